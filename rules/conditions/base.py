@@ -1,0 +1,171 @@
+"""What a condition is: one testable statement inside a rule, compiled.
+
+A condition keeps a *state* a profile: a plain JSON value (lists, strings, numbers, null), folded from
+events, the same for any order and any duplicates of the same set of events. Its verdict at an instant is
+a pure function of that state and of the `View`. Conditions whose `state_key` is equal share one state
+(the key says everything that `fold` depends on; windows' marks and the segment do not belong to it).
+
+A verdict is `(holds, next_ms)`: `holds` is True, False, or None for *no verdict* (Kleene); `next_ms` is an
+instant later than `view.t_ms` before which the verdict cannot change with no new event (FOREVER: never).
+It may be too early (the engine looks again then and finds nothing), never too late.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
+
+from rules.event import Event, Value
+
+State: TypeAlias = Any
+"""A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
+Never mutated in place: `fold` returns a new value when it moved. After a checkpoint was read back, tuples
+have become lists: code must not tell the two apart."""
+
+Verdict: TypeAlias = tuple[bool | None, int]
+MarkKind: TypeAlias = Literal["entry", "exit"]
+
+
+class Mark(NamedTuple):
+    """The mark of a change (definitions.md section 5): the greatest event time known of the profile at it.
+
+    `arrival` is the profile's count of events applied at the change: an event whose time equals `time_ms`
+    is later than the mark if its own arrival is greater. `cut` is the ordinal of the catalogue in force.
+    """
+
+    time_ms: int
+    arrival: int
+    cut: int
+
+    def precedes(self, time_ms: int, arrival: int) -> bool:
+        """Tell whether an event of that time and arrival is later than the mark."""
+        return time_ms > self.time_ms or (time_ms == self.time_ms and arrival > self.arrival)
+
+
+class Register(NamedTuple):
+    """A last-write register: the value of the latest setting by (time, source, id); None: no value."""
+
+    time_ms: int
+    source: str
+    id: str
+    value: Value | None
+
+
+class Facts(Protocol):
+    """What a condition may read of a profile besides its own state."""
+
+    known_since_ms: int
+    """The smallest time of the profile's events."""
+    latest_ms: int
+    """The greatest time of the profile's events."""
+    arrivals: int
+    """How many events were applied (redeliveries not counted); the arrival of the newest one."""
+    born_cut: int
+    """The ordinal of the catalogue under which the profile became known."""
+    traits: Mapping[str, Register]
+    consents: Mapping[tuple[str, str], tuple[int | None, int | None]]
+    """(channel, purpose), either may be "all" → times of the latest grant and of the latest withdrawal."""
+    states: Mapping[str, State]
+    """State by `state_key`."""
+
+    def member_since(self, segment: str) -> int | None:
+        """The `effective_at` of the present stay's entry; None while out."""
+        ...
+
+
+class View:
+    """One profile as seen by the rule of one segment at one instant. Reused between evaluations: keep none."""
+
+    __slots__ = ("entry_mark", "exit_mark", "facts", "observed_since_ms", "t_ms")
+
+    def __init__(
+        self,
+        t_ms: int,
+        facts: Facts,
+        entry_mark: Mark | None = None,
+        exit_mark: Mark | None = None,
+        observed_since_ms: int | None = None,
+    ) -> None:
+        self.t_ms = t_ms
+        self.facts = facts
+        self.entry_mark = entry_mark
+        """In `exit`: of the present stay's entry, or while out the mark that an entry now would get."""
+        self.exit_mark = exit_mark
+        """In `enter`: of the latest exit by exit_rule or max_stay; None: there was none, all counts."""
+        self.observed_since_ms = observed_since_ms
+        """Since when absence was observed: in `enter` known_since_ms; in `exit` the stay's entry, None while out."""
+
+    def mark(self, kind: MarkKind | None) -> Mark | None:
+        """The mark from which a condition counts: None where everything counts."""
+        if kind is None:
+            return None
+        return self.entry_mark if kind == "entry" else self.exit_mark
+
+
+class Node(ABC):
+    """A compiled rule or a part of one: a condition (a leaf) or a group. See `rules.logic` for groups."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def verdict(self, view: View) -> Verdict:
+        """Tell whether it holds at `view.t_ms`, and until when that cannot change with no event."""
+
+
+class Condition(Node):
+    """A compiled leaf. Subclasses are frozen after construction and hold no state of any profile."""
+
+    kind: ClassVar[str]
+    looks_at_history: ClassVar[bool]
+    """Whether it can be *pending* after a cut (definitions.md section 8, Pending)."""
+
+    state_key: str | None = None
+    """Canonical text of all that `fold` depends on (kind, types, where, sizes …); None: keeps no state."""
+    types: frozenset[str] = frozenset()
+    """Event types that `fold` wants to see."""
+    traits: frozenset[str] = frozenset()
+    """Traits whose settings can move its verdict (and, for held and changed, its state)."""
+    segments: frozenset[str] = frozenset()
+    """Segments whose membership changes can move its verdict."""
+    reads_consent: bool = False
+    reads_known_since: bool = False
+    """Whether a smaller `known_since_ms`, by a late event, can move its verdict."""
+    mark: MarkKind | None = None
+    """From which mark it counts, given its place (default marks included)."""
+    parts: tuple["Condition", ...] = ()
+    """The conditions inside it that keep states of their own (a score's `when`)."""
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Fold one event (its type is in `types`, and not a redelivery that the profile still recognises).
+
+        Returns the very same object when nothing moved. Idempotent by (time, source, id). `arrival` grows by one with each
+        event of the profile; `t_ms` is R: what no window can reach at t_ms or later may be dropped.
+        """
+        return state
+
+    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
+        """Fold one setting of a trait in `traits`. Contract as `fold`. Only held and changed keep state of settings."""
+        return state
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what no window can reach at t_ms or later; None when nothing is left."""
+        return state
+
+    def complete_at(self, cut_ms: int) -> int:
+        """The first instant at which its window begins at cut_ms + 5 min or later; FOREVER: the window never moves."""
+        raise NotImplementedError(self.kind)
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say the condition in plain English, for `explain` and lint: `2 or more of access_content.viewed within 30d`."""
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """The occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands; for `explain`."""
+        return []
+
+    def capped(self, view: View) -> bool:
+        """Whether the 512-entry limit was hit for this profile, so that the verdict is of the latest entries only."""
+        return False
+
+    def state_bytes_max(self) -> int:
+        """The largest size of its packed state in bytes, for lint (64 bytes of source and id taken for each entry)."""
+        return 0

@@ -1,0 +1,96 @@
+"""The log as Segue's protocol needs it: terms and contract. Implementations: `memory` (model), `kafka`.
+
+Terms: *offset* is the next record to read. *Committed* records are those of committed transactions. The *end* of
+a partition is the high watermark, asked for after the step before, once a `read_committed` position has come to it
+(design section 5): never the last stable offset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """A record to produce: partition always explicit. `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A committed record as read back."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+
+
+class Doubt(Exception):
+    """An error, a fence, an EndTxn without an answer or sent twice: the whole ring is at its end (design section 5)."""
+
+
+class NotReachable(Exception):
+    """The log cannot be reached, or did not answer in time. Try again with back-off; nothing may be concluded."""
+
+
+class Ring(Protocol):
+    """A worker's small ring of transactional producers; one transaction at a time, the next producer each time."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The transactional ids: random, of this incarnation, each initialised once, before the ring is returned."""
+        ...
+
+    async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
+        """Publish the records in one transaction: every delivery awaited, then committed, then answered.
+
+        Returns the offset of each record in order. Raises Doubt on anything else; after that every further call raises Doubt.
+        Calls do not overlap (a second caller waits).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every producer within a deadline; an open transaction is left for the successor to fence."""
+        ...
+
+
+class Log(Protocol):
+    """What claims, publishing and silent replay ask of Kafka. All methods raise NotReachable."""
+
+    async def open_ring(self, size: int) -> Ring:
+        """Make a ring of `size` producers with fresh random ids, all initialised."""
+        ...
+
+    async def fence(self, transactional_id: str) -> None:
+        """InitProducerId on that id: aborts or completes what was open, and returns only when that is done."""
+        ...
+
+    async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
+        """Read every committed record of a (small) partition to its end as defined above."""
+        ...
+
+    async def last(self, topic: str, partition: int) -> Stored | None:
+        """The last committed record of a partition, its end as defined above, read backwards in growing windows."""
+        ...
+
+    async def find(self, topic: str, key: bytes) -> bytes | None:
+        """The value of the last committed record with that key in any partition of a compacted topic; for catalogues."""
+        ...
+
+    async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
+        """(log start offset, high watermark)."""
+        ...
+
+    async def append(self, record: OutRecord) -> int:
+        """Append one record outside any transaction, acknowledged by all; its offset. For ticks."""
+        ...
+
+    async def close(self) -> None:
+        """Close every client."""
+        ...
