@@ -1,8 +1,9 @@
 """The log as Segue's protocol needs it: terms and contract. Implementations: `memory` (model), `kafka`.
 
-Terms: *offset* is the next record to read. *Committed* records are those of committed transactions. The *end* of
-a partition is the high watermark, asked for after the step before, once a `read_committed` position has come to it
-(design section 5): never the last stable offset.
+Terms: *offset* is the next record to read. *Committed* records are those of committed transactions, and those
+appended outside any. The *end* of a partition is the high watermark, asked for after the step before, once a
+`read_committed` position has come to it (design section 5): never the last stable offset. A reader therefore waits
+for the markers of every transaction below it, and for an open one until it is ended, fenced or timed out.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class OutRecord:
-    """A record to produce: partition always explicit. `value` None is a tombstone."""
+    """A record to produce: partition always explicit. `value` None is a tombstone; key and value are never both None."""
 
     topic: str
     partition: int
@@ -39,29 +40,45 @@ class NotReachable(Exception):
     """The log cannot be reached, or did not answer in time. Try again with back-off; nothing may be concluded."""
 
 
+class RecordTooLarge(Exception):
+    """A record that no broker would take, found before anything was sent. Our bug: stop, commit nothing."""
+
+
 class Ring(Protocol):
     """A worker's small ring of transactional producers; one transaction at a time, the next producer each time."""
+
+    @property
+    def name(self) -> str:
+        """Random, of this incarnation; the ring's key in `segue.owners`."""
+        ...
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The transactional ids: random, of this incarnation, each initialised once, before the ring is returned."""
         ...
 
+    @property
+    def over(self) -> bool:
+        """Whether a Doubt has ended it."""
+        ...
+
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
         """Publish the records in one transaction: every delivery awaited, then committed, then answered.
 
-        Returns the offset of each record in order. Raises Doubt on anything else; after that every further call raises Doubt.
-        Calls do not overlap (a second caller waits).
+        Records of one partition keep their order. Returns the offset of each record in order as the producer reports it
+        (-1 where the report lacks it: nothing may rest on it). Raises Doubt on anything else; after that every further
+        call raises Doubt. Cancelled half-way, the ring is over as well. RecordTooLarge: nothing was sent, the ring lives.
+        Calls do not overlap (a second caller waits). An empty sequence does nothing.
         """
         ...
 
     async def close(self) -> None:
-        """Close every producer within a deadline; an open transaction is left for the successor to fence."""
+        """Close every producer within a deadline; an open transaction is left for the successor to fence. Idempotent."""
         ...
 
 
 class Log(Protocol):
-    """What claims, publishing and silent replay ask of Kafka. All methods raise NotReachable."""
+    """What claims, publishing and silent replay ask of Kafka. All methods raise NotReachable, within a deadline."""
 
     async def open_ring(self, size: int) -> Ring:
         """Make a ring of `size` producers with fresh random ids, all initialised."""
@@ -72,15 +89,22 @@ class Log(Protocol):
         ...
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
-        """Read every committed record of a (small) partition to its end as defined above."""
+        """Read every committed record of a (small) partition to its end as defined above, in offset order."""
         ...
 
     async def last(self, topic: str, partition: int) -> Stored | None:
         """The last committed record of a partition, its end as defined above, read backwards in growing windows."""
         ...
 
+    async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
+        """The committed record at exactly that offset; None where there is none (below the start, a marker, aborted)."""
+        ...
+
     async def find(self, topic: str, key: bytes) -> bytes | None:
-        """The value of the last committed record with that key in any partition of a compacted topic; for catalogues."""
+        """The value of the last committed record with that key in any partition of a compacted topic; for catalogues.
+
+        Partitions are looked at in order, and the first that holds the key (not as a tombstone) answers.
+        """
         ...
 
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
@@ -88,9 +112,12 @@ class Log(Protocol):
         ...
 
     async def append(self, record: OutRecord) -> int:
-        """Append one record outside any transaction, acknowledged by all; its offset. For ticks."""
+        """Append one record outside any transaction, acknowledged by all; its offset. For ticks.
+
+        NotReachable: it may or may not have been appended, and may yet be.
+        """
         ...
 
     async def close(self) -> None:
-        """Close every client."""
+        """Close every client. Rings are closed by their owners."""
         ...
