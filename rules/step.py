@@ -1,0 +1,270 @@
+"""Step a profile: fold an event, evaluate at an instant, bring it over a cut. Pure but for the profile handed in.
+
+An evaluation visits, in order of rank and id, only the segments that something moved: conditions of the event's type,
+traits it set, wakes that are due, memberships changed earlier in the same evaluation. A segment changes at most once in
+it; where it changed, the next millisecond is looked at as well, since every millisecond counts as evaluated.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from rules.change import Change, Reason, membership_change
+from rules.conditions.base import Mark, Register, View
+from rules.digest import identity
+from rules.event import Event
+from rules.instants import FOREVER
+from rules.membership import (
+    NEW_EVIDENCE_AFTER,
+    Judgement,
+    deciding_leaves,
+    judge,
+    see_enter,
+    see_exit,
+)
+from rules.plan import Gone, Plan, SegmentPlan
+from rules.profile import Profile, Stay
+
+STOP_WORDS: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+"""Replies that withdraw a channel's consent (definitions.md section 1)."""
+
+
+class Seen(NamedTuple):
+    """An event as a profile took it in: for filling the history of conditions that come later."""
+
+    event: Event
+    arrival: int
+    r_ms: int
+
+
+class Evaluation:
+    """One evaluation of one profile at one instant: its changes, in order."""
+
+    __slots__ = ("changes", "events", "generation", "plan", "profile", "t_ms", "view")
+
+    def __init__(self, profile: Profile, plan: Plan, t_ms: int, generation: str, events: tuple[str, ...] = ()) -> None:
+        self.profile = profile
+        self.plan = plan
+        self.t_ms = t_ms
+        self.generation = generation
+        self.events = events
+        self.changes: list[Change] = []
+        self.view = View(t_ms, profile)
+
+    def run(self, mask: int) -> list[Change]:
+        """Visit the segments of a mask, and those that their changes move."""
+        segments = self.plan.segments
+        while mask:
+            lowest = mask & -mask
+            mask ^= lowest
+            mask |= self.visit(segments[lowest.bit_length() - 1])
+        return self._end()
+
+    def run_cut(self) -> list[Change]:
+        """Visit every segment of the plan and those gone: a cut's visit."""
+        for each in self.plan.visits:
+            if isinstance(each, Gone):
+                self._retire(each)
+            else:
+                self.visit(each, at_cut=each.changed)
+        return self._end()
+
+    def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
+        """Judge one segment and carry it out; returns the mask of the segments that its change moves."""
+        profile, view = self.profile, self.view
+        now_mark = Mark(profile.latest_ms, profile.arrivals, self.plan.ordinal)
+        judged = judge(plan, profile, view, now_mark, at_cut=at_cut)
+        next_ms, moved = judged.next_ms, 0
+        if judged.rearms:
+            profile.stays[plan.id].disarmed = False
+        elif judged.kind is not None:
+            self._carry_out(plan, judged.kind, now_mark, at_cut)
+            moved = self.plan.dependents.get(plan.id, 0)
+        if judged.rearms or judged.kind is not None:
+            next_ms = self._peek(plan, now_mark)
+        if next_ms < FOREVER:
+            profile.wakes[plan.id] = next_ms
+        else:
+            profile.wakes.pop(plan.id, None)
+        return moved
+
+    def _peek(self, plan: SegmentPlan, now_mark: Mark) -> int:
+        """When to look again after a change: the next millisecond, if it would decide something."""
+        view = self.view
+        view.t_ms = self.t_ms + 1
+        following: Judgement = judge(plan, self.profile, view, now_mark)
+        view.t_ms = self.t_ms
+        return self.t_ms + 1 if following.kind is not None or following.rearms else following.next_ms
+
+    def _carry_out(self, plan: SegmentPlan, kind: str, now_mark: Mark, at_cut: bool) -> None:
+        stay = self.profile.stays.get(plan.id)
+        if stay is None:
+            stay = self.profile.stays[plan.id] = Stay()
+        if kind == "entry_rule":
+            see_enter(plan, self.profile, stay, self.view)
+            self._change(plan, True, Reason(kind, deciding_leaves(plan, kind, self.view), self.events), at_cut)
+            stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, now_mark
+            return
+        if kind == "exit_rule":
+            see_exit(self.view, stay.entry_mark, stay.since_ms)
+        reason = Reason("definition_changed" if at_cut else kind, deciding_leaves(plan, kind, self.view), self.events)
+        self._change(plan, False, reason)
+        self._leave(stay)
+        if reason.kind in NEW_EVIDENCE_AFTER:
+            stay.exit_mark, stay.disarmed = now_mark, True
+            if plan.forgets:
+                see_enter(plan, self.profile, stay, self.view)
+                stay.disarmed = plan.enter.verdict(self.view)[0] is not False
+
+    def _retire(self, gone: Gone) -> None:
+        stay = self.profile.stays.get(gone.id)
+        self.profile.wakes.pop(gone.id, None)
+        if stay is not None and stay.member:
+            self._change(gone, False, Reason("retired", (), self.events))
+            self._leave(stay)
+
+    def _leave(self, stay: Stay) -> None:
+        stay.member, stay.last_exit_ms, stay.entry_mark = False, self.t_ms, None
+
+    def _change(self, plan: SegmentPlan | Gone, entered: bool, reason: Reason, backfill: bool = False) -> None:
+        self.profile.sequence += 1
+        self.changes.append(
+            membership_change(
+                generation=self.generation,
+                subject=self.profile.subject,
+                segment=plan.id,
+                version=plan.version,
+                entered=entered,
+                sequence=self.profile.sequence,
+                effective_ms=self.t_ms,
+                reason=reason,
+                layers=plan.layers,
+                backfill=backfill,
+                restricted=plan.restricted,
+            )
+        )
+
+    def _end(self) -> list[Change]:
+        profile = self.profile
+        profile.evaluated_ms = self.t_ms
+        profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
+        return self.changes
+
+
+def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[Change]:
+    """Evaluate at a wake: every segment of the profile whose wake is due at t_ms."""
+    return Evaluation(profile, plan, t_ms, generation).run(_due(profile, plan, t_ms))
+
+
+def apply_event(
+    profile: Profile | None, plan: Plan, event: Event, r_ms: int, generation: str
+) -> tuple[Profile, list[Change] | None]:
+    """Fold an event and evaluate its profile at R. Changes None: a redelivery, which evaluates nothing.
+
+    The profile's own wakes before r_ms must have fired, and it must have been brought over to `plan`.
+    """
+    if profile is None:
+        profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
+        mask = plan.all_mask
+    else:
+        mask = 0
+    if profile.recognises(identity(event.time_ms, event.source, event.id), r_ms):
+        return profile, None
+    profile.arrivals += 1
+    if event.time_ms > profile.latest_ms:
+        profile.latest_ms = event.time_ms
+    elif event.time_ms < profile.known_since_ms:
+        profile.known_since_ms = event.time_ms
+        mask |= plan.known_since_mask
+    mask |= _fold(profile, plan, event, r_ms)
+    if profile.wake_ms <= r_ms:
+        mask |= _due(profile, plan, r_ms)
+    if not mask:
+        profile.evaluated_ms = r_ms
+        return profile, []
+    return profile, Evaluation(profile, plan, r_ms, generation, (f"{event.source} {event.id}",)).run(mask)
+
+
+def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[Change]:
+    """Bring a profile over the cut that began `plan`: evaluate it once at the cut's instant.
+
+    States of conditions that are gone are dropped; new ones start from `history` where it is given, else empty.
+    """
+    kept = {key: state for key, state in profile.states.items() if key in plan.states}
+    if history is not None:
+        for key in plan.states.keys() - kept.keys():
+            kept[key] = _filled(plan, key, history)
+    profile.states = kept
+    profile.cut = plan.ordinal
+    return Evaluation(profile, plan, plan.t_ms, generation).run_cut()
+
+
+def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
+    mask = 0
+    for segment, due_ms in profile.wakes.items():
+        if due_ms <= t_ms:
+            mask |= 1 << plan.by_id[segment].position
+    return mask
+
+
+def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
+    """Fold an event into registers and condition states; returns the mask of the segments that it can move."""
+    mask = 0
+    states, arrival = profile.states, profile.arrivals
+    for trait, value in event.sets:
+        setting = Register(event.time_ms, event.source, event.id, value)
+        known = profile.traits.get(trait)
+        if known is None or known[:3] < setting[:3]:
+            profile.traits[trait] = setting
+            mask |= plan.trait_masks.get(trait, 0)
+        for fold in plan.setting_folds.get(trait, ()):
+            state = states.get(fold.state_key)
+            moved = fold.condition.fold_setting(state, trait, setting, arrival, r_ms)
+            if moved is not state:
+                states[fold.state_key] = moved
+                mask |= fold.mask
+    consent = _consent_of(event)
+    if consent is not None and _fold_consent(profile, event.time_ms, *consent):
+        mask |= plan.consent_mask
+    for fold in plan.folds.get(event.type, ()):
+        state = states.get(fold.state_key)
+        moved = fold.condition.fold(state, event, arrival, r_ms)
+        if moved is not state:
+            states[fold.state_key] = moved
+            mask |= fold.mask
+    return mask
+
+
+def _consent_of(event: Event) -> tuple[str, str, bool] | None:
+    """Read (channel, purpose, granted) of an event that says something of consent."""
+    if event.type not in ("consent.granted", "consent.withdrawn", "message.replied"):
+        return None
+    channel = str(event.data.get("channel", "all"))
+    if event.type == "message.replied":
+        stops = str(event.data.get("text", "")).strip().upper() in STOP_WORDS
+        return (channel, "all", False) if stops else None
+    return channel, str(event.data.get("purpose", "all")), event.type == "consent.granted"
+
+
+def _fold_consent(profile: Profile, time_ms: int, channel: str, purpose: str, granted: bool) -> bool:
+    key = channel, purpose
+    times = profile.consents.get(key, (None, None))
+    latest = times[0] if granted else times[1]
+    if latest is not None and latest >= time_ms:
+        return False
+    profile.consents[key] = (time_ms, times[1]) if granted else (times[0], time_ms)
+    return True
+
+
+def _filled(plan: Plan, key: str, history: Iterable[Seen]) -> object:
+    condition = plan.states[key]
+    settings = any(fold.state_key == key for folds in plan.setting_folds.values() for fold in folds)
+    state = None
+    for event, arrival, r_ms in history:
+        if event.type in condition.types:
+            state = condition.fold(state, event, arrival, r_ms)
+        if settings:
+            for trait, value in event.sets:
+                if trait in condition.traits:
+                    setting = Register(event.time_ms, event.source, event.id, value)
+                    state = condition.fold_setting(state, trait, setting, arrival, r_ms)
+    return state
