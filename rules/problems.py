@@ -36,13 +36,14 @@ class Source:
 
     `places` gives (line, col), 1-based, by path: of the key for an entry of a mapping, of the value for an item of a
     list, of the value for the root `()`. It may lack paths (a catalogue stored as JSON has none): then the nearest
-    place above counts. `syntax` are problems of the text itself; with any, `value` is None.
+    place above counts. `syntax` are problems of the text itself; `readable` is False if they left no value at all.
     """
 
     file: str
     value: Any
     places: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
     syntax: tuple["Problem", ...] = ()
+    readable: bool = True
 
     def place(self, path: Path) -> tuple[int, int]:
         """Find the place of a path, or the nearest above it; (0, 0) where none is known."""
@@ -69,7 +70,7 @@ class Problem:
 
 
 class Problems(list[Problem]):
-    """What is wrong so far, in the order of discovery; `ordered()` for people."""
+    """What is wrong so far, in the order of discovery; `CatalogueErrors` sorts."""
 
     def add(
         self, source: Source, path: Path, message: str, *, name: str | None = None, known: Iterable[str] = ()
@@ -79,9 +80,13 @@ class Problems(list[Problem]):
         hint = nearest(name, known) if name is not None else ""
         self.append(Problem(source.file, line, col, message + hint))
 
-    def ordered(self) -> list[Problem]:
-        """Sort by file, line, column; what was found twice is said once."""
-        return sorted(set(self))
+
+class CatalogueErrors(ValueError):
+    """A catalogue does not load. `problems` holds everything found, in order of file, line and column."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
