@@ -6,7 +6,7 @@ A store never decides by offsets: every write is a compare-and-set on the token 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class Token(NamedTuple):
@@ -81,18 +81,30 @@ class Fenced(Exception):
 
 
 class Unanswered(Exception):
-    """Outcome unknown (MOVED, TRYAGAIN, READONLY, OOM, LOADING, lost connection): read the token again, or send the same again."""
+    """Outcome unknown (MOVED, READONLY, OOM, LOADING, lost connection …): read the token, or send the same again."""
 
 
 class Incident(Exception):
     """State that must not be guessed at: missing or foreign `meta`. The partition stops and says what to do."""
 
 
+class StoreBug(Exception):
+    """An error inside the atomic write, an answer that cannot be: our bug, or foreign data. Stop, commit nothing."""
+
+
+CHECKPOINT_PROFILES_MAX: Final = 20_000
+"""Profiles in one checkpoint, and in one read, that the caller should not exceed: the server does nothing else
+meanwhile (3 µs a profile, 60 ms). One checkpoint is one atomic write: who collects it cuts it at a record boundary."""
+CHECKPOINT_BYTES_MAX: Final = 32 << 20
+"""Blobs in one checkpoint, likewise: the server queues it whole before executing it. No blob may exceed it."""
+
+
 class PartitionStore(Protocol):
     """The state of one partition, over one connection. Not for concurrent use by two tasks.
 
     Every read that takes `expect` compares the stored token in the same atomic call: one of `expect` → fine;
-    a higher epoch → Fenced; anything else → Gap (missing meta: Incident). All methods raise Unanswered.
+    a higher epoch → Fenced; anything else → Gap (missing meta: Incident). All methods raise Unanswered, and StoreBug.
+    Missing meta is an Incident for writes too. A refusal changes nothing. The outcomes as a table: `outcomes`.
     """
 
     async def read_meta(self) -> Meta | None:
@@ -104,10 +116,10 @@ class PartitionStore(Protocol):
         ...
 
     async def raise_epoch(self, token: Token) -> Meta:
-        """Claim step 5: set the token if the stored one's epoch is lower, and return `meta` as it then stands, in one call.
+        """Claim step 5: set the token if the stored one's epoch is lower; return `meta` as it then stands, in one call.
 
-        A higher epoch stored: Fenced. The same epoch stored (a repeat whose reply was lost): set to the higher n of the two.
-        No meta: Incident.
+        A higher epoch stored: Fenced. The same epoch stored (a repeat whose reply was lost): set to the higher n of
+        the two. No meta: Incident.
         """
         ...
 
@@ -129,7 +141,10 @@ class PartitionStore(Protocol):
     async def due(
         self, before_ms: int, after: tuple[int, str] | None, limit: int, expect: Sequence[Token]
     ) -> list[tuple[int, str]]:
-        """Read up to `limit` wakes with due < before_ms that sort after `after`, by (due, subject in UTF-8 byte order)."""
+        """Read up to `limit` wakes with due < before_ms that sort after `after`.
+
+        Sorted by (due, subject in UTF-8 byte order, which is code-point order). `after` need not be there any more.
+        """
         ...
 
     async def next_wake(self, expect: Sequence[Token]) -> tuple[int, str] | None:

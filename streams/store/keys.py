@@ -1,0 +1,118 @@
+"""The key grammar of Redis, and how values are laid out there. Owned here and nowhere else.
+
+    <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts
+    <prefix>:{<tag>}:p:<subject>   string  the packed blob of one profile (its layout: rules/profile.py)
+    <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
+    <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
+
+`<tag>` is `<partition>.<salt>`: Redis Cluster hashes only what stands in the first braces, so all keys of a partition
+share one slot and one MULTI can write them. The salt is the smallest number that puts the tag into the partition's
+own n-th of the slot range (partition i of N into slots [i * 16384 / N, (i + 1) * 16384 / N)): nodes own runs of
+slots, so the partitions spread over any number of nodes as evenly as their count allows.
+
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to], …]`. Scores are doubles, exact
+for |ms| <= 2^53; a wake later than that (the year 287,396) is kept as +inf and read back as FOREVER.
+"""
+
+from binascii import crc_hqx
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import count
+from typing import Final
+
+import orjson
+
+from rules.instants import FOREVER
+from streams.store.base import Cut, Incident, Meta, Token
+
+SLOTS: Final = 16_384
+WAKE_MAX_MS: Final = 1 << 53
+"""The latest wake that a double holds exactly; later ones are FOREVER."""
+
+
+def slot(tag: str) -> int:
+    """Return the Redis Cluster slot of a hash tag (CRC-16/XMODEM modulo 16,384)."""
+    return crc_hqx(tag.encode(), 0) % SLOTS
+
+
+@lru_cache(maxsize=8192)
+def hash_tag(partition: int, partitions: int) -> str:
+    """Return the hash tag of a partition, without braces: a pure function of both numbers."""
+    if not 0 <= partition < partitions <= SLOTS:
+        raise ValueError(f"partition {partition} of {partitions}")
+    tags = (f"{partition}.{salt}" for salt in count())
+    return next(tag for tag in tags if slot(tag) * partitions // SLOTS == partition)
+
+
+class Keys:
+    """The keys of one partition, as bytes."""
+
+    __slots__ = ("_member", "_profile", "meta", "pattern", "wakes")
+
+    def __init__(self, prefix: str, partition: int, partitions: int) -> None:
+        root = f"{prefix}:{{{hash_tag(partition, partitions)}}}:".encode()
+        self.meta: Final = root + b"meta"
+        self.wakes: Final = root + b"wakes"
+        self.pattern: Final = root + b"*"
+        """For SCAN: braces, digits, dots and colons stand for themselves in Redis's globs."""
+        self._profile: Final = root + b"p:"
+        self._member: Final = root + b"m:"
+
+    def profile(self, subject: str) -> bytes:
+        """Return the key of a profile's blob."""
+        return self._profile + subject.encode()
+
+    def members(self, segment: str) -> bytes:
+        """Return the key of a segment's member set."""
+        return self._member + segment.encode()
+
+
+def score(due_ms: int) -> bytes:
+    """Write a wake as a score."""
+    return b"+inf" if due_ms > WAKE_MAX_MS else b"%d" % due_ms
+
+
+def due(value: bytes) -> int:
+    """Read a wake from a score."""
+    number = float(value)
+    return FOREVER if number > WAKE_MAX_MS else int(number)
+
+
+def exact_due(due_ms: int) -> int:
+    """Return a wake as it comes back from the store."""
+    return FOREVER if due_ms > WAKE_MAX_MS else due_ms
+
+
+def pack_meta(meta: Meta) -> dict[str, str]:
+    """Lay `meta` out as hash fields."""
+    cuts = [[cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to] for cut in meta.cuts]
+    return {
+        "generation": meta.generation,
+        "token": str(meta.token),
+        "offset": str(meta.offset),
+        "clock": str(meta.clock_ms),
+        "catalogue": meta.catalogue,
+        "partitions": str(meta.partitions),
+        "digest": meta.digest,
+        "last": str(meta.last_ms),
+        "cuts": orjson.dumps(cuts).decode(),
+    }
+
+
+def unpack_meta(fields: Mapping[str, str]) -> Meta:
+    """Read `meta` from its hash fields. Incident where it is not what `pack_meta` writes: never guessed at."""
+    try:
+        return Meta(
+            generation=fields["generation"],
+            token=Token.parse(fields["token"]),
+            offset=int(fields["offset"]),
+            clock_ms=int(fields["clock"]),
+            catalogue=fields["catalogue"],
+            partitions=int(fields["partitions"]),
+            digest=fields["digest"],
+            last_ms=int(fields["last"]),
+            cuts=tuple(Cut(*cut) for cut in orjson.loads(fields["cuts"])),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        what = f"meta of this partition is unreadable ({type(error).__name__})"
+        raise Incident(f"{what}: restore a backup or run `segue rebuild`") from None
