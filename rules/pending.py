@@ -7,14 +7,13 @@ profile became known under it. Equal conditions of the old catalogue carry their
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeAlias
 
 from rules.conditions.base import Condition, MarkKind, Register, State, Verdict, View
 from rules.event import Event
 from rules.instants import FOREVER
 from rules.problems import canonical_json
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Introduction:
 
 
 Introductions: TypeAlias = Mapping[tuple[str, str], Introduction | None]
-"""By (canonical text of the condition, segment); None: its history is whole."""
+"""By (name of the condition's canonical text, segment); None: its history is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,11 @@ class Pending(Condition):
         return self.inner.state_bytes_max()
 
 
+def text_name(condition: Condition) -> str:
+    """Name what a condition says: equal for equal YAML values, key order apart."""
+    return blake2b(canonical_json(condition.definition).encode(), digest_size=12).hexdigest()
+
+
 def historic(leaf: Condition) -> Iterator[Condition]:
     """The conditions of a leaf that look at history: itself, and those inside it."""
     if leaf.looks_at_history:
@@ -114,7 +118,7 @@ def introduce(condition: Condition, segment: str, old: Introductions, now: Intro
 
     One that counts from a mark is equal only to one in the same segment.
     """
-    text = canonical_json(condition.definition)
+    text = text_name(condition)
     if condition.mark is not None:
         return old.get((text, segment), now)
     found = [introduction for (known, _), introduction in old.items() if known == text]
@@ -127,7 +131,7 @@ def guards_of(leaf: Condition, segment: str, introductions: Introductions) -> tu
     """The guards of a leaf and of what is inside it."""
     guards = []
     for condition in historic(leaf):
-        introduction = introductions[canonical_json(condition.definition), segment]
+        introduction = introductions[text_name(condition), segment]
         if introduction is not None:
             complete_ms = condition.complete_at(introduction.t_ms)
             guards.append(Guard(introduction.cut, complete_ms, condition.mark))

@@ -14,8 +14,7 @@ from typing import Any, Final
 from rules.catalogue import Catalogue, differs
 from rules.conditions.base import Condition, Node
 from rules.logic import leaves, map_leaves
-from rules.pending import Introduction, Introductions, Pending, guards_of, historic, introduce
-from rules.problems import canonical_json
+from rules.pending import Introduction, Introductions, Pending, guards_of, historic, introduce, text_name
 from rules.segment import Segment
 
 SHORT_NAME_BYTES: Final = 6
@@ -100,13 +99,20 @@ class Plan:
 
 
 def make_plan(
-    catalogue: Catalogue, *, ordinal: int = 0, t_ms: int = 0, old: Plan | None = None, filled: bool = False
+    catalogue: Catalogue,
+    *,
+    ordinal: int = 0,
+    t_ms: int = 0,
+    old: Plan | None = None,
+    filled: bool = False,
+    introduced: Mapping[tuple[str, str], Introduction] | None = None,
 ) -> Plan:
     """Compile a catalogue that takes effect at t_ms, after `old`.
 
     With `filled` the history of its new conditions is at hand (`rules.step.bring_over` folds it in): nothing is pending.
+    Without `old`, `introduced` says what a checkpoint remembers of conditions that came in without their history.
     """
-    introductions = _introductions(catalogue, ordinal, t_ms, old, filled)
+    introductions = _introductions(catalogue, Introduction(ordinal, t_ms), old, filled, introduced or {})
     segments = tuple(
         _segment_plan(catalogue, segment, position, introductions, old)
         for position, segment in enumerate(catalogue.approved[name] for name in catalogue.order)
@@ -143,14 +149,20 @@ def make_plan(
 
 
 def _introductions(
-    catalogue: Catalogue, ordinal: int, t_ms: int, old: Plan | None, filled: bool
+    catalogue: Catalogue,
+    now: Introduction,
+    old: Plan | None,
+    filled: bool,
+    introduced: Mapping[tuple[str, str], Introduction],
 ) -> dict[tuple[str, str], Introduction | None]:
-    now = Introduction(ordinal, t_ms)
     found: dict[tuple[str, str], Introduction | None] = {}
     for name in catalogue.order:
         for condition in _historic_of(catalogue.approved[name]):
-            key = canonical_json(condition.definition), name
-            found[key] = None if old is None or filled else introduce(condition, name, old.introductions, now)
+            key = text_name(condition), name
+            if old is None or filled:
+                found[key] = introduced.get(key)
+            else:
+                found[key] = introduce(condition, name, old.introductions, now)
     return found
 
 
@@ -189,8 +201,7 @@ def _segment_plan(
         max_stay_ms=segment.max_stay_ms,
         reenter_after_ms=segment.reenter_after_ms,
         forgets=segment.exit is not None or segment.max_stay_ms is not None,
-        changed=old is not None
-        and (old_segment is None or differs(old_segment, segment, old.catalogue, catalogue)),
+        changed=old is not None and (old_segment is None or differs(old_segment, segment, old.catalogue, catalogue)),
         restricted=any(r.membership == "restricted" for r in restrictions),
     )
 
