@@ -33,6 +33,8 @@ class Cut:
     t_ms: int
     catalogue: str
     visited_to: str | None = None
+    introductions: tuple[tuple[str, str, int, int], ...] = ()
+    """(condition, segment, cut, t_ms) of what came in without its history; see rules.partition.PendingCut."""
 
 
 @dataclass(frozen=True, slots=True)

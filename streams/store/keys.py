@@ -10,7 +10,7 @@ share one slot and one MULTI can write them. The salt is the smallest number tha
 own n-th of the slot range (partition i of N into slots [i * 16384 / N, (i + 1) * 16384 / N)): nodes own runs of
 slots, so the partitions spread over any number of nodes as evenly as their count allows.
 
-Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to], …]`. Scores are doubles, exact
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]`. Scores are doubles, exact
 for |ms| <= 2^53; a wake later than that (the year 287,396) is kept as +inf and read back as FOREVER.
 """
 
@@ -85,7 +85,7 @@ def exact_due(due_ms: int) -> int:
 
 def pack_meta(meta: Meta) -> dict[str, str]:
     """Lay `meta` out as hash fields."""
-    cuts = [[cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to] for cut in meta.cuts]
+    cuts = [[c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions] for c in meta.cuts]
     return {
         "generation": meta.generation,
         "token": str(meta.token),
@@ -111,7 +111,7 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             partitions=int(fields["partitions"]),
             digest=fields["digest"],
             last_ms=int(fields["last"]),
-            cuts=tuple(Cut(*cut) for cut in orjson.loads(fields["cuts"])),
+            cuts=tuple(Cut(*cut[:4], tuple(tuple(i) for i in cut[4])) for cut in orjson.loads(fields["cuts"])),
         )
     except (KeyError, ValueError, TypeError) as error:
         what = f"meta of this partition is unreadable ({type(error).__name__})"
