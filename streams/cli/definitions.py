@@ -1,0 +1,115 @@
+"""Commands about definitions, with no servers: `check`, `replay`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand
+
+from rules.catalogue import Catalogue, CatalogueErrors, load_catalogue
+from rules.replay import Refused, Replay, Then
+from streams.cli.console import Exit, Failure, read_instant
+from streams.yaml_files import read_folder
+
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
+]
+_JOIN: Final = "\0"
+
+
+def load(folder: Path) -> Catalogue:
+    """Load a catalogue folder; ends the command with every error at its place."""
+    try:
+        return load_catalogue(read_folder(folder))
+    except CatalogueErrors as wrong:
+        raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
+
+
+class PairedOption(TyperCommand):
+    """Lets `--then` take two values: Typer's lists hold one value an item, so the two are joined before parsing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join what follows each `--then`."""
+        joined: list[str] = []
+        rest = iter(args)
+        for word in rest:
+            joined.append(word)
+            if word == "--":
+                joined.extend(rest)
+            elif word == "--then":
+                pair = [value for _, value in zip(range(2), rest, strict=False)]
+                if len(pair) < 2:
+                    ctx.fail("--then takes two values: an instant T and a folder DIR2")
+                joined.append(_JOIN.join(pair))
+        return super().parse_args(ctx, joined)
+
+
+def replay(
+    folder: Folder,
+    events: Annotated[
+        Path,
+        typer.Argument(
+            metavar="EVENTS.ndjson",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="One structured CloudEvent a line, in order of arrival; [bold]-[/bold] reads standard input.",
+        ),
+    ],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Stop at this instant (RFC 3339 or epoch ms) and fire every wake up to it."),
+    ] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(metavar="T DIR2", help="Put the catalogue DIR2 into force at T; may be given again."),
+    ] = None,
+    as_live: Annotated[
+        bool, typer.Option("--as-live", help="Do at a cut what a worker without history does: new conditions pend.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any line was refused.")] = False,
+) -> None:
+    """Run events from a file through a catalogue: the worker's engine, one partition, no servers.
+
+    Membership changes go to standard output, one compact JSON a line; refused lines to standard error as
+    `line N: code`. A line's `recordedtime` is the timestamp of its record (without one, its `time`).
+
+    Example: segue replay catalogue events.ndjson --until 2026-03-31T00:00:00Z
+    """
+    catalogue = load(folder)
+    cuts = _cuts(then or ())
+    until_ms = None if until is None else read_instant(until)
+    refused = False
+    write = sys.stdout.buffer.write
+    with typer.open_file(str(events), "rb") as lines:
+        for each in Replay(catalogue, cuts, as_live=as_live).run(lines, until_ms):
+            if isinstance(each, Refused):
+                refused = True
+                print(f"line {each.line}: {each.code}", file=sys.stderr)
+            else:
+                write(each.value)
+                write(b"\n")
+    sys.stdout.buffer.flush()
+    if refused and strict:
+        raise typer.Exit(int(Exit.WRONG_INPUT))
+
+
+def _cuts(pairs: Sequence[str]) -> list[Then]:
+    return sorted(_read_cuts(pairs), key=lambda cut: cut.t_ms)
+
+
+def _read_cuts(pairs: Sequence[str]) -> Iterator[Then]:
+    for pair in pairs:
+        instant, _, folder = pair.partition(_JOIN)
+        t_ms = read_instant(instant)
+        if not Path(folder).is_dir():
+            raise Failure(Exit.USAGE, f"--then: {folder} is no folder")
+        yield Then(t_ms, load(Path(folder)))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command(cls=PairedOption)(replay)
