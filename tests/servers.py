@@ -2,20 +2,24 @@
 
 A test keeps to itself by names of its own (`unique`): topics, groups, key prefixes. One that kills, pauses or fills a
 server starts its own (`KafkaServer(remove=folder)`). A server that does not start fails the tests; it never skips them.
+
+`python -m tests.servers COMMAND…` runs a command (pytest and what to test) against Debian's Redis, started for it.
 """
 
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.embedded import KafkaServer, ValkeyServer, prepare
+from streams.embedded import KafkaServer, RedisServer, ValkeyServer, prepare
 
 TEST_REDIS_URL = os.environ.get("SEGUE_TEST_REDIS_URL")
-"""A Redis (or Valkey) already running, for the store suites instead of the embedded Valkey; its data may be wiped."""
+"""A Redis (or Valkey) already running, for the store suites instead of the embedded Valkey."""
 
 
 def unique(name: str) -> str:
@@ -56,3 +60,20 @@ def running_valkey(*, appendonly: bool = False) -> Iterator[ValkeyServer]:
             yield server
         finally:
             server.kill()
+
+
+def main(command: list[str]) -> int:
+    """Run a command with SEGUE_TEST_REDIS_URL leading to a Redis of its own; returns the command's status."""
+    with temporary_folder() as folder:
+        server = RedisServer(remove=folder)
+        try:
+            server.start(folder / "redis")
+            return subprocess.run(
+                command, env={**os.environ, "SEGUE_TEST_REDIS_URL": server.redis_url}, check=False
+            ).returncode
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

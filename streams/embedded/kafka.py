@@ -1,8 +1,6 @@
 """Apache Kafka out of packages: one broker that is its own controller (KRaft), on loopback."""
 
-import contextlib
 import os
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +16,6 @@ STEADY: Final = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Xms512m", "-Xmx1g"
 """Slower to start, faster under load (the optimising compiler): for benchmarks."""
 
 _FORMAT_TIMEOUT_S: Final = 60
-_STARTED: Final = b"Kafka Server started"
 _CLUSTER_ID: Final = "segue-embedded-broker0"
 """KRaft wants 22 characters of base64url that mean 16 bytes; every folder is a cluster of its own all the same."""
 _NOT_FOR_KAFKA: Final = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
@@ -76,6 +73,7 @@ class KafkaServer(Server):
     """One Apache Kafka broker. Its data outlive `stop`, `kill` and `restart`; topics are made by whoever uses it."""
 
     name = "Apache Kafka"
+    started = b"Kafka Server started"
     start_timeout_s = 90
 
     def __init__(
@@ -89,7 +87,6 @@ class KafkaServer(Server):
         super().__init__(remove=remove)
         self._jvm_options = tuple(jvm_options)
         self._settings = dict(settings or {})
-        self._controller_port = 0
 
     @property
     def bootstrap(self) -> str:
@@ -98,9 +95,8 @@ class KafkaServer(Server):
 
     def _launch(self) -> None:
         settings, data = self.folder / "server.properties", self.folder / "data"
-        if not self._controller_port or not data.exists():
-            self._controller_port = free_port()
-        text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=self._controller_port, data=data)
+        # may be another one each time: nothing but this file remembers it
+        text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=data)
         settings.write_text(text + "".join(f"{name}={value}\n" for name, value in self._settings.items()))
         (self.folder / "log4j2.properties").write_text(_LOGGING)
         if not (data / "meta.properties").exists():
@@ -138,15 +134,6 @@ class KafkaServer(Server):
 
     def _command(self) -> Sequence[str]:
         return self._java("kafka.Kafka", str(self.folder / "server.properties"))
-
-    def _ready(self, read_from: int) -> bool:
-        with self.log.open("rb") as log:
-            log.seek(read_from)
-            if _STARTED not in log.read():
-                return False
-        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
-            return True
-        return False
 
 
 def java_home() -> Path:

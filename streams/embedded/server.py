@@ -113,6 +113,8 @@ class Server(ABC):
     """
 
     name: str
+    started: bytes
+    """What its log says once it listens. Asking its port alone could meet another server that has the port."""
     start_timeout_s: float = 60
     stop_grace_s: float = 10
 
@@ -183,7 +185,7 @@ class Server(ABC):
         )
         try:
             deadline = time.monotonic() + self.start_timeout_s
-            while not self._ready(read_from):
+            while not (self.started in self._logged(read_from) and self._answers()):
                 if not self._process.running():
                     raise EmbeddedError(f"{self.name} ended with {self._process.status}:\n{self._tail(read_from)}")
                 if time.monotonic() > deadline:
@@ -195,10 +197,18 @@ class Server(ABC):
             self._let_go(0)
             raise
 
-    def _tail(self, read_from: int) -> str:
+    def _logged(self, read_from: int) -> bytes:
         with self.log.open("rb") as file:
             file.seek(read_from)
-            return "\n".join(file.read()[-100_000:].decode(errors="replace").splitlines()[-15:])
+            return file.read()
+
+    def _tail(self, read_from: int) -> str:
+        return "\n".join(self._logged(read_from).decode(errors="replace").splitlines()[-15:])
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
+            return True
+        return False
 
     def _let_go(self, grace_s: float) -> None:
         process, self._process = self._process, None
@@ -233,7 +243,3 @@ class Server(ABC):
 
     @abstractmethod
     def _command(self) -> Sequence[str]: ...
-
-    @abstractmethod
-    def _ready(self, read_from: int) -> bool:
-        """Tell whether it answers; its log since this start begins at byte `read_from`."""

@@ -1,7 +1,6 @@
 """Valkey out of its wheel, and Debian's Redis where it is installed, for the state store."""
 
 import shutil
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ class ValkeyServer(Server):
     """A Valkey that keeps nothing on disk unless asked to, and never evicts."""
 
     name = "Valkey"
+    started = b"Ready to accept connections"
     start_timeout_s = 20
     stop_grace_s = 5
 
@@ -54,15 +54,6 @@ class ValkeyServer(Server):
         command += ["--save", "", "--appendonly", "yes" if self._appendonly else "no"]
         command += ["--appendfsync", self._appendfsync, "--maxmemory-policy", "noeviction"]
         return [*command, *self._options]
-
-    def _ready(self, read_from: int) -> bool:
-        try:
-            with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                # -LOADING while it reads its file back
-                return connection.recv(64).startswith(b"+PONG")
-        except OSError:
-            return False
 
 
 class RedisServer(ValkeyServer):
