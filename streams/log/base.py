@@ -13,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class OutRecord:
-    """A record to produce: partition always explicit. `value` None is a tombstone; key and value are never both None."""
+    """A record to produce: partition always explicit. `value` None: a tombstone; key and value are never both None."""
 
     topic: str
     partition: int
@@ -65,15 +65,15 @@ class Ring(Protocol):
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
         """Publish the records in one transaction: every delivery awaited, then committed, then answered.
 
-        Records of one partition keep their order. Returns the offset of each record in order as the producer reports it
-        (-1 where the report lacks it: nothing may rest on it). Raises Doubt on anything else; after that every further
-        call raises Doubt. Cancelled half-way, the ring is over as well. RecordTooLarge: nothing was sent, the ring lives.
-        Calls do not overlap (a second caller waits). An empty sequence does nothing.
+        Records of one partition keep their order. Returns the offset of each record in order, as the producer reports
+        it (-1 where the report lacks it: nothing may rest on it). Raises Doubt on anything else; after that every
+        further call raises Doubt. Cancelled half-way, the ring is over as well. RecordTooLarge: nothing was sent, the
+        ring lives. Calls do not overlap (a second caller waits). An empty sequence does nothing.
         """
         ...
 
     async def close(self) -> None:
-        """Close every producer within a deadline; an open transaction is left for the successor to fence. Idempotent."""
+        """Close every producer within a deadline, idempotently; an open transaction is left to be fenced."""
         ...
 
 
@@ -97,7 +97,7 @@ class Log(Protocol):
         ...
 
     async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
-        """The committed record at exactly that offset; None where there is none (below the start, a marker, aborted)."""
+        """The committed record at exactly this offset; None: there is none (trimmed, a marker, aborted)."""
         ...
 
     async def find(self, topic: str, key: bytes) -> bytes | None:

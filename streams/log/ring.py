@@ -1,0 +1,68 @@
+"""A ring of transactional Kafka producers: see `streams.log.base.Ring`."""
+
+import asyncio
+from collections.abc import Sequence
+
+from streams.log.base import Doubt, OutRecord, RecordTooLarge
+from streams.log.producer import FAILING, Producer, Tuning, size_bytes
+
+
+class KafkaRing:
+    """See `streams.log.base.Ring`."""
+
+    def __init__(self, servers: str, name: str, size: int, tuning: Tuning) -> None:
+        self._name = name
+        self._tuning = tuning
+        self._producers = {f"{name}-{n}": Producer(servers, tuning, f"{name}-{n}") for n in range(size)}
+        self._turn = 0
+        self._over = False
+        self._lock = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """See Ring."""
+        return self._name
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """See Ring."""
+        return tuple(self._producers)
+
+    @property
+    def over(self) -> bool:
+        """See Ring."""
+        return self._over
+
+    async def open(self) -> None:
+        """Initialise every producer, all at once. Raises NotReachable, and then all are closed."""
+        opened = await asyncio.gather(*(each.open() for each in self._producers.values()), return_exceptions=True)
+        failed = [result for result in opened if result is not None]
+        if failed:
+            await self.close()
+            raise failed[0]
+
+    async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
+        """See Ring."""
+        for record in records:
+            if size_bytes(record) > self._tuning.record_bytes_max:
+                raise RecordTooLarge(record.topic)
+        async with self._lock:
+            if self._over:
+                raise Doubt("the ring is over")
+            if not records:
+                return []
+            producer = list(self._producers.values())[self._turn % len(self._producers)]
+            self._turn += 1
+            try:
+                return await producer.publish(records)
+            except FAILING as error:
+                self._over = True
+                raise Doubt(type(error).__name__) from error
+            except BaseException:
+                self._over = True
+                raise
+
+    async def close(self) -> None:
+        """See Ring."""
+        self._over = True
+        await asyncio.gather(*(producer.end() for producer in self._producers.values()))
