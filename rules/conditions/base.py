@@ -11,10 +11,13 @@ It may be too early (the engine looks again then and finds nothing), never too l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
+from rules.dictionary import Dictionary
 from rules.event import Event, Value
+from rules.problems import Reader
 
 State: TypeAlias = Any
 """A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
@@ -111,6 +114,21 @@ class Node(ABC):
         """Tell whether it holds at `view.t_ms`, and until when that cannot change with no event."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule stands, which says what it may name and from which mark it counts."""
+
+    dictionary: Dictionary
+    rule: Literal["enter", "exit", "restriction"]
+    segment: str
+    forgets: bool
+    """Whether the segment has `exit` or `max_stay`: then `since: exit` is the default in `enter`."""
+
+
+ReadRule: TypeAlias = Callable[[Reader, Place], Node | None]
+"""Reads a condition or a group, as `rules.logic.read_rule`: handed to the kinds that have rules inside them."""
+
+
 class Condition(Node):
     """A compiled leaf. Subclasses are frozen after construction and hold no state of any profile."""
 
@@ -118,6 +136,8 @@ class Condition(Node):
     looks_at_history: ClassVar[bool]
     """Whether it can be *pending* after a cut (definitions.md section 8, Pending)."""
 
+    definition: Any = None
+    """The raw value that it was read from; equal ones are the same condition (definitions.md section 8)."""
     state_key: str | None = None
     """Canonical text of all that `fold` depends on (kind, types, where, sizes …); None: keeps no state."""
     types: frozenset[str] = frozenset()
@@ -137,8 +157,8 @@ class Condition(Node):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Fold one event (its type is in `types`, and not a redelivery that the profile still recognises).
 
-        Returns the very same object when nothing moved. Idempotent by (time, source, id). `arrival` grows by one with each
-        event of the profile; `t_ms` is R: what no window can reach at t_ms or later may be dropped.
+        Returns the very same object when nothing moved. Idempotent by (time, source, id). `arrival` grows by one with
+        each event of the profile; `t_ms` is R: what no window can reach at t_ms or later may be dropped.
         """
         return state
 
@@ -156,10 +176,10 @@ class Condition(Node):
 
     @abstractmethod
     def describe(self) -> str:
-        """Say the condition in plain English, for `explain` and lint: `2 or more of access_content.viewed within 30d`."""
+        """Say the condition in plain English, for people: `2 or more of access_content.viewed within 30d`."""
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands; for `explain`."""
+        """The occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands."""
         return []
 
     def capped(self, view: View) -> bool:

@@ -1,0 +1,244 @@
+"""The condition `event`: how many matching events are in the window.
+
+Without `older_than` the window is bounded below only, so the latest k by (time, arrival) suffice: k for `at_least`,
+one more than the largest number for the rest. With `older_than` alone and no mark, the earliest k do. With
+`older_than` and `within` or a mark every event of the window may matter in its turn: all are kept, up to the limit.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.occurrences import (
+    ENTRY_BYTES,
+    MEMORY,
+    Entries,
+    Slide,
+    count_later,
+    drop_until,
+    entry_of,
+    evidence_of,
+    keep_all,
+    keep_earliest,
+    keep_latest,
+    later_than,
+    remembered,
+)
+from rules.conditions.window import Definition, Window, WindowKeys, read_window, rounded_up
+from rules.event import Event
+from rules.instants import FOREVER
+from rules.operators import FALSE, TRUE
+from rules.problems import Duration, Items, Maybe, Reader, canonical_json
+
+Natural = Annotated[int, Field(ge=0)]
+
+
+class CountKeys(Definition):
+    """How many: several keys must all hold."""
+
+    at_least: Maybe[Natural] = None
+    at_most: Maybe[Natural] = None
+    exactly: Maybe[Natural] = None
+    between: Maybe[Annotated[Items[Natural], Field(min_length=2, max_length=2)]] = None
+
+
+class EventDefinition(WindowKeys):
+    """`event: T, where: {…}, count: {…}`, window, bucket."""
+
+    event: Any
+    where: Maybe[dict[str, Any]] = None
+    count: Maybe[CountKeys] = None
+    bucket: Maybe[Duration] = None
+
+
+def read_count(count: CountKeys | None, reader: Reader) -> tuple[int, int | None] | None:
+    """Make the bounds of a count, both inclusive (no upper one: None); None if they are wrong, recorded."""
+    if count is None:
+        return 1, None
+    if not count.model_fields_set:
+        reader.problem("'count' must not be empty: at_least, at_most, exactly or between")
+        return None
+    pairs: list[tuple[int, int | None]] = []
+    if count.at_least is not None:
+        pairs.append((count.at_least, None))
+    if count.at_most is not None:
+        pairs.append((0, count.at_most))
+    if count.exactly is not None:
+        pairs.append((count.exactly, count.exactly))
+    if count.between is not None:
+        pairs.append((count.between[0], count.between[1]))
+    least = max(low for low, _ in pairs)
+    most = min((high for _, high in pairs if high is not None), default=None)
+    if most is not None and least > most:
+        reader.problem(f"'count' can never hold: at least {least} and at most {most}")
+        return None
+    return least, most
+
+
+class EventCount(Condition):
+    """Counts matching events in a window that is bounded below only: the common case, made fast."""
+
+    kind = "event"
+    looks_at_history = True
+
+    def __init__(self, definition: Any, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        self.definition = definition
+        self.types = matcher.types
+        self.mark = window.mark
+        self.window = window
+        self._where = matcher.where
+        self._text = f"{said_count(least, most)} {matcher.text}{window.describe()}"
+        self._least, self._most = least, most
+        self._dated = window.since_ms is not None or window.until_ms is not None
+        # at least one, so that the state tells whether there was any
+        self._wanted = min(max(1, least if most is None else most + 1), MEMORY)
+        self._beyond = max(least, most or 0) > MEMORY - (most is not None)
+        bucket_ms = window.bucket_ms or 0
+        self._bucket_ms = bucket_ms
+        self._reach_ms = None if window.within_ms is None else window.within_ms + bucket_ms
+        self.state_key = canonical_json(["event", matcher.key, self._wanted, window.key()])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the latest so many."""
+        where = self._where
+        if where is not None and not where(event):
+            return state
+        if self._dated and not self.window.admits(event.time_ms):
+            return state
+        oldest_ms = -FOREVER if self._reach_ms is None else t_ms - self._reach_ms
+        return keep_latest(state, entry_of(event, arrival), self._wanted, oldest_ms)
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what has left the window."""
+        return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
+
+    def verdict(self, view: View) -> Verdict:
+        """Count; the next flip is when the count falls to what decides."""
+        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
+        if not entries:
+            return FALSE if self._least else TRUE
+        mark = view.mark(self.mark) if self.mark is not None else None
+        count = len(entries) if mark is None else count_later(entries, mark)
+        if self._beyond:
+            count = min(count, MEMORY)
+        least, most = self._least, self._most
+        within_ms = self.window.within_ms
+        if within_ms is None:
+            return TRUE if count >= least and (most is None or count <= most) else FALSE
+        t_ms = view.t_ms
+        if most is not None and count > most:
+            end_ms = self._time(entries[-most - 1][0]) + within_ms
+            if t_ms < end_ms:
+                return False, end_ms
+        if not least:
+            return TRUE
+        if count < least:
+            return FALSE
+        end_ms = self._time(entries[-least][0]) + within_ms
+        return (True, end_ms) if t_ms < end_ms else FALSE
+
+    def _time(self, time_ms: int) -> int:
+        return rounded_up(time_ms, self._bucket_ms) if self._bucket_ms else time_ms
+
+    def complete_at(self, cut_ms: int) -> int:
+        """As its window says."""
+        return self.window.complete_at(cut_ms)
+
+    def describe(self) -> str:
+        """`2 or more of access_content.viewed within 30d`."""
+        return self._text
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """Those of the remembered that are in the window."""
+        entries = later_than(view.facts.states.get(self.state_key or "") or [], view.mark(self.mark))
+        within_ms = self.window.within_ms
+        return evidence_of([e for e in entries if within_ms is None or self._time(e[0]) > view.t_ms - within_ms])
+
+    def capped(self, view: View) -> bool:
+        """Whether the count asked for more than is remembered, and so much was there."""
+        return self._beyond and len(view.facts.states.get(self.state_key or "") or ()) >= MEMORY
+
+    def state_bytes_max(self) -> int:
+        """The wanted entries (ties apart)."""
+        return self._wanted * ENTRY_BYTES
+
+
+class EventCountOlder(EventCount):
+    """Counts matching events in a window with `older_than`: time lets them in, and out if it has `within`."""
+
+    def __init__(self, definition: Any, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        super().__init__(definition, matcher, least, most, window)
+        self._earliest = window.within_ms is None and window.mark is None
+        memory = f"first {self._wanted}" if self._earliest else "all"
+        self.state_key = canonical_json(["event", matcher.key, memory, window.key()])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the earliest so many, or all that the window may reach."""
+        where = self._where
+        if where is not None and not where(event):
+            return state
+        if self._dated and not self.window.admits(event.time_ms):
+            return state
+        entry = entry_of(event, arrival)
+        if self._earliest:
+            return keep_earliest(state, entry, self._wanted)
+        return keep_all(state, entry, -FOREVER if self._reach_ms is None else t_ms - self._reach_ms)
+
+    def verdict(self, view: View) -> Verdict:
+        """Count the slice; walk over its changes to the next flip."""
+        slide = self._slide(view)
+        t_ms = view.t_ms
+        holds = self._holds(slide, t_ms)
+        next_ms = slide.change_after(t_ms)
+        while next_ms < FOREVER and self._holds(slide, next_ms) is holds:
+            next_ms = slide.change_after(next_ms)
+        return holds, next_ms
+
+    def _entries(self, view: View) -> Entries:
+        return later_than(remembered(view.facts.states.get(self.state_key or "") or []), view.mark(self.mark))
+
+    def _slide(self, view: View) -> Slide:
+        times = [self._time(entry[0]) for entry in self._entries(view)]
+        return Slide(times, self.window.within_ms, self.window.older_ms)
+
+    def _holds(self, slide: Slide, t_ms: int) -> bool:
+        first, end = slide.at(t_ms)
+        return self._least <= end - first and (self._most is None or end - first <= self._most)
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """Those of the remembered that are in the window."""
+        first, end = self._slide(view).at(view.t_ms)
+        return evidence_of(self._entries(view)[first:end])
+
+    def capped(self, view: View) -> bool:
+        """Whether entries were dropped at the limit."""
+        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
+
+    def state_bytes_max(self) -> int:
+        """What is wanted, or all up to the limit."""
+        return (self._wanted if self._earliest else MEMORY + 1) * ENTRY_BYTES
+
+
+def said_count(least: int, most: int | None) -> str:
+    """Say the bounds of a count: `2 or more of`."""
+    if most is None:
+        return f"{least} or more of"
+    if least == most:
+        return f"exactly {least} of"
+    return f"at most {most} of" if not least else f"between {least} and {most} of"
+
+
+def read_event(reader: Reader, place: Place, nested: ReadRule) -> EventCount | None:
+    """Read an event condition."""
+    keys = reader.model(EventDefinition)
+    if keys is None:
+        return None
+    matcher = read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, place)
+    count = read_count(keys.count, reader.at("count") if keys.count is not None else reader)
+    window = read_window(keys, reader, place, keys.bucket)
+    if matcher is None or count is None or window is None:
+        return None
+    shape = EventCount if window.older_ms is None else EventCountOlder
+    return shape(reader.value, matcher, *count, window)

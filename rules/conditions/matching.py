@@ -1,0 +1,151 @@
+"""Which events a condition is about: their types, and what must hold of their attributes (`where`).
+
+Wherever a type stands, a list of types may; an attribute that a rule names must be declared with one type for all of
+them. The tests of a `where` are closures made once, for they run on every event of those types.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rules.conditions.base import Place
+from rules.event import Event
+from rules.operators import Test, read_test
+from rules.problems import Reader, canonical_json
+from rules.values import ValueType
+
+Where: TypeAlias = Callable[[Event], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Events of some types that satisfy a `where`; `where` None: all of those types."""
+
+    types: frozenset[str]
+    where: Where | None
+    key: str
+    """Canonical text of types and where: equal for those that match the same events."""
+    text: str
+    """In plain English: `webinar.registered where topic equals coverage`."""
+
+    def matches(self, event: Event) -> bool:
+        """Tell whether an event of any type is one of them."""
+        return event.type in self.types and (self.where is None or self.where(event))
+
+
+def read_matcher(types: Reader, where: Reader | None, place: Place) -> Matcher | None:
+    """Read the types at one reader and the `where` at another; None if anything is wrong, all problems recorded."""
+    names = read_types(types, place)
+    if names is None:
+        return None
+    tests: dict[str, Test] | None = {}
+    if where is not None:
+        tests = read_attribute_tests(where, names, place)
+    if tests is None:
+        return None
+    text = " or ".join(names)
+    if tests:
+        text += " where " + " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
+    key = canonical_json([sorted(names), None if where is None else where.value])
+    return Matcher(frozenset(names), _closure(tests), key, text)
+
+
+def read_types(reader: Reader, place: Place) -> tuple[str, ...] | None:
+    """Read one event type or a list of them, as declared."""
+    listed = isinstance(reader.value, list)
+    if listed and not reader.value:
+        reader.problem(f"{reader.name} must name at least one event type")
+        return None
+    names: list[str] = []
+    before = len(reader.problems)
+    for item in reader.items() if listed else [reader]:
+        if not isinstance(item.value, str):
+            item.problem(f"{item.name} must be an event type" + ("" if listed else " or a list of them"))
+        elif item.value not in place.dictionary.events:
+            item.problem(f"unknown event {item.value!r}", name=item.value, known=place.dictionary.events)
+        elif item.value not in names:
+            names.append(item.value)
+    return tuple(names) if len(reader.problems) == before else None
+
+
+def attribute_type(reader: Reader, name: str, types: Iterable[str], place: Place) -> ValueType | None:
+    """Find the one declared type of an attribute of all the event types; None if there is none, recorded."""
+    found: dict[str, ValueType] = {}
+    for event in types:
+        data = place.dictionary.events[event].data
+        if name not in data:
+            reader.problem(f"event {event!r} has no attribute {name!r}", name=name, known=data)
+            return None
+        found[event] = data[name].type
+    if len(set(found.values())) > 1:
+        told = ", ".join(f"{kind} in {event}" for event, kind in found.items())
+        reader.problem(f"attribute {name!r} must be declared with one type: {told}")
+        return None
+    return next(iter(found.values()))
+
+
+def read_attribute(
+    reader: Reader, types: Iterable[str], place: Place, kinds: Iterable[ValueType], use: str
+) -> tuple[str, ValueType] | None:
+    """Read the name of an attribute that must be of one of some types: `of`, `days`, `until`."""
+    if not isinstance(reader.value, str):
+        reader.problem(f"{reader.name} must name an attribute")
+        return None
+    kind = attribute_type(reader, reader.value, types, place)
+    if kind is None:
+        return None
+    kinds = tuple(kinds)
+    if kind not in kinds:
+        reader.problem(f"{use} needs a {' or '.join(kinds)}; attribute {reader.value!r} is a {kind}")
+        return None
+    return reader.value, kind
+
+
+def read_attribute_tests(reader: Reader, types: tuple[str, ...], place: Place) -> dict[str, Test] | None:
+    """Read `{ATTRIBUTE: {OPERATOR: operand, …}, …}`; None if anything is wrong, all problems recorded."""
+    if not reader.mapping():
+        return None
+    before = len(reader.problems)
+    tests: dict[str, Test] = {}
+    for name, here in reader.entries():
+        kind = attribute_type(here, name, types, place)
+        if kind is None or not here.mapping(f"attribute {name!r}"):
+            continue
+        test = read_test(here, here.value, kind, f"attribute {name!r}")
+        if test is not None:
+            tests[name] = test
+    return tests if len(reader.problems) == before else None
+
+
+def _closure(tests: Mapping[str, Test]) -> Where | None:
+    """Make one closure of all tests; an attribute that is not there has no value."""
+    if not tests:
+        return None
+    if any(test.timed for test in tests.values()):
+        return _timed(tuple(tests.items()))
+    checks = tuple((name, test.check) for name, test in tests.items())
+    if len(checks) == 1:
+        [(attribute, check)] = checks
+
+        def one(event: Event) -> bool:
+            return check(event.data.get(attribute))
+
+        return one
+
+    def every(event: Event) -> bool:
+        get = event.data.get
+        for name, holds in checks:  # noqa: SIM110 - a generator costs more than the tests
+            if not holds(get(name)):
+                return False
+        return True
+
+    return every
+
+
+def _timed(tests: tuple[tuple[str, Test], ...]) -> Where:
+    """As `_closure`, where some test compares with the event's own time."""
+
+    def every(event: Event) -> bool:
+        return all(test.holds(event.data.get(name), event.time_ms) for name, test in tests)
+
+    return every

@@ -1,0 +1,179 @@
+"""Occurrences: the matching events that a condition remembers of a profile, and which of them count.
+
+A state is a list of entries `[time_ms, source, id, arrival, …]` in the order of (time, source, id), which is an
+event's identity: folding one twice changes nothing. What an evaluation counts is bounded below by the window's start
+and by a mark; both cut off the *older* entries in the order of (time, arrival), so the latest k in that order answer
+every question about "at least k" (and k + 1 every one about "exactly k"). Entries of equal time are all kept with the
+last of those k: their arrivals and their identities stay known.
+
+Every memory is bounded by MEMORY entries, the latest by (time, source, id). One more is kept as the witness that the
+limit was hit; no verdict looks at it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from rules.conditions.base import Mark
+from rules.event import Event
+from rules.instants import FOREVER
+
+MEMORY: Final = 512
+"""Entries kept a condition and profile (definitions.md section 5, Memory)."""
+ENTRY_BYTES: Final = 14 + 64 + 6 + 8
+"""Packed size of an entry: time, source and id as lint takes them, arrival, and punctuation."""
+
+Entry: TypeAlias = list[Any]
+Entries: TypeAlias = list[Entry]
+
+TIME: Final = 0
+ARRIVAL: Final = 3
+VALUE: Final = 4
+
+
+def entry_of(event: Event, arrival: int) -> Entry:
+    """Make the entry of an event."""
+    return [event.time_ms, event.source, event.id, arrival]
+
+
+def keep_latest(entries: Entries | None, entry: Entry, wanted: int, oldest_ms: int) -> Entries | None:
+    """Add an entry and keep the latest `wanted` by time, with those that tie with the last of them.
+
+    What is not later than `oldest_ms` is dropped. Returns the very same list if the entry is known or not wanted.
+    """
+    time_ms = entry[0]
+    if time_ms <= oldest_ms:
+        return entries
+    if not entries:
+        return [entry]
+    if entries[-1][0] < time_ms:
+        kept = [*entries, entry]
+    else:
+        if len(entries) >= wanted and time_ms < entries[-wanted][0]:
+            return entries
+        at = bisect_left(entries, entry[:3])
+        if at < len(entries) and entries[at][:3] == entry[:3]:
+            return entries
+        if at == 0 and len(entries) > max(wanted, MEMORY):
+            return entries
+        kept = [*entries[:at], entry, *entries[at:]]
+    if len(kept) > wanted:
+        floor_ms = max(oldest_ms, kept[-wanted][0] - 1)
+        first = max(0, len(kept) - max(wanted, MEMORY + 1))
+        while kept[first][0] <= floor_ms:
+            first += 1
+    else:
+        first = 0
+        while kept[first][0] <= oldest_ms:
+            first += 1
+    return kept[first:] if first else kept
+
+
+def keep_all(entries: Entries | None, entry: Entry, oldest_ms: int) -> Entries | None:
+    """Add an entry and keep all later than `oldest_ms`: the latest MEMORY by (time, source, id), and the witness."""
+    if entry[0] <= oldest_ms:
+        return entries
+    if not entries:
+        return [entry]
+    if entries[-1][0] < entry[0]:
+        kept = [*entries, entry]
+    else:
+        at = bisect_left(entries, entry[:3])
+        if at < len(entries) and entries[at][:3] == entry[:3]:
+            return entries
+        if at == 0 and len(entries) > MEMORY:
+            return entries
+        kept = [*entries[:at], entry, *entries[at:]]
+    first = max(0, len(kept) - MEMORY - 1)
+    while kept[first][0] <= oldest_ms:
+        first += 1
+    return kept[first:] if first else kept
+
+
+def keep_earliest(entries: Entries | None, entry: Entry, wanted: int) -> Entries | None:
+    """Add an entry and keep the earliest `wanted` by (time, source, id)."""
+    if not entries:
+        return [entry]
+    at = bisect_left(entries, entry[:3])
+    if at >= wanted or (at < len(entries) and entries[at][:3] == entry[:3]):
+        return entries
+    return [*entries[:at], entry, *entries[at:]][:wanted]
+
+
+def drop_until(entries: Entries | None, oldest_ms: int) -> Entries | None:
+    """Drop what is not later than `oldest_ms`; None when nothing is left, the very same list if nothing was."""
+    if not entries:
+        return None
+    if entries[0][0] > oldest_ms:
+        return entries
+    return entries[bisect_left(entries, [oldest_ms + 1]) :] or None
+
+
+def remembered(entries: Entries) -> Entries:
+    """The entries that may count: without the witness."""
+    return entries if len(entries) <= MEMORY else entries[-MEMORY:]
+
+
+def count_later(entries: Entries, mark: Mark) -> int:
+    """Count the entries later than a mark; they are the last so many by (time, arrival)."""
+    time_ms = mark.time_ms
+    if entries[-1][0] < time_ms:
+        return 0
+    at = bisect_left(entries, [time_ms + 1])
+    later = len(entries) - at
+    arrival = mark.arrival
+    while at and entries[at - 1][0] == time_ms:
+        at -= 1
+        if entries[at][ARRIVAL] > arrival:
+            later += 1
+    return later
+
+
+def later_than(entries: Entries, mark: Mark | None) -> Entries:
+    """The entries later than a mark (all without one), in order."""
+    if mark is None or not entries:
+        return entries
+    time_ms, arrival = mark.time_ms, mark.arrival
+    start = bisect_left(entries, [time_ms])
+    at = bisect_left(entries, [time_ms + 1], start)
+    if start == at:
+        return entries[at:]
+    ties = [entry for entry in entries[start:at] if entry[ARRIVAL] > arrival]
+    return ties + entries[at:]
+
+
+class Slide:
+    """A window that slides over sorted times: which are in it at an instant, and when that next changes."""
+
+    __slots__ = ("_older_ms", "_within_ms", "times")
+
+    def __init__(self, times: Sequence[int], within_ms: int | None, older_ms: int | None) -> None:
+        self.times = times
+        self._within_ms = within_ms
+        self._older_ms = older_ms
+
+    def at(self, t_ms: int) -> tuple[int, int]:
+        """The slice in the window: from the first index to before the second."""
+        times = self.times
+        first = 0 if self._within_ms is None else bisect_right(times, t_ms - self._within_ms)
+        end = len(times) if self._older_ms is None else bisect_right(times, t_ms - self._older_ms)
+        return min(first, end), end
+
+    def change_after(self, t_ms: int) -> int:
+        """The next instant at which a time enters or leaves the window; FOREVER: never."""
+        times, size = self.times, len(self.times)
+        next_ms = FOREVER
+        if self._within_ms is not None:
+            first = bisect_right(times, t_ms - self._within_ms)
+            if first < size:
+                next_ms = times[first] + self._within_ms
+        if self._older_ms is not None:
+            end = bisect_right(times, t_ms - self._older_ms)
+            if end < size:
+                next_ms = min(next_ms, times[end] + self._older_ms)
+        return next_ms
+
+
+def evidence_of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
+    """The (time, source, id) of entries."""
+    return [(entry[0], entry[1], entry[2]) for entry in entries]

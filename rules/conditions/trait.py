@@ -1,0 +1,59 @@
+"""The condition `trait`: operators on the value of a trait, its last setting known."""
+
+from typing import Any
+
+from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
+from rules.operators import OPERATORS, OperatorKeys, Test, read_test
+from rules.problems import Reader
+
+
+class TraitDefinition(OperatorKeys):
+    """`trait: N, OPERATOR: operand, …`."""
+
+    trait: str
+
+
+class Trait(Condition):
+    """Holds while the operators do of the trait's value; of a trait never set there is no value."""
+
+    kind = "trait"
+    looks_at_history = False
+
+    def __init__(self, definition: Any, trait: str, test: Test) -> None:
+        self.definition = definition
+        self.traits = frozenset({trait})
+        self._trait = trait
+        self._verdict = test.verdict
+        self._text = f"{trait} {test.text}"
+
+    def verdict(self, view: View) -> Verdict:
+        """Test the register's value at `view.t_ms`."""
+        register = view.facts.traits.get(self._trait)
+        return self._verdict(None if register is None else register.value, view.t_ms)
+
+    def describe(self) -> str:
+        """`specialty in [hematology-oncology, medical-oncology]`."""
+        return self._text
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """The setting that the value comes from."""
+        register = view.facts.traits.get(self._trait)
+        return [] if register is None else [(register.time_ms, register.source, register.id)]
+
+
+def read_trait(reader: Reader, place: Place, nested: ReadRule) -> Trait | None:
+    """Read a trait condition."""
+    keys = reader.model(TraitDefinition)
+    if keys is None:
+        return None
+    test = read_trait_test(reader, keys.trait, place)
+    return None if test is None else Trait(reader.value, keys.trait, test)
+
+
+def read_trait_test(reader: Reader, trait: str, place: Place) -> Test | None:
+    """Read the operators of a condition on a declared trait."""
+    declared = place.dictionary.traits.get(trait)
+    if declared is None:
+        reader.at("trait").problem(f"unknown trait {trait!r}", name=trait, known=place.dictionary.traits)
+        return None
+    return read_test(reader, [key for key in reader.value if key in OPERATORS], declared.type, f"trait {trait!r}")

@@ -1,0 +1,144 @@
+"""Windows: which of the matching events count at an instant (definitions.md section 5).
+
+`within: D` (time > t − D), `older_than: E` (time ≤ t − E), `since: DATE` (inclusive), `until: DATE` (exclusive) and a
+mark (`since: entry`, `since: exit`); where several are given, all must hold. Dates do not move, so what they leave out
+is never folded; the other three are asked at evaluation. With `bucket: D` times are rounded up to a multiple of D
+for `within` and `older_than`; dates and marks compare the event's own time.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import ConfigDict, PlainValidator
+
+from rules.conditions.base import MarkKind, Place
+from rules.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
+from rules.problems import Duration, Instant, Maybe, Reader, Strict
+
+SinceWord: TypeAlias = Literal["entry", "exit", "ever"]
+_SINCE_WORDS: Final = ("entry", "exit", "ever")
+
+
+def _since(value: Any) -> int | str:
+    if isinstance(value, str):
+        if value in _SINCE_WORDS:
+            return value
+        try:
+            return parse_instant(value)
+        except ValueError:
+            pass
+    raise ValueError("must be entry, exit, ever, or a date like 2027-01-31")
+
+
+class Definition(Strict):
+    """The base of the definitions of conditions: a field `for_` stands for the key `for`."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"))
+
+
+Since = Annotated[int | str, PlainValidator(_since)]
+"""A word, or UTC epoch ms."""
+
+
+class SinceKeys(Definition):
+    """From when on events count: for kinds that look at all of them."""
+
+    since: Maybe[Since] = None
+
+
+class WindowKeys(SinceKeys):
+    """All keys of a window."""
+
+    within: Maybe[Duration] = None
+    older_than: Maybe[Duration] = None
+    until: Maybe[Instant] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which events count at an instant; None: no such bound."""
+
+    within_ms: int | None = None
+    older_ms: int | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    mark: MarkKind | None = None
+    bucket_ms: int | None = None
+
+    def admits(self, time_ms: int) -> bool:
+        """Tell whether the dates let an event of that time count."""
+        return (self.since_ms is None or time_ms >= self.since_ms) and (
+            self.until_ms is None or time_ms < self.until_ms
+        )
+
+    def complete_at(self, cut_ms: int) -> int:
+        """The first instant at which it begins at cut_ms + 5 min or later (the latest beginning counts)."""
+        seen_ms = cut_ms + AHEAD_LIMIT_MS
+        if self.since_ms is not None and self.since_ms >= seen_ms:
+            return cut_ms
+        if self.within_ms is None:
+            return FOREVER
+        if self.bucket_ms is None:
+            return seen_ms + self.within_ms
+        # both rounded up: the first t with up(t − D) ≥ up(seen)
+        return max(cut_ms, rounded_up(seen_ms, self.bucket_ms) - self.bucket_ms + 1 + self.within_ms)
+
+    def key(self) -> list[Any]:
+        """What of it folding depends on."""
+        return [self.within_ms, self.older_ms, self.since_ms, self.until_ms, self.bucket_ms]
+
+    def describe(self) -> str:
+        """Say it in plain English, with a space before: ` within 30d, since entry`."""
+        parts: list[str] = []
+        if self.within_ms is not None:
+            parts.append(f"within {format_duration(self.within_ms)}")
+        if self.older_ms is not None:
+            parts.append(f"at least {format_duration(self.older_ms)} ago")
+        if self.since_ms is not None:
+            parts.append(f"since {format_instant(self.since_ms)}")
+        if self.until_ms is not None:
+            parts.append(f"before {format_instant(self.until_ms)}")
+        if self.mark is not None:
+            parts.append(f"since the last {self.mark}" if self.mark == "exit" else "since entry")
+        if self.bucket_ms is not None:
+            parts.append(f"in buckets of {format_duration(self.bucket_ms)}")
+        return "".join((" " if not index else ", ") + part for index, part in enumerate(parts))
+
+
+def rounded_up(time_ms: int, bucket_ms: int) -> int:
+    """Round an instant up to a multiple of the bucket of the epoch."""
+    return -(-time_ms // bucket_ms) * bucket_ms
+
+
+def read_window(keys: SinceKeys, reader: Reader, place: Place, bucket_ms: int | None = None) -> Window | None:
+    """Make the window of a definition at its place; None if it makes no sense there, the problem recorded."""
+    before = len(reader.problems)
+    since_ms, mark = _read_since(keys.since, reader, place)
+    within_ms = older_ms = until_ms = None
+    if isinstance(keys, WindowKeys):
+        within_ms, older_ms, until_ms = keys.within, keys.older_than, keys.until
+    if since_ms is not None and until_ms is not None and until_ms <= since_ms:
+        reader.at("until").problem("'until' must be later than 'since'")
+    if within_ms is not None and older_ms is not None and within_ms <= older_ms:
+        reader.at("within").problem("'within' must be longer than 'older_than', or nothing is in the window")
+    if len(reader.problems) > before:
+        return None
+    return Window(within_ms, older_ms, since_ms, until_ms, mark, bucket_ms)
+
+
+def _read_since(since: int | str | None, reader: Reader, place: Place) -> tuple[int | None, MarkKind | None]:
+    """Find the date and the mark from which events count; the exit's is the default where a segment forgets."""
+    re_entry = place.rule == "enter" and place.forgets
+    if since is None or isinstance(since, int):
+        return since, "exit" if re_entry else None
+    if since == "entry":
+        if place.rule != "exit":
+            reader.at("since").problem("'since: entry' is for the exit rule: in 'enter' there is no entry yet")
+        return None, "entry"
+    if since == "exit":
+        if not re_entry:
+            reader.at("since").problem(
+                "'since: exit' is for 'enter' of a segment with 'exit' or 'max_stay'; elsewhere no exit counts"
+            )
+        return None, "exit"
+    return None, None
