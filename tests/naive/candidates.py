@@ -1,0 +1,104 @@
+"""The instants at which something may flip: far more of them than needed, so that none is missed.
+
+Every verdict compares the instant of the evaluation with a sum of known instants and lengths in the definitions. So all
+sums of one known instant and up to two lengths that stand in one condition are taken, and the milliseconds on either
+side of each. Only a score that decays flips elsewhere; between two neighbouring instants it can only fall, so the place
+is found by halving. `tests/naive/test_naive.py` compares them with a walk through every millisecond.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tests.naive.conditions import Condition, covered_until, truth
+from tests.naive.membership import Profile, sight
+from tests.naive.pending import Era
+from tests.naive.reading import conditions, mappings, strings
+from tests.naive.times import FIVE_MINUTES_MS, duration, instant, length, rounded_up
+
+
+def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
+    """List instants strictly between two, in order, such that nothing of the profile flips at any other one."""
+    base = known_instants(profile, era)
+    found = {after + 1}
+    for segment in era.approved_order:
+        definition = era.catalogue.segments[segment]
+        for name in ("min_stay", "max_stay", "reenter_after"):
+            if duration(definition.get(name, "")) is not None:
+                found |= sums(base, [length(definition[name])], after, before)
+        for rule in ("enter", "exit"):
+            for condition in conditions(definition[rule]) if rule in definition else ():
+                ends = coverage_ends(profile, era, segment, rule, condition, after)
+                found |= sums(base | ends, lengths(condition), after, before)
+    for refuse in (era.catalogue.policy.get("restrictions") or {}).values():
+        found |= sums(base, lengths(refuse), after, before)
+    return add_crossings(profile, era, sorted(one for one in found if after < one < before))
+
+
+def known_instants(profile: Profile, era: Era) -> set[int]:
+    """Collect the instants that anything can be counted from."""
+    found = {0}
+    for one in profile.known:
+        found.add(one.event.time)
+        found |= {value for value in (*one.event.data.values(), *one.event.sets.values()) if type(value) is int}
+    found |= {stay.entered_at for stay in profile.stays.values()} | set(profile.last_exit.values())
+    found |= {since for one in (*era.before, era) if (since := one.since) is not None}
+    found |= {since + FIVE_MINUTES_MS for one in (*era.before, era) if (since := one.since) is not None}
+    written = [*(era.catalogue.segments[segment] for segment in era.approved_order), era.catalogue.policy]
+    found |= {at for value in written for text in strings(value) if (at := instant(text)) is not None}
+    buckets = {length(value["bucket"]) for definition in written for value in mappings(definition) if "bucket" in value}
+    return found | {rounded_up(one, bucket) for one in found for bucket in buckets}
+
+
+def lengths(value: object) -> list[int]:
+    """Collect every length that stands anywhere in a condition."""
+    return sorted({found for text in strings(value) if (found := duration(text)) is not None})
+
+
+def sums(base: set[int], steps: list[int], after: int, before: int) -> set[int]:
+    """Add no, one or two of the lengths to each instant, and take the neighbours too."""
+    offsets = {0, *steps, *(one + other for one in steps for other in steps)}
+    near = {at + offset for offset in offsets for at in base if after - 1 <= at + offset <= before + 1}
+    return {at + side for at in near for side in (-1, 0, 1)}
+
+
+def coverage_ends(profile: Profile, era: Era, segment: str, rule: str, condition: Condition, t: int) -> set[int]:
+    """Give where a coverage ends, which is a sum of many lengths that stand in the events."""
+    if "covered" not in condition:
+        return set()
+    end = covered_until(condition, sight(profile, era, segment, rule, t))
+    return set() if end is None else {end}
+
+
+def scores(era: Era) -> Iterator[tuple[str, str, Condition]]:
+    """Walk the scores of the rules, those inside a score's `when` first."""
+    for segment in era.approved_order:
+        for rule in ("enter", "exit"):
+            if rule in era.catalogue.segments[segment]:
+                for condition in reversed(list(conditions(era.catalogue.segments[segment][rule]))):
+                    if "score" in condition:
+                        yield segment, rule, condition
+
+
+def add_crossings(profile: Profile, era: Era, found: list[int]) -> list[int]:
+    """Add where a score falls below its threshold between two neighbouring instants."""
+    for segment, rule, condition in scores(era):
+        for start, end in list(pairwise(found)):
+            if end - start > 1 and (fallen := crossing(profile, era, segment, rule, condition, start, end - 1)):
+                found = sorted({*found, fallen})
+    return found
+
+
+def crossing(
+    profile: Profile, era: Era, segment: str, rule: str, condition: Condition, start: int, end: int
+) -> int | None:
+    """Halve [start, end] down to the first instant at which the score no longer holds; None: it does not fall there."""
+
+    def high(t: int) -> bool:
+        return truth(condition, sight(profile, era, segment, rule, t)) is True
+
+    if not high(start) or high(end):
+        return None
+    while end - start > 1:
+        middle = (start + end) // 2
+        start, end = (middle, end) if high(middle) else (start, middle)
+    return end

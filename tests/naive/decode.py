@@ -1,0 +1,196 @@
+"""A line of a file, decoded: definitions.md section 1, in the order of precedence of its refusals."""
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.naive.reading import Catalogue
+from tests.naive.times import FIVE_MINUTES_MS, instant
+
+BYTES_MAX = 262_144
+LEVELS_MAX = 32
+STOP_WORDS = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of one profile. `data` and `sets` are typed under the dictionary of its arrival."""
+
+    time: int
+    source: str
+    id: str
+    type: str
+    subject: str
+    data: Mapping[str, Any]
+    sets: Mapping[str, Any]
+
+    @property
+    def identity(self) -> tuple[int, str, str]:
+        """What a redelivery repeats, and the order among events."""
+        return (self.time, self.source, self.id)
+
+
+class Refused(Exception):
+    """The line is bad input; the argument is its code."""
+
+
+class Own(Exception):
+    """The line is of a type segue.*: a record without an event."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as far as it can be read at all."""
+
+    value: Any
+    parsed: bool
+    timestamp: int | None
+
+
+def parse(raw: bytes) -> Line:
+    """Parse a line and read the timestamp of its record: `recordedtime`, or without one `time`."""
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=no_constant)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
+    except RecursionError:
+        return Line(None, True, None)
+    except ValueError:
+        return Line(None, False, None)
+    stamp = None
+    if isinstance(value, dict):
+        stamp = value.get("recordedtime")
+        if stamp is None:
+            stamp = value.get("time")
+    return Line(value, True, instant(stamp) if isinstance(stamp, str) else None)
+
+
+def no_constant(token: str) -> Any:
+    """Refuse NaN and the infinities as tokens."""
+    raise ValueError(token)
+
+
+def event_of(raw: bytes, line: Line, catalogue: Catalogue, clock: int) -> Event:
+    """Decode a line whose record stands at the instant `clock`. Raises Refused and Own."""
+    if len(raw) > BYTES_MAX:
+        raise Refused("too_large")
+    if not line.parsed:
+        raise Refused("not_json")
+    value = line.value
+    if value is None and raw.strip() != b"null":
+        raise Refused("too_deep")  # so deep that the parser gave up
+    if levels(value) > LEVELS_MAX:
+        raise Refused("too_deep")
+    if isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"].startswith("segue."):
+        raise Own
+    envelope(value)
+    if value["type"] not in catalogue.events:
+        raise Refused("undeclared_type")
+    time = instant(value["time"]) if isinstance(value.get("time"), str) else None
+    if time is None or line.timestamp is None:
+        raise Refused("bad_time")
+    if time > clock + FIVE_MINUTES_MS:
+        raise Refused("ahead")
+    data, sets = content(value.get("data"), value["type"], catalogue)
+    return Event(time, value["source"], value["id"], value["type"], value["subject"], data, sets)
+
+
+def levels(value: Any) -> int:
+    """Count the levels of objects and arrays."""
+    if isinstance(value, dict):
+        return 1 + max(map(levels, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(levels, value), default=0)
+    return 0
+
+
+def envelope(value: Any) -> None:
+    """Check that it is a CloudEvent 1.0 with a good subject."""
+    if not isinstance(value, dict) or value.get("specversion") != "1.0":
+        raise Refused("not_cloudevent")
+    for name in ("id", "source", "type"):
+        if not isinstance(value.get(name), str) or value[name] == "":
+            raise Refused("not_cloudevent")
+    subject = value.get("subject")
+    if not isinstance(subject, str) or "|" in subject or any(unicodedata.category(sign) == "Cc" for sign in subject):
+        raise Refused("bad_subject")
+    kind, colon, name = subject.partition(":")
+    if not (kind and colon and name):
+        raise Refused("bad_subject")
+
+
+def content(data: Any, event_type: str, catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Type the declared attributes and the traits set. A wrong type anywhere comes before a bad number."""
+    declared = catalogue.events[event_type]
+    found: dict[str, Any] = {}
+    sets: dict[str, Any] = {}
+    bad_number = False
+    wanted = [(found, path, path, attribute["type"]) for path, attribute in declared["data"].items()]
+    wanted += [
+        (sets, name, path, catalogue.traits[name]["type"]) for name, path in (declared.get("sets") or {}).items()
+    ]
+    for target, name, path, kind in wanted:
+        present, raw = at_path(data, path)
+        if not present:
+            continue
+        try:
+            value = typed(kind, raw)
+        except OverflowError:
+            bad_number = True
+            continue
+        if value is not None or target is sets:
+            target[name] = value
+    if event_type == "consent.granted" and not ("channel" in found and "purpose" in found):
+        raise Refused("wrong_type")
+    if bad_number:
+        raise Refused("bad_number")
+    return found, sets
+
+
+def at_path(data: Any, path: str) -> tuple[bool, Any]:
+    """Follow a dotted path: (present, value). What stands on the way must be an object or null."""
+    for key in path.split("."):
+        if data is None:
+            return False, None
+        if not isinstance(data, dict):
+            raise Refused("wrong_type")
+        if key not in data:
+            return False, None
+        data = data[key]
+    return True, data
+
+
+def typed(kind: str, raw: Any) -> Any:
+    """Type a value; None for no value. Raises Refused(wrong_type), and OverflowError for a bad number."""
+    if raw is None or raw == "":
+        return None
+    if kind in ("number", "integer") and isinstance(raw, int | float) and not isinstance(raw, bool):
+        if isinstance(raw, float) and not math.isfinite(raw):
+            raise OverflowError
+        if kind == "number":
+            return raw if isinstance(raw, float) or abs(raw) <= 2**53 else float(raw)
+        if raw != int(raw):
+            raise Refused("wrong_type")
+        if abs(raw) > 2**53:
+            raise OverflowError
+        return int(raw)
+    if kind == "boolean" and isinstance(raw, bool):
+        return raw
+    if kind == "string" and isinstance(raw, str):
+        return raw
+    if kind == "datetime" and isinstance(raw, str) and instant(raw) is not None:
+        return instant(raw)
+    if kind == "list" and isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+        return tuple(raw)
+    raise Refused("wrong_type")
+
+
+def withdrawal(event: Event) -> tuple[str, str] | None:
+    """Give the (channel, purpose) that the event withdraws consent for; None: it withdraws nothing."""
+    if event.type == "consent.withdrawn":
+        return event.data.get("channel", "all"), event.data.get("purpose", "all")
+    if event.type == "message.replied" and event.data.get("text", "").strip().upper() in STOP_WORDS:
+        return event.data.get("channel", "all"), "all"
+    return None

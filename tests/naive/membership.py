@@ -1,0 +1,229 @@
+"""One evaluation of one profile: definitions.md sections 6, 7 and 8."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.naive.conditions import Condition, Known, Mark, Sight, trait_value, truth
+from tests.naive.decode import Event
+from tests.naive.pending import Era
+from tests.naive.reading import Catalogue, leaves
+from tests.naive.times import length, written
+
+FORGETTING = ("exit_rule", "max_stay")
+"""The reasons after which re-entry needs new evidence."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A present stay in a segment."""
+
+    entered_at: int
+    mark: Mark
+
+
+@dataclass
+class Profile:
+    """What is known of a profile, and what was published of it."""
+
+    subject: str
+    born: int
+    """The era in which it became known."""
+    known: list[Known] = field(default_factory=list)
+    """In the order of (time, source, id)."""
+    stays: dict[str, Stay] = field(default_factory=dict)
+    last_exit: dict[str, int] = field(default_factory=dict)
+    exit_mark: dict[str, Mark] = field(default_factory=dict)
+    """Of the latest exit by exit_rule or max_stay."""
+    disarmed: set[str] = field(default_factory=set)
+    sequence: int = 0
+    cursor: int = 0
+    """The last instant evaluated."""
+
+    def learn(self, event: Event) -> None:
+        """Add an event, at its place in the order."""
+        self.known.append(Known(event, len(self.known) + 1))
+        self.known.sort(key=lambda one: one.event.identity)
+
+    def mark(self, t: int) -> Mark:
+        """Give the mark of a change at t."""
+        return Mark(self.known[-1].event.time, len(self.known), t)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A move, and why."""
+
+    kind: str
+    conditions: list[str] = field(default_factory=list)
+    backfill: bool = False
+
+
+def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
+    """Lay out what one rule of one segment may look at, now."""
+    stay = profile.stays.get(segment)
+    forgets = era.catalogue.approved(segment) and era.catalogue.forgets(segment)
+    return Sight(
+        t=t,
+        catalogue=era.catalogue,
+        known=profile.known,
+        rule=rule,
+        forgets=forgets,
+        entry_mark=stay.mark if stay else profile.mark(t),
+        exit_mark=profile.exit_mark.get(segment) if forgets else None,
+        entered_at=stay.entered_at if stay else None,
+        members={name: one.entered_at for name, one in profile.stays.items()},
+        no_verdict=lambda condition, seen: era.no_verdict(segment, condition, seen, profile.born),
+    )
+
+
+def rule_truth(profile: Profile, era: Era, segment: str, rule: str, t: int) -> bool | None:
+    """Give the verdict of `enter` or `exit`."""
+    return truth(era.catalogue.segments[segment][rule], sight(profile, era, segment, rule, t))
+
+
+def deciding(profile: Profile, era: Era, segment: str, rule: str, t: int, lost: bool = False) -> list[str]:
+    """List the leaves that decided: those that hold, under an odd number of `none` not; `lost` turns it round."""
+    seen = sight(profile, era, segment, rule, t)
+    found = leaves(era.catalogue.segments[segment][rule], rule)
+    return [path for path, leaf, odd in found if truth(leaf, seen) is (odd == lost)]
+
+
+def audience_admits(profile: Profile, catalogue: Catalogue, segment: str) -> bool:
+    """Tell whether the subject is of the audience's kind."""
+    audience = (catalogue.segments[segment].get("layers") or {}).get("audience")
+    return audience is None or profile.subject.partition(":")[0] == audience
+
+
+def parent_admits(profile: Profile, catalogue: Catalogue, segment: str) -> bool:
+    """Tell whether the profile is in the parent now."""
+    parent = catalogue.segments[segment].get("parent")
+    return parent is None or parent in profile.stays
+
+
+def market_admits(profile: Profile, era: Era, segment: str, t: int) -> bool:
+    """Tell whether the market trait has a listed value."""
+    markets, name = era.catalogue.segments[segment].get("markets"), era.catalogue.policy.get("market_trait")
+    return markets is None or name is None or trait_value(name, sight(profile, era, segment, "enter", t)) in markets
+
+
+def refused(profile: Profile, era: Era, segment: str, t: int) -> bool:
+    """Tell whether a restriction of the segment refuses the profile."""
+    refusals = era.catalogue.restrictions(segment).values()
+    return any(rule is not None and truth(rule, sight(profile, era, segment, "refuse", t)) for rule in refusals)
+
+
+def reason_to_leave(profile: Profile, era: Era, segment: str, t: int, min_stay: bool) -> Verdict | None:
+    """Find the first reason to leave, in the order of precedence. `min_stay`: whether it delays."""
+    definition, stay = era.catalogue.segments[segment], profile.stays[segment]
+    stayed = not min_stay or "min_stay" not in definition or t >= stay.entered_at + length(definition["min_stay"])
+    if refused(profile, era, segment, t):
+        return Verdict("restricted")
+    if not parent_admits(profile, era.catalogue, segment):
+        return Verdict("parent_left")
+    if not market_admits(profile, era, segment, t):
+        return Verdict("market_left")
+    if "exit" in definition and stayed and rule_truth(profile, era, segment, "exit", t) is True:
+        return Verdict("exit_rule", deciding(profile, era, segment, "exit", t))
+    if "exit" not in definition and stayed and rule_truth(profile, era, segment, "enter", t) is False:
+        return Verdict("entry_lost", deciding(profile, era, segment, "enter", t, lost=True))
+    if "max_stay" in definition and t >= stay.entered_at + length(definition["max_stay"]):
+        return Verdict("max_stay")
+    return None
+
+
+def may_return(profile: Profile, definition: Mapping[str, Any], t: int) -> bool:
+    """Tell whether reenter_after has passed since the last exit of any kind."""
+    wait, left_at = definition.get("reenter_after"), profile.last_exit.get(definition["segment"])
+    return wait is None or left_at is None or (wait != "never" and t >= left_at + length(wait))
+
+
+def reason_to_join(profile: Profile, era: Era, segment: str, t: int) -> Verdict | None:
+    """Find whether a profile that is out comes in."""
+    definition, catalogue = era.catalogue.segments[segment], era.catalogue
+    if (
+        audience_admits(profile, catalogue, segment)
+        and market_admits(profile, era, segment, t)
+        and parent_admits(profile, catalogue, segment)
+        and not refused(profile, era, segment, t)
+        and rule_truth(profile, era, segment, "enter", t) is True
+        and not (segment in profile.disarmed and catalogue.forgets(segment))
+        and ("exit" not in definition or rule_truth(profile, era, segment, "exit", t) is False)
+        and may_return(profile, definition, t)
+    ):
+        return Verdict("entry_rule", deciding(profile, era, segment, "enter", t))
+    return None
+
+
+def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Verdict | None:
+    """Decide one segment in one evaluation. `visit`: it is the visit of the cut that began the era."""
+    member, changed = segment in profile.stays, visit and era.changed(segment)
+    if not era.catalogue.approved(segment):
+        return Verdict("retired") if member else None
+    if not member:
+        found = reason_to_join(profile, era, segment, t)
+        return Verdict(found.kind, found.conditions, backfill=changed) if found else None
+    found = reason_to_leave(profile, era, segment, t, min_stay=not changed)
+    if changed and found is None and not audience_admits(profile, era.catalogue, segment):
+        found = Verdict("audience")
+    return Verdict("definition_changed", found.conditions) if found and changed else found
+
+
+def evaluate(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
+    """Evaluate every segment once, by rank and id, each seeing the changes already made. Gives the changes as JSON."""
+    changes = []
+    for segment in era.order if visit else era.approved_order:
+        verdict = decide(profile, era, segment, t, visit)
+        if verdict is not None:
+            changes.append(move(profile, era, segment, t, verdict, event))
+        arm(profile, era, segment, t)
+    profile.cursor = t
+    return changes
+
+
+def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
+    """Arm entry again at an evaluation at which `enter`, counted from the exit's mark, does not hold."""
+    if (
+        segment in profile.disarmed
+        and era.catalogue.approved(segment)
+        and era.catalogue.forgets(segment)
+        and rule_truth(profile, era, segment, "enter", t) is False
+    ):
+        profile.disarmed.discard(segment)
+
+
+def move(profile: Profile, era: Era, segment: str, t: int, verdict: Verdict, event: Event | None) -> bytes:
+    """Make a change, and write it as section 7 says."""
+    entered = verdict.kind == "entry_rule"
+    if entered:
+        profile.stays[segment] = Stay(t, profile.mark(t))
+    else:
+        del profile.stays[segment]
+        profile.last_exit[segment] = t
+        if verdict.kind in FORGETTING:
+            profile.exit_mark[segment] = profile.mark(t)
+            profile.disarmed.add(segment)
+    profile.sequence += 1
+    definition = era.definition(segment)
+    layers = definition.get("layers") or {}
+    change = {
+        "id": f"g1/{profile.subject}/{profile.sequence}",
+        "profile": profile.subject,
+        "segment": segment,
+        "segment_version": definition["version"],
+        "change": "entered" if entered else "exited",
+        "sequence": profile.sequence,
+        "effective_at": written(t),
+        "reason": {
+            "kind": verdict.kind,
+            "conditions": verdict.conditions,
+            "events": [f"{event.source} {event.id}"] if event else [],
+        },
+        "layers": {name: layers[name] for name in ("audience", "use_case", "stage") if name in layers},
+        "backfill": verdict.backfill,
+    }
+    return json.dumps(change, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+__all__ = ["Condition", "Profile", "evaluate"]

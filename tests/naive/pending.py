@@ -1,0 +1,130 @@
+"""Eras: what a catalogue is after the cuts before it, and which of its conditions have no verdict yet (section 8)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tests.naive.conditions import HISTORY, Condition, Sight, counts_from, kind_of, uses_exit_mark
+from tests.naive.reading import Catalogue, conditions
+from tests.naive.times import FIVE_MINUTES_MS, date, instant, length, rounded_up
+
+CHANGES = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "markets")
+
+
+@dataclass(frozen=True)
+class Era:
+    """A catalogue in force from the instant `since` on; `before` are the eras before it, oldest first."""
+
+    catalogue: Catalogue
+    since: int | None
+    before: Sequence["Era"]
+    filled: bool
+    """Whether the history of its conditions is at hand (not `--as-live`)."""
+
+    @property
+    def ordinal(self) -> int:
+        """Count the cuts up to it."""
+        return len(self.before)
+
+    @cached_property
+    def approved_order(self) -> list[str]:
+        """List the segments that are evaluated, by rank and id."""
+        return [segment for segment in self.order if self.catalogue.approved(segment)]
+
+    @cached_property
+    def order(self) -> list[str]:
+        """List the segments that a visit looks at, by rank and id; those gone by the rank that they had."""
+        ranks = {segment: self.catalogue.rank(segment) for segment in self.catalogue.segments}
+        if self.before:
+            old = self.before[-1].catalogue
+            ranks |= {segment: old.rank(segment) for segment in old.segments if segment not in ranks}
+        return sorted(ranks, key=lambda segment: (ranks[segment], segment))
+
+    def definition(self, segment: str) -> Mapping[str, Any]:
+        """Give the file of a segment, or the old one's where it is gone."""
+        catalogues = [self.catalogue, *(era.catalogue for era in reversed(self.before))]
+        found: Mapping[str, Any] = next(one.segments[segment] for one in catalogues if segment in one.segments)
+        return found
+
+    def changed(self, segment: str) -> bool:
+        """Tell whether the cut changed an approved segment."""
+        old = self.before[-1].catalogue
+        return not old.approved(segment) or told_apart(old, segment) != told_apart(self.catalogue, segment)
+
+    def no_verdict(self, segment: str, condition: Condition, sight: Sight, born: int) -> bool:
+        """Tell whether a condition of a segment has no verdict yet for a profile that became known in era `born`."""
+        began = self.pending_since(segment, condition, sight.rule)
+        return began is not None and began.ordinal > born and not complete(condition, sight, began_at(began))
+
+    def pending_since(self, segment: str, condition: Condition, rule: str) -> "Era | None":
+        """Find the cut from which on the approved segments have always had its equal; None: it is pending from none."""
+        if kind_of(condition) not in HISTORY:
+            return None
+        began = self
+        while began.before and began.before[-1].had(
+            segment, condition, marked(condition, rule, self.catalogue.forgets(segment))
+        ):
+            began = began.before[-1]
+        return None if began.since is None or began.filled else began
+
+    def had(self, segment: str, condition: Condition, in_segment: bool) -> bool:
+        """Tell whether its approved segments (or that one) have an equal condition."""
+        return any(
+            condition == other
+            for name in self.approved_order
+            if name == segment or not in_segment
+            for rule in ("enter", "exit")
+            if rule in self.catalogue.segments[name]
+            for other in conditions(self.catalogue.segments[name][rule])
+        )
+
+
+def began_at(era: Era) -> int:
+    """Give the instant of the cut that began an era."""
+    assert era.since is not None
+    return era.since
+
+
+def told_apart(catalogue: Catalogue, segment: str) -> list[Any]:
+    """List what makes a segment another one when it differs."""
+    definition = catalogue.segments[segment]
+    audience = (definition.get("layers") or {}).get("audience")
+    return [*(definition.get(name) for name in CHANGES), audience, catalogue.restrictions(segment)]
+
+
+def marked(condition: Condition, rule: str, forgets: bool) -> bool:
+    """Tell whether a condition, or an event of a score, counts from a mark."""
+    return any(part.get("since") == "entry" or uses_exit_mark(part, rule, forgets) for part in counting(condition))
+
+
+def counting(condition: Condition) -> Iterator[Condition]:
+    """Walk the parts of a condition that count events from a mark: itself, or the events of a score."""
+    if "score" in condition:
+        yield from (part for part in condition["score"] if "event" in part)
+    elif not ("trait" in condition or "changed" in condition or "absent" in condition):
+        yield condition
+
+
+def complete(condition: Condition, sight: Sight, cut: int) -> bool:
+    """Tell whether a condition that was new at a cut sees all that it asks for: by its window, or by its mark."""
+    if "score" in condition:
+        # its `when`s are asked for themselves
+        return all(part_complete(part, sight, cut) for part in condition["score"] if "event" in part)
+    return part_complete(condition, sight, cut)
+
+
+def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
+    """Tell whether a window begins late enough after the cut, or the mark was set at it or later."""
+    if part in list(counting(part)):
+        mark = counts_from(part, sight)
+        if mark is not None and mark.set_at >= cut:
+            return True
+    late_enough = cut + FIVE_MINUTES_MS
+    begins = [sight.t - length(part[name]) for name in ("within", "for") if name in part]
+    if "bucket" in part:
+        late_enough = rounded_up(late_enough, length(part["bucket"]))
+    since = part.get("since")
+    if since is not None and instant(since) is not None:
+        begins.append(date(since))
+    return bool(begins) and max(begins) >= late_enough

@@ -1,0 +1,179 @@
+"""A catalogue as plain values: the YAML of its files, put together, with the built-in events and the derived facts.
+
+Nothing is validated here: the catalogues that come this way have passed the engine's checks, or were generated valid.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+BUILT_IN: dict[str, list[str]] = {
+    "consent.granted": ["channel", "purpose"],
+    "consent.withdrawn": ["channel", "purpose"],
+    "message.sent": ["channel", "journey", "intent", "activation"],
+    "message.replied": ["channel", "text"],
+}
+GROUPS = ("all", "any", "none", "at_least_of")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One catalogue: every mapping as written, by name."""
+
+    traits: Mapping[str, Any]
+    events: Mapping[str, Any]
+    segments: Mapping[str, Any]
+    policy: Mapping[str, Any]
+
+    def approved(self, segment: str) -> bool:
+        """Tell whether the segment is here and evaluated."""
+        return segment in self.segments and self.segments[segment]["status"] == "approved"
+
+    def refers(self, segment: str) -> set[str]:
+        """Name what the segment refers to: its parent and the `segment:` of its rules, exits included."""
+        definition = self.segments[segment]
+        found = {value["segment"] for value in mappings(rules_of(definition)) if "segment" in value}
+        return found | ({definition["parent"]} if definition.get("parent") else set())
+
+    def rank(self, segment: str) -> int:
+        """Compute the longest path over `parent` and `segment:` below the segment."""
+        return max((1 + self.rank(other) for other in self.refers(segment) if other in self.segments), default=0)
+
+    def forgets(self, segment: str) -> bool:
+        """Tell whether re-entry into the segment needs new evidence."""
+        return "exit" in self.segments[segment] or "max_stay" in self.segments[segment]
+
+    def attribute_type(self, event_type: str, path: str) -> str:
+        """Name the declared type of an attribute."""
+        declared: str = self.events[event_type]["data"][path]["type"]
+        return declared
+
+    def restriction_classes(self, segment: str) -> set[str]:
+        """Name the restriction classes of a segment: of what its rules use, and of what it refers to."""
+        found: set[str] = set()
+        for other in self.refers(segment):
+            if other in self.segments:
+                found |= self.restriction_classes(other)
+        for value in mappings(rules_of(self.segments[segment])):
+            found |= self.classes_used(value)
+        return found
+
+    def restrictions(self, segment: str) -> dict[str, Any]:
+        """Map the restriction classes of a segment to their `refuse` condition, None where there is none."""
+        stated = self.policy.get("restrictions") or {}
+        return {name: (stated.get(name) or {}).get("refuse") for name in sorted(self.restriction_classes(segment))}
+
+    def classes_used(self, value: Mapping[str, Any]) -> set[str]:
+        """Name the restriction classes that one mapping of a rule touches directly."""
+        found: set[Any] = set()
+        for key in ("trait", "changed"):
+            if isinstance(value.get(key), str):
+                found.add(self.traits.get(value[key], {}).get("restricted"))
+        for key in ("event", "last", "absent", "covered", "not", "sequence"):
+            for event_type in types_named(value.get(key)):
+                declared = self.events[event_type]
+                found.add(declared.get("restricted"))
+                used = (
+                    [*value.get("where", {}), *value.get("is", {})]
+                    if key in ("event", "last", "absent", "covered")
+                    else []
+                )
+                if key == "event" and "of" in value and isinstance(value["of"], str):
+                    used.append(value["of"])
+                if key == "covered":
+                    used += [value[name] for name in ("days", "until") if name in value]
+                found |= {declared["data"][path].get("restricted") for path in used if path in declared["data"]}
+        return found - {None}
+
+
+def rules_of(definition: Mapping[str, Any]) -> list[Any]:
+    """List the rules of a segment: enter, and exit where there is one."""
+    return [definition[name] for name in ("enter", "exit") if name in definition]
+
+
+def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Walk every mapping inside a YAML value, itself included."""
+    if isinstance(value, Mapping):
+        yield value
+        for inner in value.values():
+            yield from mappings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from mappings(inner)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Walk every text inside a YAML value, keys apart."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def types_named(value: Any) -> list[str]:
+    """Give the types named where a type or a list of types may stand; other things name none."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def leaves(rule: Any, path: str, odd: bool = False) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """Walk the conditions of a rule in document order: (path, condition, under an odd number of `none`)."""
+    for group in GROUPS:
+        if group in rule:
+            inner, where = (
+                (rule[group]["of"], f"{path}.{group}.of")
+                if group == "at_least_of"
+                else (rule[group], f"{path}.{group}")
+            )
+            for index, item in enumerate(inner):
+                yield from leaves(item, f"{where}[{index}]", odd != (group == "none"))
+            return
+    yield path, rule, odd
+
+
+def conditions(rule: Any) -> Iterator[Mapping[str, Any]]:
+    """Walk the conditions of a rule, those inside a score's `when` too."""
+    for _, leaf, _ in leaves(rule, ""):
+        yield leaf
+        if "score" in leaf:
+            for part in leaf["score"]:
+                if "when" in part:
+                    yield from conditions(part["when"])
+
+
+def catalogue(dictionary: Mapping[str, Any], segments: list[Any], policy: Mapping[str, Any] | None = None) -> Catalogue:
+    """Put a catalogue together from the values of its files."""
+    events: dict[str, Any] = {
+        name: {"data": {path: {"type": "string"} for path in paths}} for name, paths in BUILT_IN.items()
+    }
+    for name, declared in (dictionary.get("events") or {}).items():
+        built_in = events.get(name, {"data": {}})["data"]
+        events[name] = {**declared, "data": {**built_in, **(declared.get("data") or {})}}
+    return Catalogue(dictionary.get("traits") or {}, events, {one["segment"]: one for one in segments}, policy or {})
+
+
+def read_folder(folder: Path) -> Catalogue:
+    """Read a catalogue folder."""
+    policy = folder / "policy.yaml"
+    return catalogue(
+        read_file(folder / "dictionary.yaml"),
+        [read_file(path) for path in sorted((folder / "segments").rglob("*.yaml"))],
+        read_file(policy) if policy.exists() else {},
+    )
+
+
+def read_file(path: Path) -> Any:
+    """Read one file of YAML 1.2 whose times stay texts."""
+    reader = YAML(typ="safe", pure=True)
+    reader.constructor.add_constructor(
+        "tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node)
+    )
+    return reader.load(path.read_text(encoding="utf-8")) or {}

@@ -1,0 +1,195 @@
+"""Records to changes: definitions.md sections 6 and 10, and design.md section 3 for the order.
+
+Profiles do not touch each other, so each is lived through alone (`live`); what happened to it is a list of happenings,
+each at an instant. Then all of them are put into the one canonical order (`merge`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tests.naive.candidates import instants
+from tests.naive.decode import Event, Own, Refused, event_of, parse
+from tests.naive.membership import Profile, evaluate
+from tests.naive.pending import Era
+from tests.naive.reading import Catalogue
+
+WAKES_MAX = 1000
+"""How many wakes that publish one record passes."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A catalogue that takes effect at an instant."""
+
+    at: int
+    catalogue: Catalogue
+
+
+@dataclass
+class Replayed:
+    """What a replay says: the changes as JSON, and the refused lines as (number, code)."""
+
+    changes: list[bytes]
+    refusals: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record, at its instant: an event, the cut into an era, or neither."""
+
+    at: int
+    event: Event | None = None
+    era: Era | None = None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that was published of a profile at an instant, or a visit. `record`: it came by that record itself."""
+
+    at: int
+    changes: list[bytes]
+    record: int | None
+    after: int
+    """It cannot come before that record has been read."""
+
+
+@dataclass
+class File:
+    """The records of a file, its refusals, and its end."""
+
+    records: list[Record] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    end: int | None = None
+
+
+def replay(
+    catalogue: Catalogue,
+    lines: Sequence[bytes],
+    until: int | None = None,
+    then: Sequence[Cut] = (),
+    as_live: bool = False,
+    walk: bool = False,
+) -> Replayed:
+    """Replay lines as `segue replay` does. `walk`: go through every single millisecond instead of chosen ones."""
+    first = Era(catalogue, None, (), filled=True)
+    file = read(first, lines, until, then, as_live)
+    if file.end is None:
+        return Replayed([], file.refusals)
+    subjects = {record.event.subject for record in file.records if record.event}
+    when = every_millisecond if walk else instants
+    lives = {subject: list(live(subject, first, file.records, file.end, when)) for subject in subjects}
+    return Replayed(merge(lives, file.records, file.end), file.refusals)
+
+
+def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[Cut], as_live: bool) -> File:
+    """Read the lines as records, with the cuts among them, each in front of the first line at its instant or later."""
+    file, era, clock, cuts = File(), first, None, list(then)
+    seen: set[tuple[str, tuple[int, str, str]]] = set()
+    for number, raw in enumerate(lines, 1):
+        raw = raw.rstrip(b"\r\n")
+        if not raw.strip(b" \t\r\n"):
+            continue
+        line = parse(raw)
+        if line.timestamp is not None:
+            at = line.timestamp if clock is None else max(clock, line.timestamp)
+            if until is not None and at > until:
+                break
+            while cuts and cuts[0].at <= at:
+                era = cut(file, era, cuts.pop(0), as_live)
+            clock = at
+        event: Event | None = None
+        try:
+            event = event_of(raw, line, era.catalogue, 0 if clock is None else clock)
+        except Refused as refused:
+            file.refusals.append((number, str(refused)))
+        except Own:
+            pass
+        if clock is None:
+            continue
+        if event is not None and (event.subject, event.identity) in seen:
+            event = None
+        if event is not None:
+            seen.add((event.subject, event.identity))
+        file.records.append(Record(clock, event))
+    while cuts and until is not None and cuts[0].at <= until:
+        era = cut(file, era, cuts.pop(0), as_live)
+    file.end = until if until is not None else clock
+    return file
+
+
+def cut(file: File, era: Era, made: Cut, as_live: bool) -> Era:
+    """Put a cut among the records; the era that it begins."""
+    began = Era(made.catalogue, made.at, (*era.before, era), filled=not as_live)
+    file.records.append(Record(made.at, era=began))
+    return began
+
+
+Instants = Callable[[Profile, Era, int, int], Sequence[int]]
+
+
+def every_millisecond(profile: Profile, era: Era, after: int, before: int) -> Sequence[int]:
+    """List every millisecond between two."""
+    return range(after + 1, before)
+
+
+def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Instants) -> Iterator[Happening]:
+    """Live through the records of one profile, with every wake between them."""
+    profile: Profile | None = None
+    after = -1
+    for index, record in enumerate(records):
+        own = record.event is not None and record.event.subject == subject
+        if profile is not None and (own or record.era is not None):
+            yield from wakes(profile, era, record.at, after, when)
+        if record.era is not None:
+            era = record.era
+            if profile is not None:
+                after = index
+                yield Happening(record.at, evaluate(profile, era, record.at, visit=True), None, after)
+        if own and record.event is not None:
+            profile = profile or Profile(subject, era.ordinal)
+            profile.learn(record.event)
+            after = index
+            yield Happening(record.at, evaluate(profile, era, record.at, record.event), index, after)
+    if profile is not None:
+        yield from wakes(profile, era, end + 1, after, when)
+
+
+def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -> Iterator[Happening]:
+    """Evaluate a profile at every instant that may matter after its last evaluation and before an instant."""
+    quiet = False
+    while not quiet:
+        quiet = True
+        for at in when(profile, era, profile.cursor, before):
+            changes = evaluate(profile, era, at)
+            if changes:
+                yield Happening(at, changes, None, after)
+                quiet = False  # what can flip next depends on what just did
+                break
+
+
+def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int) -> list[bytes]:
+    """Put all happenings into the canonical order: before each record the wakes that it passes, then its own."""
+    changes: list[bytes] = []
+    queues = {subject: list(reversed(happenings)) for subject, happenings in lives.items()}
+
+    def due(before: int, read: int) -> list[tuple[int, str]]:
+        return [
+            (queue[-1].at, subject)
+            for subject, queue in queues.items()
+            if queue and queue[-1].record is None and queue[-1].at < before and queue[-1].after < read
+        ]
+
+    for index, record in enumerate(records):
+        own = record.event.subject if record.event else None
+        left = WAKES_MAX
+        while left and (waiting := due(record.at, index)):
+            _, subject = min(waiting)
+            changes += queues[subject].pop().changes
+            left -= subject != own
+        if own is not None:
+            while queues[own][-1].record != index:
+                changes += queues[own].pop().changes
+            changes += queues[own].pop().changes
+    while waiting := due(end + 1, len(records)):
+        changes += queues[min(waiting)[1]].pop().changes
+    return changes
