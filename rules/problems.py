@@ -218,6 +218,16 @@ def _from_text(parse: Any, what: str) -> Any:
     return read
 
 
+def _instant(text: str) -> int:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        told = str(error)
+        if told.startswith(("not ", "outside ")):
+            raise
+        raise ValueError("there is no such day") from error  # datetime's own words differ by version
+
+
 _DURATION_FORM: Final = "a duration: a positive integer and one of ms s m h d w, like 30d"
 _INSTANT_FORM: Final = "a date like 2027-01-31 or an RFC 3339 instant like 2027-01-31T12:00:00Z"
 
@@ -227,7 +237,7 @@ Items = Annotated[tuple[T, ...], Field(strict=False)]
 """A list in a definition, kept as a tuple (a strict tuple would refuse the list)."""
 Duration = Annotated[int, PlainValidator(_from_text(parse_duration, _DURATION_FORM))]
 """`30d` → ms."""
-Instant = Annotated[int, PlainValidator(_from_text(parse_instant, _INSTANT_FORM))]
+Instant = Annotated[int, PlainValidator(_from_text(_instant, _INSTANT_FORM))]
 """`2027-01-31` or RFC 3339 → UTC epoch ms."""
 Number = Annotated[float | int, PlainValidator(_number)]
 """A finite number; an integer stays one."""

@@ -276,7 +276,8 @@ def _text(data: bytes) -> str:
 def _events(text: str) -> Iterator[Event]:
     """Parse; what the parser finds wrong becomes _Unreadable."""
     try:
-        yield from YAML(pure=True).parse(text)
+        # "safe": the default parser marks folds inside texts, for writing them again
+        yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or "not readable").replace("'<stream end>'", "the end of the file")
