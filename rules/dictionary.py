@@ -66,6 +66,8 @@ class Dictionary:
 
     traits: Mapping[str, TraitDeclaration]
     events: Mapping[str, EventDeclaration]
+    plans: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Memo of `rules.decode`: how the values of an event type are taken out of its data."""
 
 
 def read_dictionary(reader: Reader) -> Dictionary | None:

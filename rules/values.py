@@ -17,6 +17,8 @@ VALUE_TYPES: Final[tuple[ValueType, ...]] = get_args(ValueType)
 INTEGER_MAX: Final = 1 << 53
 """Largest magnitude of an integer: up to here every integer is a double of its own."""
 
+_NUMBERS: Final = (int, float)  # named, for a union written in place would be made anew at every call
+_LISTS: Final = (list, tuple)
 _MAY_BE_BOTH: Final = frozenset({frozenset({"number", "integer"}), frozenset({"string", "datetime"})})
 
 
@@ -52,7 +54,7 @@ def _string(raw: Any) -> str:
 
 
 def _number(raw: Any) -> int | float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if isinstance(raw, bool) or not isinstance(raw, _NUMBERS):
         raise WrongType("not a number")
     if isinstance(raw, int) and -INTEGER_MAX <= raw <= INTEGER_MAX:
         return raw
@@ -66,7 +68,7 @@ def _number(raw: Any) -> int | float:
 
 
 def _integer(raw: Any) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if isinstance(raw, bool) or not isinstance(raw, _NUMBERS):
         raise WrongType("not an integer")
     if isinstance(raw, float):
         if not math.isfinite(raw):
@@ -95,7 +97,7 @@ def _datetime(raw: Any) -> int:
 
 
 def _list(raw: Any) -> tuple[str, ...]:
-    if not isinstance(raw, list | tuple) or not all(isinstance(element, str) for element in raw):
+    if not isinstance(raw, _LISTS) or not all(isinstance(element, str) for element in raw):
         raise WrongType("not a list of strings")
     return tuple(raw)
 
