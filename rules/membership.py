@@ -35,7 +35,7 @@ LEAVES_OF: Final = {"entry_rule": ("enter", True), "exit_rule": ("exit", True), 
 class Judgement(NamedTuple):
     """What an evaluation decides about one segment.
 
-    `kind` is `entry_rule`, an exit reason, `audience` (a cut's: the audience no longer admits), or None: stays as it is.
+    `kind`: `entry_rule`, an exit reason, `audience` (at a cut: the audience no longer admits), or None: stays as it is.
     `next_ms`: the next instant at which to look again, were nothing changed now. `rearms`: entry is armed again.
     """
 

@@ -2,8 +2,8 @@
 
 For each record in offset order: first the due wakes it passes, by (due, subject); then the record's own changes. A
 profile *stands* at its next instant: its wake, or the cut that it has not been brought over yet, whichever comes first
-(at one instant the cut's visit absorbs the wake). The queue holds (due, subject); an entry that no longer says where its
-profile stands is dropped when it comes up.
+(at one instant the cut's visit absorbs the wake). The queue holds (due, subject); an entry that no longer says where
+its profile stands is dropped when it comes up.
 
 Profiles and wakes may live in a store: then `horizon` says up to which (due, subject) the queue is complete, and the
 owner loads more when `pass_wakes` asks. Nothing here waits, reads a clock or fails half-way.
@@ -63,8 +63,8 @@ class Applied:
 class PendingCut:
     """A catalogue that took effect, and the subject up to which the queue's visits have come (None: none yet).
 
-    `introductions`, of the oldest only: (condition, segment, cut, t_ms) of what came in without its history; a plan made
-    from the catalogue alone could not know it.
+    `introductions`, of the oldest only: (condition, segment, cut, t_ms) of what came in without its history; a plan
+    made from the catalogue alone could not know it.
     """
 
     ordinal: int
@@ -247,7 +247,7 @@ class Partition:
     def pass_wakes(self, r_ms: int, out: list[Change], *, limit: int | None = PUBLISHING_WAKES_MAX) -> bool:
         """Fire the wakes due before r_ms in canonical order, at most `limit` that publish; their changes go to `out`.
 
-        Returns False when the queue is not complete that far: load more (`add_due`), then call again for the same record.
+        Returns False when the queue is not complete that far: load more (`add_due`), call again for the same record.
         """
         while limit is None or self._passed < limit:
             top = self._top()

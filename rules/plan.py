@@ -109,7 +109,7 @@ def make_plan(
 ) -> Plan:
     """Compile a catalogue that takes effect at t_ms, after `old`.
 
-    With `filled` the history of its new conditions is at hand (`rules.step.bring_over` folds it in): nothing is pending.
+    With `filled` the history of new conditions is at hand (`rules.step.bring_over` folds it in): nothing is pending.
     Without `old`, `introduced` says what a checkpoint remembers of conditions that came in without their history.
     """
     introductions = _introductions(catalogue, Introduction(ordinal, t_ms), old, filled, introduced or {})

@@ -33,8 +33,15 @@ SEEN_DAYS: Final = 7
 class StateNames(Protocol):
     """Maps state keys to the short names under which states are packed, and back."""
 
-    short_names: Mapping[str, str]
-    state_keys: Mapping[str, str]
+    @property
+    def short_names(self) -> Mapping[str, str]:
+        """State key → short name."""
+        ...
+
+    @property
+    def state_keys(self) -> Mapping[str, str]:
+        """Short name → state key."""
+        ...
 
 
 class Stay:

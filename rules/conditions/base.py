@@ -64,11 +64,21 @@ class Facts(Protocol):
     """How many events were applied (redeliveries not counted); the arrival of the newest one."""
     born_cut: int
     """The ordinal of the catalogue under which the profile became known."""
-    traits: Mapping[str, Register]
-    consents: Mapping[tuple[str, str], tuple[int | None, int | None]]
-    """(channel, purpose), either may be "all" → times of the latest grant and of the latest withdrawal."""
-    states: Mapping[str, State]
-    """State by `state_key`."""
+
+    @property
+    def traits(self) -> Mapping[str, Register]:
+        """By name."""
+        ...
+
+    @property
+    def consents(self) -> Mapping[tuple[str, str], tuple[int | None, int | None]]:
+        """(channel, purpose), either may be "all" → times of the latest grant and of the latest withdrawal."""
+        ...
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """State by `state_key`."""
+        ...
 
     def member_since(self, segment: str) -> int | None:
         """The `effective_at` of the present stay's entry; None while out."""

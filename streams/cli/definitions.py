@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 from typer.core import TyperCommand
@@ -26,6 +27,11 @@ def load(folder: Path) -> Catalogue:
         return load_catalogue(read_folder(folder))
     except CatalogueErrors as wrong:
         raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
+
+
+def check(folder: Folder) -> None:
+    """Compile and lint a catalogue; every error with its place."""
+    load(folder)
 
 
 class PairedOption(TyperCommand):
@@ -84,7 +90,7 @@ def replay(
     until_ms = None if until is None else read_instant(until)
     refused = False
     write = sys.stdout.buffer.write
-    with typer.open_file(str(events), "rb") as lines:
+    with _opened(events) as lines:
         for each in Replay(catalogue, cuts, as_live=as_live).run(lines, until_ms):
             if isinstance(each, Refused):
                 refused = True
@@ -95,6 +101,10 @@ def replay(
     sys.stdout.buffer.flush()
     if refused and strict:
         raise typer.Exit(int(Exit.WRONG_INPUT))
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
 
 
 def _cuts(pairs: Sequence[str]) -> list[Then]:
@@ -113,3 +123,4 @@ def _read_cuts(pairs: Sequence[str]) -> Iterator[Then]:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(cls=PairedOption)(replay)
+    app.command()(check)
