@@ -161,7 +161,7 @@ def _why_out(
     exit_holds: bool | None,
 ) -> list[str]:
     because = []
-    if segment.audience is not None and profile.subject.partition(":")[0] != segment.audience:
+    if segment.audience is not None and profile.kind != segment.audience:
         because.append(f"the audience is {segment.audience}")
     if segment.parent is not None and profile.member_since(segment.parent) is None:
         because.append(f"not a member of the parent {segment.parent}")

@@ -12,9 +12,11 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from rules.catalogue import Catalogue, differs
-from rules.conditions.base import Condition, Node
+from rules.conditions.base import Condition, Node, View
+from rules.instants import FOREVER
 from rules.logic import leaves, map_leaves
 from rules.pending import Introduction, Introductions, Pending, guards_of, historic, introduce, text_name
+from rules.profile import Profile
 from rules.segment import Segment
 
 SHORT_NAME_BYTES: Final = 6
@@ -92,7 +94,8 @@ class Plan:
     """By segment: those that look at its membership."""
     known_since_mask: int
     consent_mask: int
-    all_mask: int
+    fresh_mask: int
+    """Segments that can move for a profile of which nothing but its existence is known."""
     introductions: Introductions
     short_names: Mapping[str, str]
     state_keys: Mapping[str, str]
@@ -141,7 +144,7 @@ def make_plan(
         dependents=dict(masks.dependents),
         known_since_mask=masks.known_since,
         consent_mask=masks.consent,
-        all_mask=(1 << len(segments)) - 1,
+        fresh_mask=_fresh_mask(segments, ordinal, t_ms),
         introductions=introductions,
         short_names=short_names,
         state_keys=state_keys,
@@ -164,6 +167,16 @@ def _introductions(
             else:
                 found[key] = introduce(condition, name, old.introductions, now)
     return found
+
+
+def _fresh_mask(segments: tuple[SegmentPlan, ...], ordinal: int, t_ms: int) -> int:
+    """Leave out the segments whose entry rule is false for ever without an event: a new profile need not visit them."""
+    view = View(t_ms, Profile("", ordinal, t_ms, t_ms), observed_since_ms=t_ms)
+    mask = 0
+    for plan in segments:
+        if plan.enter.verdict(view) != (False, FOREVER):
+            mask |= 1 << plan.position
+    return mask
 
 
 def _historic_of(segment: Segment) -> Iterator[Condition]:

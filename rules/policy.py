@@ -149,5 +149,5 @@ def _restriction(reader: Reader, model: _Restriction, dictionary: Dictionary) ->
         if isinstance(raw, dict) and "for" not in raw and any(kind in raw for kind in REFUSING_KINDS):
             refuse = read_rule(here, Place(dictionary=dictionary, rule="restriction", segment="", forgets=False))
         else:
-            here.problem("'refuse' must be one trait or consent condition, without 'for'")
+            here.problem("'refuse' must be a trait or a consent condition")
     return Restriction(model.channels or (), model.membership, refuse, raw)

@@ -249,6 +249,8 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 _PATTERNS: Final = {
     r"^[^\x00-\x1f\x7f-\x9f]+$": "must be a non-empty text without control characters",
+    r"^[^:|\x00-\x1f\x7f-\x9f]+$": "must be the kind of a subject: a text without : and | and control characters",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -",
     r"^[a-z0-9][a-z0-9-]{0,63}$": "must be an id: up to 64 of a-z, 0-9 and -, the first no -",
 }
 _SENTENCES: Final = {

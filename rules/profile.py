@@ -72,6 +72,7 @@ class Profile:
         "cut",
         "evaluated_ms",
         "first_seen_ms",
+        "kind",
         "known_since_ms",
         "latest_ms",
         "seen",
@@ -86,6 +87,7 @@ class Profile:
 
     def __init__(self, subject: str, cut: int, event_ms: int, r_ms: int) -> None:
         self.subject = subject
+        self.kind = subject.partition(":")[0]
         self.cut = cut
         """Ordinal of the catalogue that the profile was last brought over to."""
         self.born_cut = cut

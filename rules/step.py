@@ -15,7 +15,6 @@ from rules.event import Event
 from rules.instants import FOREVER
 from rules.membership import (
     NEW_EVIDENCE_AFTER,
-    Judgement,
     deciding_leaves,
     judge,
     see_enter,
@@ -39,7 +38,7 @@ class Seen(NamedTuple):
 class Evaluation:
     """One evaluation of one profile at one instant: its changes, in order."""
 
-    __slots__ = ("changes", "events", "generation", "plan", "profile", "t_ms", "view")
+    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms", "view")
 
     def __init__(self, profile: Profile, plan: Plan, t_ms: int, generation: str, events: tuple[str, ...] = ()) -> None:
         self.profile = profile
@@ -49,6 +48,7 @@ class Evaluation:
         self.events = events
         self.changes: list[Change] = []
         self.view = View(t_ms, profile)
+        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
     def run(self, mask: int) -> list[Change]:
         """Visit the segments of a mask, and those that their changes move."""
@@ -70,39 +70,38 @@ class Evaluation:
 
     def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
         """Judge one segment and carry it out; returns the mask of the segments that its change moves."""
-        profile, view = self.profile, self.view
-        now_mark = Mark(profile.latest_ms, profile.arrivals, self.plan.ordinal)
-        judged = judge(plan, profile, view, now_mark, at_cut=at_cut)
-        next_ms, moved = judged.next_ms, 0
-        if judged.rearms:
-            profile.stays[plan.id].disarmed = False
-        elif judged.kind is not None:
-            self._carry_out(plan, judged.kind, now_mark, at_cut)
+        wakes = self.profile.wakes
+        kind, next_ms, rearms = judge(plan, self.profile, self.view, self.now_mark, at_cut=at_cut)
+        moved = 0
+        if kind is not None:
+            self._carry_out(plan, kind, at_cut)
             moved = self.plan.dependents.get(plan.id, 0)
-        if judged.rearms or judged.kind is not None:
-            next_ms = self._peek(plan, now_mark)
+            next_ms = self._peek(plan)
+        elif rearms:
+            self.profile.stays[plan.id].disarmed = False
+            next_ms = self._peek(plan)
         if next_ms < FOREVER:
-            profile.wakes[plan.id] = next_ms
-        else:
-            profile.wakes.pop(plan.id, None)
+            wakes[plan.id] = next_ms
+        elif plan.id in wakes:
+            del wakes[plan.id]
         return moved
 
-    def _peek(self, plan: SegmentPlan, now_mark: Mark) -> int:
+    def _peek(self, plan: SegmentPlan) -> int:
         """When to look again after a change: the next millisecond, if it would decide something."""
         view = self.view
         view.t_ms = self.t_ms + 1
-        following: Judgement = judge(plan, self.profile, view, now_mark)
+        kind, next_ms, rearms = judge(plan, self.profile, view, self.now_mark)
         view.t_ms = self.t_ms
-        return self.t_ms + 1 if following.kind is not None or following.rearms else following.next_ms
+        return self.t_ms + 1 if kind is not None or rearms else next_ms
 
-    def _carry_out(self, plan: SegmentPlan, kind: str, now_mark: Mark, at_cut: bool) -> None:
+    def _carry_out(self, plan: SegmentPlan, kind: str, at_cut: bool) -> None:
         stay = self.profile.stays.get(plan.id)
         if stay is None:
             stay = self.profile.stays[plan.id] = Stay()
         if kind == "entry_rule":
             see_enter(plan, self.profile, stay, self.view)
             self._change(plan, True, Reason(kind, deciding_leaves(plan, kind, self.view), self.events), at_cut)
-            stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, now_mark
+            stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
             return
         if kind == "exit_rule":
             see_exit(self.view, stay.entry_mark, stay.since_ms)
@@ -110,7 +109,7 @@ class Evaluation:
         self._change(plan, False, reason)
         self._leave(stay)
         if reason.kind in NEW_EVIDENCE_AFTER:
-            stay.exit_mark, stay.disarmed = now_mark, True
+            stay.exit_mark, stay.disarmed = self.now_mark, True
             if plan.forgets:
                 see_enter(plan, self.profile, stay, self.view)
                 stay.disarmed = plan.enter.verdict(self.view)[0] is not False
@@ -164,7 +163,7 @@ def apply_event(
     """
     if profile is None:
         profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
-        mask = plan.all_mask
+        mask = plan.fresh_mask
     else:
         mask = 0
     if profile.recognises(identity(event.time_ms, event.source, event.id), r_ms):
