@@ -9,7 +9,7 @@ worker's (streams/worker.py), because Faust skips its revoked signal while it st
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, cast
 
 import faust
@@ -20,12 +20,10 @@ from faust.web.base import Web
 from faust.web.drivers.aiohttp import Web as AiohttpWeb
 from yarl import URL
 
+from streams.status import Page
 from streams.transport import Consumer, Intake, Reading, Transport
 
 log = logging.getLogger(__name__)
-
-Page = Callable[[], tuple[int, Mapping[str, Any]]]
-"""Answers a GET: (HTTP status, JSON body)."""
 
 REBALANCE_MARGIN_MS: Final = 7_000
 """How much longer the group waits than a worker takes to let go of its partitions."""

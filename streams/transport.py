@@ -21,21 +21,20 @@ the worker on any error, so group offsets go by `commit_offsets`, which only war
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import aiokafka
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-log = logging.getLogger(__name__)
+from streams.input import Batch, Place
 
-Batch = Sequence[ConsumerRecord[Any, Any]]
-"""Records of one partition in offset order, as one fetch brought them; never empty."""
+log = logging.getLogger(__name__)
 
 FETCH_WAIT_MS: Final = 25
 """How long the broker may hold back an empty answer. aiokafka has one request to a node in flight, without the
@@ -79,19 +78,6 @@ class Reading:
     rebalance_timeout_ms: int
     """How long the group waits for a worker that is letting go of its partitions."""
     request_timeout_ms: int = 30_000
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the reading of a partition stands: its position and the high watermark, as last heard. None: unknown."""
-
-    position: int | None
-    end: int | None
-
-    @property
-    def at_end(self) -> bool:
-        """Whether nothing is left to read."""
-        return self.position is not None and self.end is not None and self.position >= self.end
 
 
 class Host(Protocol):
@@ -304,4 +290,4 @@ class Transport(driver.Transport):
     Consumer: ClassVar[type[Consumer]] = Consumer
 
 
-__all__ = ["Batch", "Consumer", "Intake", "Place", "Reading", "Transport"]
+__all__ = ["Consumer", "Intake", "Reading", "Transport"]

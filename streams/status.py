@@ -1,0 +1,127 @@
+"""The one place that knows what a worker is doing. Written by its parts, read by the web pages; it decides nothing.
+
+Holds no subjects and no payloads. Metrics (a later issue) read the same values; nothing else counts anything.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Page: TypeAlias = Callable[[], tuple[int, Mapping[str, Any]]]
+"""Answers a GET: (HTTP status, JSON body)."""
+
+State = Literal["waiting", "claiming", "replaying", "running", "releasing", "stopped"]
+"""waiting: ours, not begun (or asking the group); stopped: an incident, see its text."""
+
+
+@dataclass(slots=True)
+class PartitionStatus:
+    """What is known of one assigned partition. Offsets are next records; instants UTC epoch ms; -1: not known yet."""
+
+    partition: int
+    state: State = "waiting"
+    epoch: int = -1
+    applied_offset: int = -1
+    submitted_offset: int = -1
+    published_offset: int = -1
+    written_offset: int = -1
+    """Of the last checkpoint."""
+    end_offset: int = -1
+    """High watermark as last heard of."""
+    oldest_unapplied_ms: int = -1
+    """Timestamp of the oldest record read and not applied; -1: none is."""
+    clock_ms: int = -1
+    catalogue: str = ""
+    checkpoint_at_ms: int = -1
+    """Wall clock at the last checkpoint."""
+    next_due_ms: int = -1
+    profiles: int = 0
+    """In memory."""
+    incident: str = ""
+    waiting_for: str = ""
+    """What cannot be reached; "" when nothing."""
+    events: int = 0
+    changes: int = 0
+    dead_letters: int = 0
+    ticks: int = 0
+    replays: int = 0
+    """Silent replays begun."""
+    gaps: int = 0
+    checkpoints: int = 0
+
+    def lag_records(self) -> int:
+        """Records between the applied offset and the end of the log; -1: not known."""
+        if self.end_offset < 0 or self.applied_offset < 0:
+            return -1
+        return max(0, self.end_offset - self.applied_offset)
+
+    def lag_ms(self, wall_ms: int) -> int:
+        """Age of the oldest record that was read and not applied; 0 when there is none."""
+        return max(0, wall_ms - self.oldest_unapplied_ms) if self.oldest_unapplied_ms >= 0 else 0
+
+
+@dataclass(slots=True)
+class WorkerStatus:
+    """What a worker is doing."""
+
+    generation: str
+    started_at_ms: int
+    partitions: dict[int, PartitionStatus] = field(default_factory=dict)
+    assigned: bool = False
+    """Whether the group has given an assignment (an empty one too)."""
+    stopping: bool = False
+    failure: str = ""
+    """Why the worker as a whole ends."""
+    rings: int = 0
+    """Rings of producers opened: more than one tells of doubts."""
+    rebalances: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the process is worth keeping."""
+        return not self.failure
+
+    @property
+    def ready(self) -> bool:
+        """Whether every partition given is running, or deliberately stopped, and nothing is out of reach."""
+        return (
+            self.live
+            and self.assigned
+            and not self.stopping
+            and all(
+                (one.state == "running" and not one.waiting_for) or one.state == "stopped"
+                for one in self.partitions.values()
+            )
+        )
+
+    def as_json(self, wall_ms: int) -> dict[str, Any]:
+        """Everything, for /status."""
+        partitions = [
+            {**asdict(one), "lag_records": one.lag_records(), "lag_ms": one.lag_ms(wall_ms)}
+            for _, one in sorted(self.partitions.items())
+        ]
+        return {
+            "generation": self.generation,
+            "started_at_ms": self.started_at_ms,
+            "now_ms": wall_ms,
+            "live": self.live,
+            "ready": self.ready,
+            "stopping": self.stopping,
+            "failure": self.failure,
+            "rings": self.rings,
+            "rebalances": self.rebalances,
+            "incidents": sum(1 for one in self.partitions.values() if one.incident),
+            **{
+                name: sum(getattr(one, name) for one in self.partitions.values())
+                for name in ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
+            },
+            "partitions": partitions,
+        }
+
+    def pages(self, wall_ms: Callable[[], int]) -> dict[str, Page]:
+        """The web pages: /live, /ready, /status."""
+        return {
+            "/live": lambda: (200 if self.live else 503, {"live": self.live, "failure": self.failure}),
+            "/ready": lambda: (200 if self.ready else 503, {"ready": self.ready}),
+            "/status": lambda: (200, self.as_json(wall_ms())),
+        }
