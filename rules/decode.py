@@ -73,7 +73,8 @@ def decode(
 ) -> Event | Own | Refusal:
     """Decode a record at its instant R: the event, typed; or a record of Segue's own; or why it is bad input.
 
-    Of several reasons the first in `CODES` is given. Of a JSON object's equal keys the last counts.
+    Of several reasons the first in `CODES` is given; a record of Segue's own need not even be a CloudEvent. Of a JSON
+    object's equal keys the last counts.
     Whether key and partition fit is `check_envelope`'s.
     """
     if headers and _is_binary(headers):
@@ -112,7 +113,7 @@ def record_time(value: bytes) -> int | None:
     if not isinstance(event, dict):
         return None
     recorded = event.get("recordedtime")
-    return _instant(event.get("time") if recorded is None or recorded == "" else recorded)
+    return _instant(event.get("time") if recorded is None else recorded)
 
 
 def _load(text: bytes, outer_levels: int) -> Any:
@@ -175,20 +176,17 @@ def _decode_binary(
 def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
     """Make the event of its attributes and data."""
     get = event.get
-    id_, source, type_, subject = get("id"), get("source"), get("type"), get("subject")
-    if not (
-        id_.__class__ is str
-        and source.__class__ is str
-        and type_.__class__ is str
-        and id_
-        and source
-        and type_
-        and get("specversion") == "1.0"
-    ):
+    type_ = get("type")
+    if type_.__class__ is not str:
         return _REFUSALS["not_cloudevent"]
     plan: _Plan | None = dictionary.plans.get(type_)
     if plan is None and type_.startswith(OWN_PREFIX):
         return Own(type_, get("data"))
+    id_, source, subject = get("id"), get("source"), get("subject")
+    if not (
+        id_.__class__ is str and source.__class__ is str and id_ and source and type_ and get("specversion") == "1.0"
+    ):
+        return _REFUSALS["not_cloudevent"]
     if subject.__class__ is not str or _is_subject(subject) is None:
         return _REFUSALS["bad_subject"]
     if plan is None:
