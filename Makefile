@@ -1,0 +1,83 @@
+# Everything runs in .venv, which the first target that needs it makes out of requirements.lock (with hashes).
+# Works with GNU make 3.81 (macOS). Needs Python 3.11 or newer and nothing else: no Java, no Docker, no Redis.
+#
+#   make demo                       the whole system on this machine, live (DEMO_SECONDS=20 ends it by itself)
+#   make test                       everything that CI runs but the suites against Redis (PYTEST_ARGS="-k name" for some)
+#   make check                      formatting, lint, types, import contracts
+#   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
+#   make bench                      the figures of the README, measured (BENCH_ARGS)
+#   make lock                       newer versions into the lock files
+#   make clean                      remove what was made here (downloads shared by all checkouts stay)
+
+# the first of these that is new enough; `make demo PYTHON=/path/to/python3` says which
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo "$$python" && exit; done; echo python3)
+
+DEMO_SECONDS ?=
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PREPARED := .venv/.prepared
+
+UV_VERSION := 0.13.9
+COMPILE = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--quiet --custom-compile-command "make lock" pyproject.toml requirements.in
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test check servers bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Segue needs Python 3.11 or newer; $(PYTHON) is `"$(PYTHON)" --version 2>&1 | tail -1`." >&2; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Making .venv and installing `grep -c == requirements.lock` packages, once (a JDK among them, 104 MB)"
+	@"$(PYTHON)" -m venv --clear .venv || { \
+		echo "Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install `[ -t 1 ] || echo --quiet` --require-hashes --prefer-binary -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PREPARED): $(INSTALLED) streams/embedded/jgo.lock.toml
+	@echo "Having Apache Kafka and Valkey ready"
+	@$(BIN)/python -m streams.embedded prepare
+	@touch $@
+
+setup: $(PREPARED)
+
+demo: $(PREPARED)
+	@$(BIN)/segue demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(DEMO_ARGS)
+
+test: check $(PREPARED)
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+servers: $(PREPARED)
+	@$(BIN)/python -m streams.embedded
+
+bench: $(PREPARED)
+	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+lock: $(INSTALLED)
+	$(BIN)/python -m venv --clear .cache/lock
+	.cache/lock/bin/pip install --quiet uv==$(UV_VERSION)
+	$(COMPILE) --upgrade --extra embedded --extra dev --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock --output-file requirements-worker.lock
+	$(BIN)/python -m streams.embedded lock
+
+clean:
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	find rules streams tests -name __pycache__ -prune -exec rm -rf {} +
