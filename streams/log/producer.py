@@ -171,8 +171,13 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             while not sender.done():
                 sender.cancel()
                 await asyncio.wait({sender}, timeout=half_s / 4)
-            if not sender.cancelled():
-                sender.exception()  # seen: it stands in the Doubt
+            _seen(sender)
+        # what failed stands in the Doubt; aiokafka set it on futures that nobody waits for any more
+        waiting = [batch for batches in self._message_accumulator._batches.values() for batch in batches]  # noqa: SLF001
+        drains = [batch._drain_waiter for batch in waiting]  # noqa: SLF001
+        for future in [self._txn_manager.wait_for_transaction_end(), *drains, *(batch.future for batch in waiting)]:
+            if future is not None and future.done():
+                _seen(future)
 
 
 class Appender:
