@@ -10,8 +10,8 @@ share one slot and one MULTI can write them. The salt is the smallest number tha
 own n-th of the slot range (partition i of N into slots [i * 16384 / N, (i + 1) * 16384 / N)): nodes own runs of
 slots, so the partitions spread over any number of nodes as evenly as their count allows.
 
-Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]`. Scores are doubles, exact
-for |ms| <= 2^53; a wake later than that (the year 287,396) is kept as +inf and read back as FOREVER.
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]` (base.Cut).
+Scores are doubles, exact for |ms| <= 2^53; a wake later than that (the year 287,396) is +inf and read back as FOREVER.
 """
 
 from binascii import crc_hqx
@@ -111,7 +111,10 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             partitions=int(fields["partitions"]),
             digest=fields["digest"],
             last_ms=int(fields["last"]),
-            cuts=tuple(Cut(*cut[:4], tuple(tuple(i) for i in cut[4])) for cut in orjson.loads(fields["cuts"])),
+            cuts=tuple(
+                Cut(ordinal, t_ms, catalogue, visited_to, tuple(tuple(one) for one in introductions))
+                for ordinal, t_ms, catalogue, visited_to, introductions in orjson.loads(fields["cuts"])
+            ),
         )
     except (KeyError, ValueError, TypeError) as error:
         what = f"meta of this partition is unreadable ({type(error).__name__})"

@@ -1,0 +1,137 @@
+"""The stores that the contract suite runs on: the model, Valkey, and Redis where SEGUE_TEST_REDIS_URL names one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+import redis.asyncio
+
+from streams.embedded import ValkeyServer
+from streams.store.base import PartitionStore
+from streams.store.keys import Keys
+from streams.store.memory import MemoryServer, MemoryStore, Mishaps
+from streams.store.redis import RedisStore
+from tests.contract.store.proxy import Proxy
+from tests.servers import TEST_REDIS_URL, unique
+
+PARTITIONS = 4
+REAL = [
+    pytest.param(name, marks=pytest.mark.servers) for name in ("valkey", "redis") if name != "redis" or TEST_REDIS_URL
+]
+BACKENDS = ["memory", *REAL]
+
+
+class Backend(ABC):
+    """A server as the suite needs it: stores on it, and its mishaps."""
+
+    @abstractmethod
+    def store(self, partition: int = 0) -> PartitionStore:
+        """Open a store over a connection of its own."""
+
+    @abstractmethod
+    def befall(self, mishap: str) -> None:
+        """Let the next write be `request lost`, `reply lost` or `late`. Call it right before that write."""
+
+    @abstractmethod
+    async def deliver(self) -> None:
+        """Let late writes arrive, in the order they were sent."""
+
+    @abstractmethod
+    async def snapshot(self) -> Any:
+        """Remember what partition 0 holds."""
+
+    @abstractmethod
+    async def roll_back(self, snapshot: Any) -> None:
+        """Make partition 0 hold again what it held then."""
+
+
+class MemoryBackend(Backend):
+    def __init__(self) -> None:
+        self.mishaps = Mishaps()
+        self.server = MemoryServer(self.mishaps)
+
+    def store(self, partition: int = 0) -> PartitionStore:
+        return MemoryStore(self.server, partition)
+
+    def befall(self, mishap: str) -> None:
+        self.mishaps.next.append(mishap)
+
+    async def deliver(self) -> None:
+        for request in self.mishaps.kept:
+            request()
+        self.mishaps.kept.clear()
+
+    async def snapshot(self) -> int:
+        return len(self.server.history.get(0, [None])) - 1
+
+    async def roll_back(self, snapshot: Any) -> None:
+        self.server.roll_back(0, snapshot)
+
+
+class RealBackend(Backend):
+    """A real server behind a proxy. Its keys begin with a prefix of this backend's own."""
+
+    def __init__(self, proxy: Proxy, url: str) -> None:
+        self.prefix = unique("test")
+        self.proxy = proxy
+        self.direct = redis.asyncio.Redis.from_url(url, protocol=2)
+        self.opened: list[RedisStore] = []
+
+    def store(self, partition: int = 0) -> PartitionStore:
+        store = RedisStore(self.proxy.url, self.prefix, partition, PARTITIONS, timeout_ms=2_000)
+        self.opened.append(store)
+        return store
+
+    def befall(self, mishap: str) -> None:
+        self.proxy.next.append(mishap)
+
+    async def deliver(self) -> None:
+        await self.proxy.deliver()
+
+    async def snapshot(self) -> dict[bytes, bytes]:
+        keys = [key async for key in self.direct.scan_iter(match=self.pattern(), count=1_000)]
+        dumps = {key: await self.direct.dump(key) for key in keys}
+        return {key: dump for key, dump in dumps.items() if dump is not None}
+
+    async def roll_back(self, snapshot: Any) -> None:
+        keys = [key async for key in self.direct.scan_iter(match=self.pattern(), count=1_000)]
+        if keys:
+            await self.direct.unlink(*keys)
+        for key, dump in snapshot.items():
+            await self.direct.restore(key, 0, dump)
+
+    def pattern(self) -> bytes:
+        return Keys(self.prefix, 0, PARTITIONS).pattern
+
+    async def close(self) -> None:
+        self.proxy.next.clear()
+        for partition in {0, 1}:
+            await self.store(partition).drop()
+        for store in self.opened:
+            await store.close()
+        await self.direct.aclose()
+
+
+def server_url(name: str, request: pytest.FixtureRequest) -> str:
+    """Return the URL of the real server called `name`."""
+    if name == "redis":
+        assert TEST_REDIS_URL
+        return TEST_REDIS_URL
+    server: ValkeyServer = request.getfixturevalue("valkey")
+    return server.redis_url
+
+
+@pytest.fixture(params=BACKENDS)
+async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
+    """Each of the stores in turn, empty."""
+    if request.param == "memory":
+        yield MemoryBackend()
+        return
+    url = server_url(request.param, request)
+    at = urlparse(url)
+    async with Proxy(at.hostname or "127.0.0.1", at.port or 6379) as proxy:
+        real = RealBackend(proxy, url)
+        yield real
+        await real.close()
