@@ -11,10 +11,14 @@ from rules.dictionary import Dictionary
 from rules.logic import Place, read_rule
 from rules.problems import Duration, Items, Maybe, Name, Reader, Strict
 from rules.segment import Kind
+from rules.validation import matching
 
 Membership = Literal["public", "restricted"]
 Positive = Annotated[int, Field(ge=1)]
-Channel = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Channel = Annotated[
+    str,
+    matching(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -"),
+]
 """A channel names a topic, `activation.<channel>`; a dot would run into `….current`."""
 REFUSING_KINDS: Final = ("trait", "consent")
 """What `refuse` may be: a present value, whose history nobody has to have seen."""

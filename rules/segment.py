@@ -12,9 +12,15 @@ from rules.instants import FOREVER, parse_duration
 from rules.logic import Place, read_rule
 from rules.mentions import Mention, mentions
 from rules.problems import Duration, Id, Items, Maybe, Name, Reader, Strict
+from rules.validation import matching
 
 Status = Literal["draft", "in_review", "approved", "retired"]
-Kind = Annotated[str, Field(pattern=r"^[^:|\x00-\x1f\x7f-\x9f]+$")]
+Kind = Annotated[
+    str,
+    matching(
+        r"^[^:|\x00-\x1f\x7f-\x9f]+$", "must be the kind of a subject: a text without : and | and control characters"
+    ),
+]
 """The kind of a subject: what stands before its first colon."""
 RULES: Final = ("enter", "exit")
 

@@ -60,6 +60,16 @@ def _instant(text: str) -> int:
         raise ValueError("there is no such day") from error  # datetime's own words differ by version
 
 
+_PATTERNS: Final[dict[str, str]] = {}
+"""What to say of a text that does not match, by pattern; filled by `matching` when models are defined."""
+
+
+def matching(pattern: str, sentence: str) -> Any:
+    """Ask a text field to match a pattern; `sentence` (`must be …`) is said where it does not."""
+    _PATTERNS[pattern] = sentence
+    return Field(pattern=pattern)
+
+
 _DURATION_FORM: Final = "a duration: a positive integer and one of ms s m h d w, like 30d"
 _INSTANT_FORM: Final = "a date like 2027-01-31 or an RFC 3339 instant like 2027-01-31T12:00:00Z"
 
@@ -73,9 +83,9 @@ Instant = Annotated[int, PlainValidator(_from_text(_instant, _INSTANT_FORM))]
 """`2027-01-31` or RFC 3339 → UTC epoch ms."""
 Number = Annotated[float | int, PlainValidator(_number)]
 """A finite number; an integer stays one."""
-Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Name = Annotated[str, matching(r"^[^\x00-\x1f\x7f-\x9f]+$", "must be a non-empty text without control characters")]
 """A non-empty text without control characters (definitions.md section 1)."""
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Id = Annotated[str, matching(r"^[a-z0-9][a-z0-9-]{0,63}$", "must be an id: up to 64 of a-z, 0-9 and -, the first no -")]
 """The id of a segment or an activation."""
 
 
@@ -105,12 +115,6 @@ def name_of(path: Path) -> str:
     return repr(last) if isinstance(last, str) else f"item {last + 1} of {name_of(path[:-1])}"
 
 
-_PATTERNS: Final = {
-    r"^[^\x00-\x1f\x7f-\x9f]+$": "must be a non-empty text without control characters",
-    r"^[^:|\x00-\x1f\x7f-\x9f]+$": "must be the kind of a subject: a text without : and | and control characters",
-    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -",
-    r"^[a-z0-9][a-z0-9-]{0,63}$": "must be an id: up to 64 of a-z, 0-9 and -, the first no -",
-}
 _SENTENCES: Final = {
     "string_type": "must be a text",
     "int_type": "must be an integer",
