@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio
 
 from streams.embedded import ValkeyServer
+from streams.embedded.server import free_port
 from streams.store.base import Incident, StoreBug, Token, Unanswered
 from streams.store.keys import SLOTS, Keys, hash_tag, slot
 from streams.store.redis import RedisStore, check_server, server_findings
@@ -253,7 +254,10 @@ async def test_all_keys_of_a_partition_share_the_slot_that_we_computed(client: C
 
 async def test_a_store_finds_its_node_in_a_cluster() -> None:
     with temporary_folder() as folder:
-        nodes = [ValkeyServer(options=("--cluster-enabled", "yes"), remove=folder) for _ in range(2)]
+        # the default, ten thousand above the server's own port, may be past the last port
+        buses = [free_port(), free_port()]
+        options = [("--cluster-enabled", "yes", "--cluster-port", str(bus)) for bus in buses]
+        nodes = [ValkeyServer(options=one, remove=folder) for one in options]
         async with AsyncExitStack() as stack:
             for number, node in enumerate(nodes):
                 stack.callback(node.kill)
@@ -265,7 +269,7 @@ async def test_a_store_finds_its_node_in_a_cluster() -> None:
                 await first.token()
             await say(clients[0], "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS // 2 - 1)
             await say(clients[1], "CLUSTER", "ADDSLOTSRANGE", SLOTS // 2, SLOTS - 1)
-            await say(clients[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1].port)
+            await say(clients[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1].port, buses[1])
             for client in clients:
                 while b"cluster_state:ok" not in (info := await say(client, "CLUSTER", "INFO")):
                     assert info
