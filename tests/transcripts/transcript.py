@@ -1,0 +1,317 @@
+"""The transcript format, read strictly: a transcript that says something odd is refused, never half understood.
+
+A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `policy` shared by its cases. A case:
+
+    name: says the law, unique in the file
+    dictionary, segments, policy: as in a catalogue; `segments` is a list. Each replaces the one of the file.
+    as_live: true | false
+    until: INSTANT
+    steps:                             # in arrival order; each is one line of the file that is replayed
+    - {at: INSTANT, type: T, id: I, time: INSTANT, subject: K:N, source: S, data: {…}}
+                                       # an event; time is `at`, subject hcp:1, source /s, id e<its line> unless given
+    - {tick: INSTANT}                  # a record without an event
+    - {line: "any text"}               # a line as it stands
+    - {cut: INSTANT, dictionary: …, segments: …, policy: …}    # a catalogue from there on; no line
+    refused: [2 not_json]              # line and code
+    changes:                           # in order
+    - INSTANT SUBJECT enters SEGMENT, entry_rule [enter.all[0], enter.all[1]] on SOURCE ID, backfill
+    - INSTANT SUBJECT exits SEGMENT, entry_lost [enter]
+
+`[…]` are the reason's conditions (left out: none), `on …` the event evaluated (left out: a wake or a visit).
+INSTANT is RFC 3339 or a bare date. Record times (`at`, `tick`, `cut`) must not go back,
+unless the step says `back: true`.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tests.naive.reading import read_file
+from tests.naive.times import instant, written
+
+CHANGE = re.compile(
+    r"(?P<at>\S+) (?P<subject>\S+) (?P<change>enters|exits) (?P<segment>[a-z0-9-]+), (?P<kind>[a-z_]+)"
+    r"(?: \[(?P<conditions>[^ ]+(?:, [^ ]+)*)\])?(?: on (?P<event>\S+ \S+))?(?P<backfill>, backfill)?"
+)
+REFUSED = re.compile(r"([1-9][0-9]*) ([a-z_]+)")
+
+
+class BadTranscript(Exception):
+    """The transcript says something that cannot be meant."""
+
+
+class Strict(BaseModel):
+    """Nothing unknown, nothing of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EventStep(Strict):
+    """An event. `time: null` leaves it out of the line."""
+
+    at: str
+    type: str
+    id: str | None = None
+    time: str | None = None
+    subject: str = "hcp:1"
+    source: str = "/s"
+    data: Any = None
+    back: bool = False
+
+
+class TickStep(Strict):
+    """A record without an event."""
+
+    tick: str
+    back: bool = False
+
+
+class LineStep(Strict):
+    """A line as it stands."""
+
+    line: str
+
+
+class CutStep(Strict):
+    """A catalogue that takes effect; what is not given stays as it was."""
+
+    cut: str
+    dictionary: dict[str, Any] | None = None
+    segments: list[dict[str, Any]] | None = None
+    policy: dict[str, Any] | None = None
+
+
+STEPS: Mapping[str, type[Strict]] = {"tick": TickStep, "line": LineStep, "cut": CutStep, "at": EventStep}
+
+
+class CaseText(Strict):
+    """A case as written."""
+
+    name: str
+    steps: list[dict[str, Any]]
+    changes: list[str]
+    refused: list[str] = []
+    dictionary: dict[str, Any] | None = None
+    segments: list[dict[str, Any]] | None = None
+    policy: dict[str, Any] | None = None
+    as_live: bool = False
+    until: str | None = None
+
+
+class FileText(Strict):
+    """A file as written."""
+
+    about: str
+    cases: list[dict[str, Any]]
+    dictionary: dict[str, Any] | None = None
+    segments: list[dict[str, Any]] | None = None
+    policy: dict[str, Any] | None = None
+
+
+Files = dict[str, Any]
+"""A catalogue: file name → value."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change, as far as a transcript speaks of it."""
+
+    at: int
+    subject: str
+    change: str
+    segment: str
+    kind: str
+    conditions: tuple[str, ...]
+    event: str | None
+    backfill: bool
+
+    def __str__(self) -> str:
+        conditions = f" [{', '.join(self.conditions)}]" if self.conditions else ""
+        event, backfill = f" on {self.event}" if self.event else "", ", backfill" if self.backfill else ""
+        verb = {"entered": "enters", "exited": "exits"}[self.change]
+        return f"{written(self.at)} {self.subject} {verb} {self.segment}, {self.kind}{conditions}{event}{backfill}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case, ready to run."""
+
+    name: str
+    files: Files
+    lines: tuple[bytes, ...]
+    cuts: tuple[tuple[int, Files], ...]
+    until: int | None
+    as_live: bool
+    changes: tuple[Change, ...]
+    refused: tuple[tuple[int, str], ...]
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read a file of transcripts. Raises BadTranscript."""
+    return cases_of(read_file(path))
+
+
+def cases_of(value: Any) -> list[Case]:
+    """Read transcripts from a YAML value. Raises BadTranscript."""
+    file = checked(FileText, value, "file")
+    cases = [case_of(checked(CaseText, each, "case"), file) for each in file.cases]
+    names = [case.name for case in cases]
+    if len(set(names)) != len(names) or not cases:
+        raise BadTranscript("every case has a name of its own, and there is at least one")
+    return cases
+
+
+def checked(model: Any, value: Any, what: str) -> Any:
+    """Validate a value strictly."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        name = value.get("name", "") if isinstance(value, Mapping) else ""
+        raise BadTranscript(f"{what} {name}: {error}") from error
+
+
+def case_of(text: CaseText, file: FileText) -> Case:
+    """Make a case of its text."""
+    parts = {
+        "dictionary": text.dictionary or file.dictionary or {},
+        "segments": text.segments or file.segments or [],
+        "policy": text.policy or file.policy or {},
+    }
+    files, clock = files_of(**parts), None
+    lines: list[bytes] = []
+    cuts: list[tuple[int, Files]] = []
+    for value in text.steps:
+        step = step_of(value)
+        if isinstance(step, LineStep):
+            lines.append(step.line.encode())
+            continue
+        at = moment(step.tick if isinstance(step, TickStep) else step.cut if isinstance(step, CutStep) else step.at)
+        back = not isinstance(step, CutStep) and step.back
+        if clock is not None and (at < clock) != back:
+            raise BadTranscript(f"{text.name}: {written(at)} goes back, or does not where it says so")
+        if isinstance(step, CutStep):
+            if clock is not None and at == clock:
+                raise BadTranscript(f"{text.name}: a cut comes before the lines of its instant")
+            given = {"dictionary": step.dictionary, "segments": step.segments, "policy": step.policy}
+            parts |= {name: part for name, part in given.items() if part is not None}
+            cuts.append((at, files_of(**parts)))
+        elif isinstance(step, TickStep):
+            lines.append(line({"specversion": "1.0", "type": "segue.tick", "recordedtime": step.tick}, len(lines)))
+        else:
+            lines.append(event_line(step, value, len(lines)))
+        clock = at if clock is None else max(clock, at)
+    return Case(
+        text.name,
+        files,
+        tuple(lines),
+        tuple(cuts),
+        None if text.until is None else moment(text.until),
+        text.as_live,
+        changes_of(text),
+        tuple(refused_of(each) for each in text.refused),
+    )
+
+
+def files_of(dictionary: Any, segments: Sequence[Any], policy: Any) -> Files:
+    """Lay a catalogue out as files."""
+    files: Files = {"dictionary.yaml": dictionary}
+    for number, segment in enumerate(segments):
+        files[f"segments/{number:02}.yaml"] = segment
+    if policy:
+        files["policy.yaml"] = policy
+    return files
+
+
+def step_of(value: Any) -> Strict:
+    """Read a step by its leading key."""
+    kinds = [kind for key, kind in STEPS.items() if key in value]
+    if len(kinds) != 1:
+        raise BadTranscript(f"a step is one of {', '.join(STEPS)}: {value}")
+    step: Strict = checked(kinds[0], value, "step")
+    return step
+
+
+def line(value: Mapping[str, Any], number: int) -> bytes:
+    """Write a line, its id and source filled in."""
+    return json.dumps({"id": f"e{number + 1}", "source": "/s", **value}, ensure_ascii=False).encode()
+
+
+def event_line(step: EventStep, value: Mapping[str, Any], number: int) -> bytes:
+    """Write the line of an event. Its time may be no time: that is for the evaluator to refuse."""
+    event: dict[str, Any] = {"specversion": "1.0", "source": step.source, "type": step.type, "subject": step.subject}
+    if step.id is not None:
+        event["id"] = step.id
+    if "time" not in value:
+        event["time"] = step.at
+    elif step.time is not None:
+        event["time"] = step.time
+    event["recordedtime"] = step.at
+    if "data" in value:
+        event["data"] = step.data
+    return line(event, number)
+
+
+def moment(text: str) -> int:
+    """Read an instant."""
+    found = instant(text)
+    if found is None:
+        raise BadTranscript(f"no instant: {text!r}")
+    return found
+
+
+def changes_of(text: CaseText) -> tuple[Change, ...]:
+    """Read the expected changes; they must be in the order of time, as nothing is published otherwise."""
+    changes = tuple(change_of(each) for each in text.changes)
+    if any(later.at < earlier.at for earlier, later in pairwise(changes)):
+        raise BadTranscript(f"{text.name}: the expected changes are not in the order of time")
+    return changes
+
+
+def change_of(text: str) -> Change:
+    """Read an expected change."""
+    found = CHANGE.fullmatch(text)
+    if found is None:
+        raise BadTranscript(f"no change: {text!r}")
+    if (found["change"] == "enters") != (found["kind"] == "entry_rule"):
+        raise BadTranscript(f"entries, and they alone, have the reason entry_rule: {text!r}")
+    return Change(
+        moment(found["at"]),
+        found["subject"],
+        {"enters": "entered", "exits": "exited"}[found["change"]],
+        found["segment"],
+        found["kind"],
+        tuple(found["conditions"].split(", ")) if found["conditions"] else (),
+        found["event"],
+        found["backfill"] is not None,
+    )
+
+
+def refused_of(text: str) -> tuple[int, str]:
+    """Read an expected refusal."""
+    found = REFUSED.fullmatch(text)
+    if found is None:
+        raise BadTranscript(f"no refusal: {text!r}")
+    return int(found[1]), found[2]
+
+
+def change_from_json(raw: bytes) -> Change:
+    """Read a published change, as far as a transcript speaks of it."""
+    value = json.loads(raw)
+    reason = value["reason"]
+    events = reason["events"]
+    return Change(
+        moment(value["effective_at"]),
+        value["profile"],
+        value["change"],
+        value["segment"],
+        reason["kind"],
+        tuple(reason["conditions"]),
+        events[0] if events else None,
+        value["backfill"],
+    )
