@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from rules.instants import FOREVER
-from rules.partition import Partition
+from rules.partition import BEGINNING_MS, Partition
 
 LOOKAHEAD_MS: Final = 60_000
 """Wakes are read so far ahead of the record that asks, so that not every record asks."""
@@ -61,10 +61,11 @@ class Waking:
             await self._visits(visit_ms, horizon[1] if horizon[0] == visit_ms else "")
         else:
             before_ms = max(r_ms, horizon[0] + 1) + LOOKAHEAD_MS
-            await self._due(min(before_ms, FOREVER if visit_ms is None else visit_ms), horizon)
+            before_ms = min(before_ms, FOREVER if visit_ms is None else visit_ms)
+            await self._due(before_ms, None if horizon[0] == BEGINNING_MS else horizon)
 
-    async def _due(self, before_ms: int, horizon: tuple[int, str]) -> None:
-        entries = await self._reads.due(before_ms, horizon, PAGE)
+    async def _due(self, before_ms: int, after: tuple[int, str] | None) -> None:
+        entries = await self._reads.due(before_ms, after, PAGE)
         await self._reads.load([subject for _, subject in entries])
         self._engine.add_due(entries, entries[-1] if len(entries) == PAGE else (before_ms, ""))
 

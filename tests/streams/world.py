@@ -1,0 +1,341 @@
+"""A small world for runners: the models of log and store, an input over the model's log, and time moved by hand."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rules.catalogue import Catalogue
+from rules.change import Change
+from rules.digest import DIGEST_START
+from rules.partition import Partition, Record
+from streams.claim import Place
+from streams.guard import RefusalShare
+from streams.input import Fetched
+from streams.input import Place as Reading
+from streams.log.base import OutRecord, Ring
+from streams.log.memory import MemoryLog, Network
+from streams.log.memory_broker import Broker
+from streams.points import NOWHERE, At
+from streams.progress import Progress
+from streams.publisher import Clock as PublisherClock
+from streams.publisher import Pace, Publisher
+from streams.runner import Ending, Limits, PartitionRunner, Surroundings, reader
+from streams.status import PartitionStatus
+from streams.store.base import Incident, Meta, Token
+from streams.store.memory import MemoryServer, MemoryStore
+from tests.rules.catalogues import load
+
+START_MS = 1_772_373_600_000
+"""2026-03-01T14:00:00Z."""
+EVENTS, OUT, CURRENT, DEAD, OWNERS, PROGRESS = "events", "membership", "current", "dlt", "owners", "progress"
+TICK = json.dumps({"specversion": "1.0", "id": "tick", "source": "/segue", "type": "segue.tick"}).encode()
+
+DICTIONARY = """\
+traits: {country: {type: string}}
+events:
+  portal.login: {data: {topic: {type: string}, country: {type: string}}, sets: {country: country}}
+  portal.left: {}
+"""
+
+
+def catalogue(*segments: str) -> Catalogue:
+    """Load a catalogue of segments given as `name: rest of the file`."""
+    files = {"dictionary.yaml": DICTIONARY}
+    for text in segments:
+        name, _, rest = text.partition("|")
+        files[f"segments/{name}.yaml"] = f"segment: {name}\nversion: 1\nstatus: approved\n{rest}\n"
+    return load(files)
+
+
+class ManualClock:
+    """Time that moves only when the world moves it."""
+
+    def __init__(self) -> None:
+        self.ms = float(START_MS)
+        self._timers: list[tuple[float, asyncio.Event]] = []
+
+    def wall_ms(self) -> int:
+        return int(self.ms)
+
+    def now_ms(self) -> float:
+        return self.ms
+
+    async def sleep(self, length_ms: float) -> None:
+        await self.wait(asyncio.Event(), length_ms)
+
+    async def wait(self, event: asyncio.Event, length_ms: float) -> None:
+        timer = (self.ms + max(0.0, length_ms), event)
+        self._timers.append(timer)
+        try:
+            await event.wait()
+        finally:
+            self._timers.remove(timer)
+
+    def advance_to(self, ms: float) -> None:
+        self.ms = max(self.ms, ms)
+        for due, event in self._timers:
+            if due <= self.ms:
+                event.set()
+
+    def next_timer(self) -> float | None:
+        return min((due for due, event in self._timers if not event.is_set()), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record as a fetch brings it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_type: int = 1
+
+
+class MemoryInput:
+    """The input over the model's log. `pump` delivers what is there, in batches of `size`."""
+
+    def __init__(self, world: "World", size: int = 1_000) -> None:
+        self.world = world
+        self.size = size
+        self.position: dict[int, int] = {}
+        self.held: set[int] = set()
+        self.runners: dict[int, PartitionRunner] = {}
+
+    async def open(self, partition: int, offset: int) -> None:
+        self.position[partition] = offset
+        self.held.discard(partition)
+
+    def shut(self, partition: int) -> None:
+        self.position.pop(partition, None)
+
+    def hold(self, partition: int) -> None:
+        self.held.add(partition)
+
+    def resume(self, partition: int) -> None:
+        self.held.discard(partition)
+
+    def place(self, partition: int) -> Reading:
+        return Reading(self.position.get(partition), self.world.broker.watermarks(EVENTS, partition)[1])
+
+    def pump(self) -> bool:
+        moved = False
+        for partition in list(self.position):
+            if partition in self.held:
+                continue
+            before = self.position[partition]
+            found, after = self.world.broker.fetch(EVENTS, partition, before, self.size)
+            self.position[partition] = after
+            moved |= after != before
+            if found:
+                self.runners[partition].on_batch([Read(r.offset, r.timestamp_ms, r.key, r.value) for r in found])
+        return moved
+
+
+class PlainWire:
+    """Output as plain as can be."""
+
+    def change_records(self, partition: int, change: Change) -> Sequence[OutRecord]:
+        key = change.subject.encode()
+        current = change.value if change.entered else None
+        return [
+            OutRecord(OUT, partition, key, change.value),
+            OutRecord(CURRENT, partition, key + b"|" + change.segment.encode(), current),
+        ]
+
+    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
+        return OutRecord(DEAD, partition, record.key, record.value, (("reason", code.encode()),))
+
+    def tick(self, partition: int) -> OutRecord:
+        return OutRecord(EVENTS, partition, None, TICK)
+
+
+@dataclass
+class Worker:
+    """One incarnation of a worker: its ring, publisher, input and runners."""
+
+    world: "World"
+    limits: Limits = field(default_factory=Limits)
+    at: At = NOWHERE
+    batch: int = 1_000
+    status: dict[int, PartitionStatus] = field(default_factory=dict)
+    share: RefusalShare = field(default_factory=lambda: RefusalShare(0.05, 10_000))
+
+    async def start(self, *partitions: int) -> "Worker":
+        world = self.world
+        self.log = MemoryLog(world.network)
+        self.input = MemoryInput(world, self.batch)
+        world.inputs.append(self.input)
+        self.ring: Ring = await self.log.open_ring(2)
+        self.publisher = Publisher(
+            self.ring,
+            "g1",
+            PROGRESS,
+            self._on_published,
+            self._on_doubt,
+            Pace(quiet_ms=5_000, linger_max_ms=0),
+            PublisherClock(world.clock.now_ms, lambda seconds: world.clock.sleep(seconds * 1000)),
+        )
+        self.publishing = asyncio.ensure_future(self.publisher.run())
+        around = Surroundings(
+            self.log,
+            self.input,
+            PlainWire(),
+            Place("g1", world.partitions, EVENTS, OWNERS, PROGRESS),
+            world.clock,
+            self.share,
+            world.catalogue,
+            self.limits,
+            self.at,
+        )
+        self.tasks: dict[int, asyncio.Task[Ending]] = {}
+        for partition in partitions:
+            self.status[partition] = PartitionStatus(partition)
+            runner = PartitionRunner(partition, MemoryStore(world.server, partition), around, self.status[partition])
+            self.input.runners[partition] = runner
+            self.tasks[partition] = asyncio.ensure_future(runner.run(self.publisher, self.ring))
+        return self
+
+    def _on_published(self, partition: int, progress: Progress) -> None:
+        self.input.runners[partition].on_published(progress)
+
+    def _on_doubt(self, error: BaseException) -> None:
+        for runner in self.input.runners.values():
+            runner.on_doubt(error)
+
+    def applied(self, partition: int = 0) -> int:
+        return self.status[partition].applied_offset
+
+    async def release(self) -> list[Ending]:
+        for runner in self.input.runners.values():
+            runner.release()
+        await self.world.until(lambda: all(task.done() for task in self.tasks.values()))
+        return [task.result() for task in self.tasks.values()]
+
+    async def kill(self) -> None:
+        """End at once; nothing is finished."""
+        self.world.inputs.remove(self.input)
+        tasks = [*self.tasks.values(), self.publishing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class World:
+    """Broker, store server, clock, catalogues."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self.clock = ManualClock()
+        self.broker = Broker(dict.fromkeys((EVENTS, OUT, CURRENT, DEAD, OWNERS, PROGRESS), partitions), START_MS)
+        self.network = Network(self.broker)
+        self.server = MemoryServer()
+        self.inputs: list[MemoryInput] = []
+        self.catalogues: dict[str, Catalogue] = {}
+        self.events = 0
+
+    async def create(self) -> "World":
+        for partition in range(self.partitions):
+            meta = Meta("g1", Token(-1, 0), 0, -1, "", self.partitions, DIGEST_START, -1)
+            assert await MemoryStore(self.server, partition).create(meta)
+        return self
+
+    async def catalogue(self, digest: str) -> Catalogue:
+        if digest not in self.catalogues:
+            raise Incident(f"catalogue {digest} is nowhere")
+        return self.catalogues[digest]
+
+    def advance(self, length_ms: float) -> None:
+        self.clock.advance_to(self.clock.ms + length_ms)
+        self.broker.now_ms = int(self.clock.ms)
+
+    async def until(self, done: Callable[[], bool], limit_ms: float = 8_000_000) -> None:
+        """Let everything run, time jumping from timer to timer, until `done`."""
+        end = self.clock.ms + limit_ms
+        while True:
+            for _ in range(30):
+                await asyncio.sleep(0)
+            self.broker.settle()
+            moved = False
+            for one in self.inputs:
+                moved |= one.pump()
+            if done():
+                return
+            timer = self.clock.next_timer()
+            if moved:
+                continue
+            assert timer is not None, "nothing will ever happen"
+            assert timer < end, "it took too long"
+            self.clock.advance_to(timer)
+            self.broker.now_ms = int(self.clock.ms)
+
+    async def pass_time(self, length_ms: float) -> None:
+        end = self.clock.ms + length_ms
+        await self.until(lambda: self.clock.ms >= end or (self.clock.next_timer() or end) >= end)
+        self.clock.advance_to(end)
+        self.broker.now_ms = int(self.clock.ms)
+
+    def send(
+        self, subject: str, type_: str = "portal.login", partition: int = 0, data: Mapping[str, str] | None = None
+    ) -> int:
+        """Append an event, stamped now."""
+        self.events += 1
+        event = {
+            "specversion": "1.0",
+            "id": f"e{self.events}",
+            "source": "/test",
+            "type": type_,
+            "subject": subject,
+            "time": self.broker.now_ms and _instant(self.broker.now_ms),
+            "data": dict(data or {}),
+        }
+        return self.broker.append(OutRecord(EVENTS, partition, subject.encode(), json.dumps(event).encode()))
+
+    def cut(self, found: Catalogue, partition: int = 0) -> int:
+        """Append a catalogue record."""
+        self.catalogues[found.hash] = found
+        event = {
+            "specversion": "1.0",
+            "id": found.hash,
+            "source": "/segue",
+            "type": "segue.catalogue",
+            "data": {"catalogue": found.hash},
+        }
+        return self.broker.append(OutRecord(EVENTS, partition, None, json.dumps(event).encode()))
+
+    def end(self, partition: int = 0) -> int:
+        return self.broker.watermarks(EVENTS, partition)[1]
+
+    def out(self, topic: str = OUT, partition: int = 0) -> list[bytes]:
+        """What a read_committed reader has got."""
+        self.broker.settle()
+        return [record.value or b"" for record in self.broker.fetch(topic, partition, 0)[0]]
+
+    def expected(self, partition: int = 0) -> list[bytes]:
+        """What the engine says of the input as it stands, all in memory, one record after the other."""
+        engine = Partition("g1", reader(partition, self.partitions), clock_ms=-1)
+        for digest, found in self.catalogues.items():
+            engine.know(digest, found)
+        changes: list[Change] = []
+        for record in self.broker.fetch(EVENTS, partition, 0)[0]:
+            assert engine.pass_wakes(engine.instant_of(record.timestamp_ms), changes)
+            changes += engine.apply(Record(record.offset, record.timestamp_ms, record.key, record.value)).changes
+        return [change.value for change in changes]
+
+    def meta(self, partition: int = 0) -> Meta:
+        found = self.server.content(partition).meta
+        assert found is not None
+        return found
+
+
+def changes_of(values: Iterable[bytes]) -> list[str]:
+    """Say changes in short: subject, what, segment."""
+    return [f"{c['profile']} {c['change']} {c['segment']}" for c in map(json.loads, values)]
+
+
+def _instant(ms: int) -> str:
+    from rules.instants import format_instant
+
+    return format_instant(ms)
