@@ -36,6 +36,15 @@ class Group(Node):
         """The same group of other parts."""
         return type(self)(parts)
 
+    def conditions(self) -> Iterator[Condition]:
+        """Walk the leaves in document order."""
+        for part in self.parts:
+            yield from part.conditions()
+
+    def describe(self) -> str:
+        """`all of (in segment a; everyone)`."""
+        return f"{self.keyword} of ({'; '.join(part.describe() for part in self.parts)})"
+
 
 class AllOf(Group):
     """Holds when every part does."""
@@ -74,7 +83,7 @@ class NoneOf(Group):
 def _decided(parts: tuple[Node, ...], view: View, decisive: bool) -> Verdict:
     """Join parts of which one that is `decisive` decides."""
     found, open_ = False, False
-    found_ms, all_ms = 0, FOREVER
+    found_ms, all_ms = -FOREVER, FOREVER
     for part in parts:
         holds, next_ms = part.verdict(view)
         if holds is decisive:
@@ -117,6 +126,10 @@ class AtLeastOf(Group):
         if len(false) > spare:
             return False, sorted(false, reverse=True)[spare]
         return None, min(true + false + open_)
+
+    def describe(self) -> str:
+        """`at least 2 of (…)`."""
+        return f"at least {self.n} of ({'; '.join(part.describe() for part in self.parts)})"
 
     def part_path(self, path: str, index: int) -> str:
         """As `enter.at_least_of.of[2]`."""

@@ -11,7 +11,7 @@ It may be too early (the engine looks again then and finds nothing), never too l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -123,6 +123,14 @@ class Node(ABC):
     def verdict(self, view: View) -> Verdict:
         """Tell whether it holds at `view.t_ms`, and until when that cannot change with no event."""
 
+    @abstractmethod
+    def describe(self) -> str:
+        """Say it in plain English, for people: `2 or more of access_content.viewed within 30d`."""
+
+    @abstractmethod
+    def conditions(self) -> "Iterator[Condition]":
+        """Walk its leaves in document order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -184,9 +192,9 @@ class Condition(Node):
         """The first instant at which its window begins at cut_ms + 5 min or later; FOREVER: the window never moves."""
         raise NotImplementedError(self.kind)
 
-    @abstractmethod
-    def describe(self) -> str:
-        """Say the condition in plain English, for people: `2 or more of access_content.viewed within 30d`."""
+    def conditions(self) -> "Iterator[Condition]":
+        """Itself."""
+        yield self
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands."""

@@ -20,6 +20,7 @@ from rules.conditions.occurrences import (
     drop_until,
     entry_of,
     evidence_of,
+    flip_after,
     keep_all,
     keep_earliest,
     keep_latest,
@@ -191,10 +192,7 @@ class EventCountOlder(EventCount):
         slide = self._slide(view)
         t_ms = view.t_ms
         holds = self._holds(slide, t_ms)
-        next_ms = slide.change_after(t_ms)
-        while next_ms < FOREVER and self._holds(slide, next_ms) is holds:
-            next_ms = slide.change_after(next_ms)
-        return holds, next_ms
+        return holds, flip_after(t_ms, holds, lambda at_ms: self._holds(slide, at_ms), slide.change_after)
 
     def _entries(self, view: View) -> Entries:
         return later_than(remembered(view.facts.states.get(self.state_key or "") or []), view.mark(self.mark))

@@ -21,6 +21,8 @@ Where: TypeAlias = Callable[[Event], bool]
 class Matcher:
     """Events of some types that satisfy a `where`; `where` None: all of those types."""
 
+    names: tuple[str, ...]
+    """The types, as written."""
     types: frozenset[str]
     where: Where | None
     key: str
@@ -47,7 +49,7 @@ def read_matcher(types: Reader, where: Reader | None, place: Place) -> Matcher |
     if tests:
         text += " where " + " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
     key = canonical_json([sorted(names), None if where is None else where.value])
-    return Matcher(frozenset(names), _closure(tests), key, text)
+    return Matcher(names, frozenset(names), _closure(tests), key, text)
 
 
 def read_types(reader: Reader, place: Place) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ limit was hit; no verdict looks at it.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.base import Mark
@@ -20,6 +20,8 @@ from rules.instants import FOREVER
 
 MEMORY: Final = 512
 """Entries kept a condition and profile (definitions.md section 5, Memory)."""
+WALK_MAX: Final = 64
+"""Steps of a search for the next flip: what a wake that finds nothing costs is about as much."""
 ENTRY_BYTES: Final = 14 + 64 + 6 + 8
 """Packed size of an entry: time, source and id as lint takes them, arrival, and punctuation."""
 
@@ -172,6 +174,19 @@ class Slide:
             if end < size:
                 next_ms = min(next_ms, times[end] + self._older_ms)
         return next_ms
+
+
+def flip_after(t_ms: int, holds: bool, holds_at: Callable[[int], bool], change_after: Callable[[int], int]) -> int:
+    """Walk over the instants at which something changes to the first at which the verdict is another.
+
+    Gives up after WALK_MAX of them and returns the next one: the engine then looks again, which leaves no trace.
+    """
+    next_ms = change_after(t_ms)
+    for _ in range(WALK_MAX):
+        if next_ms >= FOREVER or holds_at(next_ms) is not holds:
+            break
+        next_ms = change_after(next_ms)
+    return next_ms
 
 
 def evidence_of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:

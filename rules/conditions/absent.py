@@ -1,0 +1,86 @@
+"""The condition `absent`: no matching event for so long, and the absence was observed for so long."""
+
+from typing import Any
+
+from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.occurrences import ENTRY_BYTES
+from rules.conditions.window import Definition, Window
+from rules.event import Event
+from rules.instants import format_duration
+from rules.operators import FALSE, TRUE
+from rules.problems import Duration, Maybe, Reader, canonical_json
+
+
+class AbsentDefinition(Definition):
+    """`absent: T, where: {…}, within: D`."""
+
+    absent: Any
+    where: Maybe[dict[str, Any]] = None
+    within: Duration
+
+
+class Absent(Condition):
+    """Remembers the latest match; a state is its [time, source, id]."""
+
+    kind = "absent"
+    looks_at_history = True
+
+    def __init__(self, definition: Any, matcher: Matcher, within_ms: int, in_enter: bool) -> None:
+        self.definition = definition
+        self.types = matcher.types
+        self.reads_known_since = in_enter
+        self._where = matcher.where
+        self._within_ms = within_ms
+        self._text = f"no {matcher.text} within {format_duration(within_ms)}"
+        self.state_key = canonical_json(["absent", matcher.key, within_ms])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the latest."""
+        if self._where is not None and not self._where(event):
+            return state
+        if event.time_ms <= t_ms - self._within_ms:
+            return state
+        match = [event.time_ms, event.source, event.id]
+        return match if state is None or match > state else state
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop it when it has left the window."""
+        return None if state is not None and state[0] <= t_ms - self._within_ms else state
+
+    def verdict(self, view: View) -> Verdict:
+        """True from so long after the last match, and after the observation began, on."""
+        since_ms = view.observed_since_ms
+        if since_ms is None:
+            return FALSE
+        last = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
+        if last is not None and last[0] > since_ms:
+            since_ms = last[0]
+        absent_ms = since_ms + self._within_ms
+        return TRUE if view.t_ms >= absent_ms else (False, absent_ms)
+
+    def complete_at(self, cut_ms: int) -> int:
+        """As a window `within`."""
+        return Window(within_ms=self._within_ms).complete_at(cut_ms)
+
+    def describe(self) -> str:
+        """`no portal.login within 60d`."""
+        return self._text
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """The latest match, as long as it is in the window."""
+        last = view.facts.states.get(self.state_key or "")
+        return [(last[0], last[1], last[2])] if last and last[0] > view.t_ms - self._within_ms else []
+
+    def state_bytes_max(self) -> int:
+        """One entry."""
+        return ENTRY_BYTES
+
+
+def read_absent(reader: Reader, place: Place, nested: ReadRule) -> Absent | None:
+    """Read an absent condition."""
+    keys = reader.model(AbsentDefinition)
+    if keys is None:
+        return None
+    matcher = read_matcher(reader.at("absent"), reader.at("where") if keys.where is not None else None, place)
+    return None if matcher is None else Absent(reader.value, matcher, keys.within, place.rule == "enter")

@@ -1,0 +1,85 @@
+"""The condition `changed`: a trait stepped between two different values."""
+
+from typing import Any, Final
+
+from rules.conditions.base import Place, ReadRule, Verdict, View
+from rules.conditions.settings import VALUE, OfSettings, plain
+from rules.conditions.window import Definition
+from rules.operators import FALSE, read_operand, said_value
+from rules.problems import Duration, Reader
+from rules.values import ValueType
+
+ANY: Final = object()
+"""An omitted side: any value but none."""
+
+
+class ChangedDefinition(Definition):
+    """`changed: N, from: v, to: v, within: D`."""
+
+    changed: str
+    from_: Any = None
+    to: Any = None
+    within: Duration
+
+
+class Changed(OfSettings):
+    """Holds when two consecutive settings, the later in the window, have different values, from and to as given."""
+
+    kind = "changed"
+
+    def __init__(self, definition: Any, trait: str, from_: Any, to: Any, within_ms: int, kind: ValueType) -> None:
+        super().__init__(definition, trait, within_ms)
+        self._from, self._to = from_, to
+        sides = "".join(
+            f" {word} {'no value' if side is None else said_value(side, kind)}"
+            for word, side in (("from", from_), ("to", to))
+            if side is not ANY
+        )
+        self._text = f"{trait} changed{sides} within {self.reach()}"
+
+    def verdict(self, view: View) -> Verdict:
+        """Look for the latest such step; it leaves the window at its time + D."""
+        history = self.history(view)
+        start_ms = view.t_ms - self._reach_ms
+        for index in range(len(history) - 1, 0, -1):
+            time_ms, _, _, to = history[index]
+            if time_ms <= start_ms:
+                return FALSE
+            from_ = history[index - 1][VALUE]
+            if from_ != to and _fits(self._from, from_) and _fits(self._to, to):
+                return True, time_ms + self._reach_ms
+        return FALSE
+
+    def describe(self) -> str:
+        """`stage changed from trial to use within 30d`."""
+        return self._text
+
+
+def _fits(side: Any, value: Any) -> bool:
+    return value is not None if side is ANY else bool(side == value)
+
+
+def read_changed(reader: Reader, place: Place, nested: ReadRule) -> Changed | None:
+    """Read a changed condition."""
+    keys = reader.model(ChangedDefinition)
+    if keys is None:
+        return None
+    declared = place.dictionary.traits.get(keys.changed)
+    if declared is None:
+        here = reader.at("changed")
+        here.problem(f"unknown trait {keys.changed!r}", name=keys.changed, known=place.dictionary.traits)
+        return None
+    before = len(reader.problems)
+    sides = {side: _read_side(reader, side, declared.type) for side in ("from", "to")}
+    if len(reader.problems) > before:
+        return None
+    if sides["from"] is not ANY and sides["from"] == sides["to"]:
+        reader.at("to").problem("'from' and 'to' must differ")
+        return None
+    return Changed(reader.value, keys.changed, sides["from"], sides["to"], keys.within, declared.type)
+
+
+def _read_side(reader: Reader, side: str, kind: ValueType) -> Any:
+    if side not in reader.value:
+        return ANY
+    return None if reader.value[side] is None else plain(read_operand(reader.at(side), kind))

@@ -1,0 +1,167 @@
+"""The condition `covered`: fills follow one another, and the last of them has not run out.
+
+A fill's fifth field is its length in ms (`days`) or the instant until which it lasts (`until`). What one fill adds
+depends on those before it, and a late one may come before all others, so all are kept, up to the limit.
+"""
+
+import math
+from typing import Any, Final, Literal
+
+from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.matching import Matcher, read_attribute, read_matcher
+from rules.conditions.occurrences import (
+    ENTRY_BYTES,
+    MEMORY,
+    VALUE,
+    Entries,
+    entry_of,
+    evidence_of,
+    keep_all,
+    later_than,
+    remembered,
+)
+from rules.conditions.window import SinceKeys, Window, read_window
+from rules.event import Event, Value
+from rules.instants import FOREVER, MS_PER_DAY, format_duration
+from rules.operators import FALSE
+from rules.problems import Duration, Maybe, Reader, canonical_json
+
+LENGTH_BYTES: Final = 14
+
+
+class CoveredDefinition(SinceKeys):
+    """`covered: T, where: {…}, days: ATTR, gap: D, overlap: add` or with `until: ATTR` instead of days; since."""
+
+    covered: Any
+    where: Maybe[dict[str, Any]] = None
+    days: Maybe[str] = None
+    until: Maybe[str] = None
+    gap: Maybe[Duration] = None
+    overlap: Maybe[Literal["add", "merge"]] = None
+
+
+class Covered(Condition):
+    """Holds until the end of the fills plus the gap."""
+
+    kind = "covered"
+    looks_at_history = True
+
+    def __init__(
+        self,
+        definition: Any,
+        matcher: Matcher,
+        form: Literal["add", "merge", "until"],
+        attribute: str,
+        gap_ms: int,
+        window: Window,
+    ) -> None:
+        self.definition = definition
+        self.types = matcher.types
+        self.mark = window.mark
+        self.window = window
+        self._where = matcher.where
+        self._form = form
+        self._attribute = attribute
+        self._gap_ms = gap_ms
+        gap = f" and a gap of {format_duration(gap_ms)}" if gap_ms else ""
+        how = "until its" if form == "until" else "for the sum of its" if form == "add" else "for its"
+        self._text = f"covered by {matcher.text}{window.describe()} {how} {attribute}{gap}"
+        shape = "until" if form == "until" else "days"
+        self.state_key = canonical_json(["covered", matcher.key, shape, attribute, window.key()])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the fill."""
+        if self._where is not None and not self._where(event):
+            return state
+        if not self.window.admits(event.time_ms):
+            return state
+        fill = self._fill(event.time_ms, event.data.get(self._attribute))
+        if fill is None:
+            return state
+        entry = entry_of(event, arrival)
+        entry.append(fill)
+        return keep_all(state, entry, -FOREVER)
+
+    def _fill(self, time_ms: int, value: Value | None) -> int | None:
+        """The fifth field; None: no fill."""
+        if not isinstance(value, int | float):
+            return None
+        if self._form == "until":
+            return int(value) if value > time_ms else None
+        if value <= 0:
+            return None
+        try:
+            return min(math.floor(value * MS_PER_DAY), FOREVER)
+        except OverflowError:  # longer than every double: for ever
+            return FOREVER
+
+    def verdict(self, view: View) -> Verdict:
+        """True until end + gap."""
+        entries = self._entries(view)
+        if not entries:
+            return FALSE
+        end_ms = min(self._end(entries) + self._gap_ms, FOREVER)
+        return (True, end_ms) if view.t_ms < end_ms else FALSE
+
+    def _end(self, entries: Entries) -> int:
+        """Go over the fills in order; there is one at least."""
+        end_ms = -FOREVER
+        if self._form == "add":
+            for entry in entries:
+                end_ms = max(end_ms, entry[0]) + entry[VALUE]
+        elif self._form == "merge":
+            for entry in entries:
+                end_ms = max(end_ms, entry[0] + entry[VALUE])
+        else:
+            for entry in entries:
+                end_ms = max(end_ms, entry[VALUE])
+        return end_ms
+
+    def _entries(self, view: View) -> Entries:
+        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
+        return later_than(remembered(entries), view.mark(self.mark)) if entries else []
+
+    def complete_at(self, cut_ms: int) -> int:
+        """Its window never moves."""
+        return self.window.complete_at(cut_ms)
+
+    def describe(self) -> str:
+        """`covered by prescription.filled for the sum of its days_supply and a gap of 7d`."""
+        return self._text
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """The fills."""
+        return evidence_of(self._entries(view))
+
+    def capped(self, view: View) -> bool:
+        """Whether fills were dropped at the limit."""
+        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
+
+    def state_bytes_max(self) -> int:
+        """All fills up to the limit."""
+        return (MEMORY + 1) * (ENTRY_BYTES + LENGTH_BYTES)
+
+
+def read_covered(reader: Reader, place: Place, nested: ReadRule) -> Covered | None:
+    """Read a covered condition."""
+    keys = reader.model(CoveredDefinition)
+    if keys is None:
+        return None
+    matcher = read_matcher(reader.at("covered"), reader.at("where") if keys.where is not None else None, place)
+    window = read_window(keys, reader, place)
+    if (keys.days is None) == (keys.until is None):
+        reader.problem("'covered' needs either 'days' or 'until'")
+        return None
+    if keys.until is not None and keys.overlap is not None:
+        reader.at("overlap").problem("'overlap' is for 'days': with 'until' the latest end counts")
+        return None
+    if matcher is None or window is None:
+        return None
+    if keys.until is not None:
+        attribute = read_attribute(reader.at("until"), matcher.names, place, ("datetime",), "'until'")
+    else:
+        attribute = read_attribute(reader.at("days"), matcher.names, place, ("number", "integer"), "'days'")
+    if attribute is None:
+        return None
+    form: Literal["add", "merge", "until"] = "until" if keys.until is not None else keys.overlap or "add"
+    return Covered(reader.value, matcher, form, attribute[0], keys.gap or 0, window)

@@ -1,0 +1,62 @@
+"""The condition `during`: between two dates."""
+
+from typing import Any
+
+from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
+from rules.conditions.window import Definition
+from rules.instants import FOREVER, format_instant
+from rules.operators import FALSE
+from rules.problems import Instant, Maybe, Reader
+
+
+class Dates(Definition):
+    """From when (inclusive) until when (exclusive); either may be left out."""
+
+    from_: Maybe[Instant] = None
+    until: Maybe[Instant] = None
+
+
+class DuringDefinition(Definition):
+    """`during: {from: A, until: B}`."""
+
+    during: Dates
+
+
+class During(Condition):
+    """Holds from one instant (inclusive) until another (exclusive)."""
+
+    kind = "during"
+    looks_at_history = False
+
+    def __init__(self, definition: Any, from_ms: int | None, until_ms: int | None) -> None:
+        self.definition = definition
+        self._from_ms = -FOREVER if from_ms is None else from_ms
+        self._until_ms = FOREVER if until_ms is None else until_ms
+        starts = "" if from_ms is None else f" from {format_instant(from_ms)}"
+        ends = "" if until_ms is None else f" until {format_instant(until_ms)}"
+        self._text = f"the date is{starts}{ends}"
+
+    def verdict(self, view: View) -> Verdict:
+        """Compare; the next flip is the next of the two instants."""
+        if view.t_ms < self._from_ms:
+            return False, self._from_ms
+        return (True, self._until_ms) if view.t_ms < self._until_ms else FALSE
+
+    def describe(self) -> str:
+        """`the date is from 2026-01-01T00:00:00.000Z`."""
+        return self._text
+
+
+def read_during(reader: Reader, place: Place, nested: ReadRule) -> During | None:
+    """Read a during condition."""
+    keys = reader.model(DuringDefinition)
+    if keys is None:
+        return None
+    dates = keys.during
+    if dates.from_ is None and dates.until is None:
+        reader.at("during").problem("'during' needs 'from' or 'until'")
+        return None
+    if dates.from_ is not None and dates.until is not None and dates.until <= dates.from_:
+        reader.at("during", "until").problem("'until' must be later than 'from'")
+        return None
+    return During(reader.value, dates.from_, dates.until)

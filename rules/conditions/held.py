@@ -1,0 +1,87 @@
+"""The condition `held`: operators on a trait that have held all the time for so long."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rules.conditions.base import Place, ReadRule, Verdict, View
+from rules.conditions.settings import VALUE, OfSettings
+from rules.conditions.trait import TraitDefinition, read_trait_test
+from rules.instants import FOREVER
+from rules.operators import Interval, Test
+from rules.problems import Duration, Reader
+
+
+class HeldDefinition(TraitDefinition):
+    """`trait: N, OPERATOR: operand, …, for: D`."""
+
+    for_: Duration
+
+
+class Held(OfSettings):
+    """Holds at t when it held throughout [t − D, t], and the profile was known at t − D.
+
+    At t the value is the trait's (even if it was set a little ahead of t); before t each setting stands from its own
+    time. Where the standing values pass the test is a set of intervals [a, b). It holds at exactly those t that have
+    a + D ≤ t ≤ b for one of them, at which the trait's value passes, from `known since` + D on.
+    """
+
+    kind = "held"
+    one_a_millisecond = True
+    reads_known_since = True
+
+    def __init__(self, definition: Any, trait: str, test: Test, for_ms: int) -> None:
+        super().__init__(definition, trait, for_ms)
+        self._test = test
+        self._text = f"{trait} {test.text} for {self.reach()}"
+
+    def verdict(self, view: View) -> Verdict:
+        """Look for the interval that t is in, else for the first that a later t will be in."""
+        t_ms, for_ms = view.t_ms, self._reach_ms
+        register = view.facts.traits.get(self._trait)
+        passes_ms, fails_ms = self._test.interval(None if register is None else register.value)
+        earliest_ms = max(passes_ms, view.facts.known_since_ms + for_ms)
+        next_ms = FOREVER
+        for start_ms, end_ms in self._standing(view):
+            if end_ms < t_ms:
+                break
+            first_ms, last_ms = max(start_ms + for_ms, earliest_ms), min(end_ms, fails_ms - 1)
+            if first_ms > last_ms:
+                continue
+            if first_ms <= t_ms <= last_ms:
+                return True, FOREVER if last_ms >= FOREVER - 1 else last_ms + 1
+            if first_ms > t_ms:
+                next_ms = first_ms
+        return False, next_ms
+
+    def _standing(self, view: View) -> Iterator[Interval]:
+        """The intervals on which the standing value passes, the latest first, none touching the next."""
+        open_: Interval | None = None
+        until_ms = FOREVER
+        history = self.history(view)
+        for index in range(len(history) - 1, -2, -1):
+            from_ms, value = (history[index][0], history[index][VALUE]) if index >= 0 else (-FOREVER, None)
+            passes_ms, fails_ms = self._test.interval(value)
+            start_ms, end_ms = max(from_ms, passes_ms), min(until_ms, fails_ms)
+            if start_ms < end_ms:
+                if open_ is not None and open_[0] == end_ms:
+                    open_ = start_ms, open_[1]
+                else:
+                    if open_ is not None:
+                        yield open_
+                    open_ = start_ms, end_ms
+            until_ms = from_ms
+        if open_ is not None:
+            yield open_
+
+    def describe(self) -> str:
+        """`stage equals trial for 30d`."""
+        return self._text
+
+
+def read_held(reader: Reader, place: Place, nested: ReadRule) -> Held | None:
+    """Read a trait condition with `for`."""
+    keys = reader.model(HeldDefinition)
+    if keys is None:
+        return None
+    test = read_trait_test(reader, keys.trait, place)
+    return None if test is None else Held(reader.value, keys.trait, test, keys.for_)

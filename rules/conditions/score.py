@@ -1,0 +1,303 @@
+"""The condition `score`: points of events, which may decay, and of conditions that hold.
+
+A state has one list of occurrences an event item, in the order of the items (null: none yet). An event's points are
+`P * 2.0 ** (-max(0, t - time) / half_life)` in IEEE doubles, added exactly and rounded once; between other changes
+the sum only falls, so the first millisecond at which it falls below the threshold is found by bisection with the same
+formula, from bounds that the shortest and the longest half-life give.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.conditions.aggregate import exact_sum
+from rules.conditions.base import Condition, Mark, Node, Place, ReadRule, State, Verdict, View
+from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.occurrences import (
+    ENTRY_BYTES,
+    MEMORY,
+    Entries,
+    drop_until,
+    entry_of,
+    evidence_of,
+    keep_all,
+    later_than,
+    remembered,
+)
+from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
+from rules.event import Event
+from rules.instants import FOREVER, format_duration
+from rules.problems import Duration, Maybe, Number, Reader, canonical_json
+
+HALF_LIVES_MAX: Final = 1100
+"""After so many half-lives 2.0 ** -x is 0.0 (the smallest double is 2^-1074): the event may be forgotten."""
+
+
+class ScoreDefinition(Definition):
+    """`score: [item, …], at_least: n`."""
+
+    score: list[Any]
+    at_least: Number
+
+
+class EventItem(SinceKeys):
+    """`{event: T, where: {…}, points: P, half_life: D, bucket: D}`, since."""
+
+    event: Any
+    where: Maybe[dict[str, Any]] = None
+    points: Number
+    half_life: Maybe[Duration] = None
+    bucket: Maybe[Duration] = None
+
+
+class WhenItem(Definition):
+    """`{when: condition, points: P}`."""
+
+    when: Any
+    points: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """An event item, compiled."""
+
+    matcher: Matcher
+    points: float | int
+    half_life_ms: int | None
+    window: Window
+
+    @property
+    def reach_ms(self) -> int:
+        """After how long an event's points are nothing."""
+        if self.half_life_ms is None:
+            return FOREVER
+        return self.half_life_ms * HALF_LIVES_MAX + (self.window.bucket_ms or 0)
+
+    def fold(self, entries: Entries | None, event: Event, arrival: int, t_ms: int) -> Entries | None:
+        """Keep the event if it is one of the item's."""
+        if not self.matcher.matches(event) or not self.window.admits(event.time_ms):
+            return entries
+        return keep_all(entries, entry_of(event, arrival), t_ms - self.reach_ms)
+
+    def times(self, entries: Entries, mark: Mark | None) -> list[int]:
+        """The times from which the points decay, of the events that count."""
+        bucket_ms = self.window.bucket_ms
+        counted = later_than(remembered(entries), mark)
+        return [rounded_up(entry[0], bucket_ms) if bucket_ms else entry[0] for entry in counted]
+
+    def key(self) -> list[Any]:
+        """What folding depends on."""
+        return [self.matcher.key, self.half_life_ms, self.window.key()]
+
+    def describe(self) -> str:
+        """`5 for webinar.attended, halved every 30d`."""
+        halved = "" if self.half_life_ms is None else f", halved every {format_duration(self.half_life_ms)}"
+        return f"{self.points} for {self.matcher.text}{self.window.describe()}{halved}"
+
+
+class Score(Condition):
+    """Holds while the points reach the threshold; without a verdict while one of its conditions is."""
+
+    kind = "score"
+    looks_at_history = True
+
+    def __init__(
+        self,
+        definition: Any,
+        items: tuple[Points, ...],
+        whens: tuple[tuple[Node, float | int], ...],
+        least: float | int,
+    ) -> None:
+        self.definition = definition
+        self._items = items
+        self._whens = whens
+        self._least = least
+        self.parts = tuple(leaf for node, _ in whens for leaf in node.conditions())
+        self.types = frozenset[str]().union(*(item.matcher.types for item in items))
+        self.traits = frozenset[str]().union(*(part.traits for part in self.parts))
+        self.segments = frozenset[str]().union(*(part.segments for part in self.parts))
+        self.reads_consent = any(part.reads_consent for part in self.parts)
+        self.reads_known_since = any(part.reads_known_since for part in self.parts)
+        marks = {item.window.mark for item in items}
+        self.mark = marks.pop() if len(marks) == 1 else None
+        if items:
+            self.state_key = canonical_json(["score", [item.key() for item in items]])
+        told = [item.describe() for item in items] + [f"{points} if {node.describe()}" for node, points in whens]
+        self._text = f"a score of at least {least}: {'; '.join(told)}"
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Fold every item."""
+        moved: list[Any] | None = None
+        for index, item in enumerate(self._items):
+            known = None if state is None else state[index]
+            entries = item.fold(known, event, arrival, t_ms)
+            if entries is not known:
+                if moved is None:
+                    moved = [None] * len(self._items) if state is None else list(state)
+                moved[index] = entries
+        return state if moved is None else moved
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop events whose points have become nothing."""
+        if state is None:
+            return None
+        left = [drop_until(entries, t_ms - item.reach_ms) for item, entries in zip(self._items, state, strict=True)]
+        if not any(left):
+            return None
+        return state if all(a is b for a, b in zip(left, state, strict=True)) else left
+
+    def verdict(self, view: View) -> Verdict:
+        """Add the points; the next flip is that of a condition, or when what decays has fallen below."""
+        fixed: list[float | int] = []
+        open_: list[int] = []
+        when_ms = FOREVER
+        for node, points in self._whens:
+            holds, next_ms = node.verdict(view)
+            if holds is None:
+                open_.append(next_ms)
+            elif holds:
+                fixed.append(points)
+            when_ms = min(when_ms, next_ms)
+        if open_:
+            return None, max(open_)
+        decaying = self._decaying(view, fixed)
+        if not decaying:
+            return exact_sum(fixed) >= self._least, when_ms
+        t_ms = view.t_ms
+        if _total(fixed, decaying, t_ms) < self._least:
+            return False, when_ms
+        return True, self._falls_ms(fixed, decaying, t_ms, when_ms)
+
+    def _decaying(self, view: View, fixed: list[float | int]) -> list[tuple[float | int, int, int]]:
+        """(points, time, half-life) of what decays; points that stay go to `fixed`."""
+        state = view.facts.states.get(self.state_key) if self.state_key is not None else None
+        decaying: list[tuple[float | int, int, int]] = []
+        for item, entries in zip(self._items, state or (), strict=False):
+            if not entries:
+                continue
+            times = item.times(entries, view.mark(item.window.mark))
+            if item.half_life_ms is None:
+                fixed.extend([item.points] * len(times))
+            else:
+                decaying.extend((item.points, time_ms, item.half_life_ms) for time_ms in times)
+        return decaying
+
+    def _falls_ms(
+        self, fixed: list[float | int], decaying: list[tuple[float | int, int, int]], t_ms: int, before_ms: int
+    ) -> int:
+        """The first instant after t at which the sum is below the threshold, or `before_ms` if that is earlier."""
+        stays = exact_sum(fixed)
+        if stays >= self._least:
+            return before_ms
+        low_ms, high_ms = _bounds(self._least - stays, decaying, t_ms)
+
+        def holds(at_ms: int) -> bool:
+            return _total(fixed, decaying, at_ms) >= self._least
+
+        if low_ms <= t_ms or not holds(low_ms):
+            low_ms = t_ms
+        if before_ms <= low_ms:
+            return before_ms
+        step_ms = 1
+        while holds(high_ms):
+            low_ms, high_ms = high_ms, high_ms + step_ms
+            step_ms *= 2
+        while high_ms - low_ms > 1:
+            middle_ms = (low_ms + high_ms) // 2
+            if holds(middle_ms):
+                low_ms = middle_ms
+            else:
+                high_ms = middle_ms
+        return min(high_ms, before_ms)
+
+    def complete_at(self, cut_ms: int) -> int:
+        """When its own events are; the conditions inside it are pending for themselves."""
+        return max((item.window.complete_at(cut_ms) for item in self._items), default=cut_ms)
+
+    def describe(self) -> str:
+        """`a score of at least 10: 5 for webinar.attended, halved every 30d; 3 if in segment a`."""
+        return self._text
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """The events that count, and what the conditions that hold stand on."""
+        found: set[tuple[int, str, str]] = set()
+        state = view.facts.states.get(self.state_key) if self.state_key is not None else None
+        for item, entries in zip(self._items, state or (), strict=False):
+            found.update(evidence_of(later_than(remembered(entries or []), view.mark(item.window.mark))))
+        for node, _ in self._whens:
+            if node.verdict(view)[0]:
+                found.update(event for part in node.conditions() for event in part.evidence(view))
+        return sorted(found)
+
+    def capped(self, view: View) -> bool:
+        """Whether an item's events, or what a condition inside remembers, were dropped at the limit."""
+        state = view.facts.states.get(self.state_key or "") or ()
+        return any(entries and len(entries) > MEMORY for entries in state) or any(
+            part.capped(view) for part in self.parts
+        )
+
+    def state_bytes_max(self) -> int:
+        """All entries up to the limit, of every item."""
+        return len(self._items) * (MEMORY + 1) * ENTRY_BYTES
+
+
+def _total(fixed: list[float | int], decaying: Iterable[tuple[float | int, int, int]], t_ms: int) -> float:
+    return exact_sum(
+        fixed + [points * 2.0 ** (-max(0, t_ms - time_ms) / half_ms) for points, time_ms, half_ms in decaying]
+    )
+
+
+def _bounds(needed: float, decaying: list[tuple[float | int, int, int]], t_ms: int) -> tuple[int, int]:
+    """An instant at which the decaying points are still as many as needed, and one at which they are no more.
+
+    Rough at their ends: the caller tries them. Nothing halves sooner than the shortest half-life after t, or later
+    than the longest after the last event.
+    """
+    halves = [half_ms for _, _, half_ms in decaying]
+    start_ms = max(t_ms, max(time_ms for _, time_ms, _ in decaying))
+    points = _total([], decaying, t_ms)
+    lives = math.log2(points) - math.log2(needed) if points < math.inf and needed > 0 else float(HALF_LIVES_MAX)
+    low_ms = t_ms + math.floor(min(halves) * lives) - 2
+    high_ms = start_ms + math.ceil(max(halves) * max(lives, 0.0)) + 2
+    return low_ms, high_ms
+
+
+def read_score(reader: Reader, place: Place, nested: ReadRule) -> Score | None:
+    """Read a score condition, and the rules inside it."""
+    keys = reader.model(ScoreDefinition)
+    if keys is None:
+        return None
+    if not keys.score:
+        reader.at("score").problem("'score' must have at least one item")
+        return None
+    before = len(reader.problems)
+    items: list[Points] = []
+    whens: list[tuple[Node, float | int]] = []
+    for item in reader.at("score").items():
+        if isinstance(item.value, dict) and "when" in item.value:
+            when = item.model(WhenItem)
+            node = None if when is None else nested(item.at("when"), place)
+            if when is not None and node is not None:
+                whens.append((node, when.points))
+        else:
+            points = _read_points(item, place)
+            if points is not None:
+                items.append(points)
+    if len(reader.problems) > before:
+        return None
+    return Score(reader.value, tuple(items), tuple(whens), keys.at_least)
+
+
+def _read_points(reader: Reader, place: Place) -> Points | None:
+    keys = reader.model(EventItem)
+    if keys is None:
+        return None
+    matcher = read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, place)
+    window = read_window(keys, reader, place, keys.bucket)
+    if keys.points <= 0:
+        reader.at("points").problem("'points' of an event must be above 0")
+        return None
+    if matcher is None or window is None:
+        return None
+    return Points(matcher, keys.points, keys.half_life, window)

@@ -1,0 +1,48 @@
+"""The condition `segment`: the profile is a member of another segment, for so long at least."""
+
+from typing import Any
+
+from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
+from rules.conditions.window import Definition
+from rules.instants import format_duration
+from rules.operators import FALSE, TRUE
+from rules.problems import Duration, Id, Maybe, Reader
+
+
+class SegmentDefinition(Definition):
+    """`segment: ID, for: D`."""
+
+    segment: Id
+    for_: Maybe[Duration] = None
+
+
+class InSegment(Condition):
+    """Holds while the profile is a member, from so long after the present stay's entry on."""
+
+    kind = "segment"
+    looks_at_history = False
+
+    def __init__(self, definition: Any, segment: str, for_ms: int | None) -> None:
+        self.definition = definition
+        self.segments = frozenset({segment})
+        self._segment = segment
+        self._for_ms = for_ms or 0
+        self._text = f"in segment {segment}" + (f" for {format_duration(for_ms)}" if for_ms else "")
+
+    def verdict(self, view: View) -> Verdict:
+        """Ask for the stay; the next flip is when it has lasted long enough."""
+        since_ms = view.facts.member_since(self._segment)
+        if since_ms is None:
+            return FALSE
+        long_ms = since_ms + self._for_ms
+        return TRUE if view.t_ms >= long_ms else (False, long_ms)
+
+    def describe(self) -> str:
+        """`in segment oncology-hcp for 30d`."""
+        return self._text
+
+
+def read_segment_condition(reader: Reader, place: Place, nested: ReadRule) -> InSegment | None:
+    """Read a segment condition. That the segment exists, and that there is no cycle, is for the catalogue to check."""
+    keys = reader.model(SegmentDefinition)
+    return None if keys is None else InSegment(reader.value, keys.segment, keys.for_)
