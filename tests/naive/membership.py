@@ -158,9 +158,10 @@ def reason_to_join(profile: Profile, era: Era, segment: str, t: int) -> Verdict 
 
 def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Verdict | None:
     """Decide one segment in one evaluation. `visit`: it is the visit of the cut that began the era."""
-    member, changed = segment in profile.stays, visit and era.changed(segment)
+    member = segment in profile.stays
     if not era.catalogue.approved(segment):
         return Verdict("retired") if member else None
+    changed = visit and era.changed(segment)
     if not member:
         found = reason_to_join(profile, era, segment, t)
         return Verdict(found.kind, found.conditions, backfill=changed) if found else None
