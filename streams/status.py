@@ -5,13 +5,17 @@ Holds no subjects and no payloads. Metrics (a later issue) read the same values;
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Page: TypeAlias = Callable[[], tuple[int, Mapping[str, Any]]]
 """Answers a GET: (HTTP status, JSON body)."""
 
 State = Literal["waiting", "claiming", "replaying", "running", "releasing", "stopped"]
 """waiting: ours, not begun (or asking the group); stopped: an incident, see its text."""
+
+
+COUNTERS: Final = ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
+"""Of a partition, and summed over all that this worker ever held. Records applied again count again as events."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,15 @@ class WorkerStatus:
     rings: int = 0
     """Rings of producers opened: more than one tells of doubts."""
     rebalances: int = 0
+    past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
+    """Counters of partitions that were let go."""
+
+    def retire(self, partition: int) -> None:
+        """Let go of a partition; its counters stay in the sums."""
+        found = self.partitions.pop(partition, None)
+        if found is not None:
+            for name in COUNTERS:
+                self.past[name] += getattr(found, name)
 
     @property
     def live(self) -> bool:
@@ -112,8 +125,7 @@ class WorkerStatus:
             "rebalances": self.rebalances,
             "incidents": sum(1 for one in self.partitions.values() if one.incident),
             **{
-                name: sum(getattr(one, name) for one in self.partitions.values())
-                for name in ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
+                name: self.past[name] + sum(getattr(one, name) for one in self.partitions.values()) for name in COUNTERS
             },
             "partitions": partitions,
         }

@@ -1,0 +1,499 @@
+"""A worker: the composition root of the stream processor. It owns the partitions that the consumer group gives it.
+
+    Faust application ── assigned, revoked, batches ──▶ Worker ── one task a partition ──▶ PartitionRunner
+                                                          │
+                                    session: a ring of producers and its Publisher, one for all partitions
+
+Any doubt ends the session: a new ring, and every partition that the group still gives is claimed anew. A revocation, or
+SIGTERM, lets go of partitions in order within a deadline (finish, checkpoint, tombstone), else abandons them: whoever
+comes next fences us. Redis or Kafka away: everything waits with back-off, /ready says 503, and it goes on where it was.
+
+Exit status (design section 7): 0 stopped as asked; 1 the input or the servers' settings are wrong, or a bug: it has
+published nothing of what it was computing; 3 a server is not reachable.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import uvloop
+
+from streams.app import REBALANCE_MARGIN_MS, App
+from streams.catalogues import Catalogues
+from streams.claim import Place
+from streams.clock import Clock, SystemClock, backoff_ms
+from streams.finding import Finding
+from streams.guard import RefusalShare, TooMuchBadInput
+from streams.input import Batch
+from streams.input import Place as Reached
+from streams.log.base import Log, NotReachable, Ring
+from streams.log.kafka import KafkaLog
+from streams.log.producer import Tuning
+from streams.points import NOWHERE, At
+from streams.progress import Progress
+from streams.publisher import Pace, Publisher
+from streams.runner import Ending, Limits, PartitionRunner, Surroundings, Wire
+from streams.settings import Deployment, Settings
+from streams.status import PartitionStatus, WorkerStatus
+from streams.store.base import PartitionStore, Unanswered
+from streams.store.redis import RedisStore, check_server
+from streams.transport import Reading
+
+log = logging.getLogger(__name__)
+
+START_PATIENCE_MS: Final = 30_000
+"""How long a server may be away when a worker starts; afterwards any time will do."""
+COMMIT_EVERY_MS: Final = 1_000
+"""Group offsets trail checkpoints by at most so much; for lag tools only."""
+WATCH_EVERY_MS: Final = 5_000
+SILENT_MS: Final = 15_000
+"""A consumer behind the log's end that read nothing for so long has gone silent (after a broker's restart, say)."""
+SILENT_MAX: Final = 4
+"""So many times in a row its reading is begun again, then the worker ends: only a new consumer will help."""
+INCIDENT_RETRY_MS: Final = 30_000
+"""A stopped partition is claimed again after so long: its cause may have been repaired."""
+FAREWELL_MS: Final = 5_000
+"""For leaving the group and closing clients, after the partitions were let go."""
+
+OK: Final = 0
+WRONG: Final = 1
+UNREACHABLE: Final = 3
+
+
+@dataclass(slots=True)
+class _Session:
+    """A ring and what publishes through it."""
+
+    ring: Ring
+    publisher: Publisher
+    publishing: "asyncio.Task[None]"
+
+
+@dataclass(slots=True)
+class _Held:
+    """A partition that the group has given us."""
+
+    runner: PartitionRunner
+    store: PartitionStore
+    leaving: asyncio.Event
+    """Set when it is to be let go."""
+    tending: "asyncio.Task[None] | None" = None
+
+
+class Worker:
+    """Runs until `stop`, or until something ends it. One an event loop; `run` is called once."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        settings: Settings,
+        wire: Wire,
+        *,
+        clock: Clock | None = None,
+        at: At = NOWHERE,
+        source: Log | None = None,
+        store: Callable[[int], PartitionStore] | None = None,
+        checks: Iterable[Callable[[], Awaitable[list[Finding]]]] = (),
+    ) -> None:
+        """`checks` are asked before the start; a fatal finding refuses it."""
+        self._deployment = deployment
+        self._settings = settings
+        self._clock: Clock = clock or SystemClock()
+        self._log: Log = source or KafkaLog(
+            settings.kafka_bootstrap_servers,
+            Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
+        )
+        self._store = store or self._redis_store
+        self._checks = [self._check_redis, self._check_kafka, *checks]
+        self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
+        self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
+        self._held: dict[int, _Held] = {}
+        self._session: _Session | None = None
+        self._opening = asyncio.Lock()
+        self._ended = asyncio.Event()
+        self._exit = OK
+        self._app = App(
+            Reading(
+                topic=deployment.events_topic,
+                bootstrap_servers=settings.kafka_bootstrap_servers,
+                group=settings.group,
+                session_timeout_ms=settings.session_timeout_ms,
+                rebalance_timeout_ms=settings.stop_deadline_ms + REBALANCE_MARGIN_MS,
+            ),
+            self,
+            web_host=settings.web_host,
+            web_port=settings.web_port,
+        )
+        self._around = Surroundings(
+            log=self._log,
+            input=_Reader(self._app),
+            wire=wire,
+            place=Place(
+                deployment.generation,
+                deployment.partitions,
+                deployment.events_topic,
+                deployment.owners_topic,
+                deployment.progress_topic,
+            ),
+            clock=self._clock,
+            share=RefusalShare(settings.bad_input_share_max, settings.bad_input_window),
+            catalogue=self._catalogues.get,
+            limits=self._limits(settings, deployment.partitions),
+            at=at,
+        )
+
+    @staticmethod
+    def _limits(settings: Settings, partitions: int) -> Limits:
+        return Limits(
+            settings.checkpoint_every_ms,
+            settings.unpublished_records_max,
+            settings.changes_per_transaction_max,
+            settings.profiles_cached_max // partitions,
+        )
+
+    def _redis_store(self, partition: int) -> PartitionStore:
+        deployment, settings = self._deployment, self._settings
+        return RedisStore(settings.redis_url, deployment.redis_prefix, partition, deployment.partitions)
+
+    # -- life
+
+    async def run(self) -> int:
+        """Run to the end; returns the exit status. Installs no signal handlers: call `stop`."""
+        ready = await self._ready_to_start()
+        if ready != OK:
+            return ready
+        self._app.serve(self.status.pages(self._clock.wall_ms))
+        tasks = []
+        try:
+            await self._app.start()
+            log.info("the worker listens on http://%s:%s", self._settings.web_host, self._app.listens_on)
+            tasks = [
+                asyncio.ensure_future(self._guarded(work()))
+                for work in (self._commit_offsets, self._watch, self._until_app_ends)
+            ]
+            await self._ended.wait()
+        except Exception:
+            # a consumer that cannot start has lost its broker between the checks and here
+            log.exception("the worker did not start")
+            self._fail("it did not start", UNREACHABLE)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._shut_down()
+        return self._exit
+
+    def stop(self) -> None:
+        """Ask for a clean stop, within `stop_deadline_ms`."""
+        if not self.status.stopping:
+            log.info("the worker stops")
+            self.status.stopping = True
+            self._ended.set()
+
+    @property
+    def listens_on(self) -> int | None:
+        """The web server's port; None before it listens."""
+        return self._app.listens_on
+
+    def _fail(self, why: str, status: int) -> None:
+        """End the worker as a whole; the first reason counts."""
+        if not self.status.failure:
+            self.status.failure, self._exit = why, status
+            log.error("the worker ends: %s", why)
+        self.status.stopping = True
+        self._ended.set()
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a bug")
+            self._fail("a bug, see the log", WRONG)
+
+    async def _shut_down(self) -> None:
+        self.status.stopping = True
+        await self._let_go(frozenset(self._held))
+        if self._session is not None:
+            await self._close(self._session)
+        for closing in (self._app.stop(), self._log.close()):
+            try:
+                await asyncio.wait_for(closing, FAREWELL_MS / 1000)
+            except Exception as error:
+                log.warning("something did not close in time: %s", type(error).__name__)
+
+    # -- before the start
+
+    async def _ready_to_start(self) -> int:
+        """Check the servers; waits for them a while. Returns an exit status."""
+        until_ms = self._clock.now_ms() + START_PATIENCE_MS
+        for check in self._checks:
+            findings = await self._patiently(check, until_ms)
+            if findings is None:
+                return UNREACHABLE
+            for finding in findings:
+                log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding)
+            if any(finding.fatal for finding in findings):
+                return WRONG
+        return OK
+
+    async def _patiently(self, check: Callable[[], Awaitable[list[Finding]]], until_ms: float) -> list[Finding] | None:
+        attempt = 0
+        while True:
+            try:
+                return await check()
+            except (NotReachable, Unanswered, OSError) as error:
+                attempt += 1
+                if self._ended.is_set() or self._clock.now_ms() > until_ms:
+                    log.error("a server is not reachable: %s", error)  # noqa: TRY400 - no bug, no traceback
+                    return None
+                await self._clock.wait(self._ended, backoff_ms(attempt, most_ms=2_000))
+
+    async def _check_redis(self) -> list[Finding]:
+        return await check_server(self._settings.redis_url)
+
+    async def _check_kafka(self) -> list[Finding]:
+        await self._log.offsets(self._deployment.events_topic, 0)
+        return []
+
+    # -- what the group says (streams.transport.Intake)
+
+    def on_batch(self, partition: int, batch: Batch) -> None:
+        """See Intake."""
+        held = self._held.get(partition)
+        if held is not None:
+            held.runner.on_batch(batch)
+
+    def on_unreadable(self, partition: int, error: BaseException) -> None:
+        """See Intake."""
+        held = self._held.get(partition)
+        if held is not None:
+            held.runner.on_unreadable(error)
+
+    async def on_assigned(self, partitions: frozenset[int]) -> None:
+        """See Intake. Everything was revoked before: the group's protocol is the eager one."""
+        self.status.rebalances += 1
+        self.status.assigned = True
+        if self.status.stopping:
+            return
+        log.info("given %d partitions: %s", len(partitions), sorted(partitions))
+        for partition in sorted(partitions - self._held.keys()):
+            known = self.status.partitions.setdefault(partition, PartitionStatus(partition))
+            store = self._store(partition)
+            held = _Held(PartitionRunner(partition, store, self._around, known), store, asyncio.Event())
+            self._held[partition] = held
+            held.tending = asyncio.ensure_future(self._tend(partition, held))
+
+    async def on_revoked(self, partitions: frozenset[int]) -> None:
+        """See Intake."""
+        self.status.assigned = False
+        await self._let_go(partitions)
+
+    async def _let_go(self, partitions: frozenset[int]) -> None:
+        """Let go of partitions: in order within the deadline, else by abandoning them."""
+        going = {partition: self._held[partition] for partition in partitions if partition in self._held}
+        for held in going.values():
+            held.leaving.set()
+            held.runner.release()
+        tasks = {held.tending for held in going.values() if held.tending is not None}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.stop_deadline_ms / 1000)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("%d partitions were abandoned: they were not finished in time", len(late))
+                await asyncio.wait(late, timeout=FAREWELL_MS / 1000)
+        for partition, held in going.items():
+            self._held.pop(partition, None)
+            self.status.retire(partition)
+            with contextlib.suppress(Exception):
+                await held.store.close()
+
+    # -- partitions
+
+    async def _tend(self, partition: int, held: _Held) -> None:
+        """Run a partition's tenures, one after the other, until it is let go."""
+        try:
+            while not held.leaving.is_set():
+                session = await self._live_session(held)
+                if session is None or held.leaving.is_set():
+                    return
+                ending = await held.runner.run(session.publisher, session.ring)
+                if ending is Ending.RELEASED:
+                    return
+                await self._clock.wait(held.leaving, self._pause_ms(ending))
+        except TooMuchBadInput as error:
+            self._fail(str(error), WRONG)
+        except asyncio.CancelledError:
+            if self._session is not None:
+                await self._session.publisher.drop(partition)
+            raise
+        except Exception as error:
+            # our bug: nothing of what it was computing is published
+            log.exception("partition %d: a bug", partition)
+            self._fail(f"partition {partition}: a bug ({type(error).__name__}), see the log", WRONG)
+
+    def _pause_ms(self, ending: Ending) -> float:
+        return {
+            Ending.DOUBT: 50,
+            # the group must have had the time to say that the partition is somebody else's: two heartbeats
+            Ending.OVERTAKEN: max(500, self._settings.session_timeout_ms * 2 / 5),
+            Ending.INCIDENT: INCIDENT_RETRY_MS,
+        }.get(ending, 0)
+
+    # -- sessions
+
+    async def _live_session(self, held: _Held) -> _Session | None:
+        """The session in use, or a new one; None if the partition is let go meanwhile."""
+        async with self._opening:
+            session = self._session
+            if session is not None and not session.ring.over and not session.publisher.over:
+                return session
+            self._session = None
+            if session is not None:
+                closing = asyncio.ensure_future(self._close(session))
+                closing.add_done_callback(lambda task: task.exception())
+            attempt = 0
+            while not held.leaving.is_set():
+                try:
+                    ring = await self._log.open_ring(self._settings.ring_size)
+                except NotReachable as error:
+                    attempt += 1
+                    held.runner.status.waiting_for = f"the log: {error}"
+                    await self._clock.wait(held.leaving, backoff_ms(attempt))
+                else:
+                    held.runner.status.waiting_for = ""
+                    self._session = self._begin(ring)
+                    return self._session
+            return None
+
+    def _begin(self, ring: Ring) -> _Session:
+        settings = self._settings
+        self.status.rings += 1
+        publisher = Publisher(
+            ring,
+            self._deployment.generation,
+            self._deployment.progress_topic,
+            self._on_published,
+            self._on_doubt,
+            Pace(
+                changes_max=settings.changes_per_transaction_max,
+                quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
+            ),
+        )
+        return _Session(ring, publisher, asyncio.ensure_future(self._guarded(publisher.run())))
+
+    async def _close(self, session: _Session) -> None:
+        await session.publisher.close()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(session.publishing, FAREWELL_MS / 1000)
+        await session.ring.close()
+
+    def _on_published(self, partition: int, progress: Progress) -> None:
+        held = self._held.get(partition)
+        if held is not None:
+            held.runner.on_published(progress)
+
+    def _on_doubt(self, error: BaseException) -> None:
+        log.warning("the ring of producers is over: %s", error)
+        for held in self._held.values():
+            held.runner.on_doubt(error)
+
+    # -- what goes on beside
+
+    async def _commit_offsets(self) -> None:
+        committed: dict[int, int] = {}
+        while True:
+            await self._clock.sleep(COMMIT_EVERY_MS)
+            written = {partition: held.runner.written_offset for partition, held in self._held.items()}
+            news = {
+                partition: offset
+                for partition, offset in written.items()
+                if offset is not None and committed.get(partition) != offset
+            }
+            if news:
+                await self._app.reader.commit_offsets(news)
+                committed = {**{p: at for p, at in committed.items() if p in written}, **news}
+
+    async def _watch(self) -> None:
+        """Begin reading again where the consumer went silent; end the worker when that does not help."""
+        heard: dict[int, tuple[int, float, int]] = {}
+        while True:
+            await self._clock.sleep(WATCH_EVERY_MS)
+            for partition, held in list(self._held.items()):
+                heard[partition] = await self._watched(partition, held, heard.get(partition, (-1, 0.0, 0)))
+                if heard[partition][2] > SILENT_MAX:
+                    self._fail("the consumer reads nothing though there is something to read", UNREACHABLE)
+
+    async def _watched(self, partition: int, held: _Held, before: tuple[int, float, int]) -> tuple[int, float, int]:
+        """Look at one partition: (position, since when it stands there, how often reading was begun again)."""
+        now_ms = self._clock.now_ms()
+        position = self._app.reader.place(partition).position
+        status = held.runner.status
+        reading = status.state in ("running", "replaying") and status.oldest_unapplied_ms < 0
+        if position is None or not reading or position != before[0]:
+            return (-1 if position is None else position, now_ms, 0)
+        if now_ms - before[1] < SILENT_MS:
+            return before
+        try:
+            _, end = await self._log.offsets(self._deployment.events_topic, partition)
+        except NotReachable:
+            return (position, now_ms, 0)
+        known = self._app.reader.place(partition).end
+        if end <= position:
+            return (position, now_ms, 0)
+        log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, SILENT_MS // 1000)
+        held.runner.reopen()
+        # the consumer hears of the end, so it is alive: an open transaction of a producer holds the input up
+        return (position, now_ms, 0 if known is not None and known >= end else before[2] + 1)
+
+    async def _until_app_ends(self) -> None:
+        await self._app.wait_until_stopped()
+        if not self.status.stopping:
+            self._fail("the consumer ended", UNREACHABLE)
+
+
+class _Reader:
+    """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def open(self, partition: int, offset: int) -> None:
+        await self._app.reader.open(partition, offset)
+
+    def shut(self, partition: int) -> None:
+        self._app.reader.shut(partition)
+
+    def hold(self, partition: int) -> None:
+        self._app.reader.hold(partition)
+
+    def resume(self, partition: int) -> None:
+        self._app.reader.resume(partition)
+
+    def place(self, partition: int) -> Reached:
+        return self._app.reader.place(partition)
+
+
+async def run_until_signal(worker: Worker) -> int:
+    """Run a worker; SIGTERM and SIGINT stop it cleanly."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    try:
+        return await worker.run()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def run_worker(deployment: Deployment, settings: Settings, wire: Wire) -> int:
+    """Run a worker in this process to its end; returns the exit status. For `segue worker`."""
+
+    async def main() -> int:
+        return await run_until_signal(Worker(deployment, settings, wire))
+
+    return uvloop.run(main())
