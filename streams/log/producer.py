@@ -47,6 +47,16 @@ class Tuning:
             raise ValueError("request_timeout_ms must be below transaction_timeout_ms")
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records of one partition, sent as one; `places` in the transaction's sequence."""
+
+    topic: str
+    partition: int
+    builder: Any
+    places: list[int]
+
+
 class EndUnanswered(errors.ProducerFenced):  # type: ignore[misc]  # aiokafka has no types
     """An EndTxn was not answered, or with "ask again". A ProducerFenced, which aiokafka's sender takes as its end."""
 
@@ -101,57 +111,50 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             raise
 
     async def publish(self, records: Sequence[OutRecord]) -> list[int]:
-        """One transaction, awaited to its end. Raises whatever aiokafka does: all of it is a doubt."""
+        """One transaction, awaited to its end. Raises RecordTooLarge (nothing was sent), and what aiokafka raises."""
+        batches = self._batches(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
             self._sender.ended = False
             await self.begin_transaction()
-            deliveries = await self._send(records)
+            deliveries = []
+            # a second batch of a partition waits until the first is on its way, so all first ones go before
+            for batch in batches:
+                delivery = await self.send_batch(batch.builder, batch.topic, partition=batch.partition)
+                delivery.add_done_callback(_seen)
+                deliveries.append((delivery, batch))
             offsets = [-1] * len(records)
-            for delivery, places in deliveries:
+            for delivery, batch in deliveries:
                 base = (await delivery).offset
                 if base >= 0:
-                    for n, place in enumerate(places):
+                    for n, place in enumerate(batch.places):
                         offsets[place] = base + n
             await self.commit_transaction()
             return offsets
 
-    async def _send(self, records: Sequence[OutRecord]) -> list[tuple[asyncio.Future[Any], list[int]]]:
-        """Queue the records in batches, a partition's in order; each batch's delivery and which records are in it."""
-        by_partition: dict[tuple[str, int], list[int]] = {}
-        for place, record in enumerate(records):
-            by_partition.setdefault((record.topic, record.partition), []).append(place)
+    def _batches(self, records: Sequence[OutRecord]) -> list[_Batch]:
+        """Pack the records into batches: the first one of each partition, then the second ones, and so on."""
         now_ms = int(time.time() * 1000)
-        waves: list[list[tuple[tuple[str, int], Any, list[int]]]] = []
-        for partition, places in by_partition.items():
-            wave = 0
-            builder, inside = self.create_batch(), list[int]()
-            for place in places:
-                record = records[place]
-                added = builder.append(
-                    timestamp=now_ms, key=record.key, value=record.value, headers=list(record.headers)
-                )
-                if added is None:
-                    _wave(waves, wave).append((partition, builder, inside))
-                    wave += 1
-                    builder, inside = self.create_batch(), list[int]()
-                    builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=list(record.headers))
-                inside.append(place)
-            _wave(waves, wave).append((partition, builder, inside))
-        deliveries = []
-        try:
-            # a second batch of a partition waits until the first is on its way, so all first ones go before
-            for batches in waves:
-                for (topic, number), builder, inside in batches:
-                    builder.close()
-                    delivery = await self.send_batch(builder, topic, partition=number)
-                    deliveries.append((delivery, inside))
-        except BaseException:
-            for delivery, _ in deliveries:
-                delivery.add_done_callback(_seen)
-            raise
-        for delivery, _ in deliveries:
-            delivery.add_done_callback(_seen)
-        return deliveries
+        open_: dict[tuple[str, int], tuple[int, _Batch]] = {}
+        waves: list[list[_Batch]] = [[]]
+        for place, record in enumerate(records):
+            where = (record.topic, record.partition)
+            wave, batch = open_.get(where) or (-1, None)
+            headers = list(record.headers)
+            added: Any = None
+            if batch is not None:
+                added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
+            if batch is None or added is None:
+                # the first record of a batch is always taken, whatever its size
+                wave, batch = wave + 1, _Batch(record.topic, record.partition, self.create_batch(), [])
+                added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
+                if wave == len(waves):
+                    waves.append([])
+                waves[wave].append(batch)
+                open_[where] = wave, batch
+            if added.size > self._tuning.record_bytes_max:
+                raise RecordTooLarge(record.topic)
+            batch.places.append(place)
+        return [batch for wave in waves for batch in wave]
 
     async def end(self) -> None:
         """Close within the deadline, sending nothing any more: no flush, no commit, no abort."""
@@ -191,7 +194,7 @@ class Appender:
 
     async def append(self, record: OutRecord) -> int:
         """See Log."""
-        if size_bytes(record) > self._tuning.record_bytes_max:
+        if _size_bytes(record) > self._tuning.record_bytes_max:
             raise RecordTooLarge(record.topic)
         producer = await self._opened()
         try:
@@ -226,13 +229,7 @@ class Appender:
             return self._producer
 
 
-def _wave(waves: list[list[Any]], number: int) -> list[Any]:
-    if number == len(waves):
-        waves.append([])
-    return waves[number]
-
-
-def size_bytes(record: OutRecord) -> int:
+def _size_bytes(record: OutRecord) -> int:
     """Upper bound of what a record with few headers takes."""
     size = len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
     return size + sum(len(name) + len(value) + 10 for name, value in record.headers)

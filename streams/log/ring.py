@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from streams.log.base import Doubt, OutRecord, RecordTooLarge
-from streams.log.producer import FAILING, Producer, Tuning, size_bytes
+from streams.log.producer import FAILING, Producer, Tuning
 
 
 class KafkaRing:
@@ -12,7 +12,6 @@ class KafkaRing:
 
     def __init__(self, servers: str, name: str, size: int, tuning: Tuning) -> None:
         self._name = name
-        self._tuning = tuning
         self._producers = {f"{name}-{n}": Producer(servers, tuning, f"{name}-{n}") for n in range(size)}
         self._turn = 0
         self._over = False
@@ -43,9 +42,6 @@ class KafkaRing:
 
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
         """See Ring."""
-        for record in records:
-            if size_bytes(record) > self._tuning.record_bytes_max:
-                raise RecordTooLarge(record.topic)
         async with self._lock:
             if self._over:
                 raise Doubt("the ring is over")
@@ -55,6 +51,8 @@ class KafkaRing:
             self._turn += 1
             try:
                 return await producer.publish(records)
+            except RecordTooLarge:
+                raise  # nothing was sent
             except FAILING as error:
                 self._over = True
                 raise Doubt(type(error).__name__) from error
