@@ -15,6 +15,7 @@ from rules.catalogue import (
     load_catalogue,
     load_catalogue_json,
 )
+from rules.logic import leaves
 from rules.mentions import Mention, mentions
 from rules.problems import Source
 from rules.rank import rank
@@ -92,8 +93,8 @@ def test_an_approved_segment_refers_to_approved_ones_only(rule: str) -> None:
         (segment("a", "parent: othr"), "5:1"),
         (segment("a", "exit: {segment: othr}"), "5:8"),
         (segment("a", enter="{all: [{none: [{segment: othr, for: 1d}]}]}"), "4:24"),
-        (segment("a", enter="{at_least_of: {n: 1, of: [{segment: othr}]}}"), "4:36"),
-        (segment("a", enter="{score: [{when: {segment: othr}, points: 1}], at_least: 1}"), "4:26"),
+        (segment("a", enter="{at_least_of: {n: 1, of: [{segment: othr}]}}"), "4:35"),
+        (segment("a", enter="{score: [{when: {segment: othr}, points: 1}], at_least: 1}"), "4:25"),
     ],
 )
 def test_an_unknown_segment_is_named_at_its_place(text: str, place: str) -> None:
@@ -175,7 +176,7 @@ def test_long_chains_are_ranked() -> None:
         ("{trait: diagnosis, exists: true, for: 1d}", {"health"}),
         ("{changed: diagnosis, within: 1d}", {"health"}),
         ("{event: therapy.started, within: 1d}", {"health"}),
-        ("{last: [portal.login, therapy.started], is: {days: {above: 1}}, within: 1d}", {"health"}),
+        ("{last: [lab.resulted, therapy.started], is: {days: {above: 1}}, within: 1d}", {"health"}),
         ("{event: lab.resulted, within: 1d}", set()),
         ("{event: lab.resulted, where: {result: {above: 1}}, within: 1d}", {"lab"}),
         ("{last: lab.resulted, is: {result: {above: 1}}, within: 1d}", {"lab"}),
@@ -208,6 +209,39 @@ def test_exits_are_rules_too() -> None:
     assert load({"segments/a.yaml": segment("a", "exit: {trait: diagnosis, exists: true}")}).restricted["a"] == {
         "health"
     }
+
+
+def test_mentions_are_what_the_compiled_rule_looks_at() -> None:
+    rule = """
+      any:
+        - {trait: diagnosis, exists: true}
+        - {trait: specialty, exists: true, for: 3d}
+        - {changed: country, within: 3d}
+        - {event: [portal.login, therapy.started], within: 3d}
+        - {last: lab.resulted, is: {days: {above: 1}}, within: 3d}
+        - none: [{absent: portal.viewed, within: 3d}]
+        - {sequence: [portal.login, {not: therapy.started, within: 1d}, {event: portal.viewed, after: 1d}], within: 9d}
+        - {aggregate: sum, of: days, event: lab.resulted, above: 1, within: 3d}
+        - {covered: therapy.started, days: days}
+        - at_least_of: {n: 1, of: [{segment: b, for: 3d}]}
+        - {score: [{event: portal.login, points: 1}, {when: {segment: c}, points: 1}], at_least: 1}
+    """
+    found = load(
+        {
+            "segments/a.yaml": f"segment: a\nversion: 1\nstatus: approved\nenter:{rule}",
+            "segments/b.yaml": segment("b"),
+            "segments/c.yaml": segment("c"),
+        }
+    ).segments["a"]
+    compiled: dict[str, set[str]] = {"segment": set(), "trait": set(), "event": set()}
+    for _, leaf, _ in leaves(found.enter, "enter"):
+        for condition in (leaf, *leaf.parts):
+            compiled["segment"] |= condition.segments
+            compiled["trait"] |= condition.traits
+            compiled["event"] |= condition.types
+    named = list(mentions(found.raw["enter"], ("enter",)))
+    for kind, names in compiled.items():
+        assert {mention.name for mention in named if mention.kind == kind} == names
 
 
 def test_mentions_stand_at_their_places_and_pass_over_what_is_malformed() -> None:
