@@ -140,7 +140,7 @@ def _is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
     for name, raw in headers:
         if name.startswith(_CE):
             binary = True
-        elif name.lower() == "content-type" and raw[:23].lower() == b"application/cloudevents":
+        elif name.lower() == "content-type" and (raw or b"")[:23].lower() == b"application/cloudevents":
             return False
     return binary
 
@@ -151,7 +151,9 @@ def _decode_binary(
     size = len(value or b"")
     event: dict[str, Any] = {}
     json = True
-    for name, raw in headers:
+    for name, given in headers:
+        # Kafka's headers may be null, which our type does not say: as good as empty
+        raw = given or b""
         if name.startswith(_CE):
             size += len(name.encode()) + len(raw)
             try:

@@ -442,6 +442,14 @@ def test_a_line_too_deep_for_the_fast_parser_has_its_time() -> None:
     assert record_time(b'{"pad":' + b"[" * 5000 + b',"time":"1970-01-01"}') is None
 
 
+@pytest.mark.parametrize("name", ["ce_id", "ce_type", "ce_time", "content-type", "other"])
+def test_a_null_header_is_as_good_as_an_empty_one(name: str) -> None:
+    null: Any = None
+    headers = [("ce_specversion", b"1.0"), (name, null)]
+    empty = [("ce_specversion", b"1.0"), (name, b"")]
+    assert decode(b"{}", headers, DICTIONARY, 0) == decode(b"{}", empty, DICTIONARY, 0)
+
+
 @given(st.binary(max_size=60) | st.text().map(str.encode))
 def test_nothing_makes_decoding_fail(value: bytes) -> None:
     found(value)
