@@ -1,0 +1,243 @@
+"""A live deployment on real servers: topics, meta, a catalogue, workers as processes of their own, what came out."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from rules.catalogue import Catalogue, catalogue_json
+from rules.change import Change
+from rules.digest import DIGEST_START
+from rules.instants import format_instant
+from rules.partition import Partition, Record
+from rules.partitioning import partition_of
+from streams.clock import SystemClock
+from streams.input import Fetched
+from streams.log.base import OutRecord
+from streams.runner import reader
+from streams.settings import Deployment, Settings
+from streams.store.base import Meta, Token
+from streams.store.redis import RedisStore
+
+ROOT = Path(__file__).parents[2]
+TICK = json.dumps({"specversion": "1.0", "id": "tick", "source": "/segue", "type": "segue.tick"}).encode()
+
+
+@dataclass
+class PlainWire:
+    """Output as plain as can be: the values that the engine gives."""
+
+    deployment: Deployment
+
+    def change_records(self, partition: int, change: Change) -> Sequence[OutRecord]:
+        key = change.subject.encode()
+        return [OutRecord(self.deployment.membership_topic, partition, key, change.value)]
+
+    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
+        headers = (("reason", code.encode()),)
+        return OutRecord(self.deployment.dead_letter_topic, partition, record.key, record.value, headers)
+
+    def tick(self, partition: int) -> OutRecord:
+        return OutRecord(self.deployment.events_topic, partition, None, TICK)
+
+
+@dataclass
+class WorkerProcess:
+    """A worker in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def status(self) -> dict[str, Any] | None:
+        """What /status says; None: nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except OSError:
+            return None
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@dataclass
+class Live:
+    """One deployment, with names of its own."""
+
+    deployment: Deployment
+    settings: Settings
+    producer: AIOKafkaProducer
+    sent: int = 0
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        values = {**self.deployment.model_dump(), **self.settings.model_dump()}
+        return {f"SEGUE_{name.upper()}": str(value) for name, value in values.items()}
+
+    def start_worker(self, **settings: object) -> WorkerProcess:
+        """Start a worker on a free port."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        more = {f"SEGUE_{name.upper()}": str(value) for name, value in settings.items()}
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.streams.live"],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), **more},
+        )
+        worker = WorkerProcess(process, port)
+        self.workers.append(worker)
+        return worker
+
+    async def apply(self, catalogue: Catalogue) -> None:
+        """Put a catalogue into force, as far as a worker sees it."""
+        await self.producer.send_and_wait(
+            self.deployment.catalogues_topic, catalogue_json(catalogue), key=catalogue.hash.encode(), partition=0
+        )
+        value = {"specversion": "1.0", "id": "c", "source": "/segue", "type": "segue.catalogue"}
+        for partition in range(self.deployment.partitions):
+            cut = json.dumps({**value, "data": {"catalogue": catalogue.hash}}).encode()
+            await self.producer.send_and_wait(self.deployment.events_topic, cut, partition=partition)
+
+    async def send(self, subject: str, type_: str = "portal.login", data: Mapping[str, str] | None = None) -> None:
+        """Send an event, now."""
+        self.sent += 1
+        event = {
+            "specversion": "1.0",
+            "id": f"e{self.sent}",
+            "source": "/test",
+            "type": type_,
+            "subject": subject,
+            "time": format_instant(SystemClock().wall_ms()),
+            "data": dict(data or {}),
+        }
+        key = subject.encode()
+        await self.producer.send(
+            self.deployment.events_topic,
+            json.dumps(event).encode(),
+            key=key,
+            partition=partition_of(key, self.deployment.partitions),
+        )
+
+    async def read(self, topic: str) -> dict[int, list[Any]]:
+        """Everything committed in a topic, by partition."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(topic, n) for n in range(self.deployment.partitions)]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            found: dict[int, list[Any]] = {n: [] for n in range(self.deployment.partitions)}
+            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found[tp.partition] += records
+            return found
+        finally:
+            await consumer.stop()
+
+    async def out(self) -> dict[int, list[bytes]]:
+        """The published changes, by partition."""
+        found = await self.read(self.deployment.membership_topic)
+        return {partition: [record.value for record in records] for partition, records in found.items()}
+
+    async def expected(self, *catalogues: Catalogue) -> dict[int, list[bytes]]:
+        """What the engine alone says of the input as it stands."""
+        result = {}
+        for partition, records in (await self.read(self.deployment.events_topic)).items():
+            engine = Partition(self.deployment.generation, reader(partition, self.deployment.partitions), clock_ms=-1)
+            for catalogue in catalogues:
+                engine.know(catalogue.hash, catalogue)
+            changes: list[Change] = []
+            for r in records:
+                assert engine.pass_wakes(engine.instant_of(r.timestamp), changes)
+                changes += engine.apply(Record(r.offset, r.timestamp, r.key, r.value, r.headers)).changes
+            result[partition] = [change.value for change in changes]
+        return result
+
+
+async def wait_for(done: Any, limit_s: float = 60) -> None:
+    """Ask again until `done()` (perhaps awaitable) is true."""
+    end = asyncio.get_running_loop().time() + limit_s
+    while True:
+        answer = done()
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        if answer:
+            return
+        assert asyncio.get_running_loop().time() < end, "it took too long"
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def live(name: str, kafka: str, redis: str, **settings: Any) -> AsyncIterator[Live]:
+    """Make a deployment of its own; its workers are killed at the end."""
+    topics = {
+        f"{topic}_topic": f"{name}.{topic}"
+        for topic in ("events", "dead_letter", "membership", "current", "progress", "owners", "catalogues")
+    }
+    deployment = Deployment(**{"partitions": 4, **topics, "redis_prefix": name})  # type: ignore[arg-type]
+    base = {"group": name, "session_timeout_ms": 6_000, "kafka_bootstrap_servers": kafka, "redis_url": redis}
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        stamped = {"message.timestamp.type": "LogAppendTime"}
+        await admin.create_topics(
+            [NewTopic(topic, deployment.partitions, 1, topic_configs=stamped) for topic in topics.values()]
+        )
+    finally:
+        await admin.close()
+    for partition in range(deployment.partitions):
+        store = RedisStore(redis, name, partition, deployment.partitions)
+        meta = Meta(deployment.generation, Token(-1, 0), 0, -1, "", deployment.partitions, DIGEST_START, -1)
+        assert await store.create(meta)
+        await store.close()
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5)
+    await producer.start()
+    running = Live(deployment, Settings(**{**base, **settings}), producer)
+    try:
+        yield running
+    finally:
+        for worker in running.workers:
+            worker.kill()
+        await producer.stop()
+
+
+def main() -> int:
+    """Run a worker with plain output, by the settings in the environment."""
+    import logging
+
+    from streams.worker import run_worker
+
+    logging.basicConfig(
+        level=os.environ.get("TEST_LOG", "WARNING"), format="%(process)d %(asctime)s %(name)s %(message)s"
+    )
+    deployment = Deployment()
+    return run_worker(deployment, Settings(), PlainWire(deployment))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

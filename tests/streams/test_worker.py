@@ -1,0 +1,74 @@
+"""Workers on real Kafka and Valkey: shared partitions, kill -9, a clean stop; the output is that of the records."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from streams.embedded import KafkaServer, ValkeyServer
+from tests.servers import unique
+from tests.streams.live import Live, live, wait_for
+from tests.streams.world import catalogue
+
+pytestmark = pytest.mark.servers
+
+VISITORS = "visitors|enter: {event: portal.login, count: {at_least: 2}, within: 2s}"
+KNOWN = "known|enter: {everyone: true}"
+
+
+async def settled(running: Live, *catalogues: object) -> bool:
+    """Whether everything sent has come out."""
+    return await running.out() == await running.expected(*catalogues)  # type: ignore[arg-type]
+
+
+async def test_two_workers_one_killed_and_nothing_is_lost_or_repeated(kafka: KafkaServer, valkey: ValkeyServer) -> None:
+    rules = catalogue(VISITORS, KNOWN)
+    async with live(unique("kill"), kafka.bootstrap, valkey.redis_url) as running:
+        await running.apply(rules)
+        first, second = running.start_worker(), running.start_worker()
+
+        def shares() -> bool:
+            found = [worker.status() for worker in (first, second)]
+            return all(one is not None and one["ready"] and len(one["partitions"]) == 2 for one in found)
+
+        await wait_for(shares)
+        people = itertools.cycle(f"hcp:{n}" for n in range(200))
+        for n in range(4_000):
+            await running.send(next(people))
+            if n == 2_000:
+                first.kill()
+            if n % 20 == 0:
+                await asyncio.sleep(0.01)
+        await running.producer.flush()
+
+        def replaced() -> bool:
+            found = second.status()
+            return found is not None and found["ready"] and len(found["partitions"]) == 4
+
+        await wait_for(replaced)
+        await wait_for(lambda: settled(running, rules))
+        assert sum(map(len, (await running.out()).values())) >= 400
+        assert second.stop() == 0
+
+
+async def test_a_clean_stop_leaves_everything_written_and_the_next_begins_there(
+    kafka: KafkaServer, valkey: ValkeyServer
+) -> None:
+    rules = catalogue(KNOWN)
+    async with live(unique("stop"), kafka.bootstrap, valkey.redis_url) as running:
+        await running.apply(rules)
+        first = running.start_worker()
+        for n in range(100):
+            await running.send(f"hcp:{n}")
+        await running.producer.flush()
+        await wait_for(lambda: settled(running, rules))
+        assert first.stop() == 0
+        second = running.start_worker()
+        await wait_for(lambda: (second.status() or {}).get("ready"))
+        found = second.status()
+        assert found is not None
+        assert found["replays"] == 0
+        assert found["events"] == 0
+        await running.send("hcp:new")
+        await wait_for(lambda: settled(running, rules))
+        assert second.stop() == 0
