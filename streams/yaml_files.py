@@ -275,9 +275,12 @@ def _text(data: bytes) -> str:
 
 def _events(text: str) -> Iterator[Event]:
     """Parse; what the parser finds wrong becomes _Unreadable."""
+    line, col = 1, 1
     try:
         # "safe": the default parser marks folds inside texts, for writing them again
-        yield from YAML(typ="safe", pure=True).parse(text)
+        for event in YAML(typ="safe", pure=True).parse(text):
+            line, col = _place(event)
+            yield event
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or "not readable").replace("'<stream end>'", "the end of the file")
@@ -288,6 +291,8 @@ def _events(text: str) -> Iterator[Event]:
         raise _Unreadable(line, col, f"not YAML: {problem}{context}") from error
     except ReaderError as error:
         raise _Unreadable(*_offset_place(text[: error.position]), "not YAML: a control character") from error
+    except Exception as error:  # the parser's own slips, as for "\U00110000"
+        raise _Unreadable(line, col, "not YAML: the parser fails on what follows here") from error
 
 
 def _offset_place(before: str) -> tuple[int, int]:

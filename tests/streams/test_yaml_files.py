@@ -75,6 +75,7 @@ def test_not_a_number_is_read() -> None:
         ("a:\n\t- b", "2:1: not YAML: a tab stands where only spaces may while scanning for the next token"),
         ("é: b: c", "1:5: not YAML: mapping values are not allowed here"),
         ("a: [1,", "1:7: not YAML: expected the node content, but found the end of the file while parsing a flow node"),
+        ('a: b\nc: "\\U00110000"', "2:1: not YAML: the parser fails on what follows here"),
         ("a: b\nc: d\n  \x01", "3:3: not YAML: a control character"),
         ("a: " + "[" * DEPTH_MAX, f"1:{3 + DEPTH_MAX}: nested deeper than {DEPTH_MAX} levels"),
     ],
