@@ -36,12 +36,13 @@ from streams.log.producer import Tuning
 from streams.points import NOWHERE, At
 from streams.progress import Progress
 from streams.publisher import Pace, Publisher
-from streams.runner import Ending, Limits, PartitionRunner, Surroundings, Wire
+from streams.runner import Ending, Limits, PartitionRunner, Surroundings
 from streams.settings import Deployment, Settings
 from streams.status import PartitionStatus, WorkerStatus
 from streams.store.base import PartitionStore, Unanswered
 from streams.store.redis import RedisStore, check_server
 from streams.transport import Reading
+from streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,6 @@ class Worker:
         self,
         deployment: Deployment,
         settings: Settings,
-        wire: Wire,
         *,
         clock: Clock | None = None,
         at: At = NOWHERE,
@@ -131,7 +131,7 @@ class Worker:
         self._around = Surroundings(
             log=self._log,
             input=_Reader(self._app),
-            wire=wire,
+            wire=Wire(deployment),
             place=Place(
                 deployment.generation,
                 deployment.partitions,
@@ -490,10 +490,10 @@ async def run_until_signal(worker: Worker) -> int:
             loop.remove_signal_handler(number)
 
 
-def run_worker(deployment: Deployment, settings: Settings, wire: Wire) -> int:
+def run_worker(deployment: Deployment, settings: Settings) -> int:
     """Run a worker in this process to its end; returns the exit status. For `segue worker`."""
 
     async def main() -> int:
-        return await run_until_signal(Worker(deployment, settings, wire))
+        return await run_until_signal(Worker(deployment, settings))
 
     return uvloop.run(main())

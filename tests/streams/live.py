@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,33 +24,13 @@ from rules.instants import format_instant
 from rules.partition import Partition, Record
 from rules.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.input import Fetched
-from streams.log.base import OutRecord
 from streams.runner import reader
 from streams.settings import Deployment, Settings
 from streams.store.base import Meta, Token
 from streams.store.redis import RedisStore
+from streams.wire import Wire
 
 ROOT = Path(__file__).parents[2]
-TICK = json.dumps({"specversion": "1.0", "id": "tick", "source": "/segue", "type": "segue.tick"}).encode()
-
-
-@dataclass
-class PlainWire:
-    """Output as plain as can be: the values that the engine gives."""
-
-    deployment: Deployment
-
-    def change_records(self, partition: int, change: Change) -> Sequence[OutRecord]:
-        key = change.subject.encode()
-        return [OutRecord(self.deployment.membership_topic, partition, key, change.value)]
-
-    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
-        headers = (("reason", code.encode()),)
-        return OutRecord(self.deployment.dead_letter_topic, partition, record.key, record.value, headers)
-
-    def tick(self, partition: int) -> OutRecord:
-        return OutRecord(self.deployment.events_topic, partition, None, TICK)
 
 
 @dataclass
@@ -113,10 +93,10 @@ class Live:
         await self.producer.send_and_wait(
             self.deployment.catalogues_topic, catalogue_json(catalogue), key=catalogue.hash.encode(), partition=0
         )
-        value = {"specversion": "1.0", "id": "c", "source": "/segue", "type": "segue.catalogue"}
+        wire = Wire(self.deployment)
         for partition in range(self.deployment.partitions):
-            cut = json.dumps({**value, "data": {"catalogue": catalogue.hash}}).encode()
-            await self.producer.send_and_wait(self.deployment.events_topic, cut, partition=partition)
+            cut = wire.catalogue(partition, catalogue.hash)
+            await self.producer.send_and_wait(cut.topic, cut.value, partition=partition, headers=list(cut.headers))
 
     async def send(self, subject: str, type_: str = "portal.login", data: Mapping[str, str] | None = None) -> None:
         """Send an event, now."""
@@ -193,13 +173,13 @@ async def wait_for(done: Any, limit_s: float = 60) -> None:
 
 
 @asynccontextmanager
-async def live(name: str, kafka: str, redis: str, **settings: Any) -> AsyncIterator[Live]:
+async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **settings: Any) -> AsyncIterator[Live]:
     """Make a deployment of its own; its workers are killed at the end."""
     topics = {
         f"{topic}_topic": f"{name}.{topic}"
         for topic in ("events", "dead_letter", "membership", "current", "progress", "owners", "catalogues")
     }
-    deployment = Deployment(**{"partitions": 4, **topics, "redis_prefix": name})  # type: ignore[arg-type]
+    deployment = Deployment(**{"partitions": partitions, **topics, "redis_prefix": name})  # type: ignore[arg-type]
     base = {"group": name, "session_timeout_ms": 6_000, "kafka_bootstrap_servers": kafka, "redis_url": redis}
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
@@ -227,7 +207,7 @@ async def live(name: str, kafka: str, redis: str, **settings: Any) -> AsyncItera
 
 
 def main() -> int:
-    """Run a worker with plain output, by the settings in the environment."""
+    """Run a worker by the settings in the environment."""
     import logging
 
     from streams.worker import run_worker
@@ -235,8 +215,7 @@ def main() -> int:
     logging.basicConfig(
         level=os.environ.get("TEST_LOG", "WARNING"), format="%(process)d %(asctime)s %(name)s %(message)s"
     )
-    deployment = Deployment()
-    return run_worker(deployment, Settings(), PlainWire(deployment))
+    return run_worker(Deployment(), Settings())
 
 
 if __name__ == "__main__":
