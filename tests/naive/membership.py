@@ -110,8 +110,7 @@ def market_admits(profile: Profile, era: Era, segment: str, t: int) -> bool:
 
 def refused(profile: Profile, era: Era, segment: str, t: int) -> bool:
     """Tell whether a restriction of the segment refuses the profile."""
-    refusals = era.catalogue.restrictions(segment).values()
-    return any(rule is not None and truth(rule, sight(profile, era, segment, "refuse", t)) for rule in refusals)
+    return any(truth(rule, sight(profile, era, segment, "refuse", t)) for rule in era.refusals[segment])
 
 
 def reason_to_leave(profile: Profile, era: Era, segment: str, t: int, min_stay: bool) -> Verdict | None:

@@ -41,6 +41,19 @@ class Era:
             ranks |= {segment: old.rank(segment) for segment in old.segments if segment not in ranks}
         return sorted(ranks, key=lambda segment: (ranks[segment], segment))
 
+    @cached_property
+    def refusals(self) -> dict[str, list[Condition]]:
+        """Map each segment to what its restrictions refuse."""
+        return {
+            segment: [rule for rule in self.catalogue.restrictions(segment).values() if rule is not None]
+            for segment in self.catalogue.segments
+        }
+
+    @cached_property
+    def introduced(self) -> "dict[tuple[str, str, int], Era | None]":
+        """Remember `pending_since`, which is a fact of the definitions, by the place of a condition."""
+        return {}
+
     def definition(self, segment: str) -> Mapping[str, Any]:
         """Give the file of a segment, or the old one's where it is gone."""
         catalogues = [self.catalogue, *(era.catalogue for era in reversed(self.before))]
@@ -61,6 +74,13 @@ class Era:
         """Find the cut from which on the approved segments have always had its equal; None: it is pending from none."""
         if kind_of(condition) not in HISTORY:
             return None
+        place = (segment, rule, id(condition))
+        if place not in self.introduced:
+            self.introduced[place] = self.look_back(segment, condition, rule)
+        return self.introduced[place]
+
+    def look_back(self, segment: str, condition: Condition, rule: str) -> "Era | None":
+        """Go back over the cuts for as long as there is an equal condition."""
         began = self
         while began.before and began.before[-1].had(
             segment, condition, marked(condition, rule, self.catalogue.forgets(segment))
@@ -124,6 +144,7 @@ def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
     begins = [sight.t - length(part[name]) for name in ("within", "for") if name in part]
     if "bucket" in part:
         late_enough = rounded_up(late_enough, length(part["bucket"]))
+        begins = [rounded_up(one, length(part["bucket"])) for one in begins]
     since = part.get("since")
     if since is not None and instant(since) is not None:
         begins.append(date(since))

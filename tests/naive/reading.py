@@ -96,7 +96,7 @@ def rules_of(definition: Mapping[str, Any]) -> list[Any]:
 
 def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     """Walk every mapping inside a YAML value, itself included."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield value
         for inner in value.values():
             yield from mappings(inner)

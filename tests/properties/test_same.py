@@ -1,0 +1,81 @@
+"""The engine says, byte for byte, what the naive evaluator says."""
+
+import os
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from tests.naive.times import instant
+from tests.properties.catalogues import Grid, catalogues, changed_catalogues
+from tests.properties.histories import histories
+from tests.transcripts.implementations import engine, naive
+from tests.transcripts.transcript import Files
+
+EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "150"))
+START = instant("2026-03-01")
+assert START is not None
+HOURS = Grid("h", START, 40)
+CHECKS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a replay takes."""
+
+    files: Files
+    lines: list[bytes]
+    cuts: list[tuple[int, Files]] = field(default_factory=list)
+    until: int | None = None
+    as_live: bool = False
+
+
+@st.composite
+def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
+    """A catalogue, a history, and up to some cuts."""
+    files = draw(catalogues(grid))
+    made: list[tuple[int, Files]] = []
+    last, at = files, 0
+    for _ in range(draw(st.integers(min(cuts, 1), cuts))):
+        at += draw(st.integers(1, 8))
+        last = draw(changed_catalogues(grid, last))
+        made.append((grid.at(at), last))
+    until = grid.at(draw(st.integers(at, grid.span + 30)))
+    return Scene(files, draw(histories(grid)), made, draw(st.sampled_from([None, until, until])), draw(st.booleans()))
+
+
+def same(scene: Scene) -> None:
+    """Compare the two."""
+    note(f"files={scene.files!r}")
+    note(f"cuts={scene.cuts!r} until={scene.until} as_live={scene.as_live}")
+    for number, line in enumerate(scene.lines, 1):
+        note(f"{number:2} {line.decode()}")
+    expected, expected_refusals = naive(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
+    found, refusals = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
+    note("naive:")
+    for each in expected:
+        note(f"  {each.decode()}")
+    note("engine:")
+    for each in found:
+        note(f"  {each.decode()}")
+    assert found == expected
+    assert refusals == expected_refusals
+
+
+@CHECKS
+@given(scenes(HOURS))
+def test_engine_says_what_the_naive_evaluator_says(scene: Scene) -> None:
+    same(scene)
+
+
+@CHECKS
+@given(scenes(HOURS, cuts=3))
+def test_engine_says_what_the_naive_evaluator_says_over_cuts(scene: Scene) -> None:
+    same(scene)
