@@ -1,6 +1,8 @@
 """The condition `aggregate`: operators on a figure made of an attribute of the matching events in the window.
 
-Sums are exact before they are rounded (`math.fsum`), so that they do not depend on the order of arrival.
+Sums are exact before they are rounded (`math.fsum`), so that they do not depend on the order of arrival. With `bucket`
+what overflows is joined by bucket into few values that give the same figure: for a sum and a mean floats that do not
+overlap and add up to it exactly (Shewchuk's partials), for the others the extreme or the different values.
 """
 
 import math
@@ -9,7 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias
 
+from rules.conditions import bucketed
 from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.bucketed import Join
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -26,7 +30,7 @@ from rules.conditions.occurrences import (
     remembered,
 )
 from rules.conditions.settings import VALUE_BYTES, plain
-from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
+from rules.conditions.window import Window, WindowKeys, read_window
 from rules.event import Event, Value
 from rules.instants import FOREVER
 from rules.operators import OPERATORS, OperatorKeys, Test, read_test
@@ -48,7 +52,25 @@ def exact_sum(values: Sequence[float]) -> float:
             return math.inf if total > 0 else -math.inf
 
 
-def _distinct(values: Sequence[Any]) -> int:
+def join_sum(partials: list[Any], value: float) -> list[Any]:
+    """Add a number to partials, exactly: the error of every addition is a partial of its own."""
+    joined: list[Any] = []
+    high = float(value)
+    for partial in partials:
+        large, small = (high, partial) if abs(high) >= abs(partial) else (partial, high)
+        high = large + small
+        low = small - (high - large)
+        if low:
+            joined.append(low)
+    return [*joined, high] if math.isfinite(high) else [*partials, value]
+
+
+def join_distinct(values: list[Any], value: Any) -> list[Any]:
+    """Add a value, or the elements of a list, to the different ones."""
+    return [*values, *(new for new in (value if isinstance(value, list) else [value]) if new not in values)]
+
+
+def _distinct(values: Sequence[Any], _number: int) -> int:
     """Count different values; of lists their elements."""
     found: set[Any] = set()
     for value in values:
@@ -56,23 +78,33 @@ def _distinct(values: Sequence[Any]) -> int:
     return len(found)
 
 
+def _mean(values: Sequence[Any], number: int) -> float | None:
+    return exact_sum(values) / number if number else None
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One aggregate function: of what types, what type it gives (None: that of the attribute), and how."""
+    """One aggregate function.
+
+    `of` makes it of values that stand for so many; `join` adds a value to such values, for a bucket.
+    """
 
     kinds: tuple[ValueType, ...]
+    """The types of attribute that it takes."""
     gives: ValueType | None
-    of: Callable[[Sequence[Any]], Value | None]
+    """The type of the figure; None: that of the attribute."""
+    of: Callable[[Sequence[Any], int], Value | None]
+    join: Join
 
 
 _NUMBERS: Final[tuple[ValueType, ...]] = ("number", "integer")
 _ORDERED: Final[tuple[ValueType, ...]] = ("number", "integer", "datetime")
 FIGURES: Final[Mapping[str, Figure]] = {
-    "sum": Figure(_NUMBERS, "number", exact_sum),
-    "min": Figure(_ORDERED, None, lambda values: min(values, default=None)),
-    "max": Figure(_ORDERED, None, lambda values: max(values, default=None)),
-    "mean": Figure(_NUMBERS, "number", lambda values: exact_sum(values) / len(values) if values else None),
-    "distinct": Figure(VALUE_TYPES, "integer", _distinct),
+    "sum": Figure(_NUMBERS, "number", lambda values, _: exact_sum(values), join_sum),
+    "min": Figure(_ORDERED, None, lambda values, _: min(values, default=None), lambda known, new: [min([*known, new])]),
+    "max": Figure(_ORDERED, None, lambda values, _: max(values, default=None), lambda known, new: [max([*known, new])]),
+    "mean": Figure(_NUMBERS, "number", _mean, join_sum),
+    "distinct": Figure(VALUE_TYPES, "integer", _distinct, join_distinct),
 }
 
 
@@ -110,11 +142,13 @@ class Aggregate(Condition):
         self._where = matcher.where
         self._of = of
         self._figure = FIGURES[function].of
+        self._join = FIGURES[function].join
         self._test = test
         self._text = f"{function} of {of} of {matcher.text}{window.describe()} {test.text}"
-        self._bucket_ms = window.bucket_ms or 0
-        self._reach_ms = None if window.within_ms is None else window.within_ms + self._bucket_ms
-        self.state_key = canonical_json(["aggregate", matcher.key, of, kind, window.key()])
+        self._bucket_ms = window.bucket_ms
+        # entries serve every figure; what stands for a bucket serves one
+        serves = function if window.bucket_ms is not None else "all"
+        self.state_key = canonical_json(["aggregate", matcher.key, of, kind, serves, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the attribute; an event without it is skipped."""
@@ -125,38 +159,53 @@ class Aggregate(Condition):
             return state
         entry = entry_of(event, arrival)
         entry.append(plain(value))
-        return keep_all(state, entry, -FOREVER if self._reach_ms is None else t_ms - self._reach_ms)
+        oldest_ms = self._oldest_ms(t_ms)
+        if self._bucket_ms is None:
+            return keep_all(state, entry, oldest_ms)
+        return bucketed.keep(state, entry, oldest_ms, t_ms, self._bucket_ms, self._join)
+
+    def _oldest_ms(self, t_ms: int) -> int:
+        return -FOREVER if self.window.within_ms is None else t_ms - self.window.within_ms
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the window."""
-        return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
+        if self._bucket_ms is None:
+            return drop_until(state, self._oldest_ms(t_ms))
+        return bucketed.drop(state, self._oldest_ms(t_ms), self._bucket_ms)
 
     def verdict(self, view: View) -> Verdict:
         """Test the figure; the next flip is when entries that matter come in or leave, or its own."""
-        entries = self._entries(view)
-        values = [entry[VALUE] for entry in entries]
+        units, entries = (self._slide(part) for part in self._counted(view))
         t_ms = view.t_ms
-        if self._reach_ms is None and self.window.older_ms is None:
-            return self._test.verdict(self._figure(values), t_ms)
-        slide = self._slide(entries)
 
         def verdict_at(at_ms: int) -> Verdict:
-            first, end = slide.at(at_ms)
-            return self._test.verdict(self._figure(values[first:end]), at_ms)
+            first, end = entries.at(at_ms)
+            values = [entry[VALUE] for entry in entries.entries[first:end]]
+            number = end - first
+            if units.entries:
+                first, end = units.at(at_ms)
+                for unit in units.entries[first:end]:
+                    values.extend(unit[bucketed.VALUES])
+                    number += unit[bucketed.NUMBER]
+            return self._test.verdict(self._figure(values, number), at_ms)
+
+        def change_after(at_ms: int) -> int:
+            return min(entries.change_after(at_ms), units.change_after(at_ms))
 
         holds, own_ms = verdict_at(t_ms)
-        if own_ms < FOREVER or not entries:
-            return holds, min(own_ms, slide.change_after(t_ms))
-        return holds, flip_after(t_ms, bool(holds), lambda at_ms: bool(verdict_at(at_ms)[0]), slide.change_after)
+        if own_ms < FOREVER:
+            return holds, min(own_ms, change_after(t_ms))
+        return holds, flip_after(t_ms, bool(holds), lambda at_ms: bool(verdict_at(at_ms)[0]), change_after)
 
-    def _entries(self, view: View) -> Entries:
-        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
-        return later_than(remembered(entries), view.mark(self.mark)) if entries else []
+    def _counted(self, view: View) -> tuple[Entries, Entries]:
+        """Units and entries later than the mark."""
+        state, mark = view.facts.states.get(self.state_key or ""), view.mark(self.mark)
+        if self._bucket_ms is not None:
+            return bucketed.counted(state, mark)
+        return [], later_than(remembered(state), mark) if state else []
 
     def _slide(self, entries: Entries) -> Slide:
-        bucket_ms = self._bucket_ms
-        times = [rounded_up(entry[0], bucket_ms) if bucket_ms else entry[0] for entry in entries]
-        return Slide(times, self.window.within_ms, self.window.older_ms)
+        return Slide(entries, self.window.within_ms, self.window.older_ms, self._bucket_ms)
 
     def complete_at(self, cut_ms: int) -> int:
         """As its window says."""
@@ -168,17 +217,20 @@ class Aggregate(Condition):
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The entries in the window."""
-        entries = self._entries(view)
+        _, entries = self._counted(view)
         first, end = self._slide(entries).at(view.t_ms)
         return evidence_of(entries[first:end])
 
     def capped(self, view: View) -> bool:
-        """Whether entries were dropped at the limit."""
-        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
+        """Whether entries were dropped at the limit, or a mark lies inside a bucket that was joined."""
+        state = view.facts.states.get(self.state_key or "")
+        if self._bucket_ms is not None:
+            return bucketed.straddles(state, view.mark(self.mark))
+        return len(state or ()) > MEMORY
 
     def state_bytes_max(self) -> int:
-        """All entries up to the limit."""
-        return (MEMORY + 1) * (ENTRY_BYTES + VALUE_BYTES)
+        """All entries up to the limit, or what a busy profile needs."""
+        return bucketed.bytes_max() if self._bucket_ms is not None else (MEMORY + 1) * (ENTRY_BYTES + VALUE_BYTES)
 
 
 def read_aggregate(reader: Reader, place: Place, nested: ReadRule) -> Aggregate | None:

@@ -3,12 +3,14 @@
 Without `older_than` the window is bounded below only, so the latest k by (time, arrival) suffice: k for `at_least`,
 one more than the largest number for the rest. With `older_than` alone and no mark, the earliest k do. With
 `older_than` and `within` or a mark every event of the window may matter in its turn: all are kept, up to the limit.
+Where more than the limit is needed and the definition says `bucket`, what overflows is counted by bucket.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from rules.conditions import bucketed
 from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
@@ -96,9 +98,8 @@ class EventCount(Condition):
         # at least one, so that the state tells whether there was any
         self._wanted = min(max(1, least if most is None else most + 1), MEMORY)
         self._beyond = max(least, most or 0) > MEMORY - (most is not None)
-        bucket_ms = window.bucket_ms or 0
-        self._bucket_ms = bucket_ms
-        self._reach_ms = None if window.within_ms is None else window.within_ms + bucket_ms
+        self._bucket_ms = window.bucket_ms
+        self._reach_ms = None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0)
         self.state_key = canonical_json(["event", matcher.key, self._wanted, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -130,18 +131,15 @@ class EventCount(Condition):
             return TRUE if count >= least and (most is None or count <= most) else FALSE
         t_ms = view.t_ms
         if most is not None and count > most:
-            end_ms = self._time(entries[-most - 1][0]) + within_ms
+            end_ms = rounded_up(entries[-most - 1][0], self._bucket_ms) + within_ms
             if t_ms < end_ms:
                 return False, end_ms
         if not least:
             return TRUE
         if count < least:
             return FALSE
-        end_ms = self._time(entries[-least][0]) + within_ms
+        end_ms = rounded_up(entries[-least][0], self._bucket_ms) + within_ms
         return (True, end_ms) if t_ms < end_ms else FALSE
-
-    def _time(self, time_ms: int) -> int:
-        return rounded_up(time_ms, self._bucket_ms) if self._bucket_ms else time_ms
 
     def complete_at(self, cut_ms: int) -> int:
         """As its window says."""
@@ -154,8 +152,8 @@ class EventCount(Condition):
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Those of the remembered that are in the window."""
         entries = later_than(view.facts.states.get(self.state_key or "") or [], view.mark(self.mark))
-        within_ms = self.window.within_ms
-        return evidence_of([e for e in entries if within_ms is None or self._time(e[0]) > view.t_ms - within_ms])
+        slide = Slide(entries, self.window.within_ms, None, self._bucket_ms)
+        return evidence_of(entries[slide.at(view.t_ms)[0] :])
 
     def capped(self, view: View) -> bool:
         """Whether the count asked for more than is remembered, and so much was there."""
@@ -198,8 +196,7 @@ class EventCountOlder(EventCount):
         return later_than(remembered(view.facts.states.get(self.state_key or "") or []), view.mark(self.mark))
 
     def _slide(self, view: View) -> Slide:
-        times = [self._time(entry[0]) for entry in self._entries(view)]
-        return Slide(times, self.window.within_ms, self.window.older_ms)
+        return Slide(self._entries(view), self.window.within_ms, self.window.older_ms, self._bucket_ms)
 
     def _holds(self, slide: Slide, t_ms: int) -> bool:
         first, end = slide.at(t_ms)
@@ -217,6 +214,65 @@ class EventCountOlder(EventCount):
     def state_bytes_max(self) -> int:
         """What is wanted, or all up to the limit."""
         return (self._wanted if self._earliest else MEMORY + 1) * ENTRY_BYTES
+
+
+class EventCountBucketed(EventCount):
+    """Counts matching events of which more may be needed than are remembered one by one."""
+
+    def __init__(self, definition: Any, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        super().__init__(definition, matcher, least, most, window)
+        assert window.bucket_ms is not None
+        self._size_ms = window.bucket_ms
+        self.state_key = canonical_json(["event", matcher.key, "bucketed", window.key()])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the latest one by one, the others by bucket."""
+        if (self._where is not None and not self._where(event)) or not self.window.admits(event.time_ms):
+            return state
+        return bucketed.keep(state, entry_of(event, arrival), self._oldest_ms(t_ms), t_ms, self._size_ms, None)
+
+    def _oldest_ms(self, t_ms: int) -> int:
+        return -FOREVER if self.window.within_ms is None else t_ms - self.window.within_ms
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what has left the window."""
+        return bucketed.drop(state, self._oldest_ms(t_ms), self._size_ms)
+
+    def verdict(self, view: View) -> Verdict:
+        """Count units and entries; walk over their changes to the next flip."""
+        units, entries = (self._slide(part) for part in self._counted(view))
+        least, most = self._least, self._most
+
+        def holds_at(at_ms: int) -> bool:
+            first, end = entries.at(at_ms)
+            unit_first, unit_end = units.at(at_ms)
+            count = end - first + sum(unit[bucketed.NUMBER] for unit in units.entries[unit_first:unit_end])
+            return least <= count and (most is None or count <= most)
+
+        holds = holds_at(view.t_ms)
+        return holds, flip_after(
+            view.t_ms, holds, holds_at, lambda at_ms: min(units.change_after(at_ms), entries.change_after(at_ms))
+        )
+
+    def _counted(self, view: View) -> tuple[Entries, Entries]:
+        return bucketed.counted(view.facts.states.get(self.state_key or ""), view.mark(self.mark))
+
+    def _slide(self, entries: Entries) -> Slide:
+        return Slide(entries, self.window.within_ms, self.window.older_ms, self._size_ms)
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """Those in the window that are remembered one by one."""
+        slide = self._slide(self._counted(view)[1])
+        first, end = slide.at(view.t_ms)
+        return evidence_of(slide.entries[first:end])
+
+    def capped(self, view: View) -> bool:
+        """Whether a mark lies inside a bucket that was counted as one."""
+        return bucketed.straddles(view.facts.states.get(self.state_key or ""), view.mark(self.mark))
+
+    def state_bytes_max(self) -> int:
+        """What a busy profile needs."""
+        return bucketed.bytes_max()
 
 
 def said_count(least: int, most: int | None) -> str:
@@ -238,5 +294,13 @@ def read_event(reader: Reader, place: Place, nested: ReadRule) -> EventCount | N
     window = read_window(keys, reader, place, keys.bucket)
     if matcher is None or count is None or window is None:
         return None
-    shape = EventCount if window.older_ms is None else EventCountOlder
-    return shape(reader.value, matcher, *count, window)
+    return _shape(window, *count)(reader.value, matcher, *count, window)
+
+
+def _shape(window: Window, least: int, most: int | None) -> type[EventCount]:
+    """How much must be kept."""
+    few = max(least, (most or 0) + 1) <= MEMORY
+    if window.older_ms is None:
+        return EventCount if few or window.bucket_ms is None else EventCountBucketed
+    earliest = few and window.within_ms is None and window.mark is None
+    return EventCountOlder if earliest or window.bucket_ms is None else EventCountBucketed

@@ -126,7 +126,7 @@ class Last(Condition):
         return holds, flip_after(t_ms, holds, holds_at, change_after)
 
     def _slide(self, entries: Entries) -> Slide:
-        return Slide([entry[0] for entry in entries], self._reach_ms, self.window.older_ms)
+        return Slide(entries, self._reach_ms, self.window.older_ms)
 
     def complete_at(self, cut_ms: int) -> int:
         """As its window says."""

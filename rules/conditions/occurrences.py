@@ -10,11 +10,12 @@ Every memory is bounded by MEMORY entries, the latest by (time, source, id). One
 limit was hit; no verdict looks at it.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.base import Mark
+from rules.conditions.window import rounded_up
 from rules.event import Event
 from rules.instants import FOREVER
 
@@ -145,35 +146,39 @@ def later_than(entries: Entries, mark: Mark | None) -> Entries:
 
 
 class Slide:
-    """A window that slides over sorted times: which are in it at an instant, and when that next changes."""
+    """A window that slides over entries in order: which are in it at an instant, and when that next changes."""
 
-    __slots__ = ("_older_ms", "_within_ms", "times")
+    __slots__ = ("_bucket_ms", "_older_ms", "_within_ms", "entries")
 
-    def __init__(self, times: Sequence[int], within_ms: int | None, older_ms: int | None) -> None:
-        self.times = times
+    def __init__(
+        self, entries: Sequence[Entry], within_ms: int | None, older_ms: int | None, bucket_ms: int | None = None
+    ) -> None:
+        self.entries = entries
         self._within_ms = within_ms
         self._older_ms = older_ms
+        self._bucket_ms = bucket_ms
 
     def at(self, t_ms: int) -> tuple[int, int]:
         """The slice in the window: from the first index to before the second."""
-        times = self.times
-        first = 0 if self._within_ms is None else bisect_right(times, t_ms - self._within_ms)
-        end = len(times) if self._older_ms is None else bisect_right(times, t_ms - self._older_ms)
+        first = 0 if self._within_ms is None else self._after(t_ms - self._within_ms)
+        end = len(self.entries) if self._older_ms is None else self._after(t_ms - self._older_ms)
         return min(first, end), end
 
     def change_after(self, t_ms: int) -> int:
-        """The next instant at which a time enters or leaves the window; FOREVER: never."""
-        times, size = self.times, len(self.times)
+        """The next instant at which an entry comes into the window or leaves it; FOREVER: never."""
         next_ms = FOREVER
-        if self._within_ms is not None:
-            first = bisect_right(times, t_ms - self._within_ms)
-            if first < size:
-                next_ms = times[first] + self._within_ms
-        if self._older_ms is not None:
-            end = bisect_right(times, t_ms - self._older_ms)
-            if end < size:
-                next_ms = min(next_ms, times[end] + self._older_ms)
+        for length_ms in (self._within_ms, self._older_ms):
+            if length_ms is not None:
+                index = self._after(t_ms - length_ms)
+                if index < len(self.entries):
+                    next_ms = min(next_ms, rounded_up(self.entries[index][0], self._bucket_ms) + length_ms)
         return next_ms
+
+    def _after(self, limit_ms: int) -> int:
+        """The index of the first entry whose time, rounded up, is later than a limit."""
+        if self._bucket_ms is not None:
+            limit_ms = limit_ms // self._bucket_ms * self._bucket_ms
+        return bisect_left(self.entries, [limit_ms + 1])
 
 
 def flip_after(t_ms: int, holds: bool, holds_at: Callable[[int], bool], change_after: Callable[[int], int]) -> int:

@@ -1,18 +1,18 @@
 """The condition `score`: points of events, which may decay, and of conditions that hold.
 
-A state has one list of occurrences an event item, in the order of the items (null: none yet). An event's points are
+A state has the occurrences of each event item, in the order of the items (null: none yet). An event's points are
 `P * 2.0 ** (-max(0, t - time) / half_life)` in IEEE doubles, added exactly and rounded once; between other changes
 the sum only falls, so the first millisecond at which it falls below the threshold is found by bisection with the same
 formula, from bounds that the shortest and the longest half-life give.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from rules.conditions import bucketed
 from rules.conditions.aggregate import exact_sum
-from rules.conditions.base import Condition, Mark, Node, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Condition, Node, Place, ReadRule, State, Verdict, View
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -29,6 +29,9 @@ from rules.conditions.window import Definition, SinceKeys, Window, read_window, 
 from rules.event import Event
 from rules.instants import FOREVER, format_duration
 from rules.problems import Duration, Maybe, Number, Reader, canonical_json
+
+Decaying: TypeAlias = tuple[float | int, int, int, int]
+"""Points of one event, how many events, the time from which they decay, and their half-life."""
 
 HALF_LIVES_MAX: Final = 1100
 """After so many half-lives 2.0 ** -x is 0.0 (the smallest double is 2^-1074): the event may be forgotten."""
@@ -67,24 +70,39 @@ class Points:
     half_life_ms: int | None
     window: Window
 
-    @property
-    def reach_ms(self) -> int:
-        """After how long an event's points are nothing."""
-        if self.half_life_ms is None:
-            return FOREVER
-        return self.half_life_ms * HALF_LIVES_MAX + (self.window.bucket_ms or 0)
+    def oldest_ms(self, t_ms: int) -> int:
+        """The latest time whose points are nothing at t."""
+        return -FOREVER if self.half_life_ms is None else t_ms - self.half_life_ms * HALF_LIVES_MAX
 
-    def fold(self, entries: Entries | None, event: Event, arrival: int, t_ms: int) -> Entries | None:
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the event if it is one of the item's."""
         if not self.matcher.matches(event) or not self.window.admits(event.time_ms):
-            return entries
-        return keep_all(entries, entry_of(event, arrival), t_ms - self.reach_ms)
+            return state
+        entry, oldest_ms, bucket_ms = entry_of(event, arrival), self.oldest_ms(t_ms), self.window.bucket_ms
+        if bucket_ms is None:
+            return keep_all(state, entry, oldest_ms)
+        return bucketed.keep(state, entry, oldest_ms, t_ms, bucket_ms, None)
 
-    def times(self, entries: Entries, mark: Mark | None) -> list[int]:
-        """The times from which the points decay, of the events that count."""
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop events whose points have become nothing."""
+        if self.window.bucket_ms is None:
+            return drop_until(state, self.oldest_ms(t_ms))
+        return bucketed.drop(state, self.oldest_ms(t_ms), self.window.bucket_ms)
+
+    def entries(self, state: State, view: View) -> Entries:
+        """The events remembered one by one that count."""
+        if state is not None and self.window.bucket_ms is not None:
+            state = state[0]
+        return later_than(remembered(state), view.mark(self.window.mark)) if state else []
+
+    def times(self, state: State, view: View) -> list[tuple[int, int]]:
+        """The times from which the points of the events that count decay, and how many decay from each."""
         bucket_ms = self.window.bucket_ms
-        counted = later_than(remembered(entries), mark)
-        return [rounded_up(entry[0], bucket_ms) if bucket_ms else entry[0] for entry in counted]
+        times = [(rounded_up(entry[0], bucket_ms), 1) for entry in self.entries(state, view)]
+        if bucket_ms is not None:
+            units, _ = bucketed.counted(state, view.mark(self.window.mark))
+            times.extend((unit[0], unit[bucketed.NUMBER]) for unit in units)
+        return times
 
     def key(self) -> list[Any]:
         """What folding depends on."""
@@ -142,7 +160,7 @@ class Score(Condition):
         """Drop events whose points have become nothing."""
         if state is None:
             return None
-        left = [drop_until(entries, t_ms - item.reach_ms) for item, entries in zip(self._items, state, strict=True)]
+        left = [item.prune(known, t_ms) for item, known in zip(self._items, state, strict=True)]
         if not any(left):
             return None
         return state if all(a is b for a, b in zip(left, state, strict=True)) else left
@@ -169,23 +187,20 @@ class Score(Condition):
             return False, when_ms
         return True, self._falls_ms(fixed, decaying, t_ms, when_ms)
 
-    def _decaying(self, view: View, fixed: list[float | int]) -> list[tuple[float | int, int, int]]:
-        """(points, time, half-life) of what decays; points that stay go to `fixed`."""
+    def _decaying(self, view: View, fixed: list[float | int]) -> list[Decaying]:
+        """What decays; points that stay go to `fixed`."""
         state = view.facts.states.get(self.state_key) if self.state_key is not None else None
-        decaying: list[tuple[float | int, int, int]] = []
-        for item, entries in zip(self._items, state or (), strict=False):
-            if not entries:
-                continue
-            times = item.times(entries, view.mark(item.window.mark))
+        decaying: list[Decaying] = []
+        for item, known in zip(self._items, state or (), strict=False):
+            times = item.times(known, view)
             if item.half_life_ms is None:
-                fixed.extend([item.points] * len(times))
+                for _, number in times:
+                    fixed.extend(_copies(item.points, number))
             else:
-                decaying.extend((item.points, time_ms, item.half_life_ms) for time_ms in times)
+                decaying.extend((item.points, number, time_ms, item.half_life_ms) for time_ms, number in times)
         return decaying
 
-    def _falls_ms(
-        self, fixed: list[float | int], decaying: list[tuple[float | int, int, int]], t_ms: int, before_ms: int
-    ) -> int:
+    def _falls_ms(self, fixed: list[float | int], decaying: list[Decaying], t_ms: int, before_ms: int) -> int:
         """The first instant after t at which the sum is below the threshold, or `before_ms` if that is earlier."""
         stays = exact_sum(fixed)
         if stays >= self._least:
@@ -223,8 +238,8 @@ class Score(Condition):
         """The events that count, and what the conditions that hold stand on."""
         found: set[tuple[int, str, str]] = set()
         state = view.facts.states.get(self.state_key) if self.state_key is not None else None
-        for item, entries in zip(self._items, state or (), strict=False):
-            found.update(evidence_of(later_than(remembered(entries or []), view.mark(item.window.mark))))
+        for item, known in zip(self._items, state or (), strict=False):
+            found.update(evidence_of(item.entries(known, view)))
         for node, _ in self._whens:
             if node.verdict(view)[0]:
                 found.update(event for part in node.conditions() for event in part.evidence(view))
@@ -233,29 +248,46 @@ class Score(Condition):
     def capped(self, view: View) -> bool:
         """Whether an item's events, or what a condition inside remembers, were dropped at the limit."""
         state = view.facts.states.get(self.state_key or "") or ()
-        return any(entries and len(entries) > MEMORY for entries in state) or any(
-            part.capped(view) for part in self.parts
-        )
+        for item, known in zip(self._items, state, strict=False):
+            if item.window.bucket_ms is not None:
+                if bucketed.straddles(known, view.mark(item.window.mark)):
+                    return True
+            elif known and len(known) > MEMORY:
+                return True
+        return any(part.capped(view) for part in self.parts)
 
     def state_bytes_max(self) -> int:
         """All entries up to the limit, of every item."""
-        return len(self._items) * (MEMORY + 1) * ENTRY_BYTES
+        plain = [item for item in self._items if item.window.bucket_ms is None]
+        return len(plain) * (MEMORY + 1) * ENTRY_BYTES + (len(self._items) - len(plain)) * bucketed.bytes_max()
 
 
-def _total(fixed: list[float | int], decaying: Iterable[tuple[float | int, int, int]], t_ms: int) -> float:
-    return exact_sum(
-        fixed + [points * 2.0 ** (-max(0, t_ms - time_ms) / half_ms) for points, time_ms, half_ms in decaying]
-    )
+def _copies(points: float | int, number: int) -> list[float | int]:
+    """Numbers that add up exactly to so many times the points: one for every bit of the number."""
+    if number == 1:
+        return [points]
+    return [points * (1 << bit) for bit in range(number.bit_length()) if number >> bit & 1]
 
 
-def _bounds(needed: float, decaying: list[tuple[float | int, int, int]], t_ms: int) -> tuple[int, int]:
+def _total(fixed: list[float | int], decaying: list[Decaying], t_ms: int) -> float:
+    points = list(fixed)
+    for each, number, time_ms, half_ms in decaying:
+        now = each * 2.0 ** (-max(0, t_ms - time_ms) / half_ms)
+        if number == 1:
+            points.append(now)
+        else:
+            points.extend(_copies(now, number))
+    return exact_sum(points)
+
+
+def _bounds(needed: float, decaying: list[Decaying], t_ms: int) -> tuple[int, int]:
     """An instant at which the decaying points are still as many as needed, and one at which they are no more.
 
     Rough at their ends: the caller tries them. Nothing halves sooner than the shortest half-life after t, or later
     than the longest after the last event.
     """
-    halves = [half_ms for _, _, half_ms in decaying]
-    start_ms = max(t_ms, max(time_ms for _, time_ms, _ in decaying))
+    halves = [half_ms for *_, half_ms in decaying]
+    start_ms = max(t_ms, *(time_ms for _, _, time_ms, _ in decaying))
     points = _total([], decaying, t_ms)
     lives = math.log2(points) - math.log2(needed) if points < math.inf and needed > 0 else float(HALF_LIVES_MAX)
     low_ms = t_ms + math.floor(min(halves) * lives) - 2

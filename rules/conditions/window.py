@@ -105,9 +105,9 @@ class Window:
         return "".join((" " if not index else ", ") + part for index, part in enumerate(parts))
 
 
-def rounded_up(time_ms: int, bucket_ms: int) -> int:
-    """Round an instant up to a multiple of the bucket of the epoch."""
-    return -(-time_ms // bucket_ms) * bucket_ms
+def rounded_up(time_ms: int, bucket_ms: int | None) -> int:
+    """Round an instant up to a multiple of the bucket of the epoch; without one it stays."""
+    return time_ms if bucket_ms is None else -(-time_ms // bucket_ms) * bucket_ms
 
 
 def read_window(keys: SinceKeys, reader: Reader, place: Place, bucket_ms: int | None = None) -> Window | None:

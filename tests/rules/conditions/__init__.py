@@ -1,0 +1,1 @@
+"""Conditions, kind by kind."""

@@ -1,0 +1,469 @@
+"""Small worlds for conditions: a dictionary, a profile that learns events one by one, and random ones of both.
+
+Times are a few milliseconds after START, lengths a few milliseconds, so that every instant can be looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+from hypothesis import strategies as st
+
+from rules.conditions.base import Condition, Mark, Node, Place, Register, State, View
+from rules.dictionary import Dictionary, read_dictionary
+from rules.event import Event, Value
+from rules.instants import format_instant
+from rules.logic import read_rule
+from rules.problems import Problems, Reader, Source
+from tests.naive import conditions as naive
+from tests.naive.decode import Event as NaiveEvent
+from tests.naive.reading import catalogue as naive_catalogue
+
+START = 1_767_225_600_000
+"""2026-01-01."""
+END = 70
+"""How many milliseconds a world lasts."""
+
+_DATA = {
+    "k": {"type": "string"},
+    "n": {"type": "number"},
+    "d": {"type": "datetime"},
+    "l": {"type": "list"},
+}
+DICTIONARY: dict[str, Any] = {
+    "traits": {
+        "s": {"type": "string"},
+        "n": {"type": "number"},
+        "i": {"type": "integer"},
+        "b": {"type": "boolean"},
+        "d": {"type": "datetime"},
+        "l": {"type": "list"},
+    },
+    "events": {"a": {"data": _DATA}, "b": {"data": _DATA}, "c": {"data": {"k": {"type": "number"}}}},
+}
+
+
+def dictionary() -> Dictionary:
+    """The dictionary of all worlds."""
+    found = read_dictionary(Reader.of(Source("dictionary.yaml", DICTIONARY), Problems()))
+    assert found is not None
+    return found
+
+
+PLACE = Place(dictionary(), "enter", "here", forgets=False)
+
+
+def compiled(rule: Any, place: Place = PLACE) -> Node:
+    """Compile a rule that must compile."""
+    problems = Problems()
+    node = read_rule(Reader.of(Source("s.yaml", {"enter": rule}), problems).at("enter"), place)
+    assert node is not None, (rule, problems)
+    assert not problems
+    return node
+
+
+def condition(rule: Any, place: Place = PLACE) -> Condition:
+    """Compile a condition that must compile."""
+    node = compiled(rule, place)
+    assert isinstance(node, Condition)
+    return node
+
+
+def refused(rule: Any, place: Place = PLACE) -> list[str]:
+    """Compile a rule that must not; what is wrong."""
+    problems = Problems()
+    assert read_rule(Reader.of(Source("s.yaml", {"enter": rule}), problems).at("enter"), place) is None
+    assert problems
+    return [problem.message for problem in sorted(set(problems))]
+
+
+def at(offset: int) -> str:
+    """An instant of the world, as a definition writes it."""
+    return format_instant(START + offset)
+
+
+def event(
+    offset: int,
+    name: str = "1",
+    kind: str = "a",
+    data: Mapping[str, Value] | None = None,
+    sets: Mapping[str, Value | None] | None = None,
+) -> Event:
+    """Make an event so many milliseconds after START."""
+    return Event("/s", name, kind, "hcp:1", START + offset, data or {}, tuple((sets or {}).items()))
+
+
+@dataclass
+class Facts:
+    """What a condition may read of a profile; satisfies the protocol of the same name."""
+
+    known_since_ms: int = 1 << 60
+    latest_ms: int = -(1 << 60)
+    arrivals: int = 0
+    born_cut: int = 0
+    traits: dict[str, Register] = field(default_factory=dict)
+    consents: dict[tuple[str, str], tuple[int | None, int | None]] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+    members: dict[str, int] = field(default_factory=dict)
+
+    def member_since(self, segment: str) -> int | None:
+        """The present stay's entry."""
+        return self.members.get(segment)
+
+
+class World:
+    """One profile, one rule, and the naive reading of both."""
+
+    def __init__(self, rule: Any, place: Place = PLACE) -> None:
+        self.rule = rule
+        self.place = place
+        self.node = compiled(rule, place)
+        self.conditions = [part for leaf in self.node.conditions() for part in (leaf, *leaf.parts)]
+        self.facts = Facts()
+        self.known: list[naive.Known] = []
+        self.entry_mark: Mark | None = None
+        self.exit_mark: Mark | None = None
+        self.entered_ms: int | None = None
+        self.catalogue = naive_catalogue(DICTIONARY, [])
+
+    def learn(self, event: Event, r_offset: int, *, packed: bool = True) -> bool:
+        """Fold an event at R; False if it was a redelivery, which must change nothing."""
+        facts, r_ms = self.facts, START + r_offset
+        new = all(one.event.identity != (event.time_ms, event.source, event.id) for one in self.known)
+        arrival = facts.arrivals + 1
+        if new:
+            facts.arrivals = arrival
+            facts.known_since_ms = min(facts.known_since_ms, event.time_ms)
+            facts.latest_ms = max(facts.latest_ms, event.time_ms)
+            for trait, value in event.sets:
+                setting = Register(event.time_ms, event.source, event.id, value)
+                if trait not in facts.traits or facts.traits[trait][:3] < setting[:3]:
+                    facts.traits[trait] = setting
+            seen = NaiveEvent(
+                event.time_ms, event.source, event.id, event.type, event.subject, event.data, dict(event.sets)
+            )
+            self.known.append(naive.Known(seen, arrival))
+            self.known.sort(key=lambda one: one.event.identity)
+        for part in {part.state_key: part for part in self.conditions if part.state_key}.values():
+            assert part.state_key is not None
+            state = facts.states.get(part.state_key)
+            moved = state
+            if event.type in part.types:
+                moved = part.fold(moved, event, arrival, r_ms)
+            for trait, value in event.sets:
+                if trait in part.traits:
+                    setting = Register(event.time_ms, event.source, event.id, value)
+                    moved = part.fold_setting(moved, trait, setting, arrival, r_ms)
+            assert new or moved is state, "a redelivery moved the state"
+            facts.states[part.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
+        return new
+
+    def prune(self, r_offset: int) -> None:
+        """Prune every state at R."""
+        for part in self.conditions:
+            if part.state_key:
+                state = self.facts.states.get(part.state_key)
+                self.facts.states[part.state_key] = part.prune(state, START + r_offset)
+
+    def mark_now(self) -> Mark:
+        """The mark of a change now."""
+        return Mark(self.facts.latest_ms, self.facts.arrivals, 0)
+
+    def view(self, offset: int) -> View:
+        """The profile as seen at an instant."""
+        observed = self.facts.known_since_ms if self.place.rule == "enter" else self.entered_ms
+        return View(START + offset, self.facts, self.entry_mark, self.exit_mark, observed)
+
+    def verdict(self, offset: int) -> tuple[bool | None, int]:
+        """Holds, and the offset of the next flip."""
+        holds, next_ms = self.node.verdict(self.view(offset))
+        return holds, next_ms - START
+
+    def holds(self, offset: int) -> bool | None:
+        """Whether the rule holds at an instant."""
+        return self.verdict(offset)[0]
+
+    def naive_holds(self, offset: int) -> bool | None:
+        """Whether the rule holds at an instant, from the full history."""
+        return naive.truth(
+            self.rule,
+            naive.Sight(
+                t=START + offset,
+                catalogue=self.catalogue,
+                known=self.known,
+                rule=self.place.rule,
+                forgets=self.place.forgets,
+                entry_mark=_naive_mark(self.entry_mark),
+                exit_mark=_naive_mark(self.exit_mark),
+                entered_at=self.entered_ms,
+                members=self.facts.members,
+                no_verdict=lambda _condition, _sight: False,
+            ),
+        )
+
+
+def _naive_mark(mark: Mark | None) -> naive.Mark | None:
+    return None if mark is None else naive.Mark(mark.time_ms, mark.arrival, 0)
+
+
+def learned(rule: Any, *events: Event, place: Place = PLACE) -> World:
+    """A world that learned events in that order, each at its own time."""
+    world, r_offset = World(rule, place), 0
+    for one in events:
+        r_offset = max(r_offset, one.time_ms - START)
+        world.learn(one, r_offset)
+    return world
+
+
+# ------------------------------------------------------------------ random ones
+
+lengths = st.integers(1, 25).map(lambda ms: f"{ms}ms")
+instants = st.integers(0, 45).map(at)
+words = st.sampled_from(["x", "y", "z"])
+numbers = st.sampled_from([-1, 0, 1, 2, 2.5, 3])
+event_types = st.sampled_from(["a", "b", ["a", "b"]])
+days = st.sampled_from([-1, 0, 1e-12, *(ms / 86_400_000 for ms in (1, 3, 7, 12, 20)), 1e300])
+
+string_tests = st.one_of(
+    st.fixed_dictionaries({"equals": words}),
+    st.fixed_dictionaries({"not_equals": words}),
+    st.fixed_dictionaries({"in": st.lists(words, min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"not_in": st.lists(words, min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+    st.fixed_dictionaries({"matches": st.sampled_from(["x|y", "[^z]", "."])}),
+)
+number_tests = st.one_of(
+    *(st.fixed_dictionaries({name: numbers}) for name in ("above", "at_least", "below", "at_most", "equals")),
+    st.tuples(numbers, numbers).map(lambda ends: {"between": sorted(ends)}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+)
+signed = st.tuples(st.sampled_from(["", "-"]), lengths).map("".join)
+datetime_tests = st.one_of(
+    st.fixed_dictionaries({"older_than": signed}),
+    st.fixed_dictionaries({"newer_than": signed}),
+    st.fixed_dictionaries({"above": instants}),
+    st.fixed_dictionaries({"older_than": signed, "newer_than": signed}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+)
+list_tests = st.one_of(
+    st.fixed_dictionaries({"contains": words}),
+    st.fixed_dictionaries({"contains_any": st.lists(words, min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+)
+trait_tests = st.one_of(
+    string_tests.map(lambda tests: {"trait": "s", **tests}),
+    number_tests.map(lambda tests: {"trait": "n", **tests}),
+    datetime_tests.map(lambda tests: {"trait": "d", **tests}),
+    list_tests.map(lambda tests: {"trait": "l", **tests}),
+)
+wheres = st.one_of(
+    st.none(),
+    string_tests.map(lambda tests: {"k": tests}),
+    number_tests.map(lambda tests: {"n": tests}),
+    datetime_tests.map(lambda tests: {"d": tests}),
+    st.tuples(string_tests, list_tests).map(lambda tests: {"k": tests[0], "l": tests[1]}),
+)
+
+
+def maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Any of the keys; a value None leaves its key out."""
+    return st.fixed_dictionaries({}, optional=keys).map(
+        lambda found: {key.rstrip("_"): value for key, value in found.items() if value is not None}
+    )
+
+
+sinces = st.sampled_from(["mark", "ever", at(5), at(20)])
+"""`mark` stands for the mark of the place."""
+
+
+@st.composite
+def windows(draw: st.DrawFn, *, bucket: bool = False, until: bool = True) -> dict[str, Any]:
+    """A window that makes sense."""
+    found: dict[str, Any] = draw(maybe(within=lengths, since=sinces))
+    if draw(st.integers(0, 3)) == 0:
+        found["older_than"] = f"{draw(st.integers(1, 8))}ms"
+    if until and draw(st.integers(0, 4)) == 0:
+        found["until"] = at(30)
+    if bucket and draw(st.integers(0, 2)) == 0:
+        found["bucket"] = f"{draw(st.integers(2, 9))}ms"
+    if "within" in found and "older_than" in found and int(found["within"][:-2]) <= int(found["older_than"][:-2]):
+        del found["within"]
+    return found
+
+
+counts = st.one_of(
+    st.none(),
+    st.fixed_dictionaries({"at_least": st.integers(0, 3)}),
+    st.fixed_dictionaries({"at_most": st.integers(0, 3)}),
+    st.fixed_dictionaries({"exactly": st.integers(0, 3)}),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)).map(lambda ends: {"between": sorted(ends)}),
+)
+
+
+def merged(*parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """One mapping of several."""
+    return st.tuples(*parts).map(lambda found: {key: value for part in found for key, value in part.items()})
+
+
+steps = st.one_of(
+    event_types,
+    merged(st.fixed_dictionaries({"event": event_types}), maybe(where=wheres)),
+)
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> dict[str, Any]:
+    """A sequence of up to three steps, with nots between."""
+    items: list[Any] = []
+    for index in range(draw(st.integers(1, 3))):
+        step = draw(steps)
+        if index and isinstance(step, dict):
+            limits = draw(maybe(within=lengths, after=lengths))
+            if len(limits) == 2 and int(limits["within"][:-2]) <= int(limits["after"][:-2]):
+                del limits["after"]
+            step = {**step, **limits}
+        items.append(step)
+        items += draw(st.lists(st.fixed_dictionaries({"not": steps, "within": lengths}), max_size=2))
+    return {"sequence": items, "within": draw(lengths), **draw(maybe(since=sinces))}
+
+
+score_events = merged(
+    st.fixed_dictionaries({"event": event_types, "points": st.sampled_from([1, 0.5, 3, 0.1])}),
+    maybe(where=wheres, half_life=lengths, since=sinces, bucket=st.sampled_from(["4ms", "7ms"])),
+)
+whens = st.one_of(
+    trait_tests,
+    st.fixed_dictionaries({"any": st.tuples(trait_tests, st.just({"segment": "other", "for": "9ms"})).map(list)}),
+    st.fixed_dictionaries({"absent": event_types, "within": lengths}),
+)
+scores = st.fixed_dictionaries(
+    {
+        "score": st.lists(
+            st.one_of(
+                score_events,
+                score_events,
+                st.fixed_dictionaries({"when": whens, "points": st.sampled_from([1, -1, 2.5])}),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        "at_least": st.sampled_from([0, 0.3, 1, 1.5, 2, 4]),
+    }
+)
+aggregates = merged(
+    st.one_of(
+        merged(
+            st.fixed_dictionaries({"aggregate": st.sampled_from(["sum", "min", "max", "mean"]), "of": st.just("n")}),
+            number_tests,
+        ),
+        merged(
+            st.fixed_dictionaries({"aggregate": st.just("distinct"), "of": st.sampled_from(["k", "l", "n"])}),
+            st.fixed_dictionaries({"at_least": st.integers(0, 3)}),
+        ),
+        merged(
+            st.fixed_dictionaries({"aggregate": st.sampled_from(["min", "max"]), "of": st.just("d")}),
+            st.one_of(
+                st.fixed_dictionaries({"newer_than": signed}),
+                st.fixed_dictionaries({"below": instants}),
+            ),
+        ),
+    ),
+    st.fixed_dictionaries({"event": event_types}),
+    maybe(where=wheres),
+    windows(bucket=True),
+)
+_STRING_OR_NONE = st.one_of(st.none(), words)
+rules: dict[str, st.SearchStrategy[Any]] = {
+    "trait": trait_tests,
+    "held": merged(trait_tests, st.fixed_dictionaries({"for": lengths})),
+    "changed": st.one_of(
+        merged(
+            st.fixed_dictionaries({"changed": st.just("s"), "within": lengths}),
+            st.fixed_dictionaries({}, optional={"from": _STRING_OR_NONE, "to": _STRING_OR_NONE}),
+        ),
+        st.fixed_dictionaries({"changed": st.sampled_from(["n", "d", "l"]), "within": lengths}),
+    ).filter(lambda rule: "from" not in rule or "to" not in rule or rule["from"] != rule["to"]),
+    "event": merged(
+        st.fixed_dictionaries({"event": event_types}), maybe(where=wheres, count=counts), windows(bucket=True)
+    ),
+    "last": merged(
+        st.fixed_dictionaries({"last": event_types}),
+        st.one_of(
+            string_tests.map(lambda tests: {"is": {"k": tests}}),
+            datetime_tests.map(lambda tests: {"is": {"d": tests}}),
+            st.tuples(datetime_tests, string_tests).map(lambda tests: {"is": {"d": tests[0], "k": tests[1]}}),
+        ),
+        maybe(where=wheres),
+        windows(),
+    ),
+    "absent": merged(st.fixed_dictionaries({"absent": event_types, "within": lengths}), maybe(where=wheres)),
+    "sequence": sequences(),
+    "aggregate": aggregates,
+    "covered": merged(
+        st.fixed_dictionaries({"covered": event_types}),
+        st.one_of(
+            st.just({"until": "d"}),
+            st.just({"days": "n"}),
+            st.just({"days": "n", "overlap": "merge"}),
+        ),
+        maybe(where=wheres, gap=lengths, since=sinces),
+    ),
+    "score": scores,
+    "segment": merged(st.just({"segment": "other"}), maybe(for_=lengths)),
+    "during": st.one_of(st.just({"during": {"from": at(10), "until": at(20)}}), st.just({"during": {"from": at(10)}})),
+}
+"""Random definitions, by kind."""
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, fills: bool = False) -> list[Event]:
+    """Different events of one profile, by identity."""
+    found: dict[tuple[int, str], Event] = {}
+    amount = days if fills else numbers
+    for _ in range(draw(st.integers(1, 9))):
+        offset, name = draw(st.integers(0, 40)), draw(st.sampled_from("123"))
+        data = draw(
+            maybe(k=words, n=amount, d=st.integers(0, 50).map(lambda ms: START + ms), l=st.lists(words).map(tuple))
+        )
+        sets = draw(
+            st.one_of(
+                st.just({}),
+                st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "s": _STRING_OR_NONE,
+                        "n": st.one_of(st.none(), numbers),
+                        "d": st.one_of(st.none(), st.integers(0, 50).map(lambda ms: START + ms)),
+                        "l": st.one_of(st.none(), st.lists(words, max_size=2).map(tuple)),
+                    },
+                ),
+            )
+        )
+        found[offset, name] = event(offset, name, draw(st.sampled_from("aab")), data, sets)
+    return list(found.values())
+
+
+def placed(rule: Any, place: Place) -> Any:
+    """The rule with `since: mark` made the mark of the place (or left out, where it has none)."""
+    if isinstance(rule, list):
+        return [placed(item, place) for item in rule]
+    if not isinstance(rule, dict):
+        return rule
+    word: Literal["entry", "exit"] | None = "entry" if place.rule == "exit" else "exit" if place.forgets else None
+    found = {}
+    for key, value in rule.items():
+        if key != "since" or value != "mark":
+            found[key] = placed(value, place)
+        elif word is not None:
+            found[key] = word
+    return found
+
+
+places = st.sampled_from(
+    [
+        PLACE,
+        Place(PLACE.dictionary, "enter", "here", forgets=True),
+        Place(PLACE.dictionary, "exit", "here", forgets=True),
+    ]
+)
