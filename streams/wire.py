@@ -20,15 +20,15 @@ headers and their order included: an aborted transaction is repeated with the sa
 import secrets
 from collections.abc import Sequence
 from itertools import count
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
 from rules.change import Change
 from rules.instants import format_instant
 from streams.input import Fetched
 from streams.log.base import OutRecord
+from streams.payloads import CatalogueInForce, DeadLetterPointer
 from streams.settings import Deployment
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
@@ -41,82 +41,6 @@ _HEADER_BYTES: Final = 8
 _NOTHING: Final = b""
 _JSON: Final = ("content-type", b"application/json")
 _CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
-
-Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"}, pattern=r"^\d{4}-.*\.\d{3}Z$")]
-
-
-class _Wire(BaseModel):
-    """A value on the wire: strict, and closed, so that the schema says all that there is."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ChangeReason(_Wire):
-    """Why a membership changed."""
-
-    kind: Literal[
-        "entry_rule",
-        "erased",
-        "merged",
-        "retired",
-        "definition_changed",
-        "restricted",
-        "parent_left",
-        "market_left",
-        "exit_rule",
-        "entry_lost",
-        "max_stay",
-    ]
-    """`entry_rule`, or one of the exit reasons in order of precedence."""
-    conditions: list[str]
-    """Paths of the leaves of the deciding rule that hold, in document order: `enter.all[0]`."""
-    events: list[str]
-    """The event evaluated as `source id`; none for a wake."""
-
-
-class Layers(_Wire):
-    """Who, what, why: those that the segment names."""
-
-    audience: str | None = Field(default=None)
-    use_case: str | None = Field(default=None)
-    stage: str | None = Field(default=None)
-
-
-class MembershipChange(_Wire):
-    """One profile entered or exited one segment. Also the standing membership: its entry."""
-
-    id: str
-    """`<generation>/<subject>/<sequence>`: the same whenever it is published again. Drop ids that you have seen."""
-    profile: str
-    """The subject, `kind:name`."""
-    segment: str
-    segment_version: int | float | str
-    change: Literal["entered", "exited"]
-    sequence: Annotated[int, Field(ge=1)]
-    """1, 2, 3 … per profile."""
-    effective_at: Instant
-    """The instant of the evaluation."""
-    reason: ChangeReason
-    layers: Layers
-    backfill: bool
-    """Whether it entered because a definition changed, not because something happened."""
-
-
-class DeadLetterPointer(_Wire):
-    """Stands for a value that is too large for the dead-letter topic."""
-
-    topic: str
-    partition: Annotated[int, Field(ge=0)]
-    offset: Annotated[int, Field(ge=0)]
-    value_bytes: Annotated[int, Field(ge=0)]
-    """Size of the value that was left out."""
-
-
-class CatalogueInForce(_Wire):
-    """Data of `segue.catalogue`: from this record on, the partition goes by that catalogue."""
-
-    catalogue: str
-    """Its hash: its key in the topic of catalogues."""
 
 
 class Wire:

@@ -1,17 +1,19 @@
 """Laws of the wire: bytes are a pure function of what they say, and nothing is lost on the way to the dead letters."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
 from rules.change import Change, Reason, membership_change
 from rules.decode import CODES, Own, decode
+from rules.membership import EXIT_REASONS
 from rules.partition import EMPTY_DICTIONARY
 from streams.log.base import OutRecord
+from streams.payloads import ChangeReason, DeadLetterPointer, MembershipChange
 from streams.settings import Deployment
-from streams.wire import DEAD_LETTER_BYTES_MAX, DeadLetterPointer, MembershipChange, Wire
+from streams.wire import DEAD_LETTER_BYTES_MAX, Wire
 
 WIRE = Wire(Deployment(generation="g7"), nonce="nonce")
 
@@ -89,6 +91,11 @@ def test_the_value_is_what_its_model_says() -> None:
     read = MembershipChange.model_validate_json(change().value)
     assert read.reason.kind == "entry_rule"
     assert read.layers.use_case is None
+
+
+def test_the_model_knows_the_reasons_that_the_rules_give() -> None:
+    kinds = get_args(ChangeReason.model_fields["kind"].annotation)
+    assert kinds == ("entry_rule", *EXIT_REASONS)
 
 
 def origin(code: str) -> tuple[tuple[str, bytes], ...]:
