@@ -35,7 +35,7 @@ DICTIONARY = {
         **{
             f"content.kind{n}": {
                 "data": {"topic": {"type": "string"}, "score": {"type": "number"}, "country": {"type": "string"}},
-                "sets": {"country": "country"},
+                **({"sets": {"country": "country"}} if n == 0 else {}),
             }
             for n in range(TYPES)
         },
@@ -68,12 +68,12 @@ def make_catalogue(segments: int) -> Catalogue:
             "enter": {"all": enters[n % 4]},
             "exit": {"any": [{"absent": [kind], "within": "60d"}]},
         }
-    # one change for each event of this type, for the latency: in by the event, out by the next
+    # one change for each event of this type, for the latency: in by the event, out by itself
     files["segments/spark.yaml"] = {
         "segment": "spark",
         "version": 1,
         "status": "approved",
-        "enter": {"event": "spark", "within": "1ms"},
+        "enter": {"event": "spark", "within": "5s"},
     }
     return load({name: json.dumps(value) for name, value in files.items()})
 
