@@ -4,6 +4,7 @@ A catalogue is drawn on a grid of one unit of time, so that instants meet. Ident
 order of reference, so that the order by id is not the order by rank.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,15 +141,15 @@ def list_test(draw: DrawFn) -> Condition:
 def trait_test(draw: DrawFn, grid: Grid) -> Condition:
     """A trait and operators of its type."""
     name = draw(st.sampled_from(["color", "color", "level", "rank", "vip", "due", "tags"]))
-    tests = {
+    tests: dict[str, Callable[[], Condition]] = {
         "color": lambda: string_test(draw, COLORS),
         "level": lambda: number_test(draw),
         "rank": lambda: number_test(draw),
         "vip": lambda: draw(st.sampled_from([{"equals": True}, {"not_equals": True}, {"exists": False}])),
         "due": lambda: datetime_test(draw, grid),
         "tags": lambda: list_test(draw),
-    }[name]()
-    return {"trait": name, **tests}
+    }
+    return {"trait": name, **tests[name]()}
 
 
 def types(draw: DrawFn) -> Any:
@@ -323,7 +324,7 @@ def held_condition(draw: DrawFn, place: Place) -> Condition:
 def changed_condition(draw: DrawFn, place: Place) -> Condition:
     """Changed."""
     found: Condition = {"changed": "color", "within": draw(place.grid.lengths(1, 5))}
-    sides = draw(
+    sides: Condition = draw(
         st.sampled_from(
             [{}, {"from": "red"}, {"to": "red"}, {"from": None}, {"to": None}, {"from": "red", "to": "green"}]
         )
@@ -358,7 +359,7 @@ def during_condition(draw: DrawFn, place: Place) -> Condition:
 
 def condition(draw: DrawFn, place: Place, depth: int = 0) -> Condition:
     """Any condition."""
-    kinds = {
+    kinds: dict[str, Callable[[], Condition]] = {
         "event": lambda: event_condition(draw, place),
         "event again": lambda: event_condition(draw, place),
         "trait": lambda: trait_test(draw, place.grid),

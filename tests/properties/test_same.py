@@ -51,12 +51,17 @@ def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
     return Scene(files, draw(histories(grid)), made, draw(st.sampled_from([None, until, until])), draw(st.booleans()))
 
 
-def same(scene: Scene) -> None:
-    """Compare the two."""
+def tell(scene: Scene) -> None:
+    """Say what is replayed, should it fail."""
     note(f"files={scene.files!r}")
     note(f"cuts={scene.cuts!r} until={scene.until} as_live={scene.as_live}")
     for number, line in enumerate(scene.lines, 1):
         note(f"{number:2} {line.decode()}")
+
+
+def same(scene: Scene) -> None:
+    """Compare the two."""
+    tell(scene)
     expected, expected_refusals = naive(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
     found, refusals = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
     note("naive:")

@@ -178,7 +178,7 @@ def checked(model: Any, value: Any, what: str) -> Any:
 
 def case_of(text: CaseText, file: FileText) -> Case:
     """Make a case of its text."""
-    parts = {
+    parts: dict[str, Any] = {
         "dictionary": text.dictionary or file.dictionary or {},
         "segments": text.segments or file.segments or [],
         "policy": text.policy or file.policy or {},
@@ -228,13 +228,12 @@ def files_of(dictionary: Any, segments: Sequence[Any], policy: Any) -> Files:
     return files
 
 
-def step_of(value: Any) -> Strict:
+def step_of(value: Any) -> Any:
     """Read a step by its leading key."""
     kinds = [kind for key, kind in STEPS.items() if key in value]
     if len(kinds) != 1:
         raise BadTranscript(f"a step is one of {', '.join(STEPS)}: {value}")
-    step: Strict = checked(kinds[0], value, "step")
-    return step
+    return checked(kinds[0], value, "step")
 
 
 def line(value: Mapping[str, Any], number: int) -> bytes:

@@ -1,0 +1,174 @@
+"""The engine over a file as a worker drives it: in batches, its state packed into a store and read back in between.
+
+The store is two dicts. Wakes and visits are paged in by the worker's own `Waking`, in very small pages.
+"""
+
+import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from rules.change import Change
+from rules.conditions.base import View
+from rules.decode import record_time
+from rules.instants import FOREVER
+from rules.logic import leaves
+from rules.partition import BEGINNING_MS, Partition, PendingCut, Record
+from rules.replay import decode_line
+from streams.waking import Waking
+from tests.transcripts.implementations import compiled
+from tests.transcripts.transcript import Files
+
+T = TypeVar("T")
+
+
+def now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("it waited")
+
+
+@dataclass
+class Store:
+    """What a checkpoint wrote last."""
+
+    profiles: dict[str, bytes] = field(default_factory=dict)
+    wakes: dict[str, int] = field(default_factory=dict)
+    cuts: tuple[PendingCut, ...] = ()
+    offset: int = 0
+    clock_ms: int = BEGINNING_MS
+    last_ms: int = -1
+    digest: str = ""
+
+
+class Reads:
+    """A store as `Waking` reads it."""
+
+    def __init__(self, engine: Partition, store: Store) -> None:
+        self._engine = engine
+        self._store = store
+
+    async def load(self, subjects: Sequence[str]) -> None:
+        """Give the engine the profiles that it does not have."""
+        for subject in subjects:
+            if not self._engine.has(subject):
+                self._engine.add(subject, self._store.profiles.get(subject))
+
+    async def due(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> list[tuple[int, str]]:
+        """Give a page of wakes."""
+        found = sorted((due, subject) for subject, due in self._store.wakes.items() if due < before_ms)
+        return [entry for entry in found if after is None or entry > after][:limit]
+
+    async def subjects(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """Give all subjects."""
+        return 0, list(self._store.wakes)
+
+
+class Batched:
+    """Drives the engine over lines; `boundaries` says after which lines the state goes to the store and comes back."""
+
+    def __init__(self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int]) -> None:
+        first = compiled(files)
+        self._then = [(at, compiled(each)) for at, each in cuts]
+        self._catalogues = {each.hash: each for each in (first, *(each for _, each in self._then))}
+        self._boundaries = boundaries
+        self._store = Store()
+        self._engine = Partition("g1", decode_line)
+        self._engine.cut(first, self._engine.clock_ms)
+        self._waking = Waking(self._engine, Reads(self._engine, self._store))
+        self.changes: list[bytes] = []
+        self.restarts = 0
+
+    def run(self, lines: Sequence[bytes], until_ms: int | None) -> list[bytes]:
+        """Apply the lines, then fire every wake that is left."""
+        for number, line in enumerate(lines, 1):
+            text = line.strip(b" \t\r\n")
+            if not text:
+                continue
+            record = Record(number, record_time(text), None, text)
+            r_ms = self._engine.instant_of(record.timestamp_ms)
+            if until_ms is not None and r_ms > until_ms:
+                break
+            self._cut(r_ms)
+            self._pass(r_ms)
+            self._load_subject(text)
+            self._publish(self._engine.apply(record).changes)
+            if number in self._boundaries:
+                self._restart()
+        if until_ms is not None:
+            self._cut(until_ms)
+        end_ms = self._engine.clock_ms if until_ms is None else until_ms
+        self._pass(end_ms + 1, limit=None)
+        return self.changes
+
+    def facts(self, instants: Sequence[int]) -> dict[str, Any]:
+        """Give what is known of each profile: traits, consent, and what each condition says at some instants, markless.
+
+        Conditions on memberships are left out: those depend on the order of arrival, and rightly so.
+        """
+        plan = self._engine.current
+        assert plan is not None
+        found: dict[str, Any] = {}
+        for subject, profile in self._engine.profiles.items():
+            told: dict[str, Any] = {
+                "traits": {name: [*register] for name, register in profile.traits.items()},
+                "consents": profile.consents,
+                "known": (profile.known_since_ms, profile.latest_ms, profile.arrivals),
+            }
+            for segment in plan.segments:
+                for rule, node in (("enter", segment.enter), ("exit", segment.exit)):
+                    for path, leaf, _ in leaves(node, rule) if node is not None else ():
+                        if not leaf.segments:
+                            views = [View(t, profile, observed_since_ms=profile.known_since_ms) for t in instants]
+                            told[f"{segment.id} {path}"] = [leaf.verdict(view)[0] for view in views]
+            found[subject] = told
+        return found
+
+    def _cut(self, r_ms: int) -> None:
+        while self._then and self._then[0][0] <= r_ms:
+            at, catalogue = self._then.pop(0)
+            self._pass(at)
+            self._engine.cut(catalogue, at)
+
+    def _pass(self, r_ms: int, limit: int | None = 1000) -> None:
+        out: list[Change] = []
+        while not self._engine.pass_wakes(r_ms, out, limit=limit):
+            now(self._waking.widen(min(r_ms, FOREVER)))
+        self._publish(out)
+
+    def _load_subject(self, text: bytes) -> None:
+        try:
+            subject = json.loads(text)["subject"]
+        except (ValueError, TypeError, KeyError):
+            return
+        if isinstance(subject, str) and not self._engine.has(subject):
+            self._engine.add(subject, self._store.profiles.get(subject))
+
+    def _publish(self, changes: Sequence[Change]) -> None:
+        self.changes += [change.value for change in changes]
+
+    def _restart(self) -> None:
+        """Write a checkpoint, forget everything, and take up where it stands."""
+        store, slice_ = self._store, self._engine.take_slice()
+        store.profiles |= slice_.profiles
+        store.wakes |= slice_.wakes
+        store.cuts, store.offset, store.clock_ms = slice_.cuts, slice_.offset, slice_.clock_ms
+        store.last_ms, store.digest = slice_.last_ms, slice_.digest
+        self._engine = Partition(
+            "g1",
+            decode_line,
+            offset=store.offset,
+            clock_ms=store.clock_ms,
+            last_ms=store.last_ms,
+            digest=store.digest,
+            horizon=(BEGINNING_MS, ""),
+        )
+        for digest, catalogue in self._catalogues.items():
+            self._engine.know(digest, catalogue)
+        self._engine.resume(store.cuts)
+        self._waking = Waking(self._engine, Reads(self._engine, store))
+        self.restarts += 1

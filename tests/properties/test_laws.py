@@ -1,0 +1,82 @@
+"""Laws of the engine alone: batching, duplicates, order, and the shape of what is published."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from streams import waking
+from tests.naive.times import written
+from tests.properties.batches import Batched
+from tests.properties.catalogues import catalogues
+from tests.properties.histories import an_event, line
+from tests.properties.test_same import CHECKS, HOURS, Scene, scenes, tell
+from tests.transcripts.implementations import engine
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "PAGE", 2)
+    monkeypatch.setattr(waking, "LOOKAHEAD_MS", 1)
+
+
+@CHECKS
+@given(scenes(HOURS, cuts=2), st.sets(st.integers(1, 20)))
+def test_batching_changes_nothing(scene: Scene, boundaries: set[int]) -> None:
+    tell(scene)
+    note(f"boundaries={sorted(boundaries)}")
+    whole, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, True)
+    assert Batched(scene.files, scene.cuts, boundaries).run(scene.lines, scene.until) == whole
+
+
+@CHECKS
+@given(scenes(HOURS, cuts=2))
+def test_entries_and_exits_alternate_and_sequences_count_from_one(scene: Scene) -> None:
+    tell(scene)
+    changes, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
+    counts: defaultdict[str, int] = defaultdict(int)
+    members: set[tuple[str, str]] = set()
+    for raw in changes:
+        change = json.loads(raw)
+        counts[change["profile"]] += 1
+        place = change["profile"], change["segment"]
+        assert change["sequence"] == counts[change["profile"]]
+        assert (change["change"] == "exited") == (place in members)
+        members ^= {place}
+
+
+@st.composite
+def shuffled_events(draw: DrawFn) -> tuple[dict[str, Any], list[bytes], list[bytes]]:
+    """A catalogue, and the same events twice: in one order, and in another with some of them repeated."""
+    events = [
+        an_event(draw, HOURS, index, HOURS.at(draw(st.integers(0, 6)))) for index in range(draw(st.integers(2, 10)))
+    ]
+    for number, event in enumerate(events):
+        # ids of their own: of two events that share one and differ in content either may count
+        event["id"] = f"{event['id']}-{number}"
+        event["recordedtime"] = written(HOURS.at(8))
+    unique = {(event["subject"], event["time"], event["source"], event["id"]): event for event in events}
+    assert len(unique) == len(events)
+    again = draw(st.permutations(events)) + draw(st.lists(st.sampled_from(events), max_size=4))
+    return draw(catalogues(HOURS)), [line(event) for event in events], [line(event) for event in again]
+
+
+@CHECKS
+@given(shuffled_events())
+def test_order_and_duplicates_leave_the_states_of_conditions_as_they_are(
+    given_: tuple[dict[str, Any], list[bytes], list[bytes]],
+) -> None:
+    files, lines, again = given_
+    note(f"files={files!r}")
+    for each in (*lines, b"---", *again):
+        note(each.decode())
+    states = []
+    for order in (lines, again):
+        batched = Batched(files, [], set())
+        batched.run(order, None)
+        states.append(batched.facts([HOURS.at(k) for k in range(8, 24)]))
+    assert states[0] == states[1]
