@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from rules.catalogue import Catalogue, CatalogueErrors, load_catalogue
 from rules.replay import Refused, Replay, Then
-from streams.cli.console import Exit, Failure, read_instant
+from streams.cli.console import Exit, Failure, expect_file, read_instant
 from streams.yaml_files import read_folder
 
 Folder = Annotated[
@@ -59,9 +59,6 @@ def replay(
         Path,
         typer.Argument(
             metavar="EVENTS.ndjson",
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
             help="One structured CloudEvent a line, in order of arrival; [bold]-[/bold] reads standard input.",
         ),
     ],
@@ -85,6 +82,7 @@ def replay(
 
     Example: segue replay catalogue events.ndjson --until 2026-03-31T00:00:00Z
     """
+    expect_file(events)
     catalogue = load(folder)
     cuts = _cuts(then or ())
     until_ms = None if until is None else read_instant(until)

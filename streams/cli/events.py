@@ -1,0 +1,74 @@
+"""Commands of the data itself: `send` events in, `watch` changes out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.console import expect_file, out, write_json
+from streams.cli.operations import Json
+from streams.cli.servers import run
+
+
+def send(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="One structured CloudEvent a line; [bold]-[/bold] reads standard input.",
+        ),
+    ],
+    rate: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many events a second.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send events to the input topic: the subject as key, acknowledged by all replicas.
+
+    A line without a readable subject is sent too, without a key: the worker puts it into the dead-letter topic. Lines
+    of types segue.* (in a dump) are the workers' own and are left out; so is what is larger than a record may be.
+    Exit status 1: a line was too large.
+
+    Example: segue send events.ndjson --rate 500
+    """
+    from streams.cli.sending import send_lines
+
+    expect_file(file)
+    sent = run(lambda servers: send_lines(servers, file, rate))
+    if as_json:
+        write_json(sent.as_json())
+    else:
+        out.print(sent.summary())
+    if sent.too_large:
+        raise typer.Exit(1)
+
+
+def watch(
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest change kept.")] = False,
+    segment: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only of this segment; may be given again.")
+    ] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option(metavar="KIND:NAME", help="Only of this profile; may be given again.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many changes.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so many seconds.")] = None,
+    restricted: Annotated[
+        bool, typer.Option("--restricted", help="Follow the topic of restricted segments instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The changes as published, one JSON a line.")] = False,
+) -> None:
+    """Follow the published membership changes, each with the rule behind it, until Ctrl-C.
+
+    Only what is committed is shown: every change once, in order for each profile.
+
+    Example: segue watch --segment oncology-access-planners --from-start
+    """
+    from streams.cli.watching import Wanted, follow
+
+    wanted = Wanted(frozenset(segment or ()), frozenset(subject or ()), count, seconds, from_start, restricted)
+    run(lambda servers: follow(servers, wanted, as_json))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    for command in (send, watch):
+        app.command()(command)
