@@ -87,16 +87,19 @@ class Connection:
         self._address: dict[str, Any] = {}
         self._connection: RedisConnection | None = None
         self._busy = False
+        self._open = False
+        """Whether a transaction is."""
 
-    async def ask(self, commands: Iterable[bytes], *, continuing: bool = False) -> list[Any]:
+    async def ask(self, commands: Iterable[bytes], *, opening: bool = False, continuing: bool = False) -> list[Any]:
         """Send packed commands as one write and return their replies in order; error replies as ResponseError values.
 
-        Raises Unanswered on anything but a full set of replies; the connection is closed then. With `continuing` a
-        connection that is not open is such a fault too: no transaction goes on over another socket than it began on.
+        Raises Unanswered on anything but a full set of replies; the connection is closed then. After an `opening` call
+        a transaction is open, and only a `continuing` one may come next. For that a connection that is not open any
+        more is such a fault too: no transaction goes on over another socket than it began on.
         """
-        if self._busy:
+        if self._busy or (self._open and not continuing):
             raise StoreBug("two tasks share one store connection")
-        self._busy = True
+        self._busy, self._open = True, opening
         try:
             return await self._ask(list(commands), continuing)
         except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
@@ -143,6 +146,7 @@ class Connection:
     async def close(self) -> None:
         """Close the socket, if it is open."""
         connection, self._connection = self._connection, None
+        self._open = False
         if connection is not None:
             with suppress(RedisError, OSError, TimeoutError):
                 await connection.disconnect(nowait=True)

@@ -2,7 +2,8 @@
 
 Every call is one of three exchanges, each atomic on the server:
 
-1. A read: `MULTI, HGET meta token, <read>, EXEC` in one write. A crash or a lost reply changes nothing.
+1. A read: `MULTI, HGET meta token, <read>, EXEC` in one write. A crash or a lost reply changes nothing. (Redis 7.0
+   takes nothing inside MULTI while it is out of memory: there reads wait then, too.)
 2. A write, in two: first `WATCH meta, HGET meta token, MULTI`, and the token is judged; then `<writes>, EXEC`, which
    the server refuses (nil) if `meta` moved in between, so it is judged again. The writes are only sent once MULTI was
    answered OK, and never on another connection than MULTI was. A crash between the two leaves nothing; a crash or a
@@ -208,7 +209,7 @@ class RedisStore:
     async def _watch(self, question: Sequence[Argument]) -> list[Any]:
         """Exchange 2, first half: watch `meta`, ask, open MULTI."""
         watch = pack([b"WATCH", self._keys.meta])
-        replies = await self._connection.ask([watch, pack(question), _MULTI])
+        replies = await self._connection.ask([watch, pack(question), _MULTI], opening=True)
         try:
             _, reply, _ = _checked(replies)
         except BaseException:
@@ -234,6 +235,12 @@ class RedisStore:
             await self._connection.close()
 
 
+_NEEDED: Final = ([b"MULTI"], [b"EXEC"], [b"EVAL_RO", b"return 1", b"0"])
+_ALLOW: Final = (
+    "let this user do it (ACL SETUSER … +@read +@write +@transaction +eval_ro +info), with its keys (~<prefix>:*)"
+)
+
+
 async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
     """Look whether a server may hold state; a fatal finding means: refuse to start. Raises Unanswered.
 
@@ -242,17 +249,21 @@ async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
     """
     connection = Connection(url, timeout_ms=timeout_ms)
     try:
-        reply = (await connection.ask([pack([b"INFO"])]))[0]
+        info, *needed = await connection.ask(pack(command) for command in ([b"INFO"], *_NEEDED))
     finally:
         await connection.close()
-    if isinstance(reply, ResponseError):
-        if code_of(reply) != "NOPERM":
-            raise fault(reply)
-        return [
-            Finding("redis", "this user may not ask INFO, so nothing can be checked", "allow it: ACL SETUSER … +info")
-        ]
-    lines = (line.partition(":") for line in reply.decode().splitlines())
-    return server_findings({name: value for name, _, value in lines})
+    findings = []
+    for command, reply in zip(_NEEDED, needed, strict=True):
+        if isinstance(reply, ResponseError):
+            if code_of(reply) not in ("NOPERM", "ERR"):
+                raise fault(reply)
+            findings.append(Finding("redis", f"{command[0].decode()} is refused ({code_of(reply)})", _ALLOW))
+    if not isinstance(info, ResponseError):
+        lines = (line.partition(":") for line in info.decode().splitlines())
+        return findings + server_findings({name: value for name, _, value in lines})
+    if code_of(info) != "NOPERM":
+        raise fault(info)
+    return [*findings, Finding("redis", "INFO is refused, so nothing else can be checked", _ALLOW)]
 
 
 def server_findings(info: Mapping[str, str]) -> list[Finding]:

@@ -10,14 +10,15 @@ from urllib.parse import urlparse
 import pytest
 import redis.asyncio
 
-from streams.embedded import ValkeyServer
+from streams.embedded import RedisServer, ValkeyServer
 from streams.embedded.server import free_port
 from streams.store.base import Incident, StoreBug, Token, Unanswered
 from streams.store.keys import SLOTS, Keys, hash_tag, slot
 from streams.store.redis import RedisStore, check_server, server_findings
+from tests.contract.store.conftest import REAL
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import FIRST, SUBJECTS, checkpoint, everything, meta
-from tests.servers import running_valkey, temporary_folder
+from tests.servers import temporary_folder
 
 pytestmark = pytest.mark.servers
 
@@ -29,11 +30,16 @@ async def say(client: Client, *command: str | bytes | int) -> Any:
     return await client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[ValkeyServer]:
-    """A server to ill-treat. Each test leaves it well."""
-    with running_valkey() as server:
-        yield server
+@pytest.fixture(scope="module", params=REAL)
+def own(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
+    """A server to ill-treat, of the kind that the suites run on. Each test leaves it well."""
+    with temporary_folder() as folder:
+        server = {"valkey": ValkeyServer, "redis": RedisServer}[request.param](remove=folder)
+        try:
+            server.start(folder / "server")
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.fixture
@@ -65,9 +71,9 @@ async def test_a_full_server_is_unanswered_and_changes_nothing_until_there_is_ro
     try:
         with pytest.raises(Unanswered, match="OOM"):
             await store.write(SECOND)
-        assert await everything(store) == before
     finally:
         await client.config_set("maxmemory", 0)
+    assert await everything(store) == before
     await store.write(SECOND)
     assert await store.token() == Token(5, 2)
 
@@ -130,14 +136,16 @@ async def test_rights_taken_away_are_unanswered_and_nothing_is_written_outside_t
     store: RedisStore, own: ValkeyServer, client: Client
 ) -> None:
     before = await everything(store)
-    await say(client, "ACL", "SETUSER", "half", "on", ">secret", "~*", "+@all", "-multi", "-info")
+    await say(client, "ACL", "SETUSER", "half", "on", ">secret", "~*", "+@all", "-multi", "-eval_ro", "-info")
     url = own.redis_url.replace("redis://", "redis://half:secret@")
     half = RedisStore(url, "segue", 0, 4, timeout_ms=500)
     with pytest.raises(Unanswered, match="NOPERM"):
         await half.write(SECOND)
     await half.close()
     assert await everything(store) == before
-    assert ["+info" in finding.remedy for finding in await check_server(url)] == [True]
+    findings = await check_server(url)
+    assert [finding.what.split()[0] for finding in findings] == ["MULTI", "EXEC", "EVAL_RO", "INFO"]
+    assert all(finding.fatal and "ACL SETUSER" in finding.remedy for finding in findings)
     wrong = RedisStore(url.replace("secret", "guess"), "segue", 0, 4, timeout_ms=500)
     with pytest.raises(Unanswered, match="AuthenticationError"):
         await wrong.token()
@@ -193,6 +201,18 @@ async def test_two_tasks_on_one_connection_are_a_bug(store: RedisStore) -> None:
     assert await store.token() == Token(5, 1)
 
 
+async def test_two_tasks_never_share_a_transaction(store: RedisStore) -> None:
+    answers = await asyncio.gather(*(_late(n, store) for n in range(20)), store.write(SECOND), return_exceptions=True)
+    assert {type(answer) for answer in answers} <= {Token, StoreBug, type(None)}
+    assert await store.token() in (Token(5, 1), Token(5, 2))
+
+
+async def _late(turns: int, store: RedisStore) -> Token:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return await store.token()
+
+
 async def test_no_subject_stands_in_errors_or_logs(
     store: RedisStore, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,18 +266,12 @@ def test_tags_spread_evenly_over_the_slots(partitions: int) -> None:
     assert len({hash_tag(partition, partitions) for partition in range(partitions)}) == partitions
 
 
-async def test_all_keys_of_a_partition_share_the_slot_that_we_computed(client: Client) -> None:
-    keys = Keys("segue", 3, 8)
-    for key in (keys.meta, keys.wakes, keys.profile("payer:}{x}"), keys.members("seg-a")):
-        assert await say(client, "CLUSTER", "KEYSLOT", key) == slot(hash_tag(3, 8))
-
-
-async def test_a_store_finds_its_node_in_a_cluster() -> None:
+async def test_a_store_finds_its_node_in_a_cluster(own: ValkeyServer) -> None:
     with temporary_folder() as folder:
         # the default, ten thousand above the server's own port, may be past the last port
         buses = [free_port(), free_port()]
         options = [("--cluster-enabled", "yes", "--cluster-port", str(bus)) for bus in buses]
-        nodes = [ValkeyServer(options=one, remove=folder) for one in options]
+        nodes = [type(own)(options=one, remove=folder) for one in options]
         async with AsyncExitStack() as stack:
             for number, node in enumerate(nodes):
                 stack.callback(node.kill)
@@ -267,6 +281,9 @@ async def test_a_store_finds_its_node_in_a_cluster() -> None:
             stack.push_async_callback(first.close)
             with pytest.raises(Unanswered, match="CLUSTERDOWN"):
                 await first.token()
+            keys = Keys("segue", 3, 4)
+            for key in (keys.meta, keys.wakes, keys.profile("payer:}{x}"), keys.members("seg-a")):
+                assert await say(clients[0], "CLUSTER", "KEYSLOT", key) == slot(hash_tag(3, 4))
             await say(clients[0], "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS // 2 - 1)
             await say(clients[1], "CLUSTER", "ADDSLOTSRANGE", SLOTS // 2, SLOTS - 1)
             await say(clients[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1].port, buses[1])
