@@ -1,0 +1,421 @@
+"""Workers that claim, publish and checkpoint with the real code over the models, under a seeded scheduler of faults.
+
+One process, one thread, no clock: everything that takes time takes turns of the event loop, and a seed says how many.
+Record n folds into profile n mod 2 (a rolling digest of its records) and makes one change, which carries the state
+before it: a lost, stale or repeated state shows as a wrong change. See `Oracle` for what must hold.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+from streams.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over, regain
+from streams.log.base import Doubt, NotReachable, OutRecord
+from streams.log.memory import Lost, MemoryLog, MemoryRing, Network
+from streams.log.memory_broker import Broker, Concurrent, Refused
+from streams.progress import Progress
+from streams.publisher import Clock, Pace, Publisher, PublishSlice
+from streams.store.base import Checkpoint, Fenced, Gap, Meta, Token, Unanswered
+from streams.store.memory import MemoryServer, MemoryStore, Request
+
+T = TypeVar("T")
+DIGEST_START: Final = "0" * 16
+SUBJECTS: Final = ("even", "odd")
+TURNS_MAX: Final = 400_000
+"""Turns of the loop after which a run is stuck; the longest seen took a tenth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How much goes wrong in a run. Shares are of requests."""
+
+    moves: int = 0
+    kills: int = 0
+    rollbacks: int = 0
+    lost: float = 0.0
+    """Requests or replies lost, or requests that arrive late, or twice."""
+    time_outs: float = 0.0
+    """Share of the broker's idle looks at which it times an open transaction out."""
+    stalls: float = 0.0
+    """Requests before which their sender stands still for long: a zombie when it goes on."""
+
+
+def roll(digest: str, offset: int) -> str:
+    """The state after one more record."""
+    return blake2b(f"{digest}{offset}".encode(), digest_size=8).hexdigest()
+
+
+class World:
+    """Broker, store, the group's assignment, and the seed."""
+
+    def __init__(self, seed: int, faults: Faults, partitions: int, records: int, workers: int) -> None:
+        self.random = random.Random(seed)
+        self.faults = faults
+        self.records = records
+        self.place = Place("g1", partitions, "events", "owners", "progress")
+        self.broker = Broker(dict.fromkeys(("events", "owners", "progress", "out"), partitions))
+        self.server = MemoryServer(self.carry)
+        self.assigned = {partition: partition % workers for partition in range(partitions)}
+        self.late: set[asyncio.Task[None]] = set()
+        self.calm = False
+        """No more faults: whatever is left must now be finished."""
+        for partition in range(partitions):
+            for n in range(records):
+                self.broker.now_ms = 1_000 + n
+                self.broker.append(OutRecord("events", partition, b"k", b"v"))
+
+    async def create(self) -> None:
+        """Make the state of every partition, as `segue topics` does."""
+        for partition in self.assigned:
+            meta = Meta("g1", Token(-1, 0), 0, -1, "", len(self.assigned), DIGEST_START, -1)
+            await MemoryStore(self.server, partition).create(meta)
+
+    async def turns(self, most: int) -> None:
+        """Let others go first, for a while that the seed decides."""
+        for _ in range(self.random.randrange(most + 1)):
+            await asyncio.sleep(0)
+
+    def befalls(self) -> bool:
+        """Whether a fault befalls the next request."""
+        return not self.calm and self.random.random() < self.faults.lost
+
+    def deliver_late(self, request: Callable[[], object]) -> None:
+        """Carry a request out some time later, whoever sent it alive or not."""
+
+        async def later() -> None:
+            await self.turns(300)
+            with contextlib.suppress(Refused, Concurrent):
+                request()
+
+        task = asyncio.ensure_future(later())
+        self.late.add(task)
+        task.add_done_callback(self.late.discard)
+
+    async def carry(self, partition: int, method: str, request: Request) -> object:
+        """Carry a request to the store."""
+        await self.turns(4)
+        if self.befalls():
+            match self.random.randrange(3):
+                case 0:
+                    request()
+                case 1:
+                    self.deliver_late(request)
+            raise Unanswered(method)
+        answer = request()
+        await self.turns(4)
+        return answer
+
+    async def broker_by_itself(self) -> None:
+        """Write markers one by one, time transactions out, compact; at random."""
+        while True:
+            await self.turns(30)
+            waiting = self.broker.markers()
+            if waiting:
+                self.broker.write_marker(*self.random.choice(waiting))
+            opened = self.broker.open_transactions()
+            if opened and self.random.random() < (0.02 if self.calm else self.faults.time_outs):
+                self.broker.time_out(self.random.choice(opened))
+            if self.random.random() < 0.05:
+                self.broker.compact("owners", self.random.choice(list(self.assigned)))
+
+    def roll_back(self) -> None:
+        """Make the store go back to any state that it had (but the empty one)."""
+        partition = self.random.choice(list(self.assigned))
+        history = self.server.history[partition]
+        if len(history) > 1:
+            self.server.roll_back(partition, self.random.randrange(1, len(history)))
+
+
+class Wires(Network):
+    """One client's requests to the broker."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.broker)
+        self._world = world
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        await self._world.turns(4)
+        if not self._world.calm and self._world.random.random() < self._world.faults.stalls:
+            await self._world.turns(2_000)
+        if self._world.befalls():
+            match self._world.random.randrange(4):
+                case 0:
+                    request()
+                case 1:
+                    self._world.deliver_late(request)
+                case 2:
+                    request()
+                    self._world.deliver_late(request)
+            raise Lost(name)
+        answer = request()
+        await self._world.turns(4)
+        return answer
+
+    async def pause(self, name: str, attempt: int) -> None:
+        await self._world.turns(30)
+
+
+class Owner:
+    """One partition in a worker's hands, from its claim to its end."""
+
+    def __init__(self, worker: "Worker", partition: int, claimed: Claimed, store: MemoryStore) -> None:
+        self.worker, self.partition, self.claimed, self.store = worker, partition, claimed, store
+        self.world = worker.world
+        self.published = claimed.published
+        self.releasing = False
+        self.load(claimed.meta)
+
+    def load(self, meta: Meta) -> None:
+        """Begin (again) from a stored state; profiles are read when they are needed."""
+        self.meta = meta
+        self.token = meta.token
+        self.offset, self.digest = meta.offset, meta.digest
+        self.profiles: dict[str, str] = {}
+        self.boundaries: dict[int, tuple[dict[str, str], str]] = {}
+        """After each record applied and not yet written: the profiles in memory, and the digest."""
+
+    @property
+    def mine(self) -> bool:
+        return self.worker.knows[self.partition]
+
+    async def run(self) -> None:
+        """Apply, publish, checkpoint, until the group says otherwise. Raises Fenced."""
+        while True:
+            await self.world.turns(40)
+            try:
+                if not self.mine and self.offset >= self.claimed.published.offset:
+                    return await self.release()
+                await self.step()
+            except Gap:
+                meta = await regain(
+                    self.worker.log, self.store, self.claimed, self.published, self.world.place, self.worker.hooks
+                )
+                self.load(meta)
+
+    async def step(self) -> None:
+        """Apply one record, or write a checkpoint, or look whether the store went back."""
+        if self.offset < self.world.records and self.world.random.random() < 0.7:
+            subject = SUBJECTS[self.offset % 2]
+            if subject not in self.profiles:
+                [blob] = await self.store.profiles([subject], [self.token])
+                self.profiles[subject] = DIGEST_START if blob is None else blob.decode()
+            self.apply(subject)
+        elif self.published.offset > self.meta.offset and self.offset > self.meta.offset:
+            await self.checkpoint(min(self.published.offset, self.offset))
+        elif self.world.random.random() < 0.2 and await self.store.token() != self.token:
+            raise Gap("idle")
+
+    def apply(self, subject: str) -> None:
+        """Fold the next record, and submit its change if it is not out."""
+        offset = self.offset
+        change = f"{offset}:{self.profiles[subject]}"
+        self.profiles[subject] = roll(self.profiles[subject], offset)
+        self.digest = roll(self.digest, hash_of(change))
+        self.offset += 1
+        self.boundaries[self.offset] = (dict(self.profiles), self.digest)
+        if self.offset == self.claimed.published.offset:
+            assert self.digest == self.claimed.published.digest, "the digest differs though the law holds"
+        submitted = self.worker.submitted.get(self.partition, 0)
+        if self.offset > max(self.claimed.published.offset, submitted):
+            self.worker.submitted[self.partition] = self.offset
+            record = OutRecord("out", self.partition, b"k", change.encode())
+            slice_ = PublishSlice(self.offset, [record], 1_000 + offset, "", self.digest, 1)
+            self.worker.publisher.submit(self.partition, slice_)
+
+    async def checkpoint(self, upto: int) -> None:
+        """Write what is out, touched profiles only; the same bytes and tokens again while there is no answer."""
+        profiles, digest = self.boundaries[upto]
+        touched = {SUBJECTS[offset % 2] for offset in range(self.meta.offset, upto)}
+        token = self.claimed.tokens.next()
+        last_ms = 1_000 + upto - 1
+        meta = replace(self.meta, token=token, offset=upto, digest=digest, clock_ms=last_ms, last_ms=last_ms)
+        checkpoint = Checkpoint(self.token, meta, {subject: profiles[subject].encode() for subject in touched})
+        while True:
+            try:
+                await self.store.write(checkpoint)
+            except Unanswered:
+                await self.world.turns(10)
+            else:
+                break
+        self.meta, self.token = meta, token
+        self.boundaries = {offset: entry for offset, entry in self.boundaries.items() if offset > upto}
+        if upto == self.offset and self.world.random.random() < 0.5:
+            self.profiles.clear()  # clean profiles may leave memory
+
+    async def release(self) -> None:
+        """Hand over in order."""
+        if not await self.worker.publisher.flush(self.partition):
+            return
+        if self.offset > self.meta.offset:
+            await self.checkpoint(self.offset)
+        if await self.worker.publisher.drop(self.partition):
+            await hand_over(self.partition, self.worker.ring, self.world.place)
+
+
+def hash_of(change: str) -> int:
+    """A number for `roll`."""
+    return int.from_bytes(blake2b(change.encode(), digest_size=6).digest(), "big")
+
+
+class Worker:
+    """One worker: a ring, a publisher, and the partitions that the group gives it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.number = world, number
+        self.log = MemoryLog(Wires(world))
+        self.hooks = Hooks(self.wait)
+        self.knows = dict.fromkeys(world.assigned, False)
+        """Which partitions the group gave it, as far as it has learned."""
+
+    async def wait(self, attempt: int, what: str) -> None:
+        await self.world.turns(20)
+
+    async def run(self) -> None:
+        """Live for ever: a new ring after every doubt."""
+        while True:
+            try:
+                self.ring: MemoryRing = await self.log.open_ring(2)
+            except NotReachable:
+                await self.world.turns(20)
+                continue
+            self.owners: dict[int, Owner] = {}
+            self.submitted: dict[int, int] = {}
+            doubt = asyncio.Event()
+            self.publisher = Publisher(
+                self.ring,
+                "g1",
+                "progress",
+                self.on_published,
+                lambda error, doubt=doubt: doubt.set(),  # type: ignore[misc]
+                Pace(changes_max=3),
+                Clock(lambda: 0.0, self.sleep),
+            )
+            tasks = [asyncio.ensure_future(self.publisher.run()), asyncio.ensure_future(self.learn())]
+            tasks += [asyncio.ensure_future(self.keep(partition)) for partition in self.world.assigned]
+            try:
+                await doubt.wait()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                    raise result
+            await self.ring.close()
+
+    async def learn(self) -> None:
+        """Hear from the group now and then."""
+        while True:
+            for partition, number in self.world.assigned.items():
+                self.knows[partition] = number == self.number
+            await self.world.turns(30 if self.world.calm else 600)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.world.turns(5)
+
+    def on_published(self, partition: int, progress: Progress) -> None:
+        owner = self.owners.get(partition)
+        if owner is not None:
+            owner.published = progress
+
+    async def keep(self, partition: int) -> None:
+        """Own a partition whenever the group says so."""
+        while True:
+            await self.world.turns(20)
+            if not self.knows[partition]:
+                continue
+            store = MemoryStore(self.world.server, partition)
+            try:
+                claimed = await claim(partition, self.log, self.ring, store, self.world.place, self.hooks)
+                self.publisher.begin(claimed)
+                self.submitted[partition] = 0
+                self.owners[partition] = Owner(self, partition, claimed, store)
+                await self.again(self.owners[partition].run)
+            except (LaterClaimant, Fenced):
+                pass
+            except Doubt as error:
+                self.publisher.doubt(error)
+                return
+            finally:
+                self.owners.pop(partition, None)
+            await self.publisher.drop(partition)
+
+    async def again(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Go on after reads that were not answered."""
+        while True:
+            try:
+                return await run()
+            except Unanswered:
+                await self.world.turns(10)
+
+
+class Oracle:
+    """What must hold of the output, told without the engine's code."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.expected = []
+        states = dict.fromkeys(SUBJECTS, DIGEST_START)
+        for n in range(world.records):
+            subject = SUBJECTS[n % 2]
+            self.expected.append(f"{n}:{states[subject]}")
+            states[subject] = roll(states[subject], n)
+
+    def check(self) -> bool:
+        """Every committed prefix is right; True: all is out and checkpointed."""
+        done = True
+        for partition in self.world.assigned:
+            records, _ = self.world.broker.fetch("out", partition, 0)
+            found = [(record.value or b"").decode() for record in records]
+            assert found == self.expected[: len(found)], f"partition {partition}: {found}"
+            meta = self.world.server.content(partition).meta
+            assert meta is not None
+            done &= len(found) == self.world.records and meta.offset == self.world.records
+        return done
+
+
+async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int = 20, workers: int = 2) -> None:
+    """Run one seed to its end. Raises AssertionError where something does not hold, or nothing moves any more."""
+    world = World(seed, faults, partitions, records, workers)
+    await world.create()
+    oracle = Oracle(world)
+    alive = [asyncio.ensure_future(Worker(world, number).run()) for number in range(workers)]
+    broker = asyncio.ensure_future(world.broker_by_itself())
+    plan = ["move"] * faults.moves + ["kill"] * faults.kills + ["roll back"] * faults.rollbacks
+    world.random.shuffle(plan)
+    turns, next_fault = 0, world.random.randrange(400)
+    try:
+        while not (oracle.check() and world.calm):
+            for _ in range(20):
+                await asyncio.sleep(0)
+            turns += 20
+            assert turns < TURNS_MAX, f"seed {seed}: nothing moves any more"
+            for task in alive:
+                if task.done():
+                    task.result()
+            if turns < next_fault:
+                continue
+            next_fault = turns + world.random.randrange(20, 600)
+            if not plan:
+                world.calm = True
+                continue
+            match plan.pop():
+                case "move":
+                    partition = world.random.choice(list(world.assigned))
+                    world.assigned[partition] = world.random.randrange(workers)
+                case "kill":
+                    number = world.random.randrange(workers)
+                    alive[number].cancel()
+                    await asyncio.gather(alive[number], return_exceptions=True)
+                    alive[number] = asyncio.ensure_future(Worker(world, number).run())
+                case _:
+                    world.roll_back()
+    finally:
+        tasks = [*alive, broker, *world.late]
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
