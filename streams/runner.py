@@ -49,7 +49,11 @@ from streams.waking import Waking
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 200
-"""Records applied before other partitions get their turn (about 5 ms); their output is submitted together."""
+"""Records applied before other partitions get their turn; their output is submitted together …"""
+CHUNK_MS: Final = 5
+"""… or after so long."""
+CHUNK_LOOK: Final = 8
+"""Records between two looks at the clock."""
 INBOX_HIGH: Final = 4_000
 """Fetched records waiting above which the input is held …"""
 INBOX_LOW: Final = 1_000
@@ -454,13 +458,15 @@ class _Tenure:
         batch = self._inbox[0]
         if not self._head:
             check_stamps(batch, self._clock.wall_ms())
-        chunk = batch[self._head : self._head + CHUNK]
-        self._head += len(chunk)
-        self._inbox_records -= len(chunk)
-        if self._head >= len(batch):
+        return batch[self._head : self._head + CHUNK]
+
+    def _done(self, count: int) -> None:
+        """Take applied records out of the inbox."""
+        self._head += count
+        self._inbox_records -= count
+        if self._head >= len(self._inbox[0]):
             self._inbox.popleft()
             self._head = 0
-        return chunk
 
     async def _chunk(self) -> None:
         """Apply a chunk; on return the engine stands at a record boundary and its output is submitted."""
@@ -470,8 +476,12 @@ class _Tenure:
         await self.load(_subjects(chunk))
         out: list[Change] = []
         records: list[OutRecord] = []
-        changes = refused = counted = 0
+        changes = refused = counted = done = 0
+        until_ms = self._clock.now_ms() + CHUNK_MS
         for found in chunk:
+            if not done % CHUNK_LOOK and done and self._clock.now_ms() > until_ms:
+                break
+            done += 1
             if self._silent is not None and found.offset >= self._silent[0]:
                 self._end_silence(found.offset)
                 out.clear()
@@ -494,12 +504,13 @@ class _Tenure:
             if changes >= self._limits.changes_per_transaction_max // 2:
                 self._submit(records, changes)
                 records, changes = [], 0
+        self._done(done)
         self._end_silence()
         if self._silent is None:
             self._submit(records, changes)
             self._count(counted, refused)
         self._ticks.applied(self._engine.offset, self._engine.clock_ms, self._clock.wall_ms())
-        self._status.events += len(chunk)
+        self._status.events += done
 
     async def _apply(self, found: Fetched, out: list[Change]) -> str | None:
         """Apply one record; its changes go to `out`. Returns its reason code if it was refused."""

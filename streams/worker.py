@@ -22,6 +22,7 @@ from typing import Final
 
 import uvloop
 
+from streams import logs
 from streams.app import REBALANCE_MARGIN_MS, App
 from streams.catalogues import Catalogues
 from streams.claim import Place
@@ -492,6 +493,7 @@ async def run_until_signal(worker: Worker) -> int:
 
 def run_worker(deployment: Deployment, settings: Settings) -> int:
     """Run a worker in this process to its end; returns the exit status. For `segue worker`."""
+    logs.configure()
 
     async def main() -> int:
         return await run_until_signal(Worker(deployment, settings))

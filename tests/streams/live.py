@@ -208,13 +208,8 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
 
 def main() -> int:
     """Run a worker by the settings in the environment."""
-    import logging
-
     from streams.worker import run_worker
 
-    logging.basicConfig(
-        level=os.environ.get("TEST_LOG", "WARNING"), format="%(process)d %(asctime)s %(name)s %(message)s"
-    )
     return run_worker(Deployment(), Settings())
 
 

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from streams.embedded import KafkaServer, ValkeyServer
-from tests.servers import unique
+from tests.servers import running_kafka, running_valkey, unique
 from tests.streams.live import Live, live, wait_for
 from tests.streams.world import catalogue
 
@@ -72,3 +72,37 @@ async def test_a_clean_stop_leaves_everything_written_and_the_next_begins_there(
         await running.send("hcp:new")
         await wait_for(lambda: settled(running, rules))
         assert second.stop() == 0
+
+
+@pytest.mark.slow
+async def test_servers_that_die_and_come_back_change_nothing() -> None:
+    rules = catalogue(VISITORS, KNOWN)
+    with running_kafka() as kafka, running_valkey(appendonly=True) as valkey:
+        async with live(unique("away"), kafka.bootstrap, valkey.redis_url) as running:
+            await running.apply(rules)
+            worker = running.start_worker()
+            await wait_for(lambda: (worker.status() or {}).get("ready"))
+            people = itertools.cycle(f"hcp:{n}" for n in range(100))
+
+            async def traffic() -> None:
+                for _ in range(1_000):
+                    await running.send(next(people))
+                await running.producer.flush()
+
+            await traffic()
+            valkey.kill()
+            await traffic()
+            await wait_for(lambda: not (worker.status() or {"ready": True})["ready"])
+            valkey.restart()
+            await wait_for(lambda: settled(running, rules))
+            for server in (kafka, valkey):
+                server.kill()
+                await asyncio.sleep(1)
+                server.restart()
+                await traffic()
+                await wait_for(lambda: settled(running, rules))
+            await wait_for(lambda: (worker.status() or {}).get("ready"))
+            found = worker.status()
+            assert found is not None
+            assert found["incidents"] == 0
+            assert worker.stop() == 0

@@ -62,15 +62,20 @@ class ManualClock:
         return self.ms
 
     async def sleep(self, length_ms: float) -> None:
-        await self.wait(asyncio.Event(), length_ms)
-
-    async def wait(self, event: asyncio.Event, length_ms: float) -> None:
-        timer = (self.ms + max(0.0, length_ms), event)
+        timer = (self.ms + max(0.0, length_ms), asyncio.Event())
         self._timers.append(timer)
         try:
-            await event.wait()
+            await timer[1].wait()
         finally:
             self._timers.remove(timer)
+
+    async def wait(self, event: asyncio.Event, length_ms: float) -> None:
+        waiting = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.sleep(length_ms))]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
 
     def advance_to(self, ms: float) -> None:
         self.ms = max(self.ms, ms)
