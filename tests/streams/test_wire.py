@@ -117,6 +117,13 @@ def test_a_dead_letter_keeps_the_record_and_adds_reason_and_origin_only(code: st
     )
 
 
+def test_a_dead_letter_keeps_a_null_header_null() -> None:
+    null: Any = None
+    for value in (b"x", b"x" * 950_000):
+        letter = WIRE.dead_letter(5, Read(value=value, headers=(("h", null),)), "not_json")
+        assert letter.headers[0] == (("h", null) if value == b"x" else ("segue_reason", b"not_json"))
+
+
 @pytest.mark.parametrize(("key", "value"), [(None, b"x"), (b"k", None), (b"", b"")])
 def test_a_dead_letter_keeps_what_is_absent_absent(key: bytes | None, value: bytes | None) -> None:
     letter = WIRE.dead_letter(5, Read(key=key, value=value), "not_json")
