@@ -1,13 +1,16 @@
 """Apache Kafka out of packages: one broker that is its own controller (KRaft), on loopback."""
 
+import contextlib
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from streams.embedded.errors import EmbeddedError
-from streams.embedded.jars import classpath
+from streams.embedded.jars import KAFKA_VERSION, cache_folder, classpath
 from streams.embedded.server import LOOPBACK, Server, free_port
 
 QUICK_START: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms128m", "-Xmx512m")
@@ -94,46 +97,74 @@ class KafkaServer(Server):
         return f"{LOOPBACK}:{self.port}"
 
     def _launch(self) -> None:
-        settings, data = self.folder / "server.properties", self.folder / "data"
-        # may be another one each time: nothing but this file remembers it
-        text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=data)
-        settings.write_text(text + "".join(f"{name}={value}\n" for name, value in self._settings.items()))
-        (self.folder / "log4j2.properties").write_text(_LOGGING)
+        data = self.folder / "data"
         if not (data / "meta.properties").exists():
-            self._format(settings)
+            shutil.copytree(formatted(), data)
+        # the controller's port may be another one each time: nothing but this file remembers it
+        text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=data)
+        text += "".join(f"{name}={value}\n" for name, value in self._settings.items())
+        (self.folder / "server.properties").write_text(text)
+        (self.folder / "log4j2.properties").write_text(_LOGGING)
         super()._launch()
 
-    def _format(self, settings: Path) -> None:
-        command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings))
-        try:
-            done = subprocess.run(
-                command,
-                env=dict(self._environment()),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_FORMAT_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise EmbeddedError(f"Apache Kafka's folder cannot be formatted: {error}") from error
-        if done.returncode:
-            raise EmbeddedError(
-                f"Apache Kafka's folder cannot be formatted:\n{done.stdout.decode(errors='replace')[-2000:]}"
-            )
-
-    def _java(self, main: str, *arguments: str) -> list[str]:
-        jars = os.pathsep.join(str(jar) for jar in classpath(lambda _: None))
-        options = [*self._jvm_options, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
-        # no file of performance counters under /tmp, which would outlive a kill
-        return [str(java_home() / "bin" / "java"), *options, "-XX:-UsePerfData", "-cp", jars, main, *arguments]
-
     def _environment(self) -> Mapping[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_KAFKA}
-        return {**kept, "JAVA_HOME": str(java_home())}
+        return _environment()
 
     def _command(self) -> Sequence[str]:
-        return self._java("kafka.Kafka", str(self.folder / "server.properties"))
+        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        return _java([*self._jvm_options, logging], "kafka.Kafka", str(self.folder / "server.properties"))
+
+
+def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
+    jars = os.pathsep.join(str(jar) for jar in classpath(lambda _: None))
+    # no file of performance counters under /tmp, which would outlive a kill
+    return [str(java_home() / "bin" / "java"), *options, "-XX:-UsePerfData", "-cp", jars, main, *arguments]
+
+
+def _environment() -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_KAFKA}
+    return {**kept, "JAVA_HOME": str(java_home())}
+
+
+def formatted() -> Path:
+    """Have a freshly formatted log folder to copy; made once for this version of Kafka, and kept beside the jars.
+
+    Formatting takes a JVM of its own, half as long as the broker's start. What it writes names no path and no port.
+    """
+    kept = cache_folder() / f"formatted-{KAFKA_VERSION}"
+    if (kept / "meta.properties").exists():
+        return kept
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="formatting-", dir=kept.parent) as scratch:
+            _format(Path(scratch))
+            # another process may have been quicker: then its folder stays
+            with contextlib.suppress(OSError):
+                (Path(scratch) / "data").rename(kept)
+    except OSError as error:
+        raise EmbeddedError(f"{kept.parent} cannot be written: {error.strerror or error}") from error
+    return kept
+
+
+def _format(folder: Path) -> None:
+    settings, data = folder / "server.properties", folder / "data"
+    settings.write_text(_SETTINGS.format(host=LOOPBACK, port=1, controller_port=2, data=data))
+    try:
+        done = subprocess.run(
+            _java(QUICK_START, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings)),
+            env=dict(_environment()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_FORMAT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedError(f"Apache Kafka's folder cannot be formatted: {error}") from error
+    if done.returncode:
+        raise EmbeddedError(
+            f"Apache Kafka's folder cannot be formatted:\n{done.stdout.decode(errors='replace')[-2_000:]}"
+        )
 
 
 def java_home() -> Path:

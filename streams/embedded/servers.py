@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streams.embedded.errors import EmbeddedError, OnStep
 from streams.embedded.jars import KAFKA_VERSION, classpath
-from streams.embedded.kafka import KafkaServer, java_home
+from streams.embedded.kafka import KafkaServer, formatted, java_home
 from streams.embedded.valkey import ValkeyServer
 
 
@@ -44,6 +44,7 @@ def prepare(on_step: OnStep) -> None:
         )
     on_step(done.stderr.decode().partition("\n")[0].replace('"', "") + ": ready")
     on_step(f"Apache Kafka {KAFKA_VERSION}: {len(classpath(on_step))} jars verified")
+    formatted()
     ValkeyServer.binary()
     on_step("Valkey: ready")
 
