@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from pydantic import ConfigDict
 
-from rules.conditions.base import Verdict
 from rules.event import Value
 from rules.instants import FOREVER, format_duration, format_instant, parse_duration
 from rules.patterns import BadPattern, whole_match
@@ -25,8 +24,8 @@ Interval: TypeAlias = tuple[int, int]
 
 EVER: Final[Interval] = (-FOREVER, FOREVER)
 NEVER: Final[Interval] = (FOREVER, FOREVER)
-TRUE: Final[Verdict] = (True, FOREVER)
-FALSE: Final[Verdict] = (False, FOREVER)
+TRUE: Final[tuple[bool | None, int]] = (True, FOREVER)
+FALSE: Final[tuple[bool | None, int]] = (False, FOREVER)
 
 _SCALARS: Final = frozenset({"string", "number", "integer", "boolean", "datetime"})
 _ORDERED: Final = frozenset({"number", "integer", "datetime"})
@@ -92,6 +91,8 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 }
 """By name. The type of the operand is that of the value, but for `contains` on lists, `exists` and the durations."""
 
+RISING: Final = frozenset({"above", "at_least"})
+
 
 class OperatorKeys(Strict):
     """The keys of all operators, for the models of definitions that take them beside their own."""
@@ -128,13 +129,19 @@ class Test:
     """
 
     __test__ = False  # no test class of pytest's
-    __slots__ = ("_checks", "_newer_ms", "_nothing", "_older_ms", "check", "text", "timed")
+    __slots__ = ("_newer_ms", "_older_ms", "check", "rising", "text", "timed")
 
     def __init__(
-        self, checks: tuple[Check, ...], nothing: bool, older_ms: int | None, newer_ms: int | None, text: str
+        self,
+        checks: tuple[Check, ...],
+        nothing: bool,
+        older_ms: int | None,
+        newer_ms: int | None,
+        text: str,
+        rising: bool = False,
     ) -> None:
-        self._checks = checks
-        self._nothing = nothing
+        self.rising = rising
+        """Whether it holds of every larger value too, if it holds of one."""
         self._older_ms = older_ms
         self._newer_ms = newer_ms
         self.timed = older_ms is not None or newer_ms is not None
@@ -149,7 +156,7 @@ class Test:
         low, high = self.interval(value)
         return low <= t_ms < high
 
-    def verdict(self, value: Value | None, t_ms: int) -> Verdict:
+    def verdict(self, value: Value | None, t_ms: int) -> tuple[bool | None, int]:
         """Tell whether it holds at t_ms, and the exact next instant at which that changes."""
         if not self.timed:
             return TRUE if self.check(value) else FALSE
@@ -225,11 +232,24 @@ def read_test(reader: Reader, keys: Iterable[str], kind: ValueType, what: str) -
         if operator.check is None:
             lengths[key] = operand
         else:
-            checks.append(operator.check(operand))
+            checks.append(_strict(operator, operand, kind))
         texts.append(_said(key, operator.operand, operand, kind))
     if len(reader.problems) > before:
         return None
-    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], " and ".join(texts))
+    rising = RISING.issuperset(keys)
+    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], " and ".join(texts), rising)
+
+
+def _strict(operator: Operator, operand: Any, kind: ValueType) -> Check:
+    """Make the check, which takes no boolean for a number: a fact keeps the type that its trait had at its arrival."""
+    assert operator.check is not None
+    check = operator.check(operand)
+    if operator.operand == "flag" or kind in ("string", "list"):
+        return check
+    otherwise = operator.of_nothing(operand)
+    if kind == "boolean":
+        return lambda value: check(value) if value.__class__ is bool else otherwise
+    return lambda value: check(value) if value.__class__ is not bool else otherwise
 
 
 def _names(kind: str) -> list[str]:

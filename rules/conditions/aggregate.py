@@ -20,6 +20,7 @@ from rules.conditions.occurrences import (
     MEMORY,
     VALUE,
     Entries,
+    Entry,
     Slide,
     drop_until,
     entry_of,
@@ -30,7 +31,7 @@ from rules.conditions.occurrences import (
     remembered,
 )
 from rules.conditions.settings import VALUE_BYTES, plain
-from rules.conditions.window import Window, WindowKeys, read_window
+from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
 from rules.event import Event, Value
 from rules.instants import FOREVER
 from rules.operators import OPERATORS, OperatorKeys, Test, read_test
@@ -95,16 +96,30 @@ class Figure:
     """The type of the figure; None: that of the attribute."""
     of: Callable[[Sequence[Any], int], Value | None]
     join: Join
+    falls: Literal["always", "of positives", "no"] = "no"
+    """Whether the figure can only fall as values leave."""
 
 
 _NUMBERS: Final[tuple[ValueType, ...]] = ("number", "integer")
 _ORDERED: Final[tuple[ValueType, ...]] = ("number", "integer", "datetime")
 FIGURES: Final[Mapping[str, Figure]] = {
-    "sum": Figure(_NUMBERS, "number", lambda values, _: exact_sum(values), join_sum),
+    "sum": Figure(_NUMBERS, "number", lambda values, _: exact_sum(values), join_sum, "of positives"),
     "min": Figure(_ORDERED, None, lambda values, _: min(values, default=None), lambda known, new: [min([*known, new])]),
-    "max": Figure(_ORDERED, None, lambda values, _: max(values, default=None), lambda known, new: [max([*known, new])]),
+    "max": Figure(
+        _ORDERED, None, lambda values, _: max(values, default=None), lambda known, new: [max([*known, new])], "always"
+    ),
     "mean": Figure(_NUMBERS, "number", _mean, join_sum),
-    "distinct": Figure(VALUE_TYPES, "integer", _distinct, join_distinct),
+    "distinct": Figure(VALUE_TYPES, "integer", _distinct, join_distinct, "always"),
+}
+
+
+_CLASSES: Final[Mapping[ValueType, tuple[type, ...]]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int, float),
+    "boolean": (bool,),
+    "datetime": (int,),
+    "list": (tuple,),
 }
 
 
@@ -141,8 +156,10 @@ class Aggregate(Condition):
         self.window = window
         self._where = matcher.where
         self._of = of
+        self._classes = _CLASSES[kind]
         self._figure = FIGURES[function].of
         self._join = FIGURES[function].join
+        self._falls = FIGURES[function].falls if test.rising and window.older_ms is None else "no"
         self._test = test
         self._text = f"{function} of {of} of {matcher.text}{window.describe()} {test.text}"
         self._bucket_ms = window.bucket_ms
@@ -153,7 +170,8 @@ class Aggregate(Condition):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the attribute; an event without it is skipped."""
         value = event.data.get(self._of)
-        if value is None or (self._where is not None and not self._where(event)):
+        # a fact from before a change of the dictionary may have another type: for this condition it is none
+        if not isinstance(value, self._classes) or (self._where is not None and not self._where(event)):
             return state
         if not self.window.admits(event.time_ms):
             return state
@@ -195,7 +213,32 @@ class Aggregate(Condition):
         holds, own_ms = verdict_at(t_ms)
         if own_ms < FOREVER:
             return holds, min(own_ms, change_after(t_ms))
+        if self._only_falls(entries.entries) and not units.entries:
+            return holds, self._falls_ms(entries, t_ms) if holds else FOREVER
         return holds, flip_after(t_ms, bool(holds), lambda at_ms: bool(verdict_at(at_ms)[0]), change_after)
+
+    def _only_falls(self, entries: Sequence[Entry]) -> bool:
+        """Whether a verdict that is false stays so, and one that is true ends once."""
+        if self._falls == "of positives":
+            return all(entry[VALUE] >= 0 for entry in entries)
+        return self._falls == "always"
+
+    def _falls_ms(self, slide: Slide, t_ms: int) -> int:
+        """Halve the entries in the window down to the one whose leaving ends a verdict that only falls."""
+        if self.window.within_ms is None:
+            return FOREVER
+        entries = slide.entries
+        low, high = slide.at(t_ms)
+        if self._test.check(self._figure([], 0)):
+            return FOREVER
+        while high - low > 1:  # with all from `low` on it holds, with all from `high` on it does not
+            middle = (low + high) // 2
+            values = [entry[VALUE] for entry in entries[middle:]]
+            if self._test.check(self._figure(values, len(values))):
+                low = middle
+            else:
+                high = middle
+        return rounded_up(entries[low][0], self._bucket_ms) + self.window.within_ms
 
     def _counted(self, view: View) -> tuple[Entries, Entries]:
         """Units and entries later than the mark."""

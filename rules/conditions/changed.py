@@ -46,7 +46,7 @@ class Changed(OfSettings):
             if time_ms <= start_ms:
                 return FALSE
             from_ = history[index - 1][VALUE]
-            if from_ != to and _fits(self._from, from_) and _fits(self._to, to):
+            if not _same(from_, to) and _fits(self._from, from_) and _fits(self._to, to):
                 return True, time_ms + self._reach_ms
         return FALSE
 
@@ -56,7 +56,12 @@ class Changed(OfSettings):
 
 
 def _fits(side: Any, value: Any) -> bool:
-    return value is not None if side is ANY else bool(side == value)
+    return value is not None if side is ANY else _same(side, value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """1 = 1.0, but a boolean is no number."""
+    return bool(one == other) and (one.__class__ is bool) == (other.__class__ is bool)
 
 
 def read_changed(reader: Reader, place: Place, nested: ReadRule) -> Changed | None:

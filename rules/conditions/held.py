@@ -60,7 +60,7 @@ class Held(OfSettings):
         history = self.history(view)
         for index in range(len(history) - 1, -2, -1):
             from_ms, value = (history[index][0], history[index][VALUE]) if index >= 0 else (-FOREVER, None)
-            passes_ms, fails_ms = self._test.interval(value)
+            passes_ms, fails_ms = self._test.interval(tuple(value) if isinstance(value, list) else value)
             start_ms, end_ms = max(from_ms, passes_ms), min(until_ms, fails_ms)
             if start_ms < end_ms:
                 if open_ is not None and open_[0] == end_ms:

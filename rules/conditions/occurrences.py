@@ -21,7 +21,7 @@ from rules.instants import FOREVER
 
 MEMORY: Final = 512
 """Entries kept a condition and profile (definitions.md section 5, Memory)."""
-WALK_MAX: Final = 64
+WALK_MAX: Final = 16
 """Steps of a search for the next flip: what a wake that finds nothing costs is about as much."""
 ENTRY_BYTES: Final = 14 + 64 + 6 + 8
 """Packed size of an entry: time, source and id as lint takes them, arrival, and punctuation."""

@@ -3,7 +3,8 @@
 A state has the occurrences of each event item, in the order of the items (null: none yet). An event's points are
 `P * 2.0 ** (-max(0, t - time) / half_life)` in IEEE doubles, added exactly and rounded once; between other changes
 the sum only falls, so the first millisecond at which it falls below the threshold is found by bisection with the same
-formula, from bounds that the shortest and the longest half-life give.
+formula, from bounds that the shortest and the longest half-life give. Where there is one half-life only and that
+instant is far, the lower bound serves: the engine looks again there.
 """
 
 import math
@@ -33,6 +34,8 @@ from rules.problems import Duration, Maybe, Number, Reader, canonical_json
 Decaying: TypeAlias = tuple[float | int, int, int, int]
 """Points of one event, how many events, the time from which they decay, and their half-life."""
 
+NEAR_MS: Final = 8
+"""Below this a bound is no gain over the exact instant."""
 HALF_LIVES_MAX: Final = 1100
 """After so many half-lives 2.0 ** -x is 0.0 (the smallest double is 2^-1074): the event may be forgotten."""
 
@@ -214,6 +217,8 @@ class Score(Condition):
             low_ms = t_ms
         if before_ms <= low_ms:
             return before_ms
+        if low_ms - t_ms > NEAR_MS and high_ms - low_ms < NEAR_MS:
+            return low_ms
         step_ms = 1
         while holds(high_ms):
             low_ms, high_ms = high_ms, high_ms + step_ms

@@ -211,9 +211,16 @@ class _Search:
         best = [[NONE_MS] * len(self._times) for _ in steps]
         before = [_Before(best[index - 1], self._times, step) if index else None for index, step in enumerate(steps)]
         for group, (time_ms, masks) in enumerate(zip(self._times, self._groups, strict=True)):
+            alone = masks[0] if len(masks) == 1 else -1
             for start, step_before in enumerate(before):
+                if not alone & steps[start].bit:
+                    continue
                 first_ms = time_ms if step_before is None else step_before.best(time_ms)
                 if first_ms == NONE_MS:
+                    continue
+                if alone >= 0:
+                    if all(self._passed(time_ms, alone, bit, ms) for bit, ms in steps[start].nots):
+                        best[start][group] = first_ms
                     continue
                 for end in range(start, min(len(steps), start + len(masks))):
                     if end > start and steps[end].gap_ms > 0:
