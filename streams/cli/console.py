@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
+import typer
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,6 +23,7 @@ PLAIN_WIDTH: Final = 240
 
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 _SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
 
 

@@ -1,13 +1,14 @@
-"""Commands of the data itself: `send` events in, `watch` changes out."""
+"""Commands of the data itself: `send` events in, `watch` changes out.
+
+What talks to servers is imported when a command runs: the client libraries take half a second to load.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.cli.console import expect_file, out, write_json
-from streams.cli.operations import Json
-from streams.cli.servers import run
+from streams.cli.console import Json, expect_file, out, write_json
 
 
 def send(
@@ -30,6 +31,7 @@ def send(
     Example: segue send events.ndjson --rate 500
     """
     from streams.cli.sending import send_lines
+    from streams.cli.servers import run
 
     expect_file(file)
     sent = run(lambda servers: send_lines(servers, file, rate))
@@ -62,6 +64,7 @@ def watch(
 
     Example: segue watch --segment oncology-access-planners --from-start
     """
+    from streams.cli.servers import run
     from streams.cli.watching import Wanted, follow
 
     wanted = Wanted(frozenset(segment or ()), frozenset(subject or ()), count, seconds, from_start, restricted)

@@ -1,4 +1,7 @@
-"""Commands that run a deployment: `topics`, `apply`, `worker`, `asyncapi`."""
+"""Commands that run a deployment: `topics`, `apply`, `worker`, `asyncapi`.
+
+What talks to servers is imported when a command runs: the client libraries take half a second to load.
+"""
 
 import logging
 import sys
@@ -8,12 +11,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from streams.cli.console import Exit, err, out, row, table, tell, write_json
+from streams.cli.console import Exit, Json, err, out, row, table, tell, write_json
 from streams.cli.definitions import Folder, load
-from streams.cli.servers import Servers, read_settings, run, silence_libraries
 from streams.finding import Finding
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 
 
 class LogLevel(StrEnum):
@@ -33,6 +33,7 @@ def topics(as_json: Json = False) -> None:
 
     Example: SEGUE_PARTITIONS=8 segue topics
     """
+    from streams.cli.servers import Servers, run
     from streams.provision import Provisioned, create_or_verify
     from streams.store.redis import check_server
 
@@ -91,6 +92,7 @@ def apply(
     Example: segue apply catalogue
     """
     from streams.cli.applying import put_into_force, show
+    from streams.cli.servers import run
 
     catalogue = load(folder)
     outcome = run(lambda servers: put_into_force(servers, catalogue, again=again))
@@ -112,6 +114,8 @@ def worker(
 
     Example: SEGUE_WEB_PORT=6066 segue worker
     """
+    from streams.cli.servers import read_settings, silence_libraries
+
     deployment, settings = read_settings()
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True

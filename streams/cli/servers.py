@@ -6,7 +6,7 @@ into a `Failure` of one line that names the server and its setting. No address i
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -29,6 +29,8 @@ from streams.store.redis import RedisStore
 
 REACH_MS: Final = 10_000
 """How long a command waits for a server that does not answer. One that refuses the connection is away at once."""
+AT_ONCE: Final = 16
+"""Partitions looked at at the same time."""
 QUIET: Final = ("aiokafka", "faust", "mode", "asyncio")
 """Loggers whose every line a command says better itself, or need not say."""
 
@@ -61,6 +63,16 @@ class Servers:
             yield store
         finally:
             await store.close()
+
+    async def in_each(self, work: Callable[[int, RedisStore], Awaitable[T]]) -> list[T]:
+        """Do something with the store of every partition, a few at the same time; what it gave, by partition."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(partition: int) -> T:
+            async with few, self.stored(partition) as store:
+                return await work(partition, store)
+
+        return list(await asyncio.gather(*map(one, range(self.deployment.partitions))))
 
     @asynccontextmanager
     async def cluster(self) -> AsyncIterator[Cluster]:
@@ -125,6 +137,7 @@ class Servers:
 
 def run(work: Callable[[Servers], Awaitable[T]]) -> T:
     """Run a command's work to its end."""
+    silence_libraries()
     deployment, settings = read_settings()
 
     async def within() -> T:
@@ -203,8 +216,3 @@ def silence_libraries() -> None:
     """Keep what the client libraries log off the terminal."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def partitions_of(servers: Servers) -> Sequence[int]:
-    """All partitions of the deployment."""
-    return range(servers.deployment.partitions)

@@ -1,0 +1,237 @@
+"""A profile explained: its state read from Redis, the rules in force on it, and what they say.
+
+The state is read under its token, so that `meta` (which catalogues, how far their cuts have come) and the profile are
+of one moment; where a checkpoint came between, both are read again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.text import Text
+from rich.tree import Tree
+
+from rules.change import Change
+from rules.conditions.base import Node
+from rules.explain import Explanation, Leaf, explain
+from rules.instants import format_instant
+from rules.logic import AtLeastOf, Group
+from rules.partition import Partition, PendingCut
+from rules.partitioning import partition_of
+from rules.plan import Plan
+from rules.profile import Profile
+from streams.cli.audiences import expect_segment
+from streams.cli.console import Exit, Failure, out, row, table
+from streams.cli.servers import Servers
+from streams.clock import SystemClock
+from streams.runner import reader
+from streams.store.base import Gap, Meta, Unanswered
+from streams.store.redis import RedisStore
+
+ATTEMPTS: Final = 20
+"""Reads of one profile: a checkpoint comes between two calls at most once a second."""
+EVIDENCE_SHOWN: Final = 5
+MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is said of one profile."""
+
+    profile: Profile
+    plan: Plan
+    at_ms: int
+    applied_ms: int
+    """The clock of the state that was read."""
+    offset: int
+    """Up to where records are in it."""
+    expected: tuple[Change, ...]
+    """Changes due by `at_ms` that the state does not have yet: wakes and cuts on their way."""
+    segments: tuple[Explanation, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "profile": self.profile.subject,
+            "at": format_instant(self.at_ms),
+            "applied_to": {"clock": format_instant(self.applied_ms), "offset": self.offset},
+            "catalogue": self.plan.catalogue.hash,
+            "known_since": format_instant(self.profile.known_since_ms),
+            "evaluated_at": format_instant(self.profile.evaluated_ms),
+            "traits": _traits(self.profile),
+            "segments": [_segment_json(each) for each in self.segments],
+        }
+
+
+async def explain_profile(servers: Servers, subject: str, segment: str | None, at_ms: int | None) -> Told:
+    """Explain a profile at an instant (now). Raises Failure where it or the segment is not known."""
+    deployment = servers.deployment
+    partition = partition_of(subject.encode(), deployment.partitions)
+    async with servers.stored(partition) as store:
+        meta, blob = await _read(store, subject, partition)
+    if not meta.cuts:
+        raise Failure(Exit.WRONG_INPUT, "no catalogue has taken effect yet: run `segue apply DIR` and a worker")
+    engine = Partition(deployment.generation, reader(partition, deployment.partitions), clock_ms=meta.clock_ms)
+    for cut in meta.cuts:
+        engine.know(cut.catalogue, await servers.catalogue_of(cut.catalogue))
+    engine.resume([PendingCut(c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions) for c in meta.cuts])
+    plan = engine.current
+    if plan is None:
+        raise AssertionError("a cut without a plan")
+    if segment is not None:
+        expect_segment(plan.catalogue, segment)
+    if blob is None:
+        raise Failure(Exit.WRONG_INPUT, f"the profile is not known: partition {partition} has applied no event of it")
+    engine.add(subject, blob)
+    profile = engine.profiles[subject]
+    wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
+    # a cut that has not come to this profile yet comes with the next records
+    asked_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
+    expected: list[Change] = []
+    engine.pass_wakes(asked_ms + 1, expected, limit=None)
+    told = explain(profile, plan, asked_ms, deployment.generation, segment)
+    return Told(profile, plan, asked_ms, meta.clock_ms, meta.offset, tuple(expected), tuple(told))
+
+
+async def _read(store: RedisStore, subject: str, partition: int) -> tuple[Meta, bytes | None]:
+    for _ in range(ATTEMPTS):
+        meta = await store.read_meta()
+        if meta is None:
+            raise Failure(Exit.WRONG_INPUT, f"partition {partition} has no state: run `segue topics`")
+        try:
+            [blob] = await store.profiles([subject], [meta.token])
+        except Gap:
+            continue
+        return meta, blob
+    raise Unanswered("the state keeps moving")
+
+
+def _traits(profile: Profile) -> dict[str, Any]:
+    return {name: each.value for name, each in sorted(profile.traits.items()) if each.value is not None}
+
+
+def _segment_json(each: Explanation) -> dict[str, Any]:
+    following = each.next
+    return {
+        "segment": each.segment,
+        "member": each.member,
+        "since": None if each.since_ms is None else format_instant(each.since_ms),
+        "because": each.because,
+        "enter": [_leaf_json(leaf) for leaf in each.enter],
+        "exit": [_leaf_json(leaf) for leaf in each.exit],
+        "next": None
+        if following is None
+        else {
+            "at": format_instant(following.at_ms),
+            "change": "entered" if following.entered else "exited",
+            "kind": following.kind,
+        },
+    }
+
+
+def _leaf_json(leaf: Leaf) -> dict[str, Any]:
+    return {
+        "path": leaf.path,
+        "text": leaf.text,
+        "holds": leaf.holds,
+        "until": None if leaf.until_ms is None else format_instant(leaf.until_ms),
+        "evidence": [{"time": format_instant(t), "source": s, "id": i} for t, s, i in leaf.evidence],
+        "capped": leaf.capped,
+        "pending": leaf.pending,
+    }
+
+
+# -- for people
+
+
+def show(told: Told, *, whole: bool) -> None:
+    """Show what was told: one segment as a tree of its conditions, or all of them as a table."""
+    profile = told.profile
+    head = Text(profile.subject, "bold")
+    head.append(f"  at {_at(told.at_ms)}", "dim")
+    head.append(f"  known since {_at(profile.known_since_ms)}, state as of {_at(told.applied_ms)}", "dim")
+    out.print(head, soft_wrap=True)
+    traits = _traits(profile)
+    if traits:
+        out.print(Text(", ".join(f"{name}: {_said(value)}" for name, value in traits.items())), soft_wrap=True)
+    for change in told.expected:
+        way = "enter" if change.entered else "leave"
+        out.print(
+            Text(f"on its way: {way} {change.segment} at {_at(change.effective_ms)} ({change.kind})", "yellow"),
+            soft_wrap=True,
+        )
+    if whole:
+        for each in told.segments:
+            out.print(_tree(each, told.plan), soft_wrap=True)
+    else:
+        out.print(_table(told.segments))
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _at(instant_ms: int) -> str:
+    return format_instant(instant_ms)[:-1].replace("T", " ").removesuffix(".000")
+
+
+def _table(segments: Sequence[Explanation]) -> Any:
+    shown = table("", "segment", "why", "next, if nothing happens")
+    for each in sorted(segments, key=lambda one: (not one.member, one.next is None, one.segment)):
+        shown.add_row(*row([_membership(each), each.segment, "; ".join(each.because), _next(each)]))
+    return shown
+
+
+def _membership(each: Explanation) -> Text:
+    return Text("in", "bold green") if each.member else Text("out", "dim")
+
+
+def _next(each: Explanation) -> str:
+    if each.next is None:
+        return "" if not each.member else "stays"
+    way = "enters" if each.next.entered else "leaves"
+    return f"{way} at {_at(each.next.at_ms)} ({each.next.kind.replace('_', ' ')})"
+
+
+def _tree(each: Explanation, plan: Plan) -> Tree:
+    title = Text(each.segment, "bold cyan")
+    title.append("  ")
+    title.append(_membership(each))
+    tree = Tree(title)
+    why = tree.add(Text("why", "bold"))
+    for sentence in each.because:
+        why.add(Text(sentence))
+    segment = plan.by_id[each.segment]
+    for name, node, leaves in (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit)):
+        if node is not None:
+            _add(tree.add(Text(name, "bold")), node, iter(leaves))
+    following = _next(each) or "nothing changes without a new event"
+    tree.add(Text("next  ", "bold").append(Text(following, "")))
+    return tree
+
+
+def _add(tree: Tree, node: Node, leaves: Iterator[Leaf]) -> None:
+    """Add a rule's part; `leaves` are its conditions in document order."""
+    if isinstance(node, Group):
+        words = {"all": "all of", "any": "any of", "none": "none of"}
+        said = f"at least {node.n} of" if isinstance(node, AtLeastOf) else words[node.keyword]
+        branch = tree.add(Text(said, "dim"))
+        for part in node.parts:
+            _add(branch, part, leaves)
+        return
+    leaf = next(leaves)
+    mark, style = MARKS[leaf.holds]
+    line = Text(f"{mark} ", style)
+    line.append(leaf.text, "")
+    if leaf.pending:
+        line.append("  no verdict yet: its history is not at hand", "yellow")
+    if leaf.until_ms is not None:
+        line.append(f"  until {_at(leaf.until_ms)}", "dim")
+    if leaf.capped:
+        line.append("  of the latest 512 only", "yellow")
+    branch = tree.add(line)
+    for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
+        branch.add(Text(f"{_at(t_ms)}  {source} {id_}", "dim"))
+    more = len(leaf.evidence) - EVIDENCE_SHOWN
+    if more > 0:
+        branch.add(Text(f"and {more} before", "dim"))
