@@ -6,8 +6,9 @@ What of aiokafka 0.14 had to be changed or avoided, each a way to lose or repeat
 - It flushes for ever when it is stopped: here it is stopped within a deadline, and nothing is flushed.
 - A future and a task switch for each record: whole batches are built here, one or a few a partition.
 
-No compression: the codec of aiokafka (cramjam) would be one more dependency, and a change of 600 bytes costs the
-broker less to store than to decompress for its checks.
+No compression: aiokafka's codecs want cramjam, one more dependency, and a worker writes hundreds of changes a second,
+not megabytes. Where it does write much (`tests/benchmarks/bench_ring.py`: 500 KB a transaction) a quarter of the time
+goes into the socket: look here first.
 """
 
 import asyncio

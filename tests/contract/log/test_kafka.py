@@ -107,7 +107,7 @@ async def test_a_producer_that_died_of_a_fence_closes_within_its_deadline(world:
         await ring.transaction([rec(world.plain, "1")])
     began = time.monotonic()
     await ring.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 async def test_request_timeout_must_be_below_the_transactions() -> None:
@@ -121,7 +121,7 @@ async def test_an_unknown_topic_is_not_reachable_and_says_so_in_time(world: Kafk
         began = time.monotonic()
         with pytest.raises(NotReachable):
             await asking
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 async def test_an_open_transaction_is_waited_for_until_the_deadline_only(world: KafkaWorld) -> None:
@@ -169,7 +169,7 @@ async def test_compaction_leaves_holes_that_reading_passes(kafka: KafkaServer, w
     opened = await world.leave_open([rec(topic, "x", "aborted") for _ in range(5)])
     await log.fence(opened.id)
     before = await log.read_to_end(topic, 0)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(await log.read_to_end(topic, 0)) > 12:
         assert time.monotonic() < deadline, "the cleaner did not run"
         await asyncio.sleep(0.5)
@@ -208,12 +208,12 @@ class TestBrokerAway:
         before = await log.read_to_end(topic, 0)
         server.kill()
         with pytest.raises(Doubt):
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 await ring.transaction([rec(topic, "3")])
         asking = [log.read_to_end(topic, 0), log.last(topic, 0), log.fence(ring.ids[0]), log.open_ring(1)]
         for each in [*asking, log.append(rec(topic, "4"))]:
             with pytest.raises(NotReachable):
-                async with asyncio.timeout(8):
+                async with asyncio.timeout(20):
                     await each
         await ring.close()
         server.restart()
