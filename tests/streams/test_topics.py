@@ -155,6 +155,19 @@ class World:
             self.cluster, self.log, lambda partition: MemoryStore(self.store, partition), deployment
         )
 
+    async def until_there(self, topic: str, *, there: bool) -> None:
+        """Wait until the brokers tell that a topic was made, or deleted."""
+        for _ in range(200):
+            if bool(await self.cluster.existing([topic])) is there:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(topic)
+
+    async def delete(self, topic: str) -> None:
+        """Delete a topic."""
+        await self.admin.delete_topics([topic])
+        await self.until_there(topic, there=False)
+
     async def meta(self, partition: int) -> Meta:
         """What stands in the store."""
         meta = await MemoryStore(self.store, partition).read_meta()
@@ -208,7 +221,7 @@ async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_
 @pytest.mark.servers
 async def test_what_half_a_run_left_is_completed(world: World) -> None:
     await world.run()
-    await world.admin.delete_topics([world.deployment.membership_topic])
+    await world.delete(world.deployment.membership_topic)
     await MemoryStore(world.store, 1).drop()
     again = await world.run()
     assert again.created_topics == (world.deployment.membership_topic,)
@@ -219,17 +232,14 @@ async def test_what_half_a_run_left_is_completed(world: World) -> None:
 @pytest.mark.servers
 async def test_a_changed_partition_count_is_refused_and_nothing_is_created(world: World) -> None:
     await world.admin.create_topics([NewTopic(world.deployment.events_topic, 5, 1)])
-    for _ in range(200):
-        if await world.cluster.existing([world.deployment.events_topic]):
-            break
-        await asyncio.sleep(0.05)
+    await world.until_there(world.deployment.events_topic, there=True)
     refused = await world.run()
     assert (refused.fatal, refused.created_topics, refused.created_partitions) == (True, (), ())
     texts = [str(finding) for finding in refused.findings]
     assert any("5 partitions" in text for text in texts)
     assert any("CreateTime" in text and "LogAppendTime" in text for text in texts)
     assert world.store.history == {}
-    await world.admin.delete_topics([world.deployment.events_topic])
+    await world.delete(world.deployment.events_topic)
 
 
 @pytest.mark.servers
@@ -296,7 +306,7 @@ async def test_a_recreated_topic_is_refused(world: World) -> None:
         assert (found[0].fatal, found[0].where) == (True, "partition 0")
 
     world.store.put(0, replace(world.store.content(0), meta=applied))
-    await world.admin.delete_topics([deployment.events_topic])
+    await world.delete(deployment.events_topic)
     found = (await world.run()).findings
     assert [(finding.where, "made anew" in finding.what) for finding in found] == [("partition 0", True)]
 
