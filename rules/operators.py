@@ -223,7 +223,7 @@ def read_test(reader: Reader, keys: Iterable[str], kind: ValueType, what: str) -
             here.problem(f"unknown operator {key!r} on {what}", name=key, known=_names(kind))
             continue
         if kind not in operator.kinds:
-            here.problem(f"operator {key!r} is not for {what}, a {kind}; it takes {_listed(kind)}")
+            here.problem(f"operator {key!r} is not for {what}, {with_article(kind)}; it takes {_listed(kind)}")
             continue
         operand = _read_operand(here, key, operator.operand, kind)
         if operand is None:
@@ -256,6 +256,11 @@ def _names(kind: str) -> list[str]:
     return [name for name, operator in OPERATORS.items() if kind in operator.kinds]
 
 
+def with_article(kind: str) -> str:
+    """`an integer`, `a string`."""
+    return f"an {kind}" if kind == "integer" else f"a {kind}"
+
+
 def _listed(kind: str) -> str:
     return ", ".join(_names(kind))
 
@@ -265,10 +270,10 @@ def read_operand(reader: Reader, kind: ValueType) -> Value | None:
     try:
         value = typed(kind, reader.value)
     except (WrongType, BadNumber) as error:
-        reader.problem(f"{reader.name} must be a {kind}: {error}")
+        reader.problem(f"{reader.name} must be {with_article(kind)}: {error}")
         return None
     if value is None:
-        reader.problem(f"{reader.name} must be a {kind}, not empty; `exists: false` asks for no value")
+        reader.problem(f"{reader.name} must be {with_article(kind)}, not empty; `exists: false` asks for no value")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from rules.conditions.base import Place
 from rules.event import Event
-from rules.operators import Test, read_test
+from rules.operators import Test, read_test, with_article
 from rules.problems import Reader, canonical_json
 from rules.values import ValueType
 
@@ -98,7 +98,7 @@ def read_attribute(
         return None
     kinds = tuple(kinds)
     if kind not in kinds:
-        reader.problem(f"{use} needs a {' or '.join(kinds)}; attribute {reader.value!r} is a {kind}")
+        reader.problem(f"{use} needs {' or '.join(map(with_article, kinds))}; {reader.value!r} is {with_article(kind)}")
         return None
     return reader.value, kind
 

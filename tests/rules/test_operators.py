@@ -122,7 +122,7 @@ def test_both_ages_hold_between_their_instants() -> None:
         ("number", {"above": float("nan")}, "must be a number"),
         ("number", {"between": [2, 1]}, "must not be above"),
         ("number", {"between": [1]}, "a list of two"),
-        ("integer", {"equals": 1.5}, "must be a integer"),
+        ("integer", {"equals": 1.5}, "must be an integer"),
         ("datetime", {"above": "soon"}, "must be a datetime"),
         ("datetime", {"older_than": "3 days"}, "not a duration"),
         ("datetime", {"older_than": "0d"}, "longer than zero"),
