@@ -47,8 +47,9 @@ class Pace:
     changes_max: int = 1_000
     """Changes a transaction. Slices are never split, so one alone may exceed it: progress cannot name half a record,
     and a single record that passes many wakes may carry more."""
-    quiet_ms: int = 60_000
-    """Progress without changes is written after this long at the latest …"""
+    quiet_ms: int = 2_000
+    """Progress without changes is written after this long at the latest: state is written to Redis only up to it, and
+    `explain`, `lag` and autoscalers should not see an idle partition a minute behind (design section 5 has a minute) …"""
     quiet_records_max: int = 10_000
     """… or after so many input records …"""
     ride_ms: int = 1_000

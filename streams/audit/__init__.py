@@ -1,0 +1,1 @@
+"""Looks at a deployment from outside, from its log alone: verify, rebuild, dump."""
