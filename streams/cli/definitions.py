@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
@@ -10,14 +10,17 @@ import typer
 from typer.core import TyperCommand
 
 from rules.catalogue import Catalogue, CatalogueErrors, load_catalogue
+from rules.lint import lint
 from rules.replay import Refused, Replay, Then
-from streams.cli.console import Exit, Failure, expect_file, read_instant
+from streams.cli.console import Exit, Failure, Json, err, expect_file, progress, read_instant, tell, write_json
 from streams.yaml_files import read_folder
 
 Folder = Annotated[
     Path,
     typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
 ]
+SHOWN_EVERY: Final = 1_000
+"""Lines between two moves of the progress bar."""
 _JOIN: Final = "\0"
 
 
@@ -29,9 +32,35 @@ def load(folder: Path) -> Catalogue:
         raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
 
 
-def check(folder: Folder) -> None:
-    """Compile and lint a catalogue; every error with its place."""
-    load(folder)
+def check(
+    folder: Folder,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is any warning.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compile and lint a catalogue, with no servers: every error with its place, then what is probably not meant.
+
+    Errors and warnings go to standard error as `file:line:col: …`; what the catalogue has, and the largest possible
+    size of a profile's state, to standard output. Exit status 1: it does not load.
+
+    Example: segue check catalogue --strict
+    """
+    from streams.cli.checking import checked_json, refused_json, show
+
+    sources = read_folder(folder)
+    try:
+        catalogue = load_catalogue(sources)
+    except CatalogueErrors as wrong:
+        if as_json:
+            write_json(refused_json(wrong.problems))
+        raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
+    warnings = lint(catalogue, sources)
+    tell(*warnings)
+    if as_json:
+        write_json(checked_json(catalogue, warnings))
+    else:
+        show(catalogue)
+    if strict and warnings:
+        raise typer.Exit(int(Exit.WRONG_INPUT))
 
 
 class PairedOption(TyperCommand):
@@ -88,7 +117,7 @@ def replay(
     until_ms = None if until is None else read_instant(until)
     refused = False
     write = sys.stdout.buffer.write
-    with _opened(events) as lines:
+    with _opened(events) as stream, _lines(stream, events) as lines:
         for each in Replay(catalogue, cuts, as_live=as_live).run(lines, until_ms):
             if isinstance(each, Refused):
                 refused = True
@@ -103,6 +132,27 @@ def replay(
 
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+
+
+@contextmanager
+def _lines(stream: BinaryIO, path: Path) -> Iterator[Iterator[bytes]]:
+    """Have the lines, with their progress shown where a person waits: changes go elsewhere, stderr is a terminal."""
+    if sys.stdout.isatty() or not err.is_terminal:
+        yield iter(stream)
+        return
+    with progress() as shown:
+        total = None if str(path) == "-" else path.stat().st_size
+        task = shown.add_task("Replaying (bytes)", total=total, note="")
+
+        def counted() -> Iterator[bytes]:
+            read = 0
+            for number, line in enumerate(stream, start=1):
+                read += len(line)
+                if number % SHOWN_EVERY == 0:
+                    shown.update(task, completed=read, note=f"{number:,} lines")
+                yield line
+
+        yield counted()
 
 
 def _cuts(pairs: Sequence[str]) -> list[Then]:

@@ -49,6 +49,6 @@ for family in (definitions, operations, events, audience, audit):
 def main() -> None:
     """Run the command line; a `Failure` becomes its text on stderr and its exit status."""
     try:
-        app()
+        app(prog_name="segue")
     except Failure as failure:
         raise SystemExit(fail(failure)) from None

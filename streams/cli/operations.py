@@ -121,6 +121,8 @@ def worker(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     silence_libraries()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_says_something)
     import uvloop
 
     from streams.provision import check_topics
@@ -134,6 +136,11 @@ def worker(
     logging.shutdown()
     if status:
         raise typer.Exit(status)
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """Leave out what Faust's services say of their coming and going, in our modules' names: `[^--App]: Starting...`."""
+    return record.levelno > logging.INFO or not record.getMessage().startswith("[^")
 
 
 def asyncapi() -> None:
