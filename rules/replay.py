@@ -10,7 +10,8 @@ from rules.change import Change
 from rules.decode import Own, Refusal, decode, record_time
 from rules.dictionary import Dictionary
 from rules.event import Event
-from rules.partition import Partition, Record
+from rules.instants import FOREVER
+from rules.partition import CATALOGUE_TYPE, EMPTY_DICTIONARY, Partition, Record
 from rules.step import Seen
 
 GENERATION: Final = "g1"
@@ -60,8 +61,13 @@ class Replay:
         self.partition.cut(catalogue, self.partition.clock_ms)
 
     def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[Change | Refused]:
-        """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R)."""
+        """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
+
+        A cut comes before the first line whose R is not before it; but where a line of the same instant is the
+        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there.
+        """
         partition = self.partition
+        waiting: list[Record] = []
         read = False
         for number, line in enumerate(lines, start=1):
             text = line.strip(b" \t\r\n")
@@ -71,36 +77,58 @@ class Replay:
             r_ms = partition.instant_of(record.timestamp_ms)
             if until_ms is not None and r_ms > until_ms:
                 break
-            yield from self._cuts(r_ms)
-            out: list[Change] = []
-            partition.pass_wakes(r_ms, out)
-            applied = partition.apply(record)
-            if applied.kind == "event":
-                self._remember(r_ms)
             read = True
-            yield from out
-            yield from applied.changes
-            if applied.refusal is not None:
-                yield Refused(number, applied.refusal)
-        end_ms = until_ms if until_ms is not None else partition.clock_ms
+            while self._then and self._then[0].t_ms < r_ms:
+                yield from self._cuts(self._then[0].t_ms)
+                yield from self._apply_all(waiting)
+            if self._then and self._then[0].t_ms == r_ms:
+                if not _names(text, self._then[0].catalogue.hash):
+                    waiting.append(record)
+                    continue
+                yield from self._apply_all(waiting)
+                yield from self._cut()
+            yield from self._apply(record)
+        if waiting:
+            yield from self._cuts(partition.instant_of(waiting[-1].timestamp_ms))
+            yield from self._apply_all(waiting)
+        if until_ms is not None:
+            yield from self._cuts(until_ms)
         if read or until_ms is not None:
-            if until_ms is not None:
-                yield from self._cuts(until_ms)
-            out = []
-            partition.pass_wakes(end_ms + 1, out, limit=None)
+            out: list[Change] = []
+            partition.pass_wakes((until_ms if until_ms is not None else partition.clock_ms) + 1, out, limit=None)
             yield from out
+
+    def _apply_all(self, waiting: list[Record]) -> Iterator[Change | Refused]:
+        for record in waiting:
+            yield from self._apply(record)
+        waiting.clear()
+
+    def _apply(self, record: Record) -> Iterator[Change | Refused]:
+        partition, out = self.partition, list[Change]()
+        r_ms = partition.instant_of(record.timestamp_ms)
+        partition.pass_wakes(r_ms, out)
+        applied = partition.apply(record)
+        if applied.kind == "event":
+            self._remember(r_ms)
+        yield from out
+        yield from applied.changes
+        if applied.refusal is not None:
+            yield Refused(record.offset, applied.refusal)
 
     def _cuts(self, r_ms: int) -> Iterator[Change]:
         while self._then and self._then[0].t_ms <= r_ms:
-            then = self._then.pop(0)
-            out: list[Change] = []
-            self.partition.pass_wakes(then.t_ms, out)
-            self.partition.cut(then.catalogue, then.t_ms)
-            yield from out
+            yield from self._cut()
+
+    def _cut(self) -> list[Change]:
+        then, out = self._then.pop(0), list[Change]()
+        self.partition.pass_wakes(then.t_ms, out)
+        self.partition.cut(then.catalogue, then.t_ms)
+        return out
 
     def _decode(self, record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
         self._decoded = decode_line(record, dictionary, r_ms)
-        return self._decoded
+        # whatever a line says, a replay's cuts are those it was asked for
+        return Own(self._decoded.type, None) if isinstance(self._decoded, Own) else self._decoded
 
     def _remember(self, r_ms: int) -> None:
         event = self._decoded
@@ -110,6 +138,14 @@ class Replay:
 
     def _past(self, subject: str) -> list[Seen]:
         return self._history[subject]
+
+
+def _names(line: bytes, digest: str) -> bool:
+    """Tell whether a line is the record that puts a catalogue into force."""
+    if CATALOGUE_TYPE.encode() not in line or digest.encode() not in line:
+        return False
+    decoded = decode(line, (), EMPTY_DICTIONARY, FOREVER)
+    return isinstance(decoded, Own) and decoded.type == CATALOGUE_TYPE
 
 
 def replay(
