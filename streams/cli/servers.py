@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
+from redis.asyncio.connection import parse_url
 
 from rules.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalogue_json
 from streams.cli.console import Exit, Failure
@@ -48,12 +49,14 @@ class Servers:
 
     def store(self, partition: int) -> RedisStore:
         """Make the store of a partition: close it, or use `stored`."""
-        deployment, url = self.deployment, self.settings.redis_url
-        try:
-            return RedisStore(url, deployment.redis_prefix, partition, deployment.partitions, timeout_ms=REACH_MS // 2)
-        except ValueError:
-            what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
-            raise Failure(Exit.USAGE, what) from None
+        deployment = self.deployment
+        return RedisStore(
+            self.settings.redis_url,
+            deployment.redis_prefix,
+            partition,
+            deployment.partitions,
+            timeout_ms=REACH_MS // 2,
+        )
 
     @asynccontextmanager
     async def stored(self, partition: int) -> AsyncIterator[RedisStore]:
@@ -176,6 +179,11 @@ def read_settings() -> tuple[Deployment, Settings]:
     deployment, settings = _settings(Deployment), _settings(Settings)
     if settings.request_timeout_ms >= settings.transaction_timeout_ms:
         raise Failure(Exit.USAGE, "SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
+    try:
+        parse_url(settings.redis_url)
+    except ValueError:
+        what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
+        raise Failure(Exit.USAGE, what) from None
     return deployment, settings
 
 
