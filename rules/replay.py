@@ -69,15 +69,16 @@ class Replay:
         partition = self.partition
         waiting: list[Record] = []
         read = False
+        r_ms = partition.clock_ms  # lines that wait have moved the clock, though the partition does not know it yet
         for number, line in enumerate(lines, start=1):
             text = line.strip(b" \t\r\n")
             if not text:
                 continue
             record = Record(number, record_time(text), None, text)
-            r_ms = partition.instant_of(record.timestamp_ms)
-            if until_ms is not None and r_ms > until_ms:
+            at_ms = max(r_ms, partition.instant_of(record.timestamp_ms))
+            if until_ms is not None and at_ms > until_ms:
                 break
-            read = True
+            read, r_ms = True, at_ms
             while self._then and self._then[0].t_ms < r_ms:
                 yield from self._cuts(self._then[0].t_ms)
                 yield from self._apply_all(waiting)
@@ -89,7 +90,7 @@ class Replay:
                 yield from self._cut()
             yield from self._apply(record)
         if waiting:
-            yield from self._cuts(partition.instant_of(waiting[-1].timestamp_ms))
+            yield from self._cuts(r_ms)
             yield from self._apply_all(waiting)
         if until_ms is not None:
             yield from self._cuts(until_ms)

@@ -175,8 +175,9 @@ def apply_event(
         profile.known_since_ms = event.time_ms
         mask |= plan.known_since_mask
     mask |= _fold(profile, plan, event, r_ms)
-    if profile.wake_ms <= r_ms:
-        mask |= _due(profile, plan, r_ms)
+    if profile.wake_ms <= r_ms + 1:
+        # due a millisecond later: a change at r_ms itself, at a cut or by the event before, left it something to decide
+        mask |= _due(profile, plan, r_ms + 1)
     if not mask:
         profile.evaluated_ms = r_ms
         return profile, []

@@ -19,7 +19,7 @@ from tests.naive.times import FIVE_MINUTES_MS, duration, instant, length, rounde
 def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
     """List instants strictly between two, in order, such that nothing of the profile flips at any other one."""
     base = known_instants(profile, era)
-    found = {after + 1}
+    found = {after + 1, before - 1}
     for segment in era.approved_order:
         definition = era.catalogue.segments[segment]
         for name in ("min_stay", "max_stay", "reenter_after"):

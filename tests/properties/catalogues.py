@@ -479,7 +479,7 @@ def changed_catalogues(draw: DrawFn, grid: Grid, old: Files) -> Files:
         kept.append(one)
     if not kept or chance(draw, 40):
         below = tuple(other["segment"] for other in kept if other["status"] == "approved")
-        new = "w" if all(other["segment"] != "w" for other in kept) else "x"
+        new = next(name for name in ("w", "x", "y", "z") if all(other["segment"] != name for other in kept))
         kept.append(segment(draw, grid, new, below))
     same_policy = old.get("policy.yaml", {}) if chance(draw, 80) else policy(draw)
     return files_of(kept, same_policy)
@@ -488,5 +488,5 @@ def changed_catalogues(draw: DrawFn, grid: Grid, old: Files) -> Files:
 def refers_within(one: Condition, below: tuple[str, ...]) -> bool:
     """Tell whether all that a segment refers to is among those that stay."""
     text = str([one["enter"], one.get("exit")])
-    named = {name for name in ("s", "t", "u", "v", "w", "x") if f"'segment': '{name}'" in text}
+    named = {name for name in ("s", "t", "u", "v", "w", "x", "y", "z") if f"'segment': '{name}'" in text}
     return (named | ({one["parent"]} if "parent" in one else set())) <= set(below)
