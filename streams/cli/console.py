@@ -21,8 +21,17 @@ from rules.instants import format_instant, parse_instant
 PLAIN_WIDTH: Final = 240
 """Of tables where standard output is no terminal: wide enough that nothing is cut off."""
 
-err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
-out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+class _Console(Console):
+    """Leaves it to the root of the commands to end when a reader has enough."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise it again."""
+        raise BrokenPipeError
+
+
+err: Final = _Console(stderr=True, highlight=False, soft_wrap=True)
+out: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 _SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
 
