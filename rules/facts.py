@@ -9,6 +9,7 @@ a variable of its own, true or false: the answers are sound, not complete.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import ge, le
 from typing import Any, Final, TypeAlias
 
@@ -118,9 +119,26 @@ def _spread(ranges: dict[Variable, tuple[float, float]]) -> None:
             ranges[larger] = max(low, low_there), high_there
 
 
+@lru_cache(maxsize=1 << 14)
+def touched(facts: Alternative) -> frozenset[Any]:
+    """Name what facts speak of: facts that touch nothing in common cannot contradict each other."""
+    found: set[Any] = set()
+    for fact in facts:
+        found.update(fact.variable.types if isinstance(fact.variable, Counted) else [fact.variable])
+    return frozenset(found)
+
+
 def both(one: Alternatives, other: Alternatives) -> Alternatives:
     """Join two rules of which both must hold. Raises TooMany."""
-    return bounded({facts: None for a in one for b in other if consistent(facts := a | b)})
+    found: dict[Alternative, None] = {}
+    for a in one:
+        for b in other:
+            facts = a | b
+            if touched(a).isdisjoint(touched(b)) or consistent(facts):
+                found[facts] = None
+        if len(found) > ALTERNATIVES_MAX:
+            raise TooMany
+    return tuple(found)
 
 
 def bounded(found: Iterable[Alternative]) -> Alternatives:

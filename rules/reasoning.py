@@ -47,6 +47,8 @@ class Reasoning:
         self.empty: set[str] = set()
         self._catalogue = catalogue
         self.tests = Tests(catalogue.dictionary)
+        self._known: dict[tuple[int, bool, Scene], Alternatives | None] = {}
+        self._nodes: list[Node] = []
 
     def never(self, rule: Node, scene: Scene) -> bool:
         """Tell whether it can be shown that a rule never holds."""
@@ -108,11 +110,23 @@ class Reasoning:
 
     def alternatives(self, node: Node, holds: bool, scene: Scene) -> Alternatives:
         """Write a rule, or its denial, as alternatives that are each consistent. Raises TooMany."""
+        key = id(node), holds, scene
+        if key not in self._known:
+            self._nodes.append(node)  # its id stays its own
+            try:
+                self._known[key] = self._written(node, holds, scene)
+            except TooMany:
+                self._known[key] = None
+        known = self._known[key]
+        if known is None:
+            raise TooMany
+        return known
+
+    def _written(self, node: Node, holds: bool, scene: Scene) -> Alternatives:
         if isinstance(node, Group):
             return self._group(node, holds, scene)
         assert isinstance(node, Condition)
-        found = LEAVES[node.kind](self, node, holds, scene)
-        return [facts for facts in found if consistent(facts)]
+        return [facts for facts in LEAVES[node.kind](self, node, holds, scene) if consistent(facts)]
 
     def _group(self, group: Group, holds: bool, scene: Scene) -> Alternatives:
         parts, wanted = group.parts, holds != isinstance(group, NoneOf)
