@@ -478,6 +478,7 @@ class _Tenure:
         records: list[OutRecord] = []
         changes = refused = counted = done = 0
         until_ms = self._clock.now_ms() + CHUNK_MS
+        at = None if self._at is NOWHERE else self._at
         for found in chunk:
             if not done % CHUNK_LOOK and done and self._clock.now_ms() > until_ms:
                 break
@@ -493,14 +494,16 @@ class _Tenure:
                 out.clear()
                 self._at("replay")
                 continue
-            changes += len(out)
-            for change in out:
-                records += self._around.wire.change_records(self._partition, change)
-            out.clear()
+            if out:
+                changes += len(out)
+                for change in out:
+                    records += self._around.wire.change_records(self._partition, change)
+                out.clear()
             if code is not None:
                 refused += 1
                 records.append(self._around.wire.dead_letter(self._partition, found, code))
-            self._at("step")
+            if at is not None:
+                at("step")
             if changes >= self._limits.changes_per_transaction_max // 2:
                 self._submit(records, changes)
                 records, changes = [], 0
@@ -517,7 +520,7 @@ class _Tenure:
         engine = self._engine
         record = Record(found.offset, found.timestamp, found.key, found.value, found.headers)
         r_ms = engine.instant_of(found.timestamp)
-        while not engine.pass_wakes(r_ms, out):
+        while not engine.pass_wakes(r_ms, out, record=record):
             await self._waking.widen(r_ms)
         while True:
             try:
@@ -579,7 +582,8 @@ class _Tenure:
     async def load(self, subjects: Sequence[str]) -> None:
         """Give the engine the profiles among these that it does not have."""
         engine = self._engine
-        missing = [subject for subject in dict.fromkeys(subjects) if not engine.has(subject)]
+        # in one order, whatever a set's order was: the simulation repeats itself by its seed
+        missing = sorted({subject for subject in subjects if not engine.has(subject)})
         if not missing:
             return
         for subject, blob in zip(missing, await self.checkpoints.profiles(missing), strict=True):
@@ -751,9 +755,17 @@ def reader(partition: int, partitions: int) -> Decode:
 
 def _subjects(chunk: Sequence[Fetched]) -> list[str]:
     """The subjects that the keys of a chunk name; what is no text names none (its record will be refused)."""
-    subjects = []
-    for found in chunk:
-        if found.key:
-            with contextlib.suppress(UnicodeDecodeError):
-                subjects.append(found.key.decode())
-    return subjects
+    keys = {found.key for found in chunk}
+    keys.discard(None)
+    try:
+        return [key.decode() for key in keys if key is not None]
+    except UnicodeDecodeError:
+        return [key.decode() for key in keys if key is not None and _is_text(key)]
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -29,13 +29,14 @@ from streams.claim import Place
 from streams.clock import Clock, SystemClock, backoff_ms
 from streams.finding import Finding
 from streams.guard import RefusalShare, TooMuchBadInput
-from streams.input import Batch
+from streams.input import Batch, Input
 from streams.input import Place as Reached
 from streams.log.base import Log, NotReachable, Ring
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
 from streams.points import NOWHERE, At
 from streams.progress import Progress
+from streams.publisher import Clock as PublisherClock
 from streams.publisher import Pace, Publisher
 from streams.runner import Ending, Limits, PartitionRunner, Surroundings
 from streams.settings import Deployment, Settings
@@ -97,10 +98,15 @@ class Worker:
         clock: Clock | None = None,
         at: At = NOWHERE,
         source: Log | None = None,
+        reads: Input | None = None,
         store: Callable[[int], PartitionStore] | None = None,
         checks: Iterable[Callable[[], Awaitable[list[Finding]]]] = (),
     ) -> None:
-        """`checks` are asked before the start; a fatal finding refuses it."""
+        """`checks` are asked before the start; a fatal finding refuses it.
+
+        `source`, `reads` and `store` stand for Kafka, Faust's consumer and Redis: a simulation gives its models, and
+        calls `on_assigned` and its like instead of `run`.
+        """
         self._deployment = deployment
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
@@ -131,7 +137,7 @@ class Worker:
         )
         self._around = Surroundings(
             log=self._log,
-            input=_Reader(self._app),
+            input=reads or _Reader(self._app),
             wire=Wire(deployment),
             place=Place(
                 deployment.generation,
@@ -301,17 +307,27 @@ class Worker:
             held.runner.release()
         tasks = {held.tending for held in going.values() if held.tending is not None}
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._settings.stop_deadline_ms / 1000)
+            late = await self._late(tasks, self._settings.stop_deadline_ms)
             for task in late:
                 task.cancel()
             if late:
                 log.warning("%d partitions were abandoned: they were not finished in time", len(late))
-                await asyncio.wait(late, timeout=FAREWELL_MS / 1000)
+                await self._late(late, FAREWELL_MS)
         for partition, held in going.items():
             self._held.pop(partition, None)
             self.status.retire(partition)
             with contextlib.suppress(Exception):
                 await held.store.close()
+
+    async def _late(self, tasks: "set[asyncio.Task[None]]", deadline_ms: float) -> "set[asyncio.Task[None]]":
+        """Wait for tasks, no longer than a deadline; those that are not done."""
+        alarm = asyncio.ensure_future(self._clock.sleep(deadline_ms))
+        pending = tasks
+        while pending and not alarm.done():
+            _, waiting = await asyncio.wait({*pending, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            pending = waiting - {alarm}
+        alarm.cancel()
+        return pending
 
     # -- partitions
 
@@ -384,6 +400,7 @@ class Worker:
                 changes_max=settings.changes_per_transaction_max,
                 quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
             ),
+            PublisherClock(self._clock.now_ms, lambda length_s: self._clock.sleep(length_s * 1000)),
         )
         return _Session(ring, publisher, asyncio.ensure_future(self._guarded(publisher.run())))
 

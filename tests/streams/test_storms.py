@@ -1,0 +1,229 @@
+"""Workers over the models under everything at once: kills, reassignments, lost and late replies, rollbacks, cuts.
+
+The real `Worker` runs, with the models in place of Kafka, Faust and Redis. Each seed is one run; whatever happens in
+it, a read_committed reader has got exactly what the records alone say.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from streams.log.memory import Lost, MemoryLog, Network
+from streams.settings import Deployment, Settings
+from streams.store.base import Unanswered
+from streams.store.memory import MemoryStore, Request
+from streams.worker import Worker
+from tests.streams.world import CURRENT, DEAD, EVENTS, OUT, OWNERS, PROGRESS, MemoryInput, World, catalogue
+
+T = TypeVar("T")
+PARTITIONS = 2
+SEEDS = int(os.environ.get("SEGUE_STORMS", "12"))
+"""Runs; SEGUE_STORMS=1000 for a long night."""
+
+RULES = (
+    catalogue("visitors|enter: {event: portal.login, count: {at_least: 2}, within: 30s}"),
+    catalogue("visitors|enter: {event: portal.login, within: 20s}", "known|enter: {everyone: true}"),
+    catalogue("known|enter: {trait: country, equals: US}", "gone|enter: {event: portal.left, within: 15s}"),
+)
+
+
+class Storm(Network):
+    """A network that loses requests and replies, while `bad`."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        super().__init__(world.broker)
+        self.rng = rng
+        self.bad = 0.0
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        for _ in range(self.rng.randrange(3)):
+            await asyncio.sleep(0)
+        if name != "fetch" and self.rng.random() < self.bad:
+            if self.rng.random() < 0.5:
+                request()
+            raise Lost(name)
+        return request()
+
+    async def pause(self, name: str, attempt: int) -> None:
+        await super().pause(name, attempt)
+        for id_ in self.broker.open_transactions():
+            if attempt > 50:
+                self.broker.time_out(id_)
+
+
+class Process:
+    """One worker process of the simulation."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self.world = world
+        deployment = Deployment(
+            partitions=world.partitions,
+            events_topic=EVENTS,
+            dead_letter_topic=DEAD,
+            membership_topic=OUT,
+            current_topic=CURRENT,
+            progress_topic=PROGRESS,
+            owners_topic=OWNERS,
+            catalogues_topic="catalogues",
+        )
+        settings = Settings(
+            ring_size=2,
+            bad_input_share_max=1.0,
+            checkpoint_every_ms=rng.choice([10, 200, 1_000]),
+            profiles_cached_max=rng.choice([0, 10, 1_000]),
+            unpublished_records_max=rng.choice([100, 5_000]),
+        )
+        self.input = MemoryInput(world, rng.choice([1, 7, 100]))
+        world.inputs.append(self.input)
+        self.worker = Worker(
+            deployment,
+            settings,
+            clock=world.clock,
+            source=MemoryLog(world.network, patience=200),
+            reads=self.input,
+            store=lambda partition: MemoryStore(world.server, partition),
+        )
+        # catalogues are the world's, not a topic's
+        self.worker._around = replace(self.worker._around, catalogue=world.catalogue)  # noqa: SLF001
+
+    @property
+    def owned(self) -> set[int]:
+        return set(self.worker._held)  # noqa: SLF001
+
+    async def give(self, partitions: set[int]) -> None:
+        await self.worker.on_assigned(frozenset(partitions))
+        for partition, held in self.worker._held.items():  # noqa: SLF001
+            self.input.runners[partition] = held.runner
+
+    async def revoke(self) -> None:
+        """Let go in order; takes as long as it takes."""
+        leaving = asyncio.ensure_future(self.worker.on_revoked(frozenset(self.owned)))
+        await self.world.until(leaving.done)
+        leaving.result()
+
+    async def kill(self) -> None:
+        self.world.inputs.remove(self.input)
+        tasks = {held.tending for held in self.worker._held.values() if held.tending is not None}  # noqa: SLF001
+        if self.worker._session is not None:  # noqa: SLF001
+            tasks.add(self.worker._session.publishing)  # noqa: SLF001
+            self.worker._session = None  # noqa: SLF001
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Run:
+    """One run of two processes over two partitions, by its seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.bad_store = 0.0
+        self.cuts = 1
+        self.processes: list[Process] = []
+
+    async def begin(self) -> "Run":
+        self.world = await World(PARTITIONS).create()
+        self.storm = self.world.network = Storm(self.world, self.rng)
+        self.world.server.carry = self.carry
+        for partition in range(PARTITIONS):
+            self.world.cut(RULES[0], partition)
+        self.processes = [Process(self.world, self.rng), Process(self.world, self.rng)]
+        await self.deal({0})
+        return self
+
+    async def carry(self, partition: int, method: str, request: Request) -> object:
+        await asyncio.sleep(0)
+        if self.rng.random() < self.bad_store:
+            if self.rng.random() < 0.5:
+                request()
+            raise Unanswered("lost")
+        return request()
+
+    async def deal(self, first: set[int]) -> None:
+        await self.processes[0].give(first)
+        await self.processes[1].give(set(range(PARTITIONS)) - first)
+
+    def traffic(self) -> None:
+        rng, world = self.rng, self.world
+        for _ in range(rng.randrange(5, 60)):
+            world.advance(rng.choice([0, 1, 50, 2_000]))
+            type_ = rng.choice(["portal.login", "portal.login", "portal.left", "unknown.type"])
+            data = {"country": rng.choice(["US", "DE", ""])} if type_ == "portal.login" else {}
+            world.send(f"hcp:{rng.randrange(12)}", type_, rng.randrange(PARTITIONS), data)
+
+    def weather(self, *, fair: bool = False) -> None:
+        self.storm.bad = 0.0 if fair else self.rng.choice([0.0, 0.0, 0.02, 0.1])
+        self.bad_store = 0.0 if fair else self.rng.choice([0.0, 0.0, 0.05, 0.3])
+
+    async def kill(self) -> None:
+        n = self.rng.randrange(2)
+        owned = self.processes[n].owned
+        await self.processes[n].kill()
+        self.processes[n] = Process(self.world, self.rng)
+        await self.processes[n].give(owned)
+
+    async def rebalance(self) -> None:
+        for process in self.processes:
+            await process.revoke()
+        await self.deal(set(self.rng.sample(range(PARTITIONS), self.rng.randrange(PARTITIONS + 1))))
+
+    async def zombie(self) -> None:
+        """The group has moved on, and the old owner has not heard of it."""
+        thief = Process(self.world, self.rng)
+        await thief.give({self.rng.randrange(PARTITIONS)})
+        await self.world.pass_time(self.rng.choice([5, 500, 5_000]))
+        await thief.revoke()
+        await thief.kill()
+        await self.rebalance()
+
+    async def roll_back(self) -> None:
+        partition = self.rng.randrange(PARTITIONS)
+        contents = self.world.server.history[partition]
+        whole = [n for n, content in enumerate(contents) if content.meta is not None]
+        self.world.server.roll_back(partition, self.rng.choice(whole[-10:]))
+
+    async def cut(self) -> None:
+        if self.cuts < len(RULES):
+            for partition in range(PARTITIONS):
+                self.world.cut(RULES[self.cuts], partition)
+            self.cuts += 1
+
+    async def nothing(self) -> None:
+        pass
+
+    def settled(self) -> bool:
+        known = {p: one for process in self.processes for p, one in process.worker.status.partitions.items()}
+        return all(known[p].state == "running" and known[p].written_offset >= self.end(p) for p in range(PARTITIONS))
+
+    def end(self, partition: int) -> int:
+        return self.world.broker.fetch(EVENTS, partition, 0)[0][-1].offset + 1
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_whatever_happens_the_output_is_that_of_the_records(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    run = await Run(seed).begin()
+    events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.cut, run.nothing)
+    for _ in range(14):
+        run.weather()
+        run.traffic()
+        await run.world.pass_time(run.rng.choice([0, 5, 300, 4_000]))
+        await run.rng.choice(events)()
+    run.weather(fair=True)
+    run.traffic()
+    await run.world.until(run.settled, 600_000)
+    for partition in range(PARTITIONS):
+        assert run.world.out(OUT, partition) == run.world.expected(partition)
+    for process in run.processes:
+        assert not process.worker.status.failure
+        assert not any(one.incident for one in process.worker.status.partitions.values())
+        await process.revoke()
+        await process.kill()
+    for partition in range(PARTITIONS):
+        assert run.world.meta(partition).offset == run.end(partition)
