@@ -392,6 +392,14 @@ def test_a_header_that_is_no_utf_8_is_no_value(name: str, expected: str) -> None
     assert code(value, *bad) == expected
 
 
+def test_a_header_without_a_value_is_an_empty_one() -> None:
+    nothing: Any = None
+    assert event(structured(), ("content-type", nothing)).id == "evt-1"
+    value, headers = binary()
+    assert event(value, *headers[:-1], ("content-type", b"application/json"), ("ce_extra", nothing)).id == "evt-1"
+    assert code(value, *headers, ("ce_id", nothing)) == "not_cloudevent"
+
+
 def test_binary_data_that_is_no_json_comes_before_what_its_headers_lack() -> None:
     assert code(b"{", ("ce_id", b"x")) == "not_json"
     assert code(b"{}", ("ce_id", b"x")) == "not_cloudevent"
