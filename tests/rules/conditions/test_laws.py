@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rules.conditions.base import Mark
 from rules.event import Event
 from rules.instants import FOREVER
+from tests.naive import conditions as naive
 from tests.rules.conditions.worlds import END, START, World, histories, placed, places, rules
 
 KINDS = sorted(rules)
@@ -86,9 +87,38 @@ def test_the_order_of_arrival_and_duplicates_change_no_verdict(kind: str, data: 
 @pytest.fixture
 def tiny_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conditions remember three entries, so that small worlds reach the limit."""
+    monkeypatch.setattr(naive, "ENTRIES_MAX", 3)
     for name, module in list(sys.modules.items()):
         if name.startswith("rules.conditions.") and hasattr(module, "MEMORY"):
             monkeypatch.setattr(module, "MEMORY", 3)
+
+
+def undated(rule: object) -> bool:
+    """Tell whether a rule leaves it to the limit alone what is remembered: no dates, no buckets."""
+    if isinstance(rule, list):
+        return all(undated(item) for item in rule)
+    if not isinstance(rule, dict):
+        return True
+    return (
+        "bucket" not in rule
+        and not any(key in ("since", "until") and value not in ("mark", "ever") for key, value in rule.items())
+        and all(undated(value) for value in rule.values())
+    )
+
+
+@pytest.mark.usefixtures("tiny_memory")
+@pytest.mark.parametrize("kind", ["aggregate", "last", "score", "sequence"])
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_beyond_the_limit_the_latest_by_time_source_and_id_are_remembered(kind: str, data: st.DataObject) -> None:
+    place = data.draw(places)
+    rule = placed(data.draw(rules[kind].filter(undated)), place)
+    world = World(rule, place)
+    world.entry_mark = Mark(START - 1, 0, 0) if place.rule == "exit" else None
+    for one in data.draw(st.permutations(data.draw(histories()))):
+        world.learn(one, 41)
+    for offset in range(41, END):
+        assert world.holds(offset) == world.naive_holds(offset)
 
 
 def bucketed(rule: object) -> bool:
