@@ -18,7 +18,7 @@ from rules.catalogue import Catalogue
 from rules.change import Change
 from rules.decode import Own, Refusal
 from rules.dictionary import Dictionary
-from rules.digest import DIGEST_START, roll
+from rules.digest import DIGEST_START, identity, roll
 from rules.event import Event
 from rules.instants import FOREVER
 from rules.pending import Introduction
@@ -130,7 +130,9 @@ class Partition:
         self._decode = decode
         self._history = history
         self._queue: list[tuple[int, str]] = []
-        self._passed = 0
+        self._counted: list[str] = []
+        """Whose wakes and visits count against the limit, before the record at hand."""
+        self._decoded: tuple[Record, Event | Own | Refusal] | None = None
         self._catalogues: dict[str, Catalogue] = {}
         self._visited: dict[int, str | None] = {}
         self._dirty: set[str] = set()
@@ -153,7 +155,7 @@ class Partition:
         self.clock_ms = max(self.clock_ms, t_ms)
         ordinal = self.current.ordinal + 1 if self.current is not None else 1
         self._enforce(ordinal, self.clock_ms, catalogue)
-        self._passed = 0
+        self._counted = []
         for subject, profile in self.profiles.items():
             heappush(self._queue, (self._stands_at(profile), subject))
         if self.horizon is not None:
@@ -244,12 +246,20 @@ class Partition:
         top = self._top()
         return None if top is None or top[0] >= FOREVER else top[0]
 
-    def pass_wakes(self, r_ms: int, out: list[Change], *, limit: int | None = PUBLISHING_WAKES_MAX) -> bool:
+    def pass_wakes(
+        self,
+        r_ms: int,
+        out: list[Change],
+        *,
+        limit: int | None = PUBLISHING_WAKES_MAX,
+        record: Record | None = None,
+    ) -> bool:
         """Fire the wakes due before r_ms in canonical order, at most `limit` that publish; their changes go to `out`.
 
+        `record` is the one that passes them: those of the profile of its event do not count.
         Returns False when the queue is not complete that far: load more (`add_due`), call again for the same record.
         """
-        while limit is None or self._passed < limit:
+        while limit is None or len(self._counted) < limit or self._give_back(record):
             top = self._top()
             if top is None or top[0] >= r_ms:
                 self._finish_cuts(r_ms)
@@ -263,7 +273,8 @@ class Partition:
             visited = visit is not None and profile.cut == visit.ordinal
             if visit is not None and visited:
                 self._visited[visit.ordinal] = profile.subject
-            self._passed += 1 if changes or visited else 0
+            if changes or visited:
+                self._counted.append(profile.subject)
             self._publish(changes, out)
             self._enqueue(profile)
         return True
@@ -274,10 +285,9 @@ class Partition:
         Raises UnknownCatalogue, having done nothing.
         """
         r_ms = self.instant_of(record.timestamp_ms)
-        dictionary = self.current.catalogue.dictionary if self.current is not None else EMPTY_DICTIONARY
-        decoded = self._decode(record, dictionary, r_ms)
+        decoded = self._decode_once(record)
         catalogue = self._catalogue_of(decoded)
-        self.clock_ms, self.offset, self._passed = r_ms, record.offset + 1, 0
+        self.clock_ms, self.offset, self._counted, self._decoded = r_ms, record.offset + 1, [], None
         if record.timestamp_ms is not None:
             self.last_ms = record.timestamp_ms
         if catalogue is not None:
@@ -287,7 +297,29 @@ class Partition:
             return Applied("own")
         if isinstance(decoded, Refusal):
             return Applied("refused", refusal=decoded.code)
+        if self._redelivered(decoded, record):
+            return Applied("redelivery")
         return self._apply_event(decoded, r_ms)
+
+    def _decode_once(self, record: Record) -> Event | Own | Refusal:
+        if self._decoded is None or self._decoded[0] is not record:
+            dictionary = self.current.catalogue.dictionary if self.current is not None else EMPTY_DICTIONARY
+            self._decoded = record, self._decode(record, dictionary, self.instant_of(record.timestamp_ms))
+        return self._decoded[1]
+
+    def _give_back(self, record: Record | None) -> bool:
+        """At the limit: take off what counted of the record's own profile; tell whether that was anything."""
+        decoded = self._decode_once(record) if record is not None else None
+        if not isinstance(decoded, Event) or record is None or self._redelivered(decoded, record):
+            return False
+        others = [subject for subject in self._counted if subject != decoded.subject]
+        fewer, self._counted = len(others) < len(self._counted), others
+        return fewer
+
+    def _redelivered(self, event: Event, record: Record) -> bool:
+        profile = self.profiles.get(event.subject)
+        known = identity(event.time_ms, event.source, event.id)
+        return profile is not None and profile.knows(known, self.instant_of(record.timestamp_ms))
 
     def _catalogue_of(self, decoded: Event | Own | Refusal) -> Catalogue | None:
         if not isinstance(decoded, Own) or decoded.type != CATALOGUE_TYPE or not isinstance(decoded.data, Mapping):

@@ -118,11 +118,20 @@ class Profile:
         register = self.traits.get(name)
         return None if register is None else register.value
 
+    def knows(self, identity: int, r_ms: int) -> bool:
+        """Tell whether an event was seen before: not more than SEEN_DAYS before the day of its record.
+
+        What `pack` may have dropped is not known in memory either: a restart changes nothing.
+        """
+        day = self.seen.get(identity)
+        return day is not None and day >= r_ms // MS_PER_DAY - SEEN_DAYS
+
     def recognises(self, identity: int, r_ms: int) -> bool:
         """Tell whether an event was seen before; if not, remember it."""
-        seen = self.seen
-        if identity in seen:
+        if self.knows(identity, r_ms):
             return True
+        seen = self.seen
+        seen.pop(identity, None)
         day = r_ms // MS_PER_DAY
         if seen and len(seen) >= SEEN_MAX:
             del seen[next(iter(seen))]

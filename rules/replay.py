@@ -107,7 +107,7 @@ class Replay:
     def _apply(self, record: Record) -> Iterator[Change | Refused]:
         partition, out = self.partition, list[Change]()
         r_ms = partition.instant_of(record.timestamp_ms)
-        partition.pass_wakes(r_ms, out)
+        partition.pass_wakes(r_ms, out, record=record)
         applied = partition.apply(record)
         if applied.kind == "event":
             self._remember(r_ms)

@@ -45,7 +45,7 @@ class Shadow:
     async def apply(self, record: Record) -> Step:
         """Apply the next record. Ends as `catalogue` does where one is nowhere."""
         engine, out = self.engine, list[Change]()
-        engine.pass_wakes(engine.instant_of(record.timestamp_ms), out)
+        engine.pass_wakes(engine.instant_of(record.timestamp_ms), out, record=record)
         while True:
             try:
                 applied = engine.apply(record)

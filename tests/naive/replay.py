@@ -35,7 +35,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Record:
-    """One record, at its instant: an event, the cut into an era, or neither."""
+    """One record, at its instant: an event (a redelivery is none), the cut into an era, or neither."""
 
     at: int
     event: Event | None = None

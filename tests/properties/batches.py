@@ -94,7 +94,7 @@ class Batched:
             if until_ms is not None and r_ms > until_ms:
                 break
             self._cut(r_ms)
-            self._pass(r_ms)
+            self._pass(r_ms, record=record)
             self._load_subject(text)
             self._publish(self._engine.apply(record).changes)
             if number in self._boundaries:
@@ -134,9 +134,9 @@ class Batched:
             self._pass(at)
             self._engine.cut(catalogue, at)
 
-    def _pass(self, r_ms: int, limit: int | None = 1000) -> None:
+    def _pass(self, r_ms: int, limit: int | None = 1000, record: Record | None = None) -> None:
         out: list[Change] = []
-        while not self._engine.pass_wakes(r_ms, out, limit=limit):
+        while not self._engine.pass_wakes(r_ms, out, limit=limit, record=record):
             now(self._waking.widen(min(r_ms, FOREVER)))
         self._publish(out)
 
