@@ -1,0 +1,105 @@
+"""What is measured of the changes: how long each took, what came of time alone, how long a partition was silent.
+
+Latency is the time from just before the send of an event to the arrival, at a `read_committed` reader in this same
+process, of each change that it caused: both by one monotonic clock, matched by the event's source and id as the change
+names it. A change by time alone has no event: its delay is from the instant at which it takes effect to its arrival, by
+the wall clock that the broker stamps with (all of it is this machine's).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+RECENT: Final = 500
+"""Changes that the figures of the moment stand on."""
+SENT_KEPT: Final = 200_000
+"""Events whose time of sending is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One change and the event behind it; instants in seconds of the monotonic clock."""
+
+    sent_s: float
+    arrived_s: float
+
+    @property
+    def ms(self) -> float:
+        """How long it took."""
+        return (self.arrived_s - self.sent_s) * 1000
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """All that arrived. Filled by the sender (`sent`) and the reader (`arrived`)."""
+
+    entered: int = 0
+    exited: int = 0
+    alone: int = 0
+    """Of them with no event behind them."""
+    alone_entered: int = 0
+    took: list[Took] = field(default_factory=list)
+    alone_ms: list[float] = field(default_factory=list)
+    silence_s: dict[int, float] = field(default_factory=dict)
+    """By partition: the longest time between two changes while `watching` it."""
+    _sent_s: dict[str, float] = field(default_factory=dict)
+    _last_s: dict[int, float] = field(default_factory=dict)
+    _watched: frozenset[int] = frozenset()
+    _recent: deque[Took] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    @property
+    def changes(self) -> int:
+        """How many changes arrived."""
+        return self.entered + self.exited
+
+    def sent(self, source: str, id_: str, now_s: float) -> None:
+        """Note that an event is about to be sent; a redelivery changes nothing."""
+        self._sent_s.setdefault(f"{source} {id_}", now_s)
+        if len(self._sent_s) > SENT_KEPT:
+            for old in list(islice(self._sent_s, SENT_KEPT // 10)):
+                del self._sent_s[old]
+
+    def arrived(self, partition: int, change: Mapping[str, Any], effective_ms: int, now_s: float, wall_ms: int) -> None:
+        """Note a change."""
+        if change["change"] == "entered":
+            self.entered += 1
+        else:
+            self.exited += 1
+        events = change["reason"]["events"]
+        if not events:
+            self.alone += 1
+            self.alone_entered += change["change"] == "entered"
+            self.alone_ms.append(max(0, wall_ms - effective_ms))
+        elif (sent_s := self._sent_s.get(events[0])) is not None:
+            took = Took(sent_s, now_s)
+            self.took.append(took)
+            self._recent.append(took)
+        if partition in self._watched:
+            silent_s = now_s - self._last_s.get(partition, now_s)
+            self.silence_s[partition] = max(silent_s, self.silence_s.get(partition, 0.0))
+        self._last_s[partition] = now_s
+
+    def watch(self, partitions: Iterable[int]) -> None:
+        """From now on measure the silences of these partitions; of none: stop."""
+        self._watched = frozenset(partitions)
+
+    def recent_ms(self) -> list[float]:
+        """What the latest changes took."""
+        return [each.ms for each in self._recent]
+
+    def undisturbed_ms(self, from_s: float | None, to_s: float | None) -> list[float]:
+        """What changes took that were not under way at any time between two instants (None: there was no trouble)."""
+        if from_s is None:
+            return [each.ms for each in self.took]
+        end_s = float("inf") if to_s is None else to_s
+        return [each.ms for each in self.took if each.arrived_s < from_s or each.sent_s > end_s]
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The value below which that share of the values lies; None: there are none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

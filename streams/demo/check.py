@@ -1,0 +1,155 @@
+"""The judgement: what was published, against the log applied again, and against the evaluator that shares no code.
+
+1. Every committed change of the membership topic, from offset 0, is the published side.
+2. Every record of the input is applied again by the engine, with nothing in between: what comes out up to the offset at
+   which the load had drained must be published, once, byte for byte, in that order. What comes out after it (ticks go
+   on) may be.
+3. The naive evaluator lives through sampled profiles alone: each one's own events at the instants of their records, up
+   to the last instant of its partition. Its changes before that instant must be the published ones, byte for byte.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+from aiokafka import TopicPartition
+
+from rules.event import Event
+from rules.instants import format_instant
+from streams.audit.dump import line_of
+from streams.audit.shadow import FETCH_BYTES, Shadow, records
+from streams.cli.servers import Servers
+
+_EVERY: Final = 500
+"""Records between two words on how far it is."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One partition: what was published, what the engine says, and the events as lines for the naive evaluator."""
+
+    partition: int
+    published: list[bytes] = field(default_factory=list)
+    due: list[bytes] = field(default_factory=list)
+    """Changes that must be published."""
+    later: list[bytes] = field(default_factory=list)
+    """Changes of records that came after the load had drained: they may be."""
+    lines: list[tuple[str, bytes]] = field(default_factory=list)
+    """(subject, line) of each event, with the instant of its record as `recordedtime`."""
+    clock_ms: int = 0
+    """At the end of what is due."""
+    records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a comparison; ids of changes, or counts."""
+
+    missing: frozenset[bytes]
+    """Expected and not published."""
+    duplicates: int
+    """Published more than once, counted beyond the first."""
+    unexpected: frozenset[bytes]
+    """Published and not expected."""
+    out_of_order: int
+    """Partitions whose changes stand in another order."""
+
+    @property
+    def right(self) -> bool:
+        """Whether all is as it must be."""
+        return not (self.missing or self.duplicates or self.unexpected or self.out_of_order)
+
+
+async def ends(servers: Servers) -> list[int]:
+    """Ask for the end of every input partition."""
+    topic, count = servers.deployment.events_topic, servers.deployment.partitions
+    return [(await servers.log.offsets(topic, partition))[1] for partition in range(count)]
+
+
+async def read_published(servers: Servers, ledgers: Sequence[Ledger]) -> None:
+    """Read every committed change from offset 0; what was read before is forgotten."""
+    topic = servers.deployment.membership_topic
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        for ledger in ledgers:
+            partition = TopicPartition(topic, ledger.partition)
+            _, end = await servers.log.offsets(topic, ledger.partition)
+            consumer.assign([partition])
+            await consumer.seek_to_beginning(partition)
+            ledger.published = [record.value or b"" async for record in records(consumer, partition, end)]
+
+
+async def apply_again(
+    servers: Servers,
+    ledgers: Sequence[Ledger],
+    drained: Sequence[int],
+    on_records: Callable[[int], None],
+) -> None:
+    """Apply the input again, all of it; `drained` are the offsets up to which changes are due."""
+    deployment = servers.deployment
+    async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        for ledger, until, end in zip(ledgers, drained, await ends(servers), strict=True):
+            shadow = Shadow(ledger.partition, deployment.partitions, deployment.generation, servers.catalogue_of)
+            partition = TopicPartition(deployment.events_topic, ledger.partition)
+            consumer.assign([partition])
+            await consumer.seek_to_beginning(partition)
+            async for record in records(consumer, partition, end):
+                step = await shadow.apply(record)
+                due = record.offset < until
+                (ledger.due if due else ledger.later).extend(change.value for change in step.changes)
+                ledger.records += 1
+                if due:
+                    ledger.clock_ms = shadow.engine.clock_ms
+                if due and isinstance(step.decoded, Event):
+                    line = line_of(step) | {"recordedtime": format_instant(shadow.engine.clock_ms)}
+                    ledger.lines.append((step.decoded.subject, orjson.dumps(line)))
+                if ledger.records % _EVERY == 0:
+                    on_records(sum(each.records for each in ledgers))
+    on_records(sum(each.records for each in ledgers))
+
+
+def judge(ledgers: Sequence[Ledger]) -> Verdict:
+    """Compare what was published with what the engine says."""
+    missing: set[bytes] = set()
+    unexpected: set[bytes] = set()
+    duplicates = out_of_order = 0
+    for ledger in ledgers:
+        seen = Counter(ledger.published)
+        # a second change of one id is a repetition whatever its bytes
+        ids = Counter(id_of(value) for value in ledger.published)
+        duplicates += sum(count - 1 for count in ids.values())
+        missing |= {value for value in ledger.due if value not in seen}
+        unexpected |= seen.keys() - set(ledger.due) - set(ledger.later)
+        once = list(dict.fromkeys(ledger.published))
+        allowed = set(seen)
+        expected = [value for value in [*ledger.due, *ledger.later] if value in allowed]
+        out_of_order += [value for value in once if value not in unexpected] != expected
+    return Verdict(frozenset(missing), duplicates, frozenset(unexpected), out_of_order)
+
+
+def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> Verdict:
+    """Compare what was published of some profiles with what the naive evaluator says of them, by subject."""
+    published: dict[str, list[bytes]] = {subject: [] for subject in said}
+    before = format_instant(ledger.clock_ms)
+    for value in ledger.published:
+        change = orjson.loads(value)
+        # at the very last instant a wake may still be due in the live system
+        if change["profile"] in published and change["effective_at"] < before:
+            published[change["profile"]].append(value)
+    missing: set[bytes] = set()
+    unexpected: set[bytes] = set()
+    out_of_order = 0
+    for subject, values in said.items():
+        wanted = [value for value in values if orjson.loads(value)["effective_at"] < before]
+        once = list(dict.fromkeys(published[subject]))
+        missing |= set(wanted) - set(once)
+        unexpected |= set(once) - set(wanted)
+        out_of_order += set(wanted) == set(once) and wanted != once
+    return Verdict(frozenset(missing), 0, frozenset(unexpected), out_of_order)
+
+
+def id_of(value: bytes) -> str:
+    """The id of a published change."""
+    found: str = orjson.loads(value)["id"]
+    return found

@@ -1,0 +1,120 @@
+"""The naive evaluator (tests/naive: no line shared with the engine) over a seeded sample of profiles, in a time budget.
+
+It runs as a program of its own, on files: a few profiles of one partition a file, `--until` the partition's clock.
+"""
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import monotonic
+from typing import Final
+
+import orjson
+
+from streams.cli.console import Exit, Failure
+from streams.demo.check import Ledger, Verdict, judge_profiles
+from streams.embedded.server import Guarded
+
+PROFILES_A_FILE: Final = 12
+AT_ONCE: Final = 2
+GRACE_S: Final = 30.0
+"""How much longer those that have begun may take."""
+_POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What the sample gave. `profiles` were compared, of `known` in all."""
+
+    profiles: int
+    known: int
+    changes: int
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    ledger: Ledger
+    subjects: tuple[str, ...]
+
+
+async def sample(
+    command: Sequence[str],
+    root: Path,
+    catalogue: Path,
+    ledgers: Sequence[Ledger],
+    budget_s: float,
+    seed: int,
+    on_profiles: Callable[[int, int], None],
+) -> Sampled:
+    """Let it live through as many profiles as the budget allows. `catalogue`: a folder; scratch files go beside it."""
+    parts = list(_parts(ledgers, seed))
+    known = sum(len(part.subjects) for part in parts)
+    waiting = iter(parts)
+    until = monotonic() + budget_s
+    done = changes = 0
+    verdicts = []
+
+    async def work(number: int) -> None:
+        nonlocal done, changes
+        for part in waiting:
+            said = await _evaluate(command, root, catalogue, part, number, until + GRACE_S)
+            if said is None:
+                return
+            verdicts.append(judge_profiles(part.ledger, said))
+            done += len(said)
+            changes += sum(map(len, said.values()))
+            on_profiles(done, known)
+            if monotonic() > until:
+                return
+
+    await asyncio.gather(*map(work, range(AT_ONCE)))
+    return Sampled(done, known, changes, tuple(verdicts))
+
+
+def _parts(ledgers: Sequence[Ledger], seed: int) -> Iterator[_Part]:
+    """Cut the profiles into files, a partition after the other and around again, each in seeded order."""
+    random = Random(seed)
+    shuffled = []
+    for ledger in ledgers:
+        subjects = sorted({subject for subject, _ in ledger.lines})
+        random.shuffle(subjects)
+        shuffled.append((ledger, subjects))
+    longest = max((len(subjects) for _, subjects in shuffled), default=0)
+    for start in range(0, longest, PROFILES_A_FILE):
+        for ledger, subjects in shuffled:
+            if some := tuple(subjects[start : start + PROFILES_A_FILE]):
+                yield _Part(ledger, some)
+
+
+async def _evaluate(
+    command: Sequence[str], root: Path, catalogue: Path, part: _Part, number: int, until: float
+) -> dict[str, list[bytes]] | None:
+    """Run it on one file; its changes by subject. None: it took too long."""
+    wanted = set(part.subjects)
+    scratch = catalogue.parent
+    file, out = scratch / f"naive-{number}.ndjson", scratch / f"naive-{number}.out"
+    file.write_bytes(b"\n".join(line for subject, line in part.ledger.lines if subject in wanted) + b"\n")
+    out.write_bytes(b"")
+    arguments = [str(catalogue), str(file), "--until", str(part.ledger.clock_ms)]
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    # under a guard, as everything the demo starts: it ends with the demo, whatever ends that
+    process = Guarded([*command, *arguments], out, root, env=env, grace_s=0)
+    try:
+        while process.running():
+            if monotonic() > until:
+                return None
+            await asyncio.sleep(_POLL_S)
+        values = out.read_bytes().splitlines()
+        if process.status or not all(value.startswith(b"{") for value in values):
+            raise Failure(Exit.WRONG_INPUT, "the naive evaluator failed:", *(v.decode() for v in values[-3:]))
+    finally:
+        process.close()
+    said: defaultdict[str, list[bytes]] = defaultdict(list, {subject: [] for subject in part.subjects})
+    for value in values:
+        said[orjson.loads(value)["profile"]].append(value)
+    return dict(said)

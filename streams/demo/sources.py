@@ -1,0 +1,74 @@
+"""What the demo plays in: events, the catalogue they meet, and what is to be said of them in honesty."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import streams.demo
+import streams.example
+from rules.catalogue import Catalogue, load_catalogue
+from streams.example import cdnow, synthetic
+from streams.yaml_files import read_folder, read_yaml
+
+_EXAMPLE: Final = Path(streams.example.__path__[0])
+_OVERLAY: Final = Path(streams.demo.__path__[0]) / "overlay"
+ALONE_S: Final = 5
+"""Length of the window, or stay, in the overlay segments."""
+
+
+class Data(StrEnum):
+    """The choices of `--data`."""
+
+    SYNTHETIC = "synthetic"
+    CDNOW = "cdnow"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One choice, ready to be played."""
+
+    said: tuple[str, ...]
+    """What people must know about it, a line each."""
+    catalogue: Catalogue
+    overlay: str
+    """The segment that is in the catalogue for the demo only."""
+    events: Iterator[dict[str, Any]]
+    total: int | None
+    """How many events there are; None: without end."""
+
+
+def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]) -> Source:
+    """Open a source. `wall_ms` dates synthetic events; for CDNOW `profiles` does not count."""
+    if data is Data.CDNOW:
+        return _cdnow()
+    names = synthetic.subjects(profiles, seed)
+    said = (
+        f"Events: synthetic, about {profiles:,} invented profiles (seed {seed}); no real person, no real product.",
+        "More than half are dated back by up to 75 days, so that windows of weeks have something in them.",
+    )
+    catalogue, overlay = _with_overlay(_EXAMPLE / "catalogue", Data.SYNTHETIC)
+    return Source(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None)
+
+
+def _cdnow() -> Source:
+    shift = cdnow.shift_to(datetime.now(UTC).date())
+    said = (
+        f"Events: the public CDNOW log, {cdnow.PURCHASES:,} purchases of {cdnow.CUSTOMERS:,} customers, 1997-98.",
+        "These are retail purchases of compact discs, played as prescription fills because the shape is the same:"
+        " nothing about health can be learned from them.",
+        f"Every day is shifted by {shift:,} days, so that the last purchase falls on today; played day by day, as fast"
+        " as it goes.",
+        "Each purchase counts at its own day, and is judged when it arrives: 18 months of it within a minute or so.",
+    )
+    catalogue, overlay = _with_overlay(_EXAMPLE / "cdnow" / "catalogue", Data.CDNOW)
+    return Source(said, catalogue, overlay, cdnow.purchases(shift), cdnow.PURCHASES)
+
+
+def _with_overlay(folder: Path, data: Data) -> tuple[Catalogue, str]:
+    """Load a catalogue with the demo's own segment added to its files."""
+    [added] = _OVERLAY.joinpath(data.value).glob("*.yaml")
+    segment = read_yaml(added.read_bytes(), f"segments/demo/{added.name}")
+    return load_catalogue([*read_folder(folder), segment]), added.stem

@@ -1,0 +1,149 @@
+"""The end of it: a table for people, a line of JSON for programs."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from streams.cli.console import row, table
+from streams.demo.arrivals import quantile
+from streams.demo.play import Outcome
+from streams.demo.sources import Data
+
+
+def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
+    """Sum up for programs. Latencies `p50_ms` and `p99_ms` leave out what was under way during the take-over."""
+    figures, verdict, sampled = outcome.figures, outcome.verdict, outcome.sampled
+    arrivals, trouble = figures.arrivals, figures.trouble
+    calm = arrivals.undisturbed_ms(*((None, None) if trouble is None else (trouble.killed_s, trouble.over_s)))
+    every = [each.ms for each in arrivals.took]
+    return {
+        "data": data.value,
+        "events": figures.sent,
+        "changes": outcome.published,
+        "missing": outcome.missing,
+        "duplicates": verdict.duplicates,
+        "unexpected": outcome.unexpected,
+        "out_of_order": verdict.out_of_order + sum(each.out_of_order for each in (sampled.verdicts if sampled else ())),
+        "p50_ms": _ms(quantile(calm, 0.5)),
+        "p99_ms": _ms(quantile(calm, 0.99)),
+        "p50_all_ms": _ms(quantile(every, 0.5)),
+        "p99_all_ms": _ms(quantile(every, 0.99)),
+        "timed": len(calm),
+        "events_per_second": round(figures.sent / figures.played_s, 1) if figures.played_s else None,
+        "seconds": round(figures.played_s, 1),
+        "time_alone": arrivals.alone,
+        "time_alone_p50_ms": _ms(quantile(arrivals.alone_ms, 0.5)),
+        "time_alone_p99_ms": _ms(quantile(arrivals.alone_ms, 0.99)),
+        "killed_workers": int(trouble is not None),
+        "takeover_ms": None if trouble is None else _since(trouble.killed_s, trouble.taken_s),
+        "caught_up_ms": None if trouble is None else _since(trouble.killed_s, trouble.over_s),
+        "longest_gap_ms": _ms(max(arrivals.silence_s.values(), default=0.0) * 1000) if trouble else None,
+        "checked_records": outcome.records,
+        "profiles": None if sampled is None else sampled.known,
+        "naive_profiles": None if sampled is None else sampled.profiles,
+        "naive_changes": None if sampled is None else sampled.changes,
+        "ok": outcome.right,
+    }
+
+
+def show(console: Console, outcome: Outcome, data: Data) -> None:
+    """Sum up for people."""
+    told = as_json(outcome, data)
+    shown = table("", "", "", right=[""])
+    shown.show_header = False
+    rows: list[tuple[str, object, str]] = [
+        ("events in", f"{told['events']:,}", f"{told['events_per_second']:,} a second for {told['seconds']} s"),
+        ("changes out", f"{told['changes']:,}", _ways(outcome)),
+        ("by time alone", f"{told['time_alone']:,}", _late(told)),
+        (
+            "latency p50",
+            _said(told["p50_ms"]),
+            "from the send of an event to each change it caused, committed and read",
+        ),
+        ("latency p99", _said(told["p99_ms"]), _with_takeover(told)),
+        *_killed(outcome, told),
+        ("checked by the engine", f"{told['changes']:,}", f"all {told['checked_records']:,} records applied again"),
+        *_naive(told),
+        ("missing", _count(told["missing"]), "expected and not published"),
+        ("duplicates", _count(told["duplicates"]), "published more than once"),
+        ("unexpected", _count(told["unexpected"]), "published and not expected"),
+        ("out of order", _count(told["out_of_order"]), "partitions or profiles"),
+    ]
+    for cells in rows:
+        shown.add_row(*row(cells))
+    console.print(shown)
+    if outcome.right:
+        console.print(Text("Nothing was lost, and nothing was repeated.", "bold green"))
+
+
+def wrong(told: dict[str, Any]) -> list[str]:
+    """Say what is wrong, for stderr."""
+    names = ("missing", "duplicates", "unexpected", "out_of_order")
+    counts = ", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in names if told[name])
+    return [
+        f"The published changes are not those of the log: {counts}.",
+        "This is a bug of Segue. `segue demo --keep` leaves everything up to be looked at: begin with `segue verify`.",
+    ]
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _since(then_s: float, now_s: float | None) -> float | None:
+    return None if now_s is None else _ms((now_s - then_s) * 1000)
+
+
+def _said(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f} ms"
+
+
+def _count(value: int) -> Text:
+    return Text(f"{value:,}", "bold green" if value == 0 else "bold red")
+
+
+def _ways(outcome: Outcome) -> str:
+    arrivals = outcome.figures.arrivals
+    return f"{arrivals.entered:,} entries, {arrivals.exited:,} exits"
+
+
+def _late(told: dict[str, Any]) -> str:
+    p50, p99 = told["time_alone_p50_ms"], told["time_alone_p99_ms"]
+    if p50 is None:
+        return ""
+    return f"no event behind them; read {p50:,.0f} ms (p50), {p99:,.0f} ms (p99) after the instant they take effect"
+
+
+def _with_takeover(told: dict[str, Any]) -> str:
+    if not told["killed_workers"]:
+        return ""
+    return f"without what was under way during the take-over; with it {_said(told['p99_all_ms'])}"
+
+
+def _killed(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
+    trouble = outcome.figures.trouble
+    if trouble is None:
+        return []
+    return [
+        (
+            "kill -9",
+            f"worker {trouble.worker}",
+            f"process {trouble.pid}, half-way, with {len(trouble.partitions)} partitions",
+        ),
+        ("taken over after", _said(told["takeover_ms"]), f"everything caught up after {_said(told['caught_up_ms'])}"),
+        ("longest gap", _said(told["longest_gap_ms"]), "between two changes of a partition that it had"),
+    ]
+
+
+def _naive(told: dict[str, Any]) -> list[tuple[str, object, str]]:
+    if told["naive_profiles"] is None:
+        return [("checked otherwise", "–", "the naive evaluator comes with a checkout, not with the package")]
+    return [
+        (
+            "checked by the naive",
+            f"{told['naive_changes']:,}",
+            f"{told['naive_profiles']:,} of {told['profiles']:,} profiles, a seeded sample in a time budget;"
+            " it shares no code with the engine",
+        )
+    ]

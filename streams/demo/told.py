@@ -1,0 +1,63 @@
+"""A profile explained, as lines of text for the screen and elsewhere."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from rules.explain import Explanation, Leaf
+from rules.instants import format_instant
+from streams.demo.figures import Told
+from streams.demo.words import short
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+
+
+def head(told: Told) -> Text:
+    """Ask the question."""
+    verb = "is" if told.explanation.member else "is not"
+    text = Text("Why ", "")
+    text.append(told.line.profile, "bold")
+    text.append(f" {verb} in ")
+    text.append(told.line.title, "cyan")
+    return text
+
+
+def body(told: Told) -> Iterator[Text]:
+    """Answer it: why, each condition with its verdict, what comes next."""
+    explanation = told.explanation
+    yield Text("; ".join(map(_short_instants, explanation.because)) + ".")
+    for rule, leaves in (("enter", explanation.enter), ("exit", explanation.exit)):
+        for number, leaf in enumerate(leaves):
+            yield _leaf(leaf, rule if number == 0 else "")
+    yield Text("next   ", "bold").append(_next(explanation), "")
+
+
+def _leaf(leaf: Leaf, rule: str) -> Text:
+    mark, style = _MARKS[leaf.holds]
+    line = Text(f"{rule:<7}", "bold")
+    line.append(f"{mark} ", style)
+    line.append(short(leaf.text), "")
+    if leaf.until_ms is not None:
+        line.append(f"  until {_when(leaf.until_ms)}", "dim")
+    if leaf.evidence:
+        line.append(f"  [{', '.join(f'{source} {id_}' for _, source, id_ in leaf.evidence[-2:])}]", "dim")
+    return line
+
+
+def _next(explanation: Explanation) -> str:
+    following = explanation.next
+    if following is None:
+        return "nothing changes without a new event"
+    way = "enters" if following.entered else "leaves"
+    return f"{way} at {_when(following.at_ms)} by time alone, if nothing happens before"
+
+
+def _when(instant_ms: int) -> str:
+    return format_instant(instant_ms)[:-1].replace("T", " ").removesuffix(".000")
+
+
+def _short_instants(sentence: str) -> str:
+    words = (
+        word[:-1].replace("T", " ") if len(word) == 24 and word.endswith("Z") else word for word in sentence.split()
+    )
+    return " ".join(words)
