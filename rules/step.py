@@ -187,12 +187,14 @@ def apply_event(
 def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[Change]:
     """Bring a profile over the cut that began `plan`: evaluate it once at the cut's instant.
 
-    States of conditions that are gone are dropped; new ones start from `history` where it is given, else empty.
+    States of conditions that are gone are dropped; new ones start from `history` where it is given, else from what
+    the profile itself still knows: the last setting of each trait, which stands on after the cut.
     """
     kept = {key: state for key, state in profile.states.items() if key in plan.states}
-    if history is not None:
-        for key in plan.states.keys() - kept.keys():
-            kept[key] = _filled(plan, key, history)
+    for key in plan.states.keys() - kept.keys():
+        state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
+        if state is not None:
+            kept[key] = state
     profile.states = kept
     profile.cut = plan.ordinal
     return Evaluation(profile, plan, plan.t_ms, generation).run_cut()
@@ -253,6 +255,16 @@ def _fold_consent(profile: Profile, time_ms: int, channel: str, purpose: str, gr
         return False
     profile.consents[key] = (time_ms, times[1]) if granted else (times[0], time_ms)
     return True
+
+
+def _begun(plan: Plan, key: str, profile: Profile) -> object:
+    condition = plan.states[key]
+    state = None
+    for trait in condition.traits:
+        register = profile.traits.get(trait)
+        if register is not None:
+            state = condition.fold_setting(state, trait, register, profile.arrivals, plan.t_ms)
+    return state
 
 
 def _filled(plan: Plan, key: str, history: Iterable[Seen]) -> object:
