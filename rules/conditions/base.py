@@ -188,6 +188,14 @@ class Condition(Node):
         """Drop what no window can reach at t_ms or later; None when nothing is left."""
         return state
 
+    def inert(self, state: State) -> bool:
+        """Tell whether with this state it is false for ever without an event, whatever the mark and the instant.
+
+        Folding that leaves a state inert moves no verdict (a flip by time is a wake of its own), so the segments need
+        not be visited. False where that cannot be told at a glance.
+        """
+        return False
+
     def complete_at(self, cut_ms: int) -> int:
         """The first instant at which its window begins at cut_ms + 5 min or later; FOREVER: the window never moves."""
         raise NotImplementedError(self.kind)

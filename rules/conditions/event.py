@@ -100,7 +100,7 @@ class EventCount(Condition):
         self._beyond = max(least, most or 0) > MEMORY - (most is not None)
         self._bucket_ms = window.bucket_ms
         self._reach_ms = None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0)
-        self.state_key = canonical_json(["event", matcher.key, self._wanted, window.key()])
+        self.state_key = canonical_json(["event", matcher.key, self._wanted, least, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the latest so many."""
@@ -115,6 +115,10 @@ class EventCount(Condition):
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the window."""
         return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
+
+    def inert(self, state: State) -> bool:
+        """Too few to reach the lower bound (which is part of the state's key: who shares the state shares that)."""
+        return len(state) < self._least if state else self._least > 0
 
     def verdict(self, view: View) -> Verdict:
         """Count; the next flip is when the count falls to what decides."""
@@ -171,7 +175,7 @@ class EventCountOlder(EventCount):
         super().__init__(definition, matcher, least, most, window)
         self._earliest = window.within_ms is None and window.mark is None
         memory = f"first {self._wanted}" if self._earliest else "all"
-        self.state_key = canonical_json(["event", matcher.key, memory, window.key()])
+        self.state_key = canonical_json(["event", matcher.key, memory, least, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the earliest so many, or all that the window may reach."""
@@ -230,6 +234,10 @@ class EventCountBucketed(EventCount):
         if (self._where is not None and not self._where(event)) or not self.window.admits(event.time_ms):
             return state
         return bucketed.keep(state, entry_of(event, arrival), self._oldest_ms(t_ms), t_ms, self._size_ms, None)
+
+    def inert(self, state: State) -> bool:
+        """Not told: what overflowed would have to be counted."""
+        return False
 
     def _oldest_ms(self, t_ms: int) -> int:
         return -FOREVER if self.window.within_ms is None else t_ms - self.window.within_ms

@@ -108,7 +108,7 @@ class Sequence(Condition):
             self._needed |= step.bit
         self._denies = any(step.nots for step in steps)
         self._text = f"{text}{window.describe()}"
-        self.state_key = canonical_json(["sequence", [matcher.key for matcher in matchers], window.key()])
+        self.state_key = canonical_json(["sequence", [matcher.key for matcher in matchers], self._needed, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the event if it matches a step."""
@@ -125,6 +125,13 @@ class Sequence(Condition):
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the window."""
         return drop_until(state, t_ms - self._within_ms)
+
+    def inert(self, state: State) -> bool:
+        """Some step has no match at all, and none was pushed out of memory (the steps' matchers are in the key)."""
+        if not state:
+            return True
+        entries = remembered(state)
+        return len(entries) < MEMORY and not self._may_hold(entries)
 
     def verdict(self, view: View) -> Verdict:
         """Search; see the module for the next flip."""

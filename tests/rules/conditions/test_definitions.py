@@ -238,3 +238,12 @@ def test_every_condition_bounds_its_state() -> None:
         {"event": "a", "count": {"at_least": 900}, "bucket": "1d"},
     ):
         assert 20_000 < condition(rule).state_bytes_max() < 200_000
+
+
+def test_conditions_that_are_not_inert_together_share_no_state() -> None:
+    two, one = {"event": "a", "count": {"at_least": 2}}, {"event": "a", "count": {"exactly": 1}}
+    assert condition(two).state_key != condition(one).state_key
+    both, alone = ({"sequence": steps, "within": "3d"} for steps in (["a", "b"], ["a", {"not": "b", "within": "1d"}]))
+    assert condition(both).state_key != condition(alone).state_key
+    many = {"event": "a", "count": {"at_least": 600}, "bucket": "1d"}
+    assert not condition(many).inert([[[START, "/s", "1", 1]], [], []])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules.conditions.base import Condition, Mark, Node, Place, Register, State, View
 from rules.dictionary import Dictionary, read_dictionary
 from rules.event import Event, Value
-from rules.instants import format_instant
+from rules.instants import FOREVER, format_instant
 from rules.logic import read_rule
 from rules.problems import Problems, Reader, Source
 from tests.naive import conditions as naive
@@ -156,6 +156,9 @@ class World:
                     setting = Register(event.time_ms, event.source, event.id, value)
                     moved = part.fold_setting(moved, trait, setting, arrival, r_ms)
             assert new or moved is state, "a redelivery moved the state"
+            if moved is not state and part is self.node and part.inert(moved):
+                self.facts.states[part.state_key] = moved
+                assert self.verdict(r_offset) == (False, FOREVER - START), "inert, and yet it holds or will"
             facts.states[part.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
         return new
 
