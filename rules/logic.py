@@ -22,11 +22,14 @@ __all__ = ["AllOf", "AnyOf", "AtLeastOf", "Group", "NoneOf", "Place", "ReadRule"
 class Group(Node):
     """Several parts, and how they decide together."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("asked", "parts")
     keyword: ClassVar[str]
 
     def __init__(self, parts: tuple[Node, ...]) -> None:
         self.parts = parts
+        """In document order, as reasons name them."""
+        self.asked = tuple(sorted(parts, key=_cost))
+        """What costs least first: a part that decides for ever ends the look."""
 
     def part_path(self, path: str, index: int) -> str:
         """The path of a part, as reasons name it: `enter.all[0]`."""
@@ -46,6 +49,13 @@ class Group(Node):
         return f"{self.keyword} of ({'; '.join(part.describe() for part in self.parts)})"
 
 
+def _cost(node: Node) -> int:
+    """Order parts by what asking them costs: registers and memberships before folded states, groups last."""
+    if not isinstance(node, Condition):
+        return 2
+    return 0 if node.state_key is None and not node.parts else 1
+
+
 class AllOf(Group):
     """Holds when every part does."""
 
@@ -54,7 +64,7 @@ class AllOf(Group):
 
     def verdict(self, view: View) -> Verdict:
         """False as long as one false part stays so; a part that is false for ever ends the look."""
-        return _decided(self.parts, view, False)
+        return _decided(self.asked, view, False)
 
 
 class AnyOf(Group):
@@ -65,7 +75,7 @@ class AnyOf(Group):
 
     def verdict(self, view: View) -> Verdict:
         """True as long as one true part stays so."""
-        return _decided(self.parts, view, True)
+        return _decided(self.asked, view, True)
 
 
 class NoneOf(Group):
@@ -76,7 +86,7 @@ class NoneOf(Group):
 
     def verdict(self, view: View) -> Verdict:
         """The denial of `any`."""
-        holds, next_ms = _decided(self.parts, view, True)
+        holds, next_ms = _decided(self.asked, view, True)
         return (None if holds is None else not holds), next_ms
 
 

@@ -87,7 +87,7 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, a
         if t_ms >= end_ms:
             return Judgement("max_stay", FOREVER)
         next_ms = min(next_ms, end_ms)
-    if at_cut and not _admits_audience(plan, profile):
+    if at_cut and plan.audience is not None and profile.kind != plan.audience:
         return Judgement("audience", FOREVER)
     return Judgement(None, next_ms)
 
@@ -98,11 +98,7 @@ def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, view
         see_enter(plan, profile, stay, view)
         verdict, next_ms = plan.enter.verdict(view)
         return Judgement(None, next_ms, rearms=verdict is False)
-    if not _admits_audience(plan, profile):
-        return _NOTHING
-    if plan.parent is not None and profile.member_since(plan.parent) is None:
-        return _NOTHING
-    if plan.markets is not None and profile.trait(plan.market_trait) not in plan.markets:
+    if not admits(plan, profile):
         return _NOTHING
     if stay is not None and stay.last_exit_ms is not None and plan.reenter_after_ms is not None:
         again_ms = min(stay.last_exit_ms + plan.reenter_after_ms, FOREVER)
@@ -121,6 +117,15 @@ def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, view
         if verdict is not False:
             return Judgement(None, next_ms)
     return Judgement("entry_rule", FOREVER)
+
+
+def admits(plan: SegmentPlan, profile: Profile) -> bool:
+    """Tell whether audience, parent and market admit a profile."""
+    if plan.audience is not None and profile.kind != plan.audience:
+        return False
+    if plan.parent is not None and profile.member_since(plan.parent) is None:
+        return False
+    return plan.markets is None or profile.trait(plan.market_trait) in plan.markets
 
 
 def see_enter(plan: SegmentPlan, profile: Profile, stay: Stay | None, view: View) -> None:
@@ -150,10 +155,6 @@ def deciding_leaves(plan: SegmentPlan, kind: str, view: View) -> tuple[str, ...]
     if node is None:
         return ()
     return tuple(path for path, leaf, negated in leaves(node, rule) if leaf.verdict(view)[0] is (wanted is not negated))
-
-
-def _admits_audience(plan: SegmentPlan, profile: Profile) -> bool:
-    return plan.audience is None or profile.kind == plan.audience
 
 
 def _refused(plan: SegmentPlan, view: View) -> tuple[bool, int]:

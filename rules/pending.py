@@ -79,6 +79,10 @@ class Pending(Condition):
         """As the leaf does."""
         return self.inner.prune(state, t_ms)
 
+    def inert(self, state: State) -> bool:
+        """As the leaf does."""
+        return self.inner.inert(state)
+
     def complete_at(self, cut_ms: int) -> int:
         """As the leaf does."""
         return self.inner.complete_at(cut_ms)

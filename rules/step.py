@@ -15,6 +15,7 @@ from rules.event import Event
 from rules.instants import FOREVER
 from rules.membership import (
     NEW_EVIDENCE_AFTER,
+    admits,
     deciding_leaves,
     judge,
     see_enter,
@@ -52,11 +53,33 @@ class Evaluation:
 
     def run(self, mask: int) -> list[Change]:
         """Visit the segments of a mask, and those that their changes move."""
-        segments = self.plan.segments
+        segments, view, profile = self.plan.segments, self.view, self.profile
+        stays, wakes = profile.stays, profile.wakes
+        fresh = False
         while mask:
             lowest = mask & -mask
             mask ^= lowest
-            mask |= self.visit(segments[lowest.bit_length() - 1])
+            plan = segments[lowest.bit_length() - 1]
+            if plan.id not in stays:
+                # never in, and most visits end here: what `judge` would find, without its detours
+                if not admits(plan, profile):
+                    next_ms = FOREVER
+                else:
+                    if not fresh:
+                        see_enter(plan, profile, None, view)
+                        fresh = True
+                    verdict, next_ms = plan.enter.verdict(view)
+                    if verdict is True:
+                        mask |= self.visit(plan)
+                        fresh = False
+                        continue
+                if next_ms < FOREVER:
+                    wakes[plan.id] = next_ms
+                elif plan.id in wakes:
+                    del wakes[plan.id]
+            else:
+                mask |= self.visit(plan)
+                fresh = False
         return self._end()
 
     def run_cut(self) -> list[Change]:
@@ -229,10 +252,12 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         mask |= plan.consent_mask
     for fold in plan.folds.get(event.type, ()):
         state = states.get(fold.state_key)
-        moved = fold.condition.fold(state, event, arrival, r_ms)
+        condition = fold.condition
+        moved = condition.fold(state, event, arrival, r_ms)
         if moved is not state:
             states[fold.state_key] = moved
-            mask |= fold.mask
+            if not condition.inert(moved):
+                mask |= fold.mask
     return mask
 
 
