@@ -79,6 +79,8 @@ class WorkerStatus:
     rings: int = 0
     """Rings of producers opened: more than one tells of doubts."""
     rebalances: int = 0
+    log_away: str = ""
+    """Why the log cannot be reached, as last seen; "" when it can."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     """Counters of partitions that were let go."""
 
@@ -101,6 +103,7 @@ class WorkerStatus:
             self.live
             and self.assigned
             and not self.stopping
+            and not self.log_away
             and all(
                 (one.state == "running" and not one.waiting_for) or one.state == "stopped"
                 for one in self.partitions.values()
@@ -121,6 +124,7 @@ class WorkerStatus:
             "ready": self.ready,
             "stopping": self.stopping,
             "failure": self.failure,
+            "log_away": self.log_away,
             "rings": self.rings,
             "rebalances": self.rebalances,
             "incidents": sum(1 for one in self.partitions.values() if one.incident),

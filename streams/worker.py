@@ -437,10 +437,16 @@ class Worker:
                 committed = {**{p: at for p, at in committed.items() if p in written}, **news}
 
     async def _watch(self) -> None:
-        """Begin reading again where the consumer went silent; end the worker when that does not help."""
+        """See whether the log is there; begin reading again where the consumer went silent, or end the worker."""
         heard: dict[int, tuple[int, float, int]] = {}
         while True:
             await self._clock.sleep(WATCH_EVERY_MS)
+            try:
+                await self._log.offsets(self._deployment.events_topic, 0)
+            except NotReachable as error:
+                self.status.log_away = str(error)
+                continue
+            self.status.log_away = ""
             for partition, held in list(self._held.items()):
                 heard[partition] = await self._watched(partition, held, heard.get(partition, (-1, 0.0, 0)))
                 if heard[partition][2] > SILENT_MAX:
@@ -459,7 +465,7 @@ class Worker:
         try:
             _, end = await self._log.offsets(self._deployment.events_topic, partition)
         except NotReachable:
-            return (position, now_ms, 0)
+            return before
         known = self._app.reader.place(partition).end
         if end <= position:
             return (position, now_ms, 0)
