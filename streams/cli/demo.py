@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 60.0
 PROFILES: Final = 2_000
+PLAIN_WIDTH: Final = 140
+"""Of the summary where there is no terminal."""
 T = TypeVar("T")
 
 
@@ -81,7 +83,8 @@ def demo(
     from streams.demo.screen import Screen
     from streams.demo.sources import Data, open_source
 
-    console = Console(stderr=as_json, highlight=False)
+    terminal = (sys.stderr if as_json else sys.stdout).isatty()
+    console = Console(stderr=as_json, highlight=False, width=None if terminal else PLAIN_WIDTH)
     live = console.is_terminal and not console.is_dumb_terminal
     show = Screen(console) if live else Lines(sys.stderr if as_json else sys.stdout)
     silence_libraries()

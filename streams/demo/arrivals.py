@@ -20,7 +20,7 @@ SENT_KEPT: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """One change and the event behind it; instants in seconds of the monotonic clock."""
+    """One change: from its event (or, by time alone, its instant) to its arrival, in seconds of the monotonic clock."""
 
     sent_s: float
     arrived_s: float
@@ -39,9 +39,9 @@ class Arrivals:
     exited: int = 0
     alone: int = 0
     """Of them with no event behind them."""
-    alone_entered: int = 0
     took: list[Took] = field(default_factory=list)
-    alone_ms: list[float] = field(default_factory=list)
+    alone_took: list[Took] = field(default_factory=list)
+    """Of changes by time alone."""
     silence_s: dict[int, float] = field(default_factory=dict)
     """By partition: the longest time between two changes while `watching` it."""
     _sent_s: dict[str, float] = field(default_factory=dict)
@@ -70,8 +70,7 @@ class Arrivals:
         events = change["reason"]["events"]
         if not events:
             self.alone += 1
-            self.alone_entered += change["change"] == "entered"
-            self.alone_ms.append(max(0, wall_ms - effective_ms))
+            self.alone_took.append(Took(now_s - max(0, wall_ms - effective_ms) / 1000, now_s))
         elif (sent_s := self._sent_s.get(events[0])) is not None:
             took = Took(sent_s, now_s)
             self.took.append(took)
@@ -89,12 +88,13 @@ class Arrivals:
         """What the latest changes took."""
         return [each.ms for each in self._recent]
 
-    def undisturbed_ms(self, from_s: float | None, to_s: float | None) -> list[float]:
-        """What changes took that were not under way at any time between two instants (None: there was no trouble)."""
-        if from_s is None:
-            return [each.ms for each in self.took]
-        end_s = float("inf") if to_s is None else to_s
-        return [each.ms for each in self.took if each.arrived_s < from_s or each.sent_s > end_s]
+
+def undisturbed_ms(took: Iterable[Took], from_s: float | None, to_s: float | None) -> list[float]:
+    """What changes took that were not under way at any time between two instants (None: there was no trouble)."""
+    if from_s is None:
+        return [each.ms for each in took]
+    end_s = float("inf") if to_s is None else to_s
+    return [each.ms for each in took if each.arrived_s < from_s or each.sent_s > end_s]
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

@@ -25,6 +25,9 @@ class Lines:
         """See Show."""
         self._say(text)
 
+    def doing(self, text: str) -> None:
+        """See Show: the step that follows says it."""
+
     def begin(self, figures: Figures) -> None:
         """See Show."""
 
@@ -56,7 +59,7 @@ class Lines:
 
     def explain(self, told: Told) -> None:
         """See Show."""
-        self._say(telling.head(told).plain + "?")
+        self._say(telling.head(told).plain)
         for line in telling.body(told):
             self._say(f"    {line.plain}")
 

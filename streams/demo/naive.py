@@ -19,7 +19,7 @@ from streams.cli.console import Exit, Failure
 from streams.demo.check import Ledger, Verdict, judge_profiles
 from streams.embedded.server import Guarded
 
-PROFILES_A_FILE: Final = 12
+PROFILES_A_FILE: Final = 25
 AT_ONCE: Final = 2
 GRACE_S: Final = 30.0
 """How much longer those that have begun may take."""

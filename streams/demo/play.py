@@ -121,6 +121,7 @@ class Play:
 
     async def close(self) -> None:
         """End the workers and the connections."""
+        self._show.end()
         self._workers.close()
         await self._servers.log.close()
 
@@ -128,6 +129,7 @@ class Play:
 
     async def _get_ready(self) -> None:
         show, figures, source = self._show, self.figures, self._source
+        show.doing("creating topics, putting the catalogue into force")
         await stage.provision(self._servers)
         write_catalogue(self._folder / "catalogue", source.catalogue)
         count = len(source.catalogue.approved)
@@ -137,6 +139,7 @@ class Play:
         show.step(f'    "{self._words.title(source.overlay)}": so that time alone is seen at work')
         self._workers.start(figures)
         show.step(f"starting {stage.WORKERS} workers, each `segue worker` in a process of its own")
+        show.doing("waiting until they share the partitions")
         await self._workers.until_ready(figures)
         for crew in figures.crew:
             owned = partitions(lane.partition for lane in figures.lanes if lane.owner == crew.number)
@@ -192,8 +195,8 @@ class Play:
         self._workers.kill(victim.number, figures)
         silent_s = self._servers.settings.session_timeout_ms / 1000
         self._notice(
-            f"kill -9 {victim.pid}: worker {victim.number} is dead. Nobody has {partitions(numbers)} until the group"
-            f" notices, {silent_s:.0f} s from its last heartbeat"
+            f"kill -9 {victim.pid}: worker {victim.number} is dead; {partitions(numbers)} have no owner until the group"
+            f" notices ({silent_s:.0f} s)"
         )
 
     def _follow_trouble(self) -> None:
@@ -247,14 +250,14 @@ class Play:
     def _arrived(self, partition: int, change: dict[str, Any], now_s: float, wall_ms: int) -> None:
         effective_ms = parse_instant(change["effective_at"])
         self.figures.arrivals.arrived(partition, change, effective_ms, now_s, wall_ms)
-        self._selection.add(self._words.line(change))
+        self._selection.add(self._words.line(change), now_s)
         if interesting(change, self._source.overlay):
             self._candidate = change
 
     async def _choose(self) -> None:
         """Show a few of the changes."""
         while True:
-            line = self._selection.take()
+            line = self._selection.take(monotonic())
             if line is not None:
                 self.figures.feed.append(line)
                 self._show.change(line)
@@ -286,7 +289,10 @@ class Play:
         show, servers = self._show, self._servers
         show.step(f"{self.figures.sent:,} events were played; now every change is checked")
         ledgers = [check.Ledger(partition) for partition in range(stage.PARTITIONS)]
-        await check.apply_again(servers, ledgers, drained, lambda _: None)
+        show.doing("the engine applies the input again")
+        await check.apply_again(
+            servers, ledgers, drained, lambda done: show.doing(f"the engine applies the input again: {done:,} records")
+        )
         records = sum(ledger.records for ledger in ledgers)
         until = monotonic() + LATE_S
         while True:
@@ -310,8 +316,15 @@ class Play:
             return None
         budget_s = min(NAIVE_MAX_S, max(NAIVE_MIN_S, self.figures.played_s * NAIVE_SHARE))
         show.step(f"the naive evaluator, which shares no code with the engine, has {budget_s:.0f} s for a sample")
+        show.doing("naive evaluator")
         sampled = await naive.sample(
-            command, stage.ROOT, self._folder / "catalogue", ledgers, budget_s, self._options.seed, lambda *_: None
+            command,
+            stage.ROOT,
+            self._folder / "catalogue",
+            ledgers,
+            budget_s,
+            self._options.seed,
+            lambda done, known: show.doing(f"naive evaluator: {done:,} of {known:,} profiles"),
         )
         wrong = [each for each in sampled.verdicts if not each.right]
         show.step(

@@ -4,7 +4,6 @@ from time import monotonic
 from typing import Final
 
 from rich import box
-from rich.align import Align
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.layout import Layout
 from rich.live import Live
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo import told as telling
-from streams.demo.arrivals import quantile
+from streams.demo.arrivals import RECENT, quantile
 from streams.demo.figures import Figures, Told
 from streams.demo.words import Line
 
@@ -36,14 +35,23 @@ class Screen:
         self._console = console
         self._began_s = monotonic()
         self._live: Live | None = None
-        self._status = console.status("")
+        self._status = console.status("", spinner_style="cyan")
 
     def step(self, text: str) -> None:
         """See Show."""
-        self._console.print(Text(f"{monotonic() - self._began_s:6.1f} s  ", "dim").append(text, ""))
+        self._status.stop()
+        line = Table.grid(padding=(0, 2))
+        line.add_row(Text(f"{monotonic() - self._began_s:6.1f} s", "dim"), Text(text))
+        self._console.print(line)
+
+    def doing(self, text: str) -> None:
+        """See Show."""
+        self._status.update(text)
+        self._status.start()
 
     def begin(self, figures: Figures) -> None:
         """See Show."""
+        self._status.stop()
         self._live = Live(
             self._draw(figures), console=self._console, screen=True, auto_refresh=False, redirect_stderr=False
         )
@@ -67,6 +75,7 @@ class Screen:
 
     def end(self) -> None:
         """See Show."""
+        self._status.stop()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -79,7 +88,7 @@ class Screen:
         root.split_column(
             Layout(_top(figures, width), name="top", size=2 + min(2, len(figures.notices))),
             Layout(_feed(figures, wide), name="feed"),
-            Layout(name="middle", size=9),
+            Layout(name="middle", size=8),
             Layout(_explained(figures, explained), name="explained", size=explained),
         )
         root["middle"].split_row(
@@ -120,29 +129,30 @@ class _Feed:
         self._wide = wide
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = options.height or 10
-        figures = self._figures
+        height, figures = options.height or 10, self._figures
         rows = Table.grid(expand=True, padding=(0, 1))
         rows.add_column(no_wrap=True, style="dim")
         rows.add_column(no_wrap=True, width=3)
-        rows.add_column(no_wrap=True, width=14, overflow="ellipsis")
+        rows.add_column(no_wrap=True, width=17, overflow="ellipsis")
         rows.add_column(no_wrap=True, ratio=4, overflow="ellipsis", style="cyan")
         rows.add_column(no_wrap=True, ratio=6, overflow="ellipsis")
-        rows.add_column(no_wrap=True, width=18 if self._wide else 10, overflow="ellipsis")
         for line in list(figures.feed)[-(height - 2) :]:
             rows.add_row(
                 line.at if self._wide else line.at[:8],
                 Text("in", "bold green") if line.entered else Text("out", "bold red"),
                 Text(line.profile),
                 Text(line.title),
-                Text(line.why),
-                Text(line.cause, "bold magenta")
-                if line.alone
-                else Text(line.cause if self._wide else line.cause.rpartition(" ")[2], "dim"),
+                self._why(line),
             )
         going = figures.rates()[1]
         shown = f"some of {going:,.0f} a second" if going > Screen.feed_per_s else "as they are committed"
-        yield _panel(Align(rows, vertical="top"), f"Membership changes, {shown}; every one is checked at the end")
+        yield _panel(rows, f"Membership changes, {shown}; every one is checked at the end")
+
+    def _why(self, line: Line) -> Text:
+        if line.alone:
+            return Text(f"{line.cause}: ", "bold magenta").append(line.why, "not bold default")
+        why = Text(line.why)
+        return why.append(f"  [{line.cause}]", "dim") if self._wide else why
 
 
 def _ms(value: float | None) -> str:
@@ -162,12 +172,13 @@ def _flow(figures: Figures, wide: bool) -> Panel:
     rows.add_row(
         "changes out", f"{going:,.0f}/s", f"{arrivals.changes:,}: {arrivals.entered:,} in, {arrivals.exited:,} out"
     )
-    rows.add_row("time alone", "", f"{arrivals.alone:,} changes with no event")
     p50, p99 = quantile(recent, 0.5), quantile(recent, 0.99)
     rows.add_row("latency p50", _ms(p50), "event sent to change read" if wide else "sent to read")
-    rows.add_row("latency p99", _ms(p99), "committed changes, the last 500" if wide else "the last 500")
-    late = quantile(arrivals.alone_ms[-200:], 0.5)
-    rows.add_row("time alone", _ms(late), "after its exact instant" if wide else "after its instant")
+    rows.add_row("latency p99", _ms(p99), f"of the last {RECENT} changes" if wide else f"of the last {RECENT}")
+    late = quantile([each.ms for each in arrivals.alone_took[-RECENT:]], 0.5)
+    rows.add_row(
+        "by time alone", f"{arrivals.alone:,}", "" if late is None else f"read {late:,.0f} ms after their instant"
+    )
     rows.add_row("behind", f"{figures.lag:,}", "records")
     return _panel(rows, "Flow")
 
@@ -204,4 +215,4 @@ def _explained(figures: Figures, height: int) -> Panel:
         lines = [*lines[: room - 1], lines[-1]]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
-    return _panel(Group(telling.head(told).append("?"), *lines), "segue explain")
+    return _panel(Group(telling.head(told), *lines), "segue explain")

@@ -2,30 +2,34 @@
 
 from collections.abc import Mapping
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from streams.demo.words import Line
+
+NEW_S: Final = 1.5
+"""What arrived longer ago is not shown any more: the newest lines stand at the bottom."""
 
 
 class Selection:
     """Keeps the newest change of each segment and way, and gives out those that were shown longest ago."""
 
     def __init__(self) -> None:
-        self._newest: dict[tuple[str, bool], Line] = {}
+        self._newest: dict[tuple[str, bool], tuple[float, Line]] = {}
         self._shown: dict[tuple[str, bool], int] = {}
         self._turn = count(1)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Line, now_s: float) -> None:
         """Offer a change."""
-        self._newest[line.segment, line.entered] = line
+        self._newest[line.segment, line.entered] = (now_s, line)
 
-    def take(self) -> Line | None:
-        """Choose one and forget it; None: there is nothing new."""
+    def take(self, now_s: float) -> Line | None:
+        """Choose one and forget it, and those that have become old; None: there is nothing new."""
+        self._newest = {key: found for key, found in self._newest.items() if found[0] > now_s - NEW_S}
         if not self._newest:
             return None
         chosen = min(self._newest, key=lambda each: (self._shown.get(each, 0), each))
         self._shown[chosen] = next(self._turn)
-        return self._newest.pop(chosen)
+        return self._newest.pop(chosen)[1]
 
 
 def interesting(change: Mapping[str, Any], overlay: str) -> bool:

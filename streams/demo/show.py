@@ -17,6 +17,10 @@ class Show(Protocol):
         """Tell one step of getting ready, or of the checks."""
         ...
 
+    def doing(self, text: str) -> None:
+        """Say what is being done until the next step, and perhaps how far it is."""
+        ...
+
     def begin(self, figures: Figures) -> None:
         """Begin to show the play."""
         ...

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from streams.cli.console import row, table
-from streams.demo.arrivals import quantile
+from streams.cli.console import row
+from streams.demo.arrivals import quantile, undisturbed_ms
 from streams.demo.play import Outcome
 from streams.demo.sources import Data
 
@@ -15,7 +17,8 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
     """Sum up for programs. Latencies `p50_ms` and `p99_ms` leave out what was under way during the take-over."""
     figures, verdict, sampled = outcome.figures, outcome.verdict, outcome.sampled
     arrivals, trouble = figures.arrivals, figures.trouble
-    calm = arrivals.undisturbed_ms(*((None, None) if trouble is None else (trouble.killed_s, trouble.over_s)))
+    between = (None, None) if trouble is None else (trouble.killed_s, trouble.over_s)
+    calm, alone = undisturbed_ms(arrivals.took, *between), undisturbed_ms(arrivals.alone_took, *between)
     every = [each.ms for each in arrivals.took]
     return {
         "data": data.value,
@@ -33,8 +36,8 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
         "events_per_second": round(figures.sent / figures.played_s, 1) if figures.played_s else None,
         "seconds": round(figures.played_s, 1),
         "time_alone": arrivals.alone,
-        "time_alone_p50_ms": _ms(quantile(arrivals.alone_ms, 0.5)),
-        "time_alone_p99_ms": _ms(quantile(arrivals.alone_ms, 0.99)),
+        "time_alone_p50_ms": _ms(quantile(alone, 0.5)),
+        "time_alone_p99_ms": _ms(quantile(alone, 0.99)),
         "killed_workers": int(trouble is not None),
         "takeover_ms": None if trouble is None else _since(trouble.killed_s, trouble.taken_s),
         "caught_up_ms": None if trouble is None else _since(trouble.killed_s, trouble.over_s),
@@ -50,8 +53,10 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
 def show(console: Console, outcome: Outcome, data: Data) -> None:
     """Sum up for people."""
     told = as_json(outcome, data)
-    shown = table("", "", "", right=[""])
-    shown.show_header = False
+    shown = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    shown.add_column(style="dim")
+    shown.add_column(justify="right", no_wrap=True)
+    shown.add_column()
     rows: list[tuple[str, object, str]] = [
         ("events in", f"{told['events']:,}", f"{told['events_per_second']:,} a second for {told['seconds']} s"),
         ("changes out", f"{told['changes']:,}", _ways(outcome)),
@@ -59,7 +64,7 @@ def show(console: Console, outcome: Outcome, data: Data) -> None:
         (
             "latency p50",
             _said(told["p50_ms"]),
-            "from the send of an event to each change it caused, committed and read",
+            "from an event's send to each change it caused, committed and read",
         ),
         ("latency p99", _said(told["p99_ms"]), _with_takeover(told)),
         *_killed(outcome, told),

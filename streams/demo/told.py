@@ -14,12 +14,11 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
 def head(told: Told) -> Text:
     """Ask the question."""
-    verb = "is" if told.explanation.member else "is not"
-    text = Text("Why ", "")
+    text = Text("Why is ")
     text.append(told.line.profile, "bold")
-    text.append(f" {verb} in ")
+    text.append(" in " if told.explanation.member else " not in ")
     text.append(told.line.title, "cyan")
-    return text
+    return text.append("?")
 
 
 def body(told: Told) -> Iterator[Text]:
