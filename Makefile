@@ -69,7 +69,7 @@ servers: $(PREPARED)
 	@$(BIN)/python -m streams.embedded
 
 bench: $(PREPARED)
-	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+	@$(BIN)/python -m tests.benchmarks.bench_pipeline $(BENCH_ARGS)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m venv --clear .cache/lock
