@@ -87,6 +87,10 @@ class Pending(Condition):
         """As the leaf does."""
         return self.inner.complete_at(cut_ms)
 
+    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
+        """As the leaf does."""
+        return self.inner.completions(cut_ms)
+
     def describe(self) -> str:
         """As the leaf does."""
         return self.inner.describe()
@@ -123,7 +127,7 @@ def introduce(condition: Condition, segment: str, old: Introductions, now: Intro
     One that counts from a mark is equal only to one in the same segment.
     """
     text = text_name(condition)
-    if condition.mark is not None:
+    if any(mark is not None for _, mark in condition.completions(now.t_ms)):
         return old.get((text, segment), now)
     found = [introduction for (known, _), introduction in old.items() if known == text]
     if not found:
@@ -137,6 +141,6 @@ def guards_of(leaf: Condition, segment: str, introductions: Introductions) -> tu
     for condition in historic(leaf):
         introduction = introductions[text_name(condition), segment]
         if introduction is not None:
-            complete_ms = condition.complete_at(introduction.t_ms)
-            guards.append(Guard(introduction.cut, complete_ms, condition.mark))
+            parts = condition.completions(introduction.t_ms)
+            guards += [Guard(introduction.cut, complete_ms, mark) for complete_ms, mark in parts]
     return tuple(guards)

@@ -200,6 +200,10 @@ class Condition(Node):
         """The first instant at which its window begins at cut_ms + 5 min or later; FOREVER: the window never moves."""
         raise NotImplementedError(self.kind)
 
+    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
+        """For each part that has a window of its own: when that is complete, and the mark that it counts from."""
+        return ((self.complete_at(cut_ms), self.mark),)
+
     def conditions(self) -> "Iterator[Condition]":
         """Itself."""
         yield self

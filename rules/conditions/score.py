@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions import bucketed
 from rules.conditions.aggregate import exact_sum
-from rules.conditions.base import Condition, Node, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Condition, MarkKind, Node, Place, ReadRule, State, Verdict, View
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -234,6 +234,10 @@ class Score(Condition):
     def complete_at(self, cut_ms: int) -> int:
         """When its own events are; the conditions inside it are pending for themselves."""
         return max((item.window.complete_at(cut_ms) for item in self._items), default=cut_ms)
+
+    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
+        """Each of its events has a window of its own."""
+        return tuple((item.window.complete_at(cut_ms), item.window.mark) for item in self._items)
 
     def describe(self) -> str:
         """`a score of at least 10: 5 for webinar.attended, halved every 30d; 3 if in segment a`."""

@@ -10,6 +10,8 @@ from tests.naive.times import written
 from tests.properties.catalogues import COLORS, TAGS, TEXTS, Grid, chance
 
 SUBJECTS = ["hcp:1", "lab:2"]
+RECOGNISED_MS = 6 * 86_400_000
+"""How long after its record an event may come again: the engine recognises it for 7 days at least."""
 BAD_LINES = [
     b"{",
     b"",
@@ -72,7 +74,7 @@ TYPES = ["a", "a", "b", "b", "c", "c", "fill", "set", "set", "consent.granted", 
 def histories(draw: DrawFn, grid: Grid, most: int = 20) -> list[bytes]:
     """Lines of a file, in arrival order."""
     lines: list[bytes] = []
-    sent: list[dict[str, Any]] = []
+    sent: list[tuple[int, dict[str, Any]]] = []
     at = 0
     for index in range(draw(st.integers(most // 2, most))):
         at = min(grid.span, at + draw(st.sampled_from([0, 0, 1, 1, 1, 2, 3, 5])))
@@ -82,11 +84,11 @@ def histories(draw: DrawFn, grid: Grid, most: int = 20) -> list[bytes]:
             lines.append(tick(recorded))
         elif fate < 9:
             lines.append(draw(st.sampled_from(BAD_LINES)))
-        elif fate < 17 and sent:
-            lines.append(line({**draw(st.sampled_from(sent)), "recordedtime": written(recorded)}))
+        elif fate < 17 and (recent := [event for since, event in sent if recorded - since < RECOGNISED_MS]):
+            lines.append(line({**draw(st.sampled_from(recent)), "recordedtime": written(recorded)}))
         else:
             event = an_event(draw, grid, index, recorded)
-            sent.append(event)
+            sent.append((recorded, event))
             lines.append(line(event))
     return lines
 

@@ -89,7 +89,7 @@ def test_a_record_passes_so_many_wakes_that_publish_and_no_more(scene: Scene) ->
     assert WAKES_MAX == PUBLISHING_WAKES_MAX == 1000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["tests.naive.replay"], "WAKES_MAX", FEW)
-        patch.setattr(Partition.pass_wakes, "__kwdefaults__", {**Partition.pass_wakes.__kwdefaults__, "limit": FEW})
+        patch.setattr(Partition.pass_wakes, "__kwdefaults__", {"limit": FEW, "record": None})
         same(scene)
 
 
