@@ -219,8 +219,8 @@ class PartitionRunner:
         except _Released:
             ending = Ending.RELEASED
         except (Incident, BadStamp, Unreadable) as error:
-            log.error("partition %d stopped: %s", self.partition, error)  # noqa: TRY400 - no bug, no traceback
-            status.state, status.incident = "stopped", str(error)
+            status.state, status.incident = "stopped", _with_remedy(str(error))
+            log.error("partition %d stopped: %s", self.partition, status.incident)  # noqa: TRY400 - no bug
             ending = await self._let_go(publisher, ring)
         finally:
             self._around.input.shut(self.partition)
@@ -751,6 +751,13 @@ def reader(partition: int, partitions: int) -> Decode:
         return found
 
     return read
+
+
+def _with_remedy(incident: str) -> str:
+    """Every incident says what to do; where it does not by itself, what helps with all of them."""
+    if "`" in incident or "set " in incident:
+        return incident
+    return f"{incident}. `segue topics` checks what is there; `segue rebuild` makes the state again from the log"
 
 
 def _subjects(chunk: Sequence[Fetched]) -> list[str]:
