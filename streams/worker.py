@@ -115,7 +115,8 @@ class Worker:
             Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
         )
         self._store = store or self._redis_store
-        self._checks = [self._check_redis, self._check_kafka, *checks]
+        # given checks first: of a missing topic `_check_kafka` could only say that it did not answer
+        self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
         self._held: dict[int, _Held] = {}
