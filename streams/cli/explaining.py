@@ -82,7 +82,11 @@ async def explain_profile(servers: Servers, subject: str, segment: str | None, a
         expect_segment(plan.catalogue, segment)
     if blob is None:
         raise Failure(Exit.WRONG_INPUT, f"the profile is not known: partition {partition} has applied no event of it")
-    engine.add(subject, blob)
+    try:
+        engine.add(subject, blob)
+    except (KeyError, ValueError):
+        what = "the profile's state was written by another version of Segue: explain it with that one"
+        raise Failure(Exit.WRONG_INPUT, what) from None
     profile = engine.profiles[subject]
     wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
     # a cut that has not come to this profile yet comes with the next records

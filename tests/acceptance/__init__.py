@@ -1,0 +1,1 @@
+"""Every command as people and programs use it: a process of its own, against real servers."""

@@ -1,0 +1,141 @@
+"""Running `segue` as a process, in a deployment of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rules.instants import format_instant
+from streams.settings import Deployment
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "streams" / "example" / "catalogue"
+LIMIT_S = 120
+"""Of one command, on a machine that is busy with others."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its one JSON value."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Its JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Segue:
+    """The command line with the environment of one deployment."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: object, stdin: str = "", **environment: object) -> Ended:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=ROOT,
+            env=self._environment(environment),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def done(self, *arguments: object, stdin: str = "", **environment: object) -> Ended:
+        """Run a command that must succeed."""
+        ended = self(*arguments, stdin=stdin, **environment)
+        assert ended.status == 0, ended.err
+        return ended
+
+    @contextmanager
+    def started(self, *arguments: object, **environment: object) -> Iterator["subprocess.Popen[str]"]:
+        """Start a command; it is killed at the end if it has not ended."""
+        process = subprocess.Popen(
+            self._command(arguments),
+            cwd=ROOT,
+            env=self._environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @staticmethod
+    def _command(arguments: Sequence[object]) -> list[str]:
+        return [sys.executable, "-m", "streams.cli", *map(str, arguments)]
+
+    def _environment(self, more: dict[str, object]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        return {**inherited, **self.environment, **{name: str(value) for name, value in more.items()}}
+
+
+def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> Ended:
+    """Send a signal and wait for the end."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=LIMIT_S)
+    return Ended(process.returncode, out, err)
+
+
+def deployment(name: str, kafka: str, redis: str, partitions: int) -> Segue:
+    """Make a deployment's command line: topics, keys and group are its own."""
+    names = {
+        field_name: f"{name}.{info.default}"
+        for field_name, info in Deployment.model_fields.items()
+        if field_name.endswith("_topic")
+    }
+    settings: dict[str, object] = {
+        **names,
+        "partitions": partitions,
+        "redis_prefix": name,
+        "group": name,
+        "kafka_bootstrap_servers": kafka,
+        "redis_url": redis,
+        "checkpoint_every_ms": 200,
+    }
+    return Segue({f"SEGUE_{key.upper()}": str(value) for key, value in settings.items()})
+
+
+def event(subject: str, type_: str, id_: object, **data: Any) -> str:
+    """Write an event of now as a line."""
+    value = {
+        "specversion": "1.0",
+        "id": str(id_),
+        "source": "/test",
+        "type": type_,
+        "subject": subject,
+        "time": format_instant(time.time_ns() // 1_000_000),
+        "data": data,
+    }
+    return json.dumps(value) + "\n"
+
+
+def wait_for(done: Callable[[], Any]) -> Any:
+    """Ask again until there is an answer."""
+    until = time.monotonic() + LIMIT_S
+    while not (answer := done()):
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.2)
+    return answer

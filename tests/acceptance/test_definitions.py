@@ -1,0 +1,89 @@
+"""`check` and `replay`: definitions, with no servers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.command import EXAMPLE, Segue
+
+SMALL = {
+    "dictionary.yaml": "events:\n  portal.login: {definition: Logged in}\n",
+    "segments/visitors.yaml": (
+        "segment: visitors\nversion: 1\nstatus: approved\n"
+        "enter: {event: portal.login, count: {at_least: 2}, within: 1h}\n"
+    ),
+}
+
+
+def write_catalogue(folder: Any, files: dict[str, str]) -> Path:
+    """Write a catalogue into a folder."""
+    for name, text in files.items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Path(folder)
+
+
+def login(id_: int, time: str, **more: Any) -> str:
+    """Write a login as a line."""
+    value = {"specversion": "1.0", "id": str(id_), "source": "/p", "type": "portal.login", "subject": "hcp:1"}
+    return json.dumps({**value, "time": time, **more}) + "\n"
+
+
+def test_check_passes_the_example_and_says_how_large_a_profile_gets() -> None:
+    ended = Segue().done("check", EXAMPLE)
+    assert "approved" in ended.out
+    assert "A profile takes at most" in ended.out
+    found = Segue().done("check", EXAMPLE, "--json").json
+    assert found["ok"]
+    assert len(found["segments"]) >= 18
+    assert found["profile_bytes_max"]["total"] > 0
+
+
+def test_check_tells_every_error_at_its_place_and_is_1(tmp_path: Path) -> None:
+    broken = SMALL["segments/visitors.yaml"].replace("within: 1h", "witin: 1h").replace("version: 1", "version: one")
+    folder = write_catalogue(tmp_path, {**SMALL, "segments/visitors.yaml": broken})
+    ended = Segue()("check", folder)
+    assert (ended.status, ended.out) == (1, "")
+    assert "segments/visitors.yaml:2:1: " in ended.err
+    assert "did you mean 'within'" in ended.err
+    refused = Segue()("check", folder, "--json")
+    assert refused.status == 1
+    assert not refused.json["ok"]
+    assert {(each["line"], each["file"]) for each in refused.json["errors"]} == {
+        (2, "segments/visitors.yaml"),
+        (4, "segments/visitors.yaml"),
+    }
+
+
+def test_check_strict_makes_warnings_1(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, SMALL)
+    assert Segue()("check", folder).status == 0
+    ended = Segue()("check", folder, "--strict")
+    assert ended.status == 1
+    assert ": warning: " in ended.err
+
+
+def test_replay_writes_changes_to_stdout_and_refused_lines_to_stderr(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path / "catalogue", SMALL)
+    own = {"specversion": "1.0", "id": "c", "source": "/segue/g1", "type": "segue.catalogue"}
+    lines = (
+        login(1, "2026-03-01T10:00:00Z")
+        + json.dumps({**own, "recordedtime": "2026-03-01T10:01:00Z", "data": {"catalogue": "of a dump"}})
+        + "\n\nnot json\n"
+        + login(2, "2026-03-01T10:05:00Z")
+    )
+    ended = Segue().done("replay", folder, "-", "--until", "2026-03-01T12:00:00Z", stdin=lines)
+    assert [(change["change"], change["effective_at"]) for change in ended.lines] == [
+        ("entered", "2026-03-01T10:05:00.000Z"),
+        ("exited", "2026-03-01T11:00:00.000Z"),
+    ]
+    assert ended.err == "line 4: not_json\n"
+    assert Segue()("replay", folder, "-", "--strict", stdin=lines).status == 1
+
+
+def test_replay_of_a_broken_catalogue_writes_nothing_and_is_1(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, {"segments/a.yaml": "segment: a\n"})
+    ended = Segue()("replay", folder, "-", stdin=login(1, "2026-03-01T10:00:00Z"))
+    assert (ended.status, ended.out) == (1, "")
+    assert "dictionary.yaml: missing" in ended.err

@@ -1,0 +1,77 @@
+"""What all commands keep to: help, exit statuses, one clear line about what is wrong."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli import app
+from tests.acceptance.command import Segue
+from tests.acceptance.test_definitions import SMALL, write_catalogue
+
+COMMANDS = (
+    "check",
+    "replay",
+    "topics",
+    "apply",
+    "worker",
+    "send",
+    "watch",
+    "explain",
+    "members",
+    "sizes",
+    "lag",
+    "asyncapi",
+)
+NEED_SERVERS = (["topics"], ["watch"], ["explain", "hcp:1"], ["members", "visitors"], ["sizes"], ["lag"])
+
+
+def test_help_names_every_command() -> None:
+    ended = Segue().done("--help")
+    assert all(command in ended.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_ends_with_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    example = shown.output.partition("Example: ")[2].partition("\n")[0]
+    assert f"segue {command}" in example
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["check"], ["explain", "nobody"], ["send", "/nowhere.ndjson"], ["lag", "--watch", "soon"]],
+    ids=" ".join,
+)
+def test_usage_is_2(arguments: list[str]) -> None:
+    ended = Segue()(*arguments)
+    assert ended.status == 2, ended
+    assert "Traceback" not in ended.err
+
+
+def test_a_setting_that_is_wrong_is_usage_and_named() -> None:
+    ended = Segue()("lag", SEGUE_PARTITIONS="many")
+    assert (ended.status, ended.out) == (2, "")
+    assert "SEGUE_PARTITIONS" in ended.err
+
+
+def test_a_server_that_is_not_there_is_3_named_with_its_setting(tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, SMALL)
+    commands = [*NEED_SERVERS, ["apply", str(folder)], ["send", str(folder / "dictionary.yaml")]]
+    with socket.socket() as closed, ThreadPoolExecutor(2) as pool:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        away = {
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "SEGUE_REDIS_URL": f"redis://someone:secret@127.0.0.1:{port}/0",
+        }
+        for ended in pool.map(lambda arguments: Segue()(*arguments, **away), commands):
+            assert (ended.status, ended.out) == (3, ""), ended
+            [line] = ended.err.splitlines()
+            assert f"127.0.0.1:{port}" in line
+            assert "SEGUE_KAFKA_BOOTSTRAP_SERVERS" in line or "SEGUE_REDIS_URL" in line
+            assert "secret" not in line
+            assert "hcp:1" not in line
