@@ -110,6 +110,16 @@ def _nothing_yet(leaf: Condition, scene: Scene) -> bool:
     return scene.entering and leaf.mark == "entry"
 
 
+def _nothing_ever(judge: Judge, leaf: Condition, scene: Scene) -> bool:
+    """Tell whether no event can be counted by a condition with a `where` and a whole window."""
+    window: Window = leaf.window  # type: ignore[attr-defined]
+    return (
+        window.empty
+        or _nothing_yet(leaf, scene)
+        or not judge.tests.match(leaf.types, leaf.definition.get("where"))
+    )
+
+
 def _name(leaf: Condition, scene: Scene, raw: Mapping[str, Any]) -> tuple[str, ...]:
     """Name a variable by what a definition says and from which mark it counts here."""
     mark = None if scene.first_time and leaf.mark == "exit" else leaf.mark
@@ -175,6 +185,8 @@ def _held(judge: Judge, leaf: Condition, holds: bool, scene: Scene) -> Alternati
 
 def _changed(judge: Judge, leaf: Condition, holds: bool, scene: Scene) -> Alternatives:
     raw, within_ms = leaf.definition, parse_duration(leaf.definition["within"])
+    if {"from", "to"} <= raw.keys() and canonical_json(raw["from"]) == canonical_json(raw["to"]):
+        return NEVER if holds else ALWAYS  # a step is between two different values
     age = ("changed", canonical_json({key: value for key, value in raw.items() if key != "within"}))
     return [frozenset({Range(age, high=within_ms - 1) if holds else Range(age, low=within_ms)})]
 
@@ -183,7 +195,7 @@ def _event(judge: Judge, leaf: Condition, holds: bool, scene: Scene) -> Alternat
     raw = leaf.definition
     counted = _counted(leaf, raw.get("where"), leaf.window, scene)  # type: ignore[attr-defined]
     least, most = count_bounds(raw)
-    nothing = not judge.tests.match(leaf.types, raw.get("where")) or _nothing_yet(leaf, scene)
+    nothing = _nothing_ever(judge, leaf, scene)
     domain = Range(counted, 0, 0 if nothing else UP)
     if holds:
         return [frozenset({Range(counted, least, most), domain})]
@@ -199,7 +211,7 @@ def _counted(leaf: Condition, where: Any, window: Window, scene: Scene) -> Count
 
 def _last(judge: Judge, leaf: Condition, holds: bool, scene: Scene) -> Alternatives:
     raw = leaf.definition
-    if _nothing_yet(leaf, scene) or not judge.tests.match(leaf.types, raw.get("where"), raw["is"]):
+    if _nothing_ever(judge, leaf, scene) or not judge.tests.match(leaf.types, raw.get("where"), raw["is"]):
         return NEVER if holds else ALWAYS
     counted = _counted(leaf, raw.get("where"), leaf.window, scene)  # type: ignore[attr-defined]
     return _own(leaf, holds, scene, [Range(counted, low=1)])
@@ -239,7 +251,7 @@ def _aggregate(judge: Judge, leaf: Condition, holds: bool, scene: Scene) -> Alte
     domain: dict[str, Any] = {"exists": True} if of_nothing else {}
     if raw["aggregate"] == "distinct":
         domain["at_least"] = 0
-    if _nothing_yet(leaf, scene) or not judge.tests.match(leaf.types, raw.get("where")):
+    if _nothing_ever(judge, leaf, scene):
         domain = {"equals": 0} if of_nothing else {"exists": False}
     known = judge.tests.of(variable, domain, kind)
     tests = judge.tests.of(variable, {key: value for key, value in raw.items() if key not in windowed}, kind)

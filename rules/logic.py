@@ -133,6 +133,8 @@ class AtLeastOf(Group):
         if len(true) >= self.n:
             return True, sorted(true, reverse=True)[self.n - 1]
         spare = len(self.parts) - self.n
+        if spare < 0:
+            return FALSE
         if len(false) > spare:
             return False, sorted(false, reverse=True)[spare]
         return None, min(true + false + open_)

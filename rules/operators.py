@@ -295,12 +295,7 @@ def _read_pair(reader: Reader, kind: ValueType) -> tuple[Any, Any] | None:
         reader.problem(f"{reader.name} must be a list of two, like [1, 5]; both ends are included")
         return None
     low, high = (cast("Any", read_operand(item, kind)) for item in reader.items())
-    if low is None or high is None:
-        return None
-    if low > high:
-        reader.problem(f"{reader.name}: the first end must not be above the second")
-        return None
-    return low, high
+    return None if low is None or high is None else (low, high)
 
 
 def _read_pattern(reader: Reader, _kind: ValueType) -> tuple[str, Check] | None:

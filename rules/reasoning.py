@@ -133,7 +133,7 @@ class Reasoning:
         size = len(parts)
         least = size if isinstance(group, AllOf) else group.n if isinstance(group, AtLeastOf) else 1
         if not wanted:  # fewer than that many hold: so many do not
-            least = size - least + 1
+            least = max(0, size - least + 1)
         if math.comb(size, least) > CHOICES_MAX:
             raise TooMany
         known = [self.alternatives(part, wanted, scene) for part in parts]

@@ -39,7 +39,7 @@ class During(Condition):
     def verdict(self, view: View) -> Verdict:
         """Compare; the next flip is the next of the two instants."""
         if view.t_ms < self._from_ms:
-            return False, self._from_ms
+            return False, self._from_ms if self._from_ms < self._until_ms else FOREVER
         return (True, self._until_ms) if view.t_ms < self._until_ms else FALSE
 
     def describe(self) -> str:

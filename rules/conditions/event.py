@@ -74,9 +74,6 @@ def read_count(count: CountKeys | None, reader: Reader) -> tuple[int, int | None
         pairs.append((count.between[0], count.between[1]))
     least = max(low for low, _ in pairs)
     most = min((high for _, high in pairs if high is not None), default=None)
-    if most is not None and least > most:
-        reader.problem(f"'count' can never hold: at least {least} and at most {most}")
-        return None
     return least, most
 
 
@@ -289,6 +286,8 @@ def said_count(least: int, most: int | None) -> str:
         return f"{least} or more of"
     if least == most:
         return f"exactly {least} of"
+    if least > most:
+        return f"at least {least} and at most {most} of"
     return f"at most {most} of" if not least else f"between {least} and {most} of"
 
 

@@ -65,6 +65,13 @@ class Window:
     mark: MarkKind | None = None
     bucket_ms: int | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether no event can be in it: its bounds exclude each other."""
+        return (self.within_ms is not None and self.older_ms is not None and self.within_ms <= self.older_ms) or (
+            self.since_ms is not None and self.until_ms is not None and self.until_ms <= self.since_ms
+        )
+
     def admits(self, time_ms: int) -> bool:
         """Tell whether the dates let an event of that time count."""
         return (self.since_ms is None or time_ms >= self.since_ms) and (
