@@ -1,0 +1,384 @@
+"""What the input of one partition must give: an independent reading of definitions.md for the rules of the fault runs.
+
+Shares nothing with `rules` and `streams`: records in (offset, timestamp, key, value, headers), changes and dead letters
+out, to the byte and in the canonical order of design section 3. It knows five kinds of segments, each with one leaf:
+everyone; a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay.
+A refused record says itself why it must be refused, in a header: who made it knew.
+"""
+
+import heapq
+import json
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+EXPECTED_HEADER: Final = "x-expected"
+"""Names the reason code of a record that must be refused; an empty value: a record that must be taken."""
+WAKES_MAX: Final = 1_000
+Identity = tuple[int, str, str]
+
+
+class Fetched(Protocol):
+    """A record as a consumer gives it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def milliseconds(text: str) -> int:
+    """Read an RFC 3339 instant, floored to the millisecond."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return delta.days * 86_400_000 + delta.seconds * 1_000 + delta.microseconds // 1_000
+
+
+def instant(ms: int) -> str:
+    """Write an instant with three decimals."""
+    return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03d}Z"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of the fault runs. `kind`: everyone, logins, quiet, tier, left."""
+
+    id: str
+    kind: str
+    version: int = 1
+    count: int = 0
+    """logins: at least so many …"""
+    length_ms: int = 0
+    """… within so long (0: ever); quiet: no login for so long; left: the longest stay."""
+    value: str = ""
+    """tier: the trait's value."""
+
+    @property
+    def rule(self) -> tuple[object, ...]:
+        """What makes it another rule."""
+        return (self.kind, self.count, self.length_ms, self.value)
+
+    def text(self, status: str = "approved") -> str:
+        """Its definition file."""
+        within = f", within: {self.length_ms}ms" if self.length_ms else ""
+        enter = {
+            "everyone": "{everyone: true}",
+            "logins": f"{{event: portal.login, count: {{at_least: {self.count}}}{within}}}",
+            "quiet": f"{{absent: portal.login{within}}}",
+            "tier": f"{{trait: tier, equals: {self.value}}}",
+            "left": "{event: portal.left}",
+        }[self.kind]
+        stay = f"max_stay: {self.length_ms}ms\n" if self.kind == "left" else ""
+        return f"segment: {self.id}\nversion: {self.version}\nstatus: {status}\nenter: {enter}\n{stay}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A catalogue of the fault runs."""
+
+    segments: tuple[Segment, ...]
+    retired: tuple[Segment, ...] = ()
+    """Still there as files, no longer approved."""
+
+    def files(self) -> dict[str, str]:
+        """Its folder: name and text."""
+        texts = {f"segments/{one.id}.yaml": one.text() for one in self.segments}
+        texts |= {f"segments/{one.id}.yaml": one.text("retired") for one in self.retired}
+        return {"dictionary.yaml": DICTIONARY, **texts}
+
+
+DICTIONARY: Final = """\
+traits:
+  tier: {type: string}
+events:
+  portal.login: {data: {tier: {type: string}}, sets: {tier: tier}}
+  portal.left: {}
+  note.added: {data: {size: {type: integer}, share: {type: number}}}
+"""
+BUSY: Final = Segment("b-busy", "logins", count=3, length_ms=4_000)
+BASE: Final = Rules(
+    (
+        Segment("a-known", "everyone"),
+        BUSY,
+        Segment("c-quiet", "quiet", length_ms=6_000),
+        Segment("d-gold", "tier", value="gold"),
+        Segment("e-left", "left", length_ms=2_000),
+        Segment("f-total", "logins", count=5),
+        Segment("g-half-hour", "logins", count=4, length_ms=1_800_000),
+    )
+)
+_KEPT: Final = {one.id: one for one in BASE.segments}
+SECOND: Final = Rules(
+    (
+        *(_KEPT[name] for name in ("b-busy", "c-quiet", "e-left", "f-total", "g-half-hour")),
+        Segment("d-gold", "tier", version=2, value="silver"),
+        Segment("h-all", "everyone"),
+    ),
+    retired=(Segment("a-known", "everyone", version=2),),
+)
+"""One retired, one whose rule changed, one new."""
+THIRD: Final = Rules(
+    (
+        Segment("a-known", "everyone", version=3),
+        *(_KEPT[name] for name in ("b-busy", "c-quiet", "e-left", "f-total", "g-half-hour")),
+        Segment("d-gold", "tier", version=3, value="gold"),
+    )
+)
+"""One approved again, one whose rule changed, one gone."""
+
+
+@dataclass
+class Profile:
+    """What is known of one subject."""
+
+    subject: str
+    rules: Rules
+    seen: set[Identity] = field(default_factory=set)
+    logins: list[int] = field(default_factory=list)
+    """The latest times, ascending; no more than any rule asks for."""
+    login_count: int = 0
+    first_ms: int = 1 << 62
+    greatest_ms: int = -(1 << 62)
+    tier: tuple[Identity, str | None] | None = None
+    left: bool = False
+    """Whether a portal.left counts: one later than the mark of the last exit."""
+    left_mark_ms: int | None = None
+    since: dict[str, int] = field(default_factory=dict)
+    sequence: int = 0
+    due_ms: int | None = None
+    visit_ms: int | None = None
+    """The instant of a cut whose visit is still to come."""
+
+    def fold(self, event: Mapping[str, object], identity: Identity) -> None:
+        """Take an event in."""
+        self.seen.add(identity)
+        time_ms = identity[0]
+        self.first_ms, self.greatest_ms = min(self.first_ms, time_ms), max(self.greatest_ms, time_ms)
+        if event["type"] == "portal.login":
+            self.login_count += 1
+            insort(self.logins, time_ms)
+            del self.logins[:-8]
+            data = event.get("data")
+            if isinstance(data, dict) and "tier" in data and (self.tier is None or identity > self.tier[0]):
+                self.tier = (identity, data["tier"] or None)
+        if event["type"] == "portal.left" and (self.left_mark_ms is None or time_ms >= self.left_mark_ms):
+            self.left = True
+
+    def holds(self, one: Segment, t_ms: int) -> bool:
+        """Tell whether a segment's entry rule holds."""
+        match one.kind:
+            case "everyone":
+                return True
+            case "logins" if not one.length_ms:
+                return self.login_count >= one.count
+            case "logins":
+                return len(self.logins) >= one.count and self.logins[-one.count] > t_ms - one.length_ms
+            case "quiet":
+                last_ms = self.logins[-1] if self.logins else -(1 << 62)
+                return max(self.first_ms, last_ms) <= t_ms - one.length_ms
+            case "tier":
+                return self.tier is not None and self.tier[1] == one.value
+            case "left":
+                return self.left
+        raise AssertionError(one.kind)
+
+    def next_due(self, t_ms: int) -> int | None:
+        """The first instant after t at which something may flip by itself."""
+        found = []
+        for one in self.rules.segments:
+            if one.kind == "logins" and one.length_ms and len(self.logins) >= one.count:
+                found.append(self.logins[-one.count] + one.length_ms)
+            elif one.kind == "quiet":
+                found.append(max([self.first_ms, *self.logins[-1:]]) + one.length_ms)
+            elif one.kind == "left" and one.id in self.since:
+                found.append(self.since[one.id] + one.length_ms)
+        return min((due for due in found if due > t_ms), default=None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """An expected change."""
+
+    subject: str
+    segment: str
+    id: str
+    entered: bool
+    value: bytes
+
+
+class Partition:
+    """One input partition, record after record; `changes` and `refused` grow."""
+
+    def __init__(self, catalogues: Sequence[Rules], generation: str = "g1") -> None:
+        """`catalogues`: in the order in which they were applied; every cut record takes the next."""
+        self.generation = generation
+        self.catalogues = catalogues
+        self.cuts: list[int] = []
+        self.rules: Rules | None = None
+        self.before: Rules | None = None
+        self.clock_ms = -1
+        self.profiles: dict[str, Profile] = {}
+        self.queue: list[tuple[int, str]] = []
+        self.changes: list[Change] = []
+        self.refused: list[tuple[int, str]] = []
+        self.events = 0
+
+    def apply(self, record: Fetched) -> None:
+        """Apply the next record."""
+        self.clock_ms = r_ms = max(self.clock_ms, record.timestamp)
+        published = 0
+        while published < WAKES_MAX:
+            due = self._first_due()
+            if due is None or due[0] >= r_ms:
+                break
+            published += self._wake(self.profiles[due[1]], due[0])
+        headers = dict(record.headers)
+        if EXPECTED_HEADER in headers:
+            code = headers[EXPECTED_HEADER].decode()
+            if code:
+                self.refused.append((record.offset, code))
+                return
+        event = json.loads(record.value or b"")
+        if event["type"] == "segue.catalogue":
+            self._cut(r_ms)
+        elif not event["type"].startswith("segue."):
+            self._event(event, r_ms)
+
+    def next_due(self) -> int | None:
+        """When something is due next."""
+        found = self._first_due()
+        return None if found is None else found[0]
+
+    def members(self) -> dict[str, set[str]]:
+        """Who is in what."""
+        found: dict[str, set[str]] = {}
+        for profile in self.profiles.values():
+            for segment in profile.since:
+                found.setdefault(segment, set()).add(profile.subject)
+        return found
+
+    # -- inside
+
+    def _event(self, event: Mapping[str, object], r_ms: int) -> None:
+        subject, rules = str(event["subject"]), self.rules
+        if rules is None:
+            return
+        self.events += 1
+        identity = (milliseconds(str(event["time"])), str(event["source"]), str(event["id"]))
+        profile = self.profiles.get(subject)
+        if profile is None:
+            profile = self.profiles[subject] = Profile(subject, rules)
+        while (due := self._own_due(profile)) is not None and (due < r_ms or profile.visit_ms is not None):
+            self._wake(profile, due)
+        if identity in profile.seen:
+            return
+        profile.fold(event, identity)
+        self._evaluate(profile, r_ms, [f"{event['source']} {event['id']}"])
+        self._sleep(profile, r_ms)
+
+    def _cut(self, t_ms: int) -> None:
+        for profile in self.profiles.values():
+            # another cut before the visit of the one before: that comes first
+            while profile.visit_ms is not None:
+                self._wake(profile, profile.visit_ms)
+        self.before, self.rules = self.rules, self.catalogues[len(self.cuts)]
+        self.cuts.append(t_ms)
+        if self.before is None:
+            return
+        for profile in self.profiles.values():
+            profile.visit_ms = t_ms
+            heapq.heappush(self.queue, (t_ms, profile.subject))
+
+    @staticmethod
+    def _own_due(profile: Profile) -> int | None:
+        return min((at for at in (profile.visit_ms, profile.due_ms) if at is not None), default=None)
+
+    def _first_due(self) -> tuple[int, str] | None:
+        while self.queue:
+            due, subject = self.queue[0]
+            if self._own_due(self.profiles[subject]) == due:
+                return due, subject
+            heapq.heappop(self.queue)
+        return None
+
+    def _wake(self, profile: Profile, t_ms: int) -> bool:
+        before = len(self.changes)
+        if profile.visit_ms == t_ms:
+            self._visit(profile, t_ms)
+            self._sleep(profile, t_ms)
+            return True
+        self._evaluate(profile, t_ms, [])
+        self._sleep(profile, t_ms)
+        return len(self.changes) > before
+
+    def _sleep(self, profile: Profile, t_ms: int) -> None:
+        profile.due_ms = profile.next_due(t_ms)
+        own = self._own_due(profile)
+        if own is not None:
+            heapq.heappush(self.queue, (own, profile.subject))
+
+    def _visit(self, profile: Profile, t_ms: int) -> None:
+        profile.visit_ms = None
+        old = {one.id: one for one in profile.rules.segments}
+        assert self.rules is not None
+        profile.rules = self.rules
+        new = {one.id: one for one in self.rules.segments}
+        retired = {one.id: one for one in self.rules.retired}
+        for name in sorted(old | new):
+            if name not in new:
+                if name in profile.since:
+                    self._change(profile, retired.get(name, old[name]), t_ms, "retired", [], [])
+                continue
+            changed = name not in old or old[name].rule != new[name].rule
+            self._judge(profile, new[name], t_ms, [], changed)
+
+    def _evaluate(self, profile: Profile, t_ms: int, events: list[str]) -> None:
+        for one in sorted(profile.rules.segments, key=lambda each: each.id):
+            self._judge(profile, one, t_ms, events, changed=False)
+
+    def _judge(self, profile: Profile, one: Segment, t_ms: int, events: list[str], changed: bool) -> None:
+        since = profile.since.get(one.id)
+        holds = profile.holds(one, t_ms)
+        if since is None:
+            if holds:
+                self._change(profile, one, t_ms, "entry_rule", ["enter"], events, backfill=changed)
+        elif not holds:
+            self._change(profile, one, t_ms, "definition_changed" if changed else "entry_lost", ["enter"], events)
+        elif one.kind == "left" and t_ms >= since + one.length_ms:
+            self._change(profile, one, t_ms, "max_stay", [], events)
+            profile.left, profile.left_mark_ms = False, profile.greatest_ms
+
+    def _change(
+        self,
+        profile: Profile,
+        one: Segment,
+        t_ms: int,
+        kind: str,
+        conditions: list[str],
+        events: list[str],
+        backfill: bool = False,
+    ) -> None:
+        entered = kind == "entry_rule"
+        if entered:
+            profile.since[one.id] = t_ms
+        else:
+            del profile.since[one.id]
+        profile.sequence += 1
+        id_ = f"{self.generation}/{profile.subject}/{profile.sequence}"
+        value = {
+            "id": id_,
+            "profile": profile.subject,
+            "segment": one.id,
+            "segment_version": one.version,
+            "change": "entered" if entered else "exited",
+            "sequence": profile.sequence,
+            "effective_at": instant(t_ms),
+            "reason": {"kind": kind, "conditions": conditions, "events": events},
+            "layers": {},
+            "backfill": backfill,
+        }
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        self.changes.append(Change(profile.subject, one.id, id_, entered, text.encode()))

@@ -1,0 +1,98 @@
+"""Read topics as an outside reader does: whole, from offset 0; or along with a run."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+Records = dict[TopicPartition, list[Any]]
+SILENT_S: Final = 15.0
+"""A reader that got nothing for so long begins again where it stands: a client can go silent after a restart."""
+
+
+def _consumer(bootstrap: str, isolation: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level=isolation,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        max_partition_fetch_bytes=4 << 20,
+    )
+
+
+async def read_all(
+    bootstrap: str, topics: Sequence[str], partitions: int, *, isolation: str = "read_committed", limit_s: float = 120
+) -> Records:
+    """Read everything up to the high watermark asked for first; waits for what is undecided below it."""
+    tps = [TopicPartition(topic, n) for topic in topics for n in range(partitions)]
+    async with asyncio.timeout(limit_s):
+        asking = _consumer(bootstrap, "read_uncommitted")
+        await asking.start()
+        try:
+            asking.assign(tps)
+            ends = await asking.end_offsets(tps)
+        finally:
+            await asking.stop()
+        consumer = _consumer(bootstrap, isolation)
+        await consumer.start()
+        found: Records = {tp: [] for tp in tps}
+        try:
+            consumer.assign(tps)
+            for tp in tps:
+                consumer.seek(tp, 0)
+            while any([await consumer.position(tp) < ends[tp] for tp in tps]):
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found[tp] += records
+        finally:
+            await consumer.stop()
+        return found
+
+
+class Observer:
+    """A `read_committed` reader that runs beside a deployment from its beginning to its end."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
+        self._bootstrap = bootstrap
+        self.found: Records = {TopicPartition(topic, n): [] for topic in topics for n in range(partitions)}
+        self._positions = dict.fromkeys(self.found, 0)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Observer":
+        self._task = asyncio.ensure_future(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def check(self) -> None:
+        """Raise what ended it."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(KafkaError, OSError):
+                await self._read()
+            await asyncio.sleep(0.5)
+
+    async def _read(self) -> None:
+        consumer = _consumer(self._bootstrap, "read_committed")
+        try:
+            await consumer.start()
+            consumer.assign(list(self.found))
+            for tp, position in self._positions.items():
+                consumer.seek(tp, position)
+            heard_s = asyncio.get_running_loop().time()
+            while asyncio.get_running_loop().time() - heard_s < SILENT_S:
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    self.found[tp] += records
+                    self._positions[tp] = records[-1].offset + 1
+                    heard_s = asyncio.get_running_loop().time()
+        finally:
+            await consumer.stop()

@@ -1,0 +1,374 @@
+"""What a fault run stands on: Kafka and a store, one deployment with names of its own, workers as processes."""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from streams.embedded import KafkaServer, ValkeyServer, prepare
+from tests.faults.checker import Counted, Names, Outcome, Violated, compare, expected
+from tests.faults.model import BASE, Rules
+from tests.faults.reading import Observer
+from tests.faults.traffic import Mix, Traffic
+from tests.faults.worker import AT, MUTATION
+
+ROOT: Final = Path(__file__).parents[2]
+PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "150"))
+"""How long a deployment may take to settle, on a machine that is busy with others."""
+TOPICS: Final = {
+    "events": "engagement.events",
+    "dead_letter": "engagement.events.dlt",
+    "membership": "segment.membership",
+    "current": "segment.membership.current",
+    "progress": "segue.progress",
+    "owners": "segue.owners",
+    "catalogues": "segue.catalogues",
+}
+
+
+@dataclass
+class Servers:
+    """The servers of a session of fault runs. Kafka is shared by the runs; each has a store of its own."""
+
+    kafka: KafkaServer
+    folder: Path
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start Kafka; gone at the end, also when this process is killed."""
+    prepare(lambda _: None)
+    folder = Path(tempfile.mkdtemp(prefix="segue-faults-"))
+    kafka = KafkaServer(remove=folder)
+    try:
+        kafka.start(folder / "kafka")
+        yield Servers(kafka, folder)
+    finally:
+        kafka.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def store(folder: Path, *, fsync: str = "everysec", options: tuple[str, ...] = ()) -> Iterator[ValkeyServer]:
+    """Start a Valkey with an append-only file."""
+    server = ValkeyServer(appendonly=True, appendfsync=fsync, options=options, remove=folder)  # type: ignore[arg-type]
+    try:
+        server.start(folder / f"valkey-{secrets.token_hex(4)}")
+        yield server
+    finally:
+        server.kill()
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@dataclass
+class WorkerProcess:
+    """A worker in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    log: Path
+
+    def status(self) -> dict[str, Any] | None:
+        """What /status says; None: nobody answers."""
+        if not self.alive:
+            return None
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except (OSError, ValueError):
+            return None
+
+    async def ask(self) -> dict[str, Any] | None:
+        """The same without holding up anybody."""
+        return await asyncio.to_thread(self.status)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs (standing still counts)."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    async def stop(self, limit_s: float = 60) -> int:
+        """Stop it in order; its exit status."""
+        self.send(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, limit_s)
+
+    def stands_still(self) -> bool:
+        """Whether it is stopped by a signal."""
+        with contextlib.suppress(OSError):
+            return (Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split())[0] == "T"
+        return False
+
+    def said(self) -> str:
+        """The end of its log."""
+        with contextlib.suppress(OSError):
+            return self.log.read_text(errors="replace")[-3_000:]
+        return ""
+
+
+@dataclass
+class Run:
+    """One deployment under one fault: names, servers, workers, traffic, observer."""
+
+    seed: int
+    rng: random.Random
+    names: Names
+    environment: dict[str, str]
+    kafka: KafkaServer
+    valkey: ValkeyServer
+    folder: Path
+    observer: Observer
+    catalogues: list[Rules] = field(default_factory=list)
+    workers: list[WorkerProcess] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What the run has to tell, for the table of results."""
+    mix: Mix = field(default_factory=Mix)
+    _traffic: Traffic | None = None
+
+    # -- set-up
+
+    async def segue(self, *arguments: str, status: int = 0) -> str:
+        """Run a command of the product."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "ignore", "-m", "streams.cli", *arguments),
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        assert process.returncode == status, f"segue {arguments[0]}: {process.returncode} {err.decode()[-800:]}"
+        return out.decode()
+
+    async def apply(self, rules: Rules, *, again: bool = False) -> None:
+        """Put a catalogue into force."""
+        folder = self.folder / f"catalogue-{len(self.catalogues)}"
+        for name, text in rules.files().items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        # known before it takes effect: the observer may see the cut first
+        self.catalogues.append(rules)
+        await self.segue("apply", str(folder), *(["--again"] if again else []))
+
+    def _environment(self, **more: object) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        return {**inherited, **self.environment, **{f"SEGUE_{name}": str(value) for name, value in more.items()}}
+
+    # -- workers
+
+    def worker(self, at: str = "", mutation: str = "", **settings: object) -> WorkerProcess:
+        """Start a worker; `at`: a point where it dies or stands still; `settings`: SEGUE_* in capitals."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = self._environment(WEB_PORT=port, **settings)
+        module = ["streams.cli", "worker"]
+        if at or mutation:
+            module = ["tests.faults.worker"]
+            environment |= {AT: at, MUTATION: mutation}
+        path = self.folder / f"worker-{len(self.workers)}.log"
+        with path.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", *module],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,
+            )
+        worker = WorkerProcess(process, port, path)
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def alive(self) -> list[WorkerProcess]:
+        """Workers that run."""
+        return [worker for worker in self.workers if worker.alive]
+
+    async def ready(self, *workers: WorkerProcess) -> None:
+        """Wait until these workers are ready and hold every partition between them."""
+
+        async def done() -> bool:
+            found = [await worker.ask() for worker in workers]
+            held = sum(len(one["partitions"]) for one in found if one is not None)
+            return all(one is not None and one["ready"] for one in found) and held == self.names.partitions
+
+        await self.until(done, "the workers to be ready")
+
+    # -- traffic
+
+    async def start_traffic(self) -> Traffic:
+        """Begin to send, until `stop_traffic`."""
+        self._traffic = Traffic(self.names.bootstrap, self.names.events, self.rng, self.mix)
+        self._sending = asyncio.ensure_future(self._traffic.run())
+        return self._traffic
+
+    async def stop_traffic(self) -> int:
+        """End it; how many events were sent."""
+        assert self._traffic is not None
+        self._traffic.stop()
+        await self._sending
+        sent, self._traffic = self._traffic.sent, None
+        return sent
+
+    async def send(self, count: int) -> None:
+        """Send so many events, at the mix's pace."""
+        await Traffic(self.names.bootstrap, self.names.events, self.rng, self.mix).run(count)
+
+    # -- the end
+
+    async def until(
+        self, done: Callable[[], Awaitable[Any]], what: str, limit_s: float = PATIENCE_S, every_s: float = 0.25
+    ) -> Any:
+        """Ask again until there is an answer."""
+        end_s = time.monotonic() + limit_s
+        while not (answer := await done()):
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"waited {limit_s:.0f} s for {what}")
+            self.observer.check()
+            await asyncio.sleep(every_s)
+        return answer
+
+    def _behind(self, horizon_ms: int) -> str:
+        """What is missing still, as the concurrent reader sees it; "": nothing."""
+        reading = Outcome(self.names, self.catalogues, self.observer.found, {})
+        for partition in range(self.names.partitions):
+            records = reading.of(self.names.events, partition)
+            model = expected(records, self.catalogues, self.names.generation)
+            due = model.next_due()
+            if due is not None and due < horizon_ms:
+                return f"partition {partition}: something is due at {due}, and the input ends at {model.clock_ms}"
+            values = [record.value for record in reading.of(self.names.membership, partition)]
+            wanted = [change.value for change in model.changes]
+            if values != wanted:
+                if values != wanted[: len(values)]:
+                    # it will not get better
+                    compare(partition, model, values)
+                return f"partition {partition}: {len(values)} of {len(wanted)} changes are out"
+        return ""
+
+    async def settle(self, limit_s: float = PATIENCE_S, ahead_ms: int = 2_000) -> None:
+        """Wait until everything expected is out, and nothing falls due for a moment. Raises Violated early."""
+        behind = "nothing was read"
+
+        async def done() -> bool:
+            nonlocal behind
+            behind = await asyncio.to_thread(self._behind, time.time_ns() // 1_000_000 + ahead_ms)
+            return not behind
+
+        try:
+            await self.until(done, "everything to be out", limit_s, 0.5)
+        except TimeoutError:
+            said = "\n".join(f"--- {worker.log.name}\n{worker.said()}" for worker in self.alive)
+            raise Violated(f"L0 nothing more came within {limit_s:.0f} s: {behind}\n{said}") from None
+
+    async def finish(self, limit_s: float = PATIENCE_S) -> Counted:
+        """Settle, stop the workers in order, and judge everything."""
+        await self.settle(limit_s)
+        if not self.alive:
+            await self.ready(self.worker())
+        statuses = [status for worker in self.alive if (status := await worker.ask())]
+        for name in ("gaps", "replays", "rings", "rebalances", "incidents"):
+            self.notes[name] = self.notes.get(name, 0) + sum(status[name] for status in statuses)
+        for worker in self.alive:
+            status = await worker.stop()
+            if status:
+                raise Violated(f"{worker.log.name} ended with {status}:\n{worker.said()}")
+        outcome = await Outcome.read(self.names, self.catalogues)
+        return await outcome.check(self.observer.found)
+
+
+@asynccontextmanager
+async def deployment(
+    kafka: KafkaServer,
+    valkey: ValkeyServer,
+    seed: int,
+    *,
+    partitions: int = 4,
+    mix: Mix | None = None,
+    rules: Rules = BASE,
+    bootstrap: str = "",
+    redis_url: str = "",
+    settings: dict[str, object] | None = None,
+) -> AsyncIterator[Run]:
+    """Make a deployment of its own. `bootstrap`, `redis_url`: what workers are told, where a proxy stands between."""
+    name = f"f{secrets.token_hex(4)}"
+    topics = {role: f"{name}.{topic}" for role, topic in TOPICS.items()}
+    values: dict[str, object] = {
+        **{f"{role}_topic": topic for role, topic in topics.items()},
+        "partitions": partitions,
+        "redis_prefix": name,
+        "group": name,
+        "kafka_bootstrap_servers": bootstrap or kafka.bootstrap,
+        "redis_url": redis_url or valkey.redis_url,
+        "session_timeout_ms": 3_000,
+        "checkpoint_every_ms": 1_000,
+        "bad_input_share_max": 1.0,
+        "web_host": "127.0.0.1",
+        **(settings or {}),
+    }
+    names = Names(
+        kafka.bootstrap,
+        valkey.redis_url,
+        partitions,
+        topics["events"],
+        topics["membership"],
+        topics["current"],
+        topics["dead_letter"],
+        name,
+    )
+    folder = Path(tempfile.mkdtemp(prefix=f"segue-fault-{seed}-"))
+    environment = {f"SEGUE_{key.upper()}": str(value) for key, value in values.items()}
+    observer = Observer(kafka.bootstrap, names.topics, partitions)
+    run = Run(seed, random.Random(seed), names, environment, kafka, valkey, folder, observer)
+    run.mix = mix or Mix()
+    kept = False
+    try:
+        await run.segue("topics")
+        async with observer:
+            await run.apply(rules)
+            yield run
+    except BaseException:
+        kept = True
+        raise
+    finally:
+        for worker in run.alive:
+            worker.send(signal.SIGCONT)
+            worker.kill()
+        if run._traffic is not None:
+            run._traffic.stop()
+            with contextlib.suppress(BaseException):
+                await asyncio.wait_for(run._sending, 10)
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)

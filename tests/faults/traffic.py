@@ -1,0 +1,167 @@
+"""Seeded events for a run: who, what and when; bad ones, repeated ones, late ones. What was made is in the log alone."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from tests.faults.model import EXPECTED_HEADER, instant
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What the events of a run are like. Shares are of all events."""
+
+    people: int = 150
+    per_second: int = 250
+    bad: float = 0.0
+    repeated: float = 0.0
+    reordered: float = 0.0
+    """Times up to an hour back."""
+    late: float = 0.0
+    """Times up to seven days back."""
+    hot: float = 0.0
+    """On one profile."""
+    skew_ms: int = 0
+    """How far a producer's clock may be off, either way; more than five minutes ahead is bad input."""
+
+
+def _poison(rng: random.Random, subject: str, number: int) -> tuple[str, bytes | None, bytes]:
+    """Make a bad record: (its reason code, key, value)."""
+    key = subject.encode()
+
+    def event(**more: Any) -> dict[str, Any]:
+        base = {"specversion": "1.0", "id": f"bad-{number}", "source": "/bad", "type": "portal.login"}
+        return {**base, "subject": subject, "time": instant(_now_ms()), "data": {}, **more}
+
+    def text(**more: Any) -> bytes:
+        return json.dumps(event(**more)).encode()
+
+    nan = text(type="note.added", data={"share": 0.5}).replace(b"0.5", b"NaN")
+    deep: Any = 1
+    for _ in range(40):
+        deep = [deep]
+    kinds: list[tuple[str, bytes | None, bytes]] = [
+        ("not_json", key, b'{"specversion": "1.0", "id": '),
+        ("not_json", key, b"\xff\xfe" + text()),
+        ("not_json", key, nan),
+        ("too_deep", key, text(data={"more": deep})),
+        ("too_large", key, text(data={"filler": "x" * 270_000})),
+        ("not_cloudevent", key, text(specversion="2.0")),
+        ("not_cloudevent", key, json.dumps([event()]).encode()),
+        ("bad_subject", key, text(subject="nobody")),
+        ("undeclared_type", key, text(type="portal.unknown")),
+        ("bad_time", key, text(time="yesterday")),
+        ("ahead", key, text(time=instant(_now_ms() + HOUR_MS))),
+        ("wrong_type", key, text(type="note.added", data={"size": "large"})),
+        ("bad_number", key, text(type="note.added", data={"size": 2**60})),
+        ("wrong_key", b"hcp:another", text()),
+    ]
+    return rng.choice(kinds)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Traffic:
+    """Sends events to one topic until told to stop, or so many."""
+
+    bootstrap: str
+    topic: str
+    rng: random.Random
+    mix: Mix = field(default_factory=Mix)
+    sent: int = 0
+    on_sent: Callable[[int], None] = lambda _: None
+    _last: list[tuple[bytes, bytes]] = field(default_factory=list)
+    _stopping: bool = False
+
+    async def run(self, count: int | None = None) -> None:
+        """Send `count` events, or until `stop`; returns when all are acknowledged."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=262_144
+        )
+        await producer.start()
+        self._stopping = False
+        until = None if count is None else self.sent + count
+        started_s, first = time.monotonic(), self.sent
+        try:
+            while not self._stopping and (until is None or self.sent < until):
+                some = [self._record() for _ in range(10 if until is None else min(10, until - self.sent))]
+                await self._send(producer, some)
+                self.sent += len(some)
+                self.on_sent(self.sent)
+                await asyncio.sleep(max(0.0, started_s + (self.sent - first) / self.mix.per_second - time.monotonic()))
+        finally:
+            await producer.stop()
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stopping = True
+
+    async def _send(
+        self, producer: AIOKafkaProducer, records: list[tuple[bytes | None, bytes, Mapping[str, bytes]]]
+    ) -> None:
+        """Send until every one is acknowledged; one that may be there already is sent again: a redelivery."""
+        waiting = records
+        while waiting:
+            deliveries = [
+                await producer.send(self.topic, value, key=key, headers=list(headers.items()))
+                for key, value, headers in waiting
+            ]
+            answers = await asyncio.gather(*deliveries, return_exceptions=True)
+            failed = [isinstance(answer, BaseException) for answer in answers]
+            for answer in answers:
+                if isinstance(answer, BaseException) and not isinstance(answer, KafkaError):
+                    raise answer
+            waiting = [record for record, again in zip(waiting, failed, strict=True) if again]
+
+    def _record(self) -> tuple[bytes | None, bytes, Mapping[str, bytes]]:
+        rng, mix, number = self.rng, self.mix, self.sent + self.rng.randrange(1 << 40)
+        hot = rng.random() < mix.hot
+        subject = "hcp:hot" if hot else f"hcp:{rng.randrange(mix.people)}"
+        if rng.random() < mix.bad:
+            code, key, value = _poison(rng, subject, number)
+            return key, value, {EXPECTED_HEADER: code.encode()}
+        if self._last and rng.random() < mix.repeated:
+            key, value = rng.choice(self._last)
+            return key, value, {}
+        now_ms = _now_ms()
+        time_ms = now_ms
+        if rng.random() < mix.reordered:
+            time_ms -= rng.randrange(HOUR_MS)
+        elif rng.random() < mix.late:
+            time_ms -= rng.randrange(7 * DAY_MS)
+        headers: dict[str, bytes] = {}
+        if mix.skew_ms and rng.random() < 0.3:
+            time_ms += rng.choice([-1, 1]) * mix.skew_ms
+            # nobody is near the limit of five minutes
+            headers = {EXPECTED_HEADER: b"ahead" if time_ms > now_ms + 300_000 else b""}
+        type_ = rng.choices(["portal.login", "portal.left", "note.added"], [8, 1, 1])[0]
+        data: dict[str, Any] = {"size": rng.randrange(9)} if type_ == "note.added" else {}
+        if type_ == "portal.login" and rng.random() < 0.4:
+            data = {"tier": rng.choice(["gold", "silver", ""])}
+        event = {
+            "specversion": "1.0",
+            "id": f"e{number}",
+            "source": "/test",
+            "type": type_,
+            "subject": subject,
+            "time": instant(time_ms),
+            "data": data,
+        }
+        key, value = subject.encode(), json.dumps(event).encode()
+        if not headers:
+            self._last.append((key, value))
+            del self._last[:-500]
+        return key, value, headers

@@ -1,0 +1,106 @@
+"""A worker of the fault runs: `segue worker`, that dies or stands still at a named point, or has a safety switched off.
+
+`python -m tests.faults.worker`. Nothing of this is in the product: everything is put over its parts here, from outside,
+so that no setting can ever switch a safety off by accident. Without the two variables it is `segue worker` as it is.
+
+    SEGUE_TEST_AT=kill@delivered:3     kill -9 at the third time that the point is reached; `stop@…`: SIGSTOP
+    SEGUE_TEST_MUTATION=token          see `mutations`
+
+Points: those of streams.points; `claim.<step>`, after that step of a claim; and of the ring and the store `opened`
+(the first delivery of a transaction is on its way), `delivered` (all deliveries answered, EndTxn not sent), `committed`
+(EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent).
+"""
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+AT = "SEGUE_TEST_AT"
+MUTATION = "SEGUE_TEST_MUTATION"
+
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+def harm(order: str) -> Callable[[str], None]:
+    """Make a hook that does what an order says: `kill@point:n` or `stop@point:n`."""
+    action, _, where = order.partition("@")
+    point, _, times = where.partition(":")
+    number, wanted = _SIGNALS[action], int(times or 1)
+    seen: Counter[str] = Counter()
+
+    def hook(reached: str) -> None:
+        seen[reached] += 1
+        if reached == point and seen[reached] == wanted:
+            sys.stderr.write(f"test: {order}\n")
+            sys.stderr.flush()
+            os.kill(os.getpid(), number)
+
+    return hook
+
+
+def install(hook: Callable[[str], None]) -> None:
+    """Put a hook over every point of a worker."""
+    from streams import runner, worker
+    from streams.claim import Hooks, claim
+    from streams.log.producer import Producer
+    from streams.store.redis import RedisStore
+
+    class Worker(worker.Worker):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **{**named, "at": hook})
+
+    async def hooked_claim(partition: int, log: Any, ring: Any, store: Any, place: Any, hooks: Hooks) -> Any:
+        def on_step(step: Any) -> None:
+            hooks.on_step(step)
+            hook(f"claim.{step}")
+
+        return await claim(partition, log, ring, store, place, replace(hooks, on_step=on_step))
+
+    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, RedisStore._commit
+
+    async def hooked_send(self: Any, *arguments: Any, **named: Any) -> Any:
+        delivery = await send_batch(self, *arguments, **named)
+        hook("opened")
+        return delivery
+
+    async def hooked_commit(self: Any) -> Any:
+        hook("delivered")
+        answer = await commit(self)
+        hook("committed")
+        return answer
+
+    async def hooked_write(self: Any, writes: Any) -> bool:
+        hook("exec")
+        return await write(self, writes)
+
+    patches: list[tuple[Any, str, Any]] = [
+        (worker, "Worker", Worker),
+        (runner, "claim", hooked_claim),
+        (Producer, "send_batch", hooked_send),
+        (Producer, "commit_transaction", hooked_commit),
+        (RedisStore, "_commit", hooked_write),
+    ]
+    for place, name, patch in patches:
+        setattr(place, name, patch)
+
+
+def main() -> None:
+    """Run it."""
+    from streams.cli.main import main as segue
+
+    if os.environ.get(AT):
+        install(harm(os.environ[AT]))
+    if os.environ.get(MUTATION):
+        from tests.faults.mutations import mutate
+
+        mutate(os.environ[MUTATION])
+    sys.argv = ["segue", "worker", *sys.argv[1:]]
+    segue()
+
+
+if __name__ == "__main__":
+    main()
