@@ -113,11 +113,7 @@ def _nothing_yet(leaf: Condition, scene: Scene) -> bool:
 def _nothing_ever(judge: Judge, leaf: Condition, scene: Scene) -> bool:
     """Tell whether no event can be counted by a condition with a `where` and a whole window."""
     window: Window = leaf.window  # type: ignore[attr-defined]
-    return (
-        window.empty
-        or _nothing_yet(leaf, scene)
-        or not judge.tests.match(leaf.types, leaf.definition.get("where"))
-    )
+    return window.empty or _nothing_yet(leaf, scene) or not judge.tests.match(leaf.types, leaf.definition.get("where"))
 
 
 def _name(leaf: Condition, scene: Scene, raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -220,9 +220,6 @@ def _read_at_least(reader: Reader, place: Place) -> AtLeastOf | None:
     if isinstance(n.value, bool) or not isinstance(n.value, int) or n.value < 1:
         n.problem("'n' must be an integer of at least 1")
         return None
-    if isinstance(reader.value["of"], list) and n.value > len(reader.value["of"]) > 0:
-        n.problem(f"'n' must be at most {len(reader.value['of'])}, the number of conditions")
-        return None
     return None if parts is None else AtLeastOf(n.value, parts)
 
 

@@ -78,9 +78,6 @@ def read_changed(reader: Reader, place: Place, nested: ReadRule) -> Changed | No
     sides = {side: _read_side(reader, side, declared.type) for side in ("from", "to")}
     if len(reader.problems) > before:
         return None
-    if sides["from"] is not ANY and sides["from"] == sides["to"]:
-        reader.at("to").problem("'from' and 'to' must differ")
-        return None
     return Changed(reader.value, keys.changed, sides["from"], sides["to"], keys.within, declared.type)
 
 

@@ -56,7 +56,4 @@ def read_during(reader: Reader, place: Place, nested: ReadRule) -> During | None
     if dates.from_ is None and dates.until is None:
         reader.at("during").problem("'during' needs 'from' or 'until'")
         return None
-    if dates.from_ is not None and dates.until is not None and dates.until <= dates.from_:
-        reader.at("during", "until").problem("'until' must be later than 'from'")
-        return None
     return During(reader.value, dates.from_, dates.until)

@@ -348,9 +348,6 @@ class _Reading:
         if index == 0 and (within_ms is not None or after_ms is not None):
             reader.problem("the first step has no event before it: 'within' and 'after' are for later ones")
             return
-        if within_ms is not None and after_ms is not None and within_ms <= after_ms:
-            reader.at("within").problem("'within' must be longer than 'after', or nothing fits")
-            return
         if matcher is None:
             return
         length_ms = max((ms for _, ms in self.steps[-1].nots), default=0) if self.steps else 0

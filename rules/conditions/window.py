@@ -124,10 +124,6 @@ def read_window(keys: SinceKeys, reader: Reader, place: Place, bucket_ms: int | 
     within_ms = older_ms = until_ms = None
     if isinstance(keys, WindowKeys):
         within_ms, older_ms, until_ms = keys.within, keys.older_than, keys.until
-    if since_ms is not None and until_ms is not None and until_ms <= since_ms:
-        reader.at("until").problem("'until' must be later than 'since'")
-    if within_ms is not None and older_ms is not None and within_ms <= older_ms:
-        reader.at("within").problem("'within' must be longer than 'older_than', or nothing is in the window")
     if len(reader.problems) > before:
         return None
     return Window(within_ms, older_ms, since_ms, until_ms, mark, bucket_ms)

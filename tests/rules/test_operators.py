@@ -120,7 +120,6 @@ def test_both_ages_hold_between_their_instants() -> None:
         ("number", {"equals": "1"}, "must be a number"),
         ("number", {"equals": True}, "must be a number"),
         ("number", {"above": float("nan")}, "must be a number"),
-        ("number", {"between": [2, 1]}, "must not be above"),
         ("number", {"between": [1]}, "a list of two"),
         ("integer", {"equals": 1.5}, "must be an integer"),
         ("datetime", {"above": "soon"}, "must be a datetime"),
