@@ -32,8 +32,10 @@ KEPT_MIN_MS: Final = 7 * MS_PER_DAY
 """Below this the input's retention is worth a word."""
 TOMBSTONES_KEPT_MS: Final = 7 * MS_PER_DAY
 """How long a reader of standing memberships may be away before it can miss an exit."""
-RECORD_BYTES_MIN: Final = 1_001_000
-"""What every topic that we write to must take: the largest record (1,000,000 bytes) and its batch."""
+RECORD_BYTES_MIN: Final = 8 << 20
+"""What every topic that we write to must take: the largest record (8,000,000 bytes, see `streams.log.producer`) and its
+batch. A change repeats its subject five times, and a subject may be nearly as long as an event; a catalogue of thousands
+of segments is one record."""
 SMALL_SEGMENT_BYTES: Final = 1 << 20
 """The smallest that Kafka 4 allows: only closed segments are compacted, and claims read all that is left."""
 SMALL_SEGMENT_BYTES_MAX: Final = 64 << 20
@@ -73,13 +75,16 @@ class Described:
     """None: this user may not ask."""
 
 
+_LARGE: Final = {"max.message.bytes": str(RECORD_BYTES_MIN)}
 _COMPACTED: Final = {
+    **_LARGE,
     "cleanup.policy": "compact",
     "delete.retention.ms": str(TOMBSTONES_KEPT_MS),
     # a subject that left, or was erased, is gone from the disk after a day and the tombstone's time at the latest
     "max.compaction.lag.ms": str(MS_PER_DAY),
 }
 _INTERNAL: Final = {
+    **_LARGE,
     "cleanup.policy": "compact",
     "segment.bytes": str(SMALL_SEGMENT_BYTES),
     "segment.ms": str(MS_PER_DAY // 24),
@@ -91,10 +96,10 @@ _KEPT: Final = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MS)}
 _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     # LogAppendTime: time is what the broker saw, not what a producer's clock says (design section 3)
     "events": {**_KEPT, "message.timestamp.type": "LogAppendTime"},
-    "dead_letters": _KEPT,
-    "membership": _KEPT,
+    "dead_letters": {**_KEPT, **_LARGE},
+    "membership": {**_KEPT, **_LARGE},
     "current": _COMPACTED,
-    "restricted": _KEPT,
+    "restricted": {**_KEPT, **_LARGE},
     "restricted_current": _COMPACTED,
     "progress": _INTERNAL,
     "owners": _INTERNAL,
@@ -158,7 +163,7 @@ _STANDING: Final = _policy("compact", "deletion by age would drop what still hol
 _ROOM: Final = Demand(
     "max.message.bytes",
     lambda value: int(value) >= RECORD_BYTES_MIN,
-    "1048588",
+    str(RECORD_BYTES_MIN),
     "a record that does not fit would stop the partition",
 )
 _SMALL: Final = Demand(

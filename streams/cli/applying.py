@@ -30,7 +30,7 @@ from streams.log.ring import KafkaRing
 from streams.topics import topics
 from streams.wire import Wire
 
-CATALOGUE_MB_MAX: Final = 1
+CATALOGUE_MB_MAX: Final = 8
 """A catalogue travels as one record."""
 
 
@@ -124,10 +124,10 @@ async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before
     except Doubt as doubt:
         await servers.log.fence(ring.ids[0])
         found = await servers.latest_catalogue()
-        done = found is not None and (before is None or found.offset > before.offset)
-        if not done or found is None or found.key != record.key:
-            what = "another apply came between" if done else f"the transaction was not committed ({doubt})"
-            raise Failure(Exit.NOT_REACHABLE, f"{what}: nothing was applied, run `segue apply` again") from None
+        if found is None or found.key != record.key or (before is not None and found.offset <= before.offset):
+            overtaken = "another apply came at the same time" if "Fenced" in str(doubt) else f"it failed ({doubt})"
+            what = f"{overtaken}: this catalogue was not applied, run `segue apply` again"
+            raise Failure(Exit.NOT_REACHABLE, what) from None
 
 
 async def _have_restricted_topics(servers: Servers, catalogue: Catalogue) -> None:

@@ -74,7 +74,7 @@ class Broker:
 
     def __init__(self, topics: dict[str, int], now_ms: int = 0) -> None:
         self.now_ms = now_ms
-        self.record_bytes_max = 1_000_000
+        self.record_bytes_max = 8_000_000
         self.names = 0
         """Rings made so far: their names must be unlike, and a model has no randomness."""
         self._partitions = {(topic, n): _Partition() for topic, count in topics.items() for n in range(count)}

@@ -39,9 +39,9 @@ class Tuning:
     """Of everything but transactions; longer than a transaction that has to be waited for."""
     close_timeout_ms: int = 3_000
     batch_bytes_max: int = 900_000
-    """A batch, below the broker's `max.message.bytes` (1,048,588); what is longer goes in several."""
-    record_bytes_max: int = 1_000_000
-    """One record with key and headers; below `max.message.bytes` of the topics written to."""
+    """A batch of several records; what is longer goes in several, and a longer record alone."""
+    record_bytes_max: int = 8_000_000
+    """One record with key and headers; below `max.message.bytes` of the topics written to (`streams.topics`)."""
 
     def __post_init__(self) -> None:
         if not self.request_timeout_ms < self.transaction_timeout_ms:

@@ -8,7 +8,7 @@ import pytest
 from streams.log.base import Doubt, Log, OutRecord, RecordTooLarge, Ring, Stored
 from tests.contract.log.worlds import Refusal, World
 
-TOO_LARGE = 1_100_000
+TOO_LARGE = 8_100_000
 
 
 def rec(topic: str, key: str, value: str | None, partition: int = 0) -> OutRecord:
