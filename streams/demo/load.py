@@ -15,7 +15,7 @@ from streams.demo.figures import Figures
 from streams.settings import Deployment
 
 RATE_START: Final = 200.0
-RATE_MAX: Final = 1_000.0
+RATE_MAX: Final = 600.0
 """Events a second, unless asked for otherwise: plenty to look at, and little enough to check every change after it."""
 RATE_MIN: Final = 25.0
 FASTER: Final = 1.25
@@ -23,6 +23,8 @@ SLOWER: Final = 0.6
 BEHIND_S: Final = 1.0
 """A lag of more events than are sent in so long: too fast."""
 CLOSE_S: Final = 0.3
+BRISK_MS: Final = 250.0
+"""Median latency above which it goes no faster."""
 STEP_S: Final = 0.01
 OPEN_WINDOW: Final = 6_000
 """As fast as it goes: so many records may be unapplied in partitions that have an owner."""
@@ -36,12 +38,12 @@ class Pace:
     rate: float
     most: float
 
-    def judge(self, lag: int) -> None:
-        """Look at the lag, about once a second, and choose the rate."""
+    def judge(self, lag: int, p50_ms: float) -> None:
+        """Look at the lag and the latency, about once a second, and choose the rate."""
         if lag > self.rate * BEHIND_S:
             self.most = max(RATE_MIN, min(self.most, self.rate * 0.9))
             self.rate = max(RATE_MIN, self.rate * SLOWER)
-        elif lag < self.rate * CLOSE_S:
+        elif lag < self.rate * CLOSE_S and p50_ms < BRISK_MS:
             self.rate = min(self.most, self.rate * FASTER)
 
 

@@ -23,6 +23,7 @@ from streams.cli.console import Exit, Failure
 from streams.cli.explaining import explain_profile
 from streams.clock import SystemClock
 from streams.demo import check, naive, stage
+from streams.demo.arrivals import quantile
 from streams.demo.figures import Figures, Told, Trouble
 from streams.demo.load import RATE_MAX, RATE_START, Load, Pace
 from streams.demo.selection import Selection, interesting
@@ -179,7 +180,7 @@ class Play:
             self._follow_trouble()
             calm = figures.ready and (figures.trouble is None or figures.trouble.over_s is not None)
             if load.pace is not None and calm and monotonic() - judged_s >= 1.0:
-                load.pace.judge(figures.lag)
+                load.pace.judge(figures.lag, quantile(figures.arrivals.recent_ms(), 0.5) or 0.0)
                 judged_s = monotonic()
             if figures.seconds is not None and figures.playing_for_s() >= figures.seconds:
                 load.stop.set()

@@ -133,7 +133,7 @@ class _Feed:
         rows = Table.grid(expand=True, padding=(0, 1))
         rows.add_column(no_wrap=True, style="dim")
         rows.add_column(no_wrap=True, width=3)
-        rows.add_column(no_wrap=True, width=17, overflow="ellipsis")
+        rows.add_column(no_wrap=True, width=19 if self._wide else 17, overflow="ellipsis")
         rows.add_column(no_wrap=True, ratio=4, overflow="ellipsis", style="cyan")
         rows.add_column(no_wrap=True, ratio=6, overflow="ellipsis")
         for line in list(figures.feed)[-(height - 2) :]:
