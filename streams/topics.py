@@ -34,8 +34,8 @@ TOMBSTONES_KEPT_MS: Final = 7 * MS_PER_DAY
 """How long a reader of standing memberships may be away before it can miss an exit."""
 RECORD_BYTES_MIN: Final = 8 << 20
 """What every topic that we write to must take: the largest record (8,000,000 bytes, see `streams.log.producer`) and its
-batch. A change repeats its subject five times, and a subject may be nearly as long as an event; a catalogue of thousands
-of segments is one record."""
+batch. A change repeats its subject five times, and a subject may be nearly as long as an event; a catalogue of
+thousands of segments is one record."""
 SMALL_SEGMENT_BYTES: Final = 1 << 20
 """The smallest that Kafka 4 allows: only closed segments are compacted, and claims read all that is left."""
 SMALL_SEGMENT_BYTES_MAX: Final = 64 << 20
