@@ -73,7 +73,8 @@ class Catalogue:
             if isinstance(value.get(key), str):
                 found.add(self.traits.get(value[key], {}).get("restricted"))
         for key in ("event", "last", "absent", "covered", "not", "sequence"):
-            for event_type in types_named(value.get(key)):
+            steps = value[key] if key == "sequence" and key in value else [value.get(key)]
+            for event_type in [name for step in steps for name in types_named(step)]:
                 declared = self.events[event_type]
                 found.add(declared.get("restricted"))
                 used = (

@@ -13,11 +13,10 @@ from tests.naive.reading import read_folder
 from tests.naive.replay import Cut, replay
 from tests.naive.times import instant, written
 from tests.properties.catalogues import Grid
-from tests.properties.test_same import EXAMPLES, Scene, scenes, tell
+from tests.properties.test_same import EXAMPLES, HOURS, Scene, scenes, tell
 from tests.transcripts.implementations import plain
 
-START = instant("2026-03-01")
-assert START is not None
+START = HOURS.start
 MILLISECONDS = Grid("ms", START, 40)
 
 
