@@ -81,7 +81,7 @@ NEVER = {
     "count between the wrong way round": "{event: viewed, count: {between: [3, 2]}}",
     "nothing in the window": "{event: viewed, within: 3d, older_than: 3d}",
     "nothing between the dates": "{last: viewed, is: {topic: {equals: a}}, since: 2026-04-01, until: 2026-04-01}",
-    "nothing to be added up": "{aggregate: sum, of: minutes, event: viewed, within: 3d, older_than: 3d, above: 0}",
+    "nothing to be added up": "{aggregate: sum, of: n, event: viewed, within: 3d, older_than: 3d, above: 0}",
     "between the wrong way round": "{trait: score, between: [5, 1]}",
     "dates the wrong way round": "{during: {from: 2026-05-01, until: 2026-04-01}}",
     "a step to the same": "{changed: stage, from: a, to: a, within: 3d}",
