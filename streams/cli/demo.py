@@ -64,13 +64,16 @@ def demo(
         bool, typer.Option("--json", help="Only the summary on standard output, as JSON; the rest to standard error.")
     ] = False,
 ) -> None:
-    """Show the whole system at work: the real Apache Kafka and Valkey, two workers, live events and changes.
+    """Show the whole system at work: the real Kafka and Valkey, two workers, live events and changes.
 
-    Everything runs on loopback in a folder of its own and is gone at the end, whatever ends it; no other servers are
-    touched. Half-way one worker is killed with -9. At the end every published change is compared with the log applied
-    again, and those of sampled profiles with an evaluator that shares no code with the engine.
+    Everything runs on loopback in a folder of its own, and is gone at the end,
+    whatever ends it; no other servers are touched. Half-way one worker is killed
+    with -9. At the end every published change is compared with the log applied
+    again, and those of sampled profiles with an evaluator that shares no code
+    with the engine.
 
-    Exit status 1: a change was missing, repeated or wrong. With --seconds the last line of output is JSON.
+    Exit status 1: a change was missing, repeated or wrong; 3: the servers do not
+    start. With --seconds the last line of output is JSON.
 
     Example: segue demo --seconds 20
     """

@@ -33,7 +33,9 @@ def _demo(folder: Path, *arguments: str, **environment: str) -> Iterator["subpro
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _left(folder: Path) -> list[str]:

@@ -1,0 +1,136 @@
+"""The demo's parts: its judge finds every kind of wrong, its pace follows the workers, its words say the rule."""
+
+import orjson
+import pytest
+
+from streams.clock import SystemClock
+from streams.demo.arrivals import Took, quantile, undisturbed_ms
+from streams.demo.check import Ledger, judge, judge_profiles
+from streams.demo.load import RATE_MIN, Pace
+from streams.demo.selection import NEW_S, Selection
+from streams.demo.sources import Data, open_source
+from streams.demo.words import TIME_ALONE, Words, short
+
+AT = "2026-03-01T14:05:0{}.000Z"
+
+
+def _change(sequence: int, profile: str = "hcp:1", at: int | None = None, segment: str = "s") -> bytes:
+    return orjson.dumps(
+        {
+            "id": f"g1/{profile}/{sequence}",
+            "profile": profile,
+            "segment": segment,
+            "change": "entered",
+            "effective_at": AT.format(sequence if at is None else at),
+            "reason": {"kind": "entry_rule", "conditions": ["enter"], "events": [f"/crm e{sequence}"]},
+        }
+    )
+
+
+ONE, TWO, THREE, FOUR = (_change(n) for n in range(1, 5))
+
+
+def test_what_is_published_once_and_in_order_is_right() -> None:
+    assert judge([Ledger(0, [ONE, TWO, THREE], due=[ONE, TWO], later=[THREE, FOUR])]).right
+
+
+@pytest.mark.parametrize(
+    ("published", "missing", "duplicates", "unexpected", "out_of_order"),
+    [
+        ([ONE, THREE], 1, 0, 0, 0),
+        ([ONE, TWO, TWO, THREE], 0, 1, 0, 0),
+        ([ONE, TWO, ONE, THREE], 0, 1, 0, 0),
+        ([ONE, TWO, THREE, FOUR], 0, 0, 1, 0),
+        ([TWO, ONE, THREE], 0, 0, 0, 1),
+        ([ONE, _change(2, segment="t"), THREE], 1, 0, 1, 0),
+        ([ONE, TWO, _change(2, segment="t"), THREE], 0, 1, 1, 0),
+        ([], 3, 0, 0, 0),
+    ],
+)
+def test_every_kind_of_wrong_is_found(
+    published: list[bytes], missing: int, duplicates: int, unexpected: int, out_of_order: int
+) -> None:
+    verdict = judge([Ledger(0, published, due=[ONE, TWO, THREE])])
+    found = (len(verdict.missing), verdict.duplicates, len(verdict.unexpected), verdict.out_of_order)
+    assert found == (missing, duplicates, unexpected, out_of_order)
+    assert not verdict.right
+
+
+def test_the_naive_evaluator_is_heard_on_the_profiles_it_lived_through() -> None:
+    other = _change(1, "hcp:2")
+    ledger = Ledger(0, [ONE, other, TWO], clock_ms=SystemClock().wall_ms())
+    assert judge_profiles(ledger, {"hcp:1": [ONE, TWO]}).right
+    assert judge_profiles(ledger, {"hcp:1": [ONE, TWO, THREE]}).missing == {THREE}
+    assert judge_profiles(ledger, {"hcp:1": [ONE]}).unexpected == {TWO}
+    assert judge_profiles(ledger, {"hcp:1": [TWO, ONE]}).out_of_order == 1
+    assert judge_profiles(ledger, {"hcp:2": []}).unexpected == {other}
+
+
+def test_the_pace_rises_while_the_workers_keep_up_and_stays_below_what_was_too_fast() -> None:
+    pace = Pace(100, 1_000)
+    for _ in range(5):
+        pace.judge(0, 10)
+    assert 200 < pace.rate < 1_000
+    too_fast = pace.rate
+    pace.judge(10_000, 10)
+    assert pace.rate < too_fast
+    for _ in range(50):
+        pace.judge(0, 10)
+    assert pace.rate < too_fast
+    for _ in range(50):
+        pace.judge(10_000, 10)
+    assert pace.rate == RATE_MIN
+
+
+def test_latency_leaves_out_what_was_under_way_during_the_trouble_and_nothing_else() -> None:
+    took = [Took(1, 2), Took(1, 5), Took(6, 7), Took(8, 12), Took(11, 12)]
+    assert undisturbed_ms(took, 4, 10) == [1_000, 1_000]
+    assert len(undisturbed_ms(took, None, None)) == len(took)
+    assert len(undisturbed_ms(took, 4, None)) == 1
+
+
+def test_a_quantile_of_nothing_is_nothing() -> None:
+    assert quantile([], 0.5) is None
+    assert quantile([3, 1, 2], 0.5) == 2
+    assert quantile([3, 1, 2], 0.99) == 3
+
+
+@pytest.mark.parametrize("data", list(Data))
+def test_every_source_has_a_segment_for_time_alone_and_says_what_it_plays(data: Data) -> None:
+    source = open_source(data, 20, 1, SystemClock().wall_ms)
+    assert source.overlay in source.catalogue.approved
+    assert source.catalogue.approved[source.overlay].title
+    assert "Demo only" in Words(source.catalogue).title(source.overlay)
+    assert next(source.events)["specversion"] == "1.0"
+    assert ("retail purchases" if data is Data.CDNOW else "synthetic") in " ".join(source.said)
+
+
+def test_a_change_is_said_with_the_conditions_behind_it() -> None:
+    source = open_source(Data.SYNTHETIC, 20, 1, SystemClock().wall_ms)
+    words = Words(source.catalogue)
+    change = orjson.loads(_change(1, segment=source.overlay))
+    line = words.line(change)
+    assert (line.entered, line.why, line.cause, line.alone) == (True, "portal.login within 5s", "/crm e1", False)
+    change["change"] = "exited"
+    change["reason"] = {"kind": "entry_lost", "conditions": ["enter"], "events": []}
+    line = words.line(change)
+    assert (line.entered, line.why, line.cause, line.alone) == (
+        False,
+        "no longer: portal.login within 5s",
+        TIME_ALONE,
+        True,
+    )
+    assert short("covered by fills", denied=True) == "not (covered by fills)"
+
+
+def test_every_segment_has_its_turn_and_old_news_is_no_news() -> None:
+    source = open_source(Data.SYNTHETIC, 20, 1, SystemClock().wall_ms)
+    words, selection = Words(source.catalogue), Selection()
+    for n in range(1, 4):
+        selection.add(words.line(orjson.loads(_change(n, segment="oncology-hcp"))), 1.0)
+    selection.add(words.line(orjson.loads(_change(4, segment="newly-diagnosed"))), 1.0)
+    shown = [line.segment for line in (selection.take(1.0), selection.take(1.0)) if line is not None]
+    assert sorted(shown) == ["newly-diagnosed", "oncology-hcp"]
+    assert selection.take(1.0) is None
+    selection.add(words.line(orjson.loads(_change(5))), 1.0)
+    assert selection.take(1.0 + 2 * NEW_S) is None
