@@ -20,6 +20,7 @@ from faust.web.base import Web
 from faust.web.drivers.aiohttp import Web as AiohttpWeb
 from yarl import URL
 
+from streams.input import Place
 from streams.status import Page
 from streams.transport import Consumer, Intake, Reading, Transport
 
@@ -122,3 +123,25 @@ class App(faust.App):
             return cast("Response", view.json(body, status=status))
 
         self.page(path, name=path.strip("/"))(handler)
+
+
+class Reader:
+    """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def open(self, partition: int, offset: int) -> None:
+        await self._app.reader.open(partition, offset)
+
+    def shut(self, partition: int) -> None:
+        self._app.reader.shut(partition)
+
+    def hold(self, partition: int) -> None:
+        self._app.reader.hold(partition)
+
+    def resume(self, partition: int) -> None:
+        self._app.reader.resume(partition)
+
+    def place(self, partition: int) -> Place:
+        return self._app.reader.place(partition)

@@ -23,57 +23,39 @@ from typing import Final
 import uvloop
 
 from streams import logs
-from streams.app import REBALANCE_MARGIN_MS, App
+from streams.app import REBALANCE_MARGIN_MS, App, Reader
 from streams.catalogues import Catalogues
 from streams.claim import Place
-from streams.clock import Clock, SystemClock, backoff_ms
+from streams.clock import Clock, SystemClock
 from streams.finding import Finding
 from streams.guard import RefusalShare, TooMuchBadInput
 from streams.input import Batch, Input
-from streams.input import Place as Reached
-from streams.log.base import Log, NotReachable, Ring
+from streams.log.base import Log, Ring
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
 from streams.points import NOWHERE, At
+from streams.preflight import OK, UNREACHABLE, WRONG, Check, preflight
 from streams.progress import Progress
 from streams.publisher import Clock as PublisherClock
 from streams.publisher import Pace, Publisher
 from streams.runner import Ending, Limits, PartitionRunner, Surroundings
+from streams.sessions import Sessions
 from streams.settings import Deployment, Settings
 from streams.status import PartitionStatus, WorkerStatus
-from streams.store.base import PartitionStore, Unanswered
+from streams.store.base import PartitionStore
 from streams.store.redis import RedisStore, check_server
 from streams.transport import Reading
+from streams.watch import Watch
 from streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
-START_PATIENCE_MS: Final = 30_000
-"""How long a server may be away when a worker starts; afterwards any time will do."""
 COMMIT_EVERY_MS: Final = 1_000
 """Group offsets trail checkpoints by at most so much; for lag tools only."""
-WATCH_EVERY_MS: Final = 5_000
-SILENT_MS: Final = 15_000
-"""A consumer behind the log's end that read nothing for so long has gone silent (after a broker's restart, say)."""
-SILENT_MAX: Final = 4
-"""So many times in a row its reading is begun again, then the worker ends: only a new consumer will help."""
 INCIDENT_RETRY_MS: Final = 30_000
 """A stopped partition is claimed again after so long: its cause may have been repaired."""
 FAREWELL_MS: Final = 5_000
 """For leaving the group and closing clients, after the partitions were let go."""
-
-OK: Final = 0
-WRONG: Final = 1
-UNREACHABLE: Final = 3
-
-
-@dataclass(slots=True)
-class _Session:
-    """A ring and what publishes through it."""
-
-    ring: Ring
-    publisher: Publisher
-    publishing: "asyncio.Task[None]"
 
 
 @dataclass(slots=True)
@@ -100,7 +82,7 @@ class Worker:
         source: Log | None = None,
         reads: Input | None = None,
         store: Callable[[int], PartitionStore] | None = None,
-        checks: Iterable[Callable[[], Awaitable[list[Finding]]]] = (),
+        checks: Iterable[Check] = (),
     ) -> None:
         """`checks` are asked before the start; a fatal finding refuses it.
 
@@ -120,8 +102,9 @@ class Worker:
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
         self._held: dict[int, _Held] = {}
-        self._session: _Session | None = None
-        self._opening = asyncio.Lock()
+        self._sessions = Sessions(
+            self._log, settings.ring_size, self._publisher, self._guarded, self._clock, self.status
+        )
         self._ended = asyncio.Event()
         self._exit = OK
         self._app = App(
@@ -138,7 +121,7 @@ class Worker:
         )
         self._around = Surroundings(
             log=self._log,
-            input=reads or _Reader(self._app),
+            input=reads or Reader(self._app),
             wire=Wire(deployment),
             place=Place(
                 deployment.generation,
@@ -171,8 +154,9 @@ class Worker:
 
     async def run(self) -> int:
         """Run to the end; returns the exit status. Installs no signal handlers: call `stop`."""
-        ready = await self._ready_to_start()
+        ready = await preflight(self._checks, self._clock, self._ended)
         if ready != OK:
+            await self._log.close()
             return ready
         self._app.serve(self.status.pages(self._clock.wall_ms))
         tasks = []
@@ -225,40 +209,13 @@ class Worker:
     async def _shut_down(self) -> None:
         self.status.stopping = True
         await self._let_go(frozenset(self._held))
-        if self._session is not None:
-            await self._close(self._session)
-        for closing in (self._app.stop(), self._log.close()):
+        for closing in (self._sessions.close(), self._app.stop(), self._log.close()):
             try:
                 await asyncio.wait_for(closing, FAREWELL_MS / 1000)
             except Exception as error:
                 log.warning("something did not close in time: %s", type(error).__name__)
 
     # -- before the start
-
-    async def _ready_to_start(self) -> int:
-        """Check the servers; waits for them a while. Returns an exit status."""
-        until_ms = self._clock.now_ms() + START_PATIENCE_MS
-        for check in self._checks:
-            findings = await self._patiently(check, until_ms)
-            if findings is None:
-                return UNREACHABLE
-            for finding in findings:
-                log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding)
-            if any(finding.fatal for finding in findings):
-                return WRONG
-        return OK
-
-    async def _patiently(self, check: Callable[[], Awaitable[list[Finding]]], until_ms: float) -> list[Finding] | None:
-        attempt = 0
-        while True:
-            try:
-                return await check()
-            except (NotReachable, Unanswered, OSError) as error:
-                attempt += 1
-                if self._ended.is_set() or self._clock.now_ms() > until_ms:
-                    log.error("a server is not reachable: %s", error)  # noqa: TRY400 - no bug, no traceback
-                    return None
-                await self._clock.wait(self._ended, backoff_ms(attempt, most_ms=2_000))
 
     async def _check_redis(self) -> list[Finding]:
         return await check_server(self._settings.redis_url)
@@ -336,7 +293,7 @@ class Worker:
         """Run a partition's tenures, one after the other, until it is let go."""
         try:
             while not held.leaving.is_set():
-                session = await self._live_session(held)
+                session = await self._sessions.live(held.leaving, held.runner.status)
                 if session is None or held.leaving.is_set():
                     return
                 ending = await held.runner.run(session.publisher, session.ring)
@@ -346,8 +303,8 @@ class Worker:
         except TooMuchBadInput as error:
             self._fail(str(error), WRONG)
         except asyncio.CancelledError:
-            if self._session is not None:
-                await self._session.publisher.drop(partition)
+            if self._sessions.current is not None:
+                await self._sessions.current.publisher.drop(partition)
             raise
         except Exception as error:
             # our bug: nothing of what it was computing is published
@@ -364,34 +321,9 @@ class Worker:
 
     # -- sessions
 
-    async def _live_session(self, held: _Held) -> _Session | None:
-        """The session in use, or a new one; None if the partition is let go meanwhile."""
-        async with self._opening:
-            session = self._session
-            if session is not None and not session.ring.over and not session.publisher.over:
-                return session
-            self._session = None
-            if session is not None:
-                closing = asyncio.ensure_future(self._close(session))
-                closing.add_done_callback(lambda task: task.exception())
-            attempt = 0
-            while not held.leaving.is_set():
-                try:
-                    ring = await self._log.open_ring(self._settings.ring_size)
-                except NotReachable as error:
-                    attempt += 1
-                    held.runner.status.waiting_for = f"the log: {error}"
-                    await self._clock.wait(held.leaving, backoff_ms(attempt))
-                else:
-                    held.runner.status.waiting_for = ""
-                    self._session = self._begin(ring)
-                    return self._session
-            return None
-
-    def _begin(self, ring: Ring) -> _Session:
+    def _publisher(self, ring: Ring) -> Publisher:
         settings = self._settings
-        self.status.rings += 1
-        publisher = Publisher(
+        return Publisher(
             ring,
             self._deployment.generation,
             self._deployment.progress_topic,
@@ -403,13 +335,6 @@ class Worker:
             ),
             PublisherClock(self._clock.now_ms, lambda length_s: self._clock.sleep(length_s * 1000)),
         )
-        return _Session(ring, publisher, asyncio.ensure_future(self._guarded(publisher.run())))
-
-    async def _close(self, session: _Session) -> None:
-        await session.publisher.close()
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(session.publishing, FAREWELL_MS / 1000)
-        await session.ring.close()
 
     def _on_published(self, partition: int, progress: Progress) -> None:
         held = self._held.get(partition)
@@ -438,69 +363,20 @@ class Worker:
                 committed = {**{p: at for p, at in committed.items() if p in written}, **news}
 
     async def _watch(self) -> None:
-        """See whether the log is there; begin reading again where the consumer went silent, or end the worker."""
-        heard: dict[int, tuple[int, float, int]] = {}
-        while True:
-            await self._clock.sleep(WATCH_EVERY_MS)
-            try:
-                await self._log.offsets(self._deployment.events_topic, 0)
-            except NotReachable as error:
-                self.status.log_away = str(error)
-                continue
-            self.status.log_away = ""
-            for partition, held in list(self._held.items()):
-                heard[partition] = await self._watched(partition, held, heard.get(partition, (-1, 0.0, 0)))
-                if heard[partition][2] > SILENT_MAX:
-                    self._fail("the consumer reads nothing though there is something to read", UNREACHABLE)
-
-    async def _watched(self, partition: int, held: _Held, before: tuple[int, float, int]) -> tuple[int, float, int]:
-        """Look at one partition: (position, since when it stands there, how often reading was begun again)."""
-        now_ms = self._clock.now_ms()
-        position = self._app.reader.place(partition).position
-        status = held.runner.status
-        reading = status.state in ("running", "replaying") and status.oldest_unapplied_ms < 0
-        if position is None or not reading or position != before[0]:
-            return (-1 if position is None else position, now_ms, 0)
-        if now_ms - before[1] < SILENT_MS:
-            return before
-        try:
-            _, end = await self._log.offsets(self._deployment.events_topic, partition)
-        except NotReachable:
-            return before
-        known = self._app.reader.place(partition).end
-        if end <= position:
-            return (position, now_ms, 0)
-        log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, SILENT_MS // 1000)
-        held.runner.reopen()
-        # the consumer hears of the end, so it is alive: an open transaction of a producer holds the input up
-        return (position, now_ms, 0 if known is not None and known >= end else before[2] + 1)
+        watch = Watch(
+            self._log,
+            self._deployment.events_topic,
+            self._around.input,
+            self._clock,
+            self.status,
+            lambda why: self._fail(why, UNREACHABLE),
+        )
+        await watch.run(lambda: {partition: held.runner for partition, held in self._held.items()})
 
     async def _until_app_ends(self) -> None:
         await self._app.wait_until_stopped()
         if not self.status.stopping:
             self._fail("the consumer ended", UNREACHABLE)
-
-
-class _Reader:
-    """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def open(self, partition: int, offset: int) -> None:
-        await self._app.reader.open(partition, offset)
-
-    def shut(self, partition: int) -> None:
-        self._app.reader.shut(partition)
-
-    def hold(self, partition: int) -> None:
-        self._app.reader.hold(partition)
-
-    def resume(self, partition: int) -> None:
-        self._app.reader.resume(partition)
-
-    def place(self, partition: int) -> Reached:
-        return self._app.reader.place(partition)
 
 
 async def run_until_signal(worker: Worker) -> int:

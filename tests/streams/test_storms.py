@@ -110,9 +110,9 @@ class Process:
     async def kill(self) -> None:
         self.world.inputs.remove(self.input)
         tasks = {held.tending for held in self.worker._held.values() if held.tending is not None}  # noqa: SLF001
-        if self.worker._session is not None:  # noqa: SLF001
-            tasks.add(self.worker._session.publishing)  # noqa: SLF001
-            self.worker._session = None  # noqa: SLF001
+        if self.worker._sessions.current is not None:  # noqa: SLF001
+            tasks.add(self.worker._sessions.current.publishing)  # noqa: SLF001
+            self.worker._sessions.current = None  # noqa: SLF001
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
