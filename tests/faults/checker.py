@@ -144,7 +144,7 @@ class Outcome:
                 meta = await self._meta(client, partition)
                 counted = await self._check(partition, int(meta["offset"]), client, observed, counted)
         finally:
-            await client.aclose()  # type: ignore[attr-defined]
+            await client.aclose()
         return counted
 
     async def _check(

@@ -109,7 +109,7 @@ class WorkerProcess:
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill -9."""
         self.process.kill()
         self.process.wait()
 
@@ -246,6 +246,13 @@ class Run:
         """Send so many events, at the mix's pace."""
         await Traffic(self.names.bootstrap, self.names.events, self.rng, self.mix).run(count)
 
+    async def give_up(self) -> None:
+        """End what is still being sent, whatever comes of it."""
+        if self._traffic is not None:
+            self._traffic.stop()
+            with contextlib.suppress(BaseException):
+                await asyncio.wait_for(self._sending, 10)
+
     # -- the end
 
     async def until(
@@ -302,9 +309,9 @@ class Run:
         for name in ("gaps", "replays", "rings", "rebalances", "incidents"):
             self.notes[name] = self.notes.get(name, 0) + sum(status[name] for status in statuses)
         for worker in self.alive:
-            status = await worker.stop()
-            if status:
-                raise Violated(f"{worker.log.name} ended with {status}:\n{worker.said()}")
+            exited = await worker.stop()
+            if exited:
+                raise Violated(f"{worker.log.name} ended with {exited}:\n{worker.said()}")
         outcome = await Outcome.read(self.names, self.catalogues)
         return await outcome.check(self.observer.found)
 
@@ -366,9 +373,6 @@ async def deployment(
         for worker in run.alive:
             worker.send(signal.SIGCONT)
             worker.kill()
-        if run._traffic is not None:
-            run._traffic.stop()
-            with contextlib.suppress(BaseException):
-                await asyncio.wait_for(run._sending, 10)
+        await run.give_up()
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)

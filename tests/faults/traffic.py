@@ -1,4 +1,4 @@
-"""Seeded events for a run: who, what and when; bad ones, repeated ones, late ones. What was made is in the log alone."""
+"""Seeded events for a run: who, what and when; bad ones, repeated ones, late ones. Only the log knows what was made."""
 
 import asyncio
 import json

@@ -60,7 +60,7 @@ def install(hook: Callable[[str], None]) -> None:
 
         return await claim(partition, log, ring, store, place, replace(hooks, on_step=on_step))
 
-    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, RedisStore._commit
+    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, RedisStore._commit  # noqa: SLF001
 
     async def hooked_send(self: Any, *arguments: Any, **named: Any) -> Any:
         delivery = await send_batch(self, *arguments, **named)

@@ -1,0 +1,165 @@
+"""Faults 1, 7, 8, 22: workers that die, come and go, or stand still and wake up again."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from typing import Final
+
+from tests.faults.fault import Context, Report
+from tests.faults.model import BASE
+from tests.faults.stage import PATIENCE_S, Run, WorkerProcess, deployment, store
+from tests.faults.traffic import Mix
+
+STEPS: Final = ("claimed", "read", "fenced", "reread", "buried", "raised", "loaded")
+POINTS: Final = (
+    *("fetched", "step", "submitted", "opened", "delivered", "committed", "published"),
+    *("slice", "checkpoint", "exec", "checkpointed", "take_up", "replay", "cut", "tick", "release", "handed_over"),
+    *(f"claim.{step}" for step in STEPS),
+)
+TOGETHER: Final = 4
+"""Victims alive at a time, each on its way to a point of its own."""
+EVENT_MIX: Final = Mix(people=120, per_second=120)
+
+
+async def killed_at_every_point(context: Context) -> Report:
+    """Fault 1: kill -9 at each point, under traffic, with a survivor that takes over; all points in a seeded order."""
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    async with deployment(context.servers.kafka, valkey, context.seed, partitions=8, mix=EVENT_MIX) as run:
+        points = list(POINTS)
+        run.rng.shuffle(points)
+        survivor = run.worker(mutation=context.mutation)
+        await run.ready(survivor)
+        await run.start_traffic()
+        unreached: list[str] = []
+        for at in range(0, len(points), TOGETHER):
+            some = points[at : at + TOGETHER]
+            context.say(f"kill at {', '.join(some)}")
+            if "replay" in some or run.rng.random() < 0.3:
+                # what it published and had not written yet is replayed by the victims
+                survivor.kill()
+            unreached += await _round(run, some, context.mutation)
+            if not survivor.alive:
+                survivor = run.worker(mutation=context.mutation)
+        run.notes["killed"] = len(points) - len(unreached)
+        if unreached:
+            run.notes["not reached"] = " ".join(unreached)
+        await run.stop_traffic()
+        return Report(await run.finish(), run.notes)
+
+
+async def _round(run: Run, points: Sequence[str], mutation: str) -> list[str]:
+    """Start a victim for each point and wait until all are dead; those points that were not reached."""
+    victims = {point: run.worker(at=f"kill@{point}:{_times(run, point)}", mutation=mutation) for point in points}
+
+    async def dead() -> bool:
+        return not any(victim.alive for victim in victims.values())
+
+    async def running() -> bool:
+        statuses = [await victim.ask() for victim in victims.values() if victim.alive]
+        return all(one is not None and one["ready"] for one in statuses)
+
+    urged = [point for point in points if point in ("release", "handed_over")]
+    if urged or "cut" in victims:
+        await run.until(running, f"{' '.join(points)} to be ready", PATIENCE_S)
+        if "cut" in victims:
+            await run.apply(BASE, again=True)
+        for point in urged:
+            victims[point].send(signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        await run.until(dead, f"a kill at {' '.join(points)}", PATIENCE_S / 3)
+    left = [point for point, victim in victims.items() if victim.alive]
+    for point in left:
+        victims[point].kill()
+    for victim in victims.values():
+        assert victim.process.poll() == -signal.SIGKILL or victim.process.poll() == 0, victim.said()
+    return left
+
+
+def _times(run: Run, point: str) -> int:
+    if point in ("take_up", "replay", "cut", "release", "handed_over") or point.startswith("claim."):
+        return 1
+    return run.rng.randrange(1, 2 if point == "tick" else 12)
+
+
+async def rebalance_storm(context: Context) -> Report:
+    """Fault 7: a member joins or leaves, in order or not, every 2 s."""
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX) as run:
+        await run.ready(run.worker(mutation=context.mutation))
+        await run.start_traffic()
+        for n in range(context.size.times):
+            alive = run.alive
+            if len(alive) < 2 or (len(alive) < 4 and run.rng.random() < 0.5):
+                run.worker(mutation=context.mutation)
+            else:
+                one = run.rng.choice(alive)
+                one.send(run.rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            context.say(f"change {n + 1} of {context.size.times}")
+            await asyncio.sleep(2)
+        await run.stop_traffic()
+        run.notes["changes of members"] = context.size.times
+        return Report(await run.finish(), run.notes)
+
+
+ZOMBIE_POINTS: Final = ("", "submitted", "delivered", "exec", "checkpoint", "opened")
+"""Where a zombie stands still; "": anywhere."""
+
+
+async def zombie(context: Context) -> Report:
+    """Fault 8: SIGSTOP past the session time-out, the partitions are taken over, SIGCONT."""
+    return await _zombies(context, ZOMBIE_POINTS)
+
+
+async def zombie_with_output(context: Context) -> Report:
+    """Fault 8 where it bites first: the zombie wakes up with changes in hand that its successor has published."""
+    return await _zombies(context, ("submitted",))
+
+
+async def stopped_while_claiming(context: Context) -> Report:
+    """Fault 22: SIGSTOP at each step of a claim, another claims meanwhile, SIGCONT; some die there instead."""
+    return await _zombies(context, tuple(f"claim.{step}" for step in STEPS))
+
+
+async def _zombies(context: Context, points: Sequence[str]) -> Report:
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    # a transaction left open must not be timed out before its owner wakes up again
+    settings: dict[str, object] = {"session_timeout_ms": 2_000, "transaction_timeout_ms": 60_000}
+    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX, settings=settings) as run:
+        heir = run.worker(mutation=context.mutation)
+        await run.ready(heir)
+        await run.start_traffic()
+        for n in range(context.size.times):
+            point = points[(context.seed + n) % len(points)]
+            context.say(f"zombie {n + 1} of {context.size.times} at {point or 'any moment'}")
+            one = run.worker(at=f"stop@{point}:{run.rng.randrange(1, 4)}" if point else "", mutation=context.mutation)
+            await _stand_still(run, one, heir, bool(point))
+            await run.until(lambda: _holds_all(run, heir), "the takeover")
+            await asyncio.sleep(run.rng.uniform(0.5, 2.0))
+            one.send(signal.SIGCONT)
+            await asyncio.sleep(run.rng.uniform(1.0, 4.0))
+            if run.rng.random() < 0.5:
+                one.kill()
+            else:
+                one.send(signal.SIGTERM)
+        await run.stop_traffic()
+        run.notes["zombies"] = context.size.times
+        return Report(await run.finish(), run.notes)
+
+
+async def _stand_still(run: Run, one: WorkerProcess, heir: WorkerProcess, by_itself: bool) -> None:
+    async def still() -> bool:
+        assert one.alive, one.said()
+        return one.stands_still()
+
+    if by_itself:
+        await run.until(still, "the worker to stand still")
+        return
+    await run.ready(one, heir)
+    await asyncio.sleep(run.rng.uniform(0, 1.5))
+    one.send(signal.SIGSTOP)
+
+
+async def _holds_all(run: Run, one: WorkerProcess) -> bool:
+    status = await one.ask()
+    return status is not None and status["ready"] and len(status["partitions"]) == run.names.partitions

@@ -1,0 +1,153 @@
+"""Safeties switched off, one at a time, so that a fault (or the simulation) is seen to notice it.
+
+| mutation     | what is off                                                               |
+|--------------|---------------------------------------------------------------------------|
+| token        | the compare-and-set of the token: every write applies, every read is fine  |
+| epoch        | the epoch: claim step 5 raises nothing, nobody is fenced by the store      |
+| fencing      | the fencing of earlier claimants, claim step 3                             |
+| deliveries   | the awaiting of deliveries before the commit                               |
+| progress     | the read-back of progress: what `meta` says counts as published            |
+| wall-clock   | time as a record: every record is taken for one of now                     |
+| ticks        | the ticks: nobody appends one                                              |
+| order        | the canonical order: what several wakes publish comes out the other way    |
+| clock:N      | no safety: the worker's wall clock is N ms off (fault 11)                  |
+
+All of it is put over the product from outside; see `worker`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from streams.log import kafka as kafka_log
+from streams.log import memory as memory_log
+from streams.store import memory as memory_store
+from streams.store import redis as redis_store
+from streams.store.base import Meta, Token
+
+Patch = tuple[Any, str, Any]
+
+
+def _token() -> list[Patch]:
+    stores = (redis_store, memory_store)
+    always: list[Patch] = [(one, "judge_write", lambda stored, expect, new: True) for one in stores]
+    fine: list[Patch] = [(one, "judge_read", lambda stored, expect: None) for one in stores]
+    from streams.checkpoints import Checkpoints
+
+    async def probe(self: Any) -> None:
+        self._heard()
+
+    return [*always, *fine, (Checkpoints, "probe", probe)]
+
+
+def _epoch() -> list[Patch]:
+    def raised(stored: Token | None, claimed: Token) -> Token:
+        assert stored is not None
+        return stored
+
+    def write(stored: Token | None, expect: Token, new: Token) -> bool:
+        return stored != new
+
+    stores = (redis_store, memory_store)
+    return [
+        patch
+        for one in stores
+        for patch in ((one, "judge_raise", raised), (one, "judge_write", write), (one, "judge_read", lambda *_: None))
+    ]
+
+
+def _fencing() -> list[Patch]:
+    async def fence(self: Any, transactional_id: str) -> None:
+        """Fence nobody."""
+
+    return [(kafka_log.KafkaLog, "fence", fence), (memory_log.MemoryLog, "fence", fence)]
+
+
+def _deliveries() -> list[Patch]:
+    from streams.log.producer import Producer
+
+    async def publish(self: Any, records: Any) -> list[int]:
+        batches = self._batches(records)
+        async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
+            self._sender.ended = False
+            await self.begin_transaction()
+            for batch in batches:
+                delivery = await self.send_batch(batch.builder, batch.topic, partition=batch.partition)
+                delivery.add_done_callback(lambda future: future.cancelled() or future.exception())
+            await self.commit_transaction()
+            return [-1] * len(records)
+
+    return [(Producer, "publish", publish)]
+
+
+def _progress() -> list[Patch]:
+    from streams import claim
+    from streams.progress import Progress
+
+    def published(last: Any, meta: Meta) -> Progress:
+        return Progress(meta.generation, -1, meta.offset, meta.clock_ms, meta.catalogue, meta.digest)
+
+    return [(claim, "_published", published)]
+
+
+def _wall_clock() -> list[Patch]:
+    from rules.partition import Record
+    from streams import runner
+
+    def of_now(offset: int, timestamp: Any, *rest: Any) -> Any:
+        return Record(offset, time.time_ns() // 1_000_000, *rest)
+
+    return [(runner, "Record", of_now)]
+
+
+def _ticks() -> list[Patch]:
+    from streams.ticks import Ticks
+
+    return [(Ticks, "wanted", lambda self, due_ms, wall_ms: False)]
+
+
+def _order() -> list[Patch]:
+    from rules.partition import Partition
+
+    pass_wakes = Partition.pass_wakes
+
+    def backwards(self: Any, r_ms: int, out: list[Any], *rest: Any, **named: Any) -> bool:
+        before = len(out)
+        done = pass_wakes(self, r_ms, out, *rest, **named)
+        # each profile's own order stays
+        out[before:] = sorted(out[before:], key=lambda change: change.subject, reverse=True)
+        return done
+
+    return [(Partition, "pass_wakes", backwards)]
+
+
+def _clock(off_ms: int) -> list[Patch]:
+    from streams.clock import SystemClock
+
+    return [(SystemClock, "wall_ms", lambda self: time.time_ns() // 1_000_000 + off_ms)]
+
+
+MUTATIONS: dict[str, Callable[[], list[Patch]]] = {
+    "token": _token,
+    "epoch": _epoch,
+    "fencing": _fencing,
+    "deliveries": _deliveries,
+    "progress": _progress,
+    "wall-clock": _wall_clock,
+    "ticks": _ticks,
+    "order": _order,
+}
+
+
+def patches(name: str) -> list[Patch]:
+    """The patches of a mutation: (where, name, what instead)."""
+    if name.startswith("clock:"):
+        return _clock(int(name.partition(":")[2]))
+    return MUTATIONS[name]()
+
+
+def mutate(name: str) -> None:
+    """Switch a safety off, in this process, for good."""
+    for place, attribute, instead in patches(name):
+        setattr(place, attribute, instead)

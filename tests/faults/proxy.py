@@ -1,0 +1,143 @@
+"""A TCP proxy that does to connections what a bad network does: delays, loses, holds back, switches the server.
+
+It copies what it does not understand. A *judge* is asked about every piece that goes by, one at a time and direction,
+and answers what shall befall it; what was held is delivered, on its own connection to the server, when told so.
+"""
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Direction = Literal["request", "reply"]
+Fate = Literal["pass", "lose", "hold", "mute"]
+"""lose: the piece never arrives and the connection ends; hold: the client's side ends, the piece may be delivered
+later; mute: the piece arrives, and nothing ever comes back."""
+Judge = Callable[[Direction, bytes], "tuple[Fate, float]"]
+"""→ (what befalls it, after how many seconds)."""
+
+
+def no_harm(direction: Direction, piece: bytes) -> tuple[Fate, float]:
+    """Let everything pass."""
+    return "pass", 0.0
+
+
+@dataclass
+class Held:
+    """A piece that has left its sender and not arrived."""
+
+    piece: bytes
+    writer: asyncio.StreamWriter
+
+    async def deliver(self) -> bool:
+        """Let it arrive; False: the server has closed the connection meanwhile."""
+        try:
+            self.writer.write(self.piece)
+            await self.writer.drain()
+            await asyncio.sleep(0.3)
+        except OSError:
+            return False
+        finally:
+            self.writer.close()
+        return True
+
+
+@dataclass
+class Proxy:
+    """One proxy. `frames`: cut the stream into Kafka's frames (a length of 4 bytes before each)."""
+
+    target: tuple[str, int]
+    judge: Judge = no_harm
+    frames: bool = False
+    port: int = 0
+    calls: int = 0
+    """Requests that went by."""
+    fates: dict[str, int] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    _server: asyncio.Server | None = None
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def __aenter__(self) -> "Proxy":
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        for one in self.held:
+            one.writer.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """End every connection that stands."""
+        for writer in list(self._open):
+            writer.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        try:
+            server, to_server = await asyncio.open_connection(*self.target)
+        except OSError:
+            to_client.close()
+            return
+        self._open |= {to_client, to_server}
+        muted = asyncio.Event()
+        up = asyncio.ensure_future(self._copy("request", client, to_server, muted))
+        down = asyncio.ensure_future(self._copy("reply", server, to_client, muted))
+        try:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (up, down):
+                task.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+            self._open -= {to_client, to_server}
+            to_client.close()
+            if not any(one.writer is to_server for one in self.held):
+                to_server.close()
+
+    async def _copy(
+        self, direction: Direction, source: asyncio.StreamReader, sink: asyncio.StreamWriter, muted: asyncio.Event
+    ) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while piece := await self._piece(source):
+                if direction == "request":
+                    self.calls += 1
+                fate, delay_s = self.judge(direction, piece)
+                if fate != "pass" or delay_s:
+                    name = fate if fate != "pass" else "delay"
+                    self.fates[name] = self.fates.get(name, 0) + 1
+                if delay_s:
+                    await asyncio.sleep(delay_s)
+                if fate == "lose":
+                    return
+                if fate == "hold":
+                    self.held.append(Held(piece, sink))
+                    return
+                if fate == "mute":
+                    muted.set()
+                if direction == "reply" and muted.is_set():
+                    continue
+                sink.write(piece)
+                await sink.drain()
+
+    async def _piece(self, source: asyncio.StreamReader) -> bytes:
+        if not self.frames:
+            return await source.read(1 << 16)
+        head = await source.readexactly(4)
+        return head + await source.readexactly(struct.unpack(">i", head)[0])
+
+
+def api_key(piece: bytes) -> int:
+    """Which request a frame of Kafka's is: 26 is EndTxn, 22 InitProducerId, 0 Produce."""
+    return int(struct.unpack(">h", piece[4:6])[0])
