@@ -171,7 +171,7 @@ class Aggregate(Condition):
         """Keep the attribute; an event without it is skipped."""
         value = event.data.get(self._of)
         # a fact from before a change of the dictionary may have another type: for this condition it is none
-        if not isinstance(value, self._classes) or (self._where is not None and not self._where(event)):
+        if type(value) not in self._classes or (self._where is not None and not self._where(event)):
             return state
         if not self.window.admits(event.time_ms):
             return state

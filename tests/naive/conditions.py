@@ -141,7 +141,8 @@ def windowed(condition: Condition, kind: str, sight: Sight) -> list[Known]:
     """List the events that a condition counts: matching, remembered, in its window."""
     found = matching(condition[kind], condition.get("where"), sight)
     if "aggregate" in condition:
-        found = [one for one in found if condition["of"] in one.event.data]
+        kind = sight.catalogue.attribute_type(types_named(condition["event"])[0], condition["of"])
+        found = [one for one in found if operators.of_type(one.event.data.get(condition["of"]), kind)]
     if "bucket" not in condition:
         found = found[-ENTRIES_MAX:]
     return [one for one in found if in_window(condition, one, sight)]

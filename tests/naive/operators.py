@@ -33,6 +33,12 @@ def one_holds(name: str, operand: Any, value: Any, kind: str, t: int) -> bool:
     return bool(TABLE[name](value, operand))
 
 
+def of_type(value: Any, kind: str) -> bool:
+    """Tell whether a value is of a type (a fact may keep that of an older dictionary)."""
+    classes = {"string": str, "number": int | float, "integer": int | float, "boolean": bool, "datetime": int, "list": tuple}
+    return isinstance(value, classes[kind]) and isinstance(value, bool) == (kind == "boolean")
+
+
 def same(value: Any, operand: Any) -> bool:
     """1 = 1.0, and a boolean is no number."""
     return isinstance(value, bool) == isinstance(operand, bool) and bool(value == operand)
@@ -56,7 +62,7 @@ TABLE: dict[str, Callable[[Any, Any], bool]] = {
     "in": lambda value, operand: any(same(value, item) for item in operand),
     "not_in": lambda value, operand: not any(same(value, item) for item in operand),
     "contains": lambda value, operand: isinstance(value, str | tuple) and operand in value,
-    "contains_any": lambda value, operand: isinstance(value, tuple) and any(item in value for item in operand),
+    "contains_any": lambda value, operand: isinstance(value, str | tuple) and any(item in value for item in operand),
     "starts_with": textual(str.startswith),
     "ends_with": textual(str.endswith),
     "matches": textual(lambda value, operand: re2.fullmatch(operand, value) is not None),
