@@ -49,7 +49,8 @@ class Pace:
     and a single record that passes many wakes may carry more."""
     quiet_ms: int = 2_000
     """Progress without changes is written after this long at the latest: state is written to Redis only up to it, and
-    `explain`, `lag` and autoscalers should not see an idle partition a minute behind (design section 5 has a minute) …"""
+    `explain`, `lag` and autoscalers should not see a quiet partition a minute behind (design section 5 says a minute) …
+    """
     quiet_records_max: int = 10_000
     """… or after so many input records …"""
     ride_ms: int = 1_000

@@ -1,8 +1,8 @@
 """`segue dump`: an input partition as a file for `segue replay`.
 
 Events stand as structured CloudEvents with the timestamp of their record as `recordedtime`; all else (ticks,
-catalogues, refused records) as a line of a type `segue.*` that moves the clock and says nothing more. Replaying the file
-with the catalogues of its cuts gives the published changes byte for byte.
+catalogues, refused records) as a line of a type `segue.*` that moves the clock and says nothing more. Replaying the
+file with the catalogues of its cuts gives the published changes byte for byte.
 """
 
 from collections.abc import Callable
