@@ -46,7 +46,9 @@ def known_instants(profile: Profile, era: Era) -> set[int]:
     written = [*(era.catalogue.segments[segment] for segment in era.approved_order), era.catalogue.policy]
     found |= {at for value in written for text in strings(value) if (at := instant(text)) is not None}
     buckets = {length(value["bucket"]) for definition in written for value in mappings(definition) if "bucket" in value}
-    return found | {rounded_up(one, bucket) for one in found for bucket in buckets}
+    # a window of buckets begins late enough with the first millisecond of the bucket in which it must begin
+    opened = {rounded_up(one, bucket) - bucket + 1 for one in found for bucket in buckets}
+    return found | opened | {rounded_up(one, bucket) for one in found for bucket in buckets}
 
 
 def lengths(value: object) -> list[int]:
