@@ -35,7 +35,14 @@ def one_holds(name: str, operand: Any, value: Any, kind: str, t: int) -> bool:
 
 def of_type(value: Any, kind: str) -> bool:
     """Tell whether a value is of a type (a fact may keep that of an older dictionary)."""
-    classes = {"string": str, "number": int | float, "integer": int | float, "boolean": bool, "datetime": int, "list": tuple}
+    classes = {
+        "string": str,
+        "number": int | float,
+        "integer": int | float,
+        "boolean": bool,
+        "datetime": int,
+        "list": tuple,
+    }
     return isinstance(value, classes[kind]) and isinstance(value, bool) == (kind == "boolean")
 
 

@@ -141,11 +141,11 @@ def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
         if mark is not None and mark.set_at >= cut:
             return True
     late_enough = cut + FIVE_MINUTES_MS
+    since = part.get("since")
+    if since is not None and instant(since) is not None and date(since) >= late_enough:
+        return True  # dates compare the event's own time, bucket or not
     begins = [sight.t - length(part[name]) for name in ("within", "for") if name in part]
     if "bucket" in part:
         late_enough = rounded_up(late_enough, length(part["bucket"]))
         begins = [rounded_up(one, length(part["bucket"])) for one in begins]
-    since = part.get("since")
-    if since is not None and instant(since) is not None:
-        begins.append(date(since))
-    return bool(begins) and max(begins) >= late_enough
+    return any(one >= late_enough for one in begins)
