@@ -103,7 +103,8 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "restricted_current": _COMPACTED,
     "progress": _INTERNAL,
     "owners": _INTERNAL,
-    "catalogues": _INTERNAL,
+    # a batch that is larger than a segment is refused
+    "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},
 }
 _SUMMARIES: Final[Mapping[Role, str]] = {
     "events": "Engagement events in: CloudEvents, structured or binary, the subject as key.",
@@ -173,6 +174,12 @@ _SMALL: Final = Demand(
     "claims read what compaction has not reached yet",
     fatal=False,
 )
+_WIDE: Final = Demand(
+    "segment.bytes",
+    lambda value: int(value) >= RECORD_BYTES_MIN,
+    str(2 * RECORD_BYTES_MIN),
+    "a catalogue larger than a segment would be refused",
+)
 _DEMANDS: Final[Mapping[Role, tuple[Demand, ...]]] = {
     "events": (
         _WHOLE,
@@ -207,7 +214,7 @@ _DEMANDS: Final[Mapping[Role, tuple[Demand, ...]]] = {
     "restricted_current": (_STANDING, _ROOM),
     "progress": (_STANDING, _ROOM, _SMALL),
     "owners": (_STANDING, _ROOM, _SMALL),
-    "catalogues": (_STANDING, _ROOM),
+    "catalogues": (_STANDING, _ROOM, _WIDE),
 }
 _REPLICATED: Final = (
     Demand(
