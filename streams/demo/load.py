@@ -26,8 +26,8 @@ CLOSE_S: Final = 0.3
 BRISK_MS: Final = 250.0
 """Median latency above which it goes no faster."""
 STEP_S: Final = 0.01
-OPEN_WINDOW: Final = 6_000
-"""As fast as it goes: so many records may be unapplied in partitions that have an owner."""
+OPEN_WINDOW: Final = 3_000
+"""As fast as it goes: so many records may be unapplied in partitions that have an owner, and as many in the others."""
 _CLOUDEVENT: Final = (("content-type", b"application/cloudevents+json"),)
 
 
@@ -86,7 +86,8 @@ class Load:
             now_s = monotonic()
             if self.pace is None:
                 owned = sum(lane.lag for lane in figures.lanes if lane.running)
-                due = min(200.0, OPEN_WINDOW - owned)
+                room = min(OPEN_WINDOW - owned, 2 * OPEN_WINDOW - figures.lag)
+                due = min(200.0, room)
             else:
                 figures.rate = self.pace.rate
                 # a pause of this process is not made up for by a burst

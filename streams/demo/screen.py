@@ -113,8 +113,10 @@ def _top(figures: Figures, width: int) -> RenderableType:
     return Group(line, *notices[-2:], Text())
 
 
-def _panel(inside: RenderableType, title: str) -> Panel:
-    return Panel(inside, title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(0, 1))
+def _panel(inside: RenderableType, title: str, height: int | None = None) -> Panel:
+    return Panel(
+        inside, title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(0, 1), height=height
+    )
 
 
 def _feed(figures: Figures, wide: bool) -> RenderableType:
@@ -133,7 +135,7 @@ class _Feed:
         rows = Table.grid(expand=True, padding=(0, 1))
         rows.add_column(no_wrap=True, style="dim")
         rows.add_column(no_wrap=True, width=3)
-        rows.add_column(no_wrap=True, width=19 if self._wide else 17, overflow="ellipsis")
+        rows.add_column(no_wrap=True, width=19, overflow="ellipsis")
         rows.add_column(no_wrap=True, ratio=4, overflow="ellipsis", style="cyan")
         rows.add_column(no_wrap=True, ratio=6, overflow="ellipsis")
         for line in list(figures.feed)[-(height - 2) :]:
@@ -146,7 +148,7 @@ class _Feed:
             )
         going = figures.rates()[1]
         shown = f"some of {going:,.0f} a second" if going > Screen.feed_per_s else "as they are committed"
-        yield _panel(rows, f"Membership changes, {shown}; every one is checked at the end")
+        yield _panel(rows, f"Membership changes, {shown}; every one is checked at the end", height)
 
     def _why(self, line: Line) -> Text:
         if line.alone:
