@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -13,10 +14,11 @@ from tests.naive.reading import read_folder
 from tests.naive.replay import Cut, replay
 from tests.naive.times import instant, written
 from tests.properties.catalogues import Grid
-from tests.properties.test_same import EXAMPLES, HOURS, Scene, scenes, tell
+from tests.properties.test_same import EXAMPLES, HOURS, PATIENCE_S, Scene, scenes, tell
 from tests.transcripts.implementations import plain
 
 START = HOURS.start
+pytestmark = pytest.mark.timeout(PATIENCE_S)
 MILLISECONDS = Grid("ms", START, 40)
 
 

@@ -14,8 +14,10 @@ from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import catalogues
 from tests.properties.histories import an_event, line
-from tests.properties.test_same import CHECKS, HOURS, Scene, scenes, tell
+from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, scenes, tell
 from tests.transcripts.implementations import engine
+
+pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waking, "LOOKAHEAD_MS", 1)
 
 
-@CHECKS
+@checks
 @given(scenes(HOURS, cuts=2), st.sets(st.integers(1, 20)))
 def test_batching_changes_nothing(scene: Scene, boundaries: set[int]) -> None:
     tell(scene)
@@ -33,7 +35,7 @@ def test_batching_changes_nothing(scene: Scene, boundaries: set[int]) -> None:
     assert Batched(scene.files, scene.cuts, boundaries).run(scene.lines, scene.until) == whole
 
 
-@CHECKS
+@checks
 @given(scenes(HOURS, cuts=2))
 def test_entries_and_exits_alternate_and_sequences_count_from_one(scene: Scene) -> None:
     tell(scene)
@@ -65,7 +67,7 @@ def shuffled_events(draw: DrawFn) -> tuple[dict[str, Any], list[bytes], list[byt
     return draw(catalogues(HOURS)), [line(event) for event in events], [line(event) for event in again]
 
 
-@CHECKS
+@checks
 @given(shuffled_events())
 def test_order_and_duplicates_leave_the_states_of_conditions_as_they_are(
     given_: tuple[dict[str, Any], list[bytes], list[bytes]],

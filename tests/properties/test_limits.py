@@ -14,11 +14,12 @@ from tests.naive.replay import WAKES_MAX
 from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import Condition
-from tests.properties.test_same import CHECKS, HOURS, Scene, same
+from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, same
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
 HOUR, START = HOURS.unit_ms, HOURS.start
+pytestmark = pytest.mark.timeout(PATIENCE_S)
 DICTIONARY: Condition = {"traits": {}, "events": {"v": {"data": {"n": {"type": "number"}}}, "w": {}}}
 SUBJECTS = 12
 FEW = 4
@@ -83,7 +84,7 @@ def crowds(draw: DrawFn) -> Scene:
     return Scene(CATALOGUES[0], lines, cuts)
 
 
-@CHECKS
+@checks
 @given(crowds())
 def test_a_record_passes_so_many_wakes_that_publish_and_no_more(scene: Scene) -> None:
     assert WAKES_MAX == PUBLISHING_WAKES_MAX == 1000

@@ -1,9 +1,13 @@
 """The engine says, byte for byte, what the naive evaluator says."""
 
 import os
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from hypothesis import HealthCheck, given, note, settings
+import pytest
+from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -13,17 +17,29 @@ from tests.properties.histories import histories
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
-EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "60"))
+"""Few, for every run of the tests; `SEGUE_EXAMPLES=20000` for a night."""
+SEED = int(os.environ.get("SEGUE_SEED", "0")) or secrets.randbelow(1 << 32)
+"""Of all random examples of a run; told with a failure, so that the run can be had again."""
+PATIENCE_S = 300 + 3 * EXAMPLES
 START = instant("2026-03-01")
 assert START is not None
 HOURS = Grid("h", START, 40)
-CHECKS = settings(
+T = TypeVar("T", bound=Callable[..., object])
+SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+pytestmark = pytest.mark.timeout(PATIENCE_S)
+
+
+def checks(test: T) -> T:
+    """Set how a property is checked."""
+    checked: T = seed(SEED)(SETTINGS(test))
+    return checked
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
 
 def tell(scene: Scene) -> None:
     """Say what is replayed, should it fail."""
+    note(f"SEGUE_SEED={SEED}")
     note(f"files={scene.files!r}")
     note(f"cuts={scene.cuts!r} until={scene.until} as_live={scene.as_live}")
     for number, line in enumerate(scene.lines, 1):
@@ -74,13 +91,13 @@ def same(scene: Scene) -> None:
     assert refusals == expected_refusals
 
 
-@CHECKS
+@checks
 @given(scenes(HOURS))
 def test_engine_says_what_the_naive_evaluator_says(scene: Scene) -> None:
     same(scene)
 
 
-@CHECKS
+@checks
 @given(scenes(HOURS, cuts=3))
 def test_engine_says_what_the_naive_evaluator_says_over_cuts(scene: Scene) -> None:
     same(scene)
