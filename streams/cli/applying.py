@@ -24,6 +24,7 @@ from rules.plan import make_plan
 from rules.problems import Source, canonical_json
 from streams.cli.console import Exit, Failure, out, row, table
 from streams.cli.servers import Servers
+from streams.clock import SystemClock
 from streams.log.base import Doubt, OutRecord, RecordTooLarge, Stored
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
@@ -98,7 +99,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
             deployment.partitions,
             before,
             _differences(old, catalogue),
-            tuple(_pending_for_ever(old, catalogue)),
+            tuple(_pending_for_ever(old, catalogue, SystemClock().wall_ms())),
         )
         if outcome.applied:
             await _write(servers, ring, catalogue, stored)
@@ -173,12 +174,15 @@ def _differences(old: Catalogue | None, new: Catalogue) -> Differences:
     )
 
 
-def _pending_for_ever(old: Catalogue | None, new: Catalogue) -> list[str]:
-    """Find the conditions whose history is not at hand and whose window never moves (definitions.md section 8)."""
+def _pending_for_ever(old: Catalogue | None, new: Catalogue, now_ms: int) -> list[str]:
+    """Find the conditions whose history is not at hand and whose window never moves (definitions.md section 8).
+
+    `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing.
+    """
     if old is None:
         return []
     before = make_plan(old, ordinal=1)
-    plan = make_plan(new, ordinal=2, t_ms=0, old=before)
+    plan = make_plan(new, ordinal=2, t_ms=now_ms, old=before)
     found = []
     for segment in plan.segments:
         for rule, node in (("enter", segment.enter), ("exit", segment.exit)):
