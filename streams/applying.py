@@ -5,6 +5,7 @@ the page, catalogues by their hash. While it waits for one of these the engine m
 slices does so between chunks only. Clean profiles are forgotten from the least recently touched on.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +25,9 @@ from streams.waking import Waking
 
 log = logging.getLogger(__name__)
 
-CHUNK_MS: Final = 5
-"""How long a chunk may take before the other partitions get their turn."""
-CHUNK_LOOK: Final = 8
+TURN_MS: Final = 5
+"""How long a chunk may go on before the other partitions get their turn; what it brought so far is submitted."""
+TURN_LOOK: Final = 8
 """Records between two looks at the clock."""
 EVICT_MAX: Final = 2_000
 """Profiles looked at for eviction at one boundary."""
@@ -97,8 +98,8 @@ class Applying:
 
     # -- records
 
-    async def chunk(self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int) -> int:
-        """Apply records until the time is up; returns how many. Output goes to `submit` at record boundaries.
+    async def chunk(self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int) -> None:
+        """Apply records, giving way to others now and then. Output goes to `submit`, at record boundaries.
 
         Raises Gap, Fenced, Incident (then the engine may stand within a record: drop it), or our bugs.
         """
@@ -107,12 +108,15 @@ class Applying:
         await self.load(subjects_of(chunk))
         changes: list[Change] = []
         output = Output()
-        done, until_ms = 0, self._clock.now_ms() + CHUNK_MS
+        until_ms = self._clock.now_ms() + TURN_MS
         at = None if self._around.at is NOWHERE else self._around.at
-        for found in chunk:
-            if not done % CHUNK_LOOK and done and self._clock.now_ms() > until_ms:
-                break
-            done += 1
+        for done, found in enumerate(chunk):
+            if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
+                if self.silent is None:
+                    submit(output)
+                    output = Output()
+                await asyncio.sleep(0)
+                until_ms = self._clock.now_ms() + TURN_MS
             if self.silent is not None and found.offset >= self.silent.offset:
                 self.end_silence(found.offset)
             code = await self._apply(found, changes)
@@ -127,7 +131,6 @@ class Applying:
         self.end_silence()
         if self.silent is None:
             submit(output)
-        return done
 
     def _put_out(self, found: Fetched, changes: Iterable[Change], code: str | None, output: Output) -> None:
         wire = self._around.wire

@@ -26,7 +26,7 @@ from streams.ticks import Ticks
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 200
-"""Records applied at most before other partitions get their turn; their output is submitted together."""
+"""Records whose profiles are read together; between chunks slices are taken and checkpoints written."""
 PROBE_MS: Final = 1_000
 """How long an owner may go without comparing the token."""
 SLICE_RECORDS_MAX: Final = 10_000
@@ -159,9 +159,9 @@ class Tenure:
         applying, status = self._applying, self._status
         chunk = self._inbox.chunk(CHUNK, self._clock.wall_ms())
         changes_max = max(1, self._limits.changes_per_transaction_max // 2)
-        done = await applying.chunk(chunk, self._submit, changes_max)
-        self._inbox.done(done)
-        status.events += done
+        await applying.chunk(chunk, self._submit, changes_max)
+        self._inbox.done(len(chunk))
+        status.events += len(chunk)
         if applying.silent is None and status.state == "replaying":
             status.state = "running"
             log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
