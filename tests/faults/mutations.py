@@ -93,12 +93,12 @@ def _progress() -> list[Patch]:
 
 def _wall_clock() -> list[Patch]:
     from rules.partition import Record
-    from streams import runner
+    from streams import applying
 
     def of_now(offset: int, timestamp: Any, *rest: Any) -> Any:
         return Record(offset, time.time_ns() // 1_000_000, *rest)
 
-    return [(runner, "Record", of_now)]
+    return [(applying, "Record", of_now)]
 
 
 def _ticks() -> list[Patch]:

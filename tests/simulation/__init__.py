@@ -1,0 +1,8 @@
+"""The simulation: the real code of claims, publishing, replay and checkpoints over the models of log and store.
+
+    protocol   claims, publisher and checkpoints under a scheduler that interleaves single requests: lost, late and
+               repeated ones, markers written one by one, time-outs, kills, zombies, rollbacks
+    storms     the whole worker, engine included, under kills, reassignments, thieves, lost replies, rollbacks and cuts
+
+One seed is one run of each; the same seed is the same run, step by step.
+"""

@@ -1,0 +1,41 @@
+"""Whatever happens, every change is out once, in order and right; and a safety switched off is noticed.
+
+A failure names its seed: `make simulate SEED=…` repeats it.
+"""
+
+import os
+
+import pytest
+
+from tests.faults.mutations import patches
+from tests.simulation.seeds import failing, quiet, what
+
+SEEDS = int(os.environ.get("SEGUE_SIMULATION_SEEDS", "500"))
+BLOCK = 25
+TRIED_MAX = 400
+"""Seeds tried before a mutation counts as unnoticed."""
+NOTICED = {
+    # seeds with which each was seen to fail come first, so that showing it red stays quick
+    "token": range(TRIED_MAX),
+    "epoch": range(TRIED_MAX),
+    "fencing": range(TRIED_MAX),
+    "progress": range(TRIED_MAX),
+    "wall-clock": range(0, TRIED_MAX, 4),
+    "order": range(0, TRIED_MAX, 4),
+}
+"""Mutations that the simulation must notice; tests/faults/test_mutations.py has the others."""
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_whatever_happens_the_output_is_that_of_the_records(first: int) -> None:
+    with quiet():
+        failed = [(seed, what(seed), error) for seed, error in failing(range(first, first + BLOCK)) if error]
+    assert not failed, "\n".join(f"seed {seed} ({kind}): {error}" for seed, kind, error in failed)
+
+
+@pytest.mark.parametrize("mutation", NOTICED)
+def test_a_safety_switched_off_is_noticed(mutation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, name, instead in patches(mutation):
+        monkeypatch.setattr(place, name, instead)
+    with quiet():
+        assert any(error for _, error in failing(NOTICED[mutation])), f"{TRIED_MAX} seeds held without {mutation}"
