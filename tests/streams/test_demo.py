@@ -4,9 +4,13 @@ import orjson
 import pytest
 
 from streams.clock import SystemClock
+from streams.demo import summary
 from streams.demo.arrivals import Took, quantile, undisturbed_ms
-from streams.demo.check import Ledger, judge, judge_profiles
+from streams.demo.check import Ledger, Verdict, judge, judge_profiles
+from streams.demo.figures import Figures, Lane
 from streams.demo.load import RATE_MIN, Pace
+from streams.demo.naive import Sampled
+from streams.demo.play import Outcome
 from streams.demo.selection import NEW_S, Selection
 from streams.demo.sources import Data, open_source
 from streams.demo.words import TIME_ALONE, Words, short
@@ -64,6 +68,16 @@ def test_the_naive_evaluator_is_heard_on_the_profiles_it_lived_through() -> None
     assert judge_profiles(ledger, {"hcp:1": [ONE]}).unexpected == {TWO}
     assert judge_profiles(ledger, {"hcp:1": [TWO, ONE]}).out_of_order == 1
     assert judge_profiles(ledger, {"hcp:2": []}).unexpected == {other}
+
+
+def test_either_check_alone_makes_the_demo_fail_and_say_what_is_wrong() -> None:
+    right, wrong = (Verdict(missing, 0, frozenset(), 0) for missing in (frozenset[bytes](), frozenset({ONE})))
+    for engine, naive in ((right, wrong), (wrong, right), (wrong, wrong)):
+        outcome = Outcome(Figures([Lane(0)]), engine, 3, 2, Sampled(1, 1, 1, (naive,)))
+        told = summary.as_json(outcome, Data.SYNTHETIC)
+        assert (told["missing"], told["ok"]) == (1, False)
+        assert "1 missing" in summary.wrong(told)[0]
+    assert Outcome(Figures([Lane(0)]), right, 3, 2, None).right
 
 
 def test_the_pace_rises_while_the_workers_keep_up_and_stays_below_what_was_too_fast() -> None:
