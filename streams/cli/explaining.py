@@ -58,7 +58,7 @@ class Told:
             "catalogue": self.plan.catalogue.hash,
             "known_since": format_instant(self.profile.known_since_ms),
             "evaluated_at": format_instant(self.profile.evaluated_ms),
-            "traits": _traits(self.profile),
+            "traits": _traits(self.profile, self.plan),
             "segments": [_segment_json(each) for each in self.segments],
         }
 
@@ -110,8 +110,17 @@ async def _read(store: RedisStore, subject: str, partition: int) -> tuple[Meta, 
     raise Unanswered("the state keeps moving")
 
 
-def _traits(profile: Profile) -> dict[str, Any]:
-    return {name: each.value for name, each in sorted(profile.traits.items()) if each.value is not None}
+def _traits(profile: Profile, plan: Plan) -> dict[str, Any]:
+    """The traits that have a value; instants as people write them."""
+    declared = plan.catalogue.dictionary.traits
+    shown: dict[str, Any] = {}
+    for name, each in sorted(profile.traits.items()):
+        value: Any = each.value
+        if isinstance(value, int) and name in declared and declared[name].type == "datetime":
+            value = format_instant(value).removesuffix("T00:00:00.000Z")
+        if value is not None:
+            shown[name] = value
+    return shown
 
 
 def _segment_json(each: Explanation) -> dict[str, Any]:
@@ -155,7 +164,7 @@ def show(told: Told, *, whole: bool) -> None:
     head.append(f"  at {_at(told.at_ms)}", "dim")
     head.append(f"  known since {_at(profile.known_since_ms)}, state as of {_at(told.applied_ms)}", "dim")
     out.print(head, soft_wrap=True)
-    traits = _traits(profile)
+    traits = _traits(profile, told.plan)
     if traits:
         out.print(Text(", ".join(f"{name}: {_said(value)}" for name, value in traits.items())), soft_wrap=True)
     for change in told.expected:
