@@ -2,8 +2,10 @@
 
 import json
 import math
+import sys
+import threading
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,8 @@ from tests.naive.times import FIVE_MINUTES_MS, instant
 BYTES_MAX = 262_144
 LEVELS_MAX = 32
 DIGITS_MAX = 400
+STACK_BYTES = 1 << 30
+NOT_JSON = object()
 STOP_WORDS = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
 
 
@@ -54,11 +58,12 @@ class Line:
 def parse(raw: bytes) -> Line:
     """Parse a line and read the timestamp of its record: `recordedtime`, or without one `time`."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=no_constant, parse_int=whole)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
+        value = read(raw)
     except RecursionError:
-        return Line(None, True, None)
+        value = deeply(read, raw)
     except ValueError:
+        value = NOT_JSON
+    if value is NOT_JSON:
         return Line(None, False, None)
     stamp = None
     if isinstance(value, dict):
@@ -66,6 +71,35 @@ def parse(raw: bytes) -> Line:
         if stamp is None:
             stamp = value.get("time")
     return Line(value, True, instant(stamp) if isinstance(stamp, str) else None)
+
+
+def read(raw: bytes) -> Any:
+    """Read JSON; ValueError where it is none."""
+    value = json.loads(raw.decode("utf-8"), parse_constant=no_constant, parse_int=whole)
+    json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
+    return value
+
+
+def deeply(reader: Callable[[bytes], Any], raw: bytes) -> Any:
+    """Read what is nested very deep, on a stack that is large enough; NOT_JSON where it is none."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(reader(raw))
+        except ValueError:
+            found.append(NOT_JSON)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(STACK_BYTES)
+    sys.setrecursionlimit(len(raw) + limit)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    return found[0]
 
 
 def whole(token: str) -> int | float:
@@ -85,8 +119,6 @@ def event_of(raw: bytes, line: Line, catalogue: Catalogue, clock: int) -> Event:
     if not line.parsed:
         raise Refused("not_json")
     value = line.value
-    if value is None and raw.strip() != b"null":
-        raise Refused("too_deep")  # so deep that the parser gave up
     if levels(value) > LEVELS_MAX:
         raise Refused("too_deep")
     if isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"].startswith("segue."):

@@ -10,6 +10,7 @@ from hypothesis.strategies import DrawFn
 
 from tests.properties.catalogues import Condition, chance
 from tests.properties.test_same import PATIENCE_S, Scene, checks, same
+from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
@@ -155,3 +156,32 @@ def spoiled(draw: DrawFn, raw: bytes) -> bytes:
 @given(st.lists(lines(), min_size=1, max_size=8))
 def test_engine_takes_and_refuses_what_the_naive_evaluator_does(arrived: list[bytes]) -> None:
     same(Scene(FILES, [each.replace(b"\n", b"") for each in arrived]))
+
+
+EVENT = b'{"specversion":"1.0","id":"a","source":"/s","type":"v","subject":"hcp:1","time":"2026-03-01T00:00:00Z"}'
+LATER = (
+    b'{"specversion":"1.0","id":"b","source":"/s","type":"v","subject":"hcp:1","time":"2026-03-09T00:00:00Z","o":%s}'
+)
+REFUSED: dict[str, tuple[bytes, str, bool]] = {
+    "too large": (LATER % (b'"' + b"x" * 300_000 + b'"'), "too_large", True),
+    "too deep": (LATER % (b"[" * 40 + b"]" * 40), "too_deep", True),
+    "deeper than parsers go": (LATER % (b"[" * 100_000 + b"]" * 100_000), "too_deep", True),
+    "deep and no JSON": (LATER % (b"[" * 5_000 + b"]" * 4_999), "not_json", False),
+    "no subject": (b'{"recordedtime":"2026-03-09T00:00:00Z"}', "not_cloudevent", True),
+    "a list": (b'[{"time":"2026-03-09T00:00:00Z"}]', "not_cloudevent", False),
+    "no recordedtime that can be read": (
+        EVENT[:-1] + b',"recordedtime":"2026-03-09"}'[:-2] + b'x"}',
+        "bad_time",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("refused", "code", "moves"), REFUSED.values(), ids=REFUSED)
+def test_a_refused_line_moves_the_clock_where_its_time_can_be_read(refused: bytes, code: str, moves: bool) -> None:
+    segment = {"segment": "s", "version": 1, "status": "approved", "enter": {"event": "v", "within": "1d"}}
+    files = {"dictionary.yaml": DICTIONARY, "segments/s.yaml": segment}
+    for replayed in (naive, engine):
+        changes, refusals = replayed(files, [EVENT, refused], (), None, False)
+        assert refusals == [(2, code)]
+        assert len(changes) == (2 if moves else 1)
