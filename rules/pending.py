@@ -55,6 +55,7 @@ class Pending(Condition):
         self.guards = guards
         self.definition = inner.definition
         self.state_key, self.types, self.traits = inner.state_key, inner.types, inner.traits
+        self.kin_key = inner.kin_key
         self.segments, self.reads_consent = inner.segments, inner.reads_consent
         self.reads_known_since, self.mark, self.parts = inner.reads_known_since, inner.mark, inner.parts
 
@@ -70,6 +71,10 @@ class Pending(Condition):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """As the leaf does: a pending condition gathers its history."""
         return self.inner.fold(state, event, arrival, t_ms)
+
+    def adopt(self, state: State) -> State:
+        """As the leaf does."""
+        return self.inner.adopt(state)
 
     def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
         """As the leaf does."""

@@ -211,7 +211,8 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     """Bring a profile over the cut that began `plan`: evaluate it once at the cut's instant.
 
     States of conditions that are gone are dropped; new ones start from `history` where it is given, else from what
-    the profile itself still knows: the last setting of each trait, which stands on after the cut.
+    the profile itself still knows: the last setting of each trait, which stands on after the cut, and the state of the
+    same definition in another place.
     """
     kept = {key: state for key, state in profile.states.items() if key in plan.states}
     for key in plan.states.keys() - kept.keys():
@@ -284,7 +285,8 @@ def _fold_consent(profile: Profile, time_ms: int, channel: str, purpose: str, gr
 
 def _begun(plan: Plan, key: str, profile: Profile) -> object:
     condition = plan.states[key]
-    state = None
+    known = profile.states.get(condition.kin_key) if condition.kin_key is not None else None
+    state = None if known is None else condition.adopt(known)
     for trait in condition.traits:
         register = profile.traits.get(trait)
         if register is not None:

@@ -158,6 +158,8 @@ class Condition(Node):
     """The raw value that it was read from; equal ones are the same condition (definitions.md section 8)."""
     state_key: str | None = None
     """Canonical text of all that `fold` depends on (kind, types, where, sizes …); None: keeps no state."""
+    kin_key: str | None = None
+    """The state key that the same definition has in a place with, or without, a mark; None: it is the same."""
     types: frozenset[str] = frozenset()
     """Event types that `fold` wants to see."""
     traits: frozenset[str] = frozenset()
@@ -187,6 +189,10 @@ class Condition(Node):
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what no window can reach at t_ms or later; None when nothing is left."""
         return state
+
+    def adopt(self, state: State) -> State:
+        """Make a state of that of its kin: at a cut a condition keeps what it knows though its place has changed."""
+        return None
 
     def inert(self, state: State) -> bool:
         """Tell whether with this state it is false for ever without an event, whatever the mark and the instant.

@@ -165,14 +165,31 @@ class EventCount(Condition):
         return self._wanted * ENTRY_BYTES
 
 
+def bucketed_key(matcher: Matcher, window: Window) -> str:
+    """Name the state of `EventCountBucketed`."""
+    return canonical_json(["event", matcher.key, "bucketed", window.key()])
+
+
 class EventCountOlder(EventCount):
     """Counts matching events in a window with `older_than`: time lets them in, and out if it has `within`."""
 
     def __init__(self, definition: Any, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
         super().__init__(definition, matcher, least, most, window)
         self._earliest = window.within_ms is None and window.mark is None
-        memory = f"first {self._wanted}" if self._earliest else "all"
-        self.state_key = canonical_json(["event", matcher.key, memory, least, window.key()])
+        first, every = (
+            canonical_json(["event", matcher.key, memory, least, window.key()])
+            for memory in (f"first {self._wanted}", "all")
+        )
+        self.state_key = first if self._earliest else every
+        if window.within_ms is None:
+            if window.bucket_ms is not None:
+                every = bucketed_key(matcher, window)
+            self.kin_key = every if self._earliest else first
+
+    def adopt(self, state: State) -> State:
+        """Of all that were kept the earliest; of the earliest those, for what comes later is what a mark lets count."""
+        entries: Entries = state if self._bucket_ms is None else state[0]
+        return entries[: self._wanted] if self._earliest else entries
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the earliest so many, or all that the window may reach."""
@@ -224,7 +241,13 @@ class EventCountBucketed(EventCount):
         super().__init__(definition, matcher, least, most, window)
         assert window.bucket_ms is not None
         self._size_ms = window.bucket_ms
-        self.state_key = canonical_json(["event", matcher.key, "bucketed", window.key()])
+        self.state_key = bucketed_key(matcher, window)
+        if window.within_ms is None and window.older_ms is not None:
+            self.kin_key = canonical_json(["event", matcher.key, f"first {self._wanted}", least, window.key()])
+
+    def adopt(self, state: State) -> State:
+        """The earliest, as they are."""
+        return [state, [], []]
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the latest one by one, the others by bucket."""
