@@ -196,7 +196,7 @@ class Play:
         self._workers.kill(victim.number, figures)
         silent_s = self._servers.settings.session_timeout_ms / 1000
         self._notice(
-            f"kill -9 {victim.pid}: worker {victim.number} is dead; {partitions(numbers)} have no owner until the group"
+            f"kill -9 {victim.pid}: worker {victim.number} is dead; nobody has {partitions(numbers)} until the group"
             f" notices ({silent_s:.0f} s)"
         )
 
