@@ -89,6 +89,11 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, a
         next_ms = min(next_ms, end_ms)
     if at_cut and plan.audience is not None and profile.kind != plan.audience:
         return Judgement("audience", FOREVER)
+    if stay.disarmed and plan.forgets:
+        # let in while the segment did not forget, for a time: it is armed again as if the profile were out
+        see_enter(plan, profile, stay, view)
+        verdict, flip_ms = plan.enter.verdict(view)
+        return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
     return Judgement(None, next_ms)
 
 
