@@ -5,6 +5,8 @@
 #   make test                       everything that CI runs but the suites against Redis (PYTEST_ARGS="-k name" for some)
 #   make check                      formatting, lint, types, import contracts
 #   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
+#   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full)
+#   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make bench                      the figures of the README, measured (BENCH_ARGS)
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
@@ -18,6 +20,10 @@ DEMO_SECONDS ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FAULT ?=
+SEED ?=
+SEEDS ?= 500
+SIZE ?= ci
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -29,7 +35,7 @@ COMPILE = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check servers bench lock clean
+.PHONY: help setup demo test check servers faults simulate bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -67,6 +73,12 @@ check: $(INSTALLED)
 
 servers: $(PREPARED)
 	@$(BIN)/python -m streams.embedded
+
+faults: $(PREPARED)
+	@$(BIN)/python -m tests.faults --size $(SIZE) $(if $(FAULT),--fault "$(FAULT)") $(if $(SEED),--seed $(SEED))
+
+simulate: $(INSTALLED)
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(SEEDS))
 
 bench: $(PREPARED)
 	@$(BIN)/python -m tests.benchmarks.bench_pipeline $(BENCH_ARGS)

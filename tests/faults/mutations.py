@@ -3,7 +3,7 @@
 | mutation     | what is off                                                               |
 |--------------|---------------------------------------------------------------------------|
 | token        | the compare-and-set of the token: every write applies, every read is fine  |
-| epoch        | the epoch: claim step 5 raises nothing, nobody is fenced by the store      |
+| epoch        | the epoch: a store with a higher one takes and tells everything all the same |
 | fencing      | the fencing of earlier claimants, claim step 3                             |
 | deliveries   | the awaiting of deliveries before the commit                               |
 | progress     | the read-back of progress: what `meta` says counts as published            |
@@ -17,7 +17,7 @@ All of it is put over the product from outside; see `worker`.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from streams.log import kafka as kafka_log
@@ -42,19 +42,17 @@ def _token() -> list[Patch]:
 
 
 def _epoch() -> list[Patch]:
-    def raised(stored: Token | None, claimed: Token) -> Token:
-        assert stored is not None
-        return stored
+    from streams.store.outcomes import judge_read, judge_write
 
     def write(stored: Token | None, expect: Token, new: Token) -> bool:
-        return stored != new
+        return (stored is not None and stored.epoch > new.epoch) or judge_write(stored, expect, new)
+
+    def read(stored: Token | None, expect: Sequence[Token]) -> None:
+        if stored is None or stored.epoch <= max(one.epoch for one in expect):
+            judge_read(stored, expect)
 
     stores = (redis_store, memory_store)
-    return [
-        patch
-        for one in stores
-        for patch in ((one, "judge_raise", raised), (one, "judge_write", write), (one, "judge_read", lambda *_: None))
-    ]
+    return [patch for one in stores for patch in ((one, "judge_write", write), (one, "judge_read", read))]
 
 
 def _fencing() -> list[Patch]:
