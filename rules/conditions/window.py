@@ -85,10 +85,10 @@ class Window:
             return cut_ms
         if self.within_ms is None:
             return FOREVER
-        if self.bucket_ms is None:
-            return seen_ms + self.within_ms
-        # both rounded up: the first t with up(t − D) ≥ up(seen)
-        return max(cut_ms, rounded_up(seen_ms, self.bucket_ms) - self.bucket_ms + 1 + self.within_ms)
+        if self.bucket_ms is not None:
+            # what came before stands at its rounded-up time, so that the window must have passed that of the last of it
+            seen_ms = rounded_up(seen_ms, self.bucket_ms)
+        return seen_ms + self.within_ms
 
     def key(self) -> list[Any]:
         """What of it folding depends on."""

@@ -147,5 +147,4 @@ def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
     begins = [sight.t - length(part[name]) for name in ("within", "for") if name in part]
     if "bucket" in part:
         late_enough = rounded_up(late_enough, length(part["bucket"]))
-        begins = [rounded_up(one, length(part["bucket"])) for one in begins]
     return any(one >= late_enough for one in begins)
