@@ -163,3 +163,22 @@ async def _stand_still(run: Run, one: WorkerProcess, heir: WorkerProcess, by_its
 async def _holds_all(run: Run, one: WorkerProcess) -> bool:
     status = await one.ask()
     return status is not None and status["ready"] and len(status["partitions"]) == run.names.partitions
+
+
+async def killed_after_commit(context: Context) -> Report:
+    """Fault 1 at one point: dead between the commit and the checkpoint, again and again, taken over each time."""
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX) as run:
+        await run.start_traffic()
+        for n in range(context.size.times):
+            context.say(f"kill {n + 1} of {context.size.times}")
+            victim = run.worker(at=f"kill@committed:{run.rng.randrange(12, 25)}", mutation=context.mutation)
+
+            async def dead(victim: WorkerProcess = victim) -> bool:
+                return not victim.alive
+
+            await run.until(dead, "a kill after a commit")
+        run.worker(mutation=context.mutation)
+        await run.stop_traffic()
+        # without ticks nothing more will ever come
+        return Report(await run.finish(30 if context.mutation == "ticks" else PATIENCE_S), run.notes)
