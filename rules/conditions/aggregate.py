@@ -165,7 +165,9 @@ class Aggregate(Condition):
         self._bucket_ms = window.bucket_ms
         # entries serve every figure; what stands for a bucket serves one
         serves = function if window.bucket_ms is not None else "all"
-        self.state_key = canonical_json(["aggregate", matcher.key, of, kind, serves, window.key()])
+        # facts of another type are none for it; but a number that is declared an integer, or no longer, stays a number
+        kept = "number" if kind == "integer" else kind
+        self.state_key = canonical_json(["aggregate", matcher.key, of, kept, serves, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the attribute; an event without it is skipped."""
