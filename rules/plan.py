@@ -64,11 +64,12 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One shared state, and the segments that it can move."""
+    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
 
     state_key: str
     condition: Condition
-    mask: int
+    enter_mask: int
+    exit_mask: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Plan:
     """By segment: those that look at its membership."""
     known_since_mask: int
     consent_mask: int
+    with_exit_mask: int
+    """Segments with an exit rule: while in, their entry rule is not asked."""
     fresh_mask: int
     """Segments that can move for a profile of which nothing but its existence is known."""
     introductions: Introductions
@@ -144,6 +147,7 @@ def make_plan(
         dependents=dict(masks.dependents),
         known_since_mask=masks.known_since,
         consent_mask=masks.consent,
+        with_exit_mask=sum(1 << plan.position for plan in segments if plan.exit is not None),
         fresh_mask=_fresh_mask(segments, ordinal, t_ms),
         introductions=introductions,
         short_names=short_names,
@@ -248,7 +252,8 @@ class _Masks:
 
     def __init__(self) -> None:
         self.states: dict[str, Condition] = {}
-        self.state_masks: defaultdict[str, int] = defaultdict(int)
+        self.enter_masks: defaultdict[str, int] = defaultdict(int)
+        self.exit_masks: defaultdict[str, int] = defaultdict(int)
         self.traits: defaultdict[str, int] = defaultdict(int)
         self.dependents: defaultdict[str, int] = defaultdict(int)
         self.known_since = 0
@@ -260,15 +265,19 @@ class _Masks:
             self.dependents[plan.parent] |= bit
         if plan.markets is not None:
             self.traits[plan.market_trait] |= bit
-        for node in (plan.enter, plan.exit, *plan.refuse):
+        # what refuses keeps no state: traits and consent
+        for node, masks in ((plan.enter, self.enter_masks), (plan.exit, self.exit_masks)):
             if node is not None:
-                for _, leaf, _ in leaves(node, ""):
-                    self._add_condition(leaf, bit)
+                for leaf in node.conditions():
+                    self._add_condition(leaf, bit, masks)
+        for node in plan.refuse:
+            for leaf in node.conditions():
+                self._add_condition(leaf, bit, self.enter_masks)
 
-    def _add_condition(self, condition: Condition, bit: int) -> None:
+    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
         if condition.state_key is not None:
             self.states.setdefault(condition.state_key, condition)
-            self.state_masks[condition.state_key] |= bit
+            masks[condition.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit
         for segment in condition.segments:
@@ -278,12 +287,12 @@ class _Masks:
         if condition.reads_consent:
             self.consent |= bit
         for part in condition.parts:
-            self._add_condition(part, bit)
+            self._add_condition(part, bit, masks)
 
     def folds_by(self, names: Any) -> dict[str, tuple[Fold, ...]]:
         """The folds by what they want to see: event types, or traits."""
         found: defaultdict[str, list[Fold]] = defaultdict(list)
         for key, condition in self.states.items():
             for name in names(condition):
-                found[name].append(Fold(key, condition, self.state_masks[key]))
+                found[name].append(Fold(key, condition, self.enter_masks[key], self.exit_masks[key]))
         return {name: tuple(folds) for name, folds in found.items()}

@@ -67,6 +67,7 @@ class Profile:
 
     __slots__ = (
         "arrivals",
+        "blocked_mask",
         "born_cut",
         "consents",
         "cut",
@@ -75,6 +76,8 @@ class Profile:
         "kind",
         "known_since_ms",
         "latest_ms",
+        "mask_cut",
+        "members_mask",
         "seen",
         "sequence",
         "states",
@@ -105,6 +108,12 @@ class Profile:
         """By segment: the next instant at which its verdict can change with no event."""
         self.wake_ms = FOREVER
         """The smallest of `wakes`."""
+        self.mask_cut = -1
+        """Ordinal of the plan by whose positions the masks below are; they are not packed."""
+        self.members_mask = 0
+        """Segments it is in."""
+        self.blocked_mask = 0
+        """Segments it is out of whose exit rule may be what keeps it out: at least those, perhaps more."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
 

@@ -73,6 +73,7 @@ class Evaluation:
                         mask |= self.visit(plan)
                         fresh = False
                         continue
+                profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER:
                     wakes[plan.id] = next_ms
                 elif plan.id in wakes:
@@ -103,6 +104,8 @@ class Evaluation:
         elif rearms:
             self.profile.stays[plan.id].disarmed = False
             next_ms = self._peek(plan)
+        if not self.profile.members_mask >> plan.position & 1:
+            self.profile.blocked_mask |= 1 << plan.position
         if next_ms < FOREVER:
             wakes[plan.id] = next_ms
         elif plan.id in wakes:
@@ -125,12 +128,14 @@ class Evaluation:
             see_enter(plan, self.profile, stay, self.view)
             self._change(plan, True, Reason(kind, deciding_leaves(plan, kind, self.view), self.events), at_cut)
             stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
+            self.profile.members_mask |= 1 << plan.position
             return
         if kind == "exit_rule":
             see_exit(self.view, stay.entry_mark, stay.since_ms)
         reason = Reason("definition_changed" if at_cut else kind, deciding_leaves(plan, kind, self.view), self.events)
         self._change(plan, False, reason)
         self._leave(stay)
+        self.profile.members_mask &= ~(1 << plan.position)
         if reason.kind in NEW_EVIDENCE_AFTER:
             stay.exit_mark, stay.disarmed = self.now_mark, True
             if plan.forgets:
@@ -174,6 +179,8 @@ class Evaluation:
 
 def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[Change]:
     """Evaluate at a wake: every segment of the profile whose wake is due at t_ms."""
+    if profile.mask_cut != plan.ordinal:
+        _find_masks(profile, plan)
     return Evaluation(profile, plan, t_ms, generation).run(_due(profile, plan, t_ms))
 
 
@@ -186,6 +193,7 @@ def apply_event(
     """
     if profile is None:
         profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
+        profile.mask_cut = plan.ordinal
         mask = plan.fresh_mask
     else:
         mask = 0
@@ -197,6 +205,8 @@ def apply_event(
     elif event.time_ms < profile.known_since_ms:
         profile.known_since_ms = event.time_ms
         mask |= plan.known_since_mask
+    if profile.mask_cut != plan.ordinal:
+        _find_masks(profile, plan)
     mask |= _fold(profile, plan, event, r_ms)
     if profile.wake_ms <= r_ms + 1:
         # due a millisecond later: a change at r_ms itself, at a cut or by the event before, left it something to decide
@@ -221,6 +231,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
             kept[key] = state
     profile.states = kept
     profile.cut = plan.ordinal
+    _find_masks(profile, plan)
     return Evaluation(profile, plan, plan.t_ms, generation).run_cut()
 
 
@@ -233,8 +244,12 @@ def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
 
 
 def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
-    """Fold an event into registers and condition states; returns the mask of the segments that it can move."""
-    mask = 0
+    """Fold an event into registers and condition states; returns the mask of the segments that it can move.
+
+    A state that only an exit rule looks at moves nobody who is out, unless that rule may be what keeps him out; one
+    that only an entry rule looks at moves no member of a segment with an exit rule.
+    """
+    mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
     for trait, value in event.sets:
         setting = Register(event.time_ms, event.source, event.id, value)
@@ -247,7 +262,8 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
             moved = fold.condition.fold_setting(state, trait, setting, arrival, r_ms)
             if moved is not state:
                 states[fold.state_key] = moved
-                mask |= fold.mask
+                enter_mask |= fold.enter_mask
+                exit_mask |= fold.exit_mask
     consent = _consent_of(event)
     if consent is not None and _fold_consent(profile, event.time_ms, *consent):
         mask |= plan.consent_mask
@@ -258,8 +274,21 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         if moved is not state:
             states[fold.state_key] = moved
             if not condition.inert(moved):
-                mask |= fold.mask
-    return mask
+                enter_mask |= fold.enter_mask
+                exit_mask |= fold.exit_mask
+    members = profile.members_mask
+    return mask | (enter_mask & ~(members & plan.with_exit_mask)) | (exit_mask & (members | profile.blocked_mask))
+
+
+def _find_masks(profile: Profile, plan: Plan) -> None:
+    """Find which segments a profile is in; of the rest each may be blocked by its exit rule until it was visited."""
+    members = 0
+    for name, stay in profile.stays.items():
+        if stay.member and name in plan.by_id:
+            members |= 1 << plan.by_id[name].position
+    profile.members_mask = members
+    profile.blocked_mask = plan.with_exit_mask & ~members
+    profile.mask_cut = plan.ordinal
 
 
 def _consent_of(event: Event) -> tuple[str, str, bool] | None:
