@@ -125,7 +125,7 @@ async def lost_its_last_commits(context: Context) -> Report:
             context.say(f"tail {n + 1} of {context.size.times}")
             await asyncio.sleep(run.rng.uniform(3, 4))
             before = {name: await _sum(run, name) for name in ("gaps", "replays")}
-            await asyncio.to_thread(_cut_tail, valkey, run.rng.randrange(6, 16), run.rng.randrange(0, 200))
+            await asyncio.to_thread(cut_tail, valkey, run.rng.randrange(6, 16), run.rng.randrange(0, 200))
 
             async def noticed(before: dict[str, int] = before) -> bool:
                 return all([await _sum(run, name) > count for name, count in before.items()]) and await _well(run)
@@ -140,7 +140,7 @@ async def lost_its_last_commits(context: Context) -> Report:
         return Report(await run.finish(), run.notes)
 
 
-def _cut_tail(valkey: ValkeyServer, commits: int, torn: int) -> None:
+def cut_tail(valkey: ValkeyServer, commits: int, torn: int) -> None:
     """Lose so many last commits, and some bytes of the one before."""
     valkey.kill()
     [path] = (valkey.folder / "appendonlydir").glob("*.incr.aof")

@@ -1,0 +1,125 @@
+"""Fault 17: a Hypothesis state machine that mixes the others: it picks what happens next, the checker judges."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, assume, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from tests.faults.families.stores import cut_tail
+from tests.faults.fault import Context, Report
+from tests.faults.model import BASE
+from tests.faults.stage import Run, deployment, store
+from tests.faults.traffic import Mix
+
+MIX: Final = Mix(people=120, per_second=80, repeated=0.05, late=0.05, bad=0.01)
+WORKERS_MAX: Final = 4
+
+
+async def mixed(context: Context) -> Report:
+    """Run one machine of so many steps, in a thread and an event loop of its own."""
+    return await asyncio.to_thread(_machine, context)
+
+
+def _machine(context: Context) -> Report:
+    reports: list[Report] = []
+    tries: list[int] = []
+    loop = asyncio.new_event_loop()
+
+    class Mixture(RuleBasedStateMachine):
+        """One deployment; every rule lets traffic flow for a while."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            tries.append(1)
+            # the first example is always the simplest: one and the same rule, again and again
+            assume(len(tries) > 1)
+            self.stack = AsyncExitStack()
+            self.steps = 0
+            self.valkey = context.stack.enter_context(store(context.servers.folder))
+            making = deployment(context.servers.kafka, self.valkey, context.seed, mix=replace(MIX))
+            self.run: Run = self.do(self.stack.enter_async_context(making))
+            self.run.worker()
+            self.run.worker()
+            self.do(self.run.start_traffic())
+
+        def do(self, work: Any) -> Any:
+            return loop.run_until_complete(work)
+
+        def go_on(self, what: str, seconds: float = 1.0) -> None:
+            self.steps += 1
+            context.say(f"step {self.steps}: {what}")
+            self.do(asyncio.sleep(seconds))
+
+        @rule()
+        def wait(self) -> None:
+            self.go_on("nothing", 2)
+
+        @precondition(lambda self: len(self.run.alive) < WORKERS_MAX)
+        @rule(point=st.sampled_from(["", "", "delivered", "exec", "claim.fenced", "submitted", "checkpointed"]))
+        def join(self, point: str) -> None:
+            self.run.worker(at=f"kill@{point}:2" if point else "")
+            self.go_on(f"a worker joins, to die at {point}" if point else "a worker joins")
+
+        @precondition(lambda self: len(self.run.alive) > 1)
+        @rule(number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]), which=st.integers(0, WORKERS_MAX))
+        def leave(self, number: signal.Signals, which: int) -> None:
+            self.run.alive[which % len(self.run.alive)].send(number)
+            self.go_on("a worker leaves")
+
+        @precondition(lambda self: self.run.alive)
+        @rule(which=st.integers(0, WORKERS_MAX), seconds=st.floats(0.5, 6))
+        def freeze(self, which: int, seconds: float) -> None:
+            one = self.run.alive[which % len(self.run.alive)]
+            one.send(signal.SIGSTOP)
+            self.go_on("a zombie", seconds)
+            one.send(signal.SIGCONT)
+
+        @rule(seconds=st.floats(0, 3))
+        def store_dies(self, seconds: float) -> None:
+            self.valkey.kill()
+            self.go_on("the store is away", seconds)
+            self.valkey.restart()
+
+        @rule(commits=st.integers(1, 10), torn=st.integers(0, 200))
+        def store_goes_back(self, commits: int, torn: int) -> None:
+            cut_tail(self.valkey, commits, torn)
+            self.go_on("the store lost its last commits")
+
+        @rule()
+        def broker_restarts(self) -> None:
+            context.servers.kafka.restart()
+            self.go_on("the broker restarted")
+
+        @rule()
+        def catalogue_applied(self) -> None:
+            self.do(self.run.apply(BASE, again=True))
+            self.go_on("a cut")
+
+        def teardown(self) -> None:
+            try:
+                if not self.run.alive:
+                    self.run.worker()
+                self.do(self.run.stop_traffic())
+                counted = self.do(self.run.finish())
+                reports.append(Report(counted, {"steps": self.steps, **self.run.notes}))
+            finally:
+                self.do(self.stack.aclose())
+
+    once = settings(
+        max_examples=1,
+        stateful_step_count=context.size.times,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(seed(context.seed)(Mixture), settings=once)
+    finally:
+        loop.close()
+    return reports[-1]
