@@ -17,7 +17,7 @@ from tests.properties.histories import histories
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
-EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "40"))
 """Few, for every run of the tests; `SEGUE_EXAMPLES=20000` for a night."""
 SEED = int(os.environ.get("SEGUE_SEED", "0")) or secrets.randbelow(1 << 32)
 """Of all random examples of a run; told with a failure, so that the run can be had again."""
