@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import random
@@ -10,8 +9,6 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -27,6 +24,7 @@ from tests.faults.model import BASE, Rules
 from tests.faults.reading import Observer
 from tests.faults.traffic import Mix, Traffic
 from tests.faults.worker import AT, MUTATION
+from tests.faults.zygote import Forked, Zygote
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "150"))
@@ -48,6 +46,7 @@ class Servers:
 
     kafka: KafkaServer
     folder: Path
+    zygote: Zygote
 
 
 @contextmanager
@@ -55,11 +54,12 @@ def servers() -> Iterator[Servers]:
     """Start Kafka; gone at the end, also when this process is killed."""
     prepare(lambda _: None)
     folder = Path(tempfile.mkdtemp(prefix="segue-faults-"))
-    kafka = KafkaServer(remove=folder)
+    kafka, zygote = KafkaServer(remove=folder), Zygote()
     try:
         kafka.start(folder / "kafka")
-        yield Servers(kafka, folder)
+        yield Servers(kafka, folder, zygote)
     finally:
+        zygote.close()
         kafka.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -75,16 +75,11 @@ def store(folder: Path, *, fsync: str = "everysec", options: tuple[str, ...] = (
         server.kill()
 
 
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 @dataclass
 class WorkerProcess:
     """A worker in a process of its own."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Forked
     port: int
     log: Path
 
@@ -144,7 +139,7 @@ class Run:
     rng: random.Random
     names: Names
     environment: dict[str, str]
-    kafka: KafkaServer
+    zygote: Zygote
     valkey: ValkeyServer
     folder: Path
     observer: Observer
@@ -158,17 +153,13 @@ class Run:
     # -- set-up
 
     async def segue(self, *arguments: str, status: int = 0) -> str:
-        """Run a command of the product."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "ignore", "-m", "streams.cli", *arguments),
-            cwd=ROOT,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode == status, f"segue {arguments[0]}: {process.returncode} {err.decode()[-800:]}"
-        return out.decode()
+        """Run a command of the product; what it wrote."""
+        log = self.folder / f"command-{secrets.token_hex(4)}.log"
+        process = self.zygote.start("streams.cli", arguments, self._environment(), log)
+        found = await asyncio.to_thread(process.wait)
+        said = log.read_text(errors="replace")
+        assert found == status, f"segue {arguments[0]}: {found} {said[-1_500:]}"
+        return said
 
     async def apply(self, rules: Rules, *, again: bool = False) -> None:
         """Put a catalogue into force."""
@@ -192,21 +183,13 @@ class Run:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         environment = self._environment(WEB_PORT=port, **settings)
-        module = ["streams.cli", "worker"]
+        command = ["streams.cli", "worker"]
         if at or mutation:
-            module = ["tests.faults.worker"]
+            command = ["tests.faults.worker"]
             environment |= {AT: at, MUTATION: mutation}
         path = self.folder / f"worker-{len(self.workers)}.log"
-        with path.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", *module],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_end_with_parent,
-            )
+        module, *arguments = command
+        process = self.zygote.start(module, arguments, environment, path)
         worker = WorkerProcess(process, port, path)
         self.workers.append(worker)
         return worker
@@ -318,18 +301,22 @@ class Run:
 
 @asynccontextmanager
 async def deployment(
-    kafka: KafkaServer,
+    servers: Servers,
     valkey: ValkeyServer,
     seed: int,
     *,
+    kafka: KafkaServer | None = None,
     partitions: int = 4,
     mix: Mix | None = None,
     rules: Rules = BASE,
-    bootstrap: str = "",
     redis_url: str = "",
     settings: dict[str, object] | None = None,
 ) -> AsyncIterator[Run]:
-    """Make a deployment of its own. `bootstrap`, `redis_url`: what workers are told, where a proxy stands between."""
+    """Make a deployment of its own.
+
+    `kafka`: another than the shared one; `redis_url`: what workers are told, where a proxy stands between.
+    """
+    kafka = kafka or servers.kafka
     name = f"f{secrets.token_hex(4)}"
     topics = {role: f"{name}.{topic}" for role, topic in TOPICS.items()}
     values: dict[str, object] = {
@@ -337,7 +324,7 @@ async def deployment(
         "partitions": partitions,
         "redis_prefix": name,
         "group": name,
-        "kafka_bootstrap_servers": bootstrap or kafka.bootstrap,
+        "kafka_bootstrap_servers": kafka.bootstrap,
         "redis_url": redis_url or valkey.redis_url,
         "session_timeout_ms": 3_000,
         "checkpoint_every_ms": 1_000,
@@ -358,7 +345,7 @@ async def deployment(
     folder = Path(tempfile.mkdtemp(prefix=f"segue-fault-{seed}-"))
     environment = {f"SEGUE_{key.upper()}": str(value) for key, value in values.items()}
     observer = Observer(kafka.bootstrap, names.topics, partitions)
-    run = Run(seed, random.Random(seed), names, environment, kafka, valkey, folder, observer)
+    run = Run(seed, random.Random(seed), names, environment, servers.zygote, valkey, folder, observer)
     run.mix = mix or Mix()
     kept = False
     try:

@@ -26,7 +26,7 @@ async def broker_away(context: Context) -> Report:
     """Fault 6: the broker is killed and comes back, at once or after a while."""
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
         await run.ready(*run.alive)
@@ -70,7 +70,7 @@ async def end_goes_astray(context: Context) -> Report:
     async with proxied(context) as (kafka, proxy):
         valkey = context.stack.enter_context(store(context.servers.folder))
         settings: dict[str, object] = {"request_timeout_ms": 2_000}
-        async with deployment(kafka, valkey, context.seed, mix=MIX, settings=settings) as run:
+        async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=MIX, settings=settings) as run:
             fate: Fate = "pass"
 
             def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
@@ -111,7 +111,7 @@ async def batch_refused(context: Context) -> Report:
     """Fault 11b: the output topic takes no batch for a while: nothing of the transaction may be committed."""
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for _ in range(context.size.times):
@@ -152,7 +152,7 @@ async def long_progress(context: Context) -> Report:
     """Fault 23: a claim where `segue.progress` holds many records; reports the seconds until the worker is ready."""
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(kafka, valkey, context.seed, partitions=1, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, partitions=1, mix=MIX) as run:
         worker = run.worker(mutation=context.mutation)
         await run.ready(worker)
         await run.send(200)

@@ -17,7 +17,7 @@ MIX: Final = Mix(people=150, per_second=150)
 async def changed_mid_stream(context: Context) -> Report:
     """Fault 15: two other catalogues while events flow and a worker dies; one cut a partition, the same on replay."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         run.worker(mutation=context.mutation)
         victim = run.worker(at="kill@cut:1" if context.seed % 2 else "", mutation=context.mutation)
         await run.ready(*run.alive)
@@ -38,8 +38,7 @@ async def changed_mid_stream(context: Context) -> Report:
 async def replayed_from_nothing(context: Context) -> Report:
     """Fault 16: all input again into a new generation: the same changes but for the generation; cuts included."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    kafka = context.servers.kafka
-    async with deployment(kafka, valkey, context.seed, mix=replace(MIX, per_second=600)) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=replace(MIX, per_second=600)) as run:
         run.worker(mutation=context.mutation)
         await run.ready(*run.alive)
         await run.send(context.size.events // 2)

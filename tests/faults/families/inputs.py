@@ -18,7 +18,7 @@ PLAIN: Final = Mix(people=400, per_second=1_500)
 
 async def _plain(context: Context, mix: Mix) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=mix) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=mix) as run:
         run.worker(mutation=context.mutation)
         victim = run.worker(mutation=context.mutation)
         await run.ready(*run.alive)
@@ -55,7 +55,7 @@ async def worker_clock(context: Context) -> Report:
     Clocks cannot be set here, so the worker's own is moved instead: only their difference shows.
     """
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=PLAIN) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=PLAIN) as run:
         late = run.worker(mutation="clock:-31536000000")
 
         async def stopped() -> bool:
@@ -78,7 +78,7 @@ async def worker_clock(context: Context) -> Report:
 async def wakes_at_once(context: Context) -> Report:
     """Fault 13: so many wakes due at one instant, in one partition; a worker is killed while they fire."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, partitions=1) as run:
+    async with deployment(context.servers, valkey, context.seed, partitions=1) as run:
         victim = run.worker(mutation=context.mutation)
         await run.ready(victim)
         await _burst(run, context.size.events)

@@ -25,7 +25,7 @@ EVENT_MIX: Final = Mix(people=120, per_second=120)
 async def killed_at_every_point(context: Context) -> Report:
     """Fault 1: kill -9 at each point, under traffic, with a survivor that takes over; all points in a seeded order."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, partitions=8, mix=EVENT_MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, partitions=8, mix=EVENT_MIX) as run:
         points = list(POINTS)
         run.rng.shuffle(points)
         survivor = run.worker(mutation=context.mutation)
@@ -67,7 +67,7 @@ async def _round(run: Run, points: Sequence[str], mutation: str) -> list[str]:
         for point in urged:
             victims[point].send(signal.SIGTERM)
     with contextlib.suppress(TimeoutError):
-        await run.until(dead, f"a kill at {' '.join(points)}", PATIENCE_S / 3)
+        await run.until(dead, f"a kill at {' '.join(points)}", PATIENCE_S / 1.5)
     left = [point for point, victim in victims.items() if victim.alive]
     for point in left:
         victims[point].kill()
@@ -85,7 +85,7 @@ def _times(run: Run, point: str) -> int:
 async def rebalance_storm(context: Context) -> Report:
     """Fault 7: a member joins or leaves, in order or not, every 2 s."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for n in range(context.size.times):
@@ -125,7 +125,7 @@ async def _zombies(context: Context, points: Sequence[str]) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
     # a transaction left open must not be timed out before its owner wakes up again
     settings: dict[str, object] = {"session_timeout_ms": 2_000, "transaction_timeout_ms": 60_000}
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX, settings=settings) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX, settings=settings) as run:
         heir = run.worker(mutation=context.mutation)
         await run.ready(heir)
         await run.start_traffic()
@@ -168,7 +168,7 @@ async def _holds_all(run: Run, one: WorkerProcess) -> bool:
 async def killed_after_commit(context: Context) -> Report:
     """Fault 1 at one point: dead between the commit and the checkpoint, again and again, taken over each time."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=EVENT_MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX) as run:
         await run.start_traffic()
         for n in range(context.size.times):
             context.say(f"kill {n + 1} of {context.size.times}")

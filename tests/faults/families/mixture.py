@@ -41,7 +41,7 @@ def _machine(context: Context) -> Report:
             self.stack = AsyncExitStack()
             self.steps = 0
             self.valkey = context.stack.enter_context(store(context.servers.folder))
-            making = deployment(context.servers.kafka, self.valkey, context.seed, mix=replace(MIX))
+            making = deployment(context.servers, self.valkey, context.seed, mix=replace(MIX))
             self.run: Run = self.do(self.stack.enter_async_context(making))
             self.run.worker()
             self.run.worker()

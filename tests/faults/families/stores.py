@@ -33,7 +33,7 @@ async def _well(run: Run) -> bool:
 async def died_and_came_back(context: Context) -> Report:
     """Fault 2a: kill -9 and restart from its append-only file, under traffic."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for _ in range(context.size.times):
@@ -49,7 +49,7 @@ async def died_and_came_back(context: Context) -> Report:
 async def restored_from_backup(context: Context) -> Report:
     """Fault 2b: an old backup is put back under live workers."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.send(context.size.events // 2)
         backup = await asyncio.to_thread(_back_up, valkey)
@@ -87,7 +87,7 @@ def _restore(valkey: ValkeyServer, backup: Path) -> None:
 async def emptied_and_rebuilt(context: Context) -> Report:
     """Fault 2c: emptied. Every partition stops and says so; nothing starts from zero; `segue rebuild` repairs it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         worker = run.worker(mutation=context.mutation)
         await run.ready(worker)
         await run.send(context.size.events // 2)
@@ -118,7 +118,7 @@ async def lost_its_last_commits(context: Context) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
     # few profiles in memory: what went back is read
     settings: dict[str, object] = {"profiles_cached_max": 40, "checkpoint_every_ms": 300}
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX, settings=settings) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for n in range(context.size.times):
@@ -161,7 +161,7 @@ async def failed_over(context: Context) -> Report:
     new = context.stack.enter_context(store(context.servers.folder))
     async with Proxy(("127.0.0.1", old.port)) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
-        async with deployment(context.servers.kafka, old, context.seed, mix=MIX, redis_url=url) as run:
+        async with deployment(context.servers, old, context.seed, mix=MIX, redis_url=url) as run:
             run.worker(mutation=context.mutation)
             run.worker(mutation=context.mutation)
             await run.ready(*run.alive)
@@ -203,9 +203,7 @@ async def replies_lost(context: Context) -> Report:
     async with Proxy(("127.0.0.1", valkey.port)) as proxy:
         settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 50}
         url = f"redis://127.0.0.1:{proxy.port}/0"
-        async with deployment(
-            context.servers.kafka, valkey, context.seed, mix=MIX, redis_url=url, settings=settings
-        ) as run:
+        async with deployment(context.servers, valkey, context.seed, mix=MIX, redis_url=url, settings=settings) as run:
             rng = run.rng
 
             def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
@@ -242,7 +240,7 @@ async def refuses(context: Context) -> Report:
             ("CONFIG", "SET", "min-replicas-to-write", "0"),
         ),
     }
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         worker = run.worker(mutation=context.mutation)
         await run.ready(worker)
         await run.start_traffic()
@@ -270,7 +268,7 @@ async def went_back_in_place(context: Context) -> Report:
     """Fault 19: one partition at a time goes back, also under an idle owner, twice, and to an abandoned branch."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 200}
-    async with deployment(context.servers.kafka, valkey, context.seed, mix=MIX, settings=settings) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         await run.ready(run.worker(mutation=context.mutation))
         client = _client(valkey)
         await run.send(context.size.events // 3)
@@ -341,7 +339,7 @@ async def held_back(context: Context) -> Report:
     async with Proxy(("127.0.0.1", valkey.port)) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
         async with deployment(
-            context.servers.kafka, valkey, context.seed, mix=MIX, redis_url=url, settings={"checkpoint_every_ms": 100}
+            context.servers, valkey, context.seed, mix=MIX, redis_url=url, settings={"checkpoint_every_ms": 100}
         ) as run:
             wanted = 0
 
