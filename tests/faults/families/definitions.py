@@ -48,7 +48,6 @@ async def replayed_from_nothing(context: Context) -> Report:
         await run.segue("verify")
         before = await Outcome.read(run.names, run.catalogues)
         async with again(run) as second:
-            await second.segue("topics")
             second.worker()
             # what falls due in the meantime is ticked for, and both are held against it
             await second.settle(ahead_ms=0)
@@ -103,6 +102,7 @@ class again:  # noqa: N801 - a context manager, used like a function
             workers=[],
             notes={},
         )
+        await self._second.segue("topics")
         await observer.__aenter__()
         return self._second
 
