@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, assume, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.faults.families.stores import cut_tail
 from tests.faults.fault import Context, Report
@@ -27,25 +27,30 @@ async def mixed(context: Context) -> Report:
 
 def _machine(context: Context) -> Report:
     reports: list[Report] = []
-    tries: list[int] = []
     loop = asyncio.new_event_loop()
 
     class Mixture(RuleBasedStateMachine):
         """One deployment; every rule lets traffic flow for a while."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            tries.append(1)
+        run: Run | None = None
+
+        @initialize(number=st.integers(0, 1 << 30))
+        def begin(self, number: int) -> None:
             # the first example is always the simplest: one and the same rule, again and again
-            assume(len(tries) > 1)
+            assume(number > 0)
             self.stack = AsyncExitStack()
             self.steps = 0
             self.valkey = context.stack.enter_context(store(context.servers.folder))
             making = deployment(context.servers, self.valkey, context.seed, mix=replace(MIX))
-            self.run: Run = self.do(self.stack.enter_async_context(making))
-            self.run.worker()
-            self.run.worker()
-            self.do(self.run.start_traffic())
+            self.run = self.do(self.stack.enter_async_context(making))
+            self.live.worker()
+            self.live.worker()
+            self.do(self.live.start_traffic())
+
+        @property
+        def live(self) -> Run:
+            assert self.run is not None
+            return self.run
 
         def do(self, work: Any) -> Any:
             return loop.run_until_complete(work)
@@ -59,22 +64,22 @@ def _machine(context: Context) -> Report:
         def wait(self) -> None:
             self.go_on("nothing", 2)
 
-        @precondition(lambda self: len(self.run.alive) < WORKERS_MAX)
+        @precondition(lambda self: len(self.live.alive) < WORKERS_MAX)
         @rule(point=st.sampled_from(["", "", "delivered", "exec", "claim.fenced", "submitted", "checkpointed"]))
         def join(self, point: str) -> None:
-            self.run.worker(at=f"kill@{point}:2" if point else "")
+            self.live.worker(at=f"kill@{point}:2" if point else "")
             self.go_on(f"a worker joins, to die at {point}" if point else "a worker joins")
 
-        @precondition(lambda self: len(self.run.alive) > 1)
+        @precondition(lambda self: len(self.live.alive) > 1)
         @rule(number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]), which=st.integers(0, WORKERS_MAX))
         def leave(self, number: signal.Signals, which: int) -> None:
-            self.run.alive[which % len(self.run.alive)].send(number)
+            self.live.alive[which % len(self.live.alive)].send(number)
             self.go_on("a worker leaves")
 
-        @precondition(lambda self: self.run.alive)
+        @precondition(lambda self: self.live.alive)
         @rule(which=st.integers(0, WORKERS_MAX), seconds=st.floats(0.5, 6))
         def freeze(self, which: int, seconds: float) -> None:
-            one = self.run.alive[which % len(self.run.alive)]
+            one = self.live.alive[which % len(self.live.alive)]
             one.send(signal.SIGSTOP)
             self.go_on("a zombie", seconds)
             one.send(signal.SIGCONT)
@@ -97,16 +102,18 @@ def _machine(context: Context) -> Report:
 
         @rule()
         def catalogue_applied(self) -> None:
-            self.do(self.run.apply(BASE, again=True))
+            self.do(self.live.apply(BASE, again=True))
             self.go_on("a cut")
 
         def teardown(self) -> None:
+            if self.run is None:
+                return
             try:
-                if not self.run.alive:
-                    self.run.worker()
-                self.do(self.run.stop_traffic())
-                counted = self.do(self.run.finish())
-                reports.append(Report(counted, {"steps": self.steps, **self.run.notes}))
+                if not self.live.alive:
+                    self.live.worker()
+                self.do(self.live.stop_traffic())
+                counted = self.do(self.live.finish())
+                reports.append(Report(counted, {"steps": self.steps, **self.live.notes}))
             finally:
                 self.do(self.stack.aclose())
 
