@@ -25,7 +25,7 @@ async def mixed(context: Context) -> Report:
     return await asyncio.to_thread(_machine, context)
 
 
-def _machine(context: Context) -> Report:
+def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machine
     reports: list[Report] = []
     loop = asyncio.new_event_loop()
 
