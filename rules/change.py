@@ -1,10 +1,11 @@
 """A membership change: what is published, to the byte (definitions.md section 7)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
+from rules.activations.change import ActivationChange
 from rules.instants import format_instant
 
 
@@ -37,6 +38,10 @@ class Change:
     def type(self) -> str:
         """The CloudEvents type."""
         return "segment.entered" if self.entered else "segment.exited"
+
+
+AnyChange: TypeAlias = Change | ActivationChange
+"""What an evaluation publishes: membership changes first, then those of activations."""
 
 
 def membership_change(

@@ -7,6 +7,7 @@ by letting the profile's own wakes fire on a copy.
 from dataclasses import dataclass
 from typing import Final
 
+from rules.change import Change
 from rules.conditions.base import Condition, Mark, Node, View
 from rules.instants import FOREVER, format_duration, format_instant
 from rules.logic import leaves
@@ -65,18 +66,25 @@ def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: s
 
     The profile is not changed. Raises KeyError for a segment that is not approved.
     """
-    ahead = _copy(profile, plan)
-    while ahead.wake_ms <= t_ms:
-        wake(ahead, plan, ahead.wake_ms, generation)
-    now = _copy(ahead, plan)
+    ahead = copy_at(profile, plan, t_ms, generation)
+    now = copy_of(ahead, plan)
     at_ms = max(t_ms, profile.evaluated_ms)
     chosen = plan.segments if segment is None else (plan.by_id[segment],)
     following = _following(ahead, plan, generation, {each.id for each in chosen})
     return [_explain(now, plan, each, at_ms, following.get(each.id)) for each in chosen]
 
 
-def _copy(profile: Profile, plan: Plan) -> Profile:
+def copy_of(profile: Profile, plan: Plan) -> Profile:
+    """Copy a profile; the copy may be let go its own way."""
     return unpack(profile.subject, profile.pack(plan), plan)
+
+
+def copy_at(profile: Profile, plan: Plan, t_ms: int, generation: str) -> Profile:
+    """Copy a profile as it stands when its wakes up to and including t_ms have fired."""
+    ahead = copy_of(profile, plan)
+    while ahead.wake_ms <= t_ms:
+        wake(ahead, plan, ahead.wake_ms, generation)
+    return ahead
 
 
 def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) -> dict[str, Next]:
@@ -85,7 +93,8 @@ def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) 
         if profile.wake_ms >= FOREVER or wanted <= found.keys():
             break
         for change in wake(profile, plan, profile.wake_ms, generation):
-            found.setdefault(change.segment, Next(change.effective_ms, change.entered, change.kind))
+            if isinstance(change, Change):
+                found.setdefault(change.segment, Next(change.effective_ms, change.entered, change.kind))
     return found
 
 

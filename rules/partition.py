@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from typing import Final, Literal, TypeAlias
 
 from rules.catalogue import Catalogue
-from rules.change import Change
+from rules.change import AnyChange, Change
 from rules.decode import Own, Refusal
 from rules.dictionary import Dictionary
 from rules.digest import DIGEST_START, identity, roll
@@ -55,7 +55,7 @@ class Applied:
     """What a record did, besides the wakes that it passed."""
 
     kind: Literal["event", "redelivery", "refused", "own", "cut"]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[AnyChange] = field(default_factory=list)
     refusal: str | None = None
 
 
@@ -249,7 +249,7 @@ class Partition:
     def pass_wakes(
         self,
         r_ms: int,
-        out: list[Change],
+        out: list[AnyChange],
         *,
         limit: int | None = PUBLISHING_WAKES_MAX,
         record: Record | None = None,
@@ -334,7 +334,7 @@ class Partition:
     def _apply_event(self, event: Event, r_ms: int) -> Applied:
         if self.current is None:
             raise AssertionError("an event was decoded without a catalogue")
-        out: list[Change] = []
+        out: list[AnyChange] = []
         profile = self.profiles.get(event.subject)
         if profile is not None:
             # its own wakes fire before its own event and do not count; at one instant the event absorbs them
@@ -412,7 +412,7 @@ class Partition:
             heappop(queue)
         return None
 
-    def _fire(self, profile: Profile) -> list[Change]:
+    def _fire(self, profile: Profile) -> list[AnyChange]:
         """Evaluate a profile where it stands: at its wake, or at the visit of its next cut."""
         plan = self._unvisited_plan(profile)
         self._dirty.add(profile.subject)
@@ -421,10 +421,11 @@ class Partition:
         history = self._history(profile.subject) if self._history is not None else None
         return bring_over(profile, plan, self.generation, history)
 
-    def _publish(self, changes: list[Change], out: list[Change]) -> None:
+    def _publish(self, changes: list[AnyChange], out: list[AnyChange]) -> None:
         for change in changes:
             self.digest = roll(self.digest, change.value)
-            self._moved[change.segment, change.subject] = change.entered
+            if isinstance(change, Change):
+                self._moved[change.segment, change.subject] = change.entered
         self.changes_total += len(changes)
         out.extend(changes)
 

@@ -1,7 +1,7 @@
 """A catalogue compiled for evaluation: event type → conditions → segments, one plan a cut.
 
 Sets of segments are bit masks over their position in the order of evaluation (rank, then id), so that what an event
-moved is one integer, and the next segment to visit is its lowest bit.
+moved is one integer, and the next segment to visit is its lowest bit. The bits of activations stand above them.
 """
 
 from base64 import urlsafe_b64encode
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
+from rules.activations.plan import ActivationPlan, Activations, compile_activations
+from rules.activations.sends import SendCounter
 from rules.catalogue import Catalogue, differs
 from rules.conditions.base import Condition, Node, View
 from rules.instants import FOREVER
@@ -93,6 +95,15 @@ class Plan:
     trait_masks: Mapping[str, int]
     dependents: Mapping[str, int]
     """By segment: those that look at its membership."""
+    activations: Activations
+    activations_before: Mapping[str, ActivationPlan]
+    """The approved activations of the plan before."""
+    counters_before: Mapping[str, SendCounter]
+    """The counters of the plan before, by state key."""
+    wake_bits: Mapping[str, int]
+    """By name of a wake: the bit of its segment or activation."""
+    activations_mask: int
+    """All activations."""
     known_since_mask: int
     consent_mask: int
     with_exit_mask: int
@@ -125,9 +136,13 @@ def make_plan(
     )
     by_id = {plan.id: plan for plan in segments}
     gone = tuple(_gone(catalogue, plan) for plan in (old.segments if old else ()) if plan.id not in by_id)
+    activations = compile_activations(catalogue, len(segments))
     masks = _Masks()
     for plan in segments:
         masks.add(plan)
+    masks.add_activations(activations)
+    wake_bits = {plan.id: 1 << plan.position for plan in segments}
+    wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
     short_names = {key: _short_name(key) for key in masks.states}
     state_keys = {short: key for key, short in short_names.items()}
     if len(state_keys) != len(short_names):
@@ -145,6 +160,11 @@ def make_plan(
         states=masks.states,
         trait_masks=dict(masks.traits),
         dependents=dict(masks.dependents),
+        activations=activations,
+        activations_before=old.activations.by_id if old else {},
+        counters_before={each.state_key: each for each in old.activations.counters} if old else {},
+        wake_bits=wake_bits,
+        activations_mask=sum(each.bit for each in activations.by_id.values()),
         known_since_mask=masks.known_since,
         consent_mask=masks.consent,
         with_exit_mask=sum(1 << plan.position for plan in segments if plan.exit is not None),
@@ -248,7 +268,7 @@ def _short_name(state_key: str) -> str:
 
 
 class _Masks:
-    """Gathers which segments each thing can move."""
+    """Gathers which segments and activations each thing can move."""
 
     def __init__(self) -> None:
         self.states: dict[str, Condition] = {}
@@ -273,6 +293,21 @@ class _Masks:
         for node in plan.refuse:
             for leaf in node.conditions():
                 self._add_condition(leaf, bit, self.enter_masks)
+
+    def add_activations(self, activations: Activations) -> None:
+        """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
+        for counter in activations.counters:
+            self.states[counter.state_key] = counter
+        for each in activations.by_id.values():
+            for segment in each.segments:
+                self.dependents[segment] |= each.bit
+            if each.market_trait is not None:
+                self.traits[each.market_trait] |= each.bit
+            for cap in each.caps:
+                self.enter_masks[cap.counter.state_key] |= each.bit
+            for node in each.nodes:
+                for leaf in node.conditions():
+                    self._add_condition(leaf, each.bit, self.enter_masks)
 
     def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
         if condition.state_key is not None:

@@ -7,8 +7,10 @@ Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optio
       [[channel, purpose, granted, withdrawn], …],
       {short state key: state},
       {segment: [member, since, last_exit, disarmed, entry_mark, exit_mark]},
-      {segment: wake},
-      {day of the record: [identity, …]} ]
+      {segment, or `@` and an activation: wake},
+      {day of the record: [identity, …]},
+      {activation: [active, kind of its last deactivated]},
+      {channel: sequence} ]
 
 Condition states stand under short names that a `StateNames` (of the catalogue named by `cut`) maps both ways.
 """
@@ -22,7 +24,7 @@ from rules.conditions.base import Mark, Register, State
 from rules.event import Value
 from rules.instants import FOREVER, MS_PER_DAY
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Version of the packed layout; another one is refused, never guessed at."""
 SEEN_MAX: Final = 512
 """Recognised event identities kept a profile: the same limit as a condition's memory (definitions section 5)."""
@@ -62,10 +64,22 @@ class Stay:
         """Of the latest exit by exit_rule or max_stay."""
 
 
+class Standing:
+    """One activation for one profile: whether it is active, and why it last ceased to be."""
+
+    __slots__ = ("active", "was")
+
+    def __init__(self, active: bool = False, was: str | None = None) -> None:
+        self.active = active
+        self.was = was
+        """The kind of its last `deactivated`; None: it never was."""
+
+
 class Profile:
     """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it."""
 
     __slots__ = (
+        "activations",
         "arrivals",
         "blocked_mask",
         "born_cut",
@@ -80,6 +94,7 @@ class Profile:
         "members_mask",
         "seen",
         "sequence",
+        "sequences",
         "states",
         "stays",
         "subject",
@@ -105,7 +120,7 @@ class Profile:
         self.states: dict[str, State] = {}
         self.stays: dict[str, Stay] = {}
         self.wakes: dict[str, int] = {}
-        """By segment: the next instant at which its verdict can change with no event."""
+        """By segment, or activation (its `wake`): the next instant at which it can change with no event."""
         self.wake_ms = FOREVER
         """The smallest of `wakes`."""
         self.mask_cut = -1
@@ -116,11 +131,22 @@ class Profile:
         """Segments it is out of whose exit rule may be what keeps it out: at least those, perhaps more."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
+        self.activations: dict[str, Standing] = {}
+        """Those that were ever active."""
+        self.sequences: dict[str, int] = {}
+        """By channel: how many changes of its activations there were."""
 
     def member_since(self, segment: str) -> int | None:
         """The present stay's entry; None while out."""
         stay = self.stays.get(segment)
         return stay.since_ms if stay is not None and stay.member else None
+
+    def standing(self, activation: str) -> Standing:
+        """The standing of an activation, begun where there is none."""
+        found = self.activations.get(activation)
+        if found is None:
+            found = self.activations[activation] = Standing()
+        return found
 
     def trait(self, name: str) -> Value | None:
         """The value of a trait; None: no value."""
@@ -172,6 +198,8 @@ class Profile:
                 {segment: _pack_stay(stay) for segment, stay in self.stays.items()},
                 self.wakes,
                 days,
+                {name: [int(each.active), each.was] for name, each in self.activations.items()},
+                self.sequences,
             ]
         )
 
@@ -197,6 +225,8 @@ def unpack(subject: str, blob: bytes | list[Any], names: StateNames) -> Profile:
     profile.wakes = fields[13]
     profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
     profile.seen = {identity: int(day) for day, found in fields[14].items() for identity in found}
+    profile.activations = {name: Standing(bool(active), was) for name, (active, was) in fields[15].items()}
+    profile.sequences = fields[16]
     return profile
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.catalogue import Catalogue
-from rules.change import Change
+from rules.change import AnyChange
 from rules.decode import Own, Refusal, decode, record_time
 from rules.dictionary import Dictionary
 from rules.event import Event
@@ -60,7 +60,7 @@ class Replay:
         self.partition = Partition(GENERATION, self._decode, history=None if as_live else self._past)
         self.partition.cut(catalogue, self.partition.clock_ms)
 
-    def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[Change | Refused]:
+    def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | Refused]:
         """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
 
         A cut comes before the first line whose R is not before it; but where a line of the same instant is the
@@ -95,17 +95,17 @@ class Replay:
         if until_ms is not None:
             yield from self._cuts(until_ms)
         if read or until_ms is not None:
-            out: list[Change] = []
+            out: list[AnyChange] = []
             partition.pass_wakes((until_ms if until_ms is not None else partition.clock_ms) + 1, out, limit=None)
             yield from out
 
-    def _apply_all(self, waiting: list[Record]) -> Iterator[Change | Refused]:
+    def _apply_all(self, waiting: list[Record]) -> Iterator[AnyChange | Refused]:
         for record in waiting:
             yield from self._apply(record)
         waiting.clear()
 
-    def _apply(self, record: Record) -> Iterator[Change | Refused]:
-        partition, out = self.partition, list[Change]()
+    def _apply(self, record: Record) -> Iterator[AnyChange | Refused]:
+        partition, out = self.partition, list[AnyChange]()
         r_ms = partition.instant_of(record.timestamp_ms)
         partition.pass_wakes(r_ms, out, record=record)
         applied = partition.apply(record)
@@ -116,12 +116,12 @@ class Replay:
         if applied.refusal is not None:
             yield Refused(record.offset, applied.refusal)
 
-    def _cuts(self, r_ms: int) -> Iterator[Change]:
+    def _cuts(self, r_ms: int) -> Iterator[AnyChange]:
         while self._then and self._then[0].t_ms <= r_ms:
             yield from self._cut()
 
-    def _cut(self) -> list[Change]:
-        then, out = self._then.pop(0), list[Change]()
+    def _cut(self) -> list[AnyChange]:
+        then, out = self._then.pop(0), list[AnyChange]()
         self.partition.pass_wakes(then.t_ms, out)
         self.partition.cut(then.catalogue, then.t_ms)
         return out

@@ -2,13 +2,15 @@
 
 An evaluation visits, in order of rank and id, only the segments that something moved: conditions of the event's type,
 traits it set, wakes that are due, memberships changed earlier in the same evaluation. A segment changes at most once in
-it; where it changed, the next millisecond is looked at as well, since every millisecond counts as evaluated.
+it; where it changed, the next millisecond is looked at as well, since every millisecond counts as evaluated. The
+activations that something moved come last, all together; they move no segment.
 """
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from rules.change import Change, Reason, membership_change
+from rules.activations.decide import decide
+from rules.change import AnyChange, Reason, membership_change
 from rules.conditions.base import Mark, Register, View
 from rules.digest import identity
 from rules.event import Event
@@ -47,19 +49,24 @@ class Evaluation:
         self.t_ms = t_ms
         self.generation = generation
         self.events = events
-        self.changes: list[Change] = []
+        self.changes: list[AnyChange] = []
         self.view = View(t_ms, profile)
         self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
-    def run(self, mask: int) -> list[Change]:
-        """Visit the segments of a mask, and those that their changes move."""
+    def run(self, mask: int) -> list[AnyChange]:
+        """Visit the segments of a mask and those that their changes move, then decide the activations moved."""
         segments, view, profile = self.plan.segments, self.view, self.profile
+        count = len(segments)
         stays, wakes = profile.stays, profile.wakes
         fresh = False
         while mask:
             lowest = mask & -mask
+            position = lowest.bit_length() - 1
+            if position >= count:
+                self._decide(mask)
+                break
             mask ^= lowest
-            plan = segments[lowest.bit_length() - 1]
+            plan = segments[position]
             if plan.id not in stays:
                 # never in, and most visits end here: what `judge` would find, without its detours
                 if not admits(plan, profile):
@@ -83,17 +90,22 @@ class Evaluation:
                 fresh = False
         return self._end()
 
-    def run_cut(self) -> list[Change]:
-        """Visit every segment of the plan and those gone: a cut's visit."""
+    def run_cut(self) -> list[AnyChange]:
+        """Visit every segment of the plan and those gone, then every activation: a cut's visit."""
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)
             else:
                 self.visit(each, at_cut=each.changed)
+        if self.plan.activations_mask or self.plan.activations_before:
+            self._decide(self.plan.activations_mask, at_cut=True)
         return self._end()
 
+    def _decide(self, mask: int, *, at_cut: bool = False) -> None:
+        self.changes += decide(self.plan, self.profile, self.view, mask, self.generation, self.events, at_cut=at_cut)
+
     def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
-        """Judge one segment and carry it out; returns the mask of the segments that its change moves."""
+        """Judge one segment and carry it out; returns the mask of what its change moves."""
         wakes = self.profile.wakes
         kind, next_ms, rearms = judge(plan, self.profile, self.view, self.now_mark, at_cut=at_cut)
         moved = 0
@@ -170,15 +182,15 @@ class Evaluation:
             )
         )
 
-    def _end(self) -> list[Change]:
+    def _end(self) -> list[AnyChange]:
         profile = self.profile
         profile.evaluated_ms = self.t_ms
         profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
         return self.changes
 
 
-def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[Change]:
-    """Evaluate at a wake: every segment of the profile whose wake is due at t_ms."""
+def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyChange]:
+    """Evaluate at a wake: all of the profile whose wake is due at t_ms."""
     if profile.mask_cut != plan.ordinal:
         _find_masks(profile, plan)
     return Evaluation(profile, plan, t_ms, generation).run(_due(profile, plan, t_ms))
@@ -186,7 +198,7 @@ def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[Chang
 
 def apply_event(
     profile: Profile | None, plan: Plan, event: Event, r_ms: int, generation: str
-) -> tuple[Profile, list[Change] | None]:
+) -> tuple[Profile, list[AnyChange] | None]:
     """Fold an event and evaluate its profile at R. Changes None: a redelivery, which evaluates nothing.
 
     The profile's own wakes before r_ms must have fired, and it must have been brought over to `plan`.
@@ -217,7 +229,7 @@ def apply_event(
     return profile, Evaluation(profile, plan, r_ms, generation, (f"{event.source} {event.id}",)).run(mask)
 
 
-def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[Change]:
+def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[AnyChange]:
     """Bring a profile over the cut that began `plan`: evaluate it once at the cut's instant.
 
     States of conditions that are gone are dropped; new ones start from `history` where it is given, else from what
@@ -225,6 +237,13 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     same definition in another place.
     """
     kept = {key: state for key, state in profile.states.items() if key in plan.states}
+    for key, counter in plan.counters_before.items():
+        if key not in kept:
+            continue
+        if history is not None:
+            del kept[key]  # its windows may reach further back than before
+        else:
+            kept[key] = counter.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
     for key in plan.states.keys() - kept.keys():
         state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
         if state is not None:
@@ -237,14 +256,14 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
 
 def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
     mask = 0
-    for segment, due_ms in profile.wakes.items():
+    for name, due_ms in profile.wakes.items():
         if due_ms <= t_ms:
-            mask |= 1 << plan.by_id[segment].position
+            mask |= plan.wake_bits[name]
     return mask
 
 
 def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
-    """Fold an event into registers and condition states; returns the mask of the segments that it can move.
+    """Fold an event into registers and condition states; returns the mask of what it can move.
 
     A state that only an exit rule looks at moves nobody who is out, unless that rule may be what keeps him out; one
     that only an entry rule looks at moves no member of a segment with an exit rule.
