@@ -46,4 +46,6 @@ def engine(
     return changes, [(each.line, each.code) for each in refused]
 
 
+ACTIVATING = ("engine",)
+"""Those that decide activations."""
 IMPLEMENTATIONS: Mapping[str, Implementation] = {"naive": naive, "engine": engine}

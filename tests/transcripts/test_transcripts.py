@@ -7,25 +7,45 @@ from typing import Any
 
 import pytest
 
-from tests.transcripts.implementations import IMPLEMENTATIONS, compiled
-from tests.transcripts.transcript import BadTranscript, Case, Files, cases_of, change_from_json, read_cases
+from tests.transcripts.implementations import ACTIVATING, IMPLEMENTATIONS, compiled
+from tests.transcripts.transcript import BadTranscript, Case, Change, Files, cases_of, change_from_json, read_cases
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
-CASES = [pytest.param(case, id=f"{path.stem}: {case.name}") for path in FILES for case in read_cases(path)]
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-@pytest.mark.parametrize("case", CASES)
+def implementations_of(case: Case) -> tuple[str, ...]:
+    """Name those that a case runs through."""
+    return ACTIVATING if case.activating else tuple(IMPLEMENTATIONS)
+
+
+NAMED = [(f"{path.stem}: {case.name}", case) for path in FILES for case in read_cases(path)]
+CASES = [pytest.param(case, id=name) for name, case in NAMED]
+
+
+@pytest.mark.parametrize(
+    ("case", "implementation"),
+    [
+        pytest.param(case, implementation, id=f"{name}-{implementation}")
+        for name, case in NAMED
+        for implementation in implementations_of(case)
+    ],
+)
 def test_transcript_holds(case: Case, implementation: str) -> None:
     changes, refused = IMPLEMENTATIONS[implementation](case.files, case.lines, case.cuts, case.until, case.as_live)
-    assert [str(change_from_json(raw)) for raw in changes] == [str(change) for change in case.changes]
+    told = [change_from_json(raw) for raw in changes]
+    if case.only_activations:
+        told = [change for change in told if not isinstance(change, Change)]
+    assert [str(change) for change in told] == [str(change) for change in case.changes]
     assert refused == list(case.refused)
     whole(changes, [case.files, *(files for _, files in case.cuts)])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_transcript_gives_the_same_bytes_everywhere(case: Case) -> None:
-    outputs = [each(case.files, case.lines, case.cuts, case.until, case.as_live) for each in IMPLEMENTATIONS.values()]
+    outputs = [
+        IMPLEMENTATIONS[each](case.files, case.lines, case.cuts, case.until, case.as_live)
+        for each in implementations_of(case)
+    ]
     for one, other in pairwise(outputs):
         assert one == other
 
@@ -37,7 +57,7 @@ def test_transcript_has_catalogues_that_load(case: Case) -> None:
 
 
 def whole(changes: list[bytes], catalogues: list[Files]) -> None:
-    """Check what a transcript leaves unsaid of its changes: ids, sequences, versions, layers, compactness."""
+    """Check what a transcript leaves unsaid of its changes: ids, sequences, versions, layers, content, compactness."""
     counts: dict[str, int] = {}
     written = [
         (value["segment"], value["version"], value.get("layers", {}))
@@ -45,13 +65,37 @@ def whole(changes: list[bytes], catalogues: list[Files]) -> None:
         for name, value in files.items()
         if name.startswith("segments/")
     ]
+    activations = [
+        (value["activation"], value["version"], value["channel"], value.get("journey"), content_of(value))
+        for files in catalogues
+        for name, value in files.items()
+        if name.startswith("activations/")
+    ]
     for raw in changes:
         change = json.loads(raw)
-        counts[change["profile"]] = counts.get(change["profile"], 0) + 1
-        assert change["sequence"] == counts[change["profile"]]
-        assert change["id"] == f"g1/{change['profile']}/{change['sequence']}"
-        assert (change["segment"], change["segment_version"], change["layers"]) in written
+        name = change["profile"] if "segment" in change else f"{change['profile']}/{change['channel']}"
+        counts[name] = counts.get(name, 0) + 1
+        assert change["sequence"] == counts[name]
+        assert change["id"] == f"g1/{name}/{change['sequence']}"
+        if "segment" in change:
+            assert (change["segment"], change["segment_version"], change["layers"]) in written
+        else:
+            told = [change[key] for key in ("activation", "activation_version", "channel", "journey", "content")]
+            assert tuple(told) in activations
+            assert list(change) == ACTIVATION_KEYS
         assert json.dumps(change, ensure_ascii=False, separators=(",", ":")).encode() == raw
+
+
+ACTIVATION_KEYS = [
+    *("id", "profile", "activation", "activation_version", "channel", "change"),
+    *("sequence", "effective_at", "reason", "journey", "content", "arm"),
+]
+CONTENT_KEYS = ("asset", "intent", "depth", "topic", "evidence", "call_to_action", "claims")
+
+
+def content_of(activation: dict[str, Any]) -> dict[str, Any]:
+    """The content that a change of an activation carries."""
+    return {key: activation["content"][key] for key in CONTENT_KEYS if key in activation["content"]}
 
 
 def a_case(**given: Any) -> dict[str, Any]:
@@ -91,6 +135,10 @@ BAD: dict[str, dict[str, Any]] = {
     "a change that cannot be read": {"changes": ["2026-03-01 hcp:1 joins s"]},
     "an entry with the reason of an exit": {"changes": ["2026-03-01 hcp:1 enters s, max_stay"]},
     "an exit with the reason of an entry": {"changes": ["2026-03-01 hcp:1 exits s, entry_rule"]},
+    "an activation that starts refused": {"changes": ["2026-03-01 hcp:1 starts email/a, consent"]},
+    "an activation that stops allowed": {"changes": ["2026-03-01 hcp:1 stops email/a, allowed"]},
+    "an activation that stops after something": {"changes": ["2026-03-01 hcp:1 stops email/a, market after consent"]},
+    "an activation without its channel": {"changes": ["2026-03-01 hcp:1 starts a, allowed"]},
     "a refusal without a code": {"refused": ["2"]},
     "a refusal of line 0": {"refused": ["0 not_json"]},
     "a flag that is a text": {"as_live": "yes"},

@@ -1,9 +1,12 @@
 """The transcript format, read strictly: a transcript that says something odd is refused, never half understood.
 
-A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `policy` shared by its cases. A case:
+A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `activations`, `policy`,
+`only_activations` shared by its cases. A case:
 
     name: says the law, unique in the file
-    dictionary, segments, policy: as in a catalogue; `segments` is a list. Each replaces the one of the file.
+    dictionary, segments, activations, policy: as in a catalogue; `segments` and `activations` are lists.
+                                       # Each replaces the one of the file.
+    only_activations: true | false     # `changes` leaves membership unsaid
     as_live: true | false
     until: INSTANT
     steps:                             # in arrival order; each is one line of the file that is replayed
@@ -11,12 +14,16 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
                                        # an event; time is `at`, subject hcp:1, source /s, id e<its line> unless given
     - {tick: INSTANT}                  # a record without an event
     - {line: "any text"}               # a line as it stands
-    - {cut: INSTANT, dictionary: …, segments: …, policy: …}    # a catalogue from there on; no line
+    - {cut: INSTANT, dictionary: …, segments: …, activations: …, policy: …}    # a catalogue from there on; no line
     refused: [2 not_json]              # line and code
     changes:                           # in order
     - INSTANT SUBJECT enters SEGMENT, entry_rule [enter.all[0], enter.all[1]] on SOURCE ID, backfill
     - INSTANT SUBJECT exits SEGMENT, entry_lost [enter]
 
+    - INSTANT SUBJECT starts CHANNEL/ACTIVATION, allowed after KIND on SOURCE ID, arm ARM
+    - INSTANT SUBJECT stops CHANNEL/ACTIVATION, suppressed_by [tip] on SOURCE ID, arm ARM
+
+`after …` is what the reason calls `was`, `[…]` of an activation is its `by`.
 `[…]` are the reason's conditions (left out: none), `on …` the event evaluated (left out: a wake or a visit).
 INSTANT is RFC 3339 or a bare date. Record times (`at`, `tick`, `cut`) must not go back,
 unless the step says `back: true`.
@@ -38,6 +45,11 @@ from tests.naive.times import instant, written
 CHANGE = re.compile(
     r"(?P<at>\S+) (?P<subject>\S+) (?P<change>enters|exits) (?P<segment>[a-z0-9-]+), (?P<kind>[a-z_]+)"
     r"(?: \[(?P<conditions>[^ ]+(?:, [^ ]+)*)\])?(?: on (?P<event>\S+ \S+))?(?P<backfill>, backfill)?"
+)
+ACTIVATION = re.compile(
+    r"(?P<at>\S+) (?P<subject>\S+) (?P<change>starts|stops) (?P<channel>[A-Za-z0-9_-]+)/(?P<activation>[a-z0-9-]+),"
+    r" (?P<kind>[a-z_]+)(?: after (?P<was>[a-z_]+))?(?: \[(?P<by>[^]]+)\])?(?: on (?P<event>\S+ [^\s,]+))?"
+    r"(?:, arm (?P<arm>\S+))?"
 )
 REFUSED = re.compile(r"([1-9][0-9]*) ([a-z_]+)")
 
@@ -84,6 +96,7 @@ class CutStep(Strict):
     cut: str
     dictionary: dict[str, Any] | None = None
     segments: list[dict[str, Any]] | None = None
+    activations: list[dict[str, Any]] | None = None
     policy: dict[str, Any] | None = None
 
 
@@ -99,7 +112,9 @@ class CaseText(Strict):
     refused: list[str] = []
     dictionary: dict[str, Any] | None = None
     segments: list[dict[str, Any]] | None = None
+    activations: list[dict[str, Any]] | None = None
     policy: dict[str, Any] | None = None
+    only_activations: bool | None = None
     as_live: bool = False
     until: str | None = None
 
@@ -111,7 +126,9 @@ class FileText(Strict):
     cases: list[dict[str, Any]]
     dictionary: dict[str, Any] | None = None
     segments: list[dict[str, Any]] | None = None
+    activations: list[dict[str, Any]] | None = None
     policy: dict[str, Any] | None = None
+    only_activations: bool = False
 
 
 Files = dict[str, Any]
@@ -139,6 +156,31 @@ class Change:
 
 
 @dataclass(frozen=True)
+class ActivationChange:
+    """A change of an activation, as far as a transcript speaks of it."""
+
+    at: int
+    subject: str
+    change: str
+    channel: str
+    activation: str
+    kind: str
+    was: str | None
+    by: tuple[str, ...]
+    event: str | None
+    arm: str | None
+
+    def __str__(self) -> str:
+        verb = {"activated": "starts", "deactivated": "stops"}[self.change]
+        was, by = f" after {self.was}" if self.was else "", f" [{', '.join(self.by)}]" if self.by else ""
+        event, arm = f" on {self.event}" if self.event else "", f", arm {self.arm}" if self.arm else ""
+        return (
+            f"{written(self.at)} {self.subject} {verb} {self.channel}/{self.activation}, {self.kind}"
+            f"{was}{by}{event}{arm}"
+        )
+
+
+@dataclass(frozen=True)
 class Case:
     """A case, ready to run."""
 
@@ -148,8 +190,15 @@ class Case:
     cuts: tuple[tuple[int, Files], ...]
     until: int | None
     as_live: bool
-    changes: tuple[Change, ...]
+    only_activations: bool
+    changes: tuple[Change | ActivationChange, ...]
     refused: tuple[tuple[int, str], ...]
+
+    @property
+    def activating(self) -> bool:
+        """Whether any catalogue of it has activations."""
+        catalogues = [self.files, *(files for _, files in self.cuts)]
+        return any(name.startswith("activations/") for files in catalogues for name in files)
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -181,6 +230,7 @@ def case_of(text: CaseText, file: FileText) -> Case:
     parts: dict[str, Any] = {
         "dictionary": text.dictionary or file.dictionary or {},
         "segments": text.segments or file.segments or [],
+        "activations": text.activations if text.activations is not None else file.activations or [],
         "policy": text.policy or file.policy or {},
     }
     files, clock = files_of(**parts), None
@@ -198,7 +248,12 @@ def case_of(text: CaseText, file: FileText) -> Case:
         if isinstance(step, CutStep):
             if clock is not None and at == clock:
                 raise BadTranscript(f"{text.name}: a cut comes before the lines of its instant")
-            given = {"dictionary": step.dictionary, "segments": step.segments, "policy": step.policy}
+            given = {
+                "dictionary": step.dictionary,
+                "segments": step.segments,
+                "activations": step.activations,
+                "policy": step.policy,
+            }
             parts |= {name: part for name, part in given.items() if part is not None}
             cuts.append((at, files_of(**parts)))
         elif isinstance(step, TickStep):
@@ -213,16 +268,19 @@ def case_of(text: CaseText, file: FileText) -> Case:
         tuple(cuts),
         None if text.until is None else moment(text.until),
         text.as_live,
+        file.only_activations if text.only_activations is None else text.only_activations,
         changes_of(text),
         tuple(refused_of(each) for each in text.refused),
     )
 
 
-def files_of(dictionary: Any, segments: Sequence[Any], policy: Any) -> Files:
+def files_of(dictionary: Any, segments: Sequence[Any], activations: Sequence[Any], policy: Any) -> Files:
     """Lay a catalogue out as files."""
     files: Files = {"dictionary.yaml": dictionary}
     for number, segment in enumerate(segments):
         files[f"segments/{number:02}.yaml"] = segment
+    for number, activation in enumerate(activations):
+        files[f"activations/{number:02}.yaml"] = activation
     if policy:
         files["policy.yaml"] = policy
     return files
@@ -264,7 +322,7 @@ def moment(text: str) -> int:
     return found
 
 
-def changes_of(text: CaseText) -> tuple[Change, ...]:
+def changes_of(text: CaseText) -> tuple[Change | ActivationChange, ...]:
     """Read the expected changes; they must be in the order of time, as nothing is published otherwise."""
     changes = tuple(change_of(each) for each in text.changes)
     if any(later.at < earlier.at for earlier, later in pairwise(changes)):
@@ -272,8 +330,11 @@ def changes_of(text: CaseText) -> tuple[Change, ...]:
     return changes
 
 
-def change_of(text: str) -> Change:
+def change_of(text: str) -> Change | ActivationChange:
     """Read an expected change."""
+    found = ACTIVATION.fullmatch(text)
+    if found is not None:
+        return activation_change_of(found)
     found = CHANGE.fullmatch(text)
     if found is None:
         raise BadTranscript(f"no change: {text!r}")
@@ -291,6 +352,25 @@ def change_of(text: str) -> Change:
     )
 
 
+def activation_change_of(found: re.Match[str]) -> ActivationChange:
+    """Read an expected change of an activation."""
+    starts = found["change"] == "starts"
+    if starts != (found["kind"] in ("allowed", "definition_changed")) or (found["was"] and not starts):
+        raise BadTranscript(f"what starts is allowed, what stops is refused: {found[0]!r}")
+    return ActivationChange(
+        moment(found["at"]),
+        found["subject"],
+        "activated" if starts else "deactivated",
+        found["channel"],
+        found["activation"],
+        found["kind"],
+        found["was"],
+        tuple(found["by"].split(", ")) if found["by"] else (),
+        found["event"],
+        found["arm"],
+    )
+
+
 def refused_of(text: str) -> tuple[int, str]:
     """Read an expected refusal."""
     found = REFUSED.fullmatch(text)
@@ -299,11 +379,24 @@ def refused_of(text: str) -> tuple[int, str]:
     return int(found[1]), found[2]
 
 
-def change_from_json(raw: bytes) -> Change:
+def change_from_json(raw: bytes) -> Change | ActivationChange:
     """Read a published change, as far as a transcript speaks of it."""
     value = json.loads(raw)
     reason = value["reason"]
     events = reason["events"]
+    if "activation" in value:
+        return ActivationChange(
+            moment(value["effective_at"]),
+            value["profile"],
+            value["change"],
+            value["channel"],
+            value["activation"],
+            reason["kind"],
+            reason.get("was"),
+            tuple(reason["by"]),
+            events[0] if events else None,
+            value["arm"],
+        )
     return Change(
         moment(value["effective_at"]),
         value["profile"],
