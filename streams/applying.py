@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from rules.change import Change
+from rules.change import AnyChange
 from rules.partition import BEGINNING_MS, Partition, PendingCut, Record, Slice, UnknownCatalogue
 from streams.checkpoints import Checkpoints
 from streams.input import Fetched
@@ -106,7 +106,7 @@ class Applying:
         if chunk[0].offset < self.engine.offset:
             raise AssertionError(f"record {chunk[0].offset} came again, at {self.engine.offset}")
         await self.load(subjects_of(chunk))
-        changes: list[Change] = []
+        changes: list[AnyChange] = []
         output = Output()
         until_ms = self._clock.now_ms() + TURN_MS
         at = None if self._around.at is NOWHERE else self._around.at
@@ -132,7 +132,7 @@ class Applying:
         if self.silent is None:
             submit(output)
 
-    def _put_out(self, found: Fetched, changes: Iterable[Change], code: str | None, output: Output) -> None:
+    def _put_out(self, found: Fetched, changes: Iterable[AnyChange], code: str | None, output: Output) -> None:
         wire = self._around.wire
         output.applied += 1
         for change in changes:
@@ -142,7 +142,7 @@ class Applying:
             output.refused += 1
             output.records.append(wire.dead_letter(self._partition, found, code))
 
-    async def _apply(self, found: Fetched, changes: list[Change]) -> str | None:
+    async def _apply(self, found: Fetched, changes: list[AnyChange]) -> str | None:
         """Apply one record. Returns its reason code if it was refused."""
         engine = self.engine
         record = Record(found.offset, found.timestamp, found.key, found.value, found.headers)

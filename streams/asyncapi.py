@@ -17,11 +17,13 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from streams import payloads
 from streams.progress import PROGRESS_KEY, Claim, Progress
 from streams.settings import Deployment
-from streams.topics import ROLES, Role, Topic, topics
+from streams.topics import CHANNEL_ROLES, ROLES, Role, Topic, activation_topics, topics
 
 ASYNCAPI: Final = "3.0.0"
 WIRE_VERSION: Final = "1.0.0"
 """Of what is on the wire, not of the program: major, what breaks a consumer; minor, what it may ignore."""
+CHANNEL: Final = "{channel}"
+"""Stands for the channel of an activation in the addresses of its topics."""
 BINDING: Final = "0.5.0"
 _REF: Final = "#/components/schemas/{model}"
 _MODE: Final[JsonSchemaMode] = "validation"
@@ -30,6 +32,10 @@ _SUBJECT: Final[JsonSchemaValue] = {"type": "string", "description": "The subjec
 _CURRENT_KEY: Final[JsonSchemaValue] = {
     "type": "string",
     "description": "`subject|segment`, in UTF-8; a subject has no `|`.",
+}
+_ACTIVE_KEY: Final[JsonSchemaValue] = {
+    "type": "string",
+    "description": "`subject|activation`, in UTF-8; a subject has no `|`.",
 }
 _ANYTHING: Final[JsonSchemaValue] = {"description": "Whatever was sent: untouched, any bytes."}
 _NULL: Final[JsonSchemaValue] = {"type": "null", "description": "No value: a tombstone."}
@@ -86,6 +92,24 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "membershipEnded": Message(
         "The profile is no longer in the segment.", _NULL, _CURRENT_KEY, payloads.TombstoneHeaders
     ),
+    "activated": Message(
+        "The channel may contact the profile.", payloads.ActivatedChange, _SUBJECT, payloads.ActivationHeaders
+    ),
+    "deactivated": Message(
+        "The channel may no longer contact the profile.",
+        payloads.DeactivatedChange,
+        _SUBJECT,
+        payloads.ActivationHeaders,
+    ),
+    "active": Message(
+        "The channel may contact the profile now; the value is that of its activation.",
+        payloads.ActivatedChange,
+        _ACTIVE_KEY,
+        payloads.ActivationHeaders,
+    ),
+    "activationEnded": Message(
+        "The channel may no longer contact the profile.", _NULL, _ACTIVE_KEY, payloads.ActivationTombstoneHeaders
+    ),
     "progress": Message(
         "Up to where the changes of the partition are out.", Progress, {"const": PROGRESS_KEY.decode()}
     ),
@@ -108,12 +132,14 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "progress": ("progress",),
     "owners": ("claim", "claimEnded"),
     "catalogues": ("catalogue",),
+    "activation": ("activated", "deactivated"),
+    "activation_current": ("active", "activationEnded"),
 }
 """What each topic carries."""
 READ: Final[frozenset[Role]] = frozenset({"events"})
 """The topics that Segue reads for others; all others it writes."""
 
-if set(CARRIES) != set(ROLES) or {name for names in CARRIES.values() for name in names} != set(MESSAGES):
+if set(CARRIES) != {*ROLES, *CHANNEL_ROLES} or {name for names in CARRIES.values() for name in names} != set(MESSAGES):
     raise AssertionError("every topic carries something, and every message is carried")
 
 DESCRIPTION: Final = """\
@@ -133,7 +159,7 @@ def defaults() -> Deployment:
 
 def document(deployment: Deployment | None = None) -> dict[str, Any]:
     """Make the document for a deployment (the default settings without one). Deterministic."""
-    table = topics(deployment or defaults())
+    table = (*topics(deployment or defaults()), *activation_topics(deployment or defaults(), [CHANNEL]))
     return {
         "asyncapi": ASYNCAPI,
         "info": {"title": "Segue", "version": WIRE_VERSION, "description": LiteralScalarString(DESCRIPTION)},
@@ -184,9 +210,11 @@ def _channel(topic: Topic, deployment: Deployment) -> dict[str, Any]:
     settings: dict[str, Any] = {"cleanup.policy": [configs.pop("cleanup.policy")]}
     # the binding knows these as numbers
     settings |= {name: int(value) for name, value in configs.items() if name in ("retention.ms", "delete.retention.ms")}
+    parameters = {"channel": {"description": "The channel of an activation: `email`."}}
     return {
         "address": topic.name,
         "summary": topic.summary,
+        **({"parameters": parameters} if topic.role in CHANNEL_ROLES else {}),
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in CARRIES[topic.role]},
         "bindings": {
             "kafka": {

@@ -23,6 +23,28 @@ Offset: TypeAlias = Annotated[int, Field(ge=0)]
 Optional: TypeAlias = Annotated[str | None, Field(default=None, json_schema_extra=_not_null)]
 
 
+DeactivatedKind: TypeAlias = Literal[
+    "retired",
+    "erased",
+    "restricted",
+    "audience",
+    "market",
+    "not_member",
+    "content_not_approved",
+    "content_expired",
+    "consent",
+    "suppressed_by",
+    "holdout",
+    "frequency_cap",
+    "exclusive_group",
+]
+
+
+def _no_default(schema: dict[str, Any]) -> None:
+    """Say that a field may be left out."""
+    schema.pop("default", None)
+
+
 class _Wire(BaseModel):
     """Strict, and closed: the schema says all that there is."""
 
@@ -150,6 +172,76 @@ class MembershipChange(_Wire):
     """Whether it entered because a definition changed, not because something happened."""
 
 
+class ActivatedReason(_Wire):
+    """Why a channel may contact the profile."""
+
+    kind: Literal["allowed", "definition_changed"]
+    """`definition_changed`: it was active already, and what may be said has changed."""
+    was: DeactivatedKind | None
+    """The kind of the last `deactivated` of this activation and profile."""
+    by: list[str]
+    """Empty."""
+    events: list[str]
+    """The event evaluated as `source id`; none for a wake."""
+
+
+class DeactivatedReason(_Wire):
+    """Why a channel may no longer contact the profile."""
+
+    kind: DeactivatedKind
+    """In order of precedence: the first that applies; but for `retired`, which goes before all."""
+    by: list[str]
+    """What refuses, in code-point order: classes, segments, what a cap counts by, or the journey that has the slot."""
+    events: list[str]
+    """The event evaluated as `source id`; none for a wake."""
+
+
+class ActivationContent(_Wire):
+    """With what: the keys that the definition gives."""
+
+    asset: Optional
+    intent: str
+    depth: Optional
+    topic: Optional
+    evidence: Optional
+    call_to_action: Optional
+    claims: Annotated[list[str], Field(default_factory=list, json_schema_extra=_no_default)]
+
+
+class _ActivationChange(_Wire):
+    id: str
+    """`<generation>/<subject>/<channel>/<sequence>`: the same whenever it is published again."""
+    profile: str
+    """The subject."""
+    activation: str
+    activation_version: Annotated[int, Field(ge=0)]
+    channel: str
+    change: Literal["activated", "deactivated"]
+    sequence: Annotated[int, Field(ge=1)]
+    """1, 2, 3 … per profile and channel."""
+    effective_at: Instant
+    """The instant of the evaluation."""
+    reason: ActivatedReason | DeactivatedReason
+    journey: str | None
+    content: ActivationContent
+    arm: str | None
+    """Of an experiment."""
+
+
+class ActivatedChange(_ActivationChange):
+    """From now on the channel may contact the profile, with this. Also the value of the snapshot."""
+
+    change: Literal["activated"]
+    reason: ActivatedReason
+
+
+class DeactivatedChange(_ActivationChange):
+    """From now on the channel may no longer contact the profile for this."""
+
+    change: Literal["deactivated"]
+    reason: DeactivatedReason
+
+
 class TombstoneHeaders(_Wire):
     """Headers of a change, and of the tombstone that ends a standing membership."""
 
@@ -165,6 +257,18 @@ class TombstoneHeaders(_Wire):
 
 class ChangeHeaders(TombstoneHeaders):
     """Headers of a change: CloudEvents 1.0, binary mode."""
+
+    content_type: Annotated[Literal["application/json"], Field(alias="content-type")]
+
+
+class ActivationTombstoneHeaders(TombstoneHeaders):
+    """Headers of a change of an activation, and of the tombstone that ends it in the snapshot."""
+
+    ce_type: Literal["activation.activated", "activation.deactivated"]  # type: ignore[assignment]
+
+
+class ActivationHeaders(ActivationTombstoneHeaders):
+    """Headers of a change of an activation: CloudEvents 1.0, binary mode."""
 
     content_type: Annotated[Literal["application/json"], Field(alias="content-type")]
 

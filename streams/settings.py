@@ -19,6 +19,8 @@ class Deployment(BaseSettings):
     dead_letter_topic: str = "engagement.events.dlt"
     membership_topic: str = "segment.membership"
     current_topic: str = "segment.membership.current"
+    activation_topic_prefix: str = "activation"
+    """Each channel of an activation has a topic of that name, a dot and the channel, and its `.current`."""
     progress_topic: str = "segue.progress"
     owners_topic: str = "segue.owners"
     catalogues_topic: str = "segue.catalogues"

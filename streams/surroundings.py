@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rules.catalogue import Catalogue
-from rules.change import Change
+from rules.change import AnyChange
 from streams.claim import Place
 from streams.clock import Clock
 from streams.guard import RefusalShare
@@ -17,8 +17,8 @@ from streams.points import NOWHERE, At
 class Wire(Protocol):
     """How output looks; see streams.wire."""
 
-    def change_records(self, partition: int, change: Change) -> Sequence[OutRecord]:
-        """The records of one membership change, in order."""
+    def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
+        """The records of one change, in order."""
         ...
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:

@@ -4,14 +4,14 @@
 a real broker. Why the settings are what they are stands beside each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 from rules.instants import MS_PER_DAY
 from streams.finding import Finding
 from streams.settings import Deployment
-from streams.wire import restricted_topics
+from streams.wire import channel_topics, restricted_topics
 
 Role: TypeAlias = Literal[
     "events",
@@ -23,6 +23,8 @@ Role: TypeAlias = Literal[
     "progress",
     "owners",
     "catalogues",
+    "activation",
+    "activation_current",
 ]
 
 KEPT_MS: Final = 30 * MS_PER_DAY
@@ -103,6 +105,8 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "restricted_current": _COMPACTED,
     "progress": _INTERNAL,
     "owners": _INTERNAL,
+    "activation": _KEPT,
+    "activation_current": _COMPACTED,
     # a batch that is larger than a segment is refused
     "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},
 }
@@ -116,6 +120,8 @@ _SUMMARIES: Final[Mapping[Role, str]] = {
     "progress": "Internal: up to where the changes of a partition are out.",
     "owners": "Internal: who has claimed a partition.",
     "catalogues": "Internal: catalogues by their hash.",
+    "activation": "Whom a channel may contact, and no longer, once, in order for each profile.",
+    "activation_current": "Who is active in a channel now, and with what: a tombstone when it ends.",
 }
 
 
@@ -147,7 +153,20 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
     )
 
 
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
+CHANNEL_ROLES: Final[tuple[Role, ...]] = ("activation", "activation_current")
+"""Those that every channel has one of."""
+ROLES: Final[tuple[Role, ...]] = tuple(role for role in get_args(Role) if role not in CHANNEL_ROLES)
+"""Those of which a deployment has one, whatever its catalogue."""
+
+
+def activation_topics(deployment: Deployment, channels: Iterable[str]) -> tuple[Topic, ...]:
+    """List the topics of channels: of each the changes, then the snapshot. `segue apply` creates them."""
+    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
+    return tuple(
+        Topic(role, name, deployment.partitions, _SUMMARIES[role], {**_CONFIGS[role], **durable})
+        for channel in channels
+        for role, name in zip(CHANNEL_ROLES, channel_topics(deployment, channel), strict=True)
+    )
 
 
 def in_sync_min(deployment: Deployment) -> int:
@@ -212,6 +231,8 @@ _DEMANDS: Final[Mapping[Role, tuple[Demand, ...]]] = {
     "current": (_STANDING, _ROOM),
     "restricted": (_WHOLE, _ROOM),
     "restricted_current": (_STANDING, _ROOM),
+    "activation": (_WHOLE, _ROOM),
+    "activation_current": (_STANDING, _ROOM),
     "progress": (_STANDING, _ROOM, _SMALL),
     "owners": (_STANDING, _ROOM, _SMALL),
     "catalogues": (_STANDING, _ROOM, _WIDE),

@@ -1,4 +1,4 @@
-"""What Segue writes to Kafka, to the byte: membership changes, dead letters, and its own records of the input.
+"""What Segue writes to Kafka, to the byte: changes, dead letters, and its own records of the input.
 
 A change and a dead letter are a pure function of what they are made of (the change; the record and its reason code),
 headers and their order included: an aborted transaction is repeated with the same bytes.
@@ -8,6 +8,9 @@ headers and their order included: an aborted transaction is repeated with the sa
   restricted topics instead. Binary mode of CloudEvents, headers in this order: `ce_specversion ce_id ce_type ce_source
   ce_subject ce_time content-type` (a tombstone has no content-type); texts in UTF-8. `ce_source` is
   `/segue/<generation>`: with the id, which begins with the generation too, it is unique for ever.
+- **A change of an activation** goes to its channel's topic, key = subject, and to the channel's snapshot of who is
+  active, key = `subject|activation` (a profile may be active in several of one channel: a compacted topic keyed by
+  subject alone would forget all but one): its value again when activated, a tombstone when not. Headers as above.
 - **A dead letter** is the refused record, key, value and headers as they were, and after its headers `segue_reason`
   (a code of definitions.md section 1), `segue_topic`, `segue_partition`, `segue_offset`. Of a record that was refused
   before and sent again untouched, the last of each counts. If it is too large for the topic, value and headers are left
@@ -24,7 +27,8 @@ from typing import Any, Final
 
 import orjson
 
-from rules.change import Change
+from rules.activations.change import ActivationChange
+from rules.change import AnyChange
 from rules.instants import format_instant
 from streams.input import Fetched
 from streams.log.base import OutRecord
@@ -54,12 +58,17 @@ class Wire:
         self._source_bytes: Final = self._source.encode()
         public = (deployment.membership_topic, deployment.current_topic)
         self._topics: Final = {False: public, True: restricted_topics(deployment)}
+        self._channels: Final[dict[str, tuple[str, str]]] = {}
+        self._deployment: Final = deployment
         self._nonce: Final = nonce or secrets.token_hex(8)
         self._own: Final = count(1)
 
-    def change_records(self, partition: int, change: Change) -> list[OutRecord]:
-        """Make the records of a membership change: the change, then the standing membership or its tombstone."""
-        topic, current_topic = self._topics[change.restricted]
+    def change_records(self, partition: int, change: AnyChange) -> list[OutRecord]:
+        """Make the records of a change: the change, then what stands after it or the tombstone of what stood."""
+        if isinstance(change, ActivationChange):
+            (topic, current_topic), name, stands = self._of_channel(change.channel), change.activation, change.activated
+        else:
+            (topic, current_topic), name, stands = self._topics[change.restricted], change.segment, change.entered
         subject = change.subject.encode()
         headers = (
             ("ce_specversion", b"1.0"),
@@ -70,13 +79,19 @@ class Wire:
             ("ce_time", format_instant(change.effective_ms).encode()),
         )
         with_content = (*headers, _JSON)
-        current_key = subject + b"|" + change.segment.encode()
+        current_key = subject + b"|" + name.encode()
         current = (
             OutRecord(current_topic, partition, current_key, change.value, with_content)
-            if change.entered
+            if stands
             else OutRecord(current_topic, partition, current_key, None, headers)
         )
         return [OutRecord(topic, partition, subject, change.value, with_content), current]
+
+    def _of_channel(self, channel: str) -> tuple[str, str]:
+        found = self._channels.get(channel)
+        if found is None:
+            found = self._channels[channel] = channel_topics(self._deployment, channel)
+        return found
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
         """Make the dead letter of a record refused with a reason code."""
@@ -122,6 +137,12 @@ class Wire:
 def restricted_topics(deployment: Deployment) -> tuple[str, str]:
     """Name the topics of restricted segments: (changes, standing memberships)."""
     changes = f"{deployment.membership_topic}.restricted"
+    return changes, f"{changes}.current"
+
+
+def channel_topics(deployment: Deployment, channel: str) -> tuple[str, str]:
+    """Name the topics of a channel: (changes of its activations, who is active)."""
+    changes = f"{deployment.activation_topic_prefix}.{channel}"
     return changes, f"{changes}.current"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.catalogue import Catalogue
-from rules.change import Change
+from rules.change import AnyChange
 from rules.decode import Own, Refusal
 from rules.dictionary import Dictionary
 from rules.event import Event
@@ -30,7 +30,7 @@ class Step:
     record: Record
     decoded: Event | Own | Refusal
     applied: Applied
-    changes: list[Change]
+    changes: list[AnyChange]
 
 
 class Shadow:
@@ -41,16 +41,20 @@ class Shadow:
         self._catalogue = catalogue
         self._decoded: Event | Own | Refusal | None = None
         self.engine = Partition(generation, self._decode)
+        self.channels: set[str] = set()
+        """Of all activations in force so far."""
 
     async def apply(self, record: Record) -> Step:
         """Apply the next record. Ends as `catalogue` does where one is nowhere."""
-        engine, out = self.engine, list[Change]()
+        engine, out = self.engine, list[AnyChange]()
         engine.pass_wakes(engine.instant_of(record.timestamp_ms), out, record=record)
         while True:
             try:
                 applied = engine.apply(record)
             except UnknownCatalogue as unknown:
-                engine.know(unknown.catalogue, await self._catalogue(unknown.catalogue))
+                catalogue = await self._catalogue(unknown.catalogue)
+                self.channels |= {each.channel for each in catalogue.activations.values()}
+                engine.know(unknown.catalogue, catalogue)
             else:
                 break
         if self._decoded is None:

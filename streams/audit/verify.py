@@ -5,18 +5,20 @@ must be the next record of its output topic: same key, same value, same type. At
 published one. Nothing is written, and nothing is asked of the workers.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from rules.change import Change
+from rules.activations.change import ActivationChange
+from rules.change import AnyChange
 from rules.partition import Record
 from streams.audit.shadow import FETCH_BYTES, Shadow, records
 from streams.cli.console import Exit, Failure
 from streams.cli.servers import Servers
 from streams.progress import Progress, read_progress
-from streams.wire import restricted_topics
+from streams.wire import channel_topics, restricted_topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,18 @@ async def verify(servers: Servers, partition: int, on_offset: Callable[[int, int
     if progress is None:
         return Verdict(partition, 0, 0, 0, 0, "")
     shadow = Shadow(partition, deployment.partitions, progress.generation, servers.catalogue_of)
-    public, private = deployment.membership_topic, restricted_topics(deployment)[0]
     inputs = TopicPartition(deployment.events_topic, partition)
     counted = compared = skipped = 0
     async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         consumer.assign([inputs])
         await consumer.seek_to_beginning(inputs)
-        async with _Output(servers, public, partition) as out, _Output(servers, private, partition) as hidden:
+        async with AsyncExitStack() as opened:
+            outputs = _Outputs(servers, partition, opened)
             async for record in records(consumer, inputs, progress.offset, lambda at: on_offset(at, progress.offset)):
                 step = await shadow.apply(record)
                 counted += 1
                 for change in step.changes:
-                    output = hidden if change.restricted else out
+                    output = await outputs.of(change)
                     if not await output.reached(change):
                         skipped += 1
                         continue
@@ -78,11 +80,45 @@ async def verify(servers: Servers, partition: int, on_offset: Callable[[int, int
                         at = f"the change {compared + skipped + 1} of the partition, at input offset {record.offset}"
                         return Verdict(partition, counted, compared, skipped, progress.offset, f"{at}: {wrong}")
                     compared += 1
-            extra = await out.rest(progress) or await hidden.rest(progress)
+            extra = await outputs.rest(progress, shadow.channels)
     difference = extra
     if not difference and shadow.engine.digest != progress.digest:
         difference = f"at offset {progress.offset} the digest is not the published one"
     return Verdict(partition, counted, compared, skipped, progress.offset, difference)
+
+
+class _Outputs:
+    """The output topics of one partition, each opened when it is first asked for."""
+
+    def __init__(self, servers: Servers, partition: int, opened: AsyncExitStack) -> None:
+        self._servers = servers
+        self._partition = partition
+        self._opened = opened
+        self._found: dict[str, _Output] = {}
+
+    async def of(self, change: AnyChange) -> "_Output":
+        """The topic to which a change belongs."""
+        deployment = self._servers.deployment
+        if isinstance(change, ActivationChange):
+            return await self._open(channel_topics(deployment, change.channel)[0])
+        hidden = restricted_topics(deployment)[0]
+        return await self._open(hidden if change.restricted else deployment.membership_topic)
+
+    async def _open(self, topic: str) -> "_Output":
+        if topic not in self._found:
+            self._found[topic] = await self._opened.enter_async_context(_Output(self._servers, topic, self._partition))
+        return self._found[topic]
+
+    async def rest(self, progress: Progress, channels: Iterable[str]) -> str:
+        """See that no topic has anything that the log does not account for; "" if so."""
+        deployment = self._servers.deployment
+        topics = [deployment.membership_topic, restricted_topics(deployment)[0]]
+        topics += [channel_topics(deployment, channel)[0] for channel in sorted(channels)]
+        for topic in topics:
+            extra = await (await self._open(topic)).rest(progress)
+            if extra:
+                return extra
+        return ""
 
 
 class _Output:
@@ -119,13 +155,13 @@ class _Output:
         if self._records is not None:
             self._next = await anext(self._records, None)
 
-    async def reached(self, change: Change) -> bool:
+    async def reached(self, change: AnyChange) -> bool:
         """Tell whether the topic still has this change; once it has one, it has all that follow."""
         if not self._started and self._next is not None:
             self._started = _id_of(self._next) == change.id.encode()
         return self._started
 
-    async def compare(self, change: Change) -> str:
+    async def compare(self, change: AnyChange) -> str:
         """Compare the next published record with a change; "" if they are equal."""
         found = self._next
         if found is None:

@@ -28,7 +28,7 @@ from streams.clock import SystemClock
 from streams.log.base import Doubt, OutRecord, RecordTooLarge, Stored
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.topics import topics
+from streams.topics import activation_topics, judge_topic, topics
 from streams.wire import Wire
 
 CATALOGUE_MB_MAX: Final = 8
@@ -86,6 +86,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
     deployment, settings = servers.deployment, servers.settings
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
     await _have_restricted_topics(servers, catalogue)
+    await _have_channel_topics(servers, catalogue)
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
     ring = KafkaRing(settings.kafka_bootstrap_servers, f"segue-apply-{deployment.catalogues_topic}", 1, tuning)
     await ring.open()
@@ -142,6 +143,28 @@ async def _have_restricted_topics(servers: Servers, catalogue: Catalogue) -> Non
         failed = await cluster.create(missing, servers.deployment.replication)
     if failed:
         raise Failure(Exit.WRONG_INPUT, *map(str, failed))
+
+
+async def _have_channel_topics(servers: Servers, catalogue: Catalogue) -> None:
+    """Create the topics of the channels that approved activations use; verify those that are there. Deletes none."""
+    channels = sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"})
+    wanted = activation_topics(servers.deployment, channels)
+    if not wanted:
+        return
+    async with servers.cluster() as cluster:
+        existing = await cluster.existing([topic.name for topic in wanted])
+        found = [
+            finding
+            for topic in wanted
+            if topic.name in existing
+            for finding in judge_topic(topic, existing[topic.name], servers.deployment)
+            if finding.fatal
+        ]
+        if not found:
+            missing = [topic for topic in wanted if topic.name not in existing]
+            found = await cluster.create(missing, servers.deployment.replication)
+    if found:
+        raise Failure(Exit.WRONG_INPUT, *map(str, found))
 
 
 def _old(stored: Stored | None) -> Catalogue | None:

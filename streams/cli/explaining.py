@@ -11,7 +11,9 @@ from typing import Any, Final
 from rich.text import Text
 from rich.tree import Tree
 
-from rules.change import Change
+from rules.activations.change import ActivationChange
+from rules.activations.explain import ActivationExplanation, explain_activations
+from rules.change import AnyChange
 from rules.conditions.base import Node
 from rules.explain import Explanation, Leaf, explain
 from rules.instants import format_instant
@@ -45,9 +47,11 @@ class Told:
     """The clock of the state that was read."""
     offset: int
     """Up to where records are in it."""
-    expected: tuple[Change, ...]
+    expected: tuple[AnyChange, ...]
     """Changes due by `at_ms` that the state does not have yet: wakes and cuts on their way."""
     segments: tuple[Explanation, ...]
+    activations: tuple[ActivationExplanation, ...]
+    """Empty where one segment was asked for."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -60,6 +64,7 @@ class Told:
             "evaluated_at": format_instant(self.profile.evaluated_ms),
             "traits": _traits(self.profile, self.plan),
             "segments": [_segment_json(each) for each in self.segments],
+            "activations": [_activation_json(each) for each in self.activations],
         }
 
 
@@ -91,10 +96,11 @@ async def explain_profile(servers: Servers, subject: str, segment: str | None, a
     wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
     # a cut that has not come to this profile yet comes with the next records
     asked_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
-    expected: list[Change] = []
+    expected: list[AnyChange] = []
     engine.pass_wakes(asked_ms + 1, expected, limit=None)
     told = explain(profile, plan, asked_ms, deployment.generation, segment)
-    return Told(profile, plan, asked_ms, meta.clock_ms, meta.offset, tuple(expected), tuple(told))
+    activations = explain_activations(profile, plan, asked_ms, deployment.generation) if segment is None else []
+    return Told(profile, plan, asked_ms, meta.clock_ms, meta.offset, tuple(expected), tuple(told), tuple(activations))
 
 
 async def _read(store: RedisStore, subject: str, partition: int) -> tuple[Meta, bytes | None]:
@@ -121,6 +127,35 @@ def _traits(profile: Profile, plan: Plan) -> dict[str, Any]:
         if value is not None:
             shown[name] = value
     return shown
+
+
+def _activation_json(each: ActivationExplanation) -> dict[str, Any]:
+    following = each.next
+    return {
+        "activation": each.activation,
+        "channel": each.channel,
+        "journey": each.journey,
+        "arm": each.arm,
+        "active": each.active,
+        "was": each.was,
+        "because": each.because,
+        "refusals": [
+            {
+                "code": refusal.code,
+                "by": refusal.by,
+                "until": None if refusal.until_ms is None else format_instant(refusal.until_ms),
+                "changes_it": refusal.changes_it,
+            }
+            for refusal in each.refusals
+        ],
+        "next": None
+        if following is None
+        else {
+            "at": format_instant(following.at_ms),
+            "change": "activated" if following.activated else "deactivated",
+            "kind": following.kind,
+        },
+    }
 
 
 def _segment_json(each: Explanation) -> dict[str, Any]:
@@ -168,9 +203,8 @@ def show(told: Told, *, whole: bool) -> None:
     if traits:
         out.print(Text(", ".join(f"{name}: {_said(value)}" for name, value in traits.items())), soft_wrap=True)
     for change in told.expected:
-        way = "enter" if change.entered else "leave"
         out.print(
-            Text(f"on its way: {way} {change.segment} at {_at(change.effective_ms)} ({change.kind})", "yellow"),
+            Text(f"on its way: {_way(change)} at {_at(change.effective_ms)} ({change.kind})", "yellow"),
             soft_wrap=True,
         )
     if whole:
@@ -178,6 +212,8 @@ def show(told: Told, *, whole: bool) -> None:
             out.print(_tree(each, told.plan), soft_wrap=True)
     else:
         out.print(_table(told.segments))
+    if told.activations:
+        out.print(_activations(told.activations))
 
 
 def _said(value: Any) -> str:
@@ -192,6 +228,24 @@ def _table(segments: Sequence[Explanation]) -> Any:
     shown = table("", "segment", "why", "next, if nothing happens")
     for each in sorted(segments, key=lambda one: (not one.member, one.next is None, one.segment)):
         shown.add_row(*row([_membership(each), each.segment, "; ".join(each.because), _next(each)]))
+    return shown
+
+
+def _way(change: AnyChange) -> str:
+    if isinstance(change, ActivationChange):
+        return f"{'activate' if change.activated else 'deactivate'} {change.activation} on {change.channel}"
+    return f"{'enter' if change.entered else 'leave'} {change.segment}"
+
+
+def _activations(activations: Sequence[ActivationExplanation]) -> Any:
+    shown = table("", "activation", "channel", "why", "what would change it")
+    for each in sorted(activations, key=lambda one: (not one.active, one.activation)):
+        state = Text("active", "bold green") if each.active else Text("refused", "dim")
+        changes = [
+            refusal.changes_it + ("" if refusal.until_ms is None else f" (at {_at(refusal.until_ms)})")
+            for refusal in each.refusals
+        ]
+        shown.add_row(*row([state, each.activation, each.channel, "; ".join(each.because), "; ".join(changes)]))
     return shown
 
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rules.change import Change
+from rules.change import AnyChange
 from rules.conditions.base import View
 from rules.decode import record_time
 from rules.instants import FOREVER
@@ -135,7 +135,7 @@ class Batched:
             self._engine.cut(catalogue, at)
 
     def _pass(self, r_ms: int, limit: int | None = 1000, record: Record | None = None) -> None:
-        out: list[Change] = []
+        out: list[AnyChange] = []
         while not self._engine.pass_wakes(r_ms, out, limit=limit, record=record):
             now(self._waking.widen(min(r_ms, FOREVER)))
         self._publish(out)
@@ -148,7 +148,7 @@ class Batched:
         if isinstance(subject, str) and not self._engine.has(subject):
             self._engine.add(subject, self._store.profiles.get(subject))
 
-    def _publish(self, changes: Sequence[Change]) -> None:
+    def _publish(self, changes: Sequence[AnyChange]) -> None:
         self.changes += [change.value for change in changes]
 
     def _restart(self) -> None:

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from rules.catalogue import Catalogue, catalogue_json
-from rules.change import Change
+from rules.change import AnyChange
 from rules.digest import DIGEST_START
 from rules.instants import format_instant
 from rules.partition import Partition, Record
@@ -151,7 +151,7 @@ class Live:
             engine = Partition(self.deployment.generation, reader(partition, self.deployment.partitions), clock_ms=-1)
             for catalogue in catalogues:
                 engine.know(catalogue.hash, catalogue)
-            changes: list[Change] = []
+            changes: list[AnyChange] = []
             for r in records:
                 assert engine.pass_wakes(engine.instant_of(r.timestamp), changes)
                 changes += engine.apply(Record(r.offset, r.timestamp, r.key, r.value, r.headers)).changes

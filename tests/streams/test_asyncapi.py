@@ -14,10 +14,10 @@ from rules.decode import CODES
 from streams.asyncapi import CARRIES, MESSAGES, defaults, document, render
 from streams.log.base import OutRecord
 from streams.progress import Claim, Progress, claim_record, progress_record, tombstones
-from streams.topics import topics
+from streams.topics import activation_topics, topics
 from streams.wire import DEAD_LETTER_BYTES_MAX, Wire
 from streams.yaml_files import read_folder
-from tests.streams.test_wire import Read, change
+from tests.streams.test_wire import Read, activation, change
 
 ROOT = Path(__file__).parents[2]
 CHECKED_IN = ROOT / "deploy" / "asyncapi.yaml"
@@ -52,7 +52,8 @@ def fits(record: OutRecord, name: str) -> list[str]:
 
 def carried(record: OutRecord) -> list[str]:
     """The messages that a record fits, of those that its topic carries."""
-    role = next(topic.role for topic in topics(defaults()) if topic.name == record.topic)
+    table = (*topics(defaults()), *activation_topics(defaults(), ["email"]))
+    role = next(topic.role for topic in table if topic.name == record.topic)
     return [name for name in CARRIES[role] if not fits(record, name)]
 
 
@@ -65,6 +66,8 @@ def written() -> list[tuple[str, OutRecord]]:
     records = [
         *zip(("segmentEntered", "standingMembership"), WIRE.change_records(0, entered), strict=True),
         *zip(("segmentExited", "membershipEnded"), WIRE.change_records(0, exited), strict=True),
+        *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
+        *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
         *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),
         ("deadLetterPointer", WIRE.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
         ("tick", WIRE.tick(0)),

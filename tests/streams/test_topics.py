@@ -21,7 +21,7 @@ from streams.provision import Provisioned, check_topics, create_or_verify
 from streams.settings import Deployment
 from streams.store.base import Meta, Token
 from streams.store.memory import MemoryServer, MemoryStore
-from streams.topics import ROLES, Described, judge_broker, judge_topic, topics
+from streams.topics import ROLES, Described, activation_topics, judge_broker, judge_topic, topics
 from tests.servers import unique
 
 ONE = Deployment(partitions=4)
@@ -322,3 +322,19 @@ async def test_an_older_kafka_is_refused(world: World, monkeypatch: pytest.Monke
 async def test_no_cluster_is_not_reachable() -> None:
     with pytest.raises(NotReachable):
         await check_topics("127.0.0.1:1", ONE)
+
+
+def test_each_channel_has_two_topics_that_are_made_as_they_must_be() -> None:
+    for deployment in (ONE, THREE):
+        made = activation_topics(deployment, ["email", "sms"])
+        assert [topic.name for topic in made] == [
+            "activation.email",
+            "activation.email.current",
+            "activation.sms",
+            "activation.sms.current",
+        ]
+        for topic in made:
+            configs = {"max.message.bytes": "1048588", **topic.configs}
+            found = Described(topic.name, topic.partitions, deployment.replication, configs)
+            assert judge_topic(topic, found, deployment) == []
+            assert judge_topic(topic, replace(found, partitions=5), deployment)[0].fatal

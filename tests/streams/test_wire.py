@@ -6,12 +6,14 @@ from typing import Any, get_args
 import orjson
 import pytest
 
+from rules.activations.change import ActivationChange, ActivationReason, activation_change
+from rules.activations.refusals import PRECEDENCE
 from rules.change import Change, Reason, membership_change
 from rules.decode import CODES, Own, decode
 from rules.membership import EXIT_REASONS
 from rules.partition import EMPTY_DICTIONARY
 from streams.log.base import OutRecord
-from streams.payloads import ChangeReason, DeadLetterPointer, MembershipChange
+from streams.payloads import ChangeReason, DeactivatedReason, DeadLetterPointer, MembershipChange
 from streams.settings import Deployment
 from streams.wire import DEAD_LETTER_BYTES_MAX, Wire
 
@@ -45,6 +47,30 @@ def change(**changes: Any) -> Change:
         "backfill": False,
     }
     return membership_change(**(arguments | changes))
+
+
+def activation(*, activated: bool = True, **changes: Any) -> ActivationChange:
+    """The change of section 9's example."""
+    reason = (
+        ActivationReason("allowed", (), ("/crm evt-9",), "consent")
+        if activated
+        else ActivationReason("suppressed_by", ("treatment-initiation-programme",), ("/crm evt-9",))
+    )
+    arguments: dict[str, Any] = {
+        "generation": "g1",
+        "subject": "hcp:1234567893",
+        "activation": "access-resources-email",
+        "version": 2,
+        "channel": "email",
+        "activated": activated,
+        "sequence": 4,
+        "effective_ms": 1_772_373_900_012,
+        "reason": reason,
+        "journey": "access-2026",
+        "content": {"asset": "AC-104", "intent": "access_resources", "claims": ["CLM-12"]},
+        "arm": "summary",
+    }
+    return activation_change(**(arguments | changes))
 
 
 HEADERS = (
@@ -167,3 +193,25 @@ def test_a_tick_is_a_cloudevent_of_our_own_with_an_id_of_its_own() -> None:
 def test_a_catalogue_record_names_the_catalogue() -> None:
     record = WIRE.catalogue(2, "c" * 64)
     assert decode(record.value, record.headers, EMPTY_DICTIONARY, 0) == Own("segue.catalogue", {"catalogue": "c" * 64})
+
+
+def test_a_change_of_an_activation_goes_to_its_channel_and_to_who_is_active_there() -> None:
+    change, active = Wire(Deployment(generation="g1"), nonce="nonce").change_records(3, activation())
+    assert (change.topic, change.key) == ("activation.email", b"hcp:1234567893")
+    assert (active.topic, active.key) == ("activation.email.current", b"hcp:1234567893|access-resources-email")
+    assert active.value == change.value == activation().value
+    assert change.headers == active.headers
+    assert dict(change.headers)["ce_type"] == b"activation.activated"
+    assert dict(change.headers)["ce_id"] == b"g1/hcp:1234567893/email/4"
+
+
+def test_a_deactivation_leaves_a_tombstone_of_its_activation_alone() -> None:
+    change, active = WIRE.change_records(3, activation(activated=False))
+    assert change.value == activation(activated=False).value
+    assert (active.key, active.value) == (b"hcp:1234567893|access-resources-email", None)
+    assert "content-type" not in dict(active.headers)
+
+
+def test_the_codes_of_a_deactivation_are_those_of_the_rules() -> None:
+    kinds = get_args(DeactivatedReason.model_fields["kind"].annotation)
+    assert kinds == ("retired", *PRECEDENCE)

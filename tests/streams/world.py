@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rules.activations.change import ActivationChange
 from rules.catalogue import Catalogue
-from rules.change import Change
+from rules.change import AnyChange
 from rules.digest import DIGEST_START
 from rules.partition import Partition, Record
 from streams.claim import Place
@@ -142,12 +143,17 @@ class MemoryInput:
 class PlainWire:
     """Output as plain as can be."""
 
-    def change_records(self, partition: int, change: Change) -> Sequence[OutRecord]:
+    def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         key = change.subject.encode()
-        current = change.value if change.entered else None
+        name, stands = (
+            (change.activation, change.activated)
+            if isinstance(change, ActivationChange)
+            else (change.segment, change.entered)
+        )
+        current = change.value if stands else None
         return [
             OutRecord(OUT, partition, key, change.value),
-            OutRecord(CURRENT, partition, key + b"|" + change.segment.encode(), current),
+            OutRecord(CURRENT, partition, key + b"|" + name.encode(), current),
         ]
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
@@ -325,7 +331,7 @@ class World:
         engine = Partition("g1", reader(partition, self.partitions), clock_ms=-1)
         for digest, found in self.catalogues.items():
             engine.know(digest, found)
-        changes: list[Change] = []
+        changes: list[AnyChange] = []
         for record in self.broker.fetch(EVENTS, partition, 0)[0]:
             assert engine.pass_wakes(engine.instant_of(record.timestamp_ms), changes)
             changes += engine.apply(Record(record.offset, record.timestamp_ms, record.key, record.value)).changes
