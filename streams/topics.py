@@ -105,7 +105,7 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "restricted_current": _COMPACTED,
     "progress": _INTERNAL,
     "owners": _INTERNAL,
-    "activation": _KEPT,
+    "activation": {**_KEPT, **_LARGE},
     "activation_current": _COMPACTED,
     # a batch that is larger than a segment is refused
     "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},

@@ -334,7 +334,7 @@ def test_each_channel_has_two_topics_that_are_made_as_they_must_be() -> None:
             "activation.sms.current",
         ]
         for topic in made:
-            configs = {"max.message.bytes": "1048588", **topic.configs}
+            configs = {"max.message.bytes": "1048588", "retention.bytes": "-1", **topic.configs}
             found = Described(topic.name, topic.partitions, deployment.replication, configs)
             assert judge_topic(topic, found, deployment) == []
             assert judge_topic(topic, replace(found, partitions=5), deployment)[0].fatal
