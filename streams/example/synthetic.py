@@ -109,6 +109,10 @@ KIND_OF: Final[dict[str, Kind]] = {
                 lambda r, t: {"channel": "email", "journey": "trial-series", "intent": r.choice(["first", "last"])},
             ),
             (0.5, "form.completed", lambda r, t: {"form": "trial-interest"}),
+            (1.5, "consent.granted", lambda r, t: {"channel": r.choice(["email", "all"]), "purpose": "promotional"}),
+            (0.3, "consent.withdrawn", lambda r, t: {"channel": "email"}),
+            (0.4, "programme.enrolled", _nothing),
+            (0.3, "programme.completed", _nothing),
         ),
     ),
     "patient": Kind(
@@ -127,6 +131,8 @@ KIND_OF: Final[dict[str, Kind]] = {
             (6, "prescription.filled", lambda r, t: {"product": "brand-a", "days_supply": r.choice([14, 30])}),
             (2, "benefit.requested", lambda r, t: {"status": "pending"}),
             (1, "benefit.verified", lambda r, t: {"status": r.choice(["verified", "denied"])}),
+            (1.5, "consent.granted", lambda r, t: {"channel": "sms", "purpose": "service"}),
+            (0.3, "message.replied", lambda r, t: {"channel": "sms", "text": r.choice(["Stop", "thank you"])}),
         ),
     ),
     "caregiver": Kind(
@@ -136,6 +142,7 @@ KIND_OF: Final[dict[str, Kind]] = {
         (
             (3, "handling.question_asked", _topic("storage", "preparation", "injection")),
             (1, "form.completed", lambda r, t: {"form": "handling-understood"}),
+            (1, "consent.granted", lambda r, t: {"channel": "sms", "purpose": "service"}),
         ),
     ),
     "payer": Kind(
