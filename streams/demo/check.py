@@ -1,6 +1,6 @@
 """The judgement: what was published, against the log applied again, and against the evaluator that shares no code.
 
-1. Every committed change of the membership topic, from offset 0, is the published side.
+1. Every committed change of the membership topic and of each channel's, from offset 0, is the published side.
 2. Every record of the input is applied again by the engine, with nothing in between: what comes out up to the offset at
    which the load had drained must be published, once, byte for byte, in that order. What comes out after it (ticks go
    on) may be.
@@ -16,11 +16,14 @@ from typing import Final
 import orjson
 from aiokafka import TopicPartition
 
+from rules.activations.change import ActivationChange
+from rules.change import AnyChange
 from rules.event import Event
 from rules.instants import format_instant
 from streams.audit.dump import line_of
 from streams.audit.shadow import FETCH_BYTES, Shadow, records
 from streams.cli.servers import Servers
+from streams.wire import channel_topics
 
 _EVERY: Final = 500
 """Records between two words on how far it is."""
@@ -41,6 +44,16 @@ class Ledger:
     clock_ms: int = 0
     """At the end of what is due."""
     records: int = 0
+    channels: dict[str, "Ledger"] = field(default_factory=dict)
+    """The same of each channel's topic: what was published there, and what is due or may be."""
+
+    def channel(self, name: str) -> "Ledger":
+        """The ledger of one channel of this partition."""
+        return self.channels.setdefault(name, Ledger(self.partition))
+
+    def of(self, change: AnyChange) -> "Ledger":
+        """The ledger of the topic to which a change belongs."""
+        return self.channel(change.channel) if isinstance(change, ActivationChange) else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,18 @@ async def ends(servers: Servers) -> list[int]:
 
 async def read_published(servers: Servers, ledgers: Sequence[Ledger]) -> None:
     """Read every committed change from offset 0; what was read before is forgotten."""
-    topic = servers.deployment.membership_topic
+    deployment = servers.deployment
+    await _read_topic(servers, deployment.membership_topic, ledgers)
+    stored = await servers.latest_catalogue()
+    if stored is None or stored.key is None:
+        return
+    catalogue = await servers.catalogue_of(stored.key.decode())
+    for name in sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"}):
+        topic, _ = channel_topics(deployment, name)
+        await _read_topic(servers, topic, [ledger.channel(name) for ledger in ledgers])
+
+
+async def _read_topic(servers: Servers, topic: str, ledgers: Sequence[Ledger]) -> None:
     async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         for ledger in ledgers:
             partition = TopicPartition(topic, ledger.partition)
@@ -97,7 +121,9 @@ async def apply_again(
             async for record in records(consumer, partition, end):
                 step = await shadow.apply(record)
                 due = record.offset < until
-                (ledger.due if due else ledger.later).extend(change.value for change in step.changes)
+                for change in step.changes:
+                    belongs = ledger.of(change)
+                    (belongs.due if due else belongs.later).append(change.value)
                 ledger.records += 1
                 if due:
                     ledger.clock_ms = shadow.engine.clock_ms
@@ -114,7 +140,7 @@ def judge(ledgers: Sequence[Ledger]) -> Verdict:
     missing: set[bytes] = set()
     unexpected: set[bytes] = set()
     duplicates = out_of_order = 0
-    for ledger in ledgers:
+    for ledger in (*ledgers, *(each for ledger in ledgers for each in ledger.channels.values())):
         seen = Counter(ledger.published)
         # a second change of one id is a repetition whatever its bytes
         ids = Counter(id_of(value) for value in ledger.published)
