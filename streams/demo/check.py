@@ -140,7 +140,7 @@ def judge(ledgers: Sequence[Ledger]) -> Verdict:
     missing: set[bytes] = set()
     unexpected: set[bytes] = set()
     duplicates = out_of_order = 0
-    for ledger in (*ledgers, *(each for ledger in ledgers for each in ledger.channels.values())):
+    for ledger in (*ledgers, *(channel for each in ledgers for channel in each.channels.values())):
         seen = Counter(ledger.published)
         # a second change of one id is a repetition whatever its bytes
         ids = Counter(id_of(value) for value in ledger.published)
