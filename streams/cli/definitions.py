@@ -36,6 +36,10 @@ def check(
     folder: Folder,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is any warning.")] = False,
     as_json: Json = False,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Print which fields reach which segment, activation and topic.")
+    ] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the lineage as a Mermaid picture.")] = False,
 ) -> None:
     """Compile and lint a catalogue, with no servers: every error with its place, then what is probably not meant.
 
@@ -44,7 +48,9 @@ def check(
 
     Example: segue check catalogue --strict
     """
+    from streams.cli import lineage as tracing
     from streams.cli.checking import checked_json, refused_json, show
+    from streams.settings import Deployment
 
     sources = read_folder(folder)
     try:
@@ -55,7 +61,13 @@ def check(
         raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
     warnings = lint(catalogue, sources)
     tell(*warnings)
-    if as_json:
+    if mermaid:
+        print(tracing.mermaid(catalogue, Deployment()), end="")
+    elif lineage and as_json:
+        write_json(tracing.lineage_json(catalogue, Deployment()))
+    elif lineage:
+        tracing.show(catalogue, Deployment())
+    elif as_json:
         write_json(checked_json(catalogue, warnings))
     else:
         show(catalogue)

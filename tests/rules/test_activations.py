@@ -2,18 +2,22 @@
 
 import hmac
 import json
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from rules.activations.assignment import arm_of, held_out, share
+from rules.activations.decide import look
 from rules.activations.explain import CHANGES_IT, TEXTS, ActivationExplanation, explain_activations
 from rules.activations.refusals import PRECEDENCE
 from rules.activations.slots import journey_with_slot
-from rules.instants import parse_instant
-from rules.replay import Replay
+from rules.conditions.base import View
+from rules.instants import format_instant, parse_instant
+from rules.replay import Replay, Then
 from tests.properties.batches import Batched
 from tests.transcripts.implementations import compiled, engine
 from tests.transcripts.transcript import Case, Files, read_cases
@@ -191,3 +195,129 @@ def test_an_explanation_of_what_is_beaten_names_the_journey() -> None:
 
 def test_every_refusal_can_be_explained() -> None:
     assert {*TEXTS} == {*CHANGES_IT} == {*PRECEDENCE} - {"erased"}
+
+
+def crowded(random: Random) -> Files:
+    """A catalogue in which everything that can refuse does now and then, in two groups and without one."""
+    flags = {name: {"type": "boolean"} for name in ("a", "b", "c", "optout")}
+    traits = {**flags, "country": {"type": "string"}, "due": {"type": "datetime"}}
+    files: Files = {
+        "dictionary.yaml": {
+            "traits": traits,
+            "events": {
+                "set": {"data": traits, "sets": {name: name for name in traits}},
+                "poked": {},
+                "read": {"restricted": "genome"},
+            },
+        },
+        "policy.yaml": {
+            "market_trait": "country",
+            "assignment_key": "k",
+            "caps": [{"channel": "sms", "at_most": 2, "within": "9h"}],
+            "exclusive_groups": {"held": {"preempt": False}},
+            "restrictions": {
+                "genome": {"channels": ["sms", "email"], "refuse": random.choice(REFUSE)},
+            },
+        },
+    }
+    rules = {
+        "a": {"trait": "a", "equals": True},
+        "b": {"trait": "b", "equals": True},
+        "c": {"any": [{"trait": "c", "equals": True}, {"event": "poked", "within": "7h"}]},
+        "quiet": {"absent": "poked", "within": "5h"},
+        "told": {"event": "message.sent", "count": {"at_least": 2}, "within": "12h"},
+        "read": {"event": "read", "within": "20h"},
+    }
+    for name, enter in rules.items():
+        files[f"segments/{name}.yaml"] = {"segment": name, "version": 1, "status": "approved", "enter": enter}
+    for number in range(8):
+        named = random.sample(sorted(rules), 3)
+        made: dict[str, Any] = {
+            "activation": f"x{number}",
+            "version": random.randrange(2),
+            "status": "approved",
+            "channel": random.choice(["sms", "email"]),
+            "audience": "hcp",
+            "segments": random.choice([{"all": named[:1]}, {"any": named[:2]}, {"all": named[:1], "none": named[1:2]}]),
+            "content": {"intent": random.choice("ij"), "review": {"status": "approved"}},
+            "priority": random.randrange(3),
+        }
+        options: dict[str, Any] = {
+            "journey": random.choice(["j", "k", "x1"]),
+            "exclusive_group": random.choice(["free", "held"]),
+            "suppress_while": named[2:],
+            "requires_consent": {"purpose": "p"},
+            "frequency_cap": [{"of": random.choice(OF), "at_most": random.randrange(1, 4), "within": "6h"}],
+            "markets": ["US"],
+            "holdout": {"percent": 30, "salt": str(number)},
+        }
+        made |= {name: value for name, value in options.items() if random.random() < 0.5}
+        if random.random() < 0.2:
+            made["content"]["review"]["expires"] = "2026-03-02"
+        files[f"activations/{number}.yaml"] = made
+    return files
+
+
+OF = ("channel", "journey", "intent", "activation")
+REFUSE = ({"trait": "optout", "equals": True}, {"trait": "due", "older_than": "-3h"})
+HOUR_MS = 3_600_000
+BEGIN_MS = parse_instant("2026-03-01")
+
+
+def happenings(random: Random, count: int) -> Iterator[bytes]:
+    """Events of three profiles, hours apart, some late, many at one instant."""
+    at_ms = BEGIN_MS
+    for number in range(count):
+        at_ms += random.choice([0, 0, HOUR_MS, HOUR_MS, 3 * HOUR_MS])
+        type_ = random.choice(["set", "set", "poked", "read", "message.sent", "message.sent", "consent"])
+        data: dict[str, Any] = {}
+        if type_ == "set":
+            name = random.choice(["a", "b", "c", "optout", "country", "due"])
+            due = format_instant(at_ms + random.randrange(-4, 9) * HOUR_MS)
+            other: dict[str, Any] = {"country": random.choice(["US", "US", "FR"]), "due": due}
+            data = {name: other.get(name, random.random() < 0.7)}
+        elif type_ == "message.sent":
+            data = {"channel": random.choice(["sms", "email"]), "journey": "j", "intent": "i", "activation": "x1"}
+        elif type_ == "consent":
+            type_ = random.choice(["consent.granted", "consent.granted", "consent.withdrawn"])
+            data = {"channel": random.choice(["sms", "all"]), "purpose": random.choice(["p", "all"])}
+        time_ms = at_ms - random.choice([0, 0, 0, 2]) * HOUR_MS
+        yield json.dumps(
+            {
+                "specversion": "1.0",
+                "id": str(number),
+                "source": "/s",
+                "type": type_,
+                "subject": f"hcp:{random.randrange(3)}",
+                "time": format_instant(time_ms),
+                "recordedtime": format_instant(at_ms),
+                "data": data,
+            }
+        ).encode()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_looking_at_every_activation_at_every_record_finds_nothing_that_was_missed(seed: int) -> None:
+    random = Random(seed)
+    lines = list(happenings(random, 120))
+    first, then = compiled(crowded(random)), compiled(crowded(random))
+    replay = Replay(first, [Then(BEGIN_MS + 60 * HOUR_MS, then)], as_live=bool(seed % 2))
+    partition, looked_at = replay.partition, 0
+    for number in range(len(lines)):
+        list(replay.run(lines[number : number + 1]))
+        plan, t_ms = partition.current, partition.clock_ms
+        assert plan is not None
+        for profile in partition.profiles.values():
+            if profile.wake_ms <= t_ms or profile.cut != plan.ordinal:
+                continue  # it stands before this instant
+            active = {name for name, standing in profile.activations.items() if standing.active}
+            by_id = plan.activations.by_id
+            found = look(plan, profile, View(t_ms, profile), plan.activations_mask, by_id)
+            assert active == {each.plan.id for each in found if each.refusal is None}
+            groups: dict[str, set[str]] = {}
+            for name in active:
+                if by_id[name].group is not None:
+                    groups.setdefault(str(by_id[name].group), set()).add(by_id[name].slot)
+            assert all(len(journeys) == 1 for journeys in groups.values())
+            looked_at += len(active)
+    assert looked_at

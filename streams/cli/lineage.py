@@ -1,0 +1,123 @@
+"""`segue check --lineage`: which fields reach which segment, activation and topic; restricted ones are marked."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rich.text import Text
+
+from rules.catalogue import Catalogue
+from rules.lineage import Lineage, Place, Reach, lineage
+from streams.cli.console import out, row, table
+from streams.settings import Deployment
+from streams.wire import channel_topics, restricted_topics
+
+_SHAPES: Final = {
+    "event": ('["', '"]'),
+    "attribute": ('["', '"]'),
+    "trait": ('("', '")'),
+    "segment": ('{{"', '"}}'),
+    "activation": ('(["', '"])'),
+    "topic": ('[("', '")]'),
+}
+"""How Mermaid draws each kind of node."""
+
+
+def topics_of(
+    catalogue: Catalogue, found: Iterable[str], activations: Iterable[str], deployment: Deployment
+) -> list[str]:
+    """Name the topics of changes that segments and activations are published to."""
+    names = {_membership_topic(catalogue, segment, deployment) for segment in found}
+    names |= {channel_topics(deployment, catalogue.activations[name].channel)[0] for name in activations}
+    return sorted(names)
+
+
+def _membership_topic(catalogue: Catalogue, segment: str, deployment: Deployment) -> str:
+    restrictions = (catalogue.policy.restrictions.get(name) for name in catalogue.restricted[segment])
+    hidden = any(each is not None and each.membership == "restricted" for each in restrictions)
+    return restricted_topics(deployment)[0] if hidden else deployment.membership_topic
+
+
+def lineage_json(catalogue: Catalogue, deployment: Deployment) -> dict[str, Any]:
+    """For programs."""
+    traced = lineage(catalogue)
+    return {
+        "catalogue": catalogue.hash,
+        "fields": [_reach_json(catalogue, reach, deployment) for reach in traced.reaches],
+        "edges": [{"from": list(source), "to": list(target)} for source, target in traced.edges],
+    }
+
+
+def _reach_json(catalogue: Catalogue, reach: Reach, deployment: Deployment) -> dict[str, Any]:
+    return {
+        "kind": reach.field.kind,
+        "field": reach.field.name,
+        "restricted": reach.restricted,
+        "traits": reach.traits,
+        "segments": reach.segments,
+        "activations": reach.activations,
+        "topics": topics_of(catalogue, reach.segments, reach.activations, deployment),
+    }
+
+
+def show(catalogue: Catalogue, deployment: Deployment) -> None:
+    """Show a table: a row a field."""
+    shown = table("field", "restricted", "sets", "segments", "activations", "topics")
+    for reach in lineage(catalogue).reaches:
+        shown.add_row(
+            *row(
+                [
+                    f"{reach.field.kind} {reach.field.name}",
+                    Text(", ".join(reach.restricted), "bold red"),
+                    ", ".join(reach.traits),
+                    ", ".join(reach.segments),
+                    ", ".join(reach.activations),
+                    ", ".join(topics_of(catalogue, reach.segments, reach.activations, deployment)),
+                ]
+            )
+        )
+    out.print(shown)
+
+
+def mermaid(catalogue: Catalogue, deployment: Deployment) -> str:
+    """Draw it as a Mermaid flowchart, from fields to topics."""
+    traced = lineage(catalogue)
+    names: dict[tuple[str, str], str] = {}
+    lines = ["flowchart LR"]
+
+    def node(kind: str, name: str) -> str:
+        if (kind, name) not in names:
+            names[kind, name] = f"n{len(names)}"
+            opens, closes = _SHAPES[kind]
+            told = name.replace('"', "#quot;")
+            lines.append(f"  {names[kind, name]}{opens}{told}{closes}")
+        return names[kind, name]
+
+    for source, target in traced.edges:
+        lines.append(f"  {node(*source)} --> {node(*target)}")
+    for source, topic in _into_topics(catalogue, traced, deployment):
+        lines.append(f"  {node(*source)} --> {node('topic', topic)}")
+    marked = [names[place] for place in _restricted(catalogue, traced) if place in names]
+    if marked:
+        lines += ["  classDef restricted stroke:#c00,stroke-width:3px", f"  class {','.join(marked)} restricted"]
+    return "\n".join(lines) + "\n"
+
+
+def _into_topics(catalogue: Catalogue, traced: Lineage, deployment: Deployment) -> list[tuple[Place, str]]:
+    decides = {place for edge in traced.edges for place in edge if place.kind in ("segment", "activation")}
+    return [
+        (place, topic)
+        for place in sorted(decides)
+        for topic in topics_of(
+            catalogue,
+            [place.name] if place.kind == "segment" else [],
+            [place.name] if place.kind == "activation" else [],
+            deployment,
+        )
+    ]
+
+
+def _restricted(catalogue: Catalogue, traced: Lineage) -> list[Place]:
+    fields = [reach.field for reach in traced.reaches if reach.restricted]
+    segments = [Place("segment", name) for name in catalogue.order if catalogue.restricted[name]]
+    activations = [Place("activation", name) for name, each in catalogue.activations.items() if each.restricted]
+    return [*fields, *segments, *activations]
