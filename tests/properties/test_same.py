@@ -73,7 +73,7 @@ def tell(scene: Scene) -> None:
     note(f"files={scene.files!r}")
     note(f"cuts={scene.cuts!r} until={scene.until} as_live={scene.as_live}")
     for number, line in enumerate(scene.lines, 1):
-        note(f"{number:2} {line.decode()}")
+        note(f"{number:2} {line.decode(errors='replace')}")
 
 
 def same(scene: Scene) -> None:
