@@ -40,7 +40,7 @@ FAULTS: Final = (
     Fault("17", "a Hypothesis machine that mixes them", mixture.mixed, Size(1, 25), Size(20, 100)),
     Fault("19", "Redis rolled back in place", stores.went_back_in_place, Size(1, 6, 300), Size(10, 20, 300)),
     Fault("20", "checkpoint or claim step 5 held, then late", stores.held_back, Size(1, 6), Size(10, 10)),
-    Fault("22", "SIGSTOP at every claim step", kills.stopped_while_claiming, Size(1, 3), Size(20, 7)),
+    Fault("22", "SIGSTOP at every claim step", kills.stopped_while_claiming, Size(1, 7), Size(20, 7)),
     Fault("23", "claim after many progress records", brokers.long_progress, Size(1, 1, 20_000), Size(1, 1, 10_000_000)),
 )
 """Not here: 18 (delayed markers, on brokers of their own); the simulation delays every marker."""
