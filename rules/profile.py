@@ -92,6 +92,7 @@ class Profile:
         "latest_ms",
         "mask_cut",
         "members_mask",
+        "rearming_mask",
         "seen",
         "sequence",
         "sequences",
@@ -129,6 +130,8 @@ class Profile:
         """Segments it is in."""
         self.blocked_mask = 0
         """Segments it is out of whose exit rule may be what keeps it out: at least those, perhaps more."""
+        self.rearming_mask = 0
+        """Segments it is in, disarmed since an earlier stay: at least those. Their entry rule is asked, too."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
         self.activations: dict[str, Standing] = {}

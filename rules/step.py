@@ -296,16 +296,20 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 enter_mask |= fold.enter_mask
                 exit_mask |= fold.exit_mask
     members = profile.members_mask
-    return mask | (enter_mask & ~(members & plan.with_exit_mask)) | (exit_mask & (members | profile.blocked_mask))
+    enter_mask &= ~(members & plan.with_exit_mask) | profile.rearming_mask
+    return mask | enter_mask | (exit_mask & (members | profile.blocked_mask))
 
 
 def _find_masks(profile: Profile, plan: Plan) -> None:
     """Find which segments a profile is in; of the rest each may be blocked by its exit rule until it was visited."""
-    members = 0
+    members = rearming = 0
     for name, stay in profile.stays.items():
         if stay.member and name in plan.by_id:
-            members |= 1 << plan.by_id[name].position
+            bit = 1 << plan.by_id[name].position
+            members |= bit
+            rearming |= bit if stay.disarmed else 0
     profile.members_mask = members
+    profile.rearming_mask = rearming
     profile.blocked_mask = plan.with_exit_mask & ~members
     profile.mask_cut = plan.ordinal
 
