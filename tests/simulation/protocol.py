@@ -70,9 +70,11 @@ class World:
 
     async def create(self) -> None:
         """Make the state of every partition, as `segue topics` does."""
+        self.calm = True
         for partition in self.assigned:
             meta = Meta("g1", Token(-1, 0), 0, -1, "", len(self.assigned), DIGEST_START, -1)
             await MemoryStore(self.server, partition).create(meta)
+        self.calm = False
 
     async def turns(self, most: int) -> None:
         """Let others go first, for a while that the seed decides."""
