@@ -125,8 +125,14 @@ class Evaluation:
         return moved
 
     def _peek(self, plan: SegmentPlan) -> int:
-        """When to look again after a change: the next millisecond, if it would decide something."""
+        """When to look again after a change: the next millisecond, if it would decide something.
+
+        Or if another evaluation now would: an event of the same instant looks at what is due a millisecond later.
+        """
         view = self.view
+        kind, _, rearms = judge(plan, self.profile, view, self.now_mark)
+        if kind is not None or rearms:
+            return self.t_ms + 1
         view.t_ms = self.t_ms + 1
         kind, next_ms, rearms = judge(plan, self.profile, view, self.now_mark)
         view.t_ms = self.t_ms
