@@ -143,10 +143,9 @@ def _compared(raw: Mapping[str, Any], key: str) -> str | None:
 def _refusals(segment: Segment, catalogue: Catalogue) -> dict[str, str | None]:
     """The restrictions of a segment and what each refuses, as text."""
     restrictions = catalogue.policy.restrictions
-    return {
-        name: canonical_json(restrictions[name].refuse_raw) if name in restrictions else None
-        for name in catalogue.restricted[segment.id]
-    }
+    classes = catalogue.restricted[segment.id]
+    refused = {name: restrictions[name].refuse_raw if name in restrictions else None for name in classes}
+    return {name: None if raw is None else canonical_json(raw) for name, raw in refused.items()}
 
 
 def _part(file: str) -> str | None:
