@@ -1,11 +1,20 @@
 """Fixtures for every test: the servers, each started once a session by the first test that asks for it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.servers import running_kafka, running_valkey
+
+# judged by what they find, never by how long an example takes on a busy machine; the same examples in every run, unless
+# SEGUE_EXAMPLES asks for a search
+settings.register_profile(
+    "patient", deadline=None, print_blob=True, derandomize="SEGUE_EXAMPLES" not in os.environ, database=None
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
