@@ -21,6 +21,7 @@ SETTLE_POLL_S: Final = 0.1
 """New topics may take half a minute to have a leader for each partition."""
 _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 _FORBIDDEN: Final = (errors.TopicAuthorizationFailedError.errno, errors.ClusterAuthorizationFailedError.errno)
+_UNKNOWN: Final = errors.UnknownTopicOrPartitionError.errno
 _EXISTS: Final = errors.TopicAlreadyExistsError.errno
 
 
@@ -107,8 +108,14 @@ class Cluster:
     async def _configs(self, kind: ConfigResourceType, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
         if not names:
             return {}
-        with _reaching("describe settings"):
-            answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
+        answers: list[Any] = []
+        for _ in range(SETTLE_POLLS):
+            with _reaching("describe settings"):
+                answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
+            if not any(found[0] == _UNKNOWN for answer in answers for found in answer.resources):
+                break
+            # a topic made a moment ago: one part of a broker has heard of it, another has not
+            await asyncio.sleep(SETTLE_POLL_S)
         configs: dict[str, dict[str, str] | None] = {}
         for answer in answers:
             for code, _, _, name, entries in answer.resources:
