@@ -22,8 +22,8 @@ NOTICED = {
     "wall-clock": range(0, TRIED_MAX, 4),
     "order": range(0, TRIED_MAX, 4),
 }
-"""Mutations that the simulation must notice; tests/faults/test_mutations.py has the others. Not among them: `epoch` (400
-seeds held without it: they have too few rollbacks that meet a takeover; the exhaustive model has its counterexample)."""
+"""Mutations that the simulation must notice; tests/faults/test_mutations.py has the others. Not among them: `epoch`.
+400 seeds held without it; the exhaustive model has its counterexample (a rollback that meets a takeover)."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
