@@ -297,9 +297,10 @@ class Partition:
             return Applied("own")
         if isinstance(decoded, Refusal):
             return Applied("refused", refusal=decoded.code)
-        if self._redelivered(decoded, record):
+        known = identity(decoded.time_ms, decoded.source, decoded.id)
+        if self._redelivered(decoded.subject, known, r_ms):
             return Applied("redelivery")
-        return self._apply_event(decoded, r_ms)
+        return self._apply_event(decoded, known, r_ms)
 
     def _decode_once(self, record: Record) -> Event | Own | Refusal:
         if self._decoded is None or self._decoded[0] is not record:
@@ -310,16 +311,18 @@ class Partition:
     def _give_back(self, record: Record | None) -> bool:
         """At the limit: take off what counted of the record's own profile; tell whether that was anything."""
         decoded = self._decode_once(record) if record is not None else None
-        if not isinstance(decoded, Event) or record is None or self._redelivered(decoded, record):
+        if not isinstance(decoded, Event) or record is None:
+            return False
+        known = identity(decoded.time_ms, decoded.source, decoded.id)
+        if self._redelivered(decoded.subject, known, self.instant_of(record.timestamp_ms)):
             return False
         others = [subject for subject in self._counted if subject != decoded.subject]
         fewer, self._counted = len(others) < len(self._counted), others
         return fewer
 
-    def _redelivered(self, event: Event, record: Record) -> bool:
-        profile = self.profiles.get(event.subject)
-        known = identity(event.time_ms, event.source, event.id)
-        return profile is not None and profile.knows(known, self.instant_of(record.timestamp_ms))
+    def _redelivered(self, subject: str, known: int, r_ms: int) -> bool:
+        profile = self.profiles.get(subject)
+        return profile is not None and profile.knows(known, r_ms)
 
     def _catalogue_of(self, decoded: Event | Own | Refusal) -> Catalogue | None:
         if not isinstance(decoded, Own) or decoded.type != CATALOGUE_TYPE or not isinstance(decoded.data, Mapping):
@@ -331,7 +334,7 @@ class Partition:
             raise UnknownCatalogue(digest)
         return self._catalogues[digest]
 
-    def _apply_event(self, event: Event, r_ms: int) -> Applied:
+    def _apply_event(self, event: Event, known: int, r_ms: int) -> Applied:
         if self.current is None:
             raise AssertionError("an event was decoded without a catalogue")
         out: list[AnyChange] = []
@@ -340,7 +343,7 @@ class Partition:
             # its own wakes fire before its own event and do not count; at one instant the event absorbs them
             while self._unvisited_plan(profile) is not None or profile.wake_ms < r_ms:
                 self._publish(self._fire(profile), out)
-        profile, changes = apply_event(profile, self.current, event, r_ms, self.generation)
+        profile, changes = apply_event(profile, self.current, event, known, r_ms, self.generation)
         self.profiles[event.subject] = profile
         self._enqueue(profile)
         self._dirty.add(event.subject)

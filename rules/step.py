@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from rules.activations.decide import decide
 from rules.change import AnyChange, Reason, membership_change
 from rules.conditions.base import Mark, Register, View
-from rules.digest import identity
 from rules.event import Event
 from rules.instants import FOREVER
 from rules.membership import (
@@ -203,10 +202,11 @@ def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyCh
 
 
 def apply_event(
-    profile: Profile | None, plan: Plan, event: Event, r_ms: int, generation: str
+    profile: Profile | None, plan: Plan, event: Event, known: int, r_ms: int, generation: str
 ) -> tuple[Profile, list[AnyChange] | None]:
     """Fold an event and evaluate its profile at R. Changes None: a redelivery, which evaluates nothing.
 
+    `known` names the event's identity (`rules.digest.identity`).
     The profile's own wakes before r_ms must have fired, and it must have been brought over to `plan`.
     """
     if profile is None:
@@ -215,7 +215,7 @@ def apply_event(
         mask = plan.fresh_mask
     else:
         mask = 0
-    if profile.recognises(identity(event.time_ms, event.source, event.id), r_ms):
+    if profile.recognises(known, r_ms):
         return profile, None
     profile.arrivals += 1
     if event.time_ms > profile.latest_ms:
