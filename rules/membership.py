@@ -11,20 +11,6 @@ from rules.logic import leaves
 from rules.plan import SegmentPlan
 from rules.profile import Profile, Stay
 
-EXIT_REASONS: Final = (
-    "erased",
-    "merged",
-    "retired",
-    "definition_changed",
-    "restricted",
-    "parent_left",
-    "market_left",
-    "exit_rule",
-    "entry_lost",
-    "max_stay",
-)
-"""In their order of precedence; erased and merged come with a later capability."""
-
 NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})
 """Exits after which a segment that forgets asks for new evidence."""
 

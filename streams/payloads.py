@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rules import reasons
 from rules.decode import Code
 
 
@@ -21,23 +22,6 @@ def _not_null(schema: dict[str, Any]) -> None:
 Instant: TypeAlias = Annotated[str, Field(pattern=r"\.\d{3}Z$", json_schema_extra={"format": "date-time"})]
 Offset: TypeAlias = Annotated[int, Field(ge=0)]
 Optional: TypeAlias = Annotated[str | None, Field(default=None, json_schema_extra=_not_null)]
-
-
-DeactivatedKind: TypeAlias = Literal[
-    "retired",
-    "erased",
-    "restricted",
-    "audience",
-    "market",
-    "not_member",
-    "content_not_approved",
-    "content_expired",
-    "consent",
-    "suppressed_by",
-    "holdout",
-    "frequency_cap",
-    "exclusive_group",
-]
 
 
 def _no_default(schema: dict[str, Any]) -> None:
@@ -124,19 +108,7 @@ class TickRecord(_Own):
 class ChangeReason(_Wire):
     """Why a membership changed."""
 
-    kind: Literal[
-        "entry_rule",
-        "erased",
-        "merged",
-        "retired",
-        "definition_changed",
-        "restricted",
-        "parent_left",
-        "market_left",
-        "exit_rule",
-        "entry_lost",
-        "max_stay",
-    ]
+    kind: reasons.MembershipReason
     """`entry_rule`, or one of the reasons of an exit, in order of precedence."""
     conditions: list[str]
     """Paths of the leaves of the deciding rule that hold, in document order: `enter.all[0]`."""
@@ -175,9 +147,9 @@ class MembershipChange(_Wire):
 class ActivatedReason(_Wire):
     """Why a channel may contact the profile."""
 
-    kind: Literal["allowed", "definition_changed"]
+    kind: reasons.ActivatedReason
     """`definition_changed`: it was active already, and what may be said has changed."""
-    was: DeactivatedKind | None
+    was: reasons.DeactivatedReason | None
     """The kind of the last `deactivated` of this activation and profile."""
     by: list[str]
     """Empty."""
@@ -188,7 +160,7 @@ class ActivatedReason(_Wire):
 class DeactivatedReason(_Wire):
     """Why a channel may no longer contact the profile."""
 
-    kind: DeactivatedKind
+    kind: reasons.DeactivatedReason
     """In order of precedence: the first that applies; but for `retired`, which goes before all."""
     by: list[str]
     """What refuses, in code-point order: classes, segments, what a cap counts by, or the journey that has the slot."""

@@ -16,23 +16,9 @@ from rules.conditions.base import Node, View
 from rules.conditions.consent import Consent
 from rules.instants import FOREVER
 from rules.profile import Profile
+from rules.reasons import PRECEDENCE, RefusalCode
 
-PRECEDENCE: Final = (
-    "erased",
-    "restricted",
-    "audience",
-    "market",
-    "not_member",
-    "content_not_approved",
-    "content_expired",
-    "consent",
-    "suppressed_by",
-    "holdout",
-    "frequency_cap",
-    "exclusive_group",
-)
-"""All codes, the first that applies is the reason; erased comes with a later capability."""
-EXCLUSIVE: Final = "exclusive_group"
+EXCLUSIVE: Final[RefusalCode] = "exclusive_group"
 
 Answer: TypeAlias = tuple[tuple[str, ...] | None, int]
 Question: TypeAlias = Callable[[Profile, View], Answer]
@@ -44,7 +30,7 @@ REFUSES: Final[Answer] = (), FOREVER
 class Refusal(NamedTuple):
     """A refusal that applies: its code, what refuses, and when to look again with no event."""
 
-    code: str
+    code: RefusalCode
     by: tuple[str, ...]
     next_ms: int
 
@@ -146,7 +132,7 @@ def _frequency_cap(given: Given) -> Question | None:
     return None if not caps else lambda profile, view: reached(caps, view)
 
 
-MAKERS: Final[tuple[tuple[str, Callable[[Given], Question | None]], ...]] = (
+MAKERS: Final[tuple[tuple[RefusalCode, Callable[[Given], Question | None]], ...]] = (
     ("restricted", _restricted),
     ("audience", _audience),
     ("market", _market),
@@ -162,7 +148,7 @@ MAKERS: Final[tuple[tuple[str, Callable[[Given], Question | None]], ...]] = (
 if ("erased", *(code for code, _ in MAKERS), EXCLUSIVE) != PRECEDENCE:
     raise AssertionError("every refusal needs its one row, in order of precedence")
 
-Questions: TypeAlias = tuple[tuple[str, Question], ...]
+Questions: TypeAlias = tuple[tuple[RefusalCode, Question], ...]
 
 
 def questions_of(given: Given) -> Questions:

@@ -13,10 +13,10 @@ import pytest
 from rules.activations.assignment import arm_of, held_out, share
 from rules.activations.decide import look
 from rules.activations.explain import CHANGES_IT, TEXTS, ActivationExplanation, explain_activations
-from rules.activations.refusals import PRECEDENCE
 from rules.activations.slots import journey_with_slot
 from rules.conditions.base import View
 from rules.instants import format_instant, parse_instant
+from rules.reasons import PRECEDENCE
 from rules.replay import Replay, Then
 from tests.properties.batches import Batched
 from tests.transcripts.implementations import compiled, engine

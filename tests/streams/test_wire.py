@@ -1,19 +1,17 @@
 """Laws of the wire: bytes are a pure function of what they say, and nothing is lost on the way to the dead letters."""
 
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import orjson
 import pytest
 
 from rules.activations.change import ActivationChange, ActivationReason, activation_change
-from rules.activations.refusals import PRECEDENCE
 from rules.change import Change, Reason, membership_change
 from rules.decode import CODES, Own, decode
-from rules.membership import EXIT_REASONS
 from rules.partition import EMPTY_DICTIONARY
 from streams.log.base import OutRecord
-from streams.payloads import ChangeReason, DeactivatedReason, DeadLetterPointer, MembershipChange
+from streams.payloads import DeadLetterPointer, MembershipChange
 from streams.settings import Deployment
 from streams.wire import DEAD_LETTER_BYTES_MAX, Wire
 
@@ -119,11 +117,6 @@ def test_the_value_is_what_its_model_says() -> None:
     assert read.layers.use_case is None
 
 
-def test_the_model_knows_the_reasons_that_the_rules_give() -> None:
-    kinds = get_args(ChangeReason.model_fields["kind"].annotation)
-    assert kinds == ("entry_rule", *EXIT_REASONS)
-
-
 def origin(code: str) -> tuple[tuple[str, bytes], ...]:
     """The headers of a dead letter of partition 5."""
     return (
@@ -210,8 +203,3 @@ def test_a_deactivation_leaves_a_tombstone_of_its_activation_alone() -> None:
     assert change.value == activation(activated=False).value
     assert (active.key, active.value) == (b"hcp:1234567893|access-resources-email", None)
     assert "content-type" not in dict(active.headers)
-
-
-def test_the_codes_of_a_deactivation_are_those_of_the_rules() -> None:
-    kinds = get_args(DeactivatedReason.model_fields["kind"].annotation)
-    assert kinds == ("retired", *PRECEDENCE)
