@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.naive.conditions import Condition, covered_until, truth
-from tests.naive.membership import Profile, sight
+from tests.naive.membership import sight
 from tests.naive.pending import Era
+from tests.naive.profile import Profile
 from tests.naive.reading import conditions, mappings, strings
 from tests.naive.times import FIVE_MINUTES_MS, duration, instant, length, rounded_up
 
@@ -31,6 +32,8 @@ def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
                 found |= sums(base | ends, lengths(condition), after, before)
     for refuse in (era.catalogue.policy.get("restrictions") or {}).values():
         found |= sums(base, lengths(refuse), after, before)
+    for cap in era.caps:
+        found |= sums(base, [cap.within], after, before)
     return add_crossings(profile, era, sorted(one for one in found if after < one < before))
 
 
@@ -44,6 +47,7 @@ def known_instants(profile: Profile, era: Era) -> set[int]:
     found |= {since for one in (*era.before, era) if (since := one.since) is not None}
     found |= {since + FIVE_MINUTES_MS for one in (*era.before, era) if (since := one.since) is not None}
     written = [*(era.catalogue.segments[segment] for segment in era.approved_order), era.catalogue.policy]
+    written += [era.catalogue.activations[name] for name in era.approved_activations]
     found |= {at for value in written for text in strings(value) if (at := instant(text)) is not None}
     buckets = {length(value["bucket"]) for definition in written for value in mappings(definition) if "bucket" in value}
     # a window of buckets begins late enough with the first millisecond of the bucket in which it must begin

@@ -17,10 +17,14 @@ Condition = Mapping[str, Any]
 
 
 class Known(NamedTuple):
-    """An event as a profile knows it. `arrival` counts the profile's events in record order, from 1."""
+    """An event as a profile knows it. `arrival` counts the profile's events in record order, from 1.
+
+    `era` is the number of cuts before its record.
+    """
 
     event: Event
     arrival: int
+    era: int
 
 
 class Mark(NamedTuple):

@@ -5,50 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.naive.conditions import Condition, Known, Mark, Sight, trait_value, truth
+from tests.naive.conditions import Sight, trait_value, truth
 from tests.naive.decode import Event
 from tests.naive.pending import Era
+from tests.naive.profile import Profile, Stay
 from tests.naive.reading import Catalogue, leaves
 from tests.naive.times import length, written
 
 FORGETTING = ("exit_rule", "max_stay")
 """The reasons after which re-entry needs new evidence."""
-
-
-@dataclass(frozen=True)
-class Stay:
-    """A present stay in a segment."""
-
-    entered_at: int
-    mark: Mark
-
-
-@dataclass
-class Profile:
-    """What is known of a profile, and what was published of it."""
-
-    subject: str
-    born: int
-    """The era in which it became known."""
-    known: list[Known] = field(default_factory=list)
-    """In the order of (time, source, id)."""
-    stays: dict[str, Stay] = field(default_factory=dict)
-    last_exit: dict[str, int] = field(default_factory=dict)
-    exit_mark: dict[str, Mark] = field(default_factory=dict)
-    """Of the latest exit by exit_rule or max_stay."""
-    disarmed: set[str] = field(default_factory=set)
-    sequence: int = 0
-    cursor: int = 0
-    """The last instant evaluated."""
-
-    def learn(self, event: Event) -> None:
-        """Add an event, at its place in the order."""
-        self.known.append(Known(event, len(self.known) + 1))
-        self.known.sort(key=lambda one: one.event.identity)
-
-    def mark(self, t: int) -> Mark:
-        """Give the mark of a change at t."""
-        return Mark(self.known[-1].event.time, len(self.known), t)
 
 
 @dataclass(frozen=True)
@@ -170,7 +135,7 @@ def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Ver
     return Verdict("definition_changed", found.conditions) if found and changed else found
 
 
-def evaluate(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
+def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
     """Evaluate every segment once, by rank and id, each seeing the changes already made. Gives the changes as JSON."""
     changes = []
     for segment in era.order if visit else era.approved_order:
@@ -178,7 +143,6 @@ def evaluate(profile: Profile, era: Era, t: int, event: Event | None = None, vis
         if verdict is not None:
             changes.append(move(profile, era, segment, t, verdict, event))
         arm(profile, era, segment, t)
-    profile.cursor = t
     return changes
 
 
@@ -224,6 +188,3 @@ def move(profile: Profile, era: Era, segment: str, t: int, verdict: Verdict, eve
         "backfill": verdict.backfill,
     }
     return json.dumps(change, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-
-
-__all__ = ["Condition", "Profile", "evaluate"]

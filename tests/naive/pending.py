@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tests.naive.conditions import HISTORY, Condition, Sight, counts_from, kind_of, uses_exit_mark
-from tests.naive.reading import Catalogue, conditions
+from tests.naive.conditions import HISTORY, Condition, Known, Sight, counts_from, kind_of, uses_exit_mark
+from tests.naive.reading import Cap, Catalogue, conditions
 from tests.naive.times import FIVE_MINUTES_MS, date, instant, length, rounded_up
 
 CHANGES = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "markets")
@@ -48,6 +48,42 @@ class Era:
             segment: [rule for rule in self.catalogue.restrictions(segment).values() if rule is not None]
             for segment in self.catalogue.segments
         }
+
+    @cached_property
+    def approved_activations(self) -> list[str]:
+        """List the activations that are decided, by id."""
+        return sorted(
+            name for name, definition in self.catalogue.activations.items() if definition["status"] == "approved"
+        )
+
+    @cached_property
+    def activation_restrictions(self) -> dict[str, dict[str, Condition | None]]:
+        """Map each activation to its restriction classes and what they refuse."""
+        return {name: self.catalogue.activation_restrictions(name) for name in self.approved_activations}
+
+    @cached_property
+    def caps(self) -> list[Cap]:
+        """List every frequency cap: of the policy, and of the activations that are decided."""
+        return [
+            *self.catalogue.policy_caps(),
+            *(cap for name in self.approved_activations for cap in self.catalogue.caps(name)),
+        ]
+
+    @cached_property
+    def counted(self) -> dict[tuple[str, str], int]:
+        """Map what messages are counted by, for any cap, to the longest window in ms."""
+        return {
+            (of, value): max(cap.within for cap in self.caps if (cap.of, cap.value) == (of, value))
+            for of, value, _, _ in self.caps
+        }
+
+    def remembers(self, one: Known, cap: Cap) -> bool:
+        """Tell whether a message that came before a cut still counts: without history, only what was counted does."""
+        if self.filled or not self.before or one.era == self.ordinal:
+            return True
+        old = self.before[-1]
+        reach = old.counted.get((cap.of, cap.value))
+        return reach is not None and one.event.time > began_at(self) - reach and old.remembers(one, cap)
 
     @cached_property
     def introduced(self) -> "dict[tuple[str, str, int], Era | None]":

@@ -3,12 +3,14 @@
 Nothing is validated here: the catalogues that come this way have passed the engine's checks, or were generated valid.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+
+from tests.naive.times import length
 
 BUILT_IN: dict[str, list[str]] = {
     "consent.granted": ["channel", "purpose"],
@@ -19,6 +21,17 @@ BUILT_IN: dict[str, list[str]] = {
 GROUPS = ("all", "any", "none", "at_least_of")
 
 
+class Cap(NamedTuple):
+    """How many messages with a value may have been sent in a window."""
+
+    of: str
+    """channel, journey, intent or activation."""
+    value: str
+    at_most: int
+    within: int
+    """In ms."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """One catalogue: every mapping as written, by name."""
@@ -27,6 +40,7 @@ class Catalogue:
     events: Mapping[str, Any]
     segments: Mapping[str, Any]
     policy: Mapping[str, Any]
+    activations: Mapping[str, Any]
 
     def approved(self, segment: str) -> bool:
         """Tell whether the segment is here and evaluated."""
@@ -65,6 +79,36 @@ class Catalogue:
         """Map the restriction classes of a segment to their `refuse` condition, None where there is none."""
         stated = self.policy.get("restrictions") or {}
         return {name: (stated.get(name) or {}).get("refuse") for name in sorted(self.restriction_classes(segment))}
+
+    def activation_restrictions(self, activation: str) -> dict[str, Any]:
+        """Map the restriction classes of an activation to their `refuse`: those of every segment that it names."""
+        definition = self.activations[activation]
+        named = {segment for group in definition["segments"].values() for segment in group}
+        found: dict[str, Any] = {}
+        for segment in named | set(definition.get("suppress_while", [])):
+            found |= self.restrictions(segment)
+        return found
+
+    def caps(self, activation: str) -> list["Cap"]:
+        """List the frequency caps of an activation: its own, and the policy's for its channel."""
+        definition = self.activations[activation]
+        own = {
+            "channel": definition["channel"],
+            "journey": journey_of(definition),
+            "intent": definition["content"]["intent"],
+            "activation": activation,
+        }
+        found = [
+            Cap(one["of"], own[one["of"]], one["at_most"], length(one["within"]))
+            for one in definition.get("frequency_cap", [])
+        ]
+        return found + [cap for cap in self.policy_caps() if cap.value == definition["channel"]]
+
+    def policy_caps(self) -> list["Cap"]:
+        """List the policy's frequency caps."""
+        return [
+            Cap("channel", one["channel"], one["at_most"], length(one["within"])) for one in self.policy.get("caps", [])
+        ]
 
     def classes_used(self, value: Mapping[str, Any]) -> set[str]:
         """Name the restriction classes that one mapping of a rule touches directly."""
@@ -150,7 +194,18 @@ def conditions(rule: Any) -> Iterator[Mapping[str, Any]]:
                     yield from conditions(part["when"])
 
 
-def catalogue(dictionary: Mapping[str, Any], segments: list[Any], policy: Mapping[str, Any] | None = None) -> Catalogue:
+def journey_of(activation: Mapping[str, Any]) -> str:
+    """Name the journey of an activation: its own, named like it, where it gives none."""
+    name: str = activation.get("journey", activation["activation"])
+    return name
+
+
+def catalogue(
+    dictionary: Mapping[str, Any],
+    segments: list[Any],
+    policy: Mapping[str, Any] | None = None,
+    activations: Sequence[Any] = (),
+) -> Catalogue:
     """Put a catalogue together from the values of its files."""
     events: dict[str, Any] = {
         name: {"data": {path: {"type": "string"} for path in paths}} for name, paths in BUILT_IN.items()
@@ -158,7 +213,13 @@ def catalogue(dictionary: Mapping[str, Any], segments: list[Any], policy: Mappin
     for name, declared in (dictionary.get("events") or {}).items():
         built_in = events.get(name, {"data": {}})["data"]
         events[name] = {**declared, "data": {**built_in, **(declared.get("data") or {})}}
-    return Catalogue(dictionary.get("traits") or {}, events, {one["segment"]: one for one in segments}, policy or {})
+    return Catalogue(
+        traits=dictionary.get("traits") or {},
+        events=events,
+        segments={one["segment"]: one for one in segments},
+        policy=policy or {},
+        activations={one["activation"]: one for one in activations},
+    )
 
 
 def read_folder(folder: Path) -> Catalogue:
@@ -168,6 +229,7 @@ def read_folder(folder: Path) -> Catalogue:
         read_file(folder / "dictionary.yaml"),
         [read_file(path) for path in sorted((folder / "segments").rglob("*.yaml"))],
         read_file(policy) if policy.exists() else {},
+        [read_file(path) for path in sorted((folder / "activations").rglob("*.yaml"))],
     )
 
 

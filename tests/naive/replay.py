@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from tests.naive.candidates import instants
 from tests.naive.decode import Event, Own, Refused, event_of, parse
-from tests.naive.membership import Profile, evaluate
+from tests.naive.evaluation import evaluate
 from tests.naive.pending import Era
+from tests.naive.profile import Profile
 from tests.naive.reading import Catalogue
 
 WAKES_MAX = 1000
@@ -147,7 +148,7 @@ def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Inst
                 yield Happening(record.at, evaluate(profile, era, record.at, visit=True), None, after)
         if own and record.event is not None:
             profile = profile or Profile(subject, era.ordinal)
-            profile.learn(record.event)
+            profile.learn(record.event, era.ordinal)
             after = index
             yield Happening(record.at, evaluate(profile, era, record.at, record.event), index, after)
     if profile is not None:

@@ -21,7 +21,8 @@ Implementation = Callable[[Files, Sequence[bytes], Sequence[tuple[int, Files]], 
 def plain(files: Files) -> PlainCatalogue:
     """Put a catalogue together for the naive evaluator."""
     segments = [value for name, value in files.items() if name.startswith("segments/")]
-    return plain_catalogue(files["dictionary.yaml"], segments, files.get("policy.yaml"))
+    activations = [value for name, value in files.items() if name.startswith("activations/")]
+    return plain_catalogue(files["dictionary.yaml"], segments, files.get("policy.yaml"), activations)
 
 
 def compiled(files: Mapping[str, Any]) -> Catalogue:
@@ -46,6 +47,6 @@ def engine(
     return changes, [(each.line, each.code) for each in refused]
 
 
-ACTIVATING = ("engine",)
+ACTIVATING = ("naive", "engine")
 """Those that decide activations."""
 IMPLEMENTATIONS: Mapping[str, Implementation] = {"naive": naive, "engine": engine}

@@ -1,0 +1,269 @@
+"""Whom a channel may contact now, and with what: definitions.md section 9, decided anew at every evaluation."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tests.naive.conditions import ENTRIES_MAX, Known, trait_value, truth
+from tests.naive.decode import Event
+from tests.naive.membership import sight
+from tests.naive.pending import Era
+from tests.naive.profile import Profile, Told
+from tests.naive.reading import Cap, journey_of
+from tests.naive.times import date, written
+
+Definition = Mapping[str, Any]
+CONTENT = ("asset", "intent", "depth", "topic", "evidence", "call_to_action", "claims")
+
+
+class Asked(NamedTuple):
+    """What a refusal looks at: a profile after its memberships have moved, and one activation, at t."""
+
+    profile: Profile
+    era: Era
+    definition: Definition
+    t: int
+
+
+class Refusal(NamedTuple):
+    """Why an activation is refused, and what refuses."""
+
+    code: str
+    by: list[str]
+
+
+# ---------------------------------------------------------------- refusals: None, or what refuses
+
+
+def restricted(asked: Asked) -> list[str] | None:
+    """Restricted: the `refuse` of one of its classes holds."""
+    seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t)
+    classes = asked.era.activation_restrictions[asked.definition["activation"]]
+    return sorted(name for name, refuse in classes.items() if refuse is not None and truth(refuse, seen)) or None
+
+
+def audience(asked: Asked) -> list[str] | None:
+    """Audience: the subject is of another kind."""
+    return None if asked.profile.subject.partition(":")[0] == asked.definition["audience"] else []
+
+
+def market(asked: Asked) -> list[str] | None:
+    """Market: the market trait's value is not listed."""
+    markets, name = asked.definition.get("markets"), asked.era.catalogue.policy.get("market_trait")
+    if markets is None or name is None:
+        return None
+    seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t)
+    return None if trait_value(name, seen) in markets else []
+
+
+def not_member(asked: Asked) -> list[str] | None:
+    """Not a member: `segments` does not hold."""
+    wanted, stays = asked.definition["segments"], asked.profile.stays
+    holds = (
+        all(segment in stays for segment in wanted.get("all", []))
+        and ("any" not in wanted or any(segment in stays for segment in wanted["any"]))
+        and not any(segment in stays for segment in wanted.get("none", []))
+    )
+    return None if holds else []
+
+
+def content_not_approved(asked: Asked) -> list[str] | None:
+    """Not approved: it is pending or withdrawn."""
+    return None if asked.definition["content"]["review"]["status"] == "approved" else []
+
+
+def content_expired(asked: Asked) -> list[str] | None:
+    """Expired: from the instant on."""
+    expires = asked.definition["content"]["review"].get("expires")
+    return [] if expires is not None and asked.t >= date(expires) else None
+
+
+def consent(asked: Asked) -> list[str] | None:
+    """Consent: required for its channel, and not granted."""
+    required = asked.definition.get("requires_consent")
+    if required is None:
+        return None
+    condition = {"consent": {"channel": asked.definition["channel"], "purpose": required["purpose"]}}
+    seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t)
+    return None if truth(condition, seen) else []
+
+
+def suppressed_by(asked: Asked) -> list[str] | None:
+    """Suppressed: a member of any of these."""
+    return sorted(set(asked.definition.get("suppress_while", [])) & set(asked.profile.stays)) or None
+
+
+def holdout(asked: Asked) -> list[str] | None:
+    """Holdout: the subject's place is below the percentage."""
+    held = asked.definition.get("holdout")
+    if held is None:
+        return None
+    key = asked.era.catalogue.policy["assignment_key"]
+    return [] if place(key, f"{held['salt']}|{asked.profile.subject}") < held["percent"] / 100 else None
+
+
+def frequency_cap(asked: Asked) -> list[str] | None:
+    """Frequency cap: one of its own, or of the policy's for its channel, is used up."""
+    caps = asked.era.catalogue.caps(asked.definition["activation"])
+    return sorted({cap.of for cap in caps if len(sent(asked, cap)) >= cap.at_most}) or None
+
+
+def sent(asked: Asked, cap: Cap) -> list[Known]:
+    """List the messages that a cap counts."""
+    found = [
+        one
+        for one in asked.profile.known
+        if one.event.type == "message.sent"
+        and one.event.data.get(cap.of) == cap.value
+        and asked.era.remembers(one, cap)
+    ]
+    return [one for one in found[-ENTRIES_MAX:] if one.event.time > asked.t - cap.within]
+
+
+REFUSALS: list[tuple[str, Callable[[Asked], list[str] | None]]] = [
+    ("restricted", restricted),
+    ("audience", audience),
+    ("market", market),
+    ("not_member", not_member),
+    ("content_not_approved", content_not_approved),
+    ("content_expired", content_expired),
+    ("consent", consent),
+    ("suppressed_by", suppressed_by),
+    ("holdout", holdout),
+    ("frequency_cap", frequency_cap),
+]
+"""In order of precedence; `exclusive_group` comes after all of them."""
+
+
+def first_refusal(asked: Asked) -> Refusal | None:
+    """Find the first refusal that applies, the groups apart."""
+    for code, refuses in REFUSALS:
+        by = refuses(asked)
+        if by is not None:
+            return Refusal(code, by)
+    return None
+
+
+def decide(profile: Profile, era: Era, t: int) -> dict[str, Refusal | None]:
+    """Decide every approved activation: refused, or None."""
+    definitions = {name: era.catalogue.activations[name] for name in era.approved_activations}
+    found = {name: first_refusal(Asked(profile, era, each, t)) for name, each in definitions.items()}
+    for group in {each["exclusive_group"] for each in definitions.values() if "exclusive_group" in each}:
+        free = [
+            definitions[name]
+            for name, refusal in found.items()
+            if refusal is None and definitions[name].get("exclusive_group") == group
+        ]
+        if free:
+            holder = slot(profile, era, group, free)
+            for each in free:
+                if journey_of(each) != holder:
+                    found[each["activation"]] = Refusal("exclusive_group", [holder])
+    return found
+
+
+def slot(profile: Profile, era: Era, group: str, free: list[Definition]) -> str:
+    """Name the journey that has the slot of a group among activations that nothing else refuses."""
+    stated = (era.catalogue.policy.get("exclusive_groups") or {}).get(group) or {}
+    if stated.get("preempt", True) is False:
+        holding = {told.journey or name for name, told in profile.active.items() if told.group == group}
+        free = [each for each in free if journey_of(each) in holding] or free
+    return journey_of(min(free, key=lambda each: (-each.get("priority", 0), each["activation"])))
+
+
+# ---------------------------------------------------------------- assignment
+
+
+def place(key: str, text: str) -> float:
+    """Place a text in [0, 1) by its keyed hash."""
+    digest = hmac.new(key.encode("utf-8"), text.encode("utf-8"), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def arm_of(definition: Definition, era: Era, subject: str) -> str | None:
+    """Name the arm of a subject: the first whose cumulated weight exceeds its place."""
+    arms = definition.get("arms")
+    if arms is None:
+        return None
+    at = 100 * place(era.catalogue.policy["assignment_key"], f"{arms['salt']}|arm|{subject}")
+    cumulated = 0
+    for name, weight in arms["weights"].items():
+        cumulated += weight
+        if cumulated > at:
+            return str(name)
+    raise AssertionError("weights sum to 100")
+
+
+# ---------------------------------------------------------------- changes
+
+
+def told(definition: Definition, era: Era, subject: str) -> Told:
+    """Say what an activation is published with."""
+    return Told(
+        channel=definition["channel"],
+        version=definition["version"],
+        journey=definition.get("journey"),
+        content={name: definition["content"][name] for name in CONTENT if name in definition["content"]},
+        arm=arm_of(definition, era, subject),
+        group=definition.get("exclusive_group"),
+    )
+
+
+def activate(profile: Profile, era: Era, t: int, event: Event | None = None) -> list[bytes]:
+    """Decide the activations of a profile whose memberships have moved. Gives the changes as JSON."""
+    refused = decide(profile, era, t)
+    stopping: dict[str, tuple[Told, Refusal]] = {}
+    starting: dict[str, tuple[Told, str]] = {}
+    for name, before in profile.active.items():
+        definition = era.catalogue.activations.get(name)
+        if definition is None or definition["channel"] != before.channel:
+            stopping[name] = before, Refusal("retired", [])
+        elif name not in refused:
+            stopping[name] = told(definition, era, profile.subject), Refusal("retired", [])
+        elif (refusal := refused[name]) is not None:
+            stopping[name] = told(definition, era, profile.subject), refusal
+    for name, refusal in refused.items():
+        if refusal is None:
+            now = told(era.catalogue.activations[name], era, profile.subject)
+            if name not in profile.active or name in stopping:
+                starting[name] = now, "allowed"
+            elif now.published != profile.active[name].published:
+                starting[name] = now, "definition_changed"
+            else:
+                profile.active[name] = now
+    changes = []
+    for name, (now, refusal) in sorted(stopping.items()):
+        del profile.active[name]
+        profile.last_refusal[name] = refusal.code
+        reason: dict[str, Any] = {"kind": refusal.code, "by": refusal.by}
+        changes.append(publish(profile, name, now, "deactivated", reason, t, event))
+    for name, (now, kind) in sorted(starting.items()):
+        profile.active[name] = now
+        reason = {"kind": kind, "was": profile.last_refusal.get(name), "by": []}
+        changes.append(publish(profile, name, now, "activated", reason, t, event))
+    return changes
+
+
+def publish(
+    profile: Profile, name: str, now: Told, change: str, reason: Mapping[str, Any], t: int, event: Event | None
+) -> bytes:
+    """Write a change, numbered per profile and channel."""
+    sequence = profile.channel_sequence.get(now.channel, 0) + 1
+    profile.channel_sequence[now.channel] = sequence
+    value = {
+        "id": f"g1/{profile.subject}/{now.channel}/{sequence}",
+        "profile": profile.subject,
+        "activation": name,
+        "activation_version": now.version,
+        "channel": now.channel,
+        "change": change,
+        "sequence": sequence,
+        "effective_at": written(t),
+        "reason": {**reason, "events": [f"{event.source} {event.id}"] if event else []},
+        "journey": now.journey,
+        "content": now.content,
+        "arm": now.arm,
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")

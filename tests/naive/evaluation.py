@@ -1,0 +1,13 @@
+"""One evaluation of one profile: its memberships first, then its activations."""
+
+from tests.naive.activation import activate
+from tests.naive.decode import Event
+from tests.naive.membership import move_all
+from tests.naive.pending import Era
+from tests.naive.profile import Profile
+
+
+def evaluate(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
+    """Evaluate a profile at an instant. `visit`: at the cut that began the era. Gives the changes as JSON, in order."""
+    profile.cursor = t
+    return move_all(profile, era, t, event, visit) + activate(profile, era, t, event)

@@ -1,0 +1,66 @@
+"""What is known of a profile, and what was published of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.naive.conditions import Known, Mark
+from tests.naive.decode import Event
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A present stay in a segment."""
+
+    entered_at: int
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an active activation was last published with."""
+
+    channel: str
+    version: int
+    journey: str | None
+    content: Mapping[str, Any]
+    arm: str | None
+    group: str | None
+
+    @property
+    def published(self) -> tuple[Any, ...]:
+        """What a change of the activation says of it."""
+        return (self.channel, self.version, self.journey, self.content, self.arm)
+
+
+@dataclass
+class Profile:
+    """What is known of a profile, and what was published of it."""
+
+    subject: str
+    born: int
+    """The era in which it became known."""
+    known: list[Known] = field(default_factory=list)
+    """In the order of (time, source, id)."""
+    stays: dict[str, Stay] = field(default_factory=dict)
+    last_exit: dict[str, int] = field(default_factory=dict)
+    exit_mark: dict[str, Mark] = field(default_factory=dict)
+    """Of the latest exit by exit_rule or max_stay."""
+    disarmed: set[str] = field(default_factory=set)
+    sequence: int = 0
+    active: dict[str, Told] = field(default_factory=dict)
+    """What is active, and what was last published of it."""
+    last_refusal: dict[str, str] = field(default_factory=dict)
+    """Activation → the kind of its last `deactivated`."""
+    channel_sequence: dict[str, int] = field(default_factory=dict)
+    cursor: int = 0
+    """The last instant evaluated."""
+
+    def learn(self, event: Event, era: int) -> None:
+        """Add an event, at its place in the order."""
+        self.known.append(Known(event, len(self.known) + 1, era))
+        self.known.sort(key=lambda one: one.event.identity)
+
+    def mark(self, t: int) -> Mark:
+        """Give the mark of a change at t."""
+        return Mark(self.known[-1].event.time, len(self.known), t)
