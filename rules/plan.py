@@ -16,7 +16,7 @@ from rules.activations.sends import SendCounter
 from rules.catalogue import Catalogue, differs
 from rules.conditions.base import Condition, Node, View
 from rules.instants import FOREVER
-from rules.logic import leaves, map_leaves
+from rules.logic import AllOf, leaves, map_leaves
 from rules.pending import Introduction, Introductions, Pending, guards_of, historic, introduce, text_name
 from rules.profile import Profile
 from rules.segment import Segment
@@ -72,6 +72,8 @@ class Fold:
     condition: Condition
     enter_mask: int
     exit_mask: int
+    needed_mask: int
+    """Segments whose entry rule is false for ever while this state is inert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,12 @@ class Plan:
     consent_mask: int
     with_exit_mask: int
     """Segments with an exit rule: while in, their entry rule is not asked."""
+    needs: Mapping[int, tuple[str, ...]]
+    """By position: the states that must not be inert for the entry rule to hold."""
+    needed_masks: Mapping[str, int]
+    """By state key: the segments that need it."""
+    needing_mask: int
+    """Segments that need a state."""
     fresh_mask: int
     """Segments that can move for a profile of which nothing but its existence is known."""
     introductions: Introductions
@@ -168,6 +176,9 @@ def make_plan(
         known_since_mask=masks.known_since,
         consent_mask=masks.consent,
         with_exit_mask=sum(1 << plan.position for plan in segments if plan.exit is not None),
+        needs=masks.needs,
+        needed_masks=dict(masks.needed),
+        needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, ordinal, t_ms),
         introductions=introductions,
         short_names=short_names,
@@ -256,6 +267,16 @@ def _gone(catalogue: Catalogue, plan: SegmentPlan) -> Gone:
     return Gone(plan.id, catalogue.rank[plan.id], file.version, _layers(file), plan.restricted)
 
 
+def _needed(node: Node) -> Iterator[str]:
+    """The states that must not be inert for a rule to hold: of the conditions that it asks all of."""
+    if isinstance(node, AllOf):
+        for part in node.parts:
+            yield from _needed(part)
+    elif isinstance(node, Condition) and not isinstance(node, Pending):
+        if node.state_key is not None and node.inert(None):
+            yield node.state_key
+
+
 def _settings_kept(condition: Condition) -> frozenset[str]:
     keeps = type(condition).fold_setting is not Condition.fold_setting
     if isinstance(condition, Pending):
@@ -276,6 +297,8 @@ class _Masks:
         self.exit_masks: defaultdict[str, int] = defaultdict(int)
         self.traits: defaultdict[str, int] = defaultdict(int)
         self.dependents: defaultdict[str, int] = defaultdict(int)
+        self.needs: dict[int, tuple[str, ...]] = {}
+        self.needed: defaultdict[str, int] = defaultdict(int)
         self.known_since = 0
         self.consent = 0
 
@@ -293,6 +316,11 @@ class _Masks:
         for node in plan.refuse:
             for leaf in node.conditions():
                 self._add_condition(leaf, bit, self.enter_masks)
+        needed = tuple(_needed(plan.enter))
+        if needed:
+            self.needs[plan.position] = needed
+            for key in needed:
+                self.needed[key] |= bit
 
     def add_activations(self, activations: Activations) -> None:
         """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
@@ -329,5 +357,5 @@ class _Masks:
         found: defaultdict[str, list[Fold]] = defaultdict(list)
         for key, condition in self.states.items():
             for name in names(condition):
-                found[name].append(Fold(key, condition, self.enter_masks[key], self.exit_masks[key]))
+                found[name].append(Fold(key, condition, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
         return {name: tuple(folds) for name, folds in found.items()}

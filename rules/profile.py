@@ -81,6 +81,7 @@ class Profile:
     __slots__ = (
         "activations",
         "arrivals",
+        "asleep_mask",
         "blocked_mask",
         "born_cut",
         "consents",
@@ -132,6 +133,8 @@ class Profile:
         """Segments it is out of whose exit rule may be what keeps it out: at least those, perhaps more."""
         self.rearming_mask = 0
         """Segments it is in, disarmed since an earlier stay: at least those. Their entry rule is asked, too."""
+        self.asleep_mask = 0
+        """Segments it was never in whose entry rule is false for ever until a state that is inert moves on: not all."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
         self.activations: dict[str, Standing] = {}

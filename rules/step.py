@@ -212,6 +212,7 @@ def apply_event(
     if profile is None:
         profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
         profile.mask_cut = plan.ordinal
+        profile.asleep_mask = plan.needing_mask
         mask = plan.fresh_mask
     else:
         mask = 0
@@ -226,6 +227,7 @@ def apply_event(
     if profile.mask_cut != plan.ordinal:
         _find_masks(profile, plan)
     mask |= _fold(profile, plan, event, r_ms)
+    mask &= ~profile.asleep_mask
     if profile.wake_ms <= r_ms + 1:
         # due a millisecond later: a change at r_ms itself, at a cut or by the event before, left it something to decide
         mask |= _due(profile, plan, r_ms + 1)
@@ -272,7 +274,8 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     """Fold an event into registers and condition states; returns the mask of what it can move.
 
     A state that only an exit rule looks at moves nobody who is out, unless that rule may be what keeps him out; one
-    that only an entry rule looks at moves no member of a segment with an exit rule.
+    that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the value
+    moves no condition that keeps no state of settings: those look at nothing but the value and the instant.
     """
     mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
@@ -281,7 +284,8 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         known = profile.traits.get(trait)
         if known is None or known[:3] < setting[:3]:
             profile.traits[trait] = setting
-            mask |= plan.trait_masks.get(trait, 0)
+            if known is None or known.value != value or known.value.__class__ is not value.__class__:
+                mask |= plan.trait_masks.get(trait, 0)
         for fold in plan.setting_folds.get(trait, ()):
             state = states.get(fold.state_key)
             moved = fold.condition.fold_setting(state, trait, setting, arrival, r_ms)
@@ -301,6 +305,8 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
             if not condition.inert(moved):
                 enter_mask |= fold.enter_mask
                 exit_mask |= fold.exit_mask
+                if fold.needed_mask & profile.asleep_mask:
+                    _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
     members = profile.members_mask
     enter_mask &= ~(members & plan.with_exit_mask) | profile.rearming_mask
     return mask | enter_mask | (exit_mask & (members | profile.blocked_mask))
@@ -314,10 +320,30 @@ def _find_masks(profile: Profile, plan: Plan) -> None:
             bit = 1 << plan.by_id[name].position
             members |= bit
             rearming |= bit if stay.disarmed else 0
+    asleep = plan.needing_mask
+    for name in (*profile.stays, *profile.wakes):
+        asleep &= ~plan.wake_bits.get(name, 0)
+    profile.asleep_mask = asleep
+    needed = 0
+    for key, state in profile.states.items():
+        mask = plan.needed_masks.get(key, 0)
+        if mask and not plan.states[key].inert(state):
+            needed |= mask
+    _awaken(profile, plan, needed & asleep)
     profile.members_mask = members
     profile.rearming_mask = rearming
     profile.blocked_mask = plan.with_exit_mask & ~members
     profile.mask_cut = plan.ordinal
+
+
+def _awaken(profile: Profile, plan: Plan, mask: int) -> None:
+    """Wake those of the segments of a mask that no longer need a state which is inert."""
+    states, conditions, needs = profile.states, plan.states, plan.needs
+    while mask:
+        lowest = mask & -mask
+        mask ^= lowest
+        if not any(conditions[key].inert(states.get(key)) for key in needs[lowest.bit_length() - 1]):
+            profile.asleep_mask &= ~lowest
 
 
 def _consent_of(event: Event) -> tuple[str, str, bool] | None:

@@ -78,8 +78,10 @@ def make_catalogue(segments: int) -> Catalogue:
     return load({name: json.dumps(value) for name, value in files.items()})
 
 
-def make_event(n: int, subject: str, rng: random.Random, type_: str | None = None) -> bytes:
-    """Write an event of about 300 bytes, now."""
+def make_event(
+    n: int, subject: str, rng: random.Random, type_: str | None = None, *, at_ms: int | None = None
+) -> bytes:
+    """Write an event of about 300 bytes, now unless an instant is given."""
     return orjson.dumps(
         {
             "specversion": "1.0",
@@ -87,7 +89,7 @@ def make_event(n: int, subject: str, rng: random.Random, type_: str | None = Non
             "source": "/portal",
             "type": type_ or f"content.kind{rng.randrange(TYPES)}",
             "subject": subject,
-            "time": format_instant(SystemClock().wall_ms()),
+            "time": format_instant(SystemClock().wall_ms() if at_ms is None else at_ms),
             "data": {
                 "topic": rng.choice(TOPICS),
                 "score": rng.random(),
