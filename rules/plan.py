@@ -272,9 +272,8 @@ def _needed(node: Node) -> Iterator[str]:
     if isinstance(node, AllOf):
         for part in node.parts:
             yield from _needed(part)
-    elif isinstance(node, Condition) and not isinstance(node, Pending):
-        if node.state_key is not None and node.inert(None):
-            yield node.state_key
+    elif isinstance(node, Condition) and not isinstance(node, Pending) and node.state_key and node.inert(None):
+        yield node.state_key
 
 
 def _settings_kept(condition: Condition) -> frozenset[str]:
