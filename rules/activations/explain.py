@@ -1,63 +1,49 @@
 """Say why an activation is active for a profile, all that refuses it, and what would change it next and when.
 
-Read off the same questions that decide, at one instant; what comes next with no new event is found by letting the
-profile's own wakes fire on a copy.
+Read off the same questions that decide, at one instant. What comes next with no event, and when each refusal ends by
+itself, is found by letting the profile's own wakes fire on a copy: memberships end in them, and with them what they
+refuse; what no membership has a part in (a cap, a restriction) says its own end.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
 
 from rules.activations.change import ActivationChange
-from rules.activations.decide import look
+from rules.activations.decide import holders_of, look
 from rules.activations.plan import ActivationPlan
 from rules.activations.refusals import EXCLUSIVE, Refusal, all_refusals
+from rules.activations.sentences import SAYINGS, Asked, endings
+from rules.activations.slots import journey_with_slot
 from rules.conditions.base import View
 from rules.explain import WAKES_AHEAD_MAX, copy_at, copy_of
-from rules.instants import FOREVER, format_instant
+from rules.instants import FOREVER
 from rules.plan import Plan
 from rules.profile import Profile
+from rules.reasons import RefusalCode
 from rules.step import wake
-
-TEXTS: Final = {
-    "restricted": "a restriction refuses the profile: {by}",
-    "audience": "the subject is of another kind than its audience",
-    "market": "the profile's market is not one of its markets",
-    "not_member": "the profile is not in the segments that it addresses",
-    "content_not_approved": "its content is not approved: its review is pending, or was withdrawn",
-    "content_expired": "its content has expired",
-    "consent": "there is no consent to its channel and purpose",
-    "suppressed_by": "suppressed while a member of {by}",
-    "holdout": "the profile belongs to the holdout, for good",
-    "frequency_cap": "a frequency cap is reached, counted by {by}",
-    "exclusive_group": "another journey of its group has the slot: {by}",
-}
-"""One sentence a refusal."""
-CHANGES_IT: Final = {
-    "restricted": "the opt-out is taken back",
-    "audience": "nothing: a subject keeps its kind",
-    "market": "the market trait is set to one of its markets",
-    "not_member": "the profile enters or leaves those segments",
-    "content_not_approved": "a catalogue with approved content is applied",
-    "content_expired": "a catalogue with a later expiry is applied",
-    "consent": "a grant of consent comes",
-    "suppressed_by": "the profile leaves {by}",
-    "holdout": "nothing: assignment depends on nothing else",
-    "frequency_cap": "enough of the messages are older than the cap's window",
-    "exclusive_group": "{by} is refused itself, or a better activation of this journey is free",
-}
-"""What would end a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusing:
     """One refusal that applies."""
 
-    code: str
+    code: RefusalCode
     by: tuple[str, ...]
     text: str
     changes_it: str
     until_ms: int | None
-    """When it ends with no event, were nothing else to come; None: time alone does not end it."""
+    """When it ends with no event; None: time alone does not end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Something that would end an active one."""
+
+    text: str
+    at_ms: int | None
+    """When time alone does it; None: it takes an event, or a catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +53,7 @@ class NextActivation:
     at_ms: int
     activated: bool
     kind: str
+    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +63,7 @@ class ActivationExplanation:
     activation: str
     channel: str
     journey: str | None
+    group: str | None
     arm: str | None
     t_ms: int
     active: bool
@@ -85,7 +73,22 @@ class ActivationExplanation:
     """Sentences: why it is so."""
     refusals: tuple[Refusing, ...]
     """All that apply, in order of precedence; the first is the reason."""
+    ends: tuple[Ends, ...]
+    """Of an active one: what would end it."""
     next: NextActivation | None
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """What time alone brings."""
+
+    changes: dict[str, NextActivation] = field(default_factory=dict)
+    """By activation: the first."""
+    ended: dict[tuple[str, RefusalCode], int] = field(default_factory=dict)
+    """By activation and refusal that applies now: when it first does not."""
+
+
+_Applying = dict[str, list[Refusal]]
 
 
 def explain_activations(
@@ -99,20 +102,62 @@ def explain_activations(
     chosen = list(by_id.values()) if activation is None else [by_id[activation]]
     ahead = copy_at(profile, plan, t_ms, generation)
     now = copy_of(ahead, plan)
-    following = _following(ahead, plan, generation, {each.id for each in chosen})
     view = View(max(t_ms, profile.evaluated_ms), now)
-    looked = {each.plan.id: each.refusal for each in look(plan, now, view, plan.activations_mask, by_id)}
-    return [_explain(now, plan, each, view, looked, following.get(each.id)) for each in chosen]
+    looked = _look(now, plan, view)
+    applying = {each.id: _refusals(now, plan, each, view, looked) for each in chosen}
+    found = _look_ahead(ahead, plan, generation, chosen, applying)
+    return [_explain(now, plan, each, view, looked, applying[each.id], found) for each in chosen]
 
 
-def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) -> dict[str, NextActivation]:
-    found: dict[str, NextActivation] = {}
+def _look(profile: Profile, plan: Plan, view: View) -> dict[str, Refusal | None]:
+    before = plan.activations.by_id
+    return {each.plan.id: each.refusal for each in look(plan, profile, view, plan.activations_mask, before)}
+
+
+def _refusals(
+    profile: Profile, plan: Plan, each: ActivationPlan, view: View, looked: Mapping[str, Refusal | None]
+) -> list[Refusal]:
+    """All that refuse it, in order of precedence: also the group's slot, where something else refuses it before."""
+    found = all_refusals(each.questions, profile, view)
+    first = looked[each.id]
+    if not found:
+        return [] if first is None else [first]
+    slots = {one.slot for one in _rivals(plan, each, looked)}
+    return [*found, Refusal(EXCLUSIVE, tuple(sorted(slots)), FOREVER)] if slots else found
+
+
+def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> list[ActivationPlan]:
+    """The active ones of other journeys of its group."""
+    if each.group is None:
+        return []
+    others = plan.activations.by_id.values()
+    return [one for one in others if one.group == each.group and one.slot != each.slot and looked[one.id] is None]
+
+
+def _look_ahead(
+    profile: Profile, plan: Plan, generation: str, chosen: Sequence[ActivationPlan], applying: _Applying
+) -> _Ahead:
+    """Let the wakes of a copy fire until nothing more is asked."""
+    found = _Ahead()
+    waiting = {(name, each.code) for name, refusals in applying.items() for each in refusals}
     for _ in range(WAKES_AHEAD_MAX):
-        if profile.wake_ms >= FOREVER or wanted <= found.keys():
+        if profile.wake_ms >= FOREVER or (not waiting and len(found.changes) == len(chosen)):
             break
-        for change in wake(profile, plan, profile.wake_ms, generation):
-            if isinstance(change, ActivationChange):
-                found.setdefault(change.activation, NextActivation(change.effective_ms, change.activated, change.kind))
+        at_ms = profile.wake_ms
+        changes = wake(profile, plan, at_ms, generation)
+        for change in changes:
+            if isinstance(change, ActivationChange) and change.activation in applying:
+                by = tuple(orjson.loads(change.value)["reason"]["by"])
+                told = NextActivation(change.effective_ms, change.activated, change.kind, by)
+                found.changes.setdefault(change.activation, told)
+        if changes and waiting:
+            view = View(at_ms, profile)
+            looked = _look(profile, plan, view)
+            for each in chosen:
+                still = {refusal.code for refusal in _refusals(profile, plan, each, view, looked)}
+                over = {key for key in waiting if key[0] == each.id and key[1] not in still}
+                found.ended |= dict.fromkeys(over, at_ms)
+                waiting -= over
     return found
 
 
@@ -121,52 +166,75 @@ def _explain(
     plan: Plan,
     each: ActivationPlan,
     view: View,
-    looked: dict[str, Refusal | None],
-    following: NextActivation | None,
+    looked: Mapping[str, Refusal | None],
+    refusals: Sequence[Refusal],
+    ahead: _Ahead,
 ) -> ActivationExplanation:
-    refusals = all_refusals(each.questions, profile, view)
-    first = looked[each.id]
-    if not refusals and first is not None:
-        refusals = [first]
-    elif refusals and each.group is not None:
-        refusals += _beaten(plan, each, looked)
+    definition = plan.catalogue.activations[each.id]
+    restrictions = ((name, plan.catalogue.policy.restrictions[name].refuse) for name in sorted(definition.restricted))
+    asked = Asked(
+        each,
+        definition,
+        profile,
+        view,
+        tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
+        tuple(_rivals(plan, each, looked)),
+        goes_before=_goes_before(profile, plan, each, looked),
+    )
     standing = profile.activations.get(each.id)
-    active = first is None
-    because = ["nothing refuses it"] if active else [TEXTS[r.code].format(by=", ".join(r.by)) for r in refusals]
+    refusing = tuple(_refusing(asked, refusal, ahead.ended.get((each.id, refusal.code))) for refusal in refusals)
+    active = not refusing
+    arm = each.told.arm(profile.subject)
+    because = [one.text for one in refusing] or ["nothing refuses it"]
     if active and each.group is not None:
         because.append(f"its journey {each.slot} has the slot of the group {each.group}")
-    if active and each.told.arms is not None:
-        because.append(f"assigned to the arm {each.told.arm(profile.subject)}, for good")
-    if following is not None:
-        way = "begins" if following.activated else "ends"
-        because.append(f"with no event it {way} at {format_instant(following.at_ms)} ({following.kind})")
+    if active and arm is not None:
+        because.append(f"it is assigned to the arm {arm}, for good")
     return ActivationExplanation(
-        each.id,
-        each.told.channel,
-        each.told.journey,
-        each.told.arm(profile.subject),
-        view.t_ms,
-        active,
-        None if standing is None else standing.was,
-        tuple(because),
-        tuple(_refusing(refusal) for refusal in refusals),
-        following,
+        activation=each.id,
+        channel=each.told.channel,
+        journey=each.told.journey,
+        group=each.group,
+        arm=arm,
+        t_ms=view.t_ms,
+        active=active,
+        was=None if standing is None else standing.was,
+        because=tuple(because),
+        refusals=refusing,
+        ends=tuple(Ends(*ending) for ending in endings(asked)) if active else (),
+        next=ahead.changes.get(each.id),
     )
 
 
-def _beaten(plan: Plan, each: ActivationPlan, looked: dict[str, Refusal | None]) -> list[Refusal]:
-    """The journey that has the slot now, for one that something else refuses already."""
-    others = plan.activations.by_id.values()
-    slots = {one.slot for one in others if one.group == each.group and looked[one.id] is None}
-    return [Refusal(EXCLUSIVE, tuple(sorted(slots - {each.slot})), FOREVER)] if slots - {each.slot} else []
+def _goes_before(profile: Profile, plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> bool:
+    """Tell whether its journey would have the slot of its group if nothing else refused it."""
+    if each.group is None:
+        return False
+    mates = [one for one in plan.activations.by_id.values() if one.group == each.group and one is not each]
+    free = [one for one in mates if (refusal := looked[one.id]) is None or refusal.code == EXCLUSIVE]
+    holders = () if each.preempt else holders_of(each.group, profile, plan.activations.by_id)
+    return journey_with_slot([*free, each], holders, preempt=each.preempt) == each.slot
 
 
-def _refusing(refusal: Refusal) -> Refusing:
-    by = ", ".join(refusal.by)
-    return Refusing(
-        refusal.code,
-        refusal.by,
-        TEXTS[refusal.code].format(by=by),
-        CHANGES_IT[refusal.code].format(by=by),
-        None if refusal.next_ms >= FOREVER or refusal.code == EXCLUSIVE else refusal.next_ms,
-    )
+def _refusing(asked: Asked, refusal: Refusal, ended_ms: int | None) -> Refusing:
+    text, changes_it = SAYINGS[refusal.code](asked, refusal.by)
+    until_ms = ended_ms if refusal.code == EXCLUSIVE else _sooner(ended_ms, _own_end(asked, refusal))
+    return Refusing(refusal.code, refusal.by, text, changes_it, until_ms)
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+def _own_end(asked: Asked, refusal: Refusal) -> int | None:
+    """When a refusal that stands on facts, not on memberships, is over; None: never by itself."""
+    ask = dict(asked.plan.questions)[refusal.code]
+    at_ms = refusal.next_ms
+    for _ in range(WAKES_AHEAD_MAX):
+        if at_ms >= FOREVER:
+            return None
+        by, next_ms = ask(asked.profile, View(at_ms, asked.profile))
+        if by is None:
+            return at_ms
+        at_ms = next_ms
+    return None

@@ -3,19 +3,19 @@
 What talks to servers is imported when a command runs: the client libraries take half a second to load.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from streams.cli.console import Json, out, read_instant, read_subject, row, table, write_json
-
-Segment = Annotated[str, typer.Argument(metavar="SEGMENT", help="A segment's id.")]
 
 
 def explain(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A profile, like hcp:1234567893.")],
-    segment: Annotated[
-        str | None, typer.Argument(metavar="[SEGMENT]", help="One segment, with every condition; without: all.")
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One segment or activation, with all behind it; without: all of them."),
     ] = None,
     at: Annotated[
         str | None,
@@ -23,33 +23,39 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say why a profile is in a segment, why not, and what would change that next and when.
+    """Say why a profile is in a segment, and why a channel may contact it; why not; and what would change that next.
 
     Reads the profile's state as last written by its worker (about a second behind) and evaluates the rules in force
-    on it at T. ✓ holds, ✗ does not, ? has no verdict yet. Exit status 1: the profile or the segment is not known.
+    on it at T. Of a segment: ✓ holds, ✗ does not, ? has no verdict yet. Of an activation: every refusal that applies,
+    the first being the reason, and when it ends by itself. Exit status 1: the profile or the name is not known.
 
-    Example: segue explain hcp:1234567893 oncology-access-planners
+    Example: segue explain hcp:1234567893 access-resources-email
     """
-    from streams.cli.explaining import explain_profile, show
+    from streams.cli.explained import show
+    from streams.cli.explaining import explain_profile
     from streams.cli.servers import run
 
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
-    told = run(lambda servers: explain_profile(servers, who, segment, at_ms))
+    told = run(lambda servers: explain_profile(servers, who, name, at_ms))
     if as_json:
         write_json(told.as_json())
     else:
-        show(told, whole=segment is not None)
+        show(told, whole=name is not None)
 
 
 def members(
-    segment: Segment,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A segment's or an activation's id.")],
+    activation: Annotated[
+        bool, typer.Option("--activation", help="Take NAME for the activation, where a segment has that name too.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help='A line a member: {"profile":"…"}.')] = False,
 ) -> None:
-    """List the members of a segment, a line each, in no order, as last written to Redis.
+    """List the members of a segment, or the profiles for which an activation is active; a line each, in no order.
 
-    Exit status 1: the catalogue in force has no such segment.
+    Members as last written to Redis; who is active as published in the channel's snapshot. Exit status 1: the
+    catalogue in force has no such segment or activation.
 
     Example: segue members oncology-access-planners --limit 20
     """
@@ -62,18 +68,20 @@ def members(
         else:
             print(subject)
 
-    run(lambda servers: list_members(servers, segment, limit, write))
+    run(lambda servers: list_members(servers, name, limit, write, activation=activation))
 
 
 def sizes(as_json: Json = False) -> None:
-    """Show how many members each segment of the catalogue in force has, as last written to Redis.
+    """Show how many members each segment of the catalogue in force has, and how many profiles each activation reaches.
+
+    Members as last written to Redis; who is active as published in the channels' snapshots, which are read whole.
 
     Example: segue sizes
     """
-    from streams.cli.audiences import count_members
+    from streams.cli.audiences import count
     from streams.cli.servers import run
 
-    counted = run(count_members)
+    counted = run(count)
     if as_json:
         write_json(counted)
         return
@@ -81,7 +89,26 @@ def sizes(as_json: Json = False) -> None:
     for each in counted["segments"]:
         shown.add_row(*row([each["segment"], f"{each['members']:,}", each["audience"], each["title"]]))
     out.print(shown)
-    out.print(f"{counted['memberships']:,} memberships in {len(counted['segments'])} segments.")
+    said = f"{counted['memberships']:,} memberships in {len(counted['segments'])} segments"
+    if counted["activations"]:
+        _show_active(counted["activations"], counted["channels"])
+        said += f"; {sum(each['active'] for each in counted['activations']):,} active activations"
+    out.print(f"{said}.")
+
+
+def _show_active(activations: list[dict[str, Any]], channels: list[dict[str, Any]]) -> None:
+    shown = table("channel", "activation", "active", "audience", "journey", right=["active"])
+    for channel in channels:
+        name = channel["channel"]
+        for each in activations:
+            if each["channel"] == name:
+                shown.add_row(
+                    *row([name, each["activation"], f"{each['active']:,}", each["audience"], each["journey"]])
+                )
+        shown.add_row(
+            *row([name, Text("profiles in all", "dim"), f"{channel['profiles']:,}", "", ""]), end_section=True
+        )
+    out.print(shown)
 
 
 def lag(
