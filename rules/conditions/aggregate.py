@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias
 
 from rules.conditions import bucketed
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, State, Verdict, View
 from rules.conditions.bucketed import Join
+from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -27,8 +28,6 @@ from rules.conditions.occurrences import (
     evidence_of,
     flip_after,
     keep_all,
-    later_than,
-    remembered,
 )
 from rules.conditions.settings import VALUE_BYTES, plain
 from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
@@ -134,11 +133,10 @@ class AggregateDefinition(OperatorKeys, WindowKeys):
     older_than: Maybe[Duration] = None
 
 
-class Aggregate(Condition):
+class Aggregate(InWindow):
     """Remembers the attribute of every matching event that the window may reach. The figure is made at evaluation."""
 
     kind = "aggregate"
-    looks_at_history = True
 
     def __init__(
         self,
@@ -150,10 +148,8 @@ class Aggregate(Condition):
         test: Test,
         window: Window,
     ) -> None:
-        self.definition = definition
-        self.types = matcher.types
-        self.mark = window.mark
-        self.window = window
+        text = f"{function} of {of} of {matcher.text}{window.describe()} {test.text}"
+        super().__init__(definition, matcher.types, window, text)
         self._where = matcher.where
         self._of = of
         self._classes = _CLASSES[kind]
@@ -161,7 +157,6 @@ class Aggregate(Condition):
         self._join = FIGURES[function].join
         self._falls = FIGURES[function].falls if test.rising and window.older_ms is None else "no"
         self._test = test
-        self._text = f"{function} of {of} of {matcher.text}{window.describe()} {test.text}"
         self._bucket_ms = window.bucket_ms
         # entries serve every figure; what stands for a bucket serves one
         serves = function if window.bucket_ms is not None else "all"
@@ -244,21 +239,12 @@ class Aggregate(Condition):
 
     def _counted(self, view: View) -> tuple[Entries, Entries]:
         """Units and entries later than the mark."""
-        state, mark = view.facts.states.get(self.state_key or ""), view.mark(self.mark)
-        if self._bucket_ms is not None:
-            return bucketed.counted(state, mark)
-        return [], later_than(remembered(state), mark) if state else []
+        if self._bucket_ms is None:
+            return [], self.entries(view)
+        return bucketed.counted(view.facts.states.get(self.state_key or ""), view.mark(self.mark))
 
     def _slide(self, entries: Entries) -> Slide:
         return Slide(entries, self.window.within_ms, self.window.older_ms, self._bucket_ms)
-
-    def complete_at(self, cut_ms: int) -> int:
-        """As its window says."""
-        return self.window.complete_at(cut_ms)
-
-    def describe(self) -> str:
-        """`sum of amount of purchase within 30d at least 100`."""
-        return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The entries in the window."""
@@ -268,10 +254,9 @@ class Aggregate(Condition):
 
     def capped(self, view: View) -> bool:
         """Whether entries were dropped at the limit, or a mark lies inside a bucket that was joined."""
-        state = view.facts.states.get(self.state_key or "")
-        if self._bucket_ms is not None:
-            return bucketed.straddles(state, view.mark(self.mark))
-        return len(state or ()) > MEMORY
+        if self._bucket_ms is None:
+            return super().capped(view)
+        return bucketed.straddles(view.facts.states.get(self.state_key or ""), view.mark(self.mark))
 
     def state_bytes_max(self) -> int:
         """All entries up to the limit, or what a busy profile needs."""

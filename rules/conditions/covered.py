@@ -7,7 +7,8 @@ depends on those before it, and a late one may come before all others, so all ar
 import math
 from typing import Any, Final, Literal
 
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -15,10 +16,7 @@ from rules.conditions.occurrences import (
     VALUE,
     Entries,
     entry_of,
-    evidence_of,
     keep_all,
-    later_than,
-    remembered,
 )
 from rules.conditions.window import SinceKeys, Window, read_window
 from rules.event import Event, Value
@@ -40,11 +38,10 @@ class CoveredDefinition(SinceKeys):
     overlap: Maybe[Literal["add", "merge"]] = None
 
 
-class Covered(Condition):
+class Covered(InWindow):
     """Holds until the end of the fills plus the gap."""
 
     kind = "covered"
-    looks_at_history = True
 
     def __init__(
         self,
@@ -55,17 +52,14 @@ class Covered(Condition):
         gap_ms: int,
         window: Window,
     ) -> None:
-        self.definition = definition
-        self.types = matcher.types
-        self.mark = window.mark
-        self.window = window
+        gap = f" and a gap of {format_duration(gap_ms)}" if gap_ms else ""
+        how = "until its" if form == "until" else "for the sum of its" if form == "add" else "for its"
+        text = f"covered by {matcher.text}{window.describe()} {how} {attribute}{gap}"
+        super().__init__(definition, matcher.types, window, text)
         self._where = matcher.where
         self._form = form
         self._attribute = attribute
         self._gap_ms = gap_ms
-        gap = f" and a gap of {format_duration(gap_ms)}" if gap_ms else ""
-        how = "until its" if form == "until" else "for the sum of its" if form == "add" else "for its"
-        self._text = f"covered by {matcher.text}{window.describe()} {how} {attribute}{gap}"
         shape = "until" if form == "until" else "days"
         self.state_key = canonical_json(["covered", matcher.key, shape, attribute, window.key()])
 
@@ -97,7 +91,7 @@ class Covered(Condition):
 
     def verdict(self, view: View) -> Verdict:
         """True until end + gap."""
-        entries = self._entries(view)
+        entries = self.entries(view)
         if not entries:
             return FALSE
         end_ms = min(self._end(entries) + self._gap_ms, FOREVER)
@@ -116,26 +110,6 @@ class Covered(Condition):
             for entry in entries:
                 end_ms = max(end_ms, entry[VALUE])
         return end_ms
-
-    def _entries(self, view: View) -> Entries:
-        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
-        return later_than(remembered(entries), view.mark(self.mark)) if entries else []
-
-    def complete_at(self, cut_ms: int) -> int:
-        """Its window never moves."""
-        return self.window.complete_at(cut_ms)
-
-    def describe(self) -> str:
-        """`covered by prescription.filled for the sum of its days_supply and a gap of 7d`."""
-        return self._text
-
-    def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The fills."""
-        return evidence_of(self._entries(view))
-
-    def capped(self, view: View) -> bool:
-        """Whether fills were dropped at the limit."""
-        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
 
     def state_bytes_max(self) -> int:
         """All fills up to the limit."""

@@ -6,7 +6,8 @@ or that interval. Without `older_than` the latest event suffices, with those of 
 
 from typing import Any, Final
 
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -21,8 +22,6 @@ from rules.conditions.occurrences import (
     flip_after,
     keep_all,
     keep_latest,
-    later_than,
-    remembered,
 )
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.event import Event
@@ -41,21 +40,17 @@ class LastDefinition(WindowKeys):
     is_: dict[str, Any]
 
 
-class Last(Condition):
+class Last(InWindow):
     """Holds when the latest matching event in the window satisfies `is`; without one it does not."""
 
     kind = "last"
-    looks_at_history = True
 
     def __init__(self, definition: Any, matcher: Matcher, tests: dict[str, Test], window: Window) -> None:
-        self.definition = definition
-        self.types = matcher.types
-        self.mark = window.mark
-        self.window = window
+        said = " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
+        text = f"the last {matcher.text}{window.describe()} has {said}"
+        super().__init__(definition, matcher.types, window, text)
         self._where = matcher.where
         self._tests = tuple(tests.items())
-        said = " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
-        self._text = f"the last {matcher.text}{window.describe()} has {said}"
         self._reach_ms = window.within_ms
         self.state_key = canonical_json(["last", matcher.key, definition["is"], window.key()])
 
@@ -86,13 +81,9 @@ class Last(Condition):
         """Drop what has left the window."""
         return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
 
-    def _entries(self, view: View) -> Entries:
-        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
-        return later_than(remembered(entries), view.mark(self.mark)) if entries else []
-
     def verdict(self, view: View) -> Verdict:
         """Ask the latest in the window; it flips by itself, or when another becomes the latest, or leaves."""
-        entries = self._entries(view)
+        entries = self.entries(view)
         if not entries:
             return FALSE
         t_ms = view.t_ms
@@ -128,23 +119,11 @@ class Last(Condition):
     def _slide(self, entries: Entries) -> Slide:
         return Slide(entries, self._reach_ms, self.window.older_ms)
 
-    def complete_at(self, cut_ms: int) -> int:
-        """As its window says."""
-        return self.window.complete_at(cut_ms)
-
-    def describe(self) -> str:
-        """`the last survey.answered within 90d has stage equals trial`."""
-        return self._text
-
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The latest in the window."""
-        entries = self._entries(view)
+        entries = self.entries(view)
         first, end = self._slide(entries).at(view.t_ms)
         return evidence_of(entries[end - 1 : end] if first < end else [])
-
-    def capped(self, view: View) -> bool:
-        """Whether entries were dropped at the limit."""
-        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
 
     def state_bytes_max(self) -> int:
         """One entry (ties apart), or all up to the limit."""

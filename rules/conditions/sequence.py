@@ -17,7 +17,8 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -27,9 +28,7 @@ from rules.conditions.occurrences import (
     Entries,
     drop_until,
     entry_of,
-    evidence_of,
     keep_all,
-    later_than,
     remembered,
 )
 from rules.conditions.window import Definition, SinceKeys, Window, read_window
@@ -86,20 +85,17 @@ class Step:
     """(bit, ms)."""
 
 
-class Sequence(Condition):
+class Sequence(InWindow):
     """Holds when some assignment of remembered events to the steps fits."""
 
     kind = "sequence"
-    looks_at_history = True
 
     def __init__(
         self, definition: Any, matchers: tuple[Matcher, ...], steps: tuple[Step, ...], window: Window, text: str
     ) -> None:
         assert window.within_ms is not None
-        self.definition = definition
-        self.types = frozenset[str]().union(*(matcher.types for matcher in matchers))
-        self.mark = window.mark
-        self.window = window
+        types = frozenset[str]().union(*(matcher.types for matcher in matchers))
+        super().__init__(definition, types, window, f"{text}{window.describe()}")
         self._within_ms = window.within_ms
         self._matchers = tuple((1 << index, matcher.types, matcher.where) for index, matcher in enumerate(matchers))
         self._steps = steps
@@ -107,7 +103,6 @@ class Sequence(Condition):
         for step in steps:
             self._needed |= step.bit
         self._denies = any(step.nots for step in steps)
-        self._text = f"{text}{window.describe()}"
         self.state_key = canonical_json(["sequence", [matcher.key for matcher in matchers], self._needed, window.key()])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -135,7 +130,7 @@ class Sequence(Condition):
 
     def verdict(self, view: View) -> Verdict:
         """Search; see the module for the next flip."""
-        entries = self._entries(view)
+        entries = self.entries(view)
         if len(entries) < len(self._steps) or not self._may_hold(entries):
             return FALSE
         t_ms = view.t_ms
@@ -166,27 +161,9 @@ class Sequence(Condition):
                 return instant_ms
         return instants[WALK_MAX] if len(instants) > WALK_MAX else FOREVER
 
-    def _entries(self, view: View) -> Entries:
-        entries = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
-        if not entries:
-            return []
-        return drop_until(later_than(remembered(entries), view.mark(self.mark)), view.t_ms - self._within_ms) or []
-
-    def complete_at(self, cut_ms: int) -> int:
-        """As its window says."""
-        return self.window.complete_at(cut_ms)
-
-    def describe(self) -> str:
-        """`therapy.discontinued, then therapy.started within 90d`."""
-        return self._text
-
-    def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The events in the window that match a step."""
-        return evidence_of(self._entries(view))
-
-    def capped(self, view: View) -> bool:
-        """Whether entries were dropped at the limit."""
-        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
+    def entries(self, view: View) -> Entries:
+        """Those in the window that match a step."""
+        return drop_until(super().entries(view), view.t_ms - self._within_ms) or []
 
     def state_bytes_max(self) -> int:
         """All entries up to the limit."""
