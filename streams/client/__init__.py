@@ -1,0 +1,26 @@
+"""Read a channel's activations from Kafka: who may be contacted now, then every change, once and in order.
+
+For platforms: imports aiokafka, orjson and the standard library, and nothing else of Segue.
+"""
+
+from streams.client.change import ActiveKey, Change, Content, Reason, Standing, read_change, read_standing
+from streams.client.channel import Channel, Position
+from streams.client.errors import ChannelError, Disorder, Hole, NoChannel, NoOffset, Unreadable
+
+__all__ = [
+    "ActiveKey",
+    "Change",
+    "Channel",
+    "ChannelError",
+    "Content",
+    "Disorder",
+    "Hole",
+    "NoChannel",
+    "NoOffset",
+    "Position",
+    "Reason",
+    "Standing",
+    "Unreadable",
+    "read_change",
+    "read_standing",
+]
