@@ -143,7 +143,7 @@ class World:
             seen = NaiveEvent(
                 event.time_ms, event.source, event.id, event.type, event.subject, event.data, dict(event.sets)
             )
-            self.known.append(naive.Known(seen, arrival))
+            self.known.append(naive.Known(seen, arrival, era=1))
             self.known.sort(key=lambda one: one.event.identity)
         for part in {part.state_key: part for part in self.conditions if part.state_key}.values():
             assert part.state_key is not None
