@@ -1,31 +1,47 @@
 """Judge a run from outside: input, output and dead letters from offset 0, what Redis holds, and the concurrent reader.
 
-    L0  every expected change is there          D0  none is there twice
+    L0  every expected change is there           D0  none is there twice
     O0  each profile's sequence is 1, 2, 3 …     C0  no change id ever has two payloads, aborted ones included
-    S0  member sets and standing memberships are the expected ones
+    S0  member sets, standing memberships and standing activations are the expected ones
     Q0  every input record is applied or dead-lettered, once
+
+all of it of the memberships and of every channel; O0 across topics as `promises` says.
 
 Shares no code with the engine: aiokafka, redis and `model`. Errors name offsets and ids of these made-up events.
 """
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis.asyncio
 from aiokafka import TopicPartition
 
-from tests.faults.model import Partition, Rules
+from tests.faults.catalogues import CHANNELS, Rules
+from tests.faults.model import Partition
+from tests.faults.promises import (
+    Violated,
+    check_payloads,
+    check_progress,
+    check_sequences,
+    check_standing,
+    check_transactions,
+    compare,
+)
 from tests.faults.reading import Records, read_all
+
+__all__ = ["Counted", "Follower", "Names", "Outcome", "Violated", "compare", "expected"]
 
 GENERATION: Final = "g1"
 
 
-class Violated(AssertionError):
-    """A promise is broken; the text begins with its letter."""
+class Stream(NamedTuple):
+    """Where the changes of the memberships ("") or of a channel come out, and what stands after them."""
+
+    channel: str
+    topic: str
+    current: str
 
 
 @dataclass(frozen=True)
@@ -43,9 +59,29 @@ class Names:
     generation: str = GENERATION
 
     @property
+    def activations(self) -> str:
+        """What the names of the channels' topics begin with."""
+        return f"{self.prefix}.activation"
+
+    @property
+    def progress(self) -> str:
+        """The topic of progress."""
+        return f"{self.prefix}.segue.progress"
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Where changes come out."""
+        channels = ((channel, f"{self.activations}.{channel}") for channel in CHANNELS)
+        return (
+            Stream("", self.membership, self.current),
+            *(Stream(channel, topic, f"{topic}.current") for channel, topic in channels),
+        )
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """What is read."""
-        return (self.events, self.membership, self.current, self.dead_letters)
+        out = (topic for stream in self.streams for topic in (stream.topic, stream.current))
+        return (self.events, *out, self.dead_letters, self.progress)
 
 
 @dataclass(frozen=True)
@@ -55,7 +91,10 @@ class Counted:
     records: int
     events: int
     changes: int
+    """Of memberships."""
     refused: int
+    activations: int = 0
+    """Changes of activations."""
 
 
 def expected(records: Sequence[Any], catalogues: Sequence[Rules], generation: str = GENERATION) -> Partition:
@@ -66,51 +105,34 @@ def expected(records: Sequence[Any], catalogues: Sequence[Rules], generation: st
     return model
 
 
-def compare(partition: int, model: Partition, values: Sequence[bytes]) -> None:
-    """L0, D0, O0 of one partition: the published changes are the expected ones, to the byte and in their order."""
-    wanted = [change.value for change in model.changes]
-    if values == wanted:
-        return
-    counted = Counter(values)
-    repeated = [value for value, times in counted.items() if times > 1]
-    if repeated:
-        raise Violated(f"D0 partition {partition}: {len(repeated)} changes are there twice, first {_say(repeated[0])}")
-    missing = set(wanted) - counted.keys()
-    extra = counted.keys() - set(wanted)
-    if missing or extra:
-        first = next((n for n, pair in enumerate(zip(values, wanted, strict=False)) if pair[0] != pair[1]), -1)
-        here = values[first] if 0 <= first < len(values) else None
-        there = wanted[first] if 0 <= first < len(wanted) else next(iter(missing), None)
-        raise Violated(
-            f"L0 partition {partition}: {len(missing)} changes missing, {len(extra)} not expected;"
-            f" first at {first}: found {_say(here)}, expected {_say(there)}"
-        )
-    where = next(n for n, pair in enumerate(zip(values, wanted, strict=True)) if pair[0] != pair[1])
-    raise Violated(
-        f"O0 partition {partition}: order differs at {where}: {_say(values[where])} before {_say(wanted[where])}"
-    )
+class Follower:
+    """Tells of a deployment that runs what is still missing, from what the concurrent reader has read so far."""
 
+    def __init__(self, names: Names, catalogues: Sequence[Rules]) -> None:
+        """`catalogues` may grow; what was read only grows."""
+        self._names = names
+        self._models = [Partition(catalogues, names.generation) for _ in range(names.partitions)]
+        self._applied = [0] * names.partitions
 
-def check_sequences(values: Sequence[bytes]) -> None:
-    """O0 by itself: each profile's sequence is 1, 2, 3 … in order."""
-    last: Counter[str] = Counter()
-    for change in map(json.loads, values):
-        last[change["profile"]] += 1
-        if change["sequence"] != last[change["profile"]]:
-            raise Violated(f"O0 {change['id']} came where {last[change['profile']]} was expected")
-
-
-def check_payloads(values: Sequence[bytes]) -> None:
-    """C0: no id has two payloads."""
-    seen: dict[str, bytes] = {}
-    for value in values:
-        id_ = json.loads(value)["id"]
-        if seen.setdefault(id_, value) != value:
-            raise Violated(f"C0 {id_} has two payloads: {_say(seen[id_])} and {_say(value)}")
-
-
-def _say(value: bytes | None) -> str:
-    return "nothing" if value is None else value.decode()[:260]
+    def behind(self, found: Records, horizon_ms: int) -> str:
+        """Say what is missing, or due before the horizon; "": nothing. Raises Violated where it cannot get better."""
+        for partition, model in enumerate(self._models):
+            records = found[TopicPartition(self._names.events, partition)]
+            fresh = records[self._applied[partition] :]
+            for record in fresh:
+                model.apply(record)
+            self._applied[partition] += len(fresh)
+            due = model.next_due()
+            if due is not None and due < horizon_ms:
+                return f"partition {partition}: something is due at {due}, and the input ends at {model.clock_ms}"
+            for stream in self._names.streams:
+                values = [record.value for record in found[TopicPartition(stream.topic, partition)]]
+                wanted = model.of(stream.channel)
+                if values != wanted:
+                    if values != wanted[: len(values)]:
+                        compare(f"partition {partition} {stream.channel}".rstrip(), wanted, values)
+                    return f"partition {partition}: {len(values)} of {len(wanted)} changes are in {stream.topic}"
+        return ""
 
 
 class Outcome:
@@ -126,9 +148,8 @@ class Outcome:
     async def read(cls, names: Names, catalogues: Sequence[Rules]) -> "Outcome":
         """Read it."""
         found = await read_all(names.bootstrap, names.topics, names.partitions)
-        uncommitted = await read_all(
-            names.bootstrap, [names.membership], names.partitions, isolation="read_uncommitted"
-        )
+        topics = [stream.topic for stream in names.streams]
+        uncommitted = await read_all(names.bootstrap, topics, names.partitions, isolation="read_uncommitted")
         return cls(names, catalogues, found, uncommitted)
 
     def of(self, topic: str, partition: int, found: Records | None = None) -> list[Any]:
@@ -158,22 +179,42 @@ class Outcome:
             if b'"segue.tick"' not in (record.value or b""):
                 raise Violated(f"Q0 partition {partition}: record {record.offset} is not applied, meta is at {offset}")
         model = expected(records[: len(records) - len(left)], self.catalogues, names.generation)
-        values = [record.value for record in self.of(names.membership, partition)]
-        check_sequences(values)
-        check_payloads([record.value for record in self.of(names.membership, partition, self.uncommitted)])
-        compare(partition, model, values)
-        if observed is not None:
-            seen = [record.value for record in self.of(names.membership, partition, observed)]
-            compare(partition, model, seen)
+        progress = [record.value for record in self.of(names.progress, partition)]
+        check_progress(f"partition {partition}", model, progress)
+        for stream in names.streams:
+            self._check_stream(stream, partition, model, progress, observed)
         self._check_dead_letters(partition, model, {record.offset: record for record in records})
-        self._check_current(partition, model)
         await self._check_members(partition, model, client)
+        moved = len(model.changes) - len(model.of())
         return Counted(
             counted.records + len(records),
             counted.events + model.events,
-            counted.changes + len(values),
+            counted.changes + len(model.changes) - moved,
             counted.refused + len(model.refused),
+            counted.activations + moved,
         )
+
+    def _check_stream(
+        self, stream: Stream, partition: int, model: Partition, progress: Sequence[bytes], observed: Records | None
+    ) -> None:
+        where = f"partition {partition} {stream.channel}".rstrip()
+        records = self.of(stream.topic, partition)
+        values = [record.value for record in records]
+        check_sequences(values)
+        check_payloads([record.value for record in self.of(stream.topic, partition, self.uncommitted)])
+        compare(where, model.of(stream.channel), values)
+        if observed is not None:
+            seen = [record.value for record in self.of(stream.topic, partition, observed)]
+            compare(where, model.of(stream.channel), seen)
+        changes = [change for change in model.changes if change.channel == stream.channel]
+        check_transactions(where, changes, [record.offset for record in records], progress)
+        standing: dict[bytes, bytes] = {}
+        for record in self.of(stream.current, partition):
+            if record.value is None:
+                standing.pop(record.key, None)
+            else:
+                standing[record.key] = record.value
+        check_standing(where, changes, standing)
 
     def _check_dead_letters(self, partition: int, model: Partition, records: Mapping[int, Any]) -> None:
         found = []
@@ -189,24 +230,6 @@ class Outcome:
                 pair for pair in zip([*found, None], [*model.refused, None], strict=False) if pair[0] != pair[1]
             )
             raise Violated(f"Q0 partition {partition}: dead letter {wrong[0]}, expected {wrong[1]}")
-
-    def _check_current(self, partition: int, model: Partition) -> None:
-        standing: dict[bytes, bytes] = {}
-        for record in self.of(self.names.current, partition):
-            if record.value is None:
-                standing.pop(record.key, None)
-            else:
-                standing[record.key] = record.value
-        wanted: dict[bytes, bytes] = {}
-        for change in model.changes:
-            key = f"{change.subject}|{change.segment}".encode()
-            if change.entered:
-                wanted[key] = change.value
-            else:
-                wanted.pop(key, None)
-        if standing != wanted:
-            wrong = {key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key)}
-            raise Violated(f"S0 partition {partition}: {len(wrong)} standing memberships differ, as {min(wrong)!r}")
 
     async def _check_members(self, partition: int, model: Partition, client: Any) -> None:
         found: dict[str, set[str]] = {}

@@ -3,7 +3,8 @@
 Shares nothing with `rules` and `streams`: records in (offset, timestamp, key, value, headers), changes and dead letters
 out, to the byte and in the canonical order of design section 3. It knows five kinds of segments, each with one leaf:
 everyone; a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay.
-A refused record says itself why it must be refused, in a header: who made it knew.
+`contact` decides the activations between them. A refused record says itself why it must be refused, in a header: who
+made it knew.
 """
 
 import heapq
@@ -12,11 +13,18 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+from tests.faults.catalogues import BASE, SECOND, THIRD, Rules, Segment
+from tests.faults.contact import Contact, Move, arm_of, cap_ends, content_of, decide, reason_of
+
+__all__ = ["BASE", "EXPECTED_HEADER", "SECOND", "THIRD", "Change", "Partition", "Rules", "instant", "milliseconds"]
 
 EXPECTED_HEADER: Final = "x-expected"
 """Names the reason code of a record that must be refused; an empty value: a record that must be taken."""
 WAKES_MAX: Final = 1_000
+DIGEST_START: Final = "0" * 32
 Identity = tuple[int, str, str]
 
 
@@ -45,94 +53,6 @@ def instant(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03d}Z"
 
 
-@dataclass(frozen=True)
-class Segment:
-    """One segment of the fault runs. `kind`: everyone, logins, quiet, tier, left."""
-
-    id: str
-    kind: str
-    version: int = 1
-    count: int = 0
-    """logins: at least so many …"""
-    length_ms: int = 0
-    """… within so long (0: ever); quiet: no login for so long; left: the longest stay."""
-    value: str = ""
-    """tier: the trait's value."""
-
-    @property
-    def rule(self) -> tuple[object, ...]:
-        """What makes it another rule."""
-        return (self.kind, self.count, self.length_ms, self.value)
-
-    def text(self, status: str = "approved") -> str:
-        """Its definition file."""
-        within = f", within: {self.length_ms}ms" if self.length_ms else ""
-        enter = {
-            "everyone": "{everyone: true}",
-            "logins": f"{{event: portal.login, count: {{at_least: {self.count}}}{within}}}",
-            "quiet": f"{{absent: portal.login{within}}}",
-            "tier": f"{{trait: tier, equals: {self.value}}}",
-            "left": "{event: portal.left}",
-        }[self.kind]
-        stay = f"max_stay: {self.length_ms}ms\n" if self.kind == "left" else ""
-        return f"segment: {self.id}\nversion: {self.version}\nstatus: {status}\nenter: {enter}\n{stay}"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A catalogue of the fault runs."""
-
-    segments: tuple[Segment, ...]
-    retired: tuple[Segment, ...] = ()
-    """Still there as files, no longer approved."""
-
-    def files(self) -> dict[str, str]:
-        """Its folder: name and text."""
-        texts = {f"segments/{one.id}.yaml": one.text() for one in self.segments}
-        texts |= {f"segments/{one.id}.yaml": one.text("retired") for one in self.retired}
-        return {"dictionary.yaml": DICTIONARY, **texts}
-
-
-DICTIONARY: Final = """\
-traits:
-  tier: {type: string}
-events:
-  portal.login: {data: {tier: {type: string}}, sets: {tier: tier}}
-  portal.left: {}
-  note.added: {data: {size: {type: integer}, share: {type: number}}}
-"""
-BUSY: Final = Segment("b-busy", "logins", count=3, length_ms=4_000)
-BASE: Final = Rules(
-    (
-        Segment("a-known", "everyone"),
-        BUSY,
-        Segment("c-quiet", "quiet", length_ms=6_000),
-        Segment("d-gold", "tier", value="gold"),
-        Segment("e-left", "left", length_ms=2_000),
-        Segment("f-total", "logins", count=5),
-        Segment("g-half-hour", "logins", count=4, length_ms=1_800_000),
-    )
-)
-_KEPT: Final = {one.id: one for one in BASE.segments}
-SECOND: Final = Rules(
-    (
-        *(_KEPT[name] for name in ("b-busy", "c-quiet", "e-left", "f-total", "g-half-hour")),
-        Segment("d-gold", "tier", version=2, value="silver"),
-        Segment("h-all", "everyone"),
-    ),
-    retired=(Segment("a-known", "everyone", version=2),),
-)
-"""One retired, one whose rule changed, one new."""
-THIRD: Final = Rules(
-    (
-        Segment("a-known", "everyone", version=3),
-        *(_KEPT[name] for name in ("b-busy", "c-quiet", "e-left", "f-total", "g-half-hour")),
-        Segment("d-gold", "tier", version=3, value="gold"),
-    )
-)
-"""One approved again, one whose rule changed, one gone."""
-
-
 @dataclass
 class Profile:
     """What is known of one subject."""
@@ -154,10 +74,12 @@ class Profile:
     due_ms: int | None = None
     visit_ms: int | None = None
     """The instant of a cut whose visit is still to come."""
+    contact: Contact = field(default_factory=Contact)
 
-    def fold(self, event: Mapping[str, object], identity: Identity) -> None:
+    def fold(self, event: Mapping[str, Any], identity: Identity) -> None:
         """Take an event in."""
         self.seen.add(identity)
+        self.contact.fold(event["type"], event.get("data") or {}, identity[0])
         time_ms = identity[0]
         self.first_ms, self.greatest_ms = min(self.first_ms, time_ms), max(self.greatest_ms, time_ms)
         if event["type"] == "portal.login":
@@ -190,7 +112,7 @@ class Profile:
 
     def next_due(self, t_ms: int) -> int | None:
         """The first instant after t at which something may flip by itself."""
-        found = []
+        found = list(cap_ends(self.contact, self.rules))
         for one in self.rules.segments:
             if one.kind == "logins" and one.length_ms and len(self.logins) >= one.count:
                 found.append(self.logins[-one.count] + one.length_ms)
@@ -205,11 +127,21 @@ class Profile:
 class Change:
     """An expected change."""
 
+    channel: str
+    """Of an activation; "": a membership change."""
     subject: str
-    segment: str
-    id: str
-    entered: bool
+    name: str
+    """The segment's, or the activation's."""
+    stands: bool
+    """Entered, or activated."""
     value: bytes
+    upto: int
+    """The offset after the record that it comes of."""
+
+
+def rolled(digest: str, value: bytes) -> str:
+    """The digest of all changes after one more."""
+    return blake2b(bytes.fromhex(digest) + value, digest_size=16).hexdigest()
 
 
 class Partition:
@@ -226,11 +158,26 @@ class Partition:
         self.profiles: dict[str, Profile] = {}
         self.queue: list[tuple[int, str]] = []
         self.changes: list[Change] = []
+        self._upto = 0
+        self.digest = DIGEST_START
+        self.digests: dict[int, str] = {}
+        """Next offset → the digest of all changes before it."""
         self.refused: list[tuple[int, str]] = []
         self.events = 0
 
     def apply(self, record: Fetched) -> None:
         """Apply the next record."""
+        before, self._upto = len(self.changes), record.offset + 1
+        self._apply(record)
+        for change in self.changes[before:]:
+            self.digest = rolled(self.digest, change.value)
+        self.digests[self._upto] = self.digest
+
+    def of(self, channel: str = "") -> list[bytes]:
+        """The changes of one channel, or of the memberships, in order."""
+        return [change.value for change in self.changes if change.channel == channel]
+
+    def _apply(self, record: Fetched) -> None:
         self.clock_ms = r_ms = max(self.clock_ms, record.timestamp)
         published = 0
         while published < WAKES_MAX:
@@ -337,10 +284,16 @@ class Partition:
                 continue
             changed = name not in old or old[name].rule != new[name].rule
             self._judge(profile, new[name], t_ms, [], changed)
+        self._decide(profile, t_ms, [], visit=True)
 
     def _evaluate(self, profile: Profile, t_ms: int, events: list[str]) -> None:
-        for one in sorted(profile.rules.segments, key=lambda each: each.id):
+        for one in profile.rules.by_id:
             self._judge(profile, one, t_ms, events, changed=False)
+        self._decide(profile, t_ms, events)
+
+    def _decide(self, profile: Profile, t_ms: int, events: list[str], *, visit: bool = False) -> None:
+        moves = decide(profile.rules, profile.contact, profile.since, profile.subject, t_ms, visit=visit)
+        self.changes += [self._moved(profile, move, t_ms, events) for move in moves]
 
     def _judge(self, profile: Profile, one: Segment, t_ms: int, events: list[str], changed: bool) -> None:
         since = profile.since.get(one.id)
@@ -383,5 +336,27 @@ class Partition:
             "layers": {},
             "backfill": backfill,
         }
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        self.changes.append(Change(profile.subject, one.id, id_, entered, text.encode()))
+        self.changes.append(Change("", profile.subject, one.id, entered, _bytes(value), self._upto))
+
+    def _moved(self, profile: Profile, move: Move, t_ms: int, events: list[str]) -> Change:
+        one, contact = move.activation, profile.contact
+        sequence = contact.sequences[one.channel] = contact.sequences.get(one.channel, 0) + 1
+        value = {
+            "id": f"{self.generation}/{profile.subject}/{one.channel}/{sequence}",
+            "profile": profile.subject,
+            "activation": one.id,
+            "activation_version": one.version,
+            "channel": one.channel,
+            "change": "activated" if move.active else "deactivated",
+            "sequence": sequence,
+            "effective_at": instant(t_ms),
+            "reason": reason_of(move, contact.was.get(one.id), events),
+            "journey": one.journey or None,
+            "content": content_of(one),
+            "arm": arm_of(one, profile.subject),
+        }
+        return Change(one.channel, profile.subject, one.id, move.active, _bytes(value), self._upto)
+
+
+def _bytes(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -2,17 +2,30 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.checker import Violated, check_payloads, check_sequences, compare
-from tests.faults.model import BASE, SECOND, THIRD, Partition, Rules, instant
+from tests.faults.catalogues import BASE, CHANNELS, SECOND, THIRD, Rules
+from tests.faults.model import DIGEST_START, Change, Partition, instant, rolled
+from tests.faults.promises import (
+    Violated,
+    check_payloads,
+    check_progress,
+    check_sequences,
+    check_standing,
+    check_transactions,
+    compare,
+)
+from tests.faults.traffic import CONTACTS
 from tests.naive import Cut, read_folder, replay
 
 START_MS = 1_772_373_600_000
+TYPES = {"portal.login": 6, "portal.left": 1, "note.added": 1, **dict.fromkeys(CONTACTS, 1)}
 
 
 @dataclass
@@ -33,17 +46,19 @@ def history(seed: int, count: int = 60) -> list[Sent]:
     events: list[dict[str, Any]] = []
     for n in range(count):
         now_ms += rng.choice([0, 1, 200, 900, 3_000, 8_000])
-        event = {
+        event: dict[str, Any] = {
             "specversion": "1.0",
             "id": f"e{n}",
             "source": "/t",
-            "type": rng.choice(["portal.login", "portal.login", "portal.login", "portal.left", "note.added"]),
+            "type": rng.choices(list(TYPES), list(TYPES.values()))[0],
             "subject": f"hcp:{rng.randrange(3)}",
             "time": instant(now_ms - rng.choice([0, 0, 0, 1_500, 40_000, 1_799_000])),
             "data": {},
         }
         if event["type"] == "portal.login" and rng.random() < 0.5:
             event["data"] = {"tier": rng.choice(["gold", "silver", ""])}
+        elif event["type"] in CONTACTS:
+            event["data"] = CONTACTS[event["type"]](rng)
         event = rng.choice(events) if events and rng.random() < 0.1 else event
         events.append(event)
         records.append(Sent(n + 1, now_ms, json.dumps(event).encode()))
@@ -58,7 +73,10 @@ def modelled(records: list[Sent], *catalogues: Rules) -> Partition:
     return model
 
 
-VALUES = [change.value for change in modelled(history(1)).changes]
+RECORDS = 200
+MODEL = modelled(history(1, RECORDS))
+VALUES = {channel: MODEL.of(channel) for channel in ("", *CHANNELS)}
+assert all(len(values) > 8 for values in VALUES.values()), "a channel has little to break"
 
 
 def folder_of(rules: Rules, folder: Path) -> Path:
@@ -92,32 +110,102 @@ def test_the_model_agrees_with_the_naive_evaluator(seed: int, tmp_path: Path) ->
     model = modelled(records, BASE, SECOND, THIRD)
     assert not found.refusals
     assert [change.value for change in model.changes] == found.changes
+    assert {change.channel for change in model.changes} == {"", *CHANNELS}
 
 
-def test_what_is_expected_is_right() -> None:
-    compare(0, modelled(history(1)), VALUES)
-    check_sequences(VALUES)
-    check_payloads([*VALUES, *VALUES])
+every_channel = pytest.mark.parametrize("channel", ["", *CHANNELS], ids=["membership", *CHANNELS])
 
 
+@every_channel
+def test_what_is_expected_is_right(channel: str) -> None:
+    values = VALUES[channel]
+    compare("here", modelled(history(1, RECORDS)).of(channel), values)
+    check_sequences(values)
+    check_payloads([*values, *values])
+    changes = until_the_last_begins(channel)
+    check_standing("here", changes, standing_after(changes))
+
+
+@every_channel
 @pytest.mark.parametrize(
-    ("letter", "values"),
+    ("letter", "broken"),
     [
-        ("L0", VALUES[:-1]),
-        ("L0", VALUES[1:]),
-        ("L0", [*VALUES[:3], VALUES[3].replace(b'"sequence":', b'"sequence":1'), *VALUES[4:]]),
-        ("D0", [*VALUES, VALUES[2]]),
-        ("O0", [VALUES[1], VALUES[0], *VALUES[2:]]),
+        ("L0", lambda values: values[:-1]),
+        ("L0", lambda values: values[1:]),
+        ("L0", lambda values: [*values[:3], values[3].replace(b'"sequence":', b'"sequence":1'), *values[4:]]),
+        ("D0", lambda values: [*values, values[2]]),
+        ("O0", lambda values: [values[1], values[0], *values[2:]]),
     ],
     ids=["the last missing", "the first missing", "another payload", "twice", "out of order"],
 )
-def test_a_broken_promise_is_seen(letter: str, values: list[bytes]) -> None:
+def test_a_broken_promise_is_seen(letter: str, broken: Callable[[list[bytes]], list[bytes]], channel: str) -> None:
     with pytest.raises(Violated, match=f"^{letter}"):
-        compare(0, modelled(history(1)), values)
+        compare("here", VALUES[channel], broken(VALUES[channel]))
 
 
-def test_a_gap_in_a_sequence_and_an_id_with_two_payloads_are_seen() -> None:
+@every_channel
+def test_a_gap_in_a_sequence_and_an_id_with_two_payloads_are_seen(channel: str) -> None:
+    values = VALUES[channel]
     with pytest.raises(Violated, match=r"^O0"):
-        check_sequences(VALUES[1:])
+        check_sequences(values[1:])
     with pytest.raises(Violated, match=r"^C0"):
-        check_payloads([*VALUES, VALUES[0].replace(b'"version":1', b'"version":2'), VALUES[0] + b" "])
+        check_payloads([*values, values[0].replace(b'version":1', b'version":2'), values[0] + b" "])
+
+
+@every_channel
+def test_who_stands_too_long_or_not_at_all_or_as_somebody_else_is_seen(channel: str) -> None:
+    changes = until_the_last_begins(channel)
+    standing = standing_after(changes)
+    key, value = next(iter(standing.items()))
+    for wrong in (
+        {**standing, b"hcp:9|a": value},
+        {each: kept for each, kept in standing.items() if each != key},
+        {**standing, key: value + b" "},
+    ):
+        with pytest.raises(Violated, match=r"^S0"):
+            check_standing("here", changes, wrong)
+
+
+def test_another_order_across_topics_is_seen_in_the_digest() -> None:
+    progress = [json.dumps({"offset": upto, "digest": digest}).encode() for upto, digest in MODEL.digests.items()]
+    check_progress("here", MODEL, progress)
+    both = next(
+        n
+        for n, (one, two) in enumerate(pairwise(MODEL.changes))
+        if one.channel != two.channel and one.upto == two.upto and n > 5
+    )
+    changes = list(MODEL.changes)
+    changes[both], changes[both + 1] = changes[both + 1], changes[both]
+    digest = DIGEST_START
+    for change in changes[: both + 2]:
+        digest = rolled(digest, change.value)
+    # each topic by itself is as it was
+    assert [one.value for one in changes if not one.channel] == VALUES[""]
+    with pytest.raises(Violated, match=r"^O0"):
+        check_progress("here", MODEL, [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
+
+
+def test_changes_of_two_transactions_in_one_are_seen() -> None:
+    changes = of("email")
+    middle = next(n for n, (one, two) in enumerate(pairwise(changes)) if one.upto != two.upto)
+    progress = [json.dumps({"offset": change.upto}).encode() for change in (changes[middle], changes[-1])]
+    apart = [n + (n > middle) for n in range(len(changes))]
+    check_transactions("here", changes, apart, progress)
+    check_transactions("here", changes, list(range(len(changes))), progress[1:])
+    with pytest.raises(Violated, match=r"^O0"):
+        check_transactions("here", changes, list(range(len(changes))), progress)
+
+
+def of(channel: str) -> list[Change]:
+    return [change for change in MODEL.changes if change.channel == channel]
+
+
+def until_the_last_begins(channel: str) -> list[Change]:
+    changes = of(channel)
+    return changes[: 1 + max(n for n, change in enumerate(changes) if change.stands)]
+
+
+def standing_after(changes: list[Change]) -> dict[bytes, bytes]:
+    """What a compacted topic holds after changes."""
+    found = {f"{change.subject}|{change.name}".encode(): change.value if change.stands else None for change in changes}
+    return {key: value for key, value in found.items() if value is not None}

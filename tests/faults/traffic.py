@@ -73,6 +73,41 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _granted(rng: random.Random) -> dict[str, Any]:
+    return {"channel": rng.choice(["email", "sms", "all"]), "purpose": rng.choice(["promotional", "service", "all"])}
+
+
+def _withdrawn(rng: random.Random) -> dict[str, Any]:
+    return rng.choice([{}, {"channel": "email"}, {"channel": "sms", "purpose": "service"}, {"purpose": "promotional"}])
+
+
+def _sent(rng: random.Random) -> dict[str, Any]:
+    return {"channel": rng.choice(["email", "email", "sms"]), "journey": rng.choice(["access", "learning"])}
+
+
+def _replied(rng: random.Random) -> dict[str, Any]:
+    return {"channel": rng.choice(["email", "sms"]), "text": rng.choice([" Stop ", "thank you", "optout"])}
+
+
+CONTACTS: Final[Mapping[str, Callable[[random.Random], dict[str, Any]]]] = {
+    "consent.granted": _granted,
+    "consent.withdrawn": _withdrawn,
+    "message.sent": _sent,
+    "message.replied": _replied,
+}
+"""Built-in types that move activations alone, and their data."""
+TYPES: Final = {
+    "portal.login": 16,
+    "portal.left": 2,
+    "note.added": 2,
+    "consent.granted": 3,
+    "consent.withdrawn": 0.5,
+    "message.sent": 2,
+    "message.replied": 0.5,
+}
+"""Shares of the types."""
+
+
 @dataclass
 class Traffic:
     """Sends events to one topic until told to stop, or so many."""
@@ -147,8 +182,10 @@ class Traffic:
             time_ms += rng.choice([-1, 1]) * mix.skew_ms
             # nobody is near the limit of five minutes
             headers = {EXPECTED_HEADER: b"ahead" if time_ms > now_ms + 300_000 else b""}
-        type_ = rng.choices(["portal.login", "portal.left", "note.added"], [8, 1, 1])[0]
+        type_ = rng.choices(list(TYPES), list(TYPES.values()))[0]
         data: dict[str, Any] = {"size": rng.randrange(9)} if type_ == "note.added" else {}
+        if type_ in CONTACTS:
+            data = CONTACTS[type_](rng)
         if type_ == "portal.login" and rng.random() < 0.4:
             data = {"tier": rng.choice(["gold", "silver", ""])}
         event = {

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.faults.checker import Outcome, Violated
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE, SECOND, THIRD
+from tests.faults.reading import create_topics
 from tests.faults.stage import TOPICS, Run, deployment, store
 from tests.faults.traffic import Mix
 
@@ -56,10 +57,11 @@ async def replayed_from_nothing(context: Context) -> Report:
             after = await Outcome.read(second.names, run.catalogues)
             await after.check(second.observer.found)
         for partition in range(run.names.partitions):
-            old = [_but_generation(record) for record in before.of(run.names.membership, partition)]
-            new = [_but_generation(record) for record in after.of(second.names.membership, partition)]
-            if new[: len(old)] != old:
-                raise Violated(f"L0 partition {partition}: the replay's changes are not the same bytes")
+            for one, two in zip(run.names.streams, second.names.streams, strict=True):
+                old = [_but_generation(record) for record in before.of(one.topic, partition)]
+                new = [_but_generation(record) for record in after.of(two.topic, partition)]
+                if new[: len(old)] != old:
+                    raise Violated(f"L0 partition {partition} {two.topic}: the replay's changes are not the same bytes")
         return Report(counted, run.notes)
 
 
@@ -85,6 +87,7 @@ class again:  # noqa: N801 - a context manager, used like a function
             f"SEGUE_{role.upper()}_TOPIC": f"{prefix}.{topic}" for role, topic in TOPICS.items() if role not in shared
         }
         more = {"SEGUE_GENERATION": "g2", "SEGUE_REDIS_PREFIX": prefix, "SEGUE_GROUP": prefix}
+        more["SEGUE_ACTIVATION_TOPIC_PREFIX"] = f"{prefix}.activation"
         names = replace(
             run.names,
             membership=topics["SEGUE_MEMBERSHIP_TOPIC"],
@@ -103,6 +106,8 @@ class again:  # noqa: N801 - a context manager, used like a function
             notes={},
         )
         await self._second.segue("topics")
+        # `segue apply` makes a channel's topics, but would make another cut in the input, too
+        await create_topics(names.bootstrap, [name for one in names.streams[1:] for name in one[1:]], names.partitions)
         await observer.__aenter__()
         return self._second
 

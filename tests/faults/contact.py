@@ -1,0 +1,180 @@
+"""Who may be contacted: definitions.md section 9 read a second time, for the activations of the fault runs.
+
+Shares nothing with `rules`. Every activation is asked at every evaluation, from all that is known of a profile.
+"""
+
+import hmac
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from tests.faults.catalogues import ASSIGNMENT_KEY, INTENT, Activation, Cap, Rules
+
+SENDS_KEPT: Final = 8
+"""The latest sends kept of a channel or journey; more than any cap asks for."""
+STOP: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+
+
+class Move(NamedTuple):
+    """An activation that begins, ends, or is told anew."""
+
+    activation: Activation
+    active: bool
+    kind: str
+    by: tuple[str, ...] = ()
+
+
+@dataclass
+class Contact:
+    """What of a profile decides whether it may be contacted, besides its memberships."""
+
+    consents: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """(channel, purpose) → the latest grant and the latest withdrawal."""
+    sends: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """(channel or journey, its name) → times, ascending."""
+    active: dict[str, Activation] = field(default_factory=dict)
+    """By id, as they were when they were last told."""
+    was: dict[str, str] = field(default_factory=dict)
+    """The kind of the last deactivation."""
+    sequences: dict[str, int] = field(default_factory=dict)
+
+    def fold(self, type_: str, data: Mapping[str, Any], time_ms: int) -> None:
+        """Take an event in."""
+        if type_ == "message.sent":
+            for of in ("channel", "journey"):
+                times = self.sends.setdefault((of, data.get(of, "")), [])
+                insort(times, time_ms)
+                del times[:-SENDS_KEPT]
+        elif type_ == "consent.granted":
+            self._consent(data["channel"], data["purpose"], 0, time_ms)
+        elif type_ == "consent.withdrawn":
+            self._consent(data.get("channel", "all"), data.get("purpose", "all"), 1, time_ms)
+        elif type_ == "message.replied" and data.get("text", "").strip().upper() in STOP:
+            self._consent(data.get("channel", "all"), "all", 1, time_ms)
+
+    def _consent(self, channel: str, purpose: str, side: int, time_ms: int) -> None:
+        latest = self.consents.setdefault((channel, purpose), [-(1 << 62), -(1 << 62)])
+        latest[side] = max(latest[side], time_ms)
+
+    def consents_to(self, channel: str, purpose: str) -> bool:
+        """Tell whether the latest word is a grant; at equal times a withdrawal counts."""
+        said = [
+            self.consents[key] for c in (channel, "all") for p in (purpose, "all") if (key := (c, p)) in self.consents
+        ]
+        return bool(said) and max(grant for grant, _ in said) > max(withdrawal for _, withdrawal in said)
+
+
+def _reached_until(cap: Cap, name: str, contact: Contact) -> int:
+    """The instant at which enough of the sends have left the cap's window."""
+    times = contact.sends.get((cap.of, name), ())
+    return times[-cap.at_most] + cap.within_ms if len(times) >= cap.at_most else -(1 << 62)
+
+
+def cap_ends(contact: Contact, rules: Rules) -> Iterable[int]:
+    """Instants at which a cap may end."""
+    if contact.sends:
+        for one in rules.activations:
+            for cap, name in rules.caps_of[one.id]:
+                yield _reached_until(cap, name, contact)
+
+
+@lru_cache(maxsize=100_000)
+def place(text: str) -> float:
+    """A text's place in [0, 1)."""
+    digest = hmac.new(ASSIGNMENT_KEY.encode(), text.encode(), sha256).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def arm_of(one: Activation, subject: str) -> str | None:
+    """The arm of a profile."""
+    if not one.arms:
+        return None
+    at, cumulated = 100 * place(f"{one.slot}|arm|{subject}"), 0
+    for arm, weight in one.arms:
+        cumulated += weight
+        if cumulated > at:
+            return arm
+    raise AssertionError("weights sum to 100")
+
+
+def _refusal(
+    one: Activation, rules: Rules, contact: Contact, members: Mapping[str, int], subject: str, t_ms: int
+) -> tuple[str, tuple[str, ...]] | None:
+    """The first that refuses it besides the group, and by what."""
+    inside = members.__contains__
+    if not (
+        all(map(inside, one.every)) and (not one.some or any(map(inside, one.some))) and not any(map(inside, one.none))
+    ):
+        return "not_member", ()
+    if one.review != "approved":
+        return "content_not_approved", ()
+    if one.purpose and not contact.consents_to(one.channel, one.purpose):
+        return "consent", ()
+    if suppressing := tuple(sorted(filter(inside, one.suppress))):
+        return "suppressed_by", suppressing
+    if one.holdout_percent and place(f"kept-out|{subject}") < one.holdout_percent / 100:
+        return "holdout", ()
+    reached = {cap.of for cap, name in rules.caps_of[one.id] if _reached_until(cap, name, contact) > t_ms}
+    return ("frequency_cap", tuple(sorted(reached))) if reached else None
+
+
+def _slot(free: Sequence[Activation], holders: set[str], preempt: bool) -> str:
+    keeping = [one for one in free if one.slot in holders] if not preempt else []
+    return min(keeping or free, key=lambda one: (-one.priority, one.id)).slot
+
+
+def decide(
+    rules: Rules, contact: Contact, members: Mapping[str, int], subject: str, t_ms: int, *, visit: bool = False
+) -> list[Move]:
+    """Decide every activation at an instant: the moves in the order in which they are published; carries them out.
+
+    `visit`: the evaluation of a cut; `contact.active` then still has the definitions of before.
+    """
+    here = {one.id: one for one in rules.activations}
+    refused = {one.id: _refusal(one, rules, contact, members, subject, t_ms) for one in rules.activations}
+    free = [one for one in rules.activations if one.grouped and refused[one.id] is None]
+    if free:
+        holders = {one.slot for one in contact.active.values() if one.grouped}
+        slot = _slot(free, holders, rules.preempt)
+        refused.update({one.id: ("exclusive_group", (slot,)) for one in free if one.slot != slot})
+    moves: list[Move] = []
+    for name, before in list(contact.active.items()) if visit else ():
+        if name not in here or here[name].channel != before.channel:
+            files = {one.id: one for one in rules.retired_activations}
+            told = files.get(name, before)
+            moves.append(Move(told if told.channel == before.channel else before, False, "retired"))
+            del contact.active[name]
+            contact.was[name] = "retired"
+    for name, one in here.items():
+        refusal, standing = refused[name], contact.active.get(name)
+        if refusal is not None:
+            if standing is not None:
+                moves.append(Move(one, False, *refusal))
+                del contact.active[name]
+                contact.was[name] = refusal[0]
+        elif standing is None:
+            moves.append(Move(one, True, "allowed"))
+            contact.active[name] = one
+        elif visit:
+            if _told(one, subject) != _told(standing, subject):
+                moves.append(Move(one, True, "definition_changed"))
+            contact.active[name] = one
+    return sorted(moves, key=lambda move: (move.active, move.activation.id))
+
+
+def _told(one: Activation, subject: str) -> tuple[object, ...]:
+    return one.version, one.journey, one.depth, arm_of(one, subject)
+
+
+def reason_of(move: Move, was: str | None, events: Sequence[str]) -> dict[str, Any]:
+    """The reason as it is published."""
+    before = {"was": was} if move.active else {}
+    return {"kind": move.kind, **before, "by": list(move.by), "events": list(events)}
+
+
+def content_of(one: Activation) -> dict[str, str]:
+    """The content as it is published."""
+    return {"intent": INTENT, "depth": one.depth}

@@ -1,0 +1,96 @@
+"""The promises about changes, one by one: each takes what was published, and raises Violated with its letter.
+
+They hold of the memberships and of each channel alike, a topic at a time; of several topics together only what a reader
+can see is asked: records of different topics have no common order, but the digest in each progress record is one of all
+changes of the partition in their one order, and records that stand next to each other came in one transaction.
+"""
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tests.faults.model import Change, Partition
+
+
+class Violated(AssertionError):
+    """A promise is broken; the text begins with its letter."""
+
+
+def compare(where: str, wanted: Sequence[bytes], values: Sequence[bytes]) -> None:
+    """L0, D0, O0 of one topic of one partition: the changes are the expected ones, to the byte and in their order."""
+    if values == wanted:
+        return
+    counted = Counter(values)
+    repeated = [value for value, times in counted.items() if times > 1]
+    if repeated:
+        raise Violated(f"D0 {where}: {len(repeated)} changes are there twice, first {_say(repeated[0])}")
+    missing = set(wanted) - counted.keys()
+    extra = counted.keys() - set(wanted)
+    if missing or extra:
+        first = next((n for n, pair in enumerate(zip(values, wanted, strict=False)) if pair[0] != pair[1]), -1)
+        here = values[first] if 0 <= first < len(values) else None
+        there = wanted[first] if 0 <= first < len(wanted) else next(iter(missing), None)
+        raise Violated(
+            f"L0 {where}: {len(missing)} changes missing, {len(extra)} not expected;"
+            f" first at {first}: found {_say(here)}, expected {_say(there)}"
+        )
+    place = next(n for n, pair in enumerate(zip(values, wanted, strict=True)) if pair[0] != pair[1])
+    raise Violated(f"O0 {where}: order differs at {place}: {_say(values[place])} before {_say(wanted[place])}")
+
+
+def check_sequences(values: Sequence[bytes]) -> None:
+    """O0 by itself: in one topic each profile's sequence is 1, 2, 3 … in order."""
+    last: Counter[str] = Counter()
+    for change in map(json.loads, values):
+        last[change["profile"]] += 1
+        if change["sequence"] != last[change["profile"]]:
+            raise Violated(f"O0 {change['id']} came where {last[change['profile']]} was expected")
+
+
+def check_payloads(values: Sequence[bytes]) -> None:
+    """C0: no id has two payloads."""
+    seen: dict[str, bytes] = {}
+    for value in values:
+        id_ = json.loads(value)["id"]
+        if seen.setdefault(id_, value) != value:
+            raise Violated(f"C0 {id_} has two payloads: {_say(seen[id_])} and {_say(value)}")
+
+
+def check_progress(where: str, model: Partition, progress: Sequence[bytes]) -> None:
+    """O0 across topics: every progress record bears the digest of all changes before its offset in canonical order."""
+    for value in progress:
+        found = json.loads(value)
+        if found["digest"] != model.digests.get(found["offset"], model.digest):
+            raise Violated(f"O0 {where}: the changes before record {found['offset']} were in another order")
+
+
+def check_transactions(
+    where: str, changes: Sequence[Change], offsets: Sequence[int], progress: Sequence[bytes]
+) -> None:
+    """O0 across topics: neighbours with no marker between came in the transaction of one progress record."""
+    ends = sorted(json.loads(value)["offset"] for value in progress)
+    before = -1, -1
+    for change, offset in zip(changes, offsets, strict=True):
+        transaction = bisect_left(ends, change.upto)
+        if offset == before[0] + 1 and transaction != before[1] >= 0:
+            raise Violated(f"O0 {where}: {_say(change.value)} came in one transaction with changes of another")
+        before = offset, transaction
+
+
+def check_standing(where: str, changes: Sequence[Change], standing: Mapping[bytes, bytes]) -> None:
+    """S0 of a compacted topic: it holds, under `subject|name`, the change of each that stands."""
+    wanted: dict[bytes, bytes] = {}
+    for change in changes:
+        key = f"{change.subject}|{change.name}".encode()
+        if change.stands:
+            wanted[key] = change.value
+        else:
+            wanted.pop(key, None)
+    if standing != wanted:
+        wrong = {key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key)}
+        raise Violated(f"S0 {where}: {len(wrong)} standing ones differ, as {min(wrong)!r}")
+
+
+def _say(value: bytes | None) -> str:
+    return "nothing" if value is None else value.decode()[:260]
