@@ -200,3 +200,19 @@ def test_the_topic_partition_of_faust_equals_that_of_aiokafka() -> None:
 
     assert TP("t", 1) == TopicPartition("t", 1)
     assert hash(TP("t", 1)) == hash(TopicPartition("t", 1))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_producers_compress_is_read(kafka: KafkaServer, codec: str) -> None:
+    taken = Taken()
+    async with topic(kafka) as (name, _), app(kafka, name, taken) as running:
+        compressing = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type=codec, linger_ms=20)
+        await compressing.start()
+        try:
+            await produce(compressing, name, 500)
+        finally:
+            await compressing.stop()
+        await wait_for(lambda: len(taken.given) == PARTITIONS)
+        await running.reader.open(0, 0)
+        await wait_for(lambda: len(taken.offsets(0)) == 500)
+        assert [record.value for batch in taken.batches[0] for record in batch] == [b"%d" % n for n in range(500)]
