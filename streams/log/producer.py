@@ -6,9 +6,8 @@ What of aiokafka 0.14 had to be changed or avoided, each a way to lose or repeat
 - It flushes for ever when it is stopped: here it is stopped within a deadline, and nothing is flushed.
 - A future and a task switch for each record: whole batches are built here, one or a few a partition.
 
-No compression: aiokafka's codecs want cramjam, one more dependency, and a worker writes hundreds of changes a second,
-not megabytes. Where it does write much (`tests/benchmarks/bench_ring.py`: 500 KB a transaction) a quarter of the time
-goes into the socket: look here first.
+No compression: a worker writes hundreds of changes a second, not megabytes. Where it does write much
+(`tests/benchmarks/bench_ring.py`: 500 KB a transaction) a quarter of the time goes into the socket: look here first.
 """
 
 import asyncio
