@@ -1,6 +1,7 @@
 """Create what a deployment needs and verify what it has: topics, and the `meta` of each partition. For `segue topics`.
 
-1. Brokers and existing topics are held against the table; anything fatal ends it here, nothing was created.
+1. Brokers and existing topics, those of the channels in force too, are held against the table; anything fatal ends it
+   here, nothing was created.
 2. Missing topics are created. A crash here: the next run creates the rest.
 3. Each partition's `meta` is created where it never was, or held against the log. A crash here: likewise.
 
@@ -8,19 +9,22 @@ Running it again changes nothing and finds the same.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+
+import orjson
 
 from rules.digest import DIGEST_START
 from streams.cluster import Cluster, connected
 from streams.finding import Finding
 from streams.log.base import Log
+from streams.log.kafka import KafkaLog
 from streams.progress import Progress, Unreadable, read_progress
 from streams.settings import Deployment
 from streams.store.base import Incident, Meta, PartitionStore, Token
-from streams.topics import judge_broker, judge_topic, topics
+from streams.topics import Topic, activation_topics, judge_broker, judge_topic, topics
 
 AT_ONCE: Final = 16
 """Partitions looked at at the same time."""
@@ -56,14 +60,15 @@ async def create_or_verify(
     cluster: Cluster, log: Log, open_store: Callable[[int], PartitionStore], deployment: Deployment
 ) -> Provisioned:
     """Create what is missing, verify the rest; see the module. Raises NotReachable, Unanswered."""
-    findings, missing = await verify_topics(cluster, deployment)
+    findings = await verify_brokers(cluster, deployment)
     if any(finding.fatal for finding in findings):
         return Provisioned((), (), tuple(findings))
-    wanted = [topic for topic in topics(deployment) if topic.name in missing]
-    failed = await cluster.create(wanted, deployment.replication)
-    findings += failed
-    if failed:
-        return Provisioned((), (), tuple(findings))
+    channels = await channels_in_force(cluster, log, deployment)
+    table = (*topics(deployment), *activation_topics(deployment, channels))
+    created, found = await have_topics(cluster, table, deployment)
+    findings += found
+    if any(finding.fatal for finding in findings):
+        return Provisioned(tuple(created), (), tuple(findings))
     # before the first catalogue nothing in the log has a meaning
     untouched = (await log.offsets(deployment.catalogues_topic, 0))[1] == 0
     few = asyncio.Semaphore(AT_ONCE)
@@ -74,30 +79,75 @@ async def create_or_verify(
 
     done = await asyncio.gather(*map(each, range(deployment.partitions)))
     return Provisioned(
-        tuple(topic.name for topic in wanted),
+        tuple(created),
         tuple(partition for partition, (created, _) in enumerate(done) if created),
         tuple(findings + [finding for _, found in done for finding in found]),
     )
 
 
-async def verify_topics(cluster: Cluster, deployment: Deployment) -> tuple[list[Finding], set[str]]:
-    """Verify brokers and topics, changing nothing: what is wrong, and the names of the topics that are missing."""
+async def have_topics(
+    cluster: Cluster, wanted: Sequence[Topic], deployment: Deployment
+) -> tuple[list[str], list[Finding]]:
+    """Verify the topics that are there, then create those that are not: (names created, what is wrong or to be said).
+
+    Where anything is fatally wrong nothing is created.
+    """
+    findings, missing = await _verify(cluster, wanted, deployment)
+    if not missing or any(finding.fatal for finding in findings):
+        return [], findings
+    failed = await cluster.create(missing, deployment.replication)
+    return [] if failed else [topic.name for topic in missing], findings + failed
+
+
+async def verify_brokers(cluster: Cluster, deployment: Deployment) -> list[Finding]:
+    """Hold the brokers against what publishing needs."""
     findings = await cluster.check_versions()
     for broker in await cluster.brokers():
         findings += judge_broker(broker, deployment)
-    table = topics(deployment)
-    existing = await cluster.existing([topic.name for topic in table])
-    for topic in table:
-        if topic.name in existing:
-            findings += judge_topic(topic, existing[topic.name], deployment)
-    return findings, {topic.name for topic in table} - existing.keys()
+    return findings
+
+
+async def _verify(
+    cluster: Cluster, wanted: Sequence[Topic], deployment: Deployment
+) -> tuple[list[Finding], list[Topic]]:
+    """Hold the topics that are there against the table: what is wrong, and those that are missing."""
+    existing = await cluster.existing([topic.name for topic in wanted])
+    here = [topic for topic in wanted if topic.name in existing]
+    findings = [finding for topic in here for finding in judge_topic(topic, existing[topic.name], deployment)]
+    return findings, [topic for topic in wanted if topic.name not in existing]
+
+
+async def channels_in_force(cluster: Cluster, log: Log, deployment: Deployment) -> list[str]:
+    """Name the channels of the catalogue applied last; none where there is none.
+
+    Read off the stored files, not compiled: a catalogue of another version of the rules has channels, too.
+    """
+    if not await cluster.existing([deployment.catalogues_topic]):
+        return []
+    stored = await log.last(deployment.catalogues_topic, 0)
+    if stored is None or stored.value is None:
+        return []
+    files = orjson.loads(stored.value).get("files", {})
+    definitions = [value for file, value in files.items() if file.startswith("activations/")]
+    return sorted({each["channel"] for each in definitions if each["status"] == "approved"})
 
 
 async def check_topics(bootstrap_servers: str, deployment: Deployment) -> list[Finding]:
-    """Verify brokers and topics for a worker about to start: a missing topic is fatal too. Raises NotReachable."""
-    async with connected(bootstrap_servers) as cluster:
-        findings, missing = await verify_topics(cluster, deployment)
-    return findings + [Finding(f"topic {name}", "it is missing", "run `segue topics`") for name in sorted(missing)]
+    """Verify brokers and topics for a worker about to start, its channels' too: a missing one is fatal.
+
+    Raises NotReachable.
+    """
+    log = KafkaLog(bootstrap_servers)
+    try:
+        async with connected(bootstrap_servers) as cluster:
+            findings = await verify_brokers(cluster, deployment)
+            channels = await channels_in_force(cluster, log, deployment)
+            table = (*topics(deployment), *activation_topics(deployment, channels))
+            found, missing = await _verify(cluster, table, deployment)
+    finally:
+        await log.close()
+    absent = [Finding(f"topic {topic.name}", "it is missing", "run `segue topics`") for topic in missing]
+    return [*findings, *found, *absent]
 
 
 async def _partition(

@@ -10,44 +10,31 @@ transaction that writes the cuts: so the last record is the catalogue applied la
    Two at once therefore come one after the other, in the same order in every partition; the one that lost says so.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from rich.text import Text
 
-from rules.catalogue import Catalogue, CatalogueErrors, catalogue_json, differs, load_catalogue
-from rules.instants import FOREVER
-from rules.logic import leaves
-from rules.pending import Pending
-from rules.plan import make_plan
-from rules.problems import Source, canonical_json
+from rules.beginnings import beginnings
+from rules.catalogue import Catalogue, CatalogueErrors, catalogue_json, load_catalogue
+from rules.differences import WAYS, WHATS, Difference, Way, What, differences
+from rules.problems import Source
 from streams.cli.console import Exit, Failure, out, row, table
+from streams.cli.naming import channels_of
 from streams.cli.servers import Servers
 from streams.clock import SystemClock
 from streams.log.base import Doubt, OutRecord, RecordTooLarge, Stored
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.topics import activation_topics, judge_topic, topics
+from streams.provision import have_topics
+from streams.topics import activation_topics, topics
 from streams.wire import Wire
 
 CATALOGUE_MB_MAX: Final = 8
 """A catalogue travels as one record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """What a catalogue changes against the one in force; ids of segments, in order."""
-
-    new: tuple[str, ...] = ()
-    """Approved now, and not before."""
-    changed: tuple[str, ...] = ()
-    """Their rules differ: they are visited at the cut (definitions.md section 8)."""
-    reworded: tuple[str, ...] = ()
-    """Titles, versions and the like: nobody moves."""
-    retired: tuple[str, ...] = ()
-    """Approved before, and not any more: their members leave."""
-    unchanged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +47,31 @@ class Outcome:
     partitions: int
     before: str | None
     """Hash of the catalogue in force before; None: there was none."""
-    differences: Differences
-    pending: tuple[str, ...] = field(default=())
-    """Conditions that will have no verdict for the profiles known now."""
+    differences: tuple[Difference, ...]
+    unchanged: tuple[int, int]
+    """Segments and activations that are as they were."""
+    created_topics: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
+    """What begins without the history that it looks at."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        differences = self.differences
         return {
             "catalogue": self.hash,
             "applied": self.applied,
             "partitions": self.partitions,
             "before": self.before,
-            "new": differences.new,
-            "changed": differences.changed,
-            "reworded": differences.reworded,
-            "retired": differences.retired,
-            "unchanged": differences.unchanged,
-            "pending_for_ever": self.pending,
+            "differences": {
+                what: {
+                    way: [each.name for each in self.differences if (each.what, each.way) == (what, way)]
+                    for way in WAYS
+                    if any((each.what, each.way) == (what, way) for each in self.differences)
+                }
+                for what in WHATS
+            },
+            "unchanged": {"segments": self.unchanged[0], "activations": self.unchanged[1]},
+            "created_topics": self.created_topics,
+            "without_history": self.beginnings,
         }
 
 
@@ -85,8 +79,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
     """Put a catalogue into force; see the module. Raises Failure, NotReachable."""
     deployment, settings = servers.deployment, servers.settings
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
-    await _have_restricted_topics(servers, catalogue)
-    await _have_channel_topics(servers, catalogue)
+    created = await _have_topics(servers, catalogue)
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
     ring = KafkaRing(settings.kafka_bootstrap_servers, f"segue-apply-{deployment.catalogues_topic}", 1, tuning)
     await ring.open()
@@ -94,13 +87,16 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
         stored = await servers.latest_catalogue()
         before = None if stored is None or stored.key is None else stored.key.decode()
         old = _old(stored)
+        found = differences(old, catalogue)
         outcome = Outcome(
             catalogue.hash,
             again or before != catalogue.hash,
             deployment.partitions,
             before,
-            _differences(old, catalogue),
-            tuple(_pending_for_ever(old, catalogue, SystemClock().wall_ms())),
+            tuple(found),
+            _unchanged(catalogue, found),
+            tuple(created),
+            tuple(beginnings(old, catalogue, SystemClock().wall_ms())),
         )
         if outcome.applied:
             await _write(servers, ring, catalogue, stored)
@@ -132,39 +128,23 @@ async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before
             raise Failure(Exit.NOT_REACHABLE, what) from None
 
 
-async def _have_restricted_topics(servers: Servers, catalogue: Catalogue) -> None:
-    """Create the topics of restricted segments, where the policy asks for them and `segue topics` was older."""
-    if not any(each.membership == "restricted" for each in catalogue.policy.restrictions.values()):
-        return
-    wanted = [topic for topic in topics(servers.deployment) if topic.role in ("restricted", "restricted_current")]
-    async with servers.cluster() as cluster:
-        existing = await cluster.existing([topic.name for topic in wanted])
-        missing = [topic for topic in wanted if topic.name not in existing]
-        failed = await cluster.create(missing, servers.deployment.replication)
-    if failed:
-        raise Failure(Exit.WRONG_INPUT, *map(str, failed))
+async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
+    """Create the topics that this catalogue asks for and are not there; verify those that are; delete none.
 
-
-async def _have_channel_topics(servers: Servers, catalogue: Catalogue) -> None:
-    """Create the topics of the channels that approved activations use; verify those that are there. Deletes none."""
-    channels = sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"})
-    wanted = activation_topics(servers.deployment, channels)
+    Those of the channels of approved activations, and those of restricted segments where `segue topics` was older.
+    Returns the names of those created.
+    """
+    wanted = list(activation_topics(servers.deployment, channels_of(catalogue)))
+    if any(each.membership == "restricted" for each in catalogue.policy.restrictions.values()):
+        wanted += [topic for topic in topics(servers.deployment) if topic.role in ("restricted", "restricted_current")]
     if not wanted:
-        return
+        return []
     async with servers.cluster() as cluster:
-        existing = await cluster.existing([topic.name for topic in wanted])
-        found = [
-            finding
-            for topic in wanted
-            if topic.name in existing
-            for finding in judge_topic(topic, existing[topic.name], servers.deployment)
-            if finding.fatal
-        ]
-        if not found:
-            missing = [topic for topic in wanted if topic.name not in existing]
-            found = await cluster.create(missing, servers.deployment.replication)
-    if found:
-        raise Failure(Exit.WRONG_INPUT, *map(str, found))
+        created, findings = await have_topics(cluster, wanted, servers.deployment)
+    fatal = [str(finding) for finding in findings if finding.fatal]
+    if fatal:
+        raise Failure(Exit.WRONG_INPUT, *fatal)
+    return created
 
 
 def _old(stored: Stored | None) -> Catalogue | None:
@@ -178,82 +158,62 @@ def _old(stored: Stored | None) -> Catalogue | None:
         return None
 
 
-def _differences(old: Catalogue | None, new: Catalogue) -> Differences:
-    if old is None:
-        return Differences(new=new.order)
-    here = [name for name in new.order if name in old.approved]
-    changed = [name for name in here if differs(old.approved[name], new.approved[name], old, new)]
-    reworded = [
-        name
-        for name in here
-        if name not in changed and canonical_json(old.approved[name].raw) != canonical_json(new.approved[name].raw)
-    ]
-    return Differences(
-        new=tuple(name for name in new.order if name not in old.approved),
-        changed=tuple(changed),
-        reworded=tuple(reworded),
-        retired=tuple(name for name in old.order if name not in new.approved),
-        unchanged=tuple(name for name in here if name not in changed and name not in reworded),
+def _unchanged(catalogue: Catalogue, found: Sequence[Difference]) -> tuple[int, int]:
+    differ = {(each.what, each.name) for each in found}
+    activations = [each.id for each in catalogue.activations.values() if each.status == "approved"]
+    return (
+        sum(("segment", name) not in differ for name in catalogue.approved),
+        sum(("activation", name) not in differ for name in activations),
     )
 
 
-def _pending_for_ever(old: Catalogue | None, new: Catalogue, now_ms: int) -> list[str]:
-    """Find the conditions whose history is not at hand and whose window never moves (definitions.md section 8).
-
-    `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing.
-    """
-    if old is None:
-        return []
-    before = make_plan(old, ordinal=1)
-    plan = make_plan(new, ordinal=2, t_ms=now_ms, old=before)
-    found = []
-    for segment in plan.segments:
-        for rule, node in (("enter", segment.enter), ("exit", segment.exit)):
-            for path, leaf, _ in () if node is None else leaves(node, rule):
-                if isinstance(leaf, Pending) and any(guard.complete_ms >= FOREVER for guard in leaf.guards):
-                    found.append(
-                        f"{segment.id}: {path} ({leaf.describe()}) looks back for ever: it gets no verdict for profiles"
-                        " known before now" + _until_mark(leaf)
-                    )
-    return found
-
-
-def _until_mark(leaf: Pending) -> str:
-    marks = {guard.mark for guard in leaf.guards if guard.complete_ms >= FOREVER}
-    return "" if None in marks else f" until their next {' or '.join(sorted(filter(None, marks)))}"
-
-
-_KINDS: Final = (
-    ("new", "green", ""),
-    ("changed", "yellow", "its rules differ: members are judged anew at the cut"),
-    ("reworded", "dim", "its texts differ, its rules do not"),
-    ("retired", "red", "its members leave at the cut"),
-)
+_STYLES: Final[Mapping[Way, str]] = {
+    "new": "green",
+    "changed": "yellow",
+    "reworded": "dim",
+    "moved": "yellow",
+    "retired": "red",
+    "gone": "red",
+}
 SHOWN_MAX: Final = 60
-"""Segments in the table; the rest is counted."""
+"""Differences in the table; the rest is counted."""
+PLURALS: Final[Mapping[What, str]] = {
+    "segment": "segments",
+    "activation": "activations",
+    "trait": "traits",
+    "event": "events",
+    "policy": "rulings of the policy",
+}
 
 
 def show(outcome: Outcome, catalogue: Catalogue) -> None:
     """Say what an apply did, for people."""
+    for name in outcome.created_topics:
+        out.print(Text(f"created  {name}", "green"))
     if not outcome.applied:
         out.print(f"Catalogue {outcome.hash[:12]} is in force already: nothing was written (--again does it anyway).")
         return
-    differences = outcome.differences
-    rows = [
-        (Text(name, style), segment, _title(catalogue, segment), said)
-        for name, style, said in _KINDS
-        for segment in getattr(differences, name)
-    ]
-    shown = table("", "segment", "title", "")
-    for cells in rows[:SHOWN_MAX]:
-        shown.add_row(*row(cells))
-    if rows:
+    shown = table("", "", "name", "what it means")
+    for each in outcome.differences[:SHOWN_MAX]:
+        said = each.said or _title(catalogue, each)
+        shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, said]))
+    if outcome.differences:
         out.print(shown)
-    counts = [f"{len(getattr(differences, name))} {name}" for name, _, _ in _KINDS]
-    out.print(f"{', '.join(counts)}, {len(differences.unchanged)} unchanged.")
+    if len(outcome.differences) > SHOWN_MAX:
+        out.print(f"… and {len(outcome.differences) - SHOWN_MAX} more: --json names them all.")
+    segments, activations = outcome.unchanged
+    counted = [_counted(what, outcome.differences) for what in WHATS]
+    for each_said in filter(None, [*counted, f"unchanged: {segments} segments, {activations} activations"]):
+        out.print(each_said)
     out.print(f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {outcome.partitions} partitions.")
 
 
-def _title(catalogue: Catalogue, segment: str) -> str | None:
-    found = catalogue.segments.get(segment)
+def _counted(what: What, found: Sequence[Difference]) -> str:
+    ways = Counter(each.way for each in found if each.what == what)
+    counts = ", ".join(f"{ways[way]} {way}" for way in WAYS if ways[way])
+    return f"{PLURALS[what]}: {counts}" if counts else ""
+
+
+def _title(catalogue: Catalogue, each: Difference) -> str | None:
+    found = catalogue.segments.get(each.name) if each.what == "segment" else None
     return None if found is None else found.title

@@ -102,12 +102,10 @@ def _show_active(activations: list[dict[str, Any]], channels: list[dict[str, Any
         name = channel["channel"]
         for each in activations:
             if each["channel"] == name:
-                shown.add_row(
-                    *row([name, each["activation"], f"{each['active']:,}", each["audience"], each["journey"]])
-                )
-        shown.add_row(
-            *row([name, Text("profiles in all", "dim"), f"{channel['profiles']:,}", "", ""]), end_section=True
-        )
+                reached = f"{each['active']:,}"
+                shown.add_row(*row([name, each["activation"], reached, each["audience"], each["journey"]]))
+        together = [name, Text("profiles in all", "dim"), f"{channel['profiles']:,}", "", ""]
+        shown.add_row(*row(together), end_section=True)
     out.print(shown)
 
 

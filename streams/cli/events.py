@@ -1,4 +1,4 @@
-"""Commands of the data itself: `send` events in, `watch` changes out.
+"""Commands of the data itself: `send` events in, `watch` what is published.
 
 What talks to servers is imported when a command runs: the client libraries take half a second to load.
 """
@@ -45,8 +45,16 @@ def send(
 
 def watch(
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest change kept.")] = False,
+    membership: Annotated[bool, typer.Option("--membership", help="Memberships; no channels but those named.")] = False,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Activations of this channel; may be given again. No others are shown."),
+    ] = None,
     segment: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only of this segment; may be given again.")
+        list[str] | None, typer.Option(metavar="ID", help="Memberships of this segment only; may be given again.")
+    ] = None,
+    activation: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Of this activation only; may be given again.")
     ] = None,
     subject: Annotated[
         list[str] | None, typer.Option(metavar="KIND:NAME", help="Only of this profile; may be given again.")
@@ -54,20 +62,33 @@ def watch(
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many changes.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so many seconds.")] = None,
     restricted: Annotated[
-        bool, typer.Option("--restricted", help="Follow the topic of restricted segments instead.")
+        bool, typer.Option("--restricted", help="Memberships of restricted segments, from their own topic, instead.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The changes as published, one JSON a line.")] = False,
 ) -> None:
-    """Follow the published membership changes, each with the rule behind it, until Ctrl-C.
+    """Follow what is published, each change with the reason behind it, until Ctrl-C.
 
-    Only what is committed is shown: every change once, in order for each profile.
+    Without options: all memberships, and the activations of every channel of the catalogue in force as it begins.
+    Only what is committed is shown: every change once, in order for each profile and channel.
 
-    Example: segue watch --segment oncology-access-planners --from-start
+    Example: segue watch --channel email --channel field --from-start
     """
     from streams.cli.servers import run
     from streams.cli.watching import Wanted, follow
 
-    wanted = Wanted(frozenset(segment or ()), frozenset(subject or ()), count, seconds, from_start, restricted)
+    of_segments, of_channels = bool(membership or segment or restricted), bool(channel or activation)
+    wanted = Wanted(
+        memberships=of_segments or not of_channels,
+        # of some activations: whichever channel they are on
+        channels=tuple(dict.fromkeys(channel or ())) if channel or (of_segments and not of_channels) else None,
+        segments=frozenset(segment or ()),
+        activations=frozenset(activation or ()),
+        subjects=frozenset(subject or ()),
+        count=count,
+        seconds=seconds,
+        from_start=from_start,
+        restricted=restricted,
+    )
     run(lambda servers: follow(servers, wanted, as_json))
 
 

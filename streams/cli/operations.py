@@ -86,8 +86,9 @@ def apply(
 ) -> None:
     """Check a catalogue and put it into force: in one transaction, for every partition of the input.
 
-    Says what changes against the catalogue in force, and warns about conditions whose history nobody can fill in.
-    Already in force: says so and writes nothing.
+    Says what changes against the catalogue in force: segments, activations, dictionary, policy. Creates the topics of
+    channels that are new, and deletes none. Warns of what begins without the history that it looks at. Already in
+    force: says so and writes nothing.
 
     Example: segue apply catalogue
     """
@@ -96,7 +97,7 @@ def apply(
 
     catalogue = load(folder)
     outcome = run(lambda servers: put_into_force(servers, catalogue, again=again))
-    for warning in outcome.pending:
+    for warning in outcome.beginnings:
         tell(f"warning: {warning}")
     if as_json:
         write_json(outcome.as_json())

@@ -1,19 +1,24 @@
-"""Following the published changes, and saying the rule behind each."""
+"""Following the published changes of memberships and activations, and saying the rule or reason behind each."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from time import monotonic
 from typing import Any, Final
 
 import orjson
+from aiokafka import TopicPartition
 from rich.text import Text
 
 from rules.catalogue import Catalogue
 from rules.logic import leaves
-from streams.cli.console import Failure, out, write_line
+from rules.problems import nearest
+from streams.cli.console import Exit, Failure, out, write_line
+from streams.cli.naming import channels_of
 from streams.cli.servers import Servers, compiled
-from streams.wire import restricted_topics
+from streams.cli.why import why
+from streams.wire import channel_topics, restricted_topics
 
 POLL_MS: Final = 200
 CATALOGUES_AGAIN_S: Final = 2.0
@@ -24,36 +29,46 @@ CATALOGUES_AGAIN_S: Final = 2.0
 class Wanted:
     """Which changes are shown, and when it ends; empty sets: all."""
 
+    memberships: bool
+    channels: tuple[str, ...] | None
+    """None: those of the catalogue in force."""
     segments: frozenset[str]
+    activations: frozenset[str]
     subjects: frozenset[str]
     count: int | None
     seconds: float | None
     from_start: bool
     restricted: bool
 
+    def asks(self, change: Any) -> bool:
+        """Tell whether a change is wanted."""
+        if self.subjects and change["profile"] not in self.subjects:
+            return False
+        if "activation" in change:
+            return not self.activations or change["activation"] in self.activations
+        return not self.segments or change["segment"] in self.segments
+
 
 async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     """Show changes as they are committed until there were enough."""
-    deployment = servers.deployment
-    topic = restricted_topics(deployment)[0] if wanted.restricted else deployment.membership_topic
-    await servers.expect_topics(topic)
+    topics = await _topics(servers, wanted)
     rules = _RuleTexts(servers)
     left = wanted.count
     until = None if wanted.seconds is None else monotonic() + wanted.seconds
-    async with servers.reading(topic) as (consumer, partitions):
+    async with servers.reading(topics[0]) as (consumer, _):
+        partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
+        consumer.assign(partitions)
         await (consumer.seek_to_beginning if wanted.from_start else consumer.seek_to_end)(*partitions)
         # seek_to_end is lazy: without this, what is published before the first poll would be missed
         await asyncio.gather(*map(consumer.position, partitions))
         while until is None or monotonic() < until:
             wait_ms = POLL_MS if until is None else max(1, min(POLL_MS, int((until - monotonic()) * 1000)))
             fetched = await consumer.getmany(timeout_ms=wait_ms)
-            records = [record for found in fetched.values() for record in found]
-            for record in sorted(records, key=lambda each: each.timestamp):
-                change = orjson.loads(record.value)
-                if not _is_wanted(change, wanted):
+            for value, change in _in_order(fetched):
+                if not wanted.asks(change):
                     continue
                 if as_json:
-                    write_line(record.value)
+                    write_line(value)
                 else:
                     out.print(await line_of(change, rules), soft_wrap=True)
                 if left is not None:
@@ -62,20 +77,86 @@ async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
                         return
 
 
-def _is_wanted(change: Any, wanted: Wanted) -> bool:
-    return (not wanted.segments or change["segment"] in wanted.segments) and (
-        not wanted.subjects or change["profile"] in wanted.subjects
-    )
+async def _topics(servers: Servers, wanted: Wanted) -> list[str]:
+    """Name the topics to read: they are there, or the command ends."""
+    deployment = servers.deployment
+    channels = await _channels(servers) if wanted.channels is None else wanted.channels
+    if wanted.channels:
+        await _expect_channels(servers, wanted.channels)
+    topics = [channel_topics(deployment, channel)[0] for channel in channels]
+    if wanted.memberships:
+        topics.insert(0, restricted_topics(deployment)[0] if wanted.restricted else deployment.membership_topic)
+    if not topics:
+        raise Failure(Exit.WRONG_INPUT, "no activation of the catalogue in force is approved: there is no channel")
+    await servers.expect_topics(*topics)
+    return topics
+
+
+async def _channels(servers: Servers) -> list[str]:
+    """The channels of the catalogue in force; none before the first is applied."""
+    await servers.expect_topics(servers.deployment.catalogues_topic)
+    stored = await servers.latest_catalogue()
+    return [] if stored is None or stored.value is None else channels_of(compiled(stored.value))
+
+
+async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
+    """See that channels have, or once had, a topic: of one that no activation uses any more the past can be read."""
+    by_topic = {channel_topics(servers.deployment, channel)[0]: channel for channel in channels}
+    async with servers.cluster() as cluster:
+        existing = await cluster.existing(list(by_topic))
+    for topic, channel in by_topic.items():
+        if topic not in existing:
+            known = await _channels(servers)
+            said = f"no activation of the catalogue in force has the channel {channel!r}{nearest(channel, known)}"
+            raise Failure(Exit.WRONG_INPUT, said)
+
+
+def _in_order(fetched: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[tuple[bytes, Any]]:
+    """Merge what was fetched by time, each partition's own order kept: (value, change)."""
+    read = [[(each, orjson.loads(each.value)) for each in records] for records in fetched.values()]
+    merged = merge(*read, key=lambda each: (each[0].timestamp, each[1]["effective_at"], _RANKS[each[1]["change"]]))
+    return ((record.value, change) for record, change in merged)
+
+
+_RANKS: Final = {"entered": 0, "exited": 0, "deactivated": 1, "activated": 2}
+"""Of one evaluation: memberships first, then what ends, then what begins."""
+_WAYS: Final = {
+    "entered": ("→ in", "bold green"),
+    "exited": ("← out", "bold red"),
+    "activated": ("● activated", "bold green"),
+    "deactivated": ("○ deactivated", "bold red"),
+}
+_WAY_WIDTH: Final = max(len(way) for way, _ in _WAYS.values())
 
 
 async def line_of(change: Any, rules: "_RuleTexts") -> Text:
     """Write a change as one readable line: when, which way, who, what, why."""
-    entered = change["change"] == "entered"
     reason = change["reason"]
     line = Text(change["effective_at"][:-1].replace("T", " ") + "  ", "dim")
-    line.append("→ in   " if entered else "← out  ", "bold green" if entered else "bold red")
+    way, style = _WAYS[change["change"]]
+    line.append(way.ljust(_WAY_WIDTH) + "  ", style)
     line.append(change["profile"], "bold")
     line.append("  ")
+    if "activation" in change:
+        _add_activation(line, change)
+    else:
+        await _add_membership(line, change, rules)
+    for event in reason["events"]:
+        line.append(f"  [{event}]", "dim")
+    return line
+
+
+def _add_activation(line: Text, change: Any) -> None:
+    line.append(change["activation"], "cyan")
+    line.append(f" v{change['activation_version']}", "dim")
+    line.append(f"  {change['channel']}", "magenta")
+    if change["arm"] is not None:
+        line.append(f"  arm {change['arm']}", "blue")
+    line.append(f"  {why(change['reason'])}", "yellow")
+
+
+async def _add_membership(line: Text, change: Any, rules: "_RuleTexts") -> None:
+    reason = change["reason"]
     line.append(change["segment"], "cyan")
     line.append(f" v{change['segment_version']}", "dim")
     if change["backfill"]:
@@ -84,9 +165,6 @@ async def line_of(change: Any, rules: "_RuleTexts") -> Text:
     said = await rules.say(change["segment"], change["segment_version"], reason["conditions"])
     if said:
         line.append(": " + "; ".join(said))
-    for event in reason["events"]:
-        line.append(f"  [{event}]", "dim")
-    return line
 
 
 class _RuleTexts:

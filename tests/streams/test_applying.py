@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
+from rules.beginnings import beginnings
 from rules.catalogue import Catalogue, catalogue_json
 from streams.cli import applying
 from streams.cli.console import Exit, Failure
@@ -94,19 +95,6 @@ async def test_the_same_catalogue_in_force_before_does_not_count_as_applied() ->
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("a|enter: {everyone: true}", "a|enter: {everyone: true}", {"unchanged": ("a",)}),
-        ("a|enter: {everyone: true}", "b|enter: {everyone: true}", {"new": ("b",), "retired": ("a",)}),
-        ("a|enter: {everyone: true}", "a|enter: {event: portal.login, within: 1d}", {"changed": ("a",)}),
-    ],
-)
-def test_what_changes_is_told_by_segment(old: str, new: str, said: dict[str, Any]) -> None:
-    found = applying._differences(catalogue(old), catalogue(new))  # noqa: SLF001 - what `apply` shows
-    assert found == applying.Differences(**said)
-
-
-@pytest.mark.parametrize(
     ("rule", "warned"),
     [
         ("enter: {event: portal.login, within: 1d}", False),
@@ -118,6 +106,6 @@ def test_what_changes_is_told_by_segment(old: str, new: str, said: dict[str, Any
     ],
 )
 def test_conditions_that_look_back_for_ever_are_warned_of(rule: str, warned: bool) -> None:
-    found = applying._pending_for_ever(catalogue(KNOWN), catalogue(KNOWN, f"a|{rule}"), START_MS)  # noqa: SLF001
+    found = beginnings(catalogue(KNOWN), catalogue(KNOWN, f"a|{rule}"), START_MS)
     assert bool(found) is warned
-    assert not applying._pending_for_ever(None, catalogue(f"a|{rule}"), START_MS)  # noqa: SLF001 - nothing came before it
+    assert not beginnings(None, catalogue(f"a|{rule}"), START_MS)  # nothing came before it

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -186,7 +187,7 @@ class World:
 async def world(kafka: KafkaServer) -> AsyncIterator[World]:
     """Nothing is there yet."""
     prefix = unique("topics")
-    names = {name: f"{prefix}.{name}" for name in Deployment.model_fields if name.endswith("_topic")}
+    names = {name: f"{prefix}.{name}" for name in Deployment.model_fields if "_topic" in name}
     deployment = Deployment(partitions=3, **names)  # type: ignore[arg-type]
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
@@ -216,6 +217,31 @@ async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_
     assert await world.meta(1) == Meta("g1", Token(0, 0), 0, -1, "", 3, DIGEST_START, -1)
     assert await world.run() == Provisioned((), (), ())
     assert await check_topics(world.servers, world.deployment) == []
+
+
+@pytest.mark.servers
+async def test_the_topics_of_the_channels_in_force_are_created_and_verified_too(world: World) -> None:
+    await world.run()
+    made = {"channel": "sms", "status": "approved"}
+    files = {
+        "activations/a.yaml": made,
+        "activations/b/c.yaml": {**made, "channel": "email"},
+        "activations/d.yaml": {**made, "channel": "field", "status": "draft"},
+    }
+    value = orjson.dumps({"hash": "h", "rules": 0, "files": files})
+    await world.log.append(OutRecord(world.deployment.catalogues_topic, 0, b"h", value))
+    channels = [topic.name for topic in activation_topics(world.deployment, ["email", "sms"])]
+    missing = await check_topics(world.servers, world.deployment)
+    assert [finding.where for finding in missing] == [f"topic {name}" for name in channels]
+    assert (await world.run()).created_topics == tuple(channels)
+    assert await check_topics(world.servers, world.deployment) == []
+    assert await world.run() == Provisioned((), (), ())
+    await world.delete(channels[0])
+    await world.admin.create_topics([NewTopic(channels[0], 2, 1, topic_configs={"cleanup.policy": "compact"})])
+    await world.until_there(channels[0], there=True)
+    found = await world.run()
+    assert [finding.where for finding in found.findings if finding.fatal] == [f"topic {channels[0]}"] * 3
+    assert found.created_topics == ()
 
 
 @pytest.mark.servers

@@ -1,0 +1,34 @@
+"""Why an activation changed, in a few words: what `segue watch` and the demo say of a published change."""
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from rules.reasons import ActivatedReason, DeactivatedReason
+
+_WORDS: Final[Mapping[str, str]] = {
+    "allowed": "nothing refuses it",
+    "definition_changed": "its definition changed",
+    "retired": "retired, gone, or moved to another channel",
+    "erased": "the profile was erased",
+    "restricted": "opted out of {by} data",
+    "audience": "not its audience",
+    "market": "not its market",
+    "not_member": "not in its segments",
+    "content_not_approved": "content not approved",
+    "content_expired": "content expired",
+    "consent": "no consent",
+    "suppressed_by": "suppressed by {by}",
+    "holdout": "in the holdout",
+    "frequency_cap": "frequency cap by {by}",
+    "exclusive_group": "{by} has the slot",
+}
+_KINDS: Final = {kind for code in (ActivatedReason, DeactivatedReason) for kind in get_args(code)}
+if set(_WORDS) != _KINDS:
+    raise AssertionError("every reason has its words")
+
+
+def why(reason: Mapping[str, Any]) -> str:
+    """Say the reason of a published change of an activation."""
+    said = _WORDS[reason["kind"]].format(by=", ".join(reason["by"]))
+    was = reason.get("was")
+    return said if was is None or reason["kind"] != "allowed" else f"{said} any more (it was {was})"
