@@ -136,7 +136,7 @@ class Change:
     """Entered, or activated."""
     value: bytes
     upto: int
-    """The offset after the record that it comes of."""
+    """The offset after the record that passed its wake or made it."""
 
 
 def rolled(digest: str, value: bytes) -> str:

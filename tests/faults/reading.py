@@ -63,6 +63,19 @@ async def read_all(
         return found
 
 
+async def ends_of(bootstrap: str, topic: str, partitions: int) -> dict[TopicPartition, int]:
+    """The high watermarks of a topic's partitions. Raises KafkaError."""
+    tps = [TopicPartition(topic, n) for n in range(partitions)]
+    consumer = _consumer(bootstrap, "read_uncommitted")
+    try:
+        await consumer.start()
+        consumer.assign(tps)
+        found: dict[TopicPartition, int] = await consumer.end_offsets(tps)
+        return found
+    finally:
+        await consumer.stop()
+
+
 async def create_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
     """Create topics with nothing but their defaults."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -79,7 +92,8 @@ class Observer:
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
         self._bootstrap = bootstrap
         self.found: Records = {TopicPartition(topic, n): [] for topic in topics for n in range(partitions)}
-        self._positions = dict.fromkeys(self.found, 0)
+        self.positions = dict.fromkeys(self.found, 0)
+        """How far it has come, markers included."""
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Observer":
@@ -108,13 +122,15 @@ class Observer:
         try:
             await consumer.start()
             consumer.assign(list(self.found))
-            for tp, position in self._positions.items():
+            for tp, position in self.positions.items():
                 consumer.seek(tp, position)
             heard_s = asyncio.get_running_loop().time()
             while asyncio.get_running_loop().time() - heard_s < SILENT_S:
                 for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                     self.found[tp] += records
-                    self._positions[tp] = records[-1].offset + 1
+                    self.positions[tp] = records[-1].offset + 1
                     heard_s = asyncio.get_running_loop().time()
+                for tp in self.found:
+                    self.positions[tp] = await consumer.position(tp)
         finally:
             await _stop(consumer)

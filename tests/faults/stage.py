@@ -18,10 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
 from streams.embedded import KafkaServer, RedisServer, ValkeyServer, prepare
 from tests.faults.checker import Counted, Follower, Names, Outcome, Violated
 from tests.faults.model import BASE, Rules
-from tests.faults.reading import Observer
+from tests.faults.reading import Observer, ends_of
 from tests.faults.traffic import Mix, Traffic
 from tests.faults.worker import AT, MUTATION
 from tests.faults.zygote import Forked, Zygote
@@ -153,6 +156,13 @@ class WorkerProcess:
         return ""
 
 
+def resident_mb(pid: int) -> int:
+    """The most memory that a process ever had resident; 0: it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        return next((int(line.split()[1]) // 1024 for line in file if line.startswith("VmHWM")), 0)
+    return 0
+
+
 @dataclass
 class Run:
     """One deployment under one fault: names, servers, workers, traffic, observer."""
@@ -282,9 +292,16 @@ class Run:
     async def settle(self, limit_s: float = PATIENCE_S, ahead_ms: int = 2_000) -> None:
         """Wait until everything expected is out, and nothing falls due for a moment. Raises Violated early."""
         behind = "nothing was read"
+        ends: dict[TopicPartition, int] = {}
 
         async def done() -> bool:
-            nonlocal behind
+            nonlocal behind, ends
+            if not ends:
+                with contextlib.suppress(KafkaError):
+                    ends = await ends_of(self.names.bootstrap, self.names.events, self.names.partitions)
+            if not ends or any(self.observer.positions[tp] < end for tp, end in ends.items()):
+                behind = "the observer has not read all of the input"
+                return False
             began_s = time.monotonic()
             behind = await asyncio.to_thread(self._behind, time.time_ns() // 1_000_000 + ahead_ms)
             if behind:
@@ -373,8 +390,9 @@ async def deployment(
         await run.apply(rules)
         async with observer:
             yield run
-    except BaseException:
+    except BaseException as error:
         kept = True
+        error.add_note(f"what the workers said is kept in {folder}")
         raise
     finally:
         for worker in run.alive:

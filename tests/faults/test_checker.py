@@ -18,7 +18,6 @@ from tests.faults.promises import (
     check_progress,
     check_sequences,
     check_standing,
-    check_transactions,
     compare,
 )
 from tests.faults.traffic import CONTACTS
@@ -183,17 +182,6 @@ def test_another_order_across_topics_is_seen_in_the_digest() -> None:
     assert [one.value for one in changes if not one.channel] == VALUES[""]
     with pytest.raises(Violated, match=r"^O0"):
         check_progress("here", MODEL, [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
-
-
-def test_changes_of_two_transactions_in_one_are_seen() -> None:
-    changes = of("email")
-    middle = next(n for n, (one, two) in enumerate(pairwise(changes)) if one.upto != two.upto)
-    progress = [json.dumps({"offset": change.upto}).encode() for change in (changes[middle], changes[-1])]
-    apart = [n + (n > middle) for n in range(len(changes))]
-    check_transactions("here", changes, apart, progress)
-    check_transactions("here", changes, list(range(len(changes))), progress[1:])
-    with pytest.raises(Violated, match=r"^O0"):
-        check_transactions("here", changes, list(range(len(changes))), progress)
 
 
 def of(channel: str) -> list[Change]:
