@@ -81,6 +81,8 @@ class WorkerStatus:
     rebalances: int = 0
     log_away: str = ""
     """Why the log cannot be reached, as last seen; "" when it can."""
+    silent: str = ""
+    """Which partitions' consumer hears nothing though the log goes on; "" when all is well."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     """Counters of partitions that were let go."""
 
@@ -104,6 +106,7 @@ class WorkerStatus:
             and self.assigned
             and not self.stopping
             and not self.log_away
+            and not self.silent
             and all(
                 (one.state == "running" and not one.waiting_for) or one.state == "stopped"
                 for one in self.partitions.values()
@@ -125,6 +128,7 @@ class WorkerStatus:
             "stopping": self.stopping,
             "failure": self.failure,
             "log_away": self.log_away,
+            "silent": self.silent,
             "rings": self.rings,
             "rebalances": self.rebalances,
             "incidents": sum(1 for one in self.partitions.values() if one.incident),

@@ -111,6 +111,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             check_crcs=True,
         )
 
+    async def on_thread_stop(self) -> None:
+        """Stop aiokafka's consumer, also while its broker is away.
+
+        Closing its fetcher then lets the end of the fetcher's own tasks out as if this one had been cancelled; Faust
+        would wait for the rest of this thread until the worker's last deadline.
+        """
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            await self._ensure_consumer()._client.close()  # noqa: SLF001 - what it had not come to
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust looks for stuck streams here, and there are none. The worker watches progress."""
 

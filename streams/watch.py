@@ -1,7 +1,8 @@
 """Watch that a worker hears of its input: whether the log is there, and whether the consumer still reads it.
 
 aiokafka's consumer can go silent after a broker's restart (design section 9). What it says is compared with the end of
-the log as another client sees it.
+the log as another client sees it. A silence is noticed after 15 to 25 s and told in /status, and the worker is not
+ready, until something is read again; reading is begun again each time that it lasts on, and in the end the worker ends.
 """
 
 import logging
@@ -28,6 +29,7 @@ SILENT_MAX: Final = 4
 class _Heard:
     position: int = -1
     since_ms: float = 0.0
+    """Since when it stands there, with something to read behind it."""
     silences: int = 0
     """How often reading was begun again."""
 
@@ -42,7 +44,7 @@ class Watch:
         self._topic = topic
         self._reads = reads
         self._clock = clock
-        self._status = status
+        self.status = status
         self._give_up = give_up
         self._heard: dict[int, _Heard] = {}
 
@@ -57,13 +59,19 @@ class Watch:
         try:
             await self._source.offsets(self._topic, 0)
         except NotReachable as error:
-            self._status.log_away = str(error)
+            self.status.log_away = str(error)
             return
-        self._status.log_away = ""
+        self.status.log_away = ""
         self._heard = {
             partition: await self._look_at(partition, runner, self._heard.get(partition, _Heard()))
             for partition, runner in held.items()
         }
+        silent = sorted(partition for partition, heard in self._heard.items() if heard.silences)
+        self.status.silent = (
+            f"partitions {silent}: nothing was read for {SILENT_MS // 1000} s or more, though the log goes on"
+            if silent
+            else ""
+        )
         if any(heard.silences > SILENT_MAX for heard in self._heard.values()):
             self._give_up("the consumer reads nothing though there is something to read")
 
@@ -73,14 +81,14 @@ class Watch:
         reading = runner.status.state in ("running", "replaying") and runner.status.oldest_unapplied_ms < 0
         if position is None or not reading or position != before.position:
             return _Heard(-1 if position is None else position, now_ms)
-        if now_ms - before.since_ms < SILENT_MS:
-            return before
         try:
             _, end = await self._source.offsets(self._topic, partition)
         except NotReachable:
             return before
         if end <= position:
             return _Heard(position, now_ms)
+        if now_ms - before.since_ms < SILENT_MS:
+            return before
         log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, SILENT_MS // 1000)
         runner.reopen()
         known = self._reads.place(partition).end

@@ -55,7 +55,10 @@ COMMIT_EVERY_MS: Final = 1_000
 INCIDENT_RETRY_MS: Final = 30_000
 """A stopped partition is claimed again after so long: its cause may have been repaired."""
 FAREWELL_MS: Final = 5_000
-"""For leaving the group and closing clients, after the partitions were let go."""
+"""For what was abandoned at a revocation to end; the group waits longer (`app.REBALANCE_MARGIN_MS`)."""
+CLOSING_MS: Final = 1_500
+"""For leaving the group and closing clients at a stop, beyond `stop_deadline_ms` for letting go of partitions: with the
+default of 8 s it ends within 10 s, whatever is away."""
 
 
 @dataclass(slots=True)
@@ -208,12 +211,20 @@ class Worker:
 
     async def _shut_down(self) -> None:
         self.status.stopping = True
-        await self._let_go(frozenset(self._held))
-        for closing in (self._sessions.close(), self._app.stop(), self._log.close()):
-            try:
-                await asyncio.wait_for(closing, FAREWELL_MS / 1000)
-            except Exception as error:
-                log.warning("something did not close in time: %s", type(error).__name__)
+        end_ms = self._clock.now_ms() + self._settings.stop_deadline_ms + CLOSING_MS
+        await self._let_go(frozenset(self._held), CLOSING_MS / 3)
+        closing = {
+            asyncio.ensure_future(each) for each in (self._sessions.close(), self._app.stop(), self._log.close())
+        }
+        late = await self._late(closing, max(CLOSING_MS / 2, end_ms - self._clock.now_ms()))
+        for task in late:
+            task.cancel()
+        failed = [task.exception() for task in closing - late if not task.cancelled()]
+        for error in (each for each in failed if each is not None):
+            log.warning("something did not close: %s", type(error).__name__)
+        if late:
+            log.warning("%d of what was open did not close in time", len(late))
+            await self._late(late, CLOSING_MS / 3)
 
     # -- before the start
 
@@ -257,8 +268,8 @@ class Worker:
         self.status.assigned = False
         await self._let_go(partitions)
 
-    async def _let_go(self, partitions: frozenset[int]) -> None:
-        """Let go of partitions: in order within the deadline, else by abandoning them."""
+    async def _let_go(self, partitions: frozenset[int], farewell_ms: float = FAREWELL_MS) -> None:
+        """Let go of partitions: in order within the deadline, else by abandoning them within another."""
         going = {partition: self._held[partition] for partition in partitions if partition in self._held}
         for held in going.values():
             held.leaving.set()
@@ -270,7 +281,7 @@ class Worker:
                 task.cancel()
             if late:
                 log.warning("%d partitions were abandoned: they were not finished in time", len(late))
-                await self._late(late, FAREWELL_MS)
+                await self._late(late, farewell_ms)
         for partition, held in going.items():
             self._held.pop(partition, None)
             self.status.retire(partition)

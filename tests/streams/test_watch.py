@@ -32,6 +32,17 @@ async def watched(heard: str) -> tuple[World, Worker, Watch, list[str]]:
     return world, worker, watch, given_up
 
 
+async def test_a_record_that_has_just_come_is_no_silence() -> None:
+    world, worker, watch, given_up = await watched("nothing")
+    await look(world, worker, watch, 100)
+    world.send("hcp:1")
+    world.inputs.clear()
+    await look(world, worker, watch, 1)
+    assert (watch.status.silent, given_up) == ("", [])
+    world.inputs.append(worker.input)
+    await worker.kill()
+
+
 async def look(world: World, worker: Worker, watch: Watch, times: int) -> None:
     for _ in range(times):
         world.clock.advance_to(world.clock.ms + EVERY_MS)
@@ -51,6 +62,10 @@ async def test_a_silent_one_is_given_up_only_if_it_does_not_even_hear_of_the_end
     world.send("hcp:1")
     # the runner itself has seen nothing: its own input delivers no more
     world.inputs.clear()
+    await look(world, worker, watch, 30_000 // EVERY_MS - 1)
+    # within 30 s it is told, and the worker is not ready
+    assert ("nothing was read" in watch.status.silent) == (heard == "nothing")
+    assert watch.status.as_json(0)["silent"] == watch.status.silent
     await look(world, worker, watch, (SILENT_MAX + 3) * (SILENT_MS // EVERY_MS + 1))
     assert bool(given_up) == (heard == "nothing")
     await look(world, worker, watch, 1)
