@@ -19,6 +19,8 @@ class Size:
     """How often the fault strikes within a run (or, where traffic is the fault, nothing)."""
     events: int = 500
     """Events a run, where the fault does not say itself how long it takes."""
+    seconds: float = 0
+    """How long something lasts, where that is what makes the fault."""
 
 
 @dataclass
@@ -32,6 +34,8 @@ class Context:
     say: Callable[[str], None] = lambda _: None
     mutation: str = ""
     """A safety that is switched off in the workers of the run: it must fail then."""
+    alone: bool = False
+    """Whether nothing else runs beside: what is measured may be held to a limit."""
 
 
 @dataclass
@@ -51,3 +55,9 @@ class Fault:
     run: Callable[[Context], Awaitable[Report]]
     ci: Size
     full: Size
+    takes_s: int = 40
+    """About how long a run takes in CI: the longest begin first."""
+    alone: bool = False
+    """Whether it measures something, and so runs with nothing beside it in the full size."""
+    mutation: str = ""
+    """For a row that is to be noticed: the safety that is off."""

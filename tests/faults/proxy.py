@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Direction = Literal["request", "reply"]
-Fate = Literal["pass", "lose", "hold", "mute"]
+Fate = Literal["pass", "lose", "hold", "mute", "repeat", "spoil"]
 """lose: the piece never arrives and the connection ends; hold: the client's side ends, the piece may be delivered
-later; mute: the piece arrives, and nothing ever comes back."""
+later; mute: the piece arrives, and nothing ever comes back; repeat: it arrives twice, first over a connection of its
+own; spoil: one bit of it is another one."""
 Judge = Callable[[Direction, bytes], "tuple[Fate, float]"]
 """→ (what befalls it, after how many seconds)."""
 
@@ -126,10 +127,21 @@ class Proxy:
                     return
                 if fate == "mute":
                     muted.set()
+                if fate == "repeat":
+                    await self._deliver_beside(piece)
+                if fate == "spoil":
+                    piece = piece[:-1] + bytes([piece[-1] ^ 1])
                 if direction == "reply" and muted.is_set():
                     continue
                 sink.write(piece)
                 await sink.drain()
+
+    async def _deliver_beside(self, piece: bytes) -> None:
+        reader, writer = await asyncio.open_connection(*self.target)
+        writer.write(piece)
+        await writer.drain()
+        await self._piece(reader)
+        writer.close()
 
     async def _piece(self, source: asyncio.StreamReader) -> bytes:
         if not self.frames:
@@ -138,6 +150,15 @@ class Proxy:
         return head + await source.readexactly(struct.unpack(">i", head)[0])
 
 
+PRODUCE, FETCH, END_TXN, WRITE_TXN_MARKERS = 0, 1, 26, 27
+
+
 def api_key(piece: bytes) -> int:
-    """Which request a frame of Kafka's is: 26 is EndTxn, 22 InitProducerId, 0 Produce."""
+    """Which request a frame of Kafka's is: see the names below."""
     return int(struct.unpack(">h", piece[4:6])[0])
+
+
+def client_id(piece: bytes) -> bytes:
+    """Who sent a request of Kafka's."""
+    length = int(struct.unpack(">h", piece[12:14])[0])
+    return piece[14 : 14 + max(0, length)]

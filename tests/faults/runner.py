@@ -1,17 +1,25 @@
-"""Run faults: one seed after the other, each on a deployment of its own, and say how to repeat what failed."""
+"""Run faults, several seeds at once, each on a deployment of its own, and say how to repeat what failed.
+
+The runs mostly wait: for sessions to time out, for wakes to fall due. So some go on together, each in a thread with an
+event loop of its own; they share a Kafka, which only those that leave the broker alone use, and nothing else.
+"""
 
 import asyncio
+import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tests.faults.fault import Context, Fault, Report, Size
 from tests.faults.stage import Servers
 
 SizeName = Literal["ci", "full"]
+JOBS: Final = 3
+"""Runs at a time, on two cores: more would only wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,10 @@ class Result:
     """What was broken, or went wrong; "": nothing."""
     counted: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    violated: bool = False
+    """Whether it was a promise that was broken, as the checker sees it."""
+    not_run: bool = False
+    """Whether its time was over before it began."""
 
     @property
     def command(self) -> str:
@@ -40,26 +52,117 @@ def size_of(fault: Fault, size: SizeName) -> Size:
     return fault.full if size == "full" else fault.ci
 
 
-async def run_seed(servers: Servers, fault: Fault, seed: int, size: SizeName, say: Callable[[str], None]) -> Result:
-    """Run one seed of one fault to its end, whatever comes of it."""
-    began_s = time.monotonic()
-    error, report = "", None
-    try:
-        report = await run_fault(servers, fault, seed, size_of(fault, size), say)
-    except Exception as failed:
-        error = f"{type(failed).__name__}: {failed}"
-        if not isinstance(failed, AssertionError):
-            error += "\n" + "".join(traceback.format_tb(failed.__traceback__)[-3:])
-    return Result(
-        fault.number,
-        fault.name,
-        seed,
-        size,
-        round(time.monotonic() - began_s, 1),
-        error,
-        {} if report is None else asdict(report.counted),
-        {} if report is None else report.notes,
-    )
+def in_turn(faults: Sequence[Fault], size: SizeName, seed: int | None) -> list[tuple[Fault, int]]:
+    """Every seed of every fault, or the one seed: the longest first, so that none is left over at the end."""
+    runs = [
+        (fault, number)
+        for fault in faults
+        for number in (range(size_of(fault, size).seeds) if seed is None else [seed])
+    ]
+    return sorted(runs, key=lambda run: (run[1], -run[0].takes_s))
+
+
+class Runs:
+    """Runs, so many at a time. `say` and `on_result` are called from several threads, one at a time."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        size: SizeName,
+        jobs: int = JOBS,
+        on_begin: Callable[[Fault, int], None] = lambda fault, seed: None,
+        say: Callable[[Fault, int, str], None] = lambda fault, seed, text: None,
+        on_result: Callable[[Result], None] = lambda _: None,
+    ) -> None:
+        self._servers = servers
+        self._size = size
+        self._jobs = jobs
+        self._on_begin = on_begin
+        self._say = say
+        self._on_result = on_result
+        self._threads = ThreadPoolExecutor(jobs, "fault")
+        self._permits = threading.Semaphore(jobs)
+        self._all = threading.Lock()
+        """Of whoever takes more than one permit."""
+        self._telling = threading.Lock()
+        self._going: dict[asyncio.Task[Report], asyncio.AbstractEventLoop] = {}
+        self.last_begin_s: float | None = None
+        """When, by time.monotonic(), nothing new begins any more."""
+
+    def submit(self, fault: Fault, seed: int, limits: Size | None = None) -> "Future[Result]":
+        """Run one seed of one fault, in its turn."""
+        return self._threads.submit(self._run, fault, seed, limits or size_of(fault, self._size))
+
+    def close(self) -> None:
+        """Break off what runs, and run nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for task, loop in list(self._going.items()):
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+        self._threads.shutdown()
+
+    @contextmanager
+    def _place(self, alone: bool) -> Iterator[None]:
+        wanted = self._jobs if alone else 1
+        if alone:
+            with self._all:
+                for _ in range(wanted):
+                    self._permits.acquire()
+        else:
+            self._permits.acquire()
+        try:
+            yield
+        finally:
+            self._permits.release(wanted)
+
+    def _run(self, fault: Fault, seed: int, size: Size) -> Result:
+        alone = fault.alone and self._size == "full"
+        with self._place(alone):
+            if self.last_begin_s is not None and time.monotonic() > self.last_begin_s:
+                result = Result(fault.number, fault.name, seed, self._size, 0, not_run=True)
+                with self._telling:
+                    self._on_result(result)
+                return result
+            with self._telling:
+                self._on_begin(fault, seed)
+
+            def say(text: str) -> None:
+                with self._telling:
+                    self._say(fault, seed, text)
+
+            began_s = time.monotonic()
+            error, report, violated = "", None, False
+            try:
+                report = asyncio.run(self._to_its_end(fault, seed, size, say, alone or self._jobs == 1))
+            except Exception as failed:
+                violated = isinstance(failed, AssertionError)
+                error = "\n".join([f"{type(failed).__name__}: {failed}", *getattr(failed, "__notes__", [])])
+                if not violated:
+                    error += "\n" + "".join(traceback.format_tb(failed.__traceback__)[-3:])
+            except asyncio.CancelledError:
+                error = "broken off"
+            result = Result(
+                fault.number,
+                fault.name,
+                seed,
+                self._size,
+                round(time.monotonic() - began_s, 1),
+                error,
+                {} if report is None else asdict(report.counted),
+                {} if report is None else report.notes,
+                violated,
+            )
+            with self._telling:
+                self._on_result(result)
+            return result
+
+    async def _to_its_end(self, fault: Fault, seed: int, size: Size, say: Callable[[str], None], alone: bool) -> Report:
+        task = asyncio.ensure_future(run_fault(self._servers, fault, seed, size, say, alone))
+        self._going[task] = asyncio.get_running_loop()
+        try:
+            return await task
+        finally:
+            del self._going[task]
 
 
 async def run_fault(
@@ -68,30 +171,8 @@ async def run_fault(
     seed: int,
     size: Size,
     say: Callable[[str], None] = lambda _: None,
-    mutation: str = "",
+    alone: bool = True,
 ) -> Report:
     """Run one seed of one fault. Raises Violated, or what went wrong."""
     async with AsyncExitStack() as stack:
-        return await fault.run(Context(servers, seed, size, stack, say, mutation))
-
-
-def run_all(
-    servers: Servers,
-    faults: Sequence[Fault],
-    size: SizeName,
-    first_seed: int,
-    one_seed: bool,
-    say: Callable[[str], None],
-    on_result: Callable[[Result], None],
-) -> list[Result]:
-    """Run every seed of every fault."""
-    results = []
-    for fault in faults:
-        count = 1 if one_seed else size_of(fault, size).seeds
-        for seed in range(first_seed, first_seed + count):
-            result = asyncio.run(run_seed(servers, fault, seed, size, say))
-            results.append(result)
-            on_result(result)
-            if not servers.kafka.running():
-                servers.kafka.restart()
-    return results
+        return await fault.run(Context(servers, seed, size, stack, say, fault.mutation, alone))

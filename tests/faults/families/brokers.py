@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -12,28 +12,28 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.embedded import KafkaServer
+from tests.faults.families.doors import door, proxied
 from tests.faults.fault import Context, Report
-from tests.faults.proxy import Direction, Fate, Proxy, api_key
+from tests.faults.proxy import END_TXN, PRODUCE, Direction, Fate, api_key
 from tests.faults.reading import read_all
-from tests.faults.stage import Run, deployment, store
+from tests.faults.stage import Run, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=120)
-END_TXN: Final = 26
 
 
 async def broker_away(context: Context) -> Report:
-    """Fault 6: the broker is killed and comes back, at once or after a while."""
-    kafka = context.servers.kafka
+    """Fault 6: the broker is killed and comes back, at once or after a while; then a worker is stopped without it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+    kafka = await context.stack.enter_async_context(own_kafka(context.servers))
+    async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=MIX) as run:
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
         await run.ready(*run.alive)
         for n in range(context.size.times):
             await run.start_traffic()
             await asyncio.sleep(run.rng.uniform(2, 4))
-            away_s = 0.0 if n % 2 == 0 else float(context.size.events)
+            away_s = 0.0 if n % 2 == 0 else context.size.seconds
             context.say(f"broker away for {away_s:.0f} s")
             stopping = asyncio.ensure_future(run.stop_traffic())
             await asyncio.to_thread(kafka.kill)
@@ -44,71 +44,147 @@ async def broker_away(context: Context) -> Report:
             await asyncio.sleep(3)
             await run.stop_traffic()
             await run.settle()
-        run.notes["restarts"] = context.size.times
+        run.notes |= {"restarts": context.size.times, "away s": context.size.seconds}
+        await run.start_traffic()
+        await asyncio.sleep(1)
+        stopping = asyncio.ensure_future(run.stop_traffic())
+        await asyncio.to_thread(kafka.kill)
+        await _stop_without(run, context.alone)
+        await asyncio.to_thread(kafka.restart)
+        await stopping
         return Report(await run.finish(), run.notes)
 
 
-@asynccontextmanager
-async def proxied(context: Context) -> AsyncIterator[tuple[KafkaServer, Proxy]]:
-    """Have a Kafka of its own whose clients all come through a proxy that knows its frames."""
-    async with Proxy(("127.0.0.1", 1), frames=True) as proxy:
-        advertised = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy.port}"}
-        kafka = KafkaServer(settings=advertised, remove=context.servers.folder)
-        try:
-            await asyncio.to_thread(kafka.start, context.servers.folder / f"kafka-{proxy.port}")
-            proxy.target = ("127.0.0.1", kafka.port)
-            yield kafka, proxy
-        finally:
-            await asyncio.to_thread(kafka.kill)
+async def _stop_without(run: Run, alone: bool) -> None:
+    """Stop a worker that can reach nobody: it ends in order all the same, and within its time."""
+    one = run.alive[0]
+    began_s = time.monotonic()
+    assert await one.stop() == 0, one.said()
+    took_s = time.monotonic() - began_s
+    assert took_s < (10.5 if alone else 30), f"it took {took_s:.1f} s to stop\n{one.said()}"
+    assert "Traceback" not in one.log.read_text(), one.said()
+    run.notes["stopped without a broker in s"] = round(took_s, 1)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What befalls one request of a transaction."""
+
+    fate: Fate
+    api: int = END_TXN
+    kill: bool = False
+    """Whether a worker is killed right after."""
+
+
+ASTRAY: Final = {
+    "reply lost, killed": Trouble("mute", kill=True),
+    "never delivered, killed": Trouble("lose", kill=True),
+    "held": Trouble("hold"),
+}
+"""Fault 21."""
+WRONG: Final = {
+    "EndTxn late": Trouble("hold"),
+    "EndTxn twice": Trouble("repeat"),
+    "reply lost": Trouble("mute"),
+    "batch spoilt": Trouble("spoil", PRODUCE),
+    "batch too large": Trouble("pass"),
+}
+"""Fault 11b. What is too large for its topic is the topic's own doing."""
 
 
 async def end_goes_astray(context: Context) -> Report:
-    """Faults 11b and 21: EndTxn applied with its reply lost, never delivered, or held and delivered later.
+    """Fault 21: EndTxn applied with its reply lost, or never delivered, and a worker killed; or held, then late.
 
-    Every third time its sender is killed too.
+    Late is also when the workers have published again since.
     """
-    async with proxied(context) as (kafka, proxy):
-        valkey = context.stack.enter_context(store(context.servers.folder))
-        settings: dict[str, object] = {"request_timeout_ms": 2_000}
-        async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=MIX, settings=settings) as run:
-            fate: Fate = "pass"
+    return await _troubled(context, ASTRAY)
 
-            def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
-                nonlocal fate
-                if fate != "pass" and direction == "request" and api_key(piece) == END_TXN:
-                    befalls, fate = fate, "pass"
-                    return befalls, 0.0
-                return "pass", 0.0
 
-            proxy.judge = judge
-            run.worker(mutation=context.mutation)
-            run.worker(mutation=context.mutation)
-            await run.ready(*run.alive)
-            await run.start_traffic()
-            fates: tuple[Fate, ...] = ("mute", "lose", "hold")
-            for n in range(context.size.times):
-                before = sum(proxy.fates.values())
-                fate = fates[n % 3]
-                context.say(f"EndTxn {n + 1} of {context.size.times}: {fate}")
+async def transaction_goes_wrong(context: Context) -> Report:
+    """Fault 11b: a late or repeated EndTxn, one whose reply is lost, a batch refused or too large."""
+    return await _troubled(context, WRONG)
 
-                async def befell(before: int = before) -> bool:
-                    return sum(proxy.fates.values()) > before
 
-                await run.until(befell, "an EndTxn", every_s=0.02)
-                if run.rng.random() < 0.34:
-                    run.rng.choice(run.alive).kill()
-                    run.worker(mutation=context.mutation)
-                if proxy.held:
-                    await asyncio.sleep(run.rng.choice([0.0, 0.3, 3.0]))
-                    await proxy.held.pop().deliver()
-                await asyncio.sleep(run.rng.uniform(0.5, 2))
-            await run.stop_traffic()
-            run.notes |= proxy.fates
-            return Report(await run.finish(), run.notes)
+async def _troubled(context: Context, troubles: Mapping[str, Trouble]) -> Report:
+    kafka, proxy = await context.stack.enter_async_context(proxied(context))
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    settings: dict[str, object] = {"request_timeout_ms": 2_000}
+    async with deployment(
+        context.servers, valkey, context.seed, kafka=kafka, bootstrap=door(proxy), mix=MIX, settings=settings
+    ) as run:
+        judge = _Judge()
+        proxy.judge = judge
+        run.worker(mutation=context.mutation)
+        run.worker(mutation=context.mutation)
+        await run.ready(*run.alive)
+        await run.start_traffic()
+        names = list(troubles)
+        for n in range(context.size.times):
+            name = names[(context.seed + n) % len(names)]
+            context.say(f"{n + 1} of {context.size.times}: {name}")
+            run.notes[name] = run.notes.get(name, 0) + 1
+            trouble = troubles[name]
+            if trouble.fate == "pass":
+                await _refuse_batches(run, kafka)
+                continue
+            judge.armed = trouble
+            await run.until(judge.done, "it to happen", every_s=0.02)
+            if trouble.kill:
+                await asyncio.sleep(run.rng.choice([0.0, 0.1]))
+                run.rng.choice(run.alive).kill()
+                run.worker(mutation=context.mutation)
+            if trouble.fate == "hold":
+                await _some_time(run)
+                await proxy.held.pop().deliver()
+            await asyncio.sleep(run.rng.uniform(0.5, 2))
+        await run.stop_traffic()
+        return Report(await run.finish(), run.notes)
+
+
+class _Judge:
+    """Lets everything pass but the next request that a trouble is meant for."""
+
+    armed: Trouble | None = None
+
+    def __call__(self, direction: Direction, piece: bytes) -> tuple[Fate, float]:
+        if self.armed is None or direction != "request" or api_key(piece) != self.armed.api:
+            return "pass", 0.0
+        befalls, self.armed = self.armed.fate, None
+        return befalls, 0.0
+
+    async def done(self) -> bool:
+        """Whether it has happened."""
+        return self.armed is None
+
+
+async def _some_time(run: Run) -> None:
+    """Wait for nothing, for a moment, or until changes are out that were not before."""
+    wait_s = run.rng.choice([0.0, 0.3, None])
+    if wait_s is not None:
+        await asyncio.sleep(wait_s)
+        return
+    before = await _changes(run)
+
+    async def more() -> bool:
+        return await _changes(run) > before
+
+    await run.until(more, "the workers to publish again")
+
+
+async def _changes(run: Run) -> int:
+    return sum(len(found) for tp, found in run.observer.found.items() if tp.topic == run.names.membership)
+
+
+async def _refuse_batches(run: Run, kafka: KafkaServer) -> None:
+    # the membership topic refuses every batch, the topic of progress takes them
+    await _configure(kafka, run.names.membership, "100")
+    await asyncio.sleep(run.rng.uniform(2, 4))
+    await _configure(kafka, run.names.membership, "1048588")
+    await run.until(lambda: _ready(run), "the worker to go on")
 
 
 async def batch_refused(context: Context) -> Report:
-    """Fault 11b: the output topic takes no batch for a while: nothing of the transaction may be committed."""
+    """Fault 11b by itself: the output topic takes no batch for a while; nothing of the transaction may be committed."""
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
@@ -116,11 +192,7 @@ async def batch_refused(context: Context) -> Report:
         await run.start_traffic()
         for _ in range(context.size.times):
             await asyncio.sleep(run.rng.uniform(1, 2))
-            # the membership topic refuses every batch, the topic of progress takes them
-            await _configure(kafka, run.names.membership, "100")
-            await asyncio.sleep(run.rng.uniform(2, 4))
-            await _configure(kafka, run.names.membership, "1048588")
-            await run.until(lambda: _ready(run), "the worker to go on")
+            await _refuse_batches(run, kafka)
         await run.stop_traffic()
         run.notes["refusals"] = context.size.times
         return Report(await run.finish(), run.notes)

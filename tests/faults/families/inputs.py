@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.faults.fault import Context, Report
 from tests.faults.model import instant
-from tests.faults.stage import Run, deployment, store
+from tests.faults.stage import Run, deployment, resident_mb, store
 from tests.faults.traffic import Mix
 
 PLAIN: Final = Mix(people=400, per_second=1_500)
@@ -87,7 +87,7 @@ async def wakes_at_once(context: Context) -> Report:
         async def firing() -> bool:
             nonlocal peak
             status = await victim.ask()
-            peak = max(peak, _resident_mb(victim.process.pid))
+            peak = max(peak, resident_mb(victim.process.pid))
             return status is not None and status["changes"] > context.size.events * 1.3
 
         with_wakes = context.size.events * 2
@@ -96,14 +96,6 @@ async def wakes_at_once(context: Context) -> Report:
         run.worker()
         run.notes |= {"wakes at one instant": context.size.events, "peak RSS MB": peak}
         return Report(await run.finish(), run.notes)
-
-
-def _resident_mb(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next((int(line.split()[1]) // 1024 for line in file if line.startswith("VmHWM")), 0)
-    except OSError:
-        return 0
 
 
 async def _burst(run: Run, people: int) -> None:

@@ -1,0 +1,40 @@
+"""All fault runs of a session, begun together: they mostly wait, so several go on while tests take their results."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+import pytest
+
+from tests.faults.fault import Fault
+from tests.faults.runner import Result, Runs
+from tests.faults.stage import servers
+
+Outcome = Callable[[Fault, int], Result]
+
+
+@pytest.fixture(scope="session")
+def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
+    """Wait for the result of a run. All that the selected tests ask for have been submitted, the longest first."""
+    wanted: dict[tuple[str, int], tuple[Fault, int]] = {}
+    for item in request.session.items:
+        found = getattr(item, "callspec", None)
+        if found is not None and "fault" in found.params and "outcome" in getattr(item, "fixturenames", ()):
+            fault, seed = found.params["fault"], found.params["seed"]
+            wanted[fault.number, seed] = fault, seed
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    jobs = int(os.environ.get("SEGUE_FAULTS_JOBS", "3"))
+    with servers() as running:
+        runs = Runs(running, "ci", jobs)
+        longest_first = sorted(wanted.values(), key=lambda run: (run[1], -run[0].takes_s))
+        futures: dict[tuple[str, int], Future[Result]] = {
+            (fault.number, seed): runs.submit(fault, seed) for fault, seed in longest_first
+        }
+        try:
+            yield lambda fault, seed: futures[fault.number, seed].result()
+        finally:
+            runs.close()
+
+
+__all__ = ["Outcome", "outcome"]

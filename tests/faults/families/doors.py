@@ -1,0 +1,39 @@
+"""A Kafka of a run's own with a second door: workers come through a proxy that knows its frames, others directly."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streams.embedded import KafkaServer
+from streams.embedded.server import LOOPBACK, free_port
+from tests.faults.fault import Context
+from tests.faults.proxy import Proxy
+
+
+@asynccontextmanager
+async def proxied(context: Context) -> AsyncIterator[tuple[KafkaServer, Proxy]]:
+    """Have such a broker. `kafka.bootstrap` is the open door; workers are told `door(proxy)`."""
+    async with Proxy((LOOPBACK, 1), frames=True) as proxy:
+        own, behind, controller = free_port(), free_port(), free_port()
+        listeners = {"PLAINTEXT": own, "BEHIND": behind, "CONTROLLER": controller}
+        kafka = KafkaServer(
+            settings={
+                "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()),
+                "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{own},BEHIND://{LOOPBACK}:{proxy.port}",
+                "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+                "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
+            },
+            remove=context.servers.folder,
+        )
+        proxy.target = (LOOPBACK, behind)
+        try:
+            await asyncio.to_thread(kafka.start, context.servers.folder / f"kafka-{secrets.token_hex(4)}", own)
+            yield kafka, proxy
+        finally:
+            await asyncio.to_thread(kafka.kill)
+
+
+def door(proxy: Proxy) -> str:
+    """The bootstrap servers of whoever is to come through a proxy."""
+    return f"{LOOPBACK}:{proxy.port}"
