@@ -194,17 +194,21 @@ def show(outcome: Outcome, catalogue: Catalogue) -> None:
         out.print(f"Catalogue {outcome.hash[:12]} is in force already: nothing was written (--again does it anyway).")
         return
     shown = table("", "", "name", "what it means")
-    for each in outcome.differences[:SHOWN_MAX]:
-        said = each.said or _title(catalogue, each)
-        shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, said]))
-    if outcome.differences:
+    # with the first catalogue all is new: what it declares is more than anybody reads
+    told = [each for each in outcome.differences if outcome.before or each.what in ("segment", "activation")]
+    for each in told[:SHOWN_MAX]:
+        means = each.said or _title(catalogue, each)
+        shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, means]))
+    if told:
         out.print(shown)
-    if len(outcome.differences) > SHOWN_MAX:
-        out.print(f"… and {len(outcome.differences) - SHOWN_MAX} more: --json names them all.")
+    if len(told) > SHOWN_MAX:
+        out.print(f"… and {len(told) - SHOWN_MAX} more: --json names them all.")
     segments, activations = outcome.unchanged
     counted = [_counted(what, outcome.differences) for what in WHATS]
-    for each_said in filter(None, [*counted, f"unchanged: {segments} segments, {activations} activations"]):
-        out.print(each_said)
+    if segments or activations:
+        counted.append(f"unchanged: {segments} segments, {activations} activations")
+    for said in filter(None, counted):
+        out.print(said)
     out.print(f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {outcome.partitions} partitions.")
 
 

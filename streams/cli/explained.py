@@ -46,8 +46,12 @@ def show(told: Told, *, whole: bool) -> None:
             out.print(_activation_tree(activation), soft_wrap=True)
         return
     out.print(_table(told.segments))
-    if told.activations:
-        out.print(_activations(told.activations))
+    others = [each.activation for each in told.activations if _for_others(each)]
+    mine = [each for each in told.activations if not _for_others(each)]
+    if mine:
+        out.print(_activations(mine))
+    if others:
+        out.print(Text(f"Activations for other audiences: {', '.join(others)}.", "dim"), soft_wrap=True)
 
 
 def _said(value: Any) -> str:
@@ -69,6 +73,10 @@ def _way(change: AnyChange) -> str:
     if isinstance(change, ActivationChange):
         return f"{'activate' if change.activated else 'deactivate'} {change.activation} on {change.channel}"
     return f"{'enter' if change.entered else 'leave'} {change.segment}"
+
+
+def _for_others(each: ActivationExplanation) -> bool:
+    return any(refusal.code == "audience" for refusal in each.refusals)
 
 
 def _activations(activations: Sequence[ActivationExplanation]) -> Any:
