@@ -33,7 +33,7 @@ class Reach:
 
     field: Place
     restricted: tuple[str, ...]
-    """The classes that the dictionary gives it and the traits that it sets."""
+    """The classes that the dictionary gives it, its event, and the traits that it sets."""
     traits: tuple[str, ...]
     """That it sets."""
     segments: tuple[str, ...]
@@ -56,12 +56,12 @@ def lineage(catalogue: Catalogue) -> Lineage:
     for source, target in edges:
         targets[source].append(target)
     reaches = []
-    for field, restricted in _fields(catalogue):
+    for field, own in _fields(catalogue):
         found = _reached(field, targets)
         names = {kind: tuple(sorted(each.name for each in found if each.kind == kind)) for kind in FLOW}
         if names["segment"] or names["activation"]:
             traits = catalogue.dictionary.traits
-            classes = {restricted, *(traits[name].restricted for name in names["trait"])}
+            classes = own | {traits[name].restricted for name in names["trait"]}
             told = tuple(sorted(each for each in classes if each is not None))
             reaches.append(Reach(field, told, names["trait"], names["segment"], names["activation"]))
     kept = {reach.field for reach in reaches}
@@ -86,13 +86,13 @@ def _reached(field: Place, targets: Mapping[Place, list[Place]]) -> set[Place]:
     return found
 
 
-def _fields(catalogue: Catalogue) -> Iterator[tuple[Place, str | None]]:
+def _fields(catalogue: Catalogue) -> Iterator[tuple[Place, set[str | None]]]:
     for name, trait in catalogue.dictionary.traits.items():
-        yield Place("trait", name), trait.restricted
+        yield Place("trait", name), {trait.restricted}
     for name, event in catalogue.dictionary.events.items():
-        yield Place("event", name), event.restricted
+        yield Place("event", name), {event.restricted}
         for path, attribute in event.data.items():
-            yield attribute_of(name, path), attribute.restricted
+            yield attribute_of(name, path), {attribute.restricted, event.restricted}
 
 
 def attribute_of(event: str, path: str) -> Place:

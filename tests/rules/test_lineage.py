@@ -86,3 +86,11 @@ def test_what_decides_nothing_is_left_out() -> None:
     fields = {reach.field for reach in found.reaches}
     assert fields.isdisjoint({Place("trait", "unused"), Place("attribute", "read: site")})
     assert all("later" not in (source.name, target.name) for source, target in found.edges)
+
+
+def test_an_attribute_of_a_restricted_event_is_restricted_too() -> None:
+    changed = files()
+    changed["dictionary.yaml"]["events"]["viewed"]["restricted"] = "genome"
+    changed["activations/b.yaml"]["channel"] = "email"
+    reaches = {reach.field: reach for reach in lineage(compiled(changed)).reaches}
+    assert reaches[Place("attribute", "viewed: topic")].restricted == ("genome",)
