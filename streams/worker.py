@@ -28,6 +28,7 @@ from streams.catalogues import Catalogues
 from streams.claim import Place
 from streams.clock import Clock, SystemClock
 from streams.finding import Finding
+from streams.garbage import LOOK_EVERY_MS, Garbage
 from streams.guard import RefusalShare, TooMuchBadInput
 from streams.input import Batch, Input
 from streams.log.base import Log, Ring
@@ -168,7 +169,7 @@ class Worker:
             log.info("the worker listens on http://%s:%s", self._settings.web_host, self._app.listens_on)
             tasks = [
                 asyncio.ensure_future(self._guarded(work()))
-                for work in (self._commit_offsets, self._watch, self._until_app_ends)
+                for work in (self._commit_offsets, self._watch, self._collect_garbage, self._until_app_ends)
             ]
             await self._ended.wait()
         except Exception:
@@ -383,6 +384,12 @@ class Worker:
             lambda why: self._fail(why, UNREACHABLE),
         )
         await watch.run(lambda: {partition: held.runner for partition, held in self._held.items()})
+
+    async def _collect_garbage(self) -> None:
+        with Garbage(self._clock) as garbage:
+            while True:
+                garbage.look(self.status.rebalances)
+                await self._clock.sleep(LOOK_EVERY_MS)
 
     async def _until_app_ends(self) -> None:
         await self._app.wait_until_stopped()
