@@ -17,7 +17,16 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from streams import payloads
 from streams.progress import PROGRESS_KEY, Claim, Progress
 from streams.settings import Deployment
-from streams.topics import CHANNEL_ROLES, ROLES, Role, Topic, activation_topics, topics
+from streams.topics import (
+    CHANNEL_ROLES,
+    DELIVERY_ROLES,
+    ROLES,
+    Role,
+    Topic,
+    activation_topics,
+    delivery_topic,
+    topics,
+)
 
 ASYNCAPI: Final = "3.0.0"
 WIRE_VERSION: Final = "1.0.0"
@@ -110,6 +119,19 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "activationEnded": Message(
         "The channel may no longer contact the profile.", _NULL, _ACTIVE_KEY, payloads.ActivationTombstoneHeaders
     ),
+    "undelivered": Message(
+        "A change that the channel's platform refused for good, as it was published.",
+        _ANYTHING,
+        _ANYTHING,
+        payloads.UndeliveredHeaders,
+        "application/octet-stream",
+    ),
+    "undeliveredPointer": Message(
+        "A refused change that was too large: where it stands in the channel's topic.",
+        payloads.DeadLetterPointer,
+        _ANYTHING,
+        payloads.UndeliveredHeaders,
+    ),
     "progress": Message(
         "Up to where the changes of the partition are out.", Progress, {"const": PROGRESS_KEY.decode()}
     ),
@@ -134,12 +156,14 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "catalogues": ("catalogue",),
     "activation": ("activated", "deactivated"),
     "activation_current": ("active", "activationEnded"),
+    "activation_dead_letters": ("undelivered", "undeliveredPointer"),
 }
 """What each topic carries."""
 READ: Final[frozenset[Role]] = frozenset({"events"})
 """The topics that Segue reads for others; all others it writes."""
 
-if set(CARRIES) != {*ROLES, *CHANNEL_ROLES} or {name for names in CARRIES.values() for name in names} != set(MESSAGES):
+_CARRIED: Final = {name for names in CARRIES.values() for name in names}
+if set(CARRIES) != {*ROLES, *CHANNEL_ROLES, *DELIVERY_ROLES} or set(MESSAGES) != _CARRIED:
     raise AssertionError("every topic carries something, and every message is carried")
 
 DESCRIPTION: Final = """\
@@ -159,7 +183,8 @@ def defaults() -> Deployment:
 
 def document(deployment: Deployment | None = None) -> dict[str, Any]:
     """Make the document for a deployment (the default settings without one). Deterministic."""
-    table = (*topics(deployment or defaults()), *activation_topics(deployment or defaults(), [CHANNEL]))
+    of = deployment or defaults()
+    table = (*topics(of), *activation_topics(of, [CHANNEL]), delivery_topic(of, CHANNEL))
     return {
         "asyncapi": ASYNCAPI,
         "info": {"title": "Segue", "version": WIRE_VERSION, "description": LiteralScalarString(DESCRIPTION)},
@@ -214,7 +239,7 @@ def _channel(topic: Topic, deployment: Deployment) -> dict[str, Any]:
     return {
         "address": topic.name,
         "summary": topic.summary,
-        **({"parameters": parameters} if topic.role in CHANNEL_ROLES else {}),
+        **({"parameters": parameters} if topic.role in (*CHANNEL_ROLES, *DELIVERY_ROLES) else {}),
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in CARRIES[topic.role]},
         "bindings": {
             "kafka": {

@@ -258,6 +258,20 @@ class DeadLetterHeaders(_Open):
     """`true` where the record was too large: the value is a pointer then."""
 
 
+class UndeliveredHeaders(_Open):
+    """Headers of a change that its platform refused, after those of the change itself."""
+
+    segue_reason: Annotated[str, Field(pattern=r"^(unreadable|too_large|item_refused|http_[45]\d\d)$")]
+    """`unreadable`: no change of an activation; `too_large`: for one request; `item_refused`: the platform named it;
+    `http_422` and the like: that was its answer to the change alone."""
+    segue_topic: str
+    segue_partition: str
+    """A decimal number, as `segue_offset`: headers are texts."""
+    segue_offset: str
+    segue_pointer: Optional
+    """`true` where the record was too large: the value is a pointer then."""
+
+
 class DeadLetterPointer(_Wire):
     """Stands for a value that is too large for the dead-letter topic."""
 

@@ -25,6 +25,7 @@ Role: TypeAlias = Literal[
     "catalogues",
     "activation",
     "activation_current",
+    "activation_dead_letters",
 ]
 
 KEPT_MS: Final = 30 * MS_PER_DAY
@@ -107,6 +108,7 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "owners": _INTERNAL,
     "activation": {**_KEPT, **_LARGE},
     "activation_current": _COMPACTED,
+    "activation_dead_letters": {**_KEPT, **_LARGE},
     # a batch that is larger than a segment is refused
     "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},
 }
@@ -122,6 +124,7 @@ _SUMMARIES: Final[Mapping[Role, str]] = {
     "catalogues": "Internal: catalogues by their hash.",
     "activation": "Whom a channel may contact, and no longer, once, in order for each profile.",
     "activation_current": "Who is active in a channel now, and with what: a tombstone when it ends.",
+    "activation_dead_letters": "Changes of a channel that its platform refused for good, untouched, with the reason.",
 }
 
 
@@ -155,7 +158,9 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
 
 CHANNEL_ROLES: Final[tuple[Role, ...]] = ("activation", "activation_current")
 """Those that every channel has one of."""
-ROLES: Final[tuple[Role, ...]] = tuple(role for role in get_args(Role) if role not in CHANNEL_ROLES)
+DELIVERY_ROLES: Final[tuple[Role, ...]] = ("activation_dead_letters",)
+"""Those of a channel that is delivered by `segue deliver`."""
+ROLES: Final[tuple[Role, ...]] = tuple(role for role in get_args(Role) if role not in (*CHANNEL_ROLES, *DELIVERY_ROLES))
 """Those of which a deployment has one, whatever its catalogue."""
 
 
@@ -167,6 +172,14 @@ def activation_topics(deployment: Deployment, channels: Iterable[str]) -> tuple[
         for channel in channels
         for role, name in zip(CHANNEL_ROLES, channel_topics(deployment, channel), strict=True)
     )
+
+
+def delivery_topic(deployment: Deployment, channel: str) -> Topic:
+    """Name the topic for what a channel's platform refuses. `segue deliver` creates it, for channels so delivered."""
+    [role] = DELIVERY_ROLES
+    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
+    name = f"{channel_topics(deployment, channel)[0]}.dlt"
+    return Topic(role, name, deployment.partitions, _SUMMARIES[role], {**_CONFIGS[role], **durable})
 
 
 def in_sync_min(deployment: Deployment) -> int:
@@ -233,6 +246,7 @@ _DEMANDS: Final[Mapping[Role, tuple[Demand, ...]]] = {
     "restricted_current": (_STANDING, _ROOM),
     "activation": (_WHOLE, _ROOM),
     "activation_current": (_STANDING, _ROOM),
+    "activation_dead_letters": (_WHOLE, _ROOM),
     "progress": (_STANDING, _ROOM, _SMALL),
     "owners": (_STANDING, _ROOM, _SMALL),
     "catalogues": (_STANDING, _ROOM, _WIDE),

@@ -14,10 +14,15 @@ from packaging.version import Version
 from ruamel.yaml import YAML
 
 from streams.embedded.jars import KAFKA_VERSION, LOCK_FILE, locked
+from streams.delivery.settings import DeliverySettings
 from streams.settings import Deployment, Settings
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = {f"SEGUE_{name.upper()}": model for model in (Deployment, Settings) for name in model.model_fields}
+SETTINGS = {
+    f"{model.model_config['env_prefix']}{name.upper()}": model
+    for model in (Deployment, Settings, DeliverySettings)
+    for name in model.model_fields
+}
 NOT_SETTINGS = {"SEGUE_CACHE_DIR", "SEGUE_TEST_REDIS_URL"}
 """Variables that never reach a worker: where the embedded servers' jars are kept; what the tests run against."""
 

@@ -109,7 +109,7 @@ async def measure(
         )
 
     reached = await servers.in_each(reach)
-    behind = await _behind(consumer, [each for each in reached if each.end > each.behind_from])
+    unapplied = await behind(consumer, [each for each in reached if each.end > each.behind_from])
     now_ms = SystemClock().wall_ms()
     return [
         PartitionLag(
@@ -122,11 +122,11 @@ async def measure(
             each.catalogue,
         )
         for each in reached
-        for count, oldest_ms in [behind.get(each.partition, (0, None))]
+        for count, oldest_ms in [unapplied.get(each.partition, (0, None))]
     ]
 
 
-async def _behind(consumer: AIOKafkaConsumer, reached: Sequence[Reached]) -> dict[int, tuple[int, int | None]]:
+async def behind(consumer: AIOKafkaConsumer, reached: Sequence[Reached]) -> dict[int, tuple[int, int | None]]:
     """Count the records between what is applied and the end, and take the first one's timestamp.
 
     Those hidden by an open transaction are counted by their offsets, without a timestamp.

@@ -19,6 +19,7 @@ COMMANDS = (
     "worker",
     "send",
     "watch",
+    "deliver",
     "explain",
     "members",
     "sizes",

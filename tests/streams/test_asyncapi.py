@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 from rules.catalogue import catalogue_json, load_catalogue
 from rules.decode import CODES
 from streams.asyncapi import CARRIES, MESSAGES, defaults, document, render
+from streams.delivery.dead_letters import dead_letters_of
 from streams.log.base import OutRecord
 from streams.progress import Claim, Progress, claim_record, progress_record, tombstones
-from streams.topics import activation_topics, topics
+from streams.topics import activation_topics, delivery_topic, topics
 from streams.wire import DEAD_LETTER_BYTES_MAX, Wire
 from streams.yaml_files import read_folder
 from tests.streams.test_wire import Read, activation, change
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 CHECKED_IN = ROOT / "deploy" / "asyncapi.yaml"
 DOCUMENT = document()
 WIRE = Wire(defaults())
+UNDELIVERED = dead_letters_of(defaults(), "email")
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
@@ -52,7 +54,7 @@ def fits(record: OutRecord, name: str) -> list[str]:
 
 def carried(record: OutRecord) -> list[str]:
     """The messages that a record fits, of those that its topic carries."""
-    table = (*topics(defaults()), *activation_topics(defaults(), ["email"]))
+    table = (*topics(defaults()), *activation_topics(defaults(), ["email"]), delivery_topic(defaults(), "email"))
     role = next(topic.role for topic in table if topic.name == record.topic)
     return [name for name in CARRIES[role] if not fits(record, name)]
 
@@ -70,6 +72,8 @@ def written() -> list[tuple[str, OutRecord]]:
         *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
         *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),
         ("deadLetterPointer", WIRE.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
+        ("undelivered", UNDELIVERED.dead_letter(0, Read(), "http_422")),
+        ("undeliveredPointer", UNDELIVERED.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
         ("tick", WIRE.tick(0)),
         ("catalogueTakesEffect", WIRE.catalogue(0, catalogue.hash)),
         ("progress", progress_record(deployment.progress_topic, 0, progress)),
@@ -126,7 +130,11 @@ def test_every_message_but_the_events_of_others_is_really_written() -> None:
 )
 def test_what_is_written_fits_its_message_and_no_other(name: str, record: OutRecord) -> None:
     assert fits(record, name) == []
-    both = {"segmentEntered", "segmentExited"} | {"deadLetter", "deadLetterPointer"}
+    both = (
+        {"segmentEntered", "segmentExited"}
+        | {"deadLetter", "deadLetterPointer"}
+        | {"undelivered", "undeliveredPointer"}
+    )
     assert [other for other in carried(record) if other not in both - {name}] == [name]
 
 

@@ -1,0 +1,231 @@
+"""`deliver`: a channel's changes to an HTTP endpoint, and how far behind that is.
+
+What talks to servers is imported when a command runs: the client libraries take half a second to load.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from streams.cli.console import Exit, Failure, out, row, table, write_json
+from streams.cli.operations import LogLevel
+
+if TYPE_CHECKING:
+    from streams.cli.servers import Servers
+    from streams.delivery.deliverer import Route
+    from streams.delivery.settings import DeliverySettings
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def deliver(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel of activations, like email.")],
+    lag: Annotated[
+        bool, typer.Option("--lag", help="Only show how many changes are not delivered yet, per partition, and end.")
+    ] = False,
+    log_level: Annotated[LogLevel, typer.Option(help="What to log to standard error.")] = LogLevel.INFO,
+    as_json: Annotated[bool, typer.Option("--json", help="With --lag: one JSON value, for programs.")] = False,
+) -> None:
+    """Deliver a channel's activation changes to an HTTP endpoint, until SIGTERM.
+
+    [bold]At least once[/bold]: after a lost answer or a crash a change is sent
+    again, with the same id. Receivers drop ids that they have seen, and what
+    has a lower [bold]sequence[/bold] than the last of its profile. Changes of one
+    profile go in order, an activation and a deactivation never in one request.
+
+    Settings come from the environment only: credentials belong on no command
+    line.
+
+    SEGUE_DELIVER_URL: where to, https://… (of a platform its host is enough).
+
+    SEGUE_DELIVER_SHAPE: [bold]standard[/bold], Standard Webhooks, signed with
+    SEGUE_DELIVER_SECRETS (whsec_…; several while one is replaced);
+    [bold]braze[/bold], users/track, with SEGUE_DELIVER_API_KEY;
+    [bold]customerio[/bold], Track API v2 batch, with SEGUE_DELIVER_SITE_ID and
+    SEGUE_DELIVER_API_KEY.
+
+    429, 5xx and time-outs are tried again for ever, with back-off and as long
+    as Retry-After says; /ready on SEGUE_WEB_PORT is 503 meanwhile. What is
+    refused for good goes to activation.CHANNEL.dlt, which this command creates.
+
+    Start as many processes as you like: they share the partitions. Progress is
+    the offsets of the consumer group GROUP.deliver.CHANNEL; without any it
+    begins with the oldest change kept.
+
+    Exit status: 0 stopped as asked; 1 the endpoint refuses the credentials, is
+    not there, or refuses everything (nothing is skipped for that: start again
+    when it is mended); 2 a setting is wrong; 3 Kafka is not reachable.
+
+    Example: SEGUE_DELIVER_URL=https://crm.example/hooks segue deliver email
+    """
+    from streams.cli.servers import run
+
+    if lag:
+        found = run(lambda servers: _lag(servers, channel))
+        _show_lag(found, as_json=as_json)
+        return
+    if as_json:
+        raise Failure(Exit.USAGE, "--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
+    delivery = _delivery_settings()
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+    run(lambda servers: _deliver(servers, channel, delivery))
+
+
+def _delivery_settings() -> "DeliverySettings":
+    """Read SEGUE_DELIVER_* and see that the shape has its credentials; ends the command with usage otherwise."""
+    from pydantic import ValidationError
+
+    from streams.delivery.settings import DeliverySettings
+    from streams.delivery.shapes import shape_of
+
+    try:
+        found = DeliverySettings()
+    except ValidationError as wrong:
+        raise Failure(Exit.USAGE, *map(_said, wrong.errors(include_input=False, include_context=False))) from None
+    if not found.url:
+        raise Failure(Exit.USAGE, "SEGUE_DELIVER_URL is not set: where to deliver, https://…")
+    try:
+        shape_of(found)
+    except ValueError as missing:
+        text = str(missing)
+        raise Failure(Exit.USAGE, text if text.startswith("SEGUE_") else f"SEGUE_DELIVER_SECRETS: {text}") from None
+    return found
+
+
+def _said(error: Any) -> str:
+    text = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        name, _, text = text.partition(": ")
+        return f"SEGUE_DELIVER_{name.upper()}: {text}"
+    return f"SEGUE_DELIVER_{'_'.join(map(str, error['loc'])).upper()}: {text}"
+
+
+async def _deliver(servers: "Servers", channel: str, delivery: "DeliverySettings") -> None:
+    from streams.delivery.deliverer import Deliverer, Route
+    from streams.delivery.endpoint import Endpoint
+    from streams.delivery.sender import Stopped
+    from streams.delivery.shapes import shape_of
+    from streams.delivery.status import DeliveryStatus
+    from streams.delivery.web import serving
+
+    await _have_topics(servers, channel)
+    shape = shape_of(delivery)
+    try:
+        endpoint = Endpoint(delivery, shape.path)
+    except OSError as wrong:
+        what = wrong.strerror or type(wrong).__name__
+        raise Failure(Exit.USAGE, f"SEGUE_DELIVER_CA_FILE: {delivery.ca_file}: {what}") from None
+    status = DeliveryStatus(channel, endpoint.host, delivery.shape)
+    route = Route(channel, servers.deployment, servers.settings, delivery, shape)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    log = logging.getLogger("streams.delivery")
+    settings = servers.settings
+    try:
+        async with serving(status.pages(), settings.web_host, settings.web_port) as port:
+            log.info(
+                "%s to %s as %s; http://%s:%d/status",
+                channel,
+                endpoint.host,
+                shape_name(route),
+                settings.web_host,
+                port,
+            )
+            await Deliverer(route, servers.log, endpoint, status).run(stop)
+    except Stopped as stopped:
+        said = f"{stopped}; nothing else was lost: changes not answered for are delivered after the next start"
+        raise Failure(Exit.WRONG_INPUT, said) from None
+    except OSError as taken:
+        if not isinstance(taken, TimeoutError) and taken.errno is not None:
+            raise Failure(Exit.USAGE, f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
+        raise
+    finally:
+        await endpoint.close()
+        log.info("%s", status.line())
+
+
+def shape_name(route: "Route") -> str:
+    """Name the shape and what one request of it holds at most."""
+    return f"{route.delivery.shape}, up to {route.shape.limits.changes_max} changes a request"
+
+
+async def _have_topics(servers: "Servers", channel: str) -> None:
+    """See that the channel's topic is there, and create the one for its dead letters."""
+    from streams.topics import delivery_topic, judge_topic
+    from streams.wire import channel_topics
+
+    deployment = servers.deployment
+    changes, _ = channel_topics(deployment, channel)
+    wanted = delivery_topic(deployment, channel)
+    async with servers.cluster() as cluster:
+        existing = await cluster.existing([changes, wanted.name])
+        if changes not in existing:
+            what = f"topic {changes} is missing: no activation that was applied is for the channel {channel!r}"
+            raise Failure(Exit.WRONG_INPUT, f"{what} (`segue apply` creates it)")
+        await servers.expect_topics(changes)
+        if wanted.name in existing:
+            found = [each for each in judge_topic(wanted, existing[wanted.name], deployment) if each.fatal]
+        else:
+            found = await cluster.create([wanted], deployment.replication)
+    if found:
+        raise Failure(Exit.WRONG_INPUT, *map(str, found))
+
+
+async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
+    from streams.cli.lagging import Reached, behind
+    from streams.clock import SystemClock
+    from streams.delivery.deliverer import group_of
+    from streams.wire import channel_topics
+
+    topic = channel_topics(servers.deployment, channel)[0]
+    await servers.expect_topics(topic)
+    group = group_of(servers.settings, channel)
+    async with servers.reading(topic, group_id=group, max_partition_fetch_bytes=1 << 17) as (consumer, partitions):
+        reached = []
+        for tp in partitions:
+            _, end = await servers.log.offsets(topic, tp.partition)
+            reached.append(Reached(tp.partition, end, await consumer.committed(tp), None, ""))
+        counted = await behind(consumer, [each for each in reached if each.end > each.behind_from])
+    now_ms = SystemClock().wall_ms()
+    lags: list[dict[str, Any]] = []
+    for each in reached:
+        changes, oldest_ms = counted.get(each.partition, (0, None))
+        age_s = 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
+        told = {"partition": each.partition, "end": each.end, "delivered": each.applied}
+        lags.append({**told, "lag_changes": changes, "lag_seconds": age_s})
+    return {
+        "channel": channel,
+        "group": group,
+        "partitions": lags,
+        "lag_changes": sum(each["lag_changes"] for each in lags),
+        "lag_seconds": max(each["lag_seconds"] for each in lags),
+    }
+
+
+def _show_lag(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+        return
+    names = ("partition", "log end", "delivered up to", "lag changes", "lag seconds")
+    shown = table(*names, right=names)
+    for each in found["partitions"]:
+        upto = "nothing yet" if each["delivered"] is None else f"{each['delivered']:,}"
+        cells = [each["partition"], f"{each['end']:,}", upto, f"{each['lag_changes']:,}", f"{each['lag_seconds']:.1f}"]
+        shown.add_row(*row(cells))
+    shown.add_section()
+    shown.add_row(*row(["all", "", "", f"{found['lag_changes']:,}", f"{found['lag_seconds']:.1f}"]))
+    out.print(shown)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command()(deliver)

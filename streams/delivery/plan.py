@@ -1,0 +1,157 @@
+"""Which changes go into which request, and how far a partition is done. Pure: no clock, no I/O.
+
+The laws, for any order of calls:
+- A profile's changes go in the order of the log, one request after another: the next is taken when all before it
+  are settled. Between profiles there is no order.
+- A request never holds an activation and a deactivation of one profile, nor two changes of one of its activations: so
+  nothing rests on the order in which a platform goes through a request.
+- A request keeps to the limits of changes and bytes.
+- A partition's offset goes up to the first change that is not settled, and no further.
+
+Profiles take turns, from the one that has waited longest: one with many changes does not hold up the others.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a receiver takes at once."""
+
+    changes_max: int
+    body_bytes_max: int
+    """Of a request's body."""
+    part_bytes_max: int
+    """Of one object in it."""
+    overhead_bytes: int
+    """What a body has besides its parts and a comma for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One change, ready to go. Its `repr` names no profile."""
+
+    partition: int
+    offset: int
+    id: str = field(repr=False)
+    profile: str = field(repr=False)
+    activation: str
+    activated: bool
+    effective_ms: int
+    parts: tuple[bytes, ...] = field(repr=False)
+    """What a request says of it: one object for each list of the body."""
+    record: Any = field(repr=False, compare=False, default=None)
+    """As it was read, for the dead letters."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What it adds to a body."""
+        return sum(map(len, self.parts)) + len(self.parts)
+
+
+def fits(parcel: Parcel, limits: Limits) -> bool:
+    """Tell whether a request with nothing else may carry it."""
+    return (
+        max(map(len, parcel.parts)) <= limits.part_bytes_max
+        and limits.overhead_bytes + parcel.size_bytes <= limits.body_bytes_max
+    )
+
+
+@dataclass(slots=True)
+class _Partition:
+    unsettled: dict[int, None] = field(default_factory=dict)
+    """Offsets in hand, in order: they are added in order."""
+    next_offset: int = 0
+    """After the last one seen."""
+
+
+class Window:
+    """The changes in hand: read and not settled."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._waiting: dict[str, deque[Parcel]] = {}
+        """By profile, in order; never empty."""
+        self._taken: dict[str, int] = {}
+        """How many of a profile's changes are under way; never 0."""
+        self._ready: dict[str, None] = {}
+        """Profiles that wait with nothing under way, the one that has waited longest first."""
+        self._partitions: dict[int, _Partition] = {}
+        self.changes = 0
+        self.size_bytes = 0
+
+    def add(self, parcel: Parcel) -> None:
+        """Take a change in hand: `fits` it must, and follow those of its partition."""
+        self.seen(parcel.partition, parcel.offset)
+        self._partitions[parcel.partition].unsettled[parcel.offset] = None
+        self.changes += 1
+        self.size_bytes += parcel.size_bytes
+        self._waiting.setdefault(parcel.profile, deque()).append(parcel)
+        if parcel.profile not in self._taken:
+            self._ready[parcel.profile] = None
+
+    def seen(self, partition: int, offset: int) -> None:
+        """Note a record that needs nothing (any more), or is about to be added."""
+        found = self._partitions.setdefault(partition, _Partition())
+        if offset < found.next_offset:
+            raise AssertionError(f"offset {offset} of partition {partition} came after {found.next_offset - 1}")
+        found.next_offset = offset + 1
+
+    def pass_by(self, partition: int, next_offset: int) -> None:
+        """Note that nothing is to be read below an offset: markers of transactions were passed."""
+        found = self._partitions.get(partition)
+        if found is not None and found.next_offset < next_offset:
+            found.next_offset = next_offset
+
+    def take(self) -> list[Parcel]:
+        """Take the next request's changes; none: nothing can go now."""
+        taken: list[Parcel] = []
+        size = self._limits.overhead_bytes
+        for profile in list(islice(self._ready, self._limits.changes_max)):
+            waiting = self._waiting[profile]
+            run: dict[str, None] = {}
+            kind = waiting[0].activated
+            while waiting and len(taken) < self._limits.changes_max:
+                parcel = waiting[0]
+                if parcel.activated != kind or parcel.activation in run:
+                    break
+                if size + parcel.size_bytes > self._limits.body_bytes_max:
+                    break
+                size += parcel.size_bytes
+                run[parcel.activation] = None
+                taken.append(waiting.popleft())
+            if run:
+                self._taken[profile] = len(run)
+                del self._ready[profile]
+                if not waiting:
+                    del self._waiting[profile]
+            if len(taken) == self._limits.changes_max or (not run and taken):
+                break
+        return taken
+
+    def settle(self, parcels: Sequence[Parcel]) -> None:
+        """Note that changes which were taken are done with: accepted, or among the dead letters."""
+        for parcel in parcels:
+            del self._partitions[parcel.partition].unsettled[parcel.offset]
+            self.changes -= 1
+            self.size_bytes -= parcel.size_bytes
+            left = self._taken.pop(parcel.profile) - 1
+            if left:
+                self._taken[parcel.profile] = left
+            elif parcel.profile in self._waiting:
+                self._ready[parcel.profile] = None
+
+    def progress(self) -> dict[int, int]:
+        """Tell up to which offset each partition is done: the next one to read, for whoever goes on."""
+        return {
+            partition: next(iter(found.unsettled), found.next_offset) for partition, found in self._partitions.items()
+        }
+
+    def idle(self, partition: int) -> bool:
+        """Tell whether nothing of a partition is in hand."""
+        found = self._partitions.get(partition)
+        return found is None or not found.unsettled

@@ -1,0 +1,216 @@
+"""Get one request's changes answered: attempts, waits, halves, dead letters. Several at the same time, in one process.
+
+1. Wait until a request may go: the endpoint asked for no pause, the rate is kept, the partitions are surely ours.
+2. Send, and judge the answer. Later: wait (back-off doubles, half of it by chance; or as long as was asked), go to 1.
+   A crash here: the platform may have the changes, and gets them again from whoever goes on.
+3. Refused as a whole: go to 1 with the first half, then with the second; one alone goes to the dead letters.
+4. Dead letters are written, and acknowledged, before their changes are settled. A crash in between: they are sent, and
+   perhaps written, again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Final
+
+from streams.clock import Clock, backoff_ms
+from streams.delivery.answers import Accepted, Later, Refused, Wrong, judge
+from streams.delivery.endpoint import Endpoint, NoAnswer
+from streams.delivery.plan import Parcel
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes import Shape
+from streams.delivery.status import DeliveryStatus
+from streams.log.base import NotReachable, OutRecord
+from streams.log.kafka import KafkaLog
+
+log = logging.getLogger(__name__)
+
+SPREAD_MS: Final = 500
+"""Added by chance to a pause that an endpoint asked for, so that not all come back in the same instant."""
+AGAIN_SAID: Final = 3
+"""The first attempts of a request that fail are not worth a warning."""
+
+
+class Stopped(Exception):
+    """Nothing more can be delivered until somebody changes a setting. The text says which, and names nobody."""
+
+
+class Abandoned(Exception):
+    """The partitions are being given up: what waits is left to whoever goes on."""
+
+
+class Pace:
+    """When the next request may go, for all of a process: a documented rate, and pauses that the endpoint asked for."""
+
+    def __init__(self, per_s: float, clock: Clock) -> None:
+        self._gap_ms: Final = 1000 / per_s
+        self._clock = clock
+        self._next_ms = 0.0
+        self._paused_until_ms = 0.0
+
+    def pause(self, length_ms: float) -> None:
+        """Let nothing go for so long."""
+        self._paused_until_ms = max(self._paused_until_ms, self._clock.now_ms() + length_ms)
+
+    def wait_ms(self) -> float:
+        """Tell how long to wait before asking again; 0: one request may go, and is counted."""
+        now_ms = self._clock.now_ms()
+        until_ms = max(self._next_ms, self._paused_until_ms)
+        if until_ms > now_ms:
+            return until_ms - now_ms
+        self._next_ms = now_ms + self._gap_ms
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What the deliverer says of the partitions in hand."""
+
+    closing: asyncio.Event
+    """Set: they are being given up."""
+    surely_ours: Callable[[], bool]
+    """Whether the group has surely not given them to somebody else."""
+
+
+class Sender:
+    """Sends requests to one endpoint."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        shape: Shape,
+        settings: DeliverySettings,
+        status: DeliveryStatus,
+        clock: Clock,
+        hold: Hold,
+        dead_letter: Callable[[Parcel, str], OutRecord],
+        producer: KafkaLog,
+        chance: Random,
+    ) -> None:
+        self._endpoint = endpoint
+        self._shape = shape
+        self._settings = settings
+        self._status = status
+        self._clock = clock
+        self._hold = hold
+        self._dead_letter = dead_letter
+        self._producer = producer
+        self._chance = chance
+        self._pace = Pace(shape.requests_per_s_max, clock)
+        self._requests = count()
+        self._refused_in_a_row = 0
+
+    async def deliver(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
+        """Have changes answered for, calling `settled` with those that are. Raises Abandoned, Stopped, our bugs."""
+        todo = [list(parcels)]
+        while todo:
+            now = todo.pop()
+            verdict = await self._answered(now)
+            if isinstance(verdict, Accepted):
+                refused = [now[place] for place in sorted(verdict.refused)]
+                accepted = [parcel for place, parcel in enumerate(now) if place not in verdict.refused]
+                self._accepted(accepted, settled)
+                await self._bury(refused, "item_refused", settled)
+            elif verdict.named and len(verdict.named) < len(now):
+                # those named are at fault alone: the rest goes again without them
+                todo.append([parcel for place, parcel in enumerate(now) if place not in verdict.named])
+                await self._bury([now[place] for place in sorted(verdict.named)], "item_refused", settled)
+            elif len(now) > 1 and not verdict.named:
+                half = len(now) // 2
+                todo += [now[half:], now[:half]]
+            else:
+                await self._bury(now, "item_refused" if len(now) > 1 else verdict.code, settled)
+
+    def _accepted(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
+        if parcels:
+            self._refused_in_a_row = 0
+            self._status.delivered += len(parcels)
+            settled(parcels)
+
+    async def _answered(self, parcels: Sequence[Parcel]) -> Accepted | Refused:
+        number = next(self._requests)
+        body = self._shape.body(parcels)
+        attempt = 0
+        try:
+            while True:
+                await self._turn()
+                verdict = await self._attempt(parcels, body)
+                if isinstance(verdict, Wrong):
+                    raise Stopped(f"{self._endpoint.host}: {verdict.why}")
+                if not isinstance(verdict, Later):
+                    return verdict
+                attempt += 1
+                await self._put_off(number, attempt, verdict)
+        finally:
+            self._status.waiting.pop(number, None)
+
+    async def _attempt(self, parcels: Sequence[Parcel], body: bytes) -> Accepted | Refused | Later | Wrong:
+        wall_ms = self._clock.wall_ms()
+        self._status.requests += 1
+        try:
+            answer = await self._endpoint.post(body, self._shape.headers(parcels, body, wall_ms))
+        except NoAnswer as none:
+            return Later(str(none))
+        return judge(answer, self._shape, len(parcels), self._clock.wall_ms())
+
+    async def _put_off(self, number: int, attempt: int, verdict: Later) -> None:
+        self._status.retries += 1
+        most_ms = backoff_ms(attempt, first_ms=self._settings.retry_first_ms, most_ms=self._settings.retry_most_ms)
+        wait_ms = most_ms / 2 + self._chance.uniform(0, most_ms / 2)
+        if verdict.wait_ms is not None:
+            wait_ms = max(wait_ms, verdict.wait_ms + self._chance.uniform(0, SPREAD_MS))
+            self._pace.pause(wait_ms)
+        self._status.waiting[number] = verdict.why
+        level = logging.WARNING if attempt >= AGAIN_SAID else logging.INFO
+        log.log(level, "%s: %s; attempt %d in %.1f s", self._endpoint.host, verdict.why, attempt + 1, wait_ms / 1000)
+        await self._wait(wait_ms)
+
+    async def _turn(self) -> None:
+        """Wait until a request may go."""
+        while True:
+            if self._hold.closing.is_set():
+                raise Abandoned
+            if not self._hold.surely_ours():
+                await self._wait(50)
+            elif wait_ms := self._pace.wait_ms():
+                await self._wait(wait_ms)
+            else:
+                return
+
+    async def _wait(self, length_ms: float) -> None:
+        await self._clock.wait(self._hold.closing, length_ms)
+        if self._hold.closing.is_set():
+            raise Abandoned
+
+    # -- dead letters
+
+    async def _bury(self, parcels: Sequence[Parcel], code: str, settled: Callable[[Sequence[Parcel]], None]) -> None:
+        for parcel in parcels:
+            await self.bury(parcel, code)
+            settled([parcel])
+            self._refused_in_a_row += 1
+        if self._refused_in_a_row >= self._settings.refused_in_a_row_max:
+            raise Stopped(
+                f"{self._endpoint.host}: it refused {self._refused_in_a_row} changes in a row and accepted none"
+                " (they are among the dead letters): is SEGUE_DELIVER_SHAPE what the endpoint takes?"
+            )
+
+    async def bury(self, parcel: Parcel, code: str) -> None:
+        """Write a dead letter, and wait until it is acknowledged. Raises Abandoned."""
+        await self.append(self._dead_letter(parcel, code))
+        self._status.refused += 1
+
+    async def append(self, record: OutRecord) -> None:
+        """Append a record, however long it takes."""
+        for attempt in count(1):
+            try:
+                await self._producer.append(record)
+            except NotReachable as error:
+                self._status.log_away = str(error)
+                await self._wait(backoff_ms(attempt))
+            else:
+                self._status.log_away = ""
+                return

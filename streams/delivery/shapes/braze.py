@@ -1,0 +1,87 @@
+"""The shape `braze`: POST /users/track of Braze's REST API.
+
+What is relied on (Braze's public documentation, as read in November 2026):
+- `Authorization: Bearer KEY`, with the permission `users.track`; people by `external_id`, which is the subject here.
+  braze.com/docs/api/endpoints/user_data/post_user_track
+- Objects in a request: 75 events and 75 attributes on older plans, 75 together since, 50 together on plans by monthly
+  active users; usually 3,000 requests in three seconds. A change is two objects, so 25 changes fit every plan;
+  `SEGUE_DELIVER_CHANGES_MAX` up to 75 for those that allow it. braze.com/docs/api/api_limits
+- Attributes are processed before events; in a request a person may stand several times. Same page.
+- 429 comes with `X-RateLimit-Reset`, epoch seconds. Same page.
+- 201 with `errors`, or 400 with them: `{"type", "input_array": "events" | "attributes", "index"}` names what is wrong;
+  with 201 all the rest was processed, with 400 nothing. 5xx is to be tried again with back-off.
+  braze.com/docs/api/errors
+- "Duplicate" events are separate events to Braze: it knows no idempotency key. braze.com/docs/…/post_user_track, FAQ
+
+A change is an attribute and an event. The attribute `segue_<channel>_<activation>`, true or false, is what to segment
+by and to check before a send: setting it twice is setting it. The event `segue.activated` or `segue.deactivated` is
+what starts and ends a Canvas, and carries content, reason and the change's id (property `id`), by which a duplicate is
+told: it comes at least once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from streams.client import Change
+from streams.delivery.answers import places
+from streams.delivery.plan import Limits, Parcel
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties
+
+CHANGES_USUAL: Final = 25
+CHANGES_MOST: Final = 75
+BODY_BYTES_MAX: Final = 1_000_000
+"""Not documented; 25 changes take about 25 kB."""
+EVENT_BYTES_MAX: Final = 50_000
+"""An event's properties may have 50 KB; ours are no larger than the object."""
+
+
+class Braze:
+    """See Shape."""
+
+    path: Final = "/users/track"
+    requests_per_s_max: Final = 1_000.0
+
+    def __init__(self, settings: DeliverySettings) -> None:
+        self._key: Final = settings.api_key.get_secret_value()
+        if not self._key:
+            raise ValueError("SEGUE_DELIVER_API_KEY is not set: a REST API key of Braze with users.track")
+        changes_max = at_most(settings.changes_max, CHANGES_MOST, CHANGES_USUAL)
+        body_bytes_max = min(settings.body_bytes_max or BODY_BYTES_MAX, BODY_BYTES_MAX)
+        self.limits: Final = Limits(changes_max, body_bytes_max, EVENT_BYTES_MAX, 64)
+
+    def parts(self, change: Change) -> tuple[bytes, ...]:
+        """See Shape: the attribute, the event."""
+        attribute = {"external_id": change.subject, attribute_name(change): change.activated}
+        event = {
+            "external_id": change.subject,
+            "name": event_name(change),
+            "time": change.effective_at.isoformat(timespec="milliseconds"),
+            "properties": event_properties(change),
+        }
+        return orjson.dumps(attribute), orjson.dumps(event)
+
+    def body(self, parcels: Sequence[Parcel]) -> bytes:
+        """See Shape."""
+        attributes, events = (b",".join(parts) for parts in zip(*(each.parts for each in parcels), strict=True))
+        return b'{"attributes":[' + attributes + b'],"events":[' + events + b"]}"
+
+    def headers(self, parcels: Sequence[Parcel], body: bytes, wall_ms: int) -> Mapping[str, str]:
+        """See Shape."""
+        return {"authorization": f"Bearer {self._key}"}
+
+    def named(self, body: Any) -> frozenset[int]:
+        """See Reader: the places in both lists are those of the changes."""
+        errors = body.get("errors") if isinstance(body, dict) else None
+        return places(
+            errors, lambda error: error.get("index") if error.get("input_array") in ("attributes", "events") else None
+        )
+
+    def wait_ms(self, headers: Mapping[str, str], wall_ms: int) -> int | None:
+        """See Reader."""
+        reset = headers.get("x-ratelimit-reset", "").strip()
+        if not (reset.isascii() and reset.isdecimal()):
+            return None
+        return max(0, int(reset[:12]) * 1000 - wall_ms)

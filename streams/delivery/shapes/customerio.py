@@ -1,0 +1,94 @@
+"""The shape `customerio`: POST /api/v2/batch of Customer.io's Track API.
+
+What is relied on (Customer.io's public documentation and client libraries, as read in November 2026):
+- Basic authentication with site id and API key; hosts track.customer.io and track-eu.customer.io.
+  docs.customer.io/api/track
+- A request is smaller than 500 kB, each item in it 32 kB or smaller; a fair-use limit of 100 requests a second, 429
+  beyond. docs.customer.io/api/track (v2, "Send multiple requests"; rate limits)
+- Items `{"type": "person", "action": "identify" | "event", "identifiers": {"id": …}, …}`; people by `id`, which is the
+  subject here.
+- 200 accepts all; 207 names those that were refused, `{"errors": [{"batch_index", "reason", "field", "message"}]}`, and
+  took the rest; 400 took nothing.
+- An event with an `id` that came before is not processed again; it must be a ULID. customerio-ruby, "Deduplicating
+  events"
+
+The segments API was the other way: it knows manual segments by number, made by hand, and has no room for content, arm
+and reason. A change is an attribute and an event, as for Braze (see there): identify sets
+`segue_<channel>_<activation>` to true or false, the event's ULID is made of the change's instant and id alone, so that
+Customer.io itself drops what comes twice.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from streams.client import Change
+from streams.delivery.answers import places
+from streams.delivery.plan import Limits, Parcel
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties, no_headers_ms
+
+CHANGES_USUAL: Final = 200
+CHANGES_MOST: Final = 500
+BODY_BYTES_MAX: Final = 499_000
+ITEM_BYTES_MAX: Final = 32_000
+_ITEMS: Final = 2
+"""Of a change."""
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class CustomerIo:
+    """See Shape."""
+
+    path: Final = "/api/v2/batch"
+    requests_per_s_max: Final = 100.0
+
+    def __init__(self, settings: DeliverySettings) -> None:
+        key = settings.api_key.get_secret_value()
+        if not settings.site_id or not key:
+            missing = "SEGUE_DELIVER_API_KEY" if settings.site_id else "SEGUE_DELIVER_SITE_ID"
+            raise ValueError(f"{missing} is not set: site id and API key of Customer.io's Track API")
+        self._credentials: Final = base64.b64encode(f"{settings.site_id}:{key}".encode()).decode()
+        changes_max = at_most(settings.changes_max, CHANGES_MOST, CHANGES_USUAL)
+        body_bytes_max = min(settings.body_bytes_max or BODY_BYTES_MAX, BODY_BYTES_MAX)
+        self.limits: Final = Limits(changes_max, body_bytes_max, ITEM_BYTES_MAX, 16)
+
+    def parts(self, change: Change) -> tuple[bytes, ...]:
+        """See Shape: identify, event."""
+        person = {"type": "person", "identifiers": {"id": change.subject}}
+        identify = {**person, "action": "identify", "attributes": {attribute_name(change): change.activated}}
+        at_ms = int(change.effective_at.timestamp() * 1000)
+        event = {
+            **person,
+            "action": "event",
+            "name": event_name(change),
+            "id": ulid(at_ms, change.id),
+            "timestamp": at_ms // 1000,
+            "attributes": event_properties(change),
+        }
+        return orjson.dumps(identify), orjson.dumps(event)
+
+    def body(self, parcels: Sequence[Parcel]) -> bytes:
+        """See Shape."""
+        return b'{"batch":[' + b",".join(part for parcel in parcels for part in parcel.parts) + b"]}"
+
+    def headers(self, parcels: Sequence[Parcel], body: bytes, wall_ms: int) -> Mapping[str, str]:
+        """See Shape."""
+        return {"authorization": f"Basic {self._credentials}"}
+
+    def named(self, body: Any) -> frozenset[int]:
+        """See Reader."""
+        errors = body.get("errors") if isinstance(body, dict) else None
+        return frozenset(place // _ITEMS for place in places(errors, lambda error: error.get("batch_index")))
+
+    wait_ms = staticmethod(no_headers_ms)
+
+
+def ulid(at_ms: int, name: str) -> str:
+    """Make the one ULID of a name and its instant: 48 bits of time, 80 of a digest."""
+    digest = hashlib.sha256(name.encode()).digest()[:10]
+    number = (max(0, at_ms) & (1 << 48) - 1) << 80 | int.from_bytes(digest)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
