@@ -180,6 +180,8 @@ class Run:
     notes: dict[str, Any] = field(default_factory=dict)
     """What the run has to tell, for the table of results."""
     mix: Mix = field(default_factory=Mix)
+    ahead_ms: int = 2_000
+    """For how long nothing may fall due when a run settles; more where the broker's clock is ahead."""
     _traffic: Traffic | None = None
     _follower: Follower | None = field(default=None, init=False)
 
@@ -289,8 +291,9 @@ class Run:
             self._follower = Follower(self.names, self.catalogues)
         return self._follower.behind(self.observer.found, horizon_ms)
 
-    async def settle(self, limit_s: float = PATIENCE_S, ahead_ms: int = 2_000) -> None:
+    async def settle(self, limit_s: float = PATIENCE_S, ahead_ms: int | None = None) -> None:
         """Wait until everything expected is out, and nothing falls due for a moment. Raises Violated early."""
+        ahead_ms = self.ahead_ms if ahead_ms is None else ahead_ms
         behind = "nothing was read"
         ends: dict[TopicPartition, int] = {}
 

@@ -30,10 +30,10 @@ from streams.topics import topics
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import WRITE_TXN_MARKERS, Direction, Fate, Proxy, api_key
 from tests.faults.stage import Run, deployment, store
-from tests.faults.traffic import Mix
+from tests.faults.traffic import Mix, Traffic
 
 MIX: Final = Mix(people=120, per_second=120)
-HELD_S: Final = (2.0, 5.0)
+HELD_S: Final = (3.0, 6.0)
 """How long markers are on their way."""
 
 
@@ -50,7 +50,7 @@ class Brokers:
     held: int = 0
     """How many markers were on their way since."""
     arrive_s: float = 0.0
-    """When they may arrive, where they alone wait (steady clock)."""
+    """When they may arrive, or the second broker goes on (steady clock)."""
 
     def judge(self, direction: Direction, piece: bytes) -> tuple[Fate, float]:
         """See Judge."""
@@ -61,6 +61,7 @@ class Brokers:
             return "pass", max(0.0, self.arrive_s - time.monotonic())
         if self.held == 1:
             self.second.pause()
+            asyncio.get_running_loop().call_later(self.arrive_s - time.monotonic(), self.second.resume)
         return "pass", 0.0
 
 
@@ -176,32 +177,34 @@ async def handed_over_while_markers_wait(context: Context) -> Report:
             brokers.stands_still = (context.seed + n) % 2 == 1
             what = "the leader stands still" if brokers.stands_still else "markers wait"
             context.say(f"{n + 1} of {context.size.times}: {what}")
-            hold_s = run.rng.uniform(*HELD_S)
-            brokers.held, brokers.armed, brokers.arrive_s = 0, True, time.monotonic() + 1 + hold_s
-            await run.send(12)
+            await _send(run, 12, brokers)
 
             async def held() -> bool:
                 return brokers.held > 0
 
             await run.until(held, "markers on their way", every_s=0.02)
             began_s = time.monotonic()
-            opening = asyncio.ensure_future(_let_on(brokers, hold_s))
             status = await leaving.stop()
             assert status == 0, leaving.said()
             in_order = "the ring of producers is over" not in leaving.said()
             name = "handed over in order" if in_order else "left in doubt"
             run.notes[name] = run.notes.get(name, 0) + 1
             leaving, staying = staying, run.worker(mutation=context.mutation)
-            await opening
+            brokers.armed = False
             await run.ready(leaving, staying)
             longest_s = round(time.monotonic() - began_s, 1)
             run.notes["taken over within s"] = max(run.notes.get("taken over within s", 0), longest_s)
         return Report(await run.finish(), run.notes)
 
 
-async def _let_on(brokers: Brokers, hold_s: float) -> None:
-    """Let the markers arrive after a while."""
-    await asyncio.sleep(hold_s)
-    brokers.armed = False
-    if brokers.stands_still:
-        await asyncio.to_thread(brokers.second.resume)
+async def _send(run: Run, count: int, brokers: Brokers) -> None:
+    """Send some events; what is published of the last of them is what waits."""
+    traffic = Traffic(run.names.bootstrap, run.names.events, run.rng, MIX)
+
+    def on_sent(sent: int) -> None:
+        if sent == count:
+            brokers.held, brokers.armed = 0, True
+            brokers.arrive_s = time.monotonic() + run.rng.uniform(*HELD_S)
+
+    traffic.on_sent = on_sent
+    await traffic.run(count)

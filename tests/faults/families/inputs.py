@@ -1,4 +1,4 @@
-"""Faults 9, 10, 11, 12, 13: bad events, repeated and late ones, clocks that are off, a hot key, many wakes at once."""
+"""Faults 9, 10, 11, 12, 13: bad events, repeated and late ones, producers' clocks, a hot key, many wakes at once."""
 
 import asyncio
 import json
@@ -8,12 +8,17 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
+from rules.partitioning import partition_of
+from tests.faults.arrivals import Arrivals, p99
 from tests.faults.fault import Context, Report
 from tests.faults.model import instant
 from tests.faults.stage import Run, deployment, resident_mb, store
 from tests.faults.traffic import Mix
 
 PLAIN: Final = Mix(people=400, per_second=1_500)
+HOT_PER_SECOND: Final = 1_000
+HOT_SPELLS: Final = 10
+"""Without the hot key and with it, in turn, so that whatever else goes on befalls both."""
 
 
 async def _plain(context: Context, mix: Mix) -> Report:
@@ -45,33 +50,33 @@ async def producer_clocks(context: Context) -> Report:
 
 
 async def hot_key(context: Context) -> Report:
-    """Fault 12: a third of all events on one profile."""
-    return await _plain(context, replace(PLAIN, hot=0.3))
-
-
-async def worker_clock(context: Context) -> Report:
-    """Fault 11: the broker's clock is a year ahead of a worker's (it stops and says so), then an hour behind it.
-
-    Clocks cannot be set here, so the worker's own is moved instead: only their difference shows.
-    """
+    """Fault 12: a third of all events on one profile, now and then; the other partitions hardly feel it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers, valkey, context.seed, mix=PLAIN) as run:
-        late = run.worker(mutation="clock:-31536000000")
-
-        async def stopped() -> bool:
-            status = await late.ask()
-            return status is not None and status["incidents"] == run.names.partitions
-
-        await run.send(context.size.events // 3)
-        await run.until(stopped, "the worker to stop at stamps a year ahead")
-        assert not any(records for tp, records in run.observer.found.items() if tp.topic == run.names.membership)
-        assert await late.stop() == 0
-        # ticks are asked for too early, again and again, and decide nothing
-        run.worker(mutation="clock:3600000")
-        await run.send(context.size.events // 3)
-        await asyncio.sleep(3)
-        run.worker()
-        await run.send(context.size.events // 3)
+    without = replace(PLAIN, per_second=HOT_PER_SECOND)
+    async with deployment(context.servers, valkey, context.seed, mix=without) as run:
+        run.worker(mutation=context.mutation)
+        run.worker(mutation=context.mutation)
+        await run.ready(*run.alive)
+        took_ms: dict[bool, list[float]] = {False: [], True: []}
+        elsewhere = set(range(run.names.partitions)) - {partition_of(b"hcp:hot", run.names.partitions)}
+        spell_s = context.size.events / HOT_PER_SECOND / HOT_SPELLS
+        async with Arrivals(run.names) as arrivals:
+            traffic = await run.start_traffic()
+            await asyncio.sleep(2)
+            for n in range(HOT_SPELLS):
+                hot = n % 2 == 1
+                context.say(f"spell {n + 1} of {HOT_SPELLS}{', hot' if hot else ''}")
+                traffic.mix = replace(without, hot=0.3 if hot else 0.0)
+                await asyncio.sleep(0.3)
+                arrivals.seen.clear()
+                await asyncio.sleep(spell_s)
+                some = [one for one in arrivals.seen if one.partition in elsewhere and one.record_ms >= 0]
+                took_ms[hot] += [one.took_ms for one in some]
+            run.notes["events"] = await run.stop_traffic()
+        usual_ms, hot_ms = p99(took_ms[False]), p99(took_ms[True])
+        run.notes |= {"p99 ms without": round(usual_ms), "p99 ms with it, elsewhere": round(hot_ms)}
+        if context.alone:
+            assert hot_ms <= 2 * usual_ms, f"p99 elsewhere went from {usual_ms:.0f} to {hot_ms:.0f} ms"
         return Report(await run.finish(), run.notes)
 
 

@@ -1,7 +1,12 @@
 """Faults 2, 3, 4, 5, 14, 19, 20: a store that dies, goes back, forgets, refuses, answers late or not at all."""
 
 import asyncio
+import re
+import resource
 import shutil
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +15,7 @@ import redis.asyncio
 from streams.embedded import ValkeyServer
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import Direction, Fate, Proxy
-from tests.faults.stage import Run, WorkerProcess, deployment, store
+from tests.faults.stage import Run, WorkerProcess, deployment, store, store_of
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=120)
@@ -32,8 +37,9 @@ async def _well(run: Run) -> bool:
 
 async def died_and_came_back(context: Context) -> Report:
     """Fault 2a: kill -9 and restart from its append-only file, under traffic."""
-    valkey = context.stack.enter_context(store(context.servers.folder))
+    valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+        run.notes["store"] = valkey.name
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for _ in range(context.size.times):
@@ -48,8 +54,9 @@ async def died_and_came_back(context: Context) -> Report:
 
 async def restored_from_backup(context: Context) -> Report:
     """Fault 2b: an old backup is put back under live workers."""
-    valkey = context.stack.enter_context(store(context.servers.folder))
+    valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+        run.notes["store"] = valkey.name
         await run.ready(run.worker(mutation=context.mutation))
         await run.send(context.size.events // 2)
         backup = await asyncio.to_thread(_back_up, valkey)
@@ -86,8 +93,9 @@ def _restore(valkey: ValkeyServer, backup: Path) -> None:
 
 async def emptied_and_rebuilt(context: Context) -> Report:
     """Fault 2c: emptied. Every partition stops and says so; nothing starts from zero; `segue rebuild` repairs it."""
-    valkey = context.stack.enter_context(store(context.servers.folder))
+    valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+        run.notes["store"] = valkey.name
         worker = run.worker(mutation=context.mutation)
         await run.ready(worker)
         await run.send(context.size.events // 2)
@@ -115,10 +123,11 @@ async def emptied_and_rebuilt(context: Context) -> Report:
 
 async def lost_its_last_commits(context: Context) -> Report:
     """Fault 3: the tail of the append-only file is cut under a live worker: a GAP and a silent replay each time."""
-    valkey = context.stack.enter_context(store(context.servers.folder))
+    valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
     # few profiles in memory: what went back is read
     settings: dict[str, object] = {"profiles_cached_max": 40, "checkpoint_every_ms": 300}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
+        run.notes["store"] = valkey.name
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for n in range(context.size.times):
@@ -157,14 +166,16 @@ def cut_tail(valkey: ValkeyServer, commits: int, torn: int) -> None:
 
 async def failed_over(context: Context) -> Report:
     """Fault 4: a replica that is behind becomes the primary while the old one still answers its old connections."""
-    old = context.stack.enter_context(store(context.servers.folder))
-    new = context.stack.enter_context(store(context.servers.folder))
+    kind = store_of(context.seed)
+    old = context.stack.enter_context(store(context.servers.folder, kind=kind))
+    new = context.stack.enter_context(store(context.servers.folder, kind=kind))
     async with Proxy(("127.0.0.1", old.port)) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
         async with deployment(context.servers, old, context.seed, mix=MIX, redis_url=url) as run:
             run.worker(mutation=context.mutation)
             run.worker(mutation=context.mutation)
             await run.ready(*run.alive)
+            run.notes["store"] = kind.name
             primary, replica = old, new
             await run.start_traffic()
             for n in range(context.size.times):
@@ -229,32 +240,55 @@ async def replies_lost(context: Context) -> Report:
             return Report(await run.finish(), run.notes)
 
 
+class FullableValkey(ValkeyServer):
+    """A Valkey whose disk can be full: it may make its files no longer than somebody says, from one moment on."""
+
+    def _command(self) -> Sequence[str]:
+        # beyond the limit a write shall fail, as on a full disk, instead of ending the process by a signal
+        return ["/bin/sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", *super()._command()]
+
+    def fill(self) -> None:
+        """Let no file of it grow any more."""
+        [path] = (self.folder / "appendonlydir").glob("*.incr.aof")
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (path.stat().st_size, resource.RLIM_INFINITY))
+
+    def empty(self) -> None:
+        """Let them grow again."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
 async def refuses(context: Context) -> Report:
-    """Fault 14: out of memory, read-only, or without replicas: checkpoints stop, the worker says so, and resumes."""
-    valkey = context.stack.enter_context(store(context.servers.folder))
-    kinds = {
-        "OOM": (("CONFIG", "SET", "maxmemory", "1mb"), ("CONFIG", "SET", "maxmemory", "0")),
-        "READONLY": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    """Fault 14: out of memory, disk full, read-only, without replicas: checkpoints stop, it says so, and it resumes."""
+    valkey = context.stack.enter_context(store(context.servers.folder, kind=FullableValkey))
+    assert isinstance(valkey, FullableValkey)
+    client = _client(valkey)
+
+    def command(*words: str) -> Callable[[], Awaitable[Any]]:
+        return lambda: client.execute_command(*words)
+
+    kinds: dict[str, tuple[Callable[[], Awaitable[Any]], Callable[[], Awaitable[Any]]]] = {
+        "OOM": (command("CONFIG", "SET", "maxmemory", "1mb"), command("CONFIG", "SET", "maxmemory", "0")),
+        "MISCONF": (lambda: asyncio.to_thread(valkey.fill), lambda: asyncio.to_thread(valkey.empty)),
+        "READONLY": (command("REPLICAOF", "127.0.0.1", "1"), command("REPLICAOF", "NO", "ONE")),
         "NOREPLICAS": (
-            ("CONFIG", "SET", "min-replicas-to-write", "1"),
-            ("CONFIG", "SET", "min-replicas-to-write", "0"),
+            command("CONFIG", "SET", "min-replicas-to-write", "1"),
+            command("CONFIG", "SET", "min-replicas-to-write", "0"),
         ),
     }
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         worker = run.worker(mutation=context.mutation)
         await run.ready(worker)
         await run.start_traffic()
-        client = _client(valkey)
         for code, (ill, well) in kinds.items():
             context.say(code)
-            await client.execute_command(*ill)
+            await ill()
             await run.until(lambda code=code: _says(worker, code), f"the worker to say {code}")  # type: ignore[misc]
             await asyncio.sleep(2)
-            await client.execute_command(*well)
+            await well()
             await run.until(lambda: _well(run), "the worker to resume")
         await client.aclose()
         await run.stop_traffic()
-        run.notes["kinds"] = " ".join(kinds)
+        run.notes["refused with"] = " ".join(kinds)
         return Report(await run.finish(), run.notes)
 
 
@@ -264,47 +298,101 @@ async def _says(worker: WorkerProcess, code: str) -> bool:
     return not status["ready"] and any(code in one["waiting_for"] for one in status["partitions"])
 
 
+WENT_BACK: Final = ("before a read", "during a replay", "onto a branch", "idle")
+"""When a rollback comes; the second of two, onto a branch that the first had left."""
+
+
 async def went_back_in_place(context: Context) -> Report:
-    """Fault 19: one partition at a time goes back, also under an idle owner, twice, and to an abandoned branch."""
+    """Fault 19: partitions go back in place: a GAP each time, and never a false alarm of the digest."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 200}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         await run.ready(run.worker(mutation=context.mutation))
         client = _client(valkey)
-        await run.send(context.size.events // 3)
-        await asyncio.sleep(1)
-        kept = {partition: [await _dump(client, run, partition)] for partition in range(run.names.partitions)}
-        longest_s = 0.0
+        kept = Kept(client, run)
+        for _ in range(2):
+            await run.send(context.size.events // 3)
+            await run.settle()
+            await kept.keep()
         for n in range(context.size.times):
-            idle = n % 3 == 2
-            context.say(f"rollback {n + 1} of {context.size.times}{', idle' if idle else ''}")
-            if idle:
-                await run.settle()
-            else:
-                await run.start_traffic()
-                await asyncio.sleep(run.rng.uniform(1, 3))
+            kind = WENT_BACK[(context.seed + n) % len(WENT_BACK)]
+            context.say(f"rollback {n + 1} of {context.size.times}, {kind}")
+            run.notes[kind] = run.notes.get(kind, 0) + 1
             partition = run.rng.randrange(run.names.partitions)
-            kept[partition].append(await _dump(client, run, partition))
-            gaps, began_s = await _sum(run, "gaps"), asyncio.get_running_loop().time()
-            # the first of these may be a branch that was left by an earlier rollback
-            await asyncio.sleep(1.0 if not idle else 0)
-            if idle:
-                await _put_back(client, run, partition, run.rng.choice(kept[partition][:-1]))
+            if kind == "idle":
+                await run.settle()
+                await kept.go_back(context, partition, kept.states[partition][0])
+                continue
+            await run.start_traffic()
+            await asyncio.sleep(run.rng.uniform(1, 2))
+            await kept.keep([partition])
+            await asyncio.sleep(run.rng.uniform(0.3, 1))
+            if kind == "during a replay":
+                await _went_back_in_replay(context, run, kept)
+            elif kind == "before a read":
+                await kept.go_back(context, partition, run.rng.choice(kept.states[partition]))
             else:
-                await _put_back(client, run, partition, run.rng.choice(kept[partition]))
-
-            async def noticed(gaps: int = gaps) -> bool:
-                return await _sum(run, "gaps") > gaps
-
-            if not context.mutation:
-                await run.until(noticed, "the worker to notice", every_s=0.1)
-            longest_s = max(longest_s, asyncio.get_running_loop().time() - began_s)
-            if not idle:
-                await run.stop_traffic()
+                await kept.go_back(context, partition, run.rng.choice(kept.states[partition][:-1]))
+                await asyncio.sleep(run.rng.uniform(0.5, 2))
+                await kept.go_back(context, partition, kept.states[partition][-1])
+            await run.stop_traffic()
         await client.aclose()
-        run.notes |= {"rollbacks": context.size.times, "noticed within s": round(longest_s, 1)}
+        run.notes["noticed within s"] = round(kept.longest_s, 1)
         await run.send(context.size.events // 3)
         return Report(await run.finish(), run.notes)
+
+
+async def _went_back_in_replay(context: Context, run: Run, kept: "Kept") -> None:
+    """Roll back a worker that stands still in the middle of a silent replay."""
+    for worker in run.alive:
+        worker.kill()
+    everywhere = range(run.names.partitions)
+    for partition in everywhere:
+        await _put_back(kept.client, run, partition, kept.states[partition][1])
+    worker = run.worker(at=f"stop@replay:{run.rng.randrange(5, 40)}", mutation=context.mutation)
+
+    async def still() -> bool:
+        return worker.stands_still()
+
+    await run.until(still, "the worker to replay", every_s=0.02)
+    for partition in everywhere:
+        await _put_back(kept.client, run, partition, kept.states[partition][0])
+    worker.send(signal.SIGCONT)
+
+    async def noticed() -> bool:
+        return await _sum(run, "gaps") > 0 and await _well(run)
+
+    if not context.mutation:
+        await run.until(noticed, "the worker to notice in its replay", every_s=0.1)
+
+
+@dataclass
+class Kept:
+    """States of partitions, kept to be put back."""
+
+    client: Any
+    run: Run
+    states: dict[int, list[dict[bytes, bytes]]] = field(default_factory=dict)
+    """By partition; the oldest first."""
+    longest_s: float = 0.0
+    """Until a rollback was noticed."""
+
+    async def keep(self, partitions: Sequence[int] | None = None) -> None:
+        """Keep the states of partitions as they are now."""
+        for partition in range(self.run.names.partitions) if partitions is None else partitions:
+            self.states.setdefault(partition, []).append(await _dump(self.client, self.run, partition))
+
+    async def go_back(self, context: Context, partition: int, state: dict[bytes, bytes]) -> None:
+        """Put a state back under a live worker, and wait until it says so."""
+        run, gaps, began_s = self.run, await _sum(self.run, "gaps"), asyncio.get_running_loop().time()
+        await _put_back(self.client, run, partition, state)
+
+        async def noticed() -> bool:
+            return await _sum(run, "gaps") > gaps
+
+        if not context.mutation:
+            await run.until(noticed, "the worker to notice", every_s=0.1)
+        self.longest_s = max(self.longest_s, asyncio.get_running_loop().time() - began_s)
 
 
 async def _dump(client: Any, run: Run, partition: int) -> dict[bytes, bytes]:
@@ -333,43 +421,69 @@ async def _put_back(client: Any, run: Run, partition: int, state: dict[bytes, by
         await pipe.execute()
 
 
+HELD: Final = ("checkpoint", "claim", "checkpoint, rolled back", "claim, rolled back")
+"""What is held, and what happens before it arrives."""
+
+
 async def held_back(context: Context) -> Report:
-    """Fault 20: a checkpoint (or claim step 5) is held by the network and arrives after it was sent again."""
+    """Fault 20: a checkpoint, or claim step 5, is held by the network and arrives after it was sent again.
+
+    With a rollback between too, in place: the connection that it arrives on has outlived that, as it does when a
+    primary takes over another's data set. (Over a connection that has ended nothing arrives.)
+    """
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with Proxy(("127.0.0.1", valkey.port)) as proxy:
-        url = f"redis://127.0.0.1:{proxy.port}/0"
-        async with deployment(
-            context.servers, valkey, context.seed, mix=MIX, redis_url=url, settings={"checkpoint_every_ms": 100}
-        ) as run:
-            wanted = 0
+    proxy = await context.stack.enter_async_context(Proxy(("127.0.0.1", valkey.port)))
+    url = f"redis://127.0.0.1:{proxy.port}/0"
+    settings: dict[str, object] = {"checkpoint_every_ms": 100}
+    async with deployment(context.servers, valkey, context.seed, mix=MIX, redis_url=url, settings=settings) as run:
+        wanted = ""
 
-            def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
-                nonlocal wanted
-                # the second half of a write: what follows MULTI, with EXEC at its end
-                if wanted and direction == "request" and b"HSET" in piece and piece.endswith(b"EXEC\r\n"):
-                    wanted -= 1
+        def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
+            nonlocal wanted
+            # the second half of a write: what follows MULTI, with EXEC at its end
+            if wanted and direction == "request" and b"HSET" in piece and piece.endswith(b"EXEC\r\n"):
+                claims = b"$6\r\noffset\r\n" not in piece
+                if claims == wanted.startswith("claim"):
+                    wanted = ""
                     return "hold", 0.0
-                return "pass", 0.0
+            return "pass", 0.0
 
-            proxy.judge = judge
-            run.worker(mutation=context.mutation)
-            await run.ready(*run.alive)
-            await run.start_traffic()
-            for n in range(context.size.times):
-                context.say(f"held {n + 1} of {context.size.times}")
-                wanted, before = 1, len(proxy.held)
-                if n % 3 == 2:
-                    # claim step 5 of whoever comes now
-                    run.worker(mutation=context.mutation)
+        proxy.judge = judge
+        run.worker(mutation=context.mutation)
+        await run.ready(*run.alive)
+        await run.send(200)
+        client = _client(valkey)
+        kept = Kept(client, run)
+        await kept.keep()
+        await run.start_traffic()
+        for n in range(context.size.times):
+            kind = HELD[(context.seed + n) % len(HELD)]
+            context.say(f"held {n + 1} of {context.size.times}: {kind}")
+            run.notes[kind] = run.notes.get(kind, 0) + 1
+            wanted, before = kind, len(proxy.held)
+            if kind.startswith("claim"):
+                # claim step 5 of whoever comes now
+                run.worker(mutation=context.mutation)
 
-                async def held(before: int = before) -> bool:
-                    return len(proxy.held) > before
+            async def held(before: int = before) -> bool:
+                return len(proxy.held) > before
 
-                await run.until(held, "a write to hold")
+            await run.until(held, "a write to hold", every_s=0.02)
+            await asyncio.sleep(run.rng.choice([0.0, 0.05, 1.0]))
+            partition = _partition_of(proxy.held[-1].piece)
+            if kind.endswith("rolled back"):
+                await _put_back(client, run, partition, run.rng.choice(kept.states[partition]))
                 await asyncio.sleep(run.rng.choice([0.0, 0.05, 1.0, 3.0]))
-                await proxy.held[-1].deliver()
-                if len(run.alive) > 2:
-                    run.rng.choice(run.alive).kill()
-            await run.stop_traffic()
-            run.notes["held"] = len(proxy.held)
-            return Report(await run.finish(), run.notes)
+            await proxy.held[-1].deliver()
+            await kept.keep([partition])
+            if len(run.alive) > 2:
+                run.rng.choice(run.alive).kill()
+        await client.aclose()
+        await run.stop_traffic()
+        return Report(await run.finish(), run.notes)
+
+
+def _partition_of(piece: bytes) -> int:
+    found = re.search(rb"\{(\d+)\.", piece)
+    assert found is not None
+    return int(found[1])
