@@ -43,6 +43,10 @@ def lineage_json(catalogue: Catalogue, deployment: Deployment) -> dict[str, Any]
     return {
         "catalogue": catalogue.hash,
         "fields": [_reach_json(catalogue, reach, deployment) for reach in traced.reaches],
+        "restricted": [
+            {"kind": kind, "name": name, "classes": classes}
+            for (kind, name), classes in sorted(_restricted(catalogue, traced).items())
+        ],
         "edges": [{"from": list(source), "to": list(target)} for source, target in traced.edges],
     }
 
@@ -81,6 +85,7 @@ def show(catalogue: Catalogue, deployment: Deployment) -> None:
 def mermaid(catalogue: Catalogue, deployment: Deployment) -> str:
     """Draw it as a Mermaid flowchart, from fields to topics."""
     traced = lineage(catalogue)
+    classes = _restricted(catalogue, traced)
     names: dict[tuple[str, str], str] = {}
     lines = ["flowchart LR"]
 
@@ -88,7 +93,8 @@ def mermaid(catalogue: Catalogue, deployment: Deployment) -> str:
         if (kind, name) not in names:
             names[kind, name] = f"n{len(names)}"
             opens, closes = _SHAPES[kind]
-            told = name.replace('"', "#quot;")
+            # a class is told by name, too: not everybody sees red
+            told = "<br/>".join(map(_label, [name, *classes.get((kind, name), ())]))
             lines.append(f"  {names[kind, name]}{opens}{told}{closes}")
         return names[kind, name]
 
@@ -96,10 +102,14 @@ def mermaid(catalogue: Catalogue, deployment: Deployment) -> str:
         lines.append(f"  {node(*source)} --> {node(*target)}")
     for source, topic in _into_topics(catalogue, traced, deployment):
         lines.append(f"  {node(*source)} --> {node('topic', topic)}")
-    marked = [names[place] for place in _restricted(catalogue, traced) if place in names]
+    marked = [names[place] for place in classes if place in names]
     if marked:
         lines += ["  classDef restricted stroke:#c00,stroke-width:3px", f"  class {','.join(marked)} restricted"]
     return "\n".join(lines) + "\n"
+
+
+def _label(text: str) -> str:
+    return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;")
 
 
 def _into_topics(catalogue: Catalogue, traced: Lineage, deployment: Deployment) -> list[tuple[Place, str]]:
@@ -116,8 +126,10 @@ def _into_topics(catalogue: Catalogue, traced: Lineage, deployment: Deployment) 
     ]
 
 
-def _restricted(catalogue: Catalogue, traced: Lineage) -> list[Place]:
-    fields = [reach.field for reach in traced.reaches if reach.restricted]
-    segments = [Place("segment", name) for name in catalogue.order if catalogue.restricted[name]]
-    activations = [Place("activation", name) for name, each in catalogue.activations.items() if each.restricted]
-    return [*fields, *segments, *activations]
+def _restricted(catalogue: Catalogue, traced: Lineage) -> dict[tuple[str, str], list[str]]:
+    """The restricted fields, segments and activations, each with its classes."""
+    found: dict[tuple[str, str], Iterable[str]] = {reach.field: reach.restricted for reach in traced.reaches}
+    found |= {("segment", name): catalogue.restricted[name] for name in catalogue.order}
+    activations = (each for each in catalogue.activations.values() if each.status == "approved")
+    found |= {("activation", each.id): each.restricted for each in activations}
+    return {place: sorted(classes) for place, classes in found.items() if classes}

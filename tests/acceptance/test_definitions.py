@@ -1,6 +1,7 @@
 """`check` and `replay`: definitions, with no servers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,42 @@ def test_check_tells_every_error_at_its_place_and_is_1(tmp_path: Path) -> None:
         (2, "segments/visitors.yaml"),
         (4, "segments/visitors.yaml"),
     }
+
+
+def test_lineage_tells_which_fields_reach_which_topics_and_marks_the_restricted_ones() -> None:
+    traced = Segue().done("check", EXAMPLE, "--lineage", "--json").json
+    fields = {(each["kind"], each["field"]): each for each in traced["fields"]}
+    therapy = fields["attribute", "therapy.started: product"]
+    assert (therapy["traits"], therapy["restricted"]) == (["therapy"], ["patient-level"])
+    assert "supply-lapsed" in therapy["segments"]
+    assert therapy["activations"] == ["preparation-checklist-sms", "supply-reminder-sms"]
+    assert therapy["topics"] == ["activation.sms", "segment.membership"]
+    # nothing that is known of a patient reaches another channel than the programme's own
+    for each in traced["fields"]:
+        if "patient-level" in each["restricted"]:
+            assert {topic for topic in each["topics"] if topic.startswith("activation")} <= {"activation.sms"}
+    marked = {(each["kind"], each["name"]): each["classes"] for each in traced["restricted"]}
+    assert marked["segment", "supply-lapsed"] == marked["activation", "supply-reminder-sms"] == ["patient-level"]
+    assert ("activation", "access-resources-email") not in marked
+    shown = Segue().done("check", EXAMPLE, "--lineage").out
+    [line] = [each for each in shown.splitlines() if " trait therapy " in each]
+    assert "patient-level" in line
+
+
+def test_lineage_is_a_mermaid_picture_whose_edges_lead_from_node_to_node(tmp_path: Path) -> None:
+    picture = Segue().done("check", EXAMPLE, "--mermaid").out.splitlines()
+    assert picture[0] == "flowchart LR"
+    nodes = dict(found.groups() for line in picture if (found := re.match(r"  (n\d+)\W+\"(.*?)\"", line)))
+    edges = [line.split() for line in picture if " --> " in line]
+    assert len(edges) > 100
+    told = {(nodes[source], nodes[target]) for source, _, target in edges}
+    assert ("therapy<br/>patient-level", "active-treatment<br/>patient-level") in told
+    assert ("supply-reminder-sms<br/>patient-level", "activation.sms") in told
+    [marked] = [line.split()[1].split(",") for line in picture if line.endswith(" restricted")]
+    assert {nodes[each] for each in marked} == {name for name in nodes.values() if "-level" in name}
+    odd = write_catalogue(tmp_path, {**SMALL, "dictionary.yaml": "events: {portal.login: {restricted: 'a\"<b'}}\n"})
+    (odd / "policy.yaml").write_text("restrictions: {'a\"<b': {channels: [email]}}\n")
+    assert "portal.login<br/>a#quot;#lt;b" in Segue().done("check", odd, "--mermaid").out
 
 
 def test_check_strict_makes_warnings_1(tmp_path: Path) -> None:
