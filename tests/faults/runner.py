@@ -5,6 +5,7 @@ event loop of its own; they share a Kafka, which only those that leave the broke
 """
 
 import asyncio
+import gc
 import threading
 import time
 import traceback
@@ -141,6 +142,8 @@ class Runs:
                     error += "\n" + "".join(traceback.format_tb(failed.__traceback__)[-3:])
             except asyncio.CancelledError:
                 error = "broken off"
+            # what clients left behind is told of here, not in whatever comes next
+            gc.collect()
             result = Result(
                 fault.number,
                 fault.name,

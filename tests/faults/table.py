@@ -12,6 +12,8 @@ from tests.faults.families import (
     kills,
     life,
     mixture,
+    refusals,
+    rollbacks,
     slow,
     stores,
 )
@@ -43,7 +45,7 @@ FAULTS: Final = (
     Fault("12", "hot key", inputs.hot_key, Size(1, 1, 10_000), Size(1, 1, 200_000), alone=True),
     Fault("13", "wakes at one instant", inputs.wakes_at_once, Size(1, 1, 4_000), Size(1, 1, 100_000)),
     Fault("13b", "output broker slow", slow.slow_output, Size(1, seconds=20), Size(1, seconds=180), 60, alone=True),
-    Fault("14", "Redis refuses: full, read-only, no replicas", stores.refuses, Size(1), Size(10)),
+    Fault("14", "Redis refuses: full, read-only, no replicas", refusals.refuses, Size(1), Size(10)),
     Fault("15", "catalogue changed mid-stream", definitions.changed_mid_stream, Size(2), Size(50)),
     Fault(
         "16",
@@ -54,8 +56,8 @@ FAULTS: Final = (
     ),
     Fault("17", "a Hypothesis machine that mixes them", mixture.mixed, Size(1, 25), Size(20, 100)),
     Fault("18", "handed over, markers delayed", cluster.handed_over_while_markers_wait, Size(1, 2), Size(4, 5), 60),
-    Fault("19", "Redis rolled back in place", stores.went_back_in_place, Size(1, 12, 300), Size(10, 20, 300)),
-    Fault("20", "checkpoint or claim step 5 held, then late", stores.held_back, Size(1, 12), Size(10, 20)),
+    Fault("19", "Redis rolled back in place", rollbacks.went_back_in_place, Size(1, 12, 300), Size(10, 20, 300)),
+    Fault("20", "checkpoint or claim step 5 held, then late", rollbacks.held_back, Size(1, 12), Size(10, 20)),
     Fault("22", "SIGSTOP at every claim step", kills.stopped_while_claiming, Size(1, 7), Size(20, 7)),
     Fault("22b", "claims that meet", claims.claims_that_meet, Size(1), Size(20), 90),
     Fault("23", "claim after many progress records", brokers.long_progress, Size(1, 1, 20_000), Size(1, 1, 10_000_000)),

@@ -11,7 +11,13 @@ from tests.faults.conftest import Outcome
 from tests.faults.fault import Fault
 from tests.faults.table import FAULTS, chosen
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1_500)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.timeout(1_500),
+    # aiokafka's clients lose connections that they are making while they are closed
+    pytest.mark.filterwarnings("ignore:Unclosed AIOKafka:ResourceWarning"),
+]
 
 FIRST_SEED = int(os.environ.get("SEGUE_FAULTS_SEED", "0"))
 RUNS = [pytest.param(fault, FIRST_SEED, id=f"{fault.number}-{fault.run.__name__}") for fault in FAULTS]

@@ -15,7 +15,13 @@ from tests.faults.families.kills import killed_after_commit, zombie_with_output
 from tests.faults.families.stores import lost_its_last_commits
 from tests.faults.fault import Context, Fault, Report, Size
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1_500)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.timeout(1_500),
+    # aiokafka's clients lose connections that they are making while they are closed
+    pytest.mark.filterwarnings("ignore:Unclosed AIOKafka:ResourceWarning"),
+]
 
 NOTICED: list[tuple[str, Callable[[Context], Awaitable[Report]], Size, str]] = [
     # mutation, fault, how often, what the checker says

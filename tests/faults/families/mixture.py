@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.faults.families.stores import cut_tail
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE
-from tests.faults.stage import Run, deployment, store
+from tests.faults.stage import Run, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=80, repeated=0.05, late=0.05, bad=0.01)
@@ -41,7 +41,9 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
             self.stack = AsyncExitStack()
             self.steps = 0
             self.valkey = context.stack.enter_context(store(context.servers.folder))
-            making = deployment(context.servers, self.valkey, context.seed, mix=replace(MIX))
+            # one of its own: it is restarted
+            self.kafka = self.do(self.stack.enter_async_context(own_kafka(context.servers)))
+            making = deployment(context.servers, self.valkey, context.seed, kafka=self.kafka, mix=replace(MIX))
             self.run = self.do(self.stack.enter_async_context(making))
             self.live.worker()
             self.live.worker()
@@ -97,7 +99,7 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
 
         @rule()
         def broker_restarts(self) -> None:
-            context.servers.kafka.restart()
+            self.kafka.restart()
             self.go_on("the broker restarted")
 
         @rule()
