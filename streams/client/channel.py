@@ -12,10 +12,12 @@ commit names, besides the offset, where this reading began: a reader that is not
 for changes that it has had already, for what an aborted transaction held before that was never handed out.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 
@@ -102,19 +104,18 @@ class Channel:
     async def __aenter__(self) -> Self:
         """Connect, and join the group. Raises NoChannel, and KafkaError where Kafka is not reachable."""
         async with AsyncExitStack() as opening:
-            self._admin = AIOKafkaAdminClient(**self._kafka)
+            known = signature(AIOKafkaAdminClient).parameters
+            self._admin = AIOKafkaAdminClient(**{name: each for name, each in self._kafka.items() if name in known})
             opening.push_async_callback(self._admin.close)
             await self._admin.start()
             partitions = await self._partitions()
             self._consumer = self._made(self._isolation, self._group)
-            opening.push_async_callback(self._consumer.stop)
             if self._group is None:
-                await self._consumer.start()
                 self._consumer.assign([self._tp(partition) for partition in partitions])
                 self._on_assigned(partitions)
             else:
                 self._consumer.subscribe([self._changes_topic], listener=_Listener(self))
-                await self._consumer.start()
+            await opening.enter_async_context(_running(self._consumer))
             self._closing.push_async_exit(opening.pop_all())
         return self
 
@@ -288,23 +289,35 @@ class Channel:
         return sorted(wanted)
 
     def _made(self, isolation: str, group: str | None = None) -> Any:
-        options = {"enable_auto_commit": False, "auto_offset_reset": "none", **self._kafka}
-        return AIOKafkaConsumer(group_id=group, isolation_level=isolation, **options)
+        own = {
+            "group_id": group,
+            "isolation_level": isolation,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+        }
+        return AIOKafkaConsumer(**{**self._kafka, **own})
 
     @asynccontextmanager
     async def _connected(self, isolation: str) -> AsyncIterator[Any]:
-        consumer = self._made(isolation)
-        try:
-            await consumer.start()
+        async with _running(self._made(isolation)) as consumer:
             yield consumer
-        finally:
-            await consumer.stop()
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._changes_topic, partition)
 
     def _place(self, cursor: _Cursor, offset: int) -> tuple[str, int, int]:
         return self._changes_topic, cursor.partition, offset
+
+
+@asynccontextmanager
+async def _running(consumer: Any) -> AsyncIterator[Any]:
+    try:
+        await consumer.start()
+        # aiokafka's tasks must have begun: stopping one that has not raises CancelledError
+        await asyncio.sleep(0)
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
