@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from streams.embedded import ValkeyServer
-from tests.faults.families.stores import MIX, connect
+from tests.faults.families.stores import MIX, connect, well
 from tests.faults.fault import Context, Report
 from tests.faults.stage import WorkerProcess, deployment, store
 
