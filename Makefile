@@ -5,7 +5,7 @@
 #   make test                       everything that CI runs but the suites against Redis (PYTEST_ARGS="-k name" for some)
 #   make check                      formatting, lint, types, import contracts
 #   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
-#   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full)
+#   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make bench                      the figures of the README, measured (BENCH_ARGS)
 #   make lock                       newer versions into the lock files
@@ -26,6 +26,8 @@ FAULT ?=
 SEED ?=
 SEEDS ?= 500
 SIZE ?= ci
+JOBS ?=
+MINUTES ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -77,7 +79,8 @@ servers: $(PREPARED)
 	@$(BIN)/python -m streams.embedded
 
 faults: $(PREPARED)
-	@$(BIN)/python -m tests.faults --size $(SIZE) $(if $(FAULT),--fault "$(FAULT)") $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.faults --size $(SIZE) $(if $(FAULT),--fault "$(FAULT)") $(if $(SEED),--seed $(SEED)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 simulate: $(INSTALLED)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(SEEDS))

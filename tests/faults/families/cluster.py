@@ -26,7 +26,8 @@ from streams.embedded import KafkaServer
 from streams.embedded.kafka import formatted
 from streams.embedded.server import LOOPBACK, free_port
 from streams.settings import Deployment
-from streams.topics import topics
+from streams.topics import activation_topics, topics
+from tests.faults.catalogues import CHANNELS
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import WRITE_TXN_MARKERS, Direction, Fate, Proxy, api_key
 from tests.faults.stage import Run, deployment, store
@@ -145,6 +146,7 @@ async def _place(run: Run) -> None:
     try:
         names = {name.removeprefix("SEGUE_").lower(): value for name, value in run.environment.items()}
         fixed: dict[str, Any] = {name: value for name, value in names.items() if name in Deployment.model_fields}
+        of = Deployment(**fixed)
         new = [
             NewTopic(
                 each.name,
@@ -153,7 +155,7 @@ async def _place(run: Run) -> None:
                 {n: [2 if each.role == "progress" else 1] for n in range(each.partitions)},
                 dict(each.configs),
             )
-            for each in topics(Deployment(**fixed))
+            for each in (*topics(of), *activation_topics(of, CHANNELS))
         ]
         answer = await admin.create_topics(new)
         assert not any(code for _, code, *_ in answer.topic_errors), answer

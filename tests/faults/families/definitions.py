@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tests.faults.checker import Outcome, Violated
+from tests.faults.families.audit import audit
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE, SECOND, THIRD
 from tests.faults.reading import create_topics
@@ -33,7 +34,10 @@ async def changed_mid_stream(context: Context) -> Report:
         await run.apply(BASE)
         await asyncio.sleep(1)
         await run.stop_traffic()
-        return Report(await run.finish(), run.notes)
+        counted = await run.finish()
+        context.say("verify, dump, rebuild")
+        await audit(run)
+        return Report(counted, run.notes)
 
 
 async def replayed_from_nothing(context: Context) -> Report:
