@@ -4,6 +4,7 @@ Nothing here is judged by how long it takes: deadlines are far away, and what is
 """
 
 import os
+import shutil
 
 import pytest
 
@@ -21,6 +22,9 @@ pytestmark = [
 
 FIRST_SEED = int(os.environ.get("SEGUE_FAULTS_SEED", "0"))
 RUNS = [pytest.param(fault, FIRST_SEED, id=f"{fault.number}-{fault.run.__name__}") for fault in FAULTS]
+if shutil.which("redis-server"):
+    # odd seeds of these run on it
+    RUNS += [pytest.param(fault, FIRST_SEED + 1, id=f"{fault.number}-redis") for fault in chosen(["2", "3", "4"])]
 
 
 @pytest.mark.parametrize(("fault", "seed"), RUNS)
