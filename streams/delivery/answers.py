@@ -133,4 +133,4 @@ def places(errors: Any, place_of: Callable[[Mapping[str, Any]], Any]) -> frozens
     if not isinstance(errors, list):
         return frozenset()
     found = (place_of(error) for error in errors if isinstance(error, dict))
-    return frozenset(place for place in found if isinstance(place, int) and place >= 0)
+    return frozenset(place for place in found if type(place) is int and place >= 0)

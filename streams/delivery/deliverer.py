@@ -164,11 +164,20 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             for task in own:
                 task.cancel()
             await asyncio.gather(*own, return_exceptions=True)
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(LEAVE_MS / 1000):
-                    await self._consumer.stop()
+            await self._leave()
         for task in done:
             task.result()
+
+    async def _leave(self) -> None:
+        """Leave the group, or at least let go of all connections, within the deadline."""
+        try:
+            async with asyncio.timeout(LEAVE_MS / 1000):
+                await self._consumer.stop()
+        except (KafkaError, OSError, TimeoutError):
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(LEAVE_MS / 1000):
+                    # a stop that was cut off has not come to that
+                    await self._consumer._client.close()  # noqa: SLF001
 
     # -- the group
 

@@ -122,7 +122,7 @@ class Sender:
                 half = len(now) // 2
                 todo += [now[half:], now[:half]]
             else:
-                await self._bury(now, "item_refused" if len(now) > 1 else verdict.code, settled)
+                await self._bury(now, "item_refused" if verdict.named else verdict.code, settled)
 
     def _accepted(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
         if parcels:

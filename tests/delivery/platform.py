@@ -10,12 +10,14 @@ import hashlib
 import hmac
 import json
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal
 
@@ -98,6 +100,8 @@ class Platform:
     refuses: Callable[[Told], bool] = lambda _: False
     changes_max: int = 100
     body_bytes_max: int = 1_000_000
+    delay_s: float = 0.0
+    """Before it takes anything."""
     says: int | None = None
     """Answer every request with this status, whatever it is."""
     secrets: tuple[str, ...] = (SECRET,)
@@ -133,6 +137,7 @@ class Platform:
             transport.abort()
             return web.Response(status=500)
         body = await request.read()
+        await asyncio.sleep(self.delay_s)
         if self.says is not None:
             return web.json_response({"message": "no"}, status=self.says)
         if not action.startswith("take"):
@@ -331,7 +336,7 @@ def failing(seed: int, share: float, actions: Sequence[Action] = FAILURES) -> Ca
 
 
 @asynccontextmanager
-async def running(shape: str, **settings: Any) -> AsyncIterator[Platform]:
+async def running(shape: str, certificate: Path | None = None, **settings: Any) -> AsyncIterator[Platform]:
     """Run a platform on a free port."""
     platform = Platform(shape, **{**LIMITS[shape], **settings})
     app = web.Application(client_max_size=1 << 28)
@@ -339,8 +344,12 @@ async def running(shape: str, **settings: Any) -> AsyncIterator[Platform]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        platform.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        context = None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        platform.url = f"http{'s' if context else ''}://127.0.0.1:{runner.addresses[0][1]}"
         if shape == "standard":
             platform.url += "/hooks"
         yield platform
