@@ -32,6 +32,26 @@ class Took:
 
 
 @dataclass(slots=True)
+class Contact:
+    """All activation changes that arrived, of every channel."""
+
+    activated: int = 0
+    deactivated: int = 0
+    suppressed: int = 0
+    """Of those deactivated."""
+    took: list[Took] = field(default_factory=list)
+    suppressed_took: list[Took] = field(default_factory=list)
+    """From the send of the event behind a suppression to its arrival from the channel's topic."""
+    suppressing_took: list[Took] = field(default_factory=list)
+    """The same of the membership change that suppresses."""
+
+    @property
+    def changes(self) -> int:
+        """How many arrived."""
+        return self.activated + self.deactivated
+
+
+@dataclass(slots=True)
 class Arrivals:
     """All that arrived. Filled by the sender (`sent`) and the reader (`arrived`)."""
 
@@ -42,6 +62,7 @@ class Arrivals:
     took: list[Took] = field(default_factory=list)
     alone_took: list[Took] = field(default_factory=list)
     """Of changes by time alone."""
+    contact: Contact = field(default_factory=Contact)
     silence_s: dict[int, float] = field(default_factory=dict)
     """By partition: the longest time between two changes while `watching` it."""
     _sent_s: dict[str, float] = field(default_factory=dict)
@@ -79,6 +100,32 @@ class Arrivals:
             silent_s = now_s - self._last_s.get(partition, now_s)
             self.silence_s[partition] = max(silent_s, self.silence_s.get(partition, 0.0))
         self._last_s[partition] = now_s
+
+    def contacted(self, change: Mapping[str, Any], now_s: float) -> Took | None:
+        """Note a change of an activation; what it took where an event is behind it."""
+        contact, reason = self.contact, change["reason"]
+        suppressed = reason["kind"] == "suppressed_by"
+        if change["change"] == "activated":
+            contact.activated += 1
+        else:
+            contact.deactivated += 1
+            contact.suppressed += suppressed
+        took = self._since_sent(reason["events"], now_s)
+        if took is not None:
+            contact.took.append(took)
+            if suppressed:
+                contact.suppressed_took.append(took)
+        return took
+
+    def suppresses(self, change: Mapping[str, Any], now_s: float) -> None:
+        """Note that a membership change is one that suppresses."""
+        took = self._since_sent(change["reason"]["events"], now_s)
+        if took is not None:
+            self.contact.suppressing_took.append(took)
+
+    def _since_sent(self, events: Sequence[str], now_s: float) -> Took | None:
+        sent_s = self._sent_s.get(events[0]) if events else None
+        return None if sent_s is None else Took(sent_s, now_s)
 
     def watch(self, partitions: Iterable[int]) -> None:
         """From now on measure the silences of these partitions; of none: stop."""

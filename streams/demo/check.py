@@ -8,8 +8,8 @@
    to the last instant of its partition. Its changes before that instant must be the published ones, byte for byte.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -155,24 +155,35 @@ def judge(ledgers: Sequence[Ledger]) -> Verdict:
 
 
 def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> Verdict:
-    """Compare what was published of some profiles with what the naive evaluator says of them, by subject."""
-    published: dict[str, list[bytes]] = {subject: [] for subject in said}
+    """Compare what was published of some profiles with what the naive evaluator says of them, by subject.
+
+    Memberships, and each channel's activations, have an order of their own: they are compared apart.
+    """
+    # at the very last instant a wake may still be due in the live system
     before = format_instant(ledger.clock_ms)
-    for value in ledger.published:
-        change = orjson.loads(value)
-        # at the very last instant a wake may still be due in the live system
-        if change["profile"] in published and change["effective_at"] < before:
-            published[change["profile"]].append(value)
+    published: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for each in (ledger, *ledger.channels.values()):
+        _sort(each.published, before, published)
+    wanted_of: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for values in said.values():
+        _sort(values, before, wanted_of)
     missing: set[bytes] = set()
     unexpected: set[bytes] = set()
     out_of_order = 0
-    for subject, values in said.items():
-        wanted = [value for value in values if orjson.loads(value)["effective_at"] < before]
-        once = list(dict.fromkeys(published[subject]))
+    for key in [key for key in {*published, *wanted_of} if key[0] in said]:
+        wanted, once = wanted_of[key], list(dict.fromkeys(published[key]))
         missing |= set(wanted) - set(once)
         unexpected |= set(once) - set(wanted)
         out_of_order += set(wanted) == set(once) and wanted != once
     return Verdict(frozenset(missing), 0, frozenset(unexpected), out_of_order)
+
+
+def _sort(values: Iterable[bytes], before: str, into: dict[tuple[str, str], list[bytes]]) -> None:
+    """Sort changes before an instant by (profile, channel); a membership has none."""
+    for value in values:
+        change = orjson.loads(value)
+        if change["effective_at"] < before:
+            into[change["profile"], change.get("channel", "")].append(value)
 
 
 def id_of(value: bytes) -> str:

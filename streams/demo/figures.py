@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
+from rules.activations.explain import ActivationExplanation
 from rules.explain import Explanation
 from streams.demo.arrivals import Arrivals
 from streams.demo.words import Line
@@ -62,11 +63,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A profile explained, in one segment."""
+    """A profile explained, in one segment or one activation."""
 
     line: Line
     """The change that made it interesting."""
-    explanation: Explanation
+    explanation: Explanation | ActivationExplanation
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from time import monotonic
 from typing import Final, TextIO
 
 from streams.demo import told as telling
-from streams.demo.arrivals import quantile
+from streams.demo.arrivals import Contact, quantile
 from streams.demo.figures import Figures, Told
 from streams.demo.words import Line
 
@@ -43,15 +43,17 @@ class Lines:
         took = "" if p50 is None or p99 is None else f"; latency p50 {p50:.0f} ms, p99 {p99:.0f} ms"
         self._say(
             f"{figures.phase}: {figures.sent:,} events in ({coming:,.0f}/s), {arrivals.changes:,} changes out"
-            f" ({going:,.0f}/s), {arrivals.alone:,} of them by time alone{took}; {figures.lag:,} records behind"
+            f" ({going:,.0f}/s), {arrivals.alone:,} of them by time alone{took}{_contact(arrivals.contact)};"
+            f" {figures.lag:,} records behind"
         )
 
     def change(self, line: Line) -> None:
         """See Show."""
-        way = "in  <-" if line.entered else "out ->"
+        way = f"{line.way:<3} {'<-' if line.entered else '->'}"
         because = line.why if line.alone else f"{line.why} ({line.cause})"
         alone = "; by time alone, no event" if line.alone else ""
-        self._say(f"{line.at} {way} {line.profile}: {line.title}: {because}{alone}")
+        took = f"; read {line.took_ms:.0f} ms after that was sent" if line.suppressed and line.took_ms else ""
+        self._say(f"{line.at} {way} {line.profile}: {line.title}: {because}{alone}{took}")
 
     def notice(self, text: str) -> None:
         """See Show."""
@@ -68,3 +70,12 @@ class Lines:
 
     def _say(self, text: str) -> None:
         print(f"{monotonic() - self._began_s:6.1f} s  {text}", file=self._to, flush=True)
+
+
+def _contact(contact: Contact) -> str:
+    if not contact.changes:
+        return ""
+    p50 = quantile([each.ms for each in contact.suppressed_took], 0.5)
+    took = "" if p50 is None else f", p50 {p50:.0f} ms"
+    ways = f"{contact.activated:,} on, {contact.deactivated:,} off"
+    return f"; activations {ways} ({contact.suppressed:,} suppressed{took})"

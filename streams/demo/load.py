@@ -1,6 +1,7 @@
 """The sender: events to the partition of their subject, at the pace that this machine keeps up with."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -66,6 +67,11 @@ class Load:
             request_timeout_ms=REACH_MS,
         )
         self._failure: BaseException | None = None
+        self._between: deque[dict[str, Any]] = deque()
+
+    def send_between(self, event: dict[str, Any]) -> None:
+        """Send an event between the others, as soon as may be."""
+        self._between.append(event)
 
     async def run(self, figures: Figures) -> None:
         """Send, and return when everything sent is acknowledged."""
@@ -93,6 +99,8 @@ class Load:
                 # a pause of this process is not made up for by a burst
                 due = min(due + (now_s - last_s) * self.pace.rate, self.pace.rate * 0.25 + 1)
             last_s = now_s
+            while self._between:
+                await self._send(self._between.popleft(), figures)
             while due >= 1:
                 event = next(self._events, None)
                 if event is None:

@@ -10,17 +10,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
 import orjson
+from aiokafka import TopicPartition
 
 from rules.instants import parse_instant
 from streams import embedded
 from streams.audit.dump import write_catalogue
 from streams.cli.console import Exit, Failure
 from streams.cli.explaining import explain_profile
+from streams.cli.naming import channels_of
 from streams.clock import SystemClock
 from streams.demo import check, naive, stage
 from streams.demo.arrivals import quantile
@@ -29,7 +31,9 @@ from streams.demo.load import RATE_MAX, RATE_START, Load, Pace
 from streams.demo.selection import Selection, interesting
 from streams.demo.show import Show, partitions
 from streams.demo.sources import ALONE_S, Source
+from streams.demo.suppress import Suppressor
 from streams.demo.words import Words
+from streams.wire import channel_topics
 
 DRAW_S: Final = 0.25
 FETCH_WAIT_MS: Final = 50
@@ -71,6 +75,8 @@ class Outcome:
     """Of the input, applied again."""
     published: int
     """Changes in the membership topic."""
+    contacts: int
+    """Changes in the topics of the channels."""
     sampled: naive.Sampled | None
     """None: the naive evaluator is not here."""
 
@@ -109,6 +115,11 @@ class Play:
         self._words = Words(source.catalogue)
         self._selection = Selection()
         self._candidate: dict[str, Any] | None = None
+        """A change worth explaining."""
+        self._suppression: dict[str, Any] | None = None
+        """A suppression worth explaining."""
+        suppression = source.suppression
+        self._suppressor = None if suppression is None else Suppressor(suppression, source.catalogue)
         self.figures = Figures(stage.lanes(), seconds=options.seconds, total=source.total)
 
     async def run(self) -> Outcome:
@@ -133,11 +144,14 @@ class Play:
         show.doing("creating topics, putting the catalogue into force")
         await stage.provision(self._servers)
         write_catalogue(self._folder / "catalogue", source.catalogue)
-        count = len(source.catalogue.approved)
+        count, channels = len(source.catalogue.approved), channels_of(source.catalogue)
         show.step(
             f"{stage.PARTITIONS} partitions; a catalogue of {count} segments is in force, one of them for the demo:"
         )
         show.step(f'    "{self._words.title(source.overlay)}": so that time alone is seen at work')
+        if channels:
+            active = sum(each.status == "approved" for each in source.catalogue.activations.values())
+            show.step(f"    with {active} activations over {len(channels)} channels: {', '.join(channels)}")
         self._workers.start(figures)
         show.step(f"starting {stage.WORKERS} workers, each `segue worker` in a process of its own")
         show.doing("waiting until they share the partitions")
@@ -158,7 +172,12 @@ class Play:
         async with (
             self._reader() as read,
             _beside(
-                read, self._workers.look_on(figures), self._choose(), self._explain(), self._conduct(load)
+                read,
+                self._workers.look_on(figures),
+                self._choose(),
+                self._explain(),
+                self._conduct(load),
+                *([] if self._suppressor is None else [self._suppressor.run(load, figures)]),
             ) as beside,
         ):
             self._show.begin(figures)
@@ -233,9 +252,13 @@ class Play:
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Coroutine[Any, Any, None]]:
-        """Have the reader of changes, standing at offset 0."""
-        topic = self._servers.deployment.membership_topic
-        async with self._servers.reading(topic, fetch_max_wait_ms=FETCH_WAIT_MS) as (consumer, assigned):
+        """Have the reader of changes, of memberships and of every channel, standing at offset 0."""
+        deployment = self._servers.deployment
+        channels = [channel_topics(deployment, name)[0] for name in channels_of(self._source.catalogue)]
+        topic = deployment.membership_topic
+        async with self._servers.reading(topic, fetch_max_wait_ms=FETCH_WAIT_MS) as (consumer, _):
+            assigned = [TopicPartition(name, n) for name in (topic, *channels) for n in range(deployment.partitions)]
+            consumer.assign(assigned)
             await consumer.seek_to_beginning(*assigned)
 
             async def read() -> None:
@@ -244,7 +267,11 @@ class Play:
                     now_s, wall_ms = monotonic(), SystemClock().wall_ms()
                     for partition, records in fetched.items():
                         for record in records:
-                            self._arrived(partition.partition, orjson.loads(record.value), now_s, wall_ms)
+                            change = orjson.loads(record.value)
+                            if partition.topic == topic:
+                                self._arrived(partition.partition, change, now_s, wall_ms)
+                            else:
+                                self._contacted(change, now_s)
 
             yield read()
 
@@ -254,6 +281,17 @@ class Play:
         self._selection.add(self._words.line(change), now_s)
         if interesting(change, self._source.overlay):
             self._candidate = change
+        if self._suppressor is not None and self._suppressor.suppresses(change):
+            self.figures.arrivals.suppresses(change, now_s)
+
+    def _contacted(self, change: dict[str, Any], now_s: float) -> None:
+        took = self.figures.arrivals.contacted(change, now_s)
+        line = self._words.line(change)
+        self._selection.add(line if took is None else replace(line, took_ms=took.ms), now_s)
+        if line.suppressed:
+            self._suppression = change
+        if self._suppressor is not None:
+            self._suppressor.heard(change)
 
     async def _choose(self) -> None:
         """Show a few of the changes."""
@@ -265,19 +303,22 @@ class Play:
             await asyncio.sleep(1 / self._show.feed_per_s)
 
     async def _explain(self) -> None:
-        """Explain a profile to which something happened, twice in the play."""
+        """Explain a profile to which something happened, twice in the play: a membership, and then a suppression."""
         for share in (EXPLAIN_FROM, EXPLAIN_AGAIN):
             change = await self._worth_explaining(share)
             await asyncio.sleep(WRITTEN_S)
             with suppress(Failure):  # its state is not written yet: another one will do
-                told = await explain_profile(self._servers, change["profile"], change["segment"], None)
-                self.figures.told = Told(self._words.line(change), told.segments[0])
+                name = change.get("segment") or change["activation"]
+                told = await explain_profile(self._servers, change["profile"], name, None)
+                found = told.segments[0] if "segment" in change else told.activations[0]
+                self.figures.told = Told(self._words.line(change), found)
                 self._show.explain(self.figures.told)
 
     async def _worth_explaining(self, share: float) -> dict[str, Any]:
         while True:
-            if self.figures.share_played() >= share and self._candidate is not None:
-                return self._candidate
+            found = self._suppression if share == EXPLAIN_AGAIN and self._suppression is not None else self._candidate
+            if self.figures.share_played() >= share and found is not None:
+                return found
             await asyncio.sleep(DRAW_S)
 
     def _notice(self, text: str) -> None:
@@ -303,12 +344,14 @@ class Play:
                 break
             await asyncio.sleep(0.5)
         published = sum(len(ledger.published) for ledger in ledgers)
+        contacts = sum(len(each.published) for ledger in ledgers for each in ledger.channels.values())
+        also = f" and {contacts:,} of activations" if contacts else ""
         show.step(
-            f"the engine applied all {records:,} records of the input again: {published:,} changes were published,"
-            f" {_said(verdict)}"
+            f"the engine applied all {records:,} records of the input again: {published:,} changes of memberships{also}"
+            f" were published, {_said(verdict)}"
         )
         sampled = await self._ask_naive(ledgers)
-        return Outcome(self.figures, verdict, records, published, sampled)
+        return Outcome(self.figures, verdict, records, published, contacts, sampled)
 
     async def _ask_naive(self, ledgers: Sequence[check.Ledger]) -> naive.Sampled | None:
         show, command = self._show, stage.naive_command()

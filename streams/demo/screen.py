@@ -22,6 +22,7 @@ WIDE: Final = 130
 EXPLAINED_ROWS: Final = 0.26
 """Share of the height for the explanation."""
 _STATES: Final = {"running": "green", "no owner": "bold red"}
+_WAYS: Final = {"in": "bold green", "out": "bold red", "on": "bold cyan", "off": "bold yellow"}
 _COLOURS: Final = ("", "blue", "magenta", "yellow", "cyan")
 """Of workers, by number."""
 
@@ -88,7 +89,7 @@ class Screen:
         root.split_column(
             Layout(_top(figures, width), name="top", size=2 + min(2, len(figures.notices))),
             Layout(_feed(figures, wide), name="feed"),
-            Layout(name="middle", size=8),
+            Layout(name="middle", size=8 + 2 * bool(figures.arrivals.contact.changes)),
             Layout(_explained(figures, explained), name="explained", size=explained),
         )
         root["middle"].split_row(
@@ -141,16 +142,19 @@ class _Feed:
         for line in list(figures.feed)[-(height - 2) :]:
             rows.add_row(
                 line.at if self._wide else line.at[:8],
-                Text("in", "bold green") if line.entered else Text("out", "bold red"),
+                Text(line.way, _WAYS[line.way]),
                 Text(line.profile),
                 Text(line.title),
                 self._why(line),
             )
         going = figures.rates()[1]
         shown = f"some of {going:,.0f} a second" if going > Screen.feed_per_s else "as they are committed"
-        yield _panel(rows, f"Membership changes, {shown}; every one is checked at the end", height)
+        yield _panel(rows, f"Memberships and activations, {shown}; every one is checked at the end", height)
 
     def _why(self, line: Line) -> Text:
+        if line.suppressed:
+            took = "" if line.took_ms is None else f" after {line.took_ms:,.0f} ms"
+            return Text(line.why, "bold magenta").append(took, "not bold default")
         if line.alone:
             return Text(f"{line.cause}: ", "bold magenta").append(line.why, "not bold default")
         why = Text(line.why)
@@ -181,6 +185,14 @@ def _flow(figures: Figures, wide: bool) -> Panel:
     rows.add_row(
         "by time alone", f"{arrivals.alone:,}", "" if late is None else f"read {late:,.0f} ms after their instant"
     )
+    contact = arrivals.contact
+    if contact.changes:
+        ways = f"{contact.activated:,} on, {contact.deactivated:,} off"
+        rows.add_row("activations", f"{contact.changes:,}", ways)
+        took = [each.ms for each in contact.suppressed_took[-RECENT:]]
+        p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
+        late_by = "" if p50 is None else f"p50 {_ms(p50)}, p99 {_ms(p99)}" + (", sent to read" if wide else "")
+        rows.add_row("suppressed", f"{contact.suppressed:,}", late_by)
     rows.add_row("behind", f"{figures.lag:,}", "records")
     return _panel(rows, "Flow")
 

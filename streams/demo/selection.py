@@ -1,4 +1,4 @@
-"""Which of the changes people see: more come than anybody can read, so every segment has its turn."""
+"""Which of the changes people see: more come than anybody can read, so every segment and activation has its turn."""
 
 from collections.abc import Mapping
 from itertools import count
@@ -17,6 +17,7 @@ class Selection:
         self._newest: dict[tuple[str, bool], tuple[float, Line]] = {}
         self._shown: dict[tuple[str, bool], int] = {}
         self._turn = count(1)
+        self._after_suppression = False
 
     def add(self, line: Line, now_s: float) -> None:
         """Offer a change."""
@@ -27,9 +28,15 @@ class Selection:
         self._newest = {key: found for key, found in self._newest.items() if found[0] > now_s - NEW_S}
         if not self._newest:
             return None
-        chosen = min(self._newest, key=lambda each: (self._shown.get(each, 0), each))
+        # a suppression is what nobody may miss; but there is more to be seen
+        preferred = (
+            [] if self._after_suppression else [key for key, (_, line) in self._newest.items() if line.suppressed]
+        )
+        chosen = min(preferred or self._newest, key=lambda each: (self._shown.get(each, 0), each))
         self._shown[chosen] = next(self._turn)
-        return self._newest.pop(chosen)[1]
+        line = self._newest.pop(chosen)[1]
+        self._after_suppression = line.suppressed
+        return line
 
 
 def interesting(change: Mapping[str, Any], overlay: str) -> bool:

@@ -27,6 +27,20 @@ class Data(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """How the demo makes a suppression happen: an event that brings a profile into a segment that suppresses."""
+
+    segment: str
+    event: Callable[[str, int, int], dict[str, Any]]
+    """(subject, number, instant in ms) → the event."""
+
+    def suppressed(self, catalogue: Catalogue) -> frozenset[str]:
+        """The activations that the segment suppresses."""
+        found = (each for each in catalogue.activations.values() if each.status == "approved")
+        return frozenset(each.id for each in found if self.segment in each.suppress_while)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One choice, ready to be played."""
 
@@ -38,6 +52,8 @@ class Source:
     events: Iterator[dict[str, Any]]
     total: int | None
     """How many events there are; None: without end."""
+    suppression: Suppression | None = None
+    """None: nothing suppresses anything in this catalogue."""
 
 
 def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]) -> Source:
@@ -50,7 +66,8 @@ def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]
         "More than half are dated back by up to 75 days, so that windows of weeks have something in them.",
     )
     catalogue, overlay = _with_overlay(_EXAMPLE / "catalogue", Data.SYNTHETIC)
-    return Source(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None)
+    suppression = Suppression("treatment-initiation-programme", synthetic.enrolled)
+    return Source(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None, suppression)
 
 
 def _cdnow() -> Source:

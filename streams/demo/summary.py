@@ -20,6 +20,9 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
     between = (None, None) if trouble is None else (trouble.killed_s, trouble.over_s)
     calm, alone = undisturbed_ms(arrivals.took, *between), undisturbed_ms(arrivals.alone_took, *between)
     every = [each.ms for each in arrivals.took]
+    contact = arrivals.contact
+    suppressed = undisturbed_ms(contact.suppressed_took, *between)
+    suppressing = undisturbed_ms(contact.suppressing_took, *between)
     return {
         "data": data.value,
         "events": figures.sent,
@@ -35,6 +38,15 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
         "timed": len(calm),
         "events_per_second": round(figures.sent / figures.played_s, 1) if figures.played_s else None,
         "seconds": round(figures.played_s, 1),
+        "activation_changes": outcome.contacts,
+        "activation_p50_ms": _ms(quantile(undisturbed_ms(contact.took, *between), 0.5)),
+        "activation_p99_ms": _ms(quantile(undisturbed_ms(contact.took, *between), 0.99)),
+        "suppressions": contact.suppressed,
+        "suppressions_timed": len(suppressed),
+        "suppression_p50_ms": _ms(quantile(suppressed, 0.5)),
+        "suppression_p99_ms": _ms(quantile(suppressed, 0.99)),
+        "suppressing_entry_p50_ms": _ms(quantile(suppressing, 0.5)),
+        "suppressing_entry_p99_ms": _ms(quantile(suppressing, 0.99)),
         "time_alone": arrivals.alone,
         "time_alone_p50_ms": _ms(quantile(alone, 0.5)),
         "time_alone_p99_ms": _ms(quantile(alone, 0.99)),
@@ -57,6 +69,7 @@ def show(console: Console, outcome: Outcome, data: Data) -> None:
     shown.add_column(style="dim")
     shown.add_column(justify="right", no_wrap=True)
     shown.add_column()
+    checked = f"{told['changes'] + told['activation_changes']:,}"
     rows: list[tuple[str, object, str]] = [
         ("events in", f"{told['events']:,}", f"{told['events_per_second']:,} a second for {told['seconds']} s"),
         ("changes out", f"{told['changes']:,}", _ways(outcome)),
@@ -67,8 +80,9 @@ def show(console: Console, outcome: Outcome, data: Data) -> None:
             _measured(data),
         ),
         ("latency p99", _said(told["p99_ms"]), _with_takeover(told)),
+        *_contact(outcome, told),
         *_killed(outcome, told),
-        ("checked by the engine", f"{told['changes']:,}", f"all {told['checked_records']:,} records applied again"),
+        ("checked by the engine", checked, f"all {told['checked_records']:,} records applied again"),
         *_naive(told),
         ("missing", _count(told["missing"]), "expected and not published"),
         ("duplicates", _count(told["duplicates"]), "published more than once"),
@@ -129,6 +143,20 @@ def _with_takeover(told: dict[str, Any]) -> str:
     if not told["killed_workers"]:
         return ""
     return f"without what was under way during the take-over; with it {_said(told['p99_all_ms'])}"
+
+
+def _contact(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
+    contact = outcome.figures.arrivals.contact
+    if not told["activation_changes"]:
+        return []
+    ways = f"{contact.activated:,} on, {contact.deactivated:,} off, in the channels' topics"
+    rows: list[tuple[str, object, str]] = [("activations", f"{told['activation_changes']:,}", ways)]
+    if told["suppressions_timed"]:
+        p50, p99 = _said(told["suppression_p50_ms"]), _said(told["suppression_p99_ms"])
+        own = f"{_said(told['suppressing_entry_p50_ms'])} and {_said(told['suppressing_entry_p99_ms'])}"
+        said = f"p50 {p50}, p99 {p99} from the event's send to the channel's reader; its membership change {own}"
+        rows.append(("suppressed", f"{told['suppressions']:,}", said))
+    return rows
 
 
 def _killed(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:

@@ -1,14 +1,18 @@
 """A profile explained, as lines of text for the screen and elsewhere."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from rich.text import Text
 
+from rules.activations.explain import ActivationExplanation
 from rules.explain import Explanation, Leaf
 from rules.instants import format_instant
 from streams.demo.figures import Told
 from streams.demo.words import short
 
+NOTHING: Final = "nothing changes without a new event"
+ALONE: Final = " by time alone, if nothing happens before"
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
 
@@ -16,7 +20,10 @@ def head(told: Told) -> Text:
     """Ask the question."""
     text = Text("Why is ")
     text.append(told.line.profile, "bold")
-    text.append(" in " if told.explanation.member else " not in ")
+    if isinstance(told.explanation, ActivationExplanation):
+        text.append(" active in " if told.explanation.active else " not active in ")
+    else:
+        text.append(" in " if told.explanation.member else " not in ")
     text.append(told.line.title, "cyan")
     return text.append("?")
 
@@ -24,11 +31,30 @@ def head(told: Told) -> Text:
 def body(told: Told) -> Iterator[Text]:
     """Answer it: why, each condition with its verdict, what comes next."""
     explanation = told.explanation
+    if isinstance(explanation, ActivationExplanation):
+        yield from _activation(explanation)
+        return
     yield Text("; ".join(map(_short_instants, explanation.because)) + ".")
     for rule, leaves in (("enter", explanation.enter), ("exit", explanation.exit)):
         for number, leaf in enumerate(leaves):
             yield _leaf(leaf, rule if number == 0 else "")
     yield Text("next   ", "bold").append(_next(explanation), "")
+
+
+def _activation(explanation: ActivationExplanation) -> Iterator[Text]:
+    """Every refusal, and what would end it; or that there is none."""
+    for refusal in explanation.refusals:
+        line = Text("✗ ", "red").append(f"{refusal.text}: until {refusal.changes_it}", "default")
+        if refusal.until_ms is not None:
+            line.append(f", by itself at {_when(refusal.until_ms)}", "dim")
+        yield line
+    if explanation.active:
+        yield Text("; ".join(explanation.because) + ".")
+    following = explanation.next
+    said = NOTHING
+    if following is not None:
+        said = f"{'on' if following.activated else 'off'} at {_when(following.at_ms)}{ALONE}"
+    yield Text("next   ", "bold").append(said, "")
 
 
 def _leaf(leaf: Leaf, rule: str) -> Text:
@@ -46,9 +72,9 @@ def _leaf(leaf: Leaf, rule: str) -> Text:
 def _next(explanation: Explanation) -> str:
     following = explanation.next
     if following is None:
-        return "nothing changes without a new event"
+        return NOTHING
     way = "enters" if following.entered else "leaves"
-    return f"{way} at {_when(following.at_ms)} by time alone, if nothing happens before"
+    return f"{way} at {_when(following.at_ms)}{ALONE}"
 
 
 def _when(instant_ms: int) -> str:

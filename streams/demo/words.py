@@ -1,4 +1,4 @@
-"""A membership change in words: the segment by its title, and the rule behind it condition by condition."""
+"""A change in words: of a segment by its title, with the rule behind it; of an activation by its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rules.catalogue import Catalogue
 from rules.logic import leaves
+from streams.cli.why import why
 
 TIME_ALONE: Final = "time alone"
 _KINDS: Final[Mapping[str, str]] = {
@@ -33,10 +34,16 @@ class Line:
     entered: bool
     profile: str
     segment: str
+    """Or the activation."""
     title: str
     why: str
     cause: str
     alone: bool
+    way: str = ""
+    """`in` and `out` of a segment, `on` and `off` of an activation."""
+    suppressed: bool = False
+    took_ms: float | None = None
+    """From the send of its event to its arrival."""
 
 
 class Words:
@@ -56,6 +63,8 @@ class Words:
 
     def line(self, change: Mapping[str, Any]) -> Line:
         """Say a change, given as its published JSON."""
+        if "activation" in change:
+            return self._activation(change)
         reason, segment = change["reason"], change["segment"]
         events: Sequence[str] = reason["events"]
         return Line(
@@ -67,6 +76,25 @@ class Words:
             self._why(segment, reason),
             ", ".join(events) or TIME_ALONE,
             not events,
+            "in" if change["change"] == "entered" else "out",
+        )
+
+    def _activation(self, change: Mapping[str, Any]) -> Line:
+        reason = change["reason"]
+        events: Sequence[str] = reason["events"]
+        activated = change["change"] == "activated"
+        arm = "" if change["arm"] is None else f", {change['arm']}"
+        return Line(
+            change["effective_at"][11:23],
+            activated,
+            change["profile"],
+            change["activation"],
+            f"{change['activation']} ({change['channel']}{arm})",
+            why(reason),
+            ", ".join(events) or TIME_ALONE,
+            not events,
+            "on" if activated else "off",
+            reason["kind"] == "suppressed_by",
         )
 
     def title(self, segment: str) -> str:

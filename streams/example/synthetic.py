@@ -22,6 +22,8 @@ REPEATED_SHARE: Final = 0.02
 """Events sent twice: redeliveries, which must change nothing."""
 BACKDATED_SHARE: Final = 0.6
 BACKDATED_DAYS_MAX: Final = 75
+CONSENTING_SHARE: Final = 0.6
+"""Of professionals, patients and caregivers: they consent as soon as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Kind:
     first: str
     first_data: Draw
     source: str
+    consent: Data
+    """What those who say so at the beginning consent to; empty: nobody is asked."""
     draws: tuple[tuple[float, str, Draw], ...]
 
 
@@ -63,8 +67,8 @@ def _hcp(random: Random, t_ms: int) -> Data:
         "practice_setting": random.choice(["academic", "community"]),
         "role": random.choice(["prescriber", "prescriber", "protocol-lead", "pharmacist", "nurse"]),
         "country": random.choice(["US", "US", "US", "DE", "FR", "JP"]),
-        "treated_patients": random.randrange(30),
-        "first_indication_on": _day(t_ms - random.randrange(10, 900) * MS_PER_DAY),
+        "treated_patients": random.randrange(random.choice([10, 30])),
+        "first_indication_on": _day(t_ms - random.randrange(5, random.choice([100, 900])) * MS_PER_DAY),
     }
 
 
@@ -80,11 +84,13 @@ def _discontinued(random: Random, t_ms: int) -> Data:
     return {"product": "brand-a", "reason": random.choice(["tolerability", "progression"]), "now": ""}
 
 
+_SERVICE: Final = {"channel": "sms", "purpose": "service"}
 KIND_OF: Final[dict[str, Kind]] = {
     "hcp": Kind(
         "profile.updated",
         _hcp,
         "/crm",
+        {"channel": "all", "purpose": "promotional"},
         (
             (5, "portal.login", _nothing),
             (5, "evidence.viewed", lambda r, t: {"topic": r.choice(["efficacy", "safety"]), "depth": "full-text"}),
@@ -119,6 +125,7 @@ KIND_OF: Final[dict[str, Kind]] = {
         "patient.enrolled",
         lambda r, t: {"country": r.choice(["US", "US", "DE", "FR"])},
         "/hub",
+        _SERVICE,
         (
             (2, "diagnosis.recorded", _diagnosis),
             (
@@ -139,6 +146,7 @@ KIND_OF: Final[dict[str, Kind]] = {
         "patient.enrolled",
         lambda r, t: {"country": "US", "cares_for": r.choice(["starting", "active", "ended"])},
         "/hub",
+        _SERVICE,
         (
             (3, "handling.question_asked", _topic("storage", "preparation", "injection")),
             (1, "form.completed", lambda r, t: {"form": "handling-understood"}),
@@ -152,6 +160,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             "covered_lives": r.randrange(50, 4000) * 1000,
         },
         "/market-access",
+        {},
         (
             (2, "formulary.review_opened", lambda r, t: {"product": "brand-a"}),
             (
@@ -169,6 +178,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             "infusion_chairs": r.randrange(4, 60),
         },
         "/crm",
+        {},
         (
             (5, "workflow_content.viewed", _topic("scheduling", "infusion", "billing", "staffing")),
             (1, "opportunity.stage_changed", lambda r, t: {"stage": r.choice(["sales-accepted", "closed-lost"])}),
@@ -178,6 +188,7 @@ KIND_OF: Final[dict[str, Kind]] = {
         "profile.updated",
         lambda r, t: {"assays": r.choice([["ngs-panel", "ihc"], ["ihc"], ["ngs-panel"]])},
         "/crm",
+        {},
         ((1, "assay_content.viewed", _topic("performance", "workflow-integration", "quality-controls", "pricing")),),
     ),
 }
@@ -214,15 +225,26 @@ def events(names: list[str], clock_ms: Callable[[], int], seed: int = 1) -> Iter
         data = draw(random, t_ms)
         if subject.startswith("hcp:") and type_ == kind.first:
             data["npi"] = subject[4:]
-        event = {
-            "specversion": "1.0",
-            "id": f"evt-{seed}-{number}",
-            "source": kind.source,
-            "type": type_,
-            "subject": subject,
-            "time": format_instant(t_ms),
-            "data": data,
-        }
+        event = _event(f"evt-{seed}-{number}", kind.source, type_, subject, t_ms, data)
         yield event
         if random.random() < REPEATED_SHARE:
             yield event
+        if type_ == kind.first and kind.consent and random.random() < CONSENTING_SHARE:
+            yield _event(f"evt-{seed}-{number}-c", "/consent", "consent.granted", subject, t_ms, kind.consent)
+
+
+def enrolled(subject: str, number: int, t_ms: int) -> Data:
+    """Make the event by which a practice enters the treatment-initiation programme."""
+    return _event(f"start-{number}", "/programme", "programme.enrolled", subject, t_ms, {})
+
+
+def _event(id_: str, source: str, type_: str, subject: str, t_ms: int, data: Data) -> Data:
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": source,
+        "type": type_,
+        "subject": subject,
+        "time": format_instant(t_ms),
+        "data": data,
+    }

@@ -78,8 +78,12 @@ def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
         assert 0 < told["p50_ms"] <= told["p99_ms"]
         assert told["killed_workers"] == 1
         assert told["naive_profiles"] > 0
+        assert told["activation_changes"] > 0
+        assert told["suppressions"] > 0
+        assert 0 < told["suppression_p50_ms"] <= told["suppression_p99_ms"]
+        assert told["suppressing_entry_p50_ms"] > 0
         assert told["ok"] is True
-        for said in ("kill -9", "has taken over", "Why is ", "time alone", "Nothing was lost"):
+        for said in ("kill -9", "has taken over", "Why is ", "time alone", "suppressed by", "Nothing was lost"):
             assert said in text
         _expect_nothing_left(folder)
 

@@ -1,14 +1,17 @@
 """The demo's parts: its judge finds every kind of wrong, its pace follows the workers, its words say the rule."""
 
+import asyncio
+from typing import cast
+
 import orjson
 import pytest
 
 from streams.clock import SystemClock
-from streams.demo import summary
-from streams.demo.arrivals import Took, quantile, undisturbed_ms
+from streams.demo import summary, suppress
+from streams.demo.arrivals import Arrivals, Took, quantile, undisturbed_ms
 from streams.demo.check import Ledger, Verdict, judge, judge_profiles
 from streams.demo.figures import Figures, Lane
-from streams.demo.load import RATE_MIN, Pace
+from streams.demo.load import RATE_MIN, Load, Pace
 from streams.demo.naive import Sampled
 from streams.demo.play import Outcome
 from streams.demo.selection import NEW_S, Selection
@@ -70,14 +73,118 @@ def test_the_naive_evaluator_is_heard_on_the_profiles_it_lived_through() -> None
     assert judge_profiles(ledger, {"hcp:2": []}).unexpected == {other}
 
 
+def _activation(sequence: int, kind: str = "allowed", by: tuple[str, ...] = (), channel: str = "email") -> bytes:
+    return orjson.dumps(
+        {
+            "id": f"g1/hcp:1/{channel}/{sequence}",
+            "profile": "hcp:1",
+            "activation": f"basics-{channel}",
+            "channel": channel,
+            "change": "activated" if kind == "allowed" else "deactivated",
+            "effective_at": AT.format(sequence),
+            "reason": {"kind": kind, "by": by, "events": [f"/crm e{sequence}"], "was": None},
+            "arm": None,
+        }
+    )
+
+
+ON, OFF = _activation(1), _activation(2, "suppressed_by", ("programme",))
+
+
+def test_each_channel_is_judged_in_its_own_order() -> None:
+    sms = _activation(1, channel="sms")
+    ledger = Ledger(0, [ONE, TWO], clock_ms=SystemClock().wall_ms())
+    ledger.channel("email").published = [ON, OFF]
+    ledger.channel("sms").published = [sms]
+    said = [ONE, ON, sms, TWO, OFF]
+    assert judge_profiles(ledger, {"hcp:1": said}).right
+    assert judge_profiles(ledger, {"hcp:1": [ON, *said[:1], *said[2:]]}).right  # between topics there is no order
+    assert judge_profiles(ledger, {"hcp:1": [ONE, TWO, ON, OFF]}).unexpected == {sms}
+    assert judge_profiles(ledger, {"hcp:1": [*said, _activation(3)]}).missing == {_activation(3)}
+    assert judge_profiles(ledger, {"hcp:1": [ONE, OFF, sms, TWO, ON]}).out_of_order == 1
+    ledger.due = [ONE, TWO]
+    ledger.channel("email").due, ledger.channel("sms").due = [OFF, ON], [sms]
+    assert judge([ledger]).out_of_order == 1
+    ledger.channel("email").due = [ON, OFF]
+    assert judge([ledger]).right
+
+
+def test_a_suppression_is_timed_from_the_send_of_its_event_to_the_channels_reader() -> None:
+    arrivals = Arrivals()
+    arrivals.sent("/crm", "e1", 10.0)
+    arrivals.sent("/crm", "e2", 20.0)
+    for value, now_s in ((ON, 10.5), (OFF, 20.25), (_activation(3, "suppressed_by"), 30.0)):
+        arrivals.contacted(orjson.loads(value), now_s)
+    arrivals.suppresses(orjson.loads(TWO), 20.125)
+    contact = arrivals.contact
+    assert (contact.activated, contact.deactivated, contact.suppressed) == (1, 2, 2)
+    assert [each.ms for each in contact.suppressed_took] == [250]  # of what was not sent here nobody knows
+    assert [each.ms for each in contact.suppressing_took] == [125]
+    assert arrivals.changes == 0
+
+
+class Sent:
+    """A load that only remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, object]] = []
+
+    def send_between(self, event: dict[str, object]) -> None:
+        self.events.append(event)
+
+
+async def test_who_is_active_in_a_promotional_journey_is_suppressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suppress, "EVERY_S", 0)
+    source = open_source(Data.SYNTHETIC, 20, 1, SystemClock().wall_ms)
+    assert source.suppression is not None
+    suppressor = suppress.Suppressor(source.suppression, source.catalogue)
+    promotional, other = "clinical-basics-email", "treatment-initiation-field"
+    for subject, activation, change in (
+        ("hcp:1", promotional, "activated"),
+        ("hcp:2", other, "activated"),
+        ("hcp:3", promotional, "activated"),
+        ("hcp:3", promotional, "deactivated"),
+        ("hcp:1", "access-visit-field", "activated"),
+    ):
+        suppressor.heard({"profile": subject, "activation": activation, "change": change})
+    sent, figures = Sent(), Figures([Lane(0)], playing_s=1.0)
+    running = asyncio.ensure_future(suppressor.run(cast("Load", sent), figures))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    suppressor.heard({"profile": "hcp:1", "activation": promotional, "change": "activated"})
+    for _ in range(50):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert [(each["subject"], each["type"]) for each in sent.events] == [("hcp:1", "programme.enrolled")]
+
+
+def test_a_suppression_is_shown_first_but_not_alone() -> None:
+    words = Words(open_source(Data.SYNTHETIC, 20, 1, SystemClock().wall_ms).catalogue)
+    selection = Selection()
+
+    def add(value: bytes) -> None:
+        selection.add(words.line(orjson.loads(value)), 1.0)
+
+    add(_change(1, segment="oncology-hcp"))
+    add(_activation(1))
+    add(OFF)
+    line = selection.take(1.0)
+    assert line is not None
+    assert (line.way, line.title, line.why) == ("off", "basics-email (email)", "suppressed by programme")
+    add(_activation(3, "suppressed_by", ("programme",)))
+    ways = [found.way for _ in range(3) if (found := selection.take(1.0)) is not None]
+    assert ways[1] == "off"
+    assert sorted(ways) == ["in", "off", "on"]
+
+
 def test_either_check_alone_makes_the_demo_fail_and_say_what_is_wrong() -> None:
     right, wrong = (Verdict(missing, 0, frozenset(), 0) for missing in (frozenset[bytes](), frozenset({ONE})))
     for engine, naive in ((right, wrong), (wrong, right), (wrong, wrong)):
-        outcome = Outcome(Figures([Lane(0)]), engine, 3, 2, Sampled(1, 1, 1, (naive,)))
+        outcome = Outcome(Figures([Lane(0)]), engine, 3, 2, 1, Sampled(1, 1, 1, (naive,)))
         told = summary.as_json(outcome, Data.SYNTHETIC)
         assert (told["missing"], told["ok"]) == (1, False)
         assert "1 missing" in summary.wrong(told)[0]
-    assert Outcome(Figures([Lane(0)]), right, 3, 2, None).right
+    assert Outcome(Figures([Lane(0)]), right, 3, 2, 1, None).right
 
 
 def test_the_pace_rises_while_the_workers_keep_up_and_stays_below_what_was_too_fast() -> None:
