@@ -39,9 +39,10 @@ class Refusal(NamedTuple):
 
 def restricted(asked: Asked) -> list[str] | None:
     """Restricted: the `refuse` of one of its classes holds."""
-    seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t)
     classes = asked.era.activation_restrictions[asked.definition["activation"]]
-    return sorted(name for name, refuse in classes.items() if refuse is not None and truth(refuse, seen)) or None
+    refusing = {name: refuse for name, refuse in classes.items() if refuse is not None}
+    seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t) if refusing else None
+    return sorted(name for name, refuse in refusing.items() if seen and truth(refuse, seen)) or None
 
 
 def audience(asked: Asked) -> list[str] | None:

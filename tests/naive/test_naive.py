@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.naive.reading import read_folder
 from tests.naive.replay import Cut, replay
 from tests.naive.times import instant, written
-from tests.properties.catalogues import Grid
+from tests.properties.drawing import Grid
 from tests.properties.test_same import EXAMPLES, HOURS, PATIENCE_S, Scene, scenes, tell
 from tests.transcripts.implementations import plain
 

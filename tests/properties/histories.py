@@ -1,13 +1,15 @@
 """Random histories: few subjects, few types, coarse times, so that ties are common; and all that goes wrong."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.naive.times import written
-from tests.properties.catalogues import COLORS, TAGS, TEXTS, Grid, chance
+from tests.properties.activations import CHANNELS, INTENTS, JOURNEYS, NAMES
+from tests.properties.drawing import COLORS, TAGS, TEXTS, Grid, chance
 
 SUBJECTS = ["hcp:1", "lab:2"]
 RECOGNISED_MS = 6 * 86_400_000
@@ -50,13 +52,24 @@ def data_of(draw: DrawFn, event_type: str, grid: Grid) -> Any:
             "tags": draw(st.lists(st.sampled_from(TAGS), max_size=2)),
             "secret": draw(st.sampled_from(["x", "y"])),
         }
+        if chance(draw, 35):
+            return {"deep": fields["deep"]}
     elif event_type in ("consent.granted", "consent.withdrawn"):
         fields = {
-            "channel": draw(st.sampled_from(["email", "sms", "all"])),
+            "channel": draw(st.sampled_from([*CHANNELS, "all", "all"])),
             "purpose": draw(st.sampled_from(["p", "all"])),
         }
     elif event_type == "message.replied":
-        fields = {"channel": draw(st.sampled_from(["email", "sms"])), "text": draw(st.sampled_from([" stop ", "yes"]))}
+        fields = {"channel": draw(st.sampled_from(CHANNELS)), "text": draw(st.sampled_from([" stop ", "yes"]))}
+    elif event_type == "message.sent":
+        fields = {
+            "channel": draw(st.sampled_from(CHANNELS)),
+            "journey": draw(st.sampled_from([*JOURNEYS, "two"])),
+            "intent": draw(st.sampled_from(INTENTS)),
+            "activation": draw(st.sampled_from(NAMES)),
+        }
+        if chance(draw, 80):
+            return fields
     kept = (
         draw(st.sets(st.sampled_from(sorted(fields)), min_size=0 if fields and chance(draw, 30) else 1))
         if fields
@@ -67,11 +80,14 @@ def data_of(draw: DrawFn, event_type: str, grid: Grid) -> Any:
     return {name: value for name, value in fields.items() if name in kept}
 
 
-TYPES = ["a", "a", "b", "b", "c", "c", "fill", "set", "set", "consent.granted", "consent.withdrawn", "message.replied"]
+CONSENTS = ["consent.granted", "consent.withdrawn", "message.replied"]
+TYPES = ["a", "a", "b", "b", "c", "c", "fill", "set", "set", *CONSENTS, "message.sent"]
+CONTACTS = ["a", "b", "c", "set", *CONSENTS, *["message.sent"] * 3]
+"""What moves activations."""
 
 
 @st.composite
-def histories(draw: DrawFn, grid: Grid, most: int = 20) -> list[bytes]:
+def histories(draw: DrawFn, grid: Grid, most: int = 20, types: Sequence[str] = TYPES) -> list[bytes]:
     """Lines of a file, in arrival order."""
     lines: list[bytes] = []
     sent: list[tuple[int, dict[str, Any]]] = []
@@ -87,15 +103,15 @@ def histories(draw: DrawFn, grid: Grid, most: int = 20) -> list[bytes]:
         elif fate < 17 and (recent := [event for since, event in sent if recorded - since < RECOGNISED_MS]):
             lines.append(line({**draw(st.sampled_from(recent)), "recordedtime": written(recorded)}))
         else:
-            event = an_event(draw, grid, index, recorded)
+            event = an_event(draw, grid, index, recorded, types)
             sent.append((recorded, event))
             lines.append(line(event))
     return lines
 
 
-def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int) -> dict[str, Any]:
+def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int, types: Sequence[str] = TYPES) -> dict[str, Any]:
     """One event, late or ahead or in time, its record perhaps behind the clock."""
-    event_type = draw(st.sampled_from(TYPES))
+    event_type = draw(st.sampled_from(types))
     offset = draw(st.sampled_from([0, 0, 0, 0, -1, -2, -4])) * grid.unit_ms + draw(
         st.sampled_from([0] * 9 + [1, 5, -1])
     )

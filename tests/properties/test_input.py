@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from tests.properties.catalogues import Condition, chance
+from tests.properties.drawing import Condition, chance
 from tests.properties.test_same import PATIENCE_S, Scene, checks, same
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files

@@ -13,7 +13,7 @@ from rules.partition import PUBLISHING_WAKES_MAX, Partition
 from tests.naive.replay import WAKES_MAX
 from tests.naive.times import written
 from tests.properties.batches import Batched
-from tests.properties.catalogues import Condition
+from tests.properties.drawing import Condition
 from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, same
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.naive.times import instant
-from tests.properties.catalogues import Grid, catalogues, changed_catalogues
-from tests.properties.histories import histories
+from tests.properties.activations import FOCI
+from tests.properties.catalogues import catalogues, changed_catalogues, changed_contacts, contacts
+from tests.properties.drawing import Grid
+from tests.properties.histories import CONTACTS, histories
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
@@ -37,9 +39,9 @@ SETTINGS = settings(
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 
-def checks(test: T) -> T:
-    """Set how a property is checked."""
-    checked: T = seed(SEED)(SETTINGS(test))
+def checks(test: T, share: int = 1) -> T:
+    """Set how a property is checked: on all examples of a run, or on a `share`-th of them."""
+    checked: T = seed(SEED)(settings(SETTINGS, max_examples=max(1, EXAMPLES // share))(test))
     return checked
 
 
@@ -68,6 +70,22 @@ def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
     return Scene(files, draw(histories(grid)), made, draw(st.sampled_from([None, until, until])), draw(st.booleans()))
 
 
+@st.composite
+def contact_scenes(draw: DrawFn, grid: Grid, focus: str | None = None, cuts: int = 4) -> Scene:
+    """Activations over plain segments, what moves them, and some cuts that change them; about something or anything."""
+    mix = FOCI[draw(st.sampled_from(sorted(FOCI))) if focus is None else focus]
+    files = draw(contacts(grid, mix))
+    made: list[tuple[int, Files]] = []
+    last, at = files, 0
+    for number in range(cuts):
+        at += draw(st.integers(1, 6))
+        last = draw(changed_contacts(grid, last, files, mix.restoring() if number % 2 else mix))
+        made.append((grid.at(at), last))
+    until = grid.at(draw(st.integers(at, grid.span + 10)))
+    lines = draw(histories(grid, 16, [*CONTACTS, *mix.events]))
+    return Scene(files, lines, made, draw(st.sampled_from([None, until])), draw(st.booleans()))
+
+
 def tell(scene: Scene) -> None:
     """Say what is replayed, should it fail."""
     note(f"SEGUE_SEED={SEED}")
@@ -77,8 +95,8 @@ def tell(scene: Scene) -> None:
         note(f"{number:2} {line.decode(errors='replace')}")
 
 
-def same(scene: Scene) -> None:
-    """Compare the two."""
+def same(scene: Scene) -> list[bytes]:
+    """Compare the two; what both say."""
     tell(scene)
     expected, expected_refusals = naive(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
     found, refusals = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
@@ -90,6 +108,7 @@ def same(scene: Scene) -> None:
         note(f"  {each.decode()}")
     assert found == expected
     assert refusals == expected_refusals
+    return found
 
 
 @checks

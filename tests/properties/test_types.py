@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.naive.times import written
-from tests.properties.catalogues import Condition
+from tests.properties.drawing import Condition
 from tests.properties.test_same import HOURS
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
