@@ -1,8 +1,7 @@
-"""What a fault run stands on: Kafka and a store, one deployment with names of its own, workers as processes."""
+"""One deployment under one fault: names of its own, workers, traffic, a reader beside it; how it settles and ends."""
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import secrets
@@ -11,9 +10,8 @@ import signal
 import socket
 import tempfile
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,13 +19,30 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.embedded import KafkaServer, RedisServer, ValkeyServer, prepare
+from streams.embedded import KafkaServer, ValkeyServer
 from tests.faults.checker import Counted, Follower, Names, Outcome, Violated
+from tests.faults.ground import Servers, own_kafka, servers, store, store_of
 from tests.faults.model import BASE, Rules
+from tests.faults.process import WorkerProcess, resident_mb
 from tests.faults.reading import Observer, ends_of
 from tests.faults.traffic import Mix, Traffic
 from tests.faults.worker import AT, MUTATION
-from tests.faults.zygote import Forked, Zygote
+from tests.faults.zygote import Zygote
+
+__all__ = [
+    "PATIENCE_S",
+    "ROOT",
+    "TOPICS",
+    "Run",
+    "Servers",
+    "WorkerProcess",
+    "deployment",
+    "own_kafka",
+    "resident_mb",
+    "servers",
+    "store",
+    "store_of",
+]
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "300"))
@@ -41,126 +56,6 @@ TOPICS: Final = {
     "owners": "segue.owners",
     "catalogues": "segue.catalogues",
 }
-
-
-@dataclass
-class Servers:
-    """The servers of a session of fault runs. Kafka is shared by the runs; each has a store of its own."""
-
-    kafka: KafkaServer
-    folder: Path
-    zygote: Zygote
-
-
-@contextmanager
-def servers() -> Iterator[Servers]:
-    """Start Kafka; gone at the end, also when this process is killed."""
-    prepare(lambda _: None)
-    folder = Path(tempfile.mkdtemp(prefix="segue-faults-"))
-    kafka, zygote = KafkaServer(remove=folder), Zygote()
-    try:
-        kafka.start(folder / "kafka")
-        yield Servers(kafka, folder, zygote)
-    finally:
-        zygote.close()
-        kafka.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def own_kafka(servers: Servers, settings: Mapping[str, str] | None = None) -> AsyncIterator[KafkaServer]:
-    """Start a Kafka for one run, that it may do anything to."""
-    kafka = KafkaServer(settings=settings, remove=servers.folder)
-    try:
-        await asyncio.to_thread(kafka.start, servers.folder / f"kafka-{secrets.token_hex(4)}")
-        yield kafka
-    finally:
-        await asyncio.to_thread(kafka.kill)
-
-
-def store_of(seed: int) -> type[ValkeyServer]:
-    """Redis for every other seed where it is installed (Debian's package redis-server), else Valkey."""
-    return RedisServer if seed % 2 and shutil.which("redis-server") else ValkeyServer
-
-
-@contextmanager
-def store(
-    folder: Path,
-    *,
-    fsync: str = "everysec",
-    options: tuple[str, ...] = (),
-    kind: type[ValkeyServer] = ValkeyServer,
-) -> Iterator[ValkeyServer]:
-    """Start a Valkey, or a Redis, with an append-only file."""
-    server = kind(appendonly=True, appendfsync=fsync, options=options, remove=folder)  # type: ignore[arg-type]
-    try:
-        server.start(folder / f"valkey-{secrets.token_hex(4)}")
-        yield server
-    finally:
-        server.kill()
-
-
-@dataclass
-class WorkerProcess:
-    """A worker in a process of its own."""
-
-    process: Forked
-    port: int
-    log: Path
-
-    def status(self) -> dict[str, Any] | None:
-        """What /status says; None: nobody answers."""
-        if not self.alive:
-            return None
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except (OSError, ValueError):
-            return None
-
-    async def ask(self) -> dict[str, Any] | None:
-        """The same without holding up anybody."""
-        return await asyncio.to_thread(self.status)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs (standing still counts)."""
-        return self.process.poll() is None
-
-    def kill(self) -> None:
-        """Kill -9."""
-        self.process.kill()
-        self.process.wait()
-
-    def send(self, number: int) -> None:
-        """Send a signal."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-
-    async def stop(self, limit_s: float = 60) -> int:
-        """Stop it in order; its exit status."""
-        self.send(signal.SIGTERM)
-        return await asyncio.to_thread(self.process.wait, limit_s)
-
-    def stands_still(self) -> bool:
-        """Whether it is stopped by a signal."""
-        with contextlib.suppress(OSError):
-            return (Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split())[0] == "T"
-        return False
-
-    def said(self) -> str:
-        """The end of its log."""
-        with contextlib.suppress(OSError):
-            return self.log.read_text(errors="replace")[-3_000:]
-        return ""
-
-
-def resident_mb(pid: int) -> int:
-    """The most memory that a process ever had resident; 0: it is gone."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
-        return next((int(line.split()[1]) // 1024 for line in file if line.startswith("VmHWM")), 0)
-    return 0
 
 
 @dataclass
