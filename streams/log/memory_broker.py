@@ -17,6 +17,7 @@ markers are written later, one partition at a time (`write_marker`), and until t
 A marker takes an offset of its own. `compact` and `trim` leave holes. Not modelled: loss of acknowledged records.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,17 +50,27 @@ class _Entry:
 @dataclass(slots=True)
 class _Partition:
     entries: list[_Entry] = field(default_factory=list)
+    """Ascending by offset, with holes."""
     start: int = 0
     end: int = 0
+    undecided: dict[str, int] = field(default_factory=dict)
+    """Transactional id → the first offset of its undecided transaction."""
 
     def append(self, timestamp_ms: int, record: OutRecord | None, producer: str | None = None) -> int:
         self.entries.append(_Entry(self.end, timestamp_ms, record, producer))
+        if producer is not None:
+            self.undecided.setdefault(producer, self.end)
         self.end += 1
         return self.end - 1
 
     def stable(self) -> int:
         """Last stable offset: everything below it is decided."""
-        return next((entry.offset for entry in self.entries if entry.producer is not None), self.end)
+        return min(self.undecided.values(), default=self.end)
+
+    def between(self, offset: int, end: int) -> list[_Entry]:
+        """The entries from an offset on, and before another."""
+        first, last = (bisect_left(self.entries, at, key=lambda entry: entry.offset) for at in (offset, end))
+        return self.entries[first:last]
 
 
 @dataclass(slots=True)
@@ -133,8 +144,8 @@ class Broker:
             raise Refused("OFFSET_OUT_OF_RANGE")
         stable = max(position, found.stable())
         records: list[Stored] = []
-        for entry in found.entries:
-            if position <= entry.offset < stable and entry.record is not None and not entry.aborted:
+        for entry in found.between(position, stable):
+            if entry.record is not None and not entry.aborted:
                 if len(records) == count:
                     return records, entry.offset
                 records.append(Stored(entry.offset, entry.record.key, entry.record.value, entry.timestamp_ms))
@@ -158,7 +169,7 @@ class Broker:
         assert commit or txn.state == "prepare_abort", txn.state
         txn.partitions.remove(partition)
         log = self._partitions[partition]
-        for entry in log.entries:
+        for entry in log.between(log.undecided.pop(id_), log.end):
             if entry.producer == id_:
                 entry.producer, entry.aborted = None, not commit
         log.append(self.now_ms, None)

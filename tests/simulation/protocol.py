@@ -20,7 +20,7 @@ from streams.log.memory_broker import Broker, Concurrent, Refused
 from streams.progress import Progress
 from streams.publisher import Clock, Pace, Publisher, PublishSlice
 from streams.store.base import Checkpoint, Fenced, Gap, Meta, Token, Unanswered
-from streams.store.memory import MemoryServer, MemoryStore, Request
+from streams.store.memory import Carry, Content, MemoryServer, MemoryStore, Request
 
 T = TypeVar("T")
 DIGEST_START: Final = "0" * 16
@@ -58,8 +58,9 @@ class World:
         self.records = records
         self.place = Place("g1", partitions, "events", "owners", "progress")
         self.broker = Broker(dict.fromkeys(("events", "owners", "progress", "out"), partitions))
-        self.server = MemoryServer(self.carry)
         self.assigned = {partition: partition % workers for partition in range(partitions)}
+        self.oracle = Oracle(self)
+        self.server = WatchedServer(self.oracle, self.carry)
         self.late: set[asyncio.Task[None]] = set()
         self.calm = False
         """No more faults: whatever is left must now be finished."""
@@ -78,8 +79,12 @@ class World:
 
     async def turns(self, most: int) -> None:
         """Let others go first, for a while that the seed decides."""
-        for _ in range(self.random.randrange(most + 1)):
-            await asyncio.sleep(0)
+        await asyncio.sleep(int(self.random.random() * (most + 1)))
+
+    async def stall(self) -> None:
+        """Stand still for long now and then: a zombie when it goes on."""
+        if not self.calm and self.random.random() < self.faults.stalls:
+            await self.turns(2_000)
 
     def befalls(self) -> bool:
         """Whether a fault befalls the next request."""
@@ -89,7 +94,7 @@ class World:
         """Carry a request out some time later, whoever sent it alive or not."""
 
         async def later() -> None:
-            await self.turns(300)
+            await self.turns(self.random.choice((300, 300, 3_000)))
             with contextlib.suppress(Refused, Concurrent):
                 request()
 
@@ -100,6 +105,7 @@ class World:
     async def carry(self, partition: int, method: str, request: Request) -> object:
         """Carry a request to the store."""
         await self.turns(4)
+        await self.stall()
         if self.befalls():
             match self.random.randrange(3):
                 case 0:
@@ -141,8 +147,7 @@ class Wires(Network):
 
     async def call(self, name: str, request: Callable[[], T]) -> T:
         await self._world.turns(4)
-        if not self._world.calm and self._world.random.random() < self._world.faults.stalls:
-            await self._world.turns(2_000)
+        await self._world.stall()
         if self._world.befalls():
             match self._world.random.randrange(4):
                 case 0:
@@ -356,35 +361,81 @@ class Worker:
 
 
 class Oracle:
-    """What must hold of the output, told without the engine's code."""
+    """What must hold of the output and of the store in every state, told without the engine's code.
+
+    Of the output: every committed prefix is exactly the expected changes. Of the store: the profiles are the fold of
+    the records below `meta.offset`, and no checkpoint of a lower epoch stands over a higher one.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.expected = []
+        self.expected: list[str] = []
+        self.broken = ""
+        """What did not hold of the store."""
         states = dict.fromkeys(SUBJECTS, DIGEST_START)
+        self.folds = [dict(states)]
+        """The profiles below each offset."""
         for n in range(world.records):
             subject = SUBJECTS[n % 2]
             self.expected.append(f"{n}:{states[subject]}")
             states[subject] = roll(states[subject], n)
+            self.folds.append(dict(states))
+        self.seen = dict.fromkeys(world.assigned, (0, 0))
+        """Of each partition of the output: where to read on, and how many changes were read."""
 
     def check(self) -> bool:
-        """Every committed prefix is right; True: all is out and checkpointed."""
+        """Check what is new; True: all is out and checkpointed."""
+        assert not self.broken, self.broken
         done = True
-        for partition in self.world.assigned:
-            records, _ = self.world.broker.fetch("out", partition, 0)
+        for partition, (position, count) in self.seen.items():
+            records, position = self.world.broker.fetch("out", partition, position)
             found = [(record.value or b"").decode() for record in records]
-            assert found == self.expected[: len(found)], f"partition {partition}: {found}"
+            wanted = self.expected[count : count + len(found)]
+            assert found == wanted, f"partition {partition}: {found} after {count} changes, not {wanted}"
+            count += len(found)
+            self.seen[partition] = position, count
             meta = self.world.server.content(partition).meta
             assert meta is not None
-            done &= len(found) == self.world.records and meta.offset == self.world.records
+            done &= count == self.world.records and meta.offset == self.world.records
         return done
+
+    def look(self, partition: int, before: Content, after: Content) -> None:
+        """Look at a write to the store."""
+        if after.meta is None or before.meta is None or self.broken:
+            return
+        if after.meta.token.epoch < before.meta.token.epoch:
+            self.broken = f"partition {partition}: {after.meta.token} was written over {before.meta.token}"
+        found = {name: (after.profiles.get(name) or DIGEST_START.encode()).decode() for name in SUBJECTS}
+        if found != self.folds[after.meta.offset]:
+            self.broken = f"partition {partition}: the profiles are not those of the records below {after.meta.offset}"
+
+
+class WatchedServer(MemoryServer):
+    """A store of which every write is looked at."""
+
+    def __init__(self, oracle: Oracle, carry: Carry) -> None:
+        super().__init__(carry)
+        self._oracle = oracle
+        self._going_back = False
+
+    def put(self, partition: int, content: Content) -> None:
+        """Make another content stand."""
+        if not self._going_back:
+            self._oracle.look(partition, self.content(partition), content)
+        super().put(partition, content)
+
+    def roll_back(self, partition: int, index: int) -> None:
+        """Go back; that is no write."""
+        self._going_back = True
+        super().roll_back(partition, index)
+        self._going_back = False
 
 
 async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int = 20, workers: int = 2) -> None:
     """Run one seed to its end. Raises AssertionError where something does not hold, or nothing moves any more."""
     world = World(seed, faults, partitions, records, workers)
     await world.create()
-    oracle = Oracle(world)
+    oracle = world.oracle
     alive = [asyncio.ensure_future(Worker(world, number).run()) for number in range(workers)]
     broker = asyncio.ensure_future(world.broker_by_itself())
     plan = ["move"] * faults.moves + ["kill"] * faults.kills + ["roll back"] * faults.rollbacks
@@ -392,8 +443,7 @@ async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int 
     turns, next_fault = 0, world.random.randrange(400)
     try:
         while not (oracle.check() and world.calm):
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await asyncio.sleep(20)
             turns += 20
             assert turns < TURNS_MAX, f"seed {seed}: nothing moves any more"
             for task in alive:
@@ -401,7 +451,8 @@ async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int 
                     task.result()
             if turns < next_fault:
                 continue
-            next_fault = turns + world.random.randrange(20, 600)
+            # some come while what the last one began is still under way
+            next_fault = turns + world.random.randrange(20, world.random.choice((60, 600, 600)))
             if not plan:
                 world.calm = True
                 continue

@@ -266,8 +266,7 @@ class World:
         """Let everything run, time jumping from timer to timer, until `done`."""
         end, idle = self.clock.ms + limit_ms, 0
         while True:
-            for _ in range(30):
-                await asyncio.sleep(0)
+            await self._quiet()
             self.broker.settle()
             moved = False
             for one in self.inputs:
@@ -283,6 +282,11 @@ class World:
             assert timer < end, "it took too long"
             self.clock.advance_to(timer)
             self.broker.now_ms = int(self.clock.ms)
+
+    async def _quiet(self) -> None:
+        """Let everything run that can."""
+        for _ in range(30):
+            await asyncio.sleep(0)
 
     async def pass_time(self, length_ms: float) -> None:
         end = self.clock.ms + length_ms
