@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -70,7 +71,7 @@ def deliver(
         return
     if as_json:
         raise Failure(Exit.USAGE, "--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
-    delivery = _delivery_settings()
+    delivery = read_delivery_settings()
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
@@ -78,7 +79,7 @@ def deliver(
     run(lambda servers: _deliver(servers, channel, delivery))
 
 
-def _delivery_settings() -> "DeliverySettings":
+def read_delivery_settings() -> "DeliverySettings":
     """Read SEGUE_DELIVER_* and see that the shape has its credentials; ends the command with usage otherwise."""
     from pydantic import ValidationError
 
@@ -131,29 +132,24 @@ async def _deliver(servers: "Servers", channel: str, delivery: "DeliverySettings
     log = logging.getLogger("streams.delivery")
     settings = servers.settings
     try:
-        async with serving(status.pages(), settings.web_host, settings.web_port) as port:
-            log.info(
-                "%s to %s as %s; http://%s:%d/status",
-                channel,
-                endpoint.host,
-                shape_name(route),
-                settings.web_host,
-                port,
-            )
+        async with AsyncExitStack() as open_:
+            try:
+                pages = serving(status.pages(), settings.web_host, settings.web_port)
+                port = await open_.enter_async_context(pages)
+            except OSError as taken:
+                raise Failure(Exit.USAGE, f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
+            where = f"http://{settings.web_host}:{port}/status"
+            log.info("%s to %s as %s; %s", channel, endpoint.host, _in_words(route), where)
             await Deliverer(route, servers.log, endpoint, status).run(stop)
     except Stopped as stopped:
-        said = f"{stopped}; nothing else was lost: changes not answered for are delivered after the next start"
+        said = f"{stopped}; what was not answered for is delivered after the next start"
         raise Failure(Exit.WRONG_INPUT, said) from None
-    except OSError as taken:
-        if not isinstance(taken, TimeoutError) and taken.errno is not None:
-            raise Failure(Exit.USAGE, f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
-        raise
     finally:
         await endpoint.close()
         log.info("%s", status.line())
 
 
-def shape_name(route: "Route") -> str:
+def _in_words(route: "Route") -> str:
     """Name the shape and what one request of it holds at most."""
     return f"{route.delivery.shape}, up to {route.shape.limits.changes_max} changes a request"
 

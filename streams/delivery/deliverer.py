@@ -86,6 +86,8 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._dead_letters: Final = dead_letters_of(route.deployment, route.channel)
         self._closing: Final = asyncio.Event()
         self._closing.set()
+        self._ending = False
+        """This consumer is done with: what it is given is left to others."""
         self._proven = False
         self._looked_ms = 0.0
         self._epoch = 0
@@ -96,7 +98,7 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._committed: dict[int, int] = {}
         self._heard_ms = 0.0
         self._consumer: Any = None
-        self._losses: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         hold = Hold(self._closing, self._surely_ours)
         self._sender: Final = Sender(
             endpoint,
@@ -132,9 +134,10 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                     attempt = 0
         finally:
             self._status.stopping = True
-            for task in tasks:
+            left = [*tasks, *([self._looking] if self._looking else [])]
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _consume(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Read with one consumer until a task ends, or the consumer has gone silent. Raises what a task raised."""
@@ -152,6 +155,7 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         own: list[asyncio.Task[None]] = []
+        self._ending = False
         try:
             await self._consumer.start()
             self._consumer.subscribe([self._topic], listener=self)
@@ -160,10 +164,11 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             done, _ = await asyncio.wait({*own, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             self._status.stopping = any(task.done() for task in tasks)
         finally:
-            await self._let_go()
+            self._ending = True
             for task in own:
                 task.cancel()
             await asyncio.gather(*own, return_exceptions=True)
+            await self._let_go()
             await self._leave()
         for task in done:
             task.result()
@@ -187,6 +192,8 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """See ConsumerRebalanceListener: begin."""
+        if self._ending:
+            return
         partitions = tuple(sorted(tp.partition for tp in assigned))
         self._epoch += 1
         self._status.assigned = partitions
@@ -195,7 +202,9 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._closing.clear()
         self._stir.set()
         log.info("%s: partitions %s", self._route.channel, " ".join(map(str, partitions)) or "none")
-        self._losses = asyncio.create_task(self._look_for_losses(partitions))
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looking = asyncio.create_task(self._look_for_losses(partitions))
 
     async def _let_go(self) -> None:
         """Finish what is under way, or cut it off; commit; forget."""
@@ -401,10 +410,10 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         """Say how many changes are not delivered, as far as this consumer has heard."""
         unread = 0
         for tp in self._consumer.assignment():
-            end = self._consumer.last_stable_offset(tp)
             with contextlib.suppress(KafkaError, TimeoutError):
+                end = self._consumer.last_stable_offset(tp) or 0
                 async with asyncio.timeout(0.1):
-                    unread += max(0, (end or 0) - await self._consumer.position(tp))
+                    unread += max(0, end - await self._consumer.position(tp))
         self._status.lag_changes = self._window.changes + unread
 
     async def _watch(self) -> None:

@@ -26,7 +26,7 @@ COMMANDS = (
     "lag",
     "asyncapi",
 )
-NEED_SERVERS = (["topics"], ["watch"], ["explain", "hcp:1"], ["members", "visitors"], ["sizes"], ["lag"])
+NEED_SERVERS = (["topics"], ["watch"], ["explain", "hcp:1"], ["members", "visitors"], ["sizes"], ["lag"], ["deliver", "email", "--lag"])
 
 
 def test_help_names_every_command() -> None:

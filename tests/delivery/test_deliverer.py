@@ -84,8 +84,9 @@ async def delivering(to: Platform, of: Channel, **settings: object) -> AsyncIter
         await kafka.close()
 
 
-async def until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT_S
+async def until(done: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + limit_s
     while not done():
         assert time.monotonic() < end, "it took too long"
         await asyncio.sleep(0.02)
