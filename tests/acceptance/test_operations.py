@@ -49,7 +49,8 @@ def test_apply_of_a_bad_catalogue_is_1_and_applies_nothing(
     # put right, and of more than a megabyte: still one record
     write_catalogue(tmp_path, {"segments/b.yaml": SMALL["segments/visitors.yaml"].replace("visitors", "b")})
     large = {f"segments/{n}.yaml": _large(n) for n in range(12)}
-    assert len(segue.done("apply", write_catalogue(tmp_path, large), "--json").json["new"]) == 14
+    applied = segue.done("apply", write_catalogue(tmp_path, large), "--json").json
+    assert len(applied["differences"]["segment"]["new"]) == 14
 
 
 def _large(n: int) -> str:
