@@ -104,7 +104,7 @@ def deployment(name: str, kafka: str, redis: str, partitions: int) -> Segue:
     names = {
         field_name: f"{name}.{info.default}"
         for field_name, info in Deployment.model_fields.items()
-        if field_name.endswith("_topic")
+        if "_topic" in field_name
     }
     settings: dict[str, object] = {
         **names,
