@@ -14,7 +14,7 @@ from rich.text import Text
 from rules.catalogue import Catalogue
 from rules.logic import leaves
 from rules.problems import nearest
-from streams.cli.console import Exit, Failure, out, write_line
+from streams.cli.console import Exit, Failure, out, tell, write_line
 from streams.cli.naming import channels_of
 from streams.cli.servers import Servers, compiled
 from streams.cli.why import why
@@ -52,6 +52,7 @@ class Wanted:
 async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     """Show changes as they are committed until there were enough."""
     topics = await _topics(servers, wanted)
+    await _tell_unknown(servers, wanted)
     rules = _RuleTexts(servers)
     left = wanted.count
     until = None if wanted.seconds is None else monotonic() + wanted.seconds
@@ -92,11 +93,29 @@ async def _topics(servers: Servers, wanted: Wanted) -> list[str]:
     return topics
 
 
-async def _channels(servers: Servers) -> list[str]:
-    """The channels of the catalogue in force; none before the first is applied."""
+async def _catalogue(servers: Servers) -> Catalogue | None:
+    """The catalogue in force; None before the first is applied."""
     await servers.expect_topics(servers.deployment.catalogues_topic)
     stored = await servers.latest_catalogue()
-    return [] if stored is None or stored.value is None else channels_of(compiled(stored.value))
+    return None if stored is None or stored.value is None else compiled(stored.value)
+
+
+async def _channels(servers: Servers) -> list[str]:
+    catalogue = await _catalogue(servers)
+    return [] if catalogue is None else channels_of(catalogue)
+
+
+async def _tell_unknown(servers: Servers, wanted: Wanted) -> None:
+    """Say which names nothing in force has: their past may still be shown, but more likely they are mistyped."""
+    catalogue = await _catalogue(servers) if wanted.segments or wanted.activations else None
+    if catalogue is None:
+        return
+    for kind, names, known in (
+        ("segment", wanted.segments, catalogue.segments),
+        ("activation", wanted.activations, catalogue.activations),
+    ):
+        for name in sorted(names - known.keys()):
+            tell(f"note: the catalogue in force has no {kind} {name!r}{nearest(name, known)}")
 
 
 async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
