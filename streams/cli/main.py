@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import audience, audit, definitions, delivering, demo, events, operations
+from streams.cli import audience, audit, definitions, delivering, demo, events, mapping, operations
 from streams.cli.console import Exit, Failure, fail
 
 
@@ -42,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (demo, definitions, operations, events, delivering, audience, audit):
+for family in (demo, definitions, mapping, operations, events, delivering, audience, audit):
     family.add_to(app)
 
 
