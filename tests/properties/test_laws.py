@@ -41,14 +41,19 @@ def test_entries_and_exits_alternate_and_sequences_count_from_one(scene: Scene) 
     tell(scene)
     changes, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
     counts: defaultdict[str, int] = defaultdict(int)
-    members: set[tuple[str, str]] = set()
+    held: set[tuple[str, str]] = set()
     for raw in changes:
         change = json.loads(raw)
-        counts[change["profile"]] += 1
-        place = change["profile"], change["segment"]
-        assert change["sequence"] == counts[change["profile"]]
-        assert (change["change"] == "exited") == (place in members)
-        members ^= {place}
+        numbered = change["profile"] if "segment" in change else f"{change['profile']}/{change['channel']}"
+        counts[numbered] += 1
+        assert change["sequence"] == counts[numbered]
+        assert change["id"] == f"g1/{numbered}/{change['sequence']}"
+        place = (change["profile"], f"segment {change['segment']}" if "segment" in change else change["activation"])
+        if change["change"] == "activated" and change["reason"]["kind"] == "definition_changed":
+            assert place in held
+            continue
+        assert (change["change"] in ("exited", "deactivated")) == (place in held)
+        held ^= {place}
 
 
 @st.composite
