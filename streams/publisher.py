@@ -57,6 +57,8 @@ class Pace:
     """… and rides along in a transaction of other partitions when the last is older than this."""
     linger_max_ms: int = 20
     """A transaction that is not full waits as long as the last one took, but no longer than this."""
+    slow_ms: int = 1_000
+    """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Publisher:
         self._clock = clock or Clock()
         self._queues: dict[int, _Queue] = {}
         self._in_hand: frozenset[int] = frozenset()
+        self._began_ms = 0.0
+        """When the transaction in hand did."""
         self._turn = 0
         self._took_ms = 0.0
         self._over = False
@@ -157,6 +161,15 @@ class Publisher:
     def over(self) -> bool:
         """Whether nothing is published any more: a Doubt, or `close`."""
         return self._over
+
+    @property
+    def slow(self) -> bool:
+        """Whether the transaction in hand takes long. Then nobody should make more for the next one.
+
+        It may be this process that is slow, and on a processor that has too much to do the applying of records would
+        keep a transaction from being finished before its time-out, again and again.
+        """
+        return bool(self._in_hand) and self._clock.now_ms() - self._began_ms > self._pace.slow_ms
 
     def begin(self, claimed: Claimed) -> None:
         """Take a partition that was claimed with this publisher's ring. Call before its first `submit`."""
@@ -306,7 +319,7 @@ class Publisher:
 
     async def _publish(self, batch: _Batch) -> None:
         self._in_hand = frozenset(batch.progress)
-        began_ms = self._clock.now_ms()
+        began_ms = self._began_ms = self._clock.now_ms()
         answered = False
         try:
             await self._ring.transaction(batch.records)

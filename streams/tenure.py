@@ -33,6 +33,8 @@ SLICE_RECORDS_MAX: Final = 10_000
 """Records applied after which a slice is taken before its time: it must stay well below a checkpoint's limit."""
 IDLE_MS: Final = 1_000
 """Longest wait for something to do."""
+SLOW_LOOK_MS: Final = 50
+"""While a transaction is slow: until the next look whether it has been answered."""
 
 
 class Calls:
@@ -147,25 +149,41 @@ class Tenure:
         await self._finish()
 
     def _blocked(self) -> bool:
-        """Whether too much is unpublished or unwritten to apply more; then the input is held as well."""
+        """Whether to apply no more now: too much is unpublished or unwritten (the input is held then), or too slow."""
         behind = self._applying.engine.offset - self.checkpoints.written_offset
         unpublished = self._submitted.offset - self._published
         blocked = max(behind, unpublished) > self._limits.unpublished_records_max
         if blocked:
             self._inbox.hold()
-        return blocked
+        return blocked or self._publisher.slow
 
     async def _apply_chunk(self) -> None:
         applying, status = self._applying, self._status
         chunk = self._inbox.chunk(CHUNK, self._clock.wall_ms())
         changes_max = max(1, self._limits.changes_per_transaction_max // 2)
+        if applying.silent is not None:
+            upto = applying.silent.offset
+            if chunk[0].offset >= upto:
+                applying.end_silence(chunk[0].offset)
+                self._replayed()
+            else:
+                chunk = [found for found in chunk if found.offset < upto]
         await applying.chunk(chunk, self._submit, changes_max)
         self._inbox.done(len(chunk))
         status.events += len(chunk)
         if applying.silent is None and status.state == "replaying":
-            status.state = "running"
-            log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
+            self._replayed()
         self._ticks.applied(applying.engine.offset, applying.engine.clock_ms, self._clock.wall_ms())
+
+    def _replayed(self) -> None:
+        """Note that the silent replay is done, and take a slice there: all of it is published, so it can be written.
+
+        A slice that went further would have to wait for what is published next; if that came to a doubt, everything
+        would be replayed again, for ever on a machine that is too slow for both.
+        """
+        self._status.state = "running"
+        log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
+        self._slice_if_due(now=True)
 
     def _submit(self, output: Output) -> None:
         """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
@@ -248,6 +266,8 @@ class Tenure:
         """Do what only an owner with nothing to apply does; returns how long it may wait, in ms."""
         now_ms = self._clock.now_ms()
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
+        if self._publisher.slow:
+            waits.append(SLOW_LOOK_MS)
         if self._applying.engine.offset > self.checkpoints.taken_offset:
             waits.append(self._slice_ms + self._limits.checkpoint_every_ms - now_ms)
         if self._applying.silent is not None:

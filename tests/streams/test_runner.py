@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from streams.guard import RefusalShare, TooMuchBadInput
 from streams.log.base import OutRecord
+from streams.log.memory import Network
 from streams.runner import Ending, Limits
 from streams.store.base import Token, Unanswered
 from streams.store.memory import MemoryStore, Request
 from tests.streams.world import CURRENT, DEAD, EVENTS, OUT, OWNERS, Worker, World, catalogue, changes_of
 
+T = TypeVar("T")
 VISITORS = "visitors|enter: {event: portal.login, count: {at_least: 2}, within: 1h}"
 """Two logins within an hour; out again, with no event, when one of them has left the window."""
 FOREVER_IN = "known|enter: {everyone: true}"
@@ -178,6 +182,67 @@ async def test_a_checkpoint_without_an_answer_is_sent_again_with_the_same_bytes(
     await world.until(lambda: worker.status[0].written_offset == 2)
     assert len(sent) == 3
     assert len(set(sent)) == 1, "the first was applied, the others changed nothing"
+    await worker.release()
+
+
+class Stuck(Network):
+    """A network on which an EndTxn may have to wait."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.broker)
+        self.free = asyncio.Event()
+        self.free.set()
+        world.network = self
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        if name == "end":
+            await self.free.wait()
+        return await super().call(name, request)
+
+
+async def test_what_was_replayed_is_written_even_if_nothing_more_can_be_published() -> None:
+    world = await world_with(VISITORS, FOREVER_IN)
+    network = Stuck(world)
+    traffic(world)
+    first = await Worker(world).start(0)
+    await world.until(lambda: first.status[0].published_offset >= world.end())
+    published = first.status[0].published_offset
+    await first.kill()
+    world.server.roll_back(0, next(n for n, one in enumerate(world.server.history[0]) if one.meta is not None))
+    traffic(world)
+
+    def at(point: str) -> None:
+        if point == "take_up":
+            # nothing that this worker computes from here on will get out
+            network.free.clear()
+
+    # all of the input in one batch
+    second = await Worker(world, Limits(checkpoint_every_ms=10), at).start(0)
+    await world.until(lambda: second.status[0].written_offset > 0)
+    await world.pass_time(500)
+    assert second.status[0].state == "running"
+    assert second.status[0].published_offset == published
+    assert world.meta().offset == published, "the next claimant would have to replay it all again"
+    network.free.set()
+    await world.until(lambda: world.out() == world.expected())
+    await second.release()
+
+
+async def test_nothing_more_is_applied_while_a_transaction_is_slow() -> None:
+    world = await world_with(VISITORS, FOREVER_IN)
+    network = Stuck(world)
+    worker = await Worker(world).start(0)
+    await world.until(lambda: worker.applied() >= world.end())
+    network.free.clear()
+    traffic(world, rounds=1)
+    await world.until(lambda: worker.applied() >= world.end())
+    await world.pass_time(2_000)
+    before = worker.applied()
+    traffic(world, rounds=1)
+    await world.pass_time(3_000)
+    assert worker.applied() == before
+    network.free.set()
+    await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
     await worker.release()
 
 
