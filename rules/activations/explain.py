@@ -7,6 +7,7 @@ refuse; what no membership has a part in (a cap, a restriction) says its own end
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 
@@ -88,6 +89,8 @@ class _Ahead:
     """By activation and refusal that applies now: when it first does not."""
 
 
+_OF_OTHERS: Final[frozenset[RefusalCode]] = frozenset({"not_member", "suppressed_by", EXCLUSIVE})
+"""Refusals that end with a membership, or with another activation."""
 _Applying = dict[str, list[Refusal]]
 
 
@@ -139,7 +142,7 @@ def _look_ahead(
 ) -> _Ahead:
     """Let the wakes of a copy fire until nothing more is asked."""
     found = _Ahead()
-    waiting = {(name, each.code) for name, refusals in applying.items() for each in refusals}
+    waiting = {(name, each.code) for name, refusals in applying.items() for each in refusals if each.code in _OF_OTHERS}
     for _ in range(WAKES_AHEAD_MAX):
         if profile.wake_ms >= FOREVER or (not waiting and len(found.changes) == len(chosen)):
             break

@@ -153,8 +153,8 @@ class _Feed:
 
     def _why(self, line: Line) -> Text:
         if line.suppressed:
-            took = "" if line.took_ms is None else f" after {line.took_ms:,.0f} ms"
-            return Text(line.why, "bold magenta").append(took, "not bold default")
+            took = "" if line.took_ms is None else f"{line.took_ms:,.0f} ms: "
+            return Text(took).append(line.why, "bold magenta")
         if line.alone:
             return Text(f"{line.cause}: ", "bold magenta").append(line.why, "not bold default")
         why = Text(line.why)
