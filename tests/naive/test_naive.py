@@ -14,7 +14,7 @@ from tests.naive.reading import read_folder
 from tests.naive.replay import Cut, replay
 from tests.naive.times import instant, written
 from tests.properties.drawing import Grid
-from tests.properties.test_same import EXAMPLES, HOURS, PATIENCE_S, Scene, scenes, tell
+from tests.properties.test_same import EXAMPLES, HOURS, PATIENCE_S, Scene, contact_scenes, scenes, tell
 from tests.transcripts.implementations import plain
 
 START = HOURS.start
@@ -29,7 +29,7 @@ MILLISECONDS = Grid("ms", START, 40)
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-@given(scenes(MILLISECONDS, cuts=2), st.booleans())
+@given(scenes(MILLISECONDS, cuts=2) | contact_scenes(MILLISECONDS, cuts=2), st.booleans())
 def test_chosen_instants_say_what_every_millisecond_says(scene: Scene, filled: bool) -> None:
     tell(scene)
     cuts = [Cut(at, plain(files)) for at, files in scene.cuts]
