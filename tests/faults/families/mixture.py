@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, assume, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.faults.families.stores import cut_tail
 from tests.faults.fault import Context, Report
@@ -27,6 +27,8 @@ async def mixed(context: Context) -> Report:
 
 def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machine
     reports: list[Report] = []
+    failures: list[BaseException] = []
+    """What went wrong first: Hypothesis would run everything again, and tell of that instead."""
     loop = asyncio.new_event_loop()
 
     class Mixture(RuleBasedStateMachine):
@@ -36,6 +38,8 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
 
         @initialize(number=st.integers(0, 1 << 30))
         def begin(self, number: int) -> None:
+            if failures:
+                raise failures[0]
             # the first example is always the simplest: one and the same rule, again and again
             assume(number > 0)
             self.stack = AsyncExitStack()
@@ -55,7 +59,11 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
             return self.run
 
         def do(self, work: Any) -> Any:
-            return loop.run_until_complete(work)
+            try:
+                return loop.run_until_complete(work)
+            except BaseException as error:
+                failures.append(error)
+                raise
 
         def go_on(self, what: str, seconds: float = 1.0) -> None:
             self.steps += 1
@@ -66,21 +74,28 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
         def wait(self) -> None:
             self.go_on("nothing", 2)
 
-        @precondition(lambda self: len(self.live.alive) < WORKERS_MAX)
         @rule(point=st.sampled_from(["", "", "delivered", "exec", "claim.fenced", "submitted", "checkpointed"]))
         def join(self, point: str) -> None:
+            # who is there depends on time: no rule may, or a failure could not be told
+            if len(self.live.alive) >= WORKERS_MAX:
+                self.go_on("enough workers")
+                return
             self.live.worker(at=f"kill@{point}:2" if point else "")
             self.go_on(f"a worker joins, to die at {point}" if point else "a worker joins")
 
-        @precondition(lambda self: len(self.live.alive) > 1)
         @rule(number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]), which=st.integers(0, WORKERS_MAX))
         def leave(self, number: signal.Signals, which: int) -> None:
+            if len(self.live.alive) <= 1:
+                self.go_on("nobody may leave")
+                return
             self.live.alive[which % len(self.live.alive)].send(number)
             self.go_on("a worker leaves")
 
-        @precondition(lambda self: self.live.alive)
         @rule(which=st.integers(0, WORKERS_MAX), seconds=st.floats(0.5, 6))
         def freeze(self, which: int, seconds: float) -> None:
+            if not self.live.alive:
+                self.go_on("nobody to freeze")
+                return
             one = self.live.alive[which % len(self.live.alive)]
             one.send(signal.SIGSTOP)
             self.go_on("a zombie", seconds)
@@ -88,18 +103,18 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
 
         @rule(seconds=st.floats(0, 3))
         def store_dies(self, seconds: float) -> None:
-            self.valkey.kill()
+            self.do(asyncio.to_thread(self.valkey.kill))
             self.go_on("the store is away", seconds)
-            self.valkey.restart()
+            self.do(asyncio.to_thread(self.valkey.restart))
 
         @rule(commits=st.integers(1, 10), torn=st.integers(0, 200))
         def store_goes_back(self, commits: int, torn: int) -> None:
-            cut_tail(self.valkey, commits, torn)
+            self.do(asyncio.to_thread(cut_tail, self.valkey, commits, torn))
             self.go_on("the store lost its last commits")
 
         @rule()
         def broker_restarts(self) -> None:
-            self.kafka.restart()
+            self.do(asyncio.to_thread(self.kafka.restart))
             self.go_on("the broker restarted")
 
         @rule()
@@ -129,6 +144,10 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
     )
     try:
         run_state_machine_as_test(seed(context.seed)(Mixture), settings=once)
+    except BaseException:
+        if failures:
+            raise failures[0] from None
+        raise
     finally:
         loop.close()
     return reports[-1]
