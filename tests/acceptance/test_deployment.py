@@ -15,6 +15,7 @@ pytestmark = pytest.mark.servers
 
 PLANNER = "hcp:1000000001"
 ACADEMIC = "hcp:1000000002"
+STARTING = "hcp:1000000012"
 PATIENT = "patient:p-1"
 EVENTS = (
     event(PLANNER, "profile.updated", 1, specialty="medical-oncology", practice_setting="community", country="US")
@@ -22,8 +23,34 @@ EVENTS = (
     + event(PATIENT, "profile.updated", 3, country="US")
     + event(PLANNER, "access_content.viewed", 4, topic="coverage")
     + event(PLANNER, "access_content.viewed", 5, topic="prior-authorization")
+    + event(PLANNER, "consent.granted", 6, channel="email", purpose="promotional")
+    + event(STARTING, "profile.updated", 7, specialty="medical-oncology", practice_setting="community", country="US")
+    + event(STARTING, "consent.granted", 8, channel="all", purpose="promotional")
+    + event(STARTING, "access_content.viewed", 9, topic="coverage")
+    + event(STARTING, "workflow_content.viewed", 10, topic="scheduling")
+    + "".join(
+        event(STARTING, "message.sent", number, channel="email", journey="access-2026", intent="access_resources")
+        for number in (11, 12, 13, 14)
+    )
+    + event(STARTING, "programme.enrolled", 15)
     + "not an event\n"
 )
+ACTIVE = {
+    ("activated", PLANNER, "access-resources-email"),
+    ("activated", STARTING, "access-resources-email"),
+    ("activated", STARTING, "access-visit-field"),
+    ("deactivated", STARTING, "access-resources-email"),
+    ("deactivated", STARTING, "access-visit-field"),
+    ("activated", STARTING, "treatment-initiation-field"),
+}
+SEGMENTS = {
+    (PLANNER, "oncology-hcp"),
+    (PLANNER, "oncology-access-planners"),
+    (ACADEMIC, "oncology-hcp"),
+    (STARTING, "oncology-hcp"),
+    (STARTING, "oncology-access-planners"),
+    (STARTING, "treatment-initiation-programme"),
+}
 
 
 class Running:
@@ -49,37 +76,82 @@ def running(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Running]:
 def taken_in(segue: Segue) -> bool:
     """Whether everything sent is applied and written."""
     found = segue("lag", "--json").json
-    return bool(found["lag_records"] == 0) and sum(each["applied"] for each in found["partitions"]) >= 8
+    return bool(found["lag_records"] == 0) and sum(each["applied"] for each in found["partitions"]) >= 18
 
 
 def test_send_counts_what_it_sent(running: Running) -> None:
-    assert running.sent.json["sent"] == 6
+    assert running.sent.json["sent"] == 16
     assert running.sent.json["without_subject"] == 1
 
 
-def test_watch_shows_every_change_with_its_rule(running: Running) -> None:
-    expected = {(PLANNER, "oncology-hcp"), (PLANNER, "oncology-access-planners"), (ACADEMIC, "oncology-hcp")}
-    ended = running.segue.done("watch", "--from-start", "--count", len(expected), "--seconds", 60, "--json")
-    assert {(change["profile"], change["segment"]) for change in ended.lines} == expected
-    ended = running.segue.done("watch", "--from-start", "--subject", PLANNER, "--count", 2, "--seconds", 60)
-    first, second = ended.out.splitlines()
+def test_watch_shows_every_change_of_memberships_and_channels(running: Running) -> None:
+    count = len(SEGMENTS) + len(ACTIVE)
+    ended = running.segue.done("watch", "--from-start", "--count", count, "--seconds", 60, "--json")
+    memberships = [change for change in ended.lines if "segment" in change]
+    assert {(change["profile"], change["segment"]) for change in memberships} == SEGMENTS
+    contacts = [change for change in ended.lines if "activation" in change]
+    assert {(change["change"], change["profile"], change["activation"]) for change in contacts} == ACTIVE
+
+
+def test_watch_can_be_narrowed_and_says_the_reason_of_each(running: Running) -> None:
+    watch = ("watch", "--from-start", "--seconds", 20)
+    ended = running.segue.done(*watch, "--channel", "field", "--count", 3)
+    begun, ended_line, instead = ended.out.splitlines()
+    assert f"● activated    {STARTING}  access-visit-field v1  field  nothing refuses it  [/test 10]" in begun
+    assert "○ deactivated" in ended_line
+    assert "field  suppressed by treatment-initiation-programme  [/test 15]" in ended_line
+    assert "treatment-initiation-field v1  field" in instead
+    ended = running.segue.done(*watch, "--activation", "access-resources-email", "--count", 3, "--json")
+    assert {change["channel"] for change in ended.lines} == {"email"}
+    both = running.segue.done(*watch, "--membership", "--channel", "email", "--count", len(SEGMENTS) + 3, "--json")
+    assert {change.get("channel") for change in both.lines} == {None, "email"}
+    unknown = running.segue("watch", "--channel", "emial")
+    assert (unknown.status, unknown.out) == (1, "")
+    assert "did you mean 'email'" in unknown.err
+
+
+def test_watch_shows_every_membership_with_its_rule(running: Running) -> None:
+    watch = ("watch", "--from-start", "--membership", "--subject", PLANNER, "--count", 2, "--seconds", 60)
+    first, second = running.segue.done(*watch).out.splitlines()
     assert "oncology-hcp v1  entry rule: specialty in [medical-oncology" in first
     assert "oncology-access-planners v3  entry rule: practice_setting equals community; " in second
 
 
 def test_members_and_sizes_agree(running: Running) -> None:
     members = running.segue.done("members", "oncology-hcp", "--json")
-    assert sorted(each["profile"] for each in members.lines) == [PLANNER, ACADEMIC]
+    assert sorted(each["profile"] for each in members.lines) == sorted([PLANNER, ACADEMIC, STARTING])
     assert len(running.segue.done("members", "oncology-hcp", "--limit", 1).out.splitlines()) == 1
     sizes = {each["segment"]: each["members"] for each in running.segue.done("sizes", "--json").json["segments"]}
     assert len(sizes) >= 18
-    assert {name: size for name, size in sizes.items() if size} == {"oncology-hcp": 2, "oncology-access-planners": 1}
+    assert {name: size for name, size in sizes.items() if size} == {
+        "oncology-hcp": 3,
+        "oncology-access-planners": 2,
+        "treatment-initiation-programme": 1,
+    }
 
 
-def test_members_of_an_unknown_segment_is_1_with_the_nearest_name(running: Running) -> None:
-    ended = running.segue("members", "oncology-hpc")
-    assert ended.status == 1
-    assert "did you mean 'oncology-hcp'" in ended.err
+def test_members_and_sizes_of_activations_are_who_is_active(running: Running) -> None:
+    counted = running.segue.done("sizes", "--json").json
+    active = {each["activation"]: each["active"] for each in counted["activations"] if each["active"]}
+    assert active == {"access-resources-email": 1, "treatment-initiation-field": 1}
+    assert {each["channel"]: each["profiles"] for each in counted["channels"]} == {"email": 1, "field": 1, "sms": 0}
+    assert running.segue.done("members", "access-resources-email").out == f"{PLANNER}\n"
+    assert running.segue.done("members", "access-visit-field").out == ""
+    shown = running.segue.done("sizes").out
+    assert "2 active activations" in shown
+    assert "profiles in all" in shown
+
+
+def test_a_name_that_is_not_known_is_1_with_the_nearest(running: Running) -> None:
+    for command, name, nearest in (
+        (["members"], "oncology-hpc", "oncology-hcp"),
+        (["members"], "access-resources-mail", "access-resources-email"),
+        (["explain", PLANNER], "acess-visit-field", "access-visit-field"),
+    ):
+        ended = running.segue(*command, name)
+        assert (ended.status, ended.out) == (1, "")
+        assert f"did you mean '{nearest}'" in ended.err
+    assert running.segue("members", "oncology-hcp", "--activation").status == 1
 
 
 def test_explain_says_why_in_and_what_comes_next(running: Running) -> None:
@@ -97,6 +169,39 @@ def test_explain_says_why_not_in_the_future_too(running: Running) -> None:
     assert "✗ practice_setting equals community" in ended.out
     shown = running.segue.done("explain", ACADEMIC)
     assert "oncology-hcp" in shown.out
+
+
+def test_explain_says_every_refusal_of_an_activation_and_when_it_ends(running: Running) -> None:
+    told = running.segue.done("explain", STARTING, "access-resources-email", "--json").json
+    assert told["segments"] == []
+    [found] = told["activations"]
+    assert (found["active"], found["was"]) == (False, "frequency_cap")
+    assert [(each["code"], each["by"]) for each in found["refusals"]] == [
+        ("suppressed_by", ["treatment-initiation-programme"]),
+        ("frequency_cap", ["channel", "journey"]),
+    ]
+    suppressed, capped = (each["until"] for each in found["refusals"])
+    assert capped < suppressed == found["next"]["at"]
+    assert found["next"]["change"] == "activated"
+    shown = running.segue.done("explain", STARTING, "access-resources-email").out
+    assert "1. suppressed_by: suppressed while in treatment-initiation-programme" in shown
+    assert "2. frequency_cap: 4 messages of journey access-2026 within 2w, at most 3; 4 messages of channel" in shown
+
+
+def test_explain_says_why_an_activation_is_active_and_what_would_end_it(running: Running) -> None:
+    shown = running.segue.done("explain", PLANNER, "access-resources-email").out
+    for said in (
+        "active",
+        "its journey access-2026 has the slot of the group oncology-journeys",
+        "its content expires, at 2027-12-31",
+        "the profile enters treatment-initiation-programme",
+        "3 more messages of journey access-2026 within 2w: at most 3",
+        "next  ends at ",
+    ):
+        assert said in shown
+    whole = running.segue.done("explain", PLANNER).out
+    assert "consent: consent to promotional by field is not known" in whole
+    assert "Activations for other audiences: evidence-pack-email" in whole
 
 
 def test_explain_of_an_unknown_profile_is_1_and_does_not_repeat_it(running: Running) -> None:
@@ -129,18 +234,39 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
         target.write_text(text)
     segment = "segment: ever\nversion: 1\nstatus: approved\nenter: {event: access_content.viewed, since: ever}\n"
     (copy / "segments" / "ever.yaml").write_text(segment)
+    visit = copy / "activations" / "hcp" / "treatment-initiation-field.yaml"
+    visit.write_text(visit.read_text().replace("channel: field", "channel: phone"))
+    pulled = copy / "activations" / "hcp" / "access-resources-email.yaml"
+    text = pulled.read_text().replace("review: {status: approved", "review: {status: withdrawn")
+    pulled.write_text(text.replace("at_most: 3, within: 14d", "at_most: 3, within: 28d"))
+    (copy / "activations" / "payer" / "evidence-pack-email.yaml").unlink()
+    policy = copy / "policy.yaml"
+    policy.write_text(policy.read_text().replace("{channel: sms, at_most: 2", "{channel: sms, at_most: 1"))
     applied = running.segue.done("apply", copy, "--json")
     assert applied.json["applied"]
-    assert (applied.json["new"], applied.json["changed"], applied.json["retired"]) == (
-        ["ever"],
-        ["oncology-hcp"],
-        ["assay-interest"],
-    )
+    prefix = running.segue.environment["SEGUE_ACTIVATION_TOPIC_PREFIX"]
+    assert applied.json["created_topics"] == [f"{prefix}.phone", f"{prefix}.phone.current"]
+    found = applied.json["differences"]
+    assert found["segment"] == {"new": ["ever"], "changed": ["oncology-hcp"], "gone": ["assay-interest"]}
+    assert found["activation"]["moved"] == ["treatment-initiation-field"]
+    assert found["activation"]["gone"] == ["evidence-pack-email"]
+    assert "access-resources-email" in found["activation"]["changed"]
+    assert found["policy"] == {"changed": ["caps of sms"]}
+    assert found["trait"] == found["event"] == {}
     assert "warning: ever: enter" in applied.err
-    ended = running.segue.done(
-        *("watch", "--from-start", "--json", "--subject", ACADEMIC, "--count", 2, "--seconds", 60)
-    )
+    assert "warning: access-resources-email: the cap of journey access-2026, at most 3 within 4w" in applied.err
+    watch = ("watch", "--from-start", "--json", "--seconds", 60, "--subject")
+    ended = running.segue.done(*watch, ACADEMIC, "--count", 2)
     assert ended.lines[1]["reason"]["kind"] == "definition_changed"
+    ended = running.segue.done(*watch, STARTING, "--channel", "phone", "--count", 1)
+    assert [(each["activation"], each["change"]) for each in ended.lines] == [
+        ("treatment-initiation-field", "activated")
+    ]
+    # content that was pulled: nobody is contacted with it from the cut on
+    ended = running.segue.done(*watch, PLANNER, "--channel", "email", "--count", 2)
+    assert ended.lines[1]["reason"]["kind"] == "content_not_approved"
+    # a channel that nothing uses any more keeps its topics, and its past can be read
+    assert len(running.segue.done(*watch, STARTING, "--channel", "field", "--count", 3).lines) == 3
 
 
 def test_watch_ends_cleanly_on_ctrl_c(running: Running) -> None:
@@ -155,7 +281,7 @@ def test_worker_stops_on_sigterm_with_0_and_the_backlog_is_lag(running: Running)
     ended = stop(running.worker)
     assert ended.status == 0, ended.err
     assert "hcp:" not in ended.err
-    before = running.segue.done("send", "-", stdin=event(PLANNER, "portal.login", 6) * 3)
+    before = running.segue.done("send", "-", stdin=event(PLANNER, "portal.login", 16) * 3)
     assert "3 events sent" in before.out
     found = running.segue.done("lag", "--json").json
     assert found["lag_records"] == 3
