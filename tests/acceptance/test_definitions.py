@@ -80,7 +80,8 @@ def test_lineage_tells_which_fields_reach_which_topics_and_marks_the_restricted_
 def test_lineage_is_a_mermaid_picture_whose_edges_lead_from_node_to_node(tmp_path: Path) -> None:
     picture = Segue().done("check", EXAMPLE, "--mermaid").out.splitlines()
     assert picture[0] == "flowchart LR"
-    nodes = dict(found.groups() for line in picture if (found := re.match(r"  (n\d+)\W+\"(.*?)\"", line)))
+    shapes = (re.match(r"  (n\d+)\W+\"(.*?)\"", line) for line in picture)
+    nodes = {found[1]: found[2] for found in shapes if found is not None}
     edges = [line.split() for line in picture if " --> " in line]
     assert len(edges) > 100
     told = {(nodes[source], nodes[target]) for source, _, target in edges}

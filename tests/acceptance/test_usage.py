@@ -26,7 +26,15 @@ COMMANDS = (
     "lag",
     "asyncapi",
 )
-NEED_SERVERS = (["topics"], ["watch"], ["explain", "hcp:1"], ["members", "visitors"], ["sizes"], ["lag"], ["deliver", "email", "--lag"])
+NEED_SERVERS = (
+    ["topics"],
+    ["watch"],
+    ["explain", "hcp:1"],
+    ["members", "visitors"],
+    ["sizes"],
+    ["lag"],
+    ["deliver", "email", "--lag"],
+)
 
 
 def test_help_names_every_command() -> None:
