@@ -67,7 +67,7 @@ def _read_until(process: "subprocess.Popen[str]", pattern: str) -> None:
 
 
 def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
-    with temporary_folder() as folder, _demo(folder, DEMO_SECONDS="8") as process:
+    with temporary_folder() as folder, _demo(folder, DEMO_SECONDS="10") as process:
         text, _ = process.communicate()
         assert process.returncode == 0, text
         told = json.loads(text.splitlines()[-1])
