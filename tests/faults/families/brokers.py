@@ -1,7 +1,6 @@
 """Faults 6, 11b, 21, 23: a broker that is away, EndTxns that go astray, refused batches, a long read-back."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from streams.embedded import KafkaServer
 from tests.faults.families.doors import door, proxied
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import END_TXN, PRODUCE, Direction, Fate, api_key
-from tests.faults.reading import read_all
-from tests.faults.stage import Run, deployment, own_kafka, store
+from tests.faults.reading import Observer, read_all
+from tests.faults.stage import Run, WorkerProcess, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=120)
+AT_ONCE: Final = 200
+"""Batches on their way together."""
 
 
 async def broker_away(context: Context) -> Report:
@@ -221,27 +222,52 @@ async def _configure(kafka: KafkaServer, topic: str, size: str) -> None:
 
 
 async def long_progress(context: Context) -> Report:
-    """Fault 23: a claim where `segue.progress` holds many records; reports the seconds until the worker is ready."""
+    """Fault 23: a claim where `segue.progress` holds many records; reports the seconds until the worker is ready.
+
+    They are copies of the last one, and nobody reads them all: what comes out after them is held to `segue verify`.
+    """
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, partitions=1, mix=MIX) as run:
-        worker = run.worker(mutation=context.mutation)
-        await run.ready(worker)
+        await run.ready(run.worker(mutation=context.mutation))
         await run.send(200)
-        await run.settle()
-        assert await worker.stop() == 0
-        topic = run.environment["SEGUE_PROGRESS_TOPIC"]
+        counted = await run.finish()
+        await run.observer.__aexit__(None, None, None)
+        run.observer = Observer(run.names.bootstrap, run.names.topics, run.names.partitions)
+        topic = run.names.progress
         last: Any = next(iter((await read_all(kafka.bootstrap, [topic], 1)).values()))[-1]
-        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=20, max_batch_size=900_000)
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
         await producer.start()
-        for _ in range(0, context.size.events, 1_000):
-            waiting = [await producer.send(topic, last.value, key=last.key, partition=0) for _ in range(1_000)]
-            await asyncio.gather(*waiting)
-        await producer.stop()
+        try:
+            await _fill(context, producer, topic, last)
+        finally:
+            await producer.stop()
         began_s = time.monotonic()
-        await run.ready(run.worker())
+        worker = run.worker()
+        await run.ready(worker)
         run.notes |= {"progress records": context.size.events, "ready after s": round(time.monotonic() - began_s, 1)}
         await run.send(200)
-        with contextlib.suppress(KeyError):
-            run.notes.pop("rings")
-        return Report(await run.finish(), run.notes)
+        await run.until(lambda: _caught_up(worker), "the worker to publish")
+        assert await worker.stop() == 0
+        await run.segue("verify")
+        return Report(counted, run.notes)
+
+
+async def _fill(context: Context, producer: Any, topic: str, last: Any) -> None:
+    """Append so many copies of a record, whole batches at a time."""
+    left, going = context.size.events, set()
+    while left > 0:
+        batch = producer.create_batch()
+        while left > 0 and batch.append(key=last.key, value=last.value, timestamp=last.timestamp) is not None:
+            left -= 1
+        batch.close()
+        going.add(await producer.send_batch(batch, topic, partition=0))
+        if len(going) >= AT_ONCE:
+            _, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+            context.say(f"{left:,} to append")
+    await asyncio.gather(*going)
+
+
+async def _caught_up(worker: WorkerProcess) -> bool:
+    status = await worker.ask()
+    return status is not None and all(one["published_offset"] == one["end_offset"] for one in status["partitions"])
