@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rules.activation import Activation
+from rules.activations.sends import caps_of, counters_of
 from rules.catalogue import Catalogue
 from rules.conditions.base import Condition
 from rules.profile import SEEN_MAX
@@ -23,12 +25,16 @@ CONSENT_BYTES: Final = 2 * 14 + 24
 """Two instants, punctuation; the names of channel and purpose besides."""
 IDENTITY_BYTES: Final = 21
 """A recognised event."""
+STANDING_BYTES: Final = 24 + 14 + 16
+"""Whether an activation is active, why it ended last, its wake, punctuation; its id twice besides."""
+CHANNEL_BYTES: Final = 16
+"""A channel's sequence and punctuation; its name besides."""
 STATE_NAME_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Contributor:
-    """One state that conditions share: at most so many bytes, what for, and in which segments."""
+    """One state that conditions share: at most so many bytes, what for, and in which segments, or activations."""
 
     bytes_max: int
     description: str
@@ -44,6 +50,8 @@ class SizeReport:
     traits_bytes_max: int
     """One register for each declared trait."""
     memberships_bytes_max: int
+    activations_bytes_max: int
+    """Standings, and the sequences of channels; what caps count is among the conditions."""
     consents_bytes_max: int
     """For the channels and purposes that the catalogue names."""
     identities_bytes_max: int
@@ -55,17 +63,22 @@ class SizeReport:
 def state_size(catalogue: Catalogue) -> SizeReport:
     """Bound the size of a profile's state under the approved segments of a catalogue."""
     approved = [catalogue.segments[name] for name in catalogue.order]
-    contributors = _contributors(approved)
+    activations = [each for each in catalogue.activations.values() if each.status == "approved"]
+    contributors = _contributors(approved, catalogue)
     conditions = sum(each.bytes_max + STATE_NAME_BYTES for each in contributors)
     traits = sum(REGISTER_BYTES + len(name.encode()) for name in catalogue.dictionary.traits)
     memberships = sum(STAY_BYTES + 2 * len(segment.id) for segment in approved)
-    consents = _consents(approved)
+    channels = {each.channel for each in activations}
+    standings = sum(STANDING_BYTES + 2 * len(each.id) for each in activations)
+    standings += sum(CHANNEL_BYTES + len(channel) for channel in channels)
+    consents = _consents(approved, activations)
     identities = SEEN_MAX * IDENTITY_BYTES
     return SizeReport(
-        total_bytes_max=FIXED_BYTES + conditions + traits + memberships + consents + identities,
+        total_bytes_max=FIXED_BYTES + conditions + traits + memberships + standings + consents + identities,
         conditions_bytes_max=conditions,
         traits_bytes_max=traits,
         memberships_bytes_max=memberships,
+        activations_bytes_max=standings,
         consents_bytes_max=consents,
         identities_bytes_max=identities,
         contributors=contributors,
@@ -80,7 +93,7 @@ def _leaves(segment: Segment) -> Iterator[Condition]:
             yield from leaf.parts
 
 
-def _contributors(segments: list[Segment]) -> tuple[Contributor, ...]:
+def _contributors(segments: list[Segment], catalogue: Catalogue) -> tuple[Contributor, ...]:
     states: dict[str, Condition] = {}
     users: dict[str, dict[str, None]] = {}
     for segment in segments:
@@ -88,13 +101,22 @@ def _contributors(segments: list[Segment]) -> tuple[Contributor, ...]:
             if leaf.state_key is not None:
                 states.setdefault(leaf.state_key, leaf)
                 users.setdefault(leaf.state_key, {})[segment.id] = None
+    counters = counters_of(catalogue)
+    for counter in counters.values():
+        states[counter.state_key] = counter
+        users[counter.state_key] = {}
+    for activation in catalogue.activations.values():
+        if activation.status == "approved":
+            for cap in caps_of(activation, catalogue, counters):
+                users[cap.counter.state_key][activation.id] = None
     found = [Contributor(leaf.state_bytes_max(), leaf.describe(), tuple(users[key])) for key, leaf in states.items()]
     return tuple(sorted(found, key=lambda each: (-each.bytes_max, each.description)))
 
 
-def _consents(segments: list[Segment]) -> int:
+def _consents(segments: list[Segment], activations: list[Activation]) -> int:
     """Grants and withdrawals come for each channel and purpose, and for all of either."""
     asked = [leaf.definition["consent"] for segment in segments for leaf in _leaves(segment) if leaf.kind == "consent"]
-    channels = {"all", *(each["channel"] for each in asked)}
-    purposes = {"all", *(each["purpose"] for each in asked)}
+    required = [each for each in activations if each.consent_purpose is not None]
+    channels = {"all", *(each["channel"] for each in asked), *(each.channel for each in required)}
+    purposes = {"all", *(each["purpose"] for each in asked), *(str(each.consent_purpose) for each in required)}
     return sum(CONSENT_BYTES + len(f"{channel}{purpose}".encode()) for channel in channels for purpose in purposes)

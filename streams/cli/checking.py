@@ -42,6 +42,17 @@ def checked_json(catalogue: Catalogue, warnings: Sequence[LintWarning]) -> dict[
             }
             for each in sorted(catalogue.segments.values(), key=lambda each: (catalogue.rank[each.id], each.id))
         ],
+        "activations": [
+            {
+                "activation": each.id,
+                "version": each.version,
+                "status": each.status,
+                "channel": each.channel,
+                "audience": each.audience,
+                "restricted": sorted(each.restricted),
+            }
+            for each in sorted(catalogue.activations.values(), key=lambda each: each.id)
+        ],
         "traits": len(catalogue.dictionary.traits),
         "event_types": len(catalogue.dictionary.events),
         "profile_bytes_max": {
@@ -49,6 +60,7 @@ def checked_json(catalogue: Catalogue, warnings: Sequence[LintWarning]) -> dict[
             "conditions": size.conditions_bytes_max,
             "traits": size.traits_bytes_max,
             "memberships": size.memberships_bytes_max,
+            "activations": size.activations_bytes_max,
             "consents": size.consents_bytes_max,
             "identities": size.identities_bytes_max,
         },
@@ -69,16 +81,25 @@ def show(catalogue: Catalogue) -> None:
     shown.add_section()
     shown.add_row(*row(["all", *(sum(counts[a, s] for a, s in counts if s == status) for status in statuses)]))
     out.print(shown)
+    _show_activations(catalogue)
     declared = catalogue.dictionary
     out.print(f"{len(declared.traits)} traits, {len(declared.events)} event types; catalogue {catalogue.hash[:12]}.")
     _show_size(state_size(catalogue))
 
 
+def _show_activations(catalogue: Catalogue) -> None:
+    channels = Counter(each.channel for each in catalogue.activations.values() if each.status == "approved")
+    if channels:
+        counts = ", ".join(f"{channel} {count}" for channel, count in sorted(channels.items()))
+        out.print(f"{channels.total()} approved activations by channel: {counts}.")
+
+
 def _show_size(size: SizeReport) -> None:
     out.print(
         f"A profile takes at most {_kib(size.total_bytes_max)}: conditions {_kib(size.conditions_bytes_max)}, traits"
-        f" {_kib(size.traits_bytes_max)}, memberships {_kib(size.memberships_bytes_max)}, consents"
-        f" {_kib(size.consents_bytes_max)}, recognised redeliveries {_kib(size.identities_bytes_max)}. Few come near.",
+        f" {_kib(size.traits_bytes_max)}, memberships {_kib(size.memberships_bytes_max)}, activations"
+        f" {_kib(size.activations_bytes_max)}, consents {_kib(size.consents_bytes_max)}, recognised redeliveries"
+        f" {_kib(size.identities_bytes_max)}. Few come near.",
         soft_wrap=True,
     )
     if size.contributors:

@@ -35,9 +35,12 @@ def test_check_passes_the_example_and_says_how_large_a_profile_gets() -> None:
     ended = Segue().done("check", EXAMPLE)
     assert "approved" in ended.out
     assert "A profile takes at most" in ended.out
+    assert "approved activations by channel: email 4, field 2, sms 3." in ended.out
     found = Segue().done("check", EXAMPLE, "--json").json
     assert found["ok"]
     assert len(found["segments"]) >= 18
+    restricted = {each["activation"]: each["restricted"] for each in found["activations"]}
+    assert restricted["supply-reminder-sms"] == ["patient-level"]
     assert found["profile_bytes_max"]["total"] > 0
 
 

@@ -418,6 +418,7 @@ def test_the_largest_contributor_comes_first_and_the_parts_make_the_whole() -> N
         size.conditions_bytes_max
         + size.traits_bytes_max
         + size.memberships_bytes_max
+        + size.activations_bytes_max
         + size.consents_bytes_max
         + size.identities_bytes_max
     )
