@@ -5,9 +5,10 @@
 - **A partition given up** (a rebalance, SIGTERM): nothing new is begun, requests that wait for another attempt are
   left, those under way have until the deadline to be answered, then are cut off. What is done is committed. What was
   cut off goes again from whoever goes on: with the same ids, after everything before it of its profiles.
-- **A process that stood still** (SIGSTOP, a suspended machine) may have lost its partitions without knowing. When the
-  time since its last look is longer than the group's session, it sends nothing until a commit, which carries its
-  membership, has been accepted. What was on the wire before cannot be called back: receivers see `sequence`.
+- **A lease.** A process that stood still (SIGSTOP, a suspended machine) or is cut off from Kafka may have lost its
+  partitions without knowing. A commit carries its membership: when one is accepted, the partitions are surely ours for
+  half a session from its sending on, and only then is anything sent. Commits go out every second while something is in
+  hand. What was on the wire before cannot be called back: receivers see `sequence`.
 - Memory: at most so many changes and bytes in hand; above, reading pauses while the group hears from us all the same.
 
 Kafka's client can go silent after a broker's restart: where another client sees that the log has gone on, and nothing
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
 COMMIT_EVERY_MS: Final = 1_000
+"""Or a third of the lease, if that is less."""
 COMMIT_MS: Final = 3_000
 """How long a commit may take; the next one carries the same and more."""
 STATUS_EVERY_MS: Final = 10_000
@@ -88,8 +90,8 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._closing.set()
         self._ending = False
         """This consumer is done with: what it is given is left to others."""
-        self._proven = False
-        self._looked_ms = 0.0
+        self._lease_ms = 0.0
+        """Until then the partitions are surely ours."""
         self._epoch = 0
         """Of what is in hand: whatever was read for an earlier one is dropped."""
         self._stir: Final = asyncio.Event()
@@ -159,7 +161,7 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         try:
             await self._consumer.start()
             self._consumer.subscribe([self._topic], listener=self)
-            self._looked_ms = self._heard_ms = self._clock.now_ms()
+            self._heard_ms = self._clock.now_ms()
             own = [asyncio.create_task(self._poll()), asyncio.create_task(self._watch())]
             done, _ = await asyncio.wait({*own, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             self._status.stopping = any(task.done() for task in tasks)
@@ -197,8 +199,8 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         partitions = tuple(sorted(tp.partition for tp in assigned))
         self._epoch += 1
         self._status.assigned = partitions
-        self._looked_ms = self._heard_ms = self._clock.now_ms()
-        self._proven = True
+        self._heard_ms = self._clock.now_ms()
+        self._lease(self._heard_ms)
         self._closing.clear()
         self._stir.set()
         log.info("%s: partitions %s", self._route.channel, " ".join(map(str, partitions)) or "none")
@@ -227,26 +229,23 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._committed.clear()
         self._status.in_hand = 0
 
-    def _surely_ours(self) -> bool:
-        return self._proven and self._clock.now_ms() - self._looked_ms < self._route.settings.session_timeout_ms
+    def _lease(self, since_ms: float) -> None:
+        self._lease_ms = since_ms + self._route.settings.session_timeout_ms / 2
 
-    async def _prove(self, offsets: dict[int, int]) -> None:
-        """Have the group say whether the partitions are still ours, by a commit of where they are."""
-        log.warning("%s: stood still for longer than the group waits; asking whose the partitions are", self._topic)
-        epoch, self._proven = self._epoch, False
-        while epoch == self._epoch and not self._proven:
+    def _surely_ours(self) -> bool:
+        return self._clock.now_ms() < self._lease_ms
+
+    async def _renew(self, offsets: dict[int, int]) -> None:
+        """Have the group say that the partitions are ours, by a commit of where they are; or wait until they are not.
+
+        Refused, nothing is sent any more: the client hears of it too, and gives the partitions up.
+        """
+        epoch = self._epoch
+        while epoch == self._epoch and not self._surely_ours():
             try:
                 await self._committing(offsets, COMMIT_MS)
-            except CommitFailedError:
-                if epoch == self._epoch:
-                    # the group has gone on without us: it will say so to the consumer, and give us partitions again
-                    self._closing.set()
-                    await self._land(0)
-                    self._forget()
             except (KafkaError, TimeoutError):
                 await self._clock.sleep(POLL_MS)
-            else:
-                self._proven = True
 
     async def _look_for_losses(self, partitions: Sequence[int]) -> None:
         """Say which changes were dropped by retention before they were delivered."""
@@ -273,24 +272,23 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def _poll(self) -> None:
         """Read and commit, for ever."""
         committed_ms = self._clock.now_ms()
+        every_ms = min(COMMIT_EVERY_MS, self._route.settings.session_timeout_ms / 6)
         while True:
             records = await self._fetch()
             # nothing has run since the client gave them: they belong to what is assigned now
             epoch, window = self._epoch, self._window
-            if not self._surely_ours():
-                where = {record.partition: record.offset for record in reversed(records)} | window.progress()
-                if where:
-                    await self._prove(where)
-            self._looked_ms = self._clock.now_ms()
             if records:
-                self._heard_ms = self._looked_ms
+                self._heard_ms = self._clock.now_ms()
+                if not self._surely_ours():
+                    first = {record.partition: record.offset for record in reversed(records)}
+                    await self._renew(first | window.progress())
             if epoch == self._epoch and not self._closing.is_set():
                 with contextlib.suppress(Abandoned):
                     for record in records:
                         await self._take(record, window)
                 self._stir.set()
-            if self._looked_ms - committed_ms >= COMMIT_EVERY_MS:
-                committed_ms = self._looked_ms
+            if self._clock.now_ms() - committed_ms >= every_ms:
+                committed_ms = self._clock.now_ms()
                 await self._look_past_markers(epoch)
                 await self._commit(COMMIT_MS)
                 await self._measure()
@@ -377,23 +375,31 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     # -- progress
 
     async def _commit(self, limit_ms: int) -> None:
-        """Commit what is answered for; what cannot be committed now goes with the next."""
+        """Commit what is answered for; what cannot be committed now goes with the next.
+
+        Without news too while something is in hand: for the lease.
+        """
         progress = self._window.progress()
-        news = {partition: at for partition, at in progress.items() if self._committed.get(partition) != at}
-        if not news:
+        if not progress or (progress == self._committed and not self._window.changes):
             return
         try:
-            await self._committing(news, limit_ms)
+            await self._committing(progress, limit_ms)
         except (KafkaError, TimeoutError) as error:
             # a rebalance has begun, or Kafka is away
             log.debug("%s: a commit failed: %s", self._topic, type(error).__name__)
 
     async def _committing(self, offsets: dict[int, int], limit_ms: int) -> None:
-        window = self._window
-        async with asyncio.timeout(limit_ms / 1000):
-            await self._consumer.commit({TopicPartition(self._topic, each): at for each, at in offsets.items()})
+        window, began_ms = self._window, self._clock.now_ms()
+        try:
+            async with asyncio.timeout(limit_ms / 1000):
+                await self._consumer.commit({TopicPartition(self._topic, each): at for each, at in offsets.items()})
+        except CommitFailedError:
+            if window is self._window:
+                self._lease_ms = 0.0
+            raise
         if window is self._window:
             self._committed.update(offsets)
+            self._lease(began_ms)
 
     async def _look_past_markers(self, epoch: int) -> None:
         """Count the markers of transactions as read, where nothing is in hand: no lag is left of them."""
@@ -430,11 +436,21 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                     self._heard_ms = self._clock.now_ms()
                     break
                 self._status.log_away = ""
-                if tp in self._consumer.paused() or self._closing.is_set():
+                if end <= position:
+                    continue
+                if tp in self._consumer.paused() or self._closing.is_set() or await self._is_held_up(tp, position):
                     self._heard_ms = self._clock.now_ms()
-                elif end > position and self._clock.now_ms() - self._heard_ms >= SILENT_MS:
+                elif self._clock.now_ms() - self._heard_ms >= SILENT_MS:
                     log.warning("%s: nothing was read for %d s, though the log goes on", self._topic, SILENT_MS // 1000)
                     return
+
+    async def _is_held_up(self, tp: TopicPartition, position: int) -> bool:
+        """Tell whether an open transaction of somebody is all that there is to read."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(COMMIT_MS / 1000):
+                # of a read_committed consumer, this is the last stable offset
+                return bool((await self._consumer.end_offsets([tp]))[tp] <= position)
+        return False
 
     async def _tell(self) -> None:
         """Log a line of counts every few seconds, when there is news."""

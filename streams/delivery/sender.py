@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 SPREAD_MS: Final = 500
 """Added by chance to a pause that an endpoint asked for, so that not all come back in the same instant."""
-AGAIN_SAID: Final = 3
+SAID_EVERY_MS: Final = 10_000
+"""A reason to wait is logged once in so long, with how often it was met."""
+WARNED_FROM: Final = 3
 """The first attempts of a request that fail are not worth a warning."""
 
 
@@ -102,6 +104,7 @@ class Sender:
         self._pace = Pace(shape.requests_per_s_max, clock)
         self._requests = count()
         self._refused_in_a_row = 0
+        self._said: dict[str, tuple[float, int]] = {}
 
     async def deliver(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
         """Have changes answered for, calling `settled` with those that are. Raises Abandoned, Stopped, our bugs."""
@@ -164,9 +167,20 @@ class Sender:
             wait_ms = max(wait_ms, verdict.wait_ms + self._chance.uniform(0, SPREAD_MS))
             self._pace.pause(wait_ms)
         self._status.waiting[number] = verdict.why
-        level = logging.WARNING if attempt >= AGAIN_SAID else logging.INFO
-        log.log(level, "%s: %s; attempt %d in %.1f s", self._endpoint.host, verdict.why, attempt + 1, wait_ms / 1000)
+        self._say(verdict.why, attempt, wait_ms)
         await self._wait(wait_ms)
+
+    def _say(self, why: str, attempt: int, wait_ms: float) -> None:
+        said_ms, kept_back = self._said.get(why, (float("-inf"), 0))
+        now_ms = self._clock.now_ms()
+        if now_ms - said_ms < SAID_EVERY_MS:
+            self._said[why] = said_ms, kept_back + 1
+            return
+        self._said[why] = now_ms, 0
+        level = logging.WARNING if attempt >= WARNED_FROM else logging.INFO
+        more = f" (and {kept_back} times since this was said)" if kept_back else ""
+        told = (self._endpoint.host, why, attempt + 1, wait_ms / 1000, more)
+        log.log(level, "%s: %s; attempt %d in %.1f s%s", *told)
 
     async def _turn(self) -> None:
         """Wait until a request may go."""

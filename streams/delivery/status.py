@@ -51,12 +51,15 @@ class DeliveryStatus:
 
     def line(self) -> str:
         """Say it in a line for the log."""
-        lag = "not known" if self.lag_changes < 0 else f"{self.lag_changes:,}"
         line = (
             f"{self.channel} to {self.host}: {self.delivered:,} delivered, {self.refused:,} refused,"
-            f" {self.retries:,} retries, {self.in_hand:,} in hand, lag {lag}"
+            f" {self.retries:,} retries"
         )
-        return f"{line}; waiting: {self.why_waiting}" if self.why_waiting else line
+        if self.stopping:
+            return line
+        lag = "not known" if self.lag_changes < 0 else f"{self.lag_changes:,}"
+        waiting = f"; waiting: {self.why_waiting}" if self.why_waiting else ""
+        return f"{line}, {self.in_hand:,} in hand, lag {lag}{waiting}"
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for /status."""

@@ -24,7 +24,7 @@ from tests.delivery.world import CHANNEL, Channel, changes, channel, told
 
 pytestmark = pytest.mark.servers
 SHAPES = ("standard", "braze", "customerio")
-LIMIT_S = 60
+LIMIT_S = 120
 QUICK: tuple[Action, ...] = ("429", "500", "503", "reset", "take, then 500", "take, then reset")
 """Failures that cost no time-out."""
 CERTIFICATE = Path(__file__).with_name("localhost.pem")

@@ -22,7 +22,7 @@ import pytest
 from streams.embedded import KafkaServer
 from tests.acceptance.command import ROOT
 from tests.delivery.platform import API_KEY, SECRET, Platform, environment, failing, judge, running
-from tests.delivery.test_deliverer import all_there, until
+from tests.delivery.test_deliverer import LIMIT_S, all_there, until
 from tests.delivery.world import CHANNEL, Channel, changes, channel, told
 
 pytestmark = pytest.mark.servers
@@ -52,7 +52,7 @@ class Process:
 
     async def ends(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             return await self.process.wait()
 
     def said(self) -> str:
@@ -126,7 +126,7 @@ async def test_two_deliverers_share_the_partitions_and_hand_them_over_in_order(
         async with deliver(of, platform, tmp_path, "1", deliver_changes_max=3) as one:
             await until(lambda: len(platform.taken) >= 150)
             async with deliver(of, platform, tmp_path, "2", deliver_changes_max=3) as two:
-                end = time.monotonic() + 60
+                end = time.monotonic() + LIMIT_S
                 while True:
                     shares = [(await each.page("/status"))[1] for each in (one, two)]
                     if all(share and share["partitions"] and len(share["partitions"]) == 2 for share in shares):
@@ -184,7 +184,7 @@ async def test_readiness_says_that_an_endpoint_is_away_and_lag_how_much_waits(
         before = await asyncio.to_thread(of.segue.done, "deliver", CHANNEL, "--lag")
         assert "nothing yet" in before.out
         async with deliver(of, platform, tmp_path) as one:
-            end = time.monotonic() + 30
+            end = time.monotonic() + LIMIT_S
             while (found := await one.page("/ready")) != (
                 503,
                 {"ready": False, "waiting_for": "HTTP 503 Service Unavailable"},
@@ -212,7 +212,7 @@ async def test_wrong_credentials_are_said_in_one_line_with_status_1(kafka: Kafka
     async with channel(kafka.bootstrap) as of, running("braze") as platform:
         await of.publish(made)
         async with deliver(of, platform, tmp_path, deliver_api_key="another") as one:
-            assert await asyncio.wait_for(one.process.wait(), 30) == 1
+            assert await asyncio.wait_for(one.process.wait(), LIMIT_S) == 1
         said = one.said()
         assert "it refuses the credentials (HTTP 401 Unauthorized)" in said
         assert "another" not in said
