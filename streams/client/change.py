@@ -44,7 +44,7 @@ class ActiveKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why: `allowed`, `definition_changed`, or what refuses now (README: the kinds in their precedence)."""
+    """Why: `allowed`, `definition_changed`, or what refuses now (deploy/asyncapi.yaml lists the kinds)."""
 
     kind: str
     by: tuple[str, ...]

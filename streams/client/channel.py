@@ -194,7 +194,7 @@ class Channel:
             return
         tps = [self._tp(each.partition) for each in new]
         firsts = await self._consumer.beginning_offsets(tps)
-        lasts = await self._consumer.end_offsets(tps) if self._start == "latest" else firsts
+        lasts = await self._ends(tps) if self._start == "latest" else firsts
         kept = await self._kept(tps)
         for cursor, tp in zip(new, tps, strict=True):
             first, position = firsts[tp], kept.get(tp)
@@ -205,6 +205,12 @@ class Channel:
             if position.offset < first:
                 raise Hole(*self._place(cursor, position.offset), f"the topic begins at {first} now")
             self._begin_at(cursor, max(position.since, position.offset - REPEATS_MAX, first), position)
+
+    async def _ends(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The last stable offsets: whatever this reader's isolation, it must not begin amid a transaction."""
+        async with self._connected("read_committed") as reader:
+            ends: dict[TopicPartition, int] = await reader.end_offsets(tps)
+            return ends
 
     async def _kept(self, tps: list[TopicPartition]) -> dict[TopicPartition, Position]:
         """What the group has committed, else what `start` says."""
@@ -241,7 +247,10 @@ class Channel:
             tp = self._tp(cursor.partition)
             records = found.get(tp, ())
             # markers of transactions are no records: where nothing else is left, the position tells of them
-            after = await self._consumer.position(tp)
+            try:
+                after = await self._consumer.position(tp)
+            except IllegalStateError:
+                return  # a rebalance has begun: what is not handed out yet is read again, by whoever gets it
             for index, record in enumerate(records, start=1):
                 self._fetched.append((cursor, record, after if index == len(records) else record.offset + 1))
             if not records:

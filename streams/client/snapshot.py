@@ -9,9 +9,12 @@ ends say belongs together only if they are asked in this order (numbers as in `t
    before it is read, but only for a later record of the same key, whose change is then not before (1): if it were
    decided there, its own record would stand below (2) and be read instead;
 4. the high watermark of the changes, asked when all of (3) is decided and read: every change in (3) is below it;
-5. everything committed from (1) to (4), folded in by key and sequence: what (3) held already changes nothing.
+5. everything committed from (1) to (4), folded in by key and sequence: what (3) held already changes nothing;
+6. the last stable offset of the changes now, not before (4), and what is committed up to it.
 
-So the result is what all changes before (4) come to, and (4) is where to follow from.
+So the result is what all changes before (6) come to, and (6) is where to follow from. Not from (4): that may be amid a
+transaction, and who is not `read_committed` would see the rest of one that was aborted before it comes again whole. At
+a last stable offset none is cut in two, for a partition has one writer, and that has one transaction at a time.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -54,12 +57,18 @@ async def take(connect: Connect, changes_topic: str, current_topic: str, partiti
             found[standing.key] = standing
         until = await ends.end_offsets(changes)  # 4
         async for record in _committed(reader, decided, until):  # 5
-            change = read_change(record)
-            before = found.get(change.key)
-            if before is None or before.sequence < change.sequence:
-                found[change.key] = Standing(change.key, change.sequence, change if change.activated else None)
+            _fold(found, read_change(record))
+        after = await reader.end_offsets(changes)  # 6
+        async for record in _committed(reader, until, after):
+            _fold(found, read_change(record))
     active = {key: standing.active for key, standing in found.items() if standing.active is not None}
-    return Snapshot(active, {each.partition: offset for each, offset in until.items()})
+    return Snapshot(active, {each.partition: max(until[each], after[each]) for each in changes})
+
+
+def _fold(found: dict[ActiveKey, Standing], change: Change) -> None:
+    before = found.get(change.key)
+    if before is None or before.sequence < change.sequence:
+        found[change.key] = Standing(change.key, change.sequence, change if change.activated else None)
 
 
 async def _committed(reader: Any, starts: Offsets, ends: Offsets) -> AsyncIterator[ConsumerRecord]:

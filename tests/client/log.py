@@ -73,6 +73,11 @@ class Log:
     async def write(self, changes: Iterable[ActivationChange], *, abort: bool = False) -> None:
         """Write changes in one transaction."""
         await self.producer.begin_transaction()
+        await self.send(changes)
+        await (self.producer.abort_transaction() if abort else self.producer.commit_transaction())
+
+    async def send(self, changes: Iterable[ActivationChange]) -> None:
+        """Write changes in the transaction that is open."""
         sent = []
         for change in changes:
             partition = partition_of(change.subject.encode(), PARTITIONS)
@@ -85,7 +90,6 @@ class Log:
                 )
         for one in sent:
             await one
-        await (self.producer.abort_transaction() if abort else self.producer.commit_transaction())
 
     async def committed(self) -> dict[int, list[tuple[int, bytes]]]:
         """Everything committed in the topic of changes: by partition, (offset, value)."""

@@ -4,12 +4,17 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from rules.activations.change import ActivationChange
 from streams.client import ActiveKey, Change, Disorder, Hole, NoChannel, NoOffset, Position, Unreadable
+from streams.client.snapshot import take
 from streams.embedded import KafkaServer
 from tests.client.log import PARTITIONS, Log, activation, by_partition, taken, written
 from tests.streams.live import wait_for
@@ -86,6 +91,56 @@ async def test_a_snapshot_taken_while_changes_flow_is_the_fold_of_the_log_and_th
             assert followed[partition] == rest[: len(followed[partition])]
         moved += len(active)
     assert moved > 100
+
+
+class Meddling:
+    """Makes the snapshot's consumers; when the end of the changes is asked for, a transaction is half-way."""
+
+    def __init__(self, log: Log, changes: list[ActivationChange]) -> None:
+        self.log = log
+        self.changes = changes
+        self.rest: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def __call__(self, isolation: str) -> AsyncIterator[Any]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.log.kafka, isolation_level=isolation, enable_auto_commit=False
+        )
+        await consumer.start()
+        if isolation == "read_uncommitted":
+            ask = consumer.end_offsets
+
+            async def asked(tps: list[TopicPartition]) -> Any:
+                if tps[0].topic == self.log.topic:
+                    await self.log.producer.begin_transaction()
+                    await self.log.send(self.changes[:10])
+                    self.rest = asyncio.create_task(self.abort())
+                return await ask(tps)
+
+            consumer.end_offsets = asked
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def abort(self) -> None:
+        await asyncio.sleep(0.5)
+        await self.log.send(self.changes[10:])
+        await self.log.producer.abort_transaction()
+
+
+async def test_a_snapshot_never_ends_amid_a_transaction(log: Log) -> None:
+    await log.write(log.flips(20, profiles=2))
+    # all of them of one profile, so that each half shows whether the other was seen
+    changes = log.flips(20, profiles=1)
+    meddling = Meddling(log, changes)
+    taken_ = await take(meddling, log.topic, f"{log.topic}.current", ALL)
+    assert meddling.rest is not None
+    await meddling.rest
+    start = {partition: Position(offset, offset) for partition, offset in taken_.offsets.items()}
+    async with log.channel(isolation="read_uncommitted", start=start) as channel:
+        await log.write(changes)
+        assert [each.value for each in await taken(channel, 20)] == [each.value for each in changes]
 
 
 async def test_a_reader_that_is_not_read_committed_gets_every_change_once(log: Log) -> None:
