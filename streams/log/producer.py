@@ -22,8 +22,9 @@ from aiokafka.producer.sender import Sender
 
 from streams.log.base import NotReachable, OutRecord, RecordTooLarge
 
-FAILING = (errors.KafkaError, OSError, TimeoutError, AssertionError)
-"""What aiokafka raises; AssertionError where its transaction manager is in another state, a fatal one."""
+FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
+"""What aiokafka raises; AssertionError and IllegalOperation (no KafkaError) where its transaction manager is in another
+state than a moment ago, a fatal one: fenced between two batches of a transaction, say."""
 RECORD_OVERHEAD_BYTES = 512
 """Upper bound of what a batch adds to one record with few headers (batch header 61, varints, lengths)."""
 

@@ -98,6 +98,26 @@ async def test_more_than_a_batch_goes_in_several_and_in_order(world: KafkaWorld)
     await ring.close()
 
 
+async def test_a_fence_between_two_batches_of_a_transaction_is_a_doubt(world: KafkaWorld) -> None:
+    log = world.log()
+    ring = await log.open_ring(1)
+    [producer] = ring._producers.values()  # noqa: SLF001
+    send_batch = producer.send_batch
+
+    async def fenced_send(*arguments: object, **named: object) -> object:
+        await log.fence(ring.ids[0])
+        delivery = await send_batch(*arguments, **named)
+        # its sender learns of the fence before the next batch
+        await asyncio.wait([delivery])
+        return delivery
+
+    producer.send_batch = fenced_send
+    with pytest.raises(Doubt, match="IllegalOperation"):
+        await ring.transaction([rec(world.plain, "1"), rec(world.other, "1")])
+    await ring.close()
+    assert await log.read_to_end(world.other, 0) == []
+
+
 async def test_a_producer_that_died_of_a_fence_closes_within_its_deadline(world: KafkaWorld) -> None:
     log = world.log()
     ring = await log.open_ring(3)
