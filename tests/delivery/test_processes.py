@@ -95,7 +95,7 @@ async def deliver(
 async def test_a_killed_deliverer_loses_nothing_and_its_successor_goes_on(
     kafka: KafkaServer, tmp_path: Path, shape: str, seed: int
 ) -> None:
-    made = changes(seed, 600, 80)
+    made = changes(seed, 300, 60)
     ids = {each.id for each in made}
     async with channel(kafka.bootstrap) as of, running(shape, plan=failing(seed, 0.3), delay_s=0.01) as platform:
         await of.publish(made)
@@ -119,12 +119,12 @@ async def test_a_killed_deliverer_loses_nothing_and_its_successor_goes_on(
 async def test_two_deliverers_share_the_partitions_and_hand_them_over_in_order(
     kafka: KafkaServer, tmp_path: Path
 ) -> None:
-    made = changes(21, 1_500, 200)
+    made = changes(21, 800, 150)
     ids = {each.id for each in made}
     async with channel(kafka.bootstrap) as of, running("braze", plan=failing(21, 0.15), delay_s=0.01) as platform:
-        await of.publish(made[:900])
+        await of.publish(made[:500])
         async with deliver(of, platform, tmp_path, "1", deliver_changes_max=3) as one:
-            await until(lambda: len(platform.taken) >= 150)
+            await until(lambda: len(platform.taken) >= 80)
             async with deliver(of, platform, tmp_path, "2", deliver_changes_max=3) as two:
                 end = time.monotonic() + LIMIT_S
                 while True:
@@ -133,8 +133,8 @@ async def test_two_deliverers_share_the_partitions_and_hand_them_over_in_order(
                         break
                     assert time.monotonic() < end, shares
                     await asyncio.sleep(0.1)
-                await of.publish(made[900:])
-                await until(lambda: len({each.id for each in platform.taken}) >= 1_200)
+                await of.publish(made[500:])
+                await until(lambda: len({each.id for each in platform.taken}) >= 650)
                 assert await one.ends() == 0
                 await until(all_there(platform, ids))
                 assert await two.ends() == 0
