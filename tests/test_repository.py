@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from ruamel.yaml import YAML
 
-from streams.embedded.jars import KAFKA_VERSION, LOCK_FILE, locked
 from streams.delivery.settings import DeliverySettings
+from streams.embedded.jars import KAFKA_VERSION, LOCK_FILE, locked
 from streams.settings import Deployment, Settings
 
 ROOT = Path(__file__).parent.parent
