@@ -11,6 +11,7 @@ from rules.catalogue import load_catalogue
 from rules.conditions import KINDS
 from rules.operators import OPERATORS
 from rules.problems import Source
+from rules.reasons import PRECEDENCE
 from streams.yaml_files import read_yaml
 
 TEXT = (Path(rules.__file__).parent / "REFERENCE.md").read_text(encoding="utf-8")
@@ -82,3 +83,18 @@ def test_the_example_of_a_policy_loads() -> None:
 
 def test_every_operator_is_named() -> None:
     assert [name for name in OPERATORS if f"`{name}: " not in section(4)] == []
+
+
+def test_the_example_of_an_activation_loads() -> None:
+    [text] = re.findall(r"(?s)```yaml\n(.*?)```", section(10))
+    [policy] = re.findall(r"(?s)```yaml\n(.*?)```", section(9))
+    others = {
+        f"segments/{name}.yaml": {"segment": name, "version": 1, "status": "approved", "enter": {"everyone": True}}
+        for name in ("safety-case", "treatment-initiation")
+    }
+    load(**{"activations/a.yaml": value(text), "policy.yaml": value(policy), **others})
+
+
+def test_every_refusal_is_told() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"(?m)^\| (.*?) \|", section(10)))))
+    assert told == set(PRECEDENCE) - {"erased"}
