@@ -102,9 +102,10 @@ class Observer:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        # more than once: a consumer that is being stopped takes the end of whoever waits for that as its own tasks'
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=2)
 
     def check(self) -> None:
         """Raise what ended it."""

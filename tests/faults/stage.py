@@ -47,6 +47,8 @@ __all__ = [
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "300"))
 """How long a deployment may take to settle, on a machine that is busy with others. Costs nothing when all is well."""
+FLUSH_S: Final = 90
+"""How long a sender may take to end."""
 TOPICS: Final = {
     "events": "engagement.events",
     "dead_letter": "engagement.events.dlt",
@@ -151,7 +153,13 @@ class Run:
         """End it; how many events were sent."""
         assert self._traffic is not None
         self._traffic.stop()
-        await self._sending
+        # a producer that has met too many restarts may flush for ever; what it has sent stands in the log, or does not
+        _, late = await asyncio.wait({self._sending}, timeout=FLUSH_S)
+        if late:
+            self._sending.cancel()
+            await asyncio.wait(late, timeout=10)
+        else:
+            self._sending.result()
         sent, self._traffic = self._traffic.sent, None
         return sent
 

@@ -49,8 +49,8 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
             self.kafka = self.do(self.stack.enter_async_context(own_kafka(context.servers)))
             making = deployment(context.servers, self.valkey, context.seed, kafka=self.kafka, mix=replace(MIX))
             self.run = self.do(self.stack.enter_async_context(making))
-            self.live.worker()
-            self.live.worker()
+            # there and ready: one that starts while the broker is away ends
+            self.do(self.live.ready(self.live.worker(), self.live.worker()))
             self.do(self.live.start_traffic())
 
         @property
