@@ -211,9 +211,18 @@ class Owner:
                 [blob] = await self.store.profiles([subject], [self.token])
                 self.profiles[subject] = DIGEST_START if blob is None else blob.decode()
             self.apply(subject)
-        elif self.published.offset > self.meta.offset and self.offset > self.meta.offset:
-            await self.checkpoint(min(self.published.offset, self.offset))
-        elif self.world.random.random() < 0.2 and await self.store.token() != self.token:
+        elif self.writable_to() > self.meta.offset:
+            await self.checkpoint(self.writable_to())
+        elif self.world.random.random() < 0.2:
+            await self.probe()
+
+    def writable_to(self) -> int:
+        """Up to where a checkpoint may go: what is published."""
+        return min(self.published.offset, self.offset)
+
+    async def probe(self) -> None:
+        """Look whether the store went back. Raises Gap."""
+        if await self.store.token() != self.token:
             raise Gap("idle")
 
     def apply(self, subject: str) -> None:

@@ -18,22 +18,35 @@ MIXTURES: Final = {
     "moves": Faults(moves=8, stalls=0.005),
     "kills": Faults(kills=6, moves=2),
     "lost": Faults(lost=0.01, moves=2, time_outs=0.02, stalls=0.002),
-    "rollbacks": Faults(rollbacks=6, moves=1),
+    "rollbacks": Faults(rollbacks=10, moves=4, lost=0.03),
+    "claimants": Faults(moves=16, kills=4, rollbacks=3, lost=0.01, stalls=0.05),
     "claims": Faults(moves=10, kills=1, rollbacks=3, lost=0.01, stalls=0.01),
     "all": Faults(moves=4, kills=2, rollbacks=3, lost=0.005, time_outs=0.01, stalls=0.002),
 }
-STORM_EVERY: Final = 8
+STORM_EVERY: Final = 16
 """One seed in so many is a storm: it takes several times as long."""
 THREE_EVERY: Final = 5
 """One in so many of the others has three workers and three partitions."""
+
+
+def mixture(seed: int) -> str:
+    """Name the mixture of a seed."""
+    return [*MIXTURES][seed % len(MIXTURES)]
+
+
+def size(seed: int) -> tuple[int, int]:
+    """Say how many partitions and workers a seed has."""
+    if mixture(seed) == "claimants":
+        return 1, 3
+    return (3, 3) if seed % THREE_EVERY == 0 else (2, 2)
 
 
 def what(seed: int) -> str:
     """Say what a seed is."""
     if seed % STORM_EVERY == 0:
         return "storm"
-    name = [*MIXTURES][seed % len(MIXTURES)]
-    return f"protocol, {name}{', three workers' if seed % THREE_EVERY == 0 else ''}"
+    partitions, workers = size(seed)
+    return f"protocol, {mixture(seed)}, {partitions} partitions, {workers} workers"
 
 
 async def run_seed(seed: int) -> None:
@@ -41,8 +54,8 @@ async def run_seed(seed: int) -> None:
     if seed % STORM_EVERY == 0:
         await storm(seed)
         return
-    more = {"partitions": 3, "workers": 3} if seed % THREE_EVERY == 0 else {}
-    await simulate(seed, MIXTURES[[*MIXTURES][seed % len(MIXTURES)]], **more)
+    partitions, workers = size(seed)
+    await simulate(seed, MIXTURES[mixture(seed)], partitions=partitions, workers=workers)
 
 
 @contextmanager
