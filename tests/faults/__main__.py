@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -47,13 +48,14 @@ def main(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             broken_off = True
         finally:
-            runs.close()
+            runs.close(wait=not broken_off)
     results = [result for result in screen.results if not result.not_run]
     console.print(table(faults, results, time.monotonic() - began_s))
     if given.keep or given.size == "full":
         console.print(f"kept as {keep(faults, screen.results, given.size, given.jobs)}")
     if broken_off:
-        return 130
+        # whatever still runs in a thread ends with this process, and its servers with it
+        os._exit(130)
     return 1 if any(result.error for result in results) else 0
 
 

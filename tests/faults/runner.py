@@ -94,13 +94,14 @@ class Runs:
         """Run one seed of one fault, in its turn."""
         return self._threads.submit(self._run, fault, seed, limits or size_of(fault, self._size))
 
-    def close(self) -> None:
-        """Break off what runs, and run nothing more."""
+    def close(self, *, wait: bool = True) -> None:
+        """Break off what runs, and run nothing more; without `wait` what will not end is left."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for task, loop in list(self._going.items()):
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
-        self._threads.shutdown()
+        if wait:
+            self._threads.shutdown()
 
     @contextmanager
     def _place(self, alone: bool) -> Iterator[None]:
