@@ -409,7 +409,8 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(0.1):
                     position = await self._consumer.position(tp)
-                if epoch == self._epoch:
+                # records read while partitions are given up are dropped, though the position has passed them
+                if epoch == self._epoch and not self._closing.is_set():
                     self._window.pass_by(tp.partition, position)
 
     async def _measure(self) -> None:
