@@ -77,7 +77,7 @@ class Reader(Protocol):
         ...
 
     def wait_ms(self, headers: Mapping[str, str], wall_ms: int) -> int | None:
-        """Read how long to wait from headers of the platform's own."""
+        """Read how long to wait from headers of the platform's own, of a 429."""
         ...
 
 
@@ -87,7 +87,10 @@ def judge(answer: Answer, reader: Reader, changes: int, wall_ms: int) -> Verdict
     if 200 <= status < 300:
         return Accepted(_named(answer, reader, changes))
     if status in _LATER or status >= 500:
-        asked = [retry_after_ms(answer.headers.get("retry-after"), wall_ms), reader.wait_ms(answer.headers, wall_ms)]
+        asked = [retry_after_ms(answer.headers.get("retry-after"), wall_ms)]
+        if status == 429:
+            # of a rate: platforms tell it with every answer
+            asked.append(reader.wait_ms(answer.headers, wall_ms))
         waits = [wait for wait in asked if wait is not None]
         return Later(said(status), min(max(waits), WAIT_MAX_MS) if waits else None)
     if status in _CREDENTIALS:

@@ -6,10 +6,10 @@ which is logged.
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ShapeName = Literal["standard", "braze", "customerio"]
@@ -54,6 +54,17 @@ class DeliverySettings(BaseSettings):
     refused_in_a_row_max: Annotated[int, Field(ge=1)] = 100
     """So many changes refused with none accepted in between stop it: the shape or the endpoint is wrong, and the
     dead-letter topic is no place for a whole channel."""
+
+    @field_validator("url", "api_key", "site_id", mode="before")
+    @classmethod
+    def _one_line(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        # a secret that is mounted as a file often ends with a line's end
+        bare = value.strip()
+        if not bare.isprintable():
+            raise ValueError("there is a control character in it")
+        return bare
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

@@ -89,6 +89,12 @@ def test_a_wait_is_as_long_as_asked_for_by_whichever_header() -> None:
     assert verdict("standard", 429, b"", {"retry-after": "9" * 30}) == Later("HTTP 429 Too Many Requests", WAIT_MAX_MS)
 
 
+def test_a_rate_that_is_told_with_every_answer_holds_back_after_a_429_only() -> None:
+    told = {"x-ratelimit-reset": str(NOW_MS // 1000 + 3_600), "x-ratelimit-remaining": "2999"}
+    assert verdict("braze", 500, b"", told) == Later("HTTP 500 Internal Server Error", None)
+    assert verdict("braze", 503, b"", {**told, "retry-after": "7"}) == Later("HTTP 503 Service Unavailable", 7_000)
+
+
 @pytest.mark.parametrize(
     ("value", "wait_ms"),
     [

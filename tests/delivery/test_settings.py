@@ -20,6 +20,10 @@ from streams.delivery.settings import DeliverySettings
         ({"URL": "https://crm.example/", "SHAPE": "customerio", "API_KEY": "hidden"}, "SEGUE_DELIVER_SITE_ID is not"),
         ({"URL": "https://crm.example/", "SHAPE": "other"}, "SEGUE_DELIVER_SHAPE: "),
         (
+            {"URL": "https://crm.example/", "SHAPE": "braze", "API_KEY": "hid\nden"},
+            "SEGUE_DELIVER_API_KEY: there is a control character in it",
+        ),
+        (
             {"URL": "https://crm.example/", "SHAPE": "braze", "API_KEY": "k", "CHANGES_MAX": "0"},
             "SEGUE_DELIVER_CHANGES_MAX: ",
         ),
@@ -36,6 +40,13 @@ def test_a_setting_that_is_missing_or_wrong_is_usage_and_hides_its_secret(
     assert failure.value.lines[0].startswith(said)
     assert "hidden" not in str(failure.value.lines)
     assert failure.value.__cause__ is None
+
+
+def test_a_line_end_after_a_credential_is_none_of_it() -> None:
+    found = DeliverySettings.model_validate(
+        {"url": "https://crm.example/\n", "api_key": "key\n", "site_id": " id \r\n"}
+    )
+    assert (found.url, found.api_key.get_secret_value(), found.site_id) == ("https://crm.example/", "key", "id")
 
 
 def test_settings_show_no_secret() -> None:
