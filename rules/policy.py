@@ -15,10 +15,8 @@ from rules.validation import matching
 
 Membership = Literal["public", "restricted"]
 Positive = Annotated[int, Field(ge=1)]
-Channel = Annotated[
-    str,
-    matching(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -"),
-]
+CHANNEL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Channel = Annotated[str, matching(CHANNEL_NAME, "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -")]
 """A channel names a topic, `activation.<channel>`; a dot would run into `….current`."""
 REFUSING_KINDS: Final = ("trait", "consent")
 """What `refuse` may be: a present value, whose history nobody has to have seen."""

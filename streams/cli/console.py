@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rules.instants import format_instant, parse_instant
+from rules.policy import CHANNEL_NAME
 
 PLAIN_WIDTH: Final = 240
 """Of tables where standard output is no terminal: wide enough that nothing is cut off."""
@@ -119,6 +120,13 @@ def read_subject(text: str) -> str:
     """Read a subject, `kind:name`. Ends the command with usage otherwise, not repeating it."""
     if _SUBJECT.fullmatch(text) is None:
         raise Failure(Exit.USAGE, "SUBJECT must be kind:name, like hcp:1234567893, without | and control characters")
+    return text
+
+
+def read_channel(text: str) -> str:
+    """Read the name of a channel. Ends the command with usage otherwise, also for `email.current`."""
+    if re.fullmatch(CHANNEL_NAME, text) is None:
+        raise Failure(Exit.USAGE, f"{text!r} is no channel: up to 64 of A-Z, a-z, 0-9, _ and -, like email")
     return text
 
 

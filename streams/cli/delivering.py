@@ -7,12 +7,13 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.console import Exit, Failure, out, row, table, write_json
+from streams.cli.console import Exit, Failure, out, read_channel, row, table, write_json
 from streams.cli.operations import LogLevel
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def deliver(
     """
     from streams.cli.servers import run
 
+    channel = read_channel(channel)
     if lag:
         found = run(lambda servers: _lag(servers, channel))
         _show_lag(found, as_json=as_json)
@@ -164,16 +166,20 @@ async def _have_topics(servers: "Servers", channel: str) -> None:
     wanted = delivery_topic(deployment, channel)
     async with servers.cluster() as cluster:
         existing = await cluster.existing([changes, wanted.name])
-        if changes not in existing:
-            what = f"topic {changes} is missing: no activation that was applied is for the channel {channel!r}"
-            raise Failure(Exit.WRONG_INPUT, f"{what} (`segue apply` creates it)")
-        await servers.expect_topics(changes)
+        await _expect_channel(servers, channel, changes, existing)
         if wanted.name in existing:
             found = [each for each in judge_topic(wanted, existing[wanted.name], deployment) if each.fatal]
         else:
             found = await cluster.create([wanted], deployment.replication)
     if found:
         raise Failure(Exit.WRONG_INPUT, *map(str, found))
+
+
+async def _expect_channel(servers: "Servers", channel: str, topic: str, existing: Collection[str]) -> None:
+    if topic not in existing:
+        what = f"topic {topic} is missing: no activation that was applied is for the channel {channel!r}"
+        raise Failure(Exit.WRONG_INPUT, f"{what} (`segue apply` creates it)")
+    await servers.expect_topics(topic)
 
 
 async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
@@ -183,7 +189,9 @@ async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
     from streams.wire import channel_topics
 
     topic = channel_topics(servers.deployment, channel)[0]
-    await servers.expect_topics(topic)
+    async with servers.cluster() as cluster:
+        existing = await cluster.existing([topic])
+    await _expect_channel(servers, channel, topic, existing)
     group = group_of(servers.settings, channel)
     async with servers.reading(topic, group_id=group, max_partition_fetch_bytes=1 << 17) as (consumer, partitions):
         reached = []

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import Json, expect_file, out, write_json
+from streams.cli.console import Json, expect_file, out, read_channel, write_json
 
 
 def send(
@@ -76,11 +76,12 @@ def watch(
     from streams.cli.servers import run
     from streams.cli.watching import Wanted, follow
 
+    channels = tuple(dict.fromkeys(map(read_channel, channel or ())))
     of_segments, of_channels = bool(membership or segment or restricted), bool(channel or activation)
     wanted = Wanted(
         memberships=of_segments or not of_channels,
         # of some activations: whichever channel they are on
-        channels=tuple(dict.fromkeys(channel or ())) if channel or (of_segments and not of_channels) else None,
+        channels=channels if channels or (of_segments and not of_channels) else None,
         segments=frozenset(segment or ()),
         activations=frozenset(activation or ()),
         subjects=frozenset(subject or ()),

@@ -67,6 +67,8 @@ def _prepare(segue: Segue, folder: Path) -> None:
     missing = segue("deliver", "email")
     assert missing.status == 1
     assert "no activation that was applied is for the channel 'email'" in missing.err
+    unknown = segue("deliver", "email", "--lag")
+    assert (unknown.status, unknown.err) == (1, missing.err)
     segue.done("apply", write_catalogue(folder, CATALOGUE))
 
 
@@ -82,3 +84,10 @@ def test_a_missing_setting_is_usage_and_named() -> None:
     ended = Segue()("deliver", "email")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == "SEGUE_DELIVER_URL is not set: where to deliver, https://…\n"
+
+
+@pytest.mark.parametrize("command", [("deliver",), ("watch", "--channel")])
+def test_another_topic_of_a_channel_is_no_channel(command: tuple[str, ...]) -> None:
+    ended = Segue()(*command, "email.current")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "'email.current' is no channel: up to 64 of A-Z, a-z, 0-9, _ and -, like email\n"
