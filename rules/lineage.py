@@ -148,3 +148,6 @@ def _named(named: Iterable[Mention], target: Place) -> Iterator[tuple[Place, Pla
             yield attribute_of(mention.name, mention.field), target
         else:
             yield Place(mention.kind, mention.name), target
+            if mention.path[-1] == "consent":
+                # a STOP is a withdrawal, too
+                yield Place("event", REPLIED), target

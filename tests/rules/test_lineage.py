@@ -81,6 +81,17 @@ def test_refusals_are_reached_too() -> None:
     assert reaches[Place("attribute", "message.sent: channel")].activations == ("mail",)
 
 
+def test_a_reply_of_stop_reaches_whatever_asks_for_consent() -> None:
+    changed = files()
+    changed["segments/c.yaml"]["enter"] = {"none": [{"consent": {"channel": "sms", "purpose": "x"}, "is": "withdrawn"}]}
+    changed["policy.yaml"]["restrictions"]["genome"]["refuse"] = {"consent": {"channel": "email", "purpose": "genes"}}
+    reaches = {reach.field: reach for reach in lineage(compiled(changed)).reaches}
+    for event in ("consent.granted", "consent.withdrawn", "message.replied"):
+        found = reaches[Place("event", event)]
+        assert set(found.segments) >= {"carriers", "interested", changed["segments/c.yaml"]["segment"]}, event
+        assert "mail" in found.activations
+
+
 def test_what_decides_nothing_is_left_out() -> None:
     found = lineage(compiled(files()))
     fields = {reach.field for reach in found.reaches}
