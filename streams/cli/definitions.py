@@ -118,8 +118,8 @@ def replay(
 ) -> None:
     """Run events from a file through a catalogue: the worker's engine, one partition, no servers.
 
-    Membership changes go to standard output, one compact JSON a line; refused lines to standard error as
-    `line N: code`. A line's `recordedtime` is the timestamp of its record (without one, its `time`).
+    Changes of memberships and activations go to standard output, one compact JSON a line; refused lines to standard
+    error as `line N: code`. A line's `recordedtime` is the timestamp of its record (without one, its `time`).
 
     Example: segue replay catalogue events.ndjson --until 2026-03-31T00:00:00Z
     """

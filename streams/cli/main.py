@@ -30,8 +30,8 @@ app = typer.Typer(
     cls=Root,
     name="segue",
     help=(
-        "Keep audience segments true in real time: engagement events in from Kafka, "
-        "every membership change out, once.\n\n"
+        "Keep audience segments true in real time: engagement events in from Kafka; every membership change, "
+        "and whom each channel may contact now, out, once.\n\n"
         "Start with [bold]segue demo[/bold]; write definitions with [bold]segue check[/bold] and "
         "[bold]segue replay[/bold] (no servers needed); run with [bold]topics[/bold], [bold]apply[/bold], "
         "[bold]worker[/bold]. Settings come from SEGUE_* environment variables.\n\n"

@@ -108,7 +108,7 @@ def apply(
 def worker(
     log_level: Annotated[LogLevel, typer.Option(help="What to log to standard error.")] = LogLevel.INFO,
 ) -> None:
-    """Run the stream processor until SIGTERM or Ctrl-C: events in, state to Redis, every membership change out, once.
+    """Run the stream processor until SIGTERM or Ctrl-C: events in, state to Redis, every change out, once.
 
     Start as many as you like: they share the partitions. /live, /ready and /status answer on SEGUE_WEB_PORT.
     Exit status: 0 stopped as asked; 1 settings, input or a bug; 3 a server was not reachable within 30 s at the start.
