@@ -20,8 +20,6 @@ DEMO_SECONDS ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
-# real processes killed and frozen in earnest: minutes each, and by the clock of a busy machine; `make faults` runs them
-FAULTS_APART := --ignore=tests/faults/test_faults.py --ignore=tests/faults/test_mutations.py
 FAULT ?=
 SEED ?=
 SEEDS ?= 500
@@ -67,7 +65,7 @@ demo: $(PREPARED)
 	@$(BIN)/segue demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(DEMO_ARGS)
 
 test: check $(PREPARED)
-	$(BIN)/pytest $(FAULTS_APART) $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

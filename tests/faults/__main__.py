@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--fault N …] [--seed S] [--size ci|full] [--jobs N] [--keep]`: run faults, say what came."""
+"""`python -m tests.faults [--fault N …] [--seed S] [--size once|ci|full] [--jobs N] [--keep]`: run faults, and tell."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     numbers = ", ".join(fault.number for fault in FAULTS)
     parser.add_argument("--fault", action="append", default=[], metavar="N", help=f"one of {numbers}; again for more")
     parser.add_argument("--seed", type=int, help="run this seed only")
-    parser.add_argument("--size", choices=["ci", "full"], default="ci")
+    parser.add_argument("--size", choices=["once", "ci", "full"], default="ci")
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"runs at a time ({JOBS})")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many minutes")
     parser.add_argument("--keep", action="store_true", help=f"write the results into {RESULTS.name}/ (full runs do)")

@@ -8,10 +8,12 @@ from concurrent.futures import Future
 import pytest
 
 from tests.faults.fault import Fault
-from tests.faults.runner import Result, Runs
+from tests.faults.runner import Result, Runs, SizeName
 from tests.faults.stage import servers
 
 Outcome = Callable[[Fault, int], Result]
+SIZE: SizeName = "ci" if os.environ.get("FAULTS_SIZE") == "ci" else "once"
+"""CI asks for the sizes of CI; elsewhere the suite is content with less."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,7 @@ def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     jobs = int(os.environ.get("SEGUE_FAULTS_JOBS", "3"))
     with servers() as running:
-        runs = Runs(running, "ci", jobs)
+        runs = Runs(running, SIZE, jobs)
         longest_first = sorted(wanted.values(), key=lambda run: (run[1], -run[0].takes_s))
         futures: dict[tuple[str, int], Future[Result]] = {
             (fault.number, seed): runs.submit(fault, seed) for fault, seed in longest_first

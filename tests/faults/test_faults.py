@@ -1,4 +1,4 @@
-"""The faults at CI size on real servers, a seed of each row; `make faults` runs all seeds, `SIZE=full` the full sizes.
+"""Every fault once on real servers (at the sizes of CI with FAULTS_SIZE=ci); `make faults` runs all seeds.
 
 Nothing here is judged by how long it takes: deadlines are far away, and what is measured is only reported.
 """
