@@ -195,7 +195,8 @@ def _standing_key(record: Record) -> ActiveKey:
 
 
 def _sequence_of_header(record: Record) -> int:
-    found = [value for name, value in record.headers if name == ID_HEADER]
+    # whoever else writes to the topic may leave a header's value out
+    found = [value or b"" for name, value in record.headers if name == ID_HEADER]
     _, slash, sequence = found[0].rpartition(b"/") if len(found) == 1 else (b"", b"", b"")
     if not slash or not sequence.isdigit():
         raise _unreadable(record, f"it is a tombstone without a change's id in {ID_HEADER}")

@@ -155,7 +155,8 @@ def test_a_deactivation_does_not_stand_in_the_snapshot() -> None:
 
 def test_a_tombstone_without_a_changes_id_is_refused() -> None:
     current = written(made(activated=False))[1]
-    for headers in ((), (("ce_id", b"g1/x/email/"),), (("ce_id", b"7"),), (("ce_id", b"g1/x/email/-1"),)):
+    wrong: tuple[Any, ...] = (b"g1/x/email/", b"7", b"g1/x/email/-1", None)
+    for headers in ((), *((("ce_id", value),) for value in wrong)):
         with pytest.raises(Unreadable, match="ce_id"):
             read_standing(replace(current, headers=headers))
 
