@@ -25,7 +25,7 @@ from streams.store.memory import Carry, Content, MemoryServer, MemoryStore, Requ
 T = TypeVar("T")
 DIGEST_START: Final = "0" * 16
 SUBJECTS: Final = ("even", "odd")
-TURNS_MAX: Final = 400_000
+TURNS_MAX: Final = 120_000
 """Turns of the loop after which a run is stuck; the longest seen took a tenth."""
 
 
