@@ -133,6 +133,8 @@ SAYINGS: Final[Mapping[RefusalCode, Saying]] = {
     "exclusive_group": _exclusive_group,
 }
 """What is said of each refusal; erased comes with a later capability."""
+FOR_GOOD: Final[frozenset[RefusalCode]] = frozenset({"audience", "holdout"})
+"""Refusals that nothing ends."""
 
 
 class Ending(NamedTuple):

@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from rules.activations.change import ActivationChange
 from rules.activations.explain import ActivationExplanation, Refusing
+from rules.activations.sentences import FOR_GOOD
 from rules.change import AnyChange
 from rules.conditions.base import Node
 from rules.explain import Explanation, Leaf
@@ -20,8 +21,6 @@ from streams.cli.explaining import Told, traits_of
 EVIDENCE_SHOWN: Final = 5
 MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 NOTHING_NEXT: Final = "nothing changes without a new event"
-_FOR_GOOD: Final = frozenset({"audience", "holdout"})
-"""Refusals that nothing ends."""
 
 
 def show(told: Told, *, whole: bool) -> None:
@@ -125,7 +124,7 @@ def _activation_tree(each: ActivationExplanation) -> Tree:
             ends.add(Text(end.text + ("" if end.at_ms is None else f", at {_at(end.at_ms)}")))
     for number, refusal in enumerate(each.refusals, start=1):
         branch = why.add(Text(f"{number}. ", "dim").append(f"{refusal.code}: ", "red").append(refusal.text, ""))
-        branch.add(Text(f"until {_ending(refusal)}" if refusal.code not in _FOR_GOOD else refusal.changes_it, "dim"))
+        branch.add(Text(f"until {_ending(refusal)}" if refusal.code not in FOR_GOOD else refusal.changes_it, "dim"))
     if each.was is not None:
         tree.add(Text("before  ", "bold").append(f"it ended last by {each.was}", ""))
     tree.add(Text("next  ", "bold").append(_turn(each) or NOTHING_NEXT, ""))

@@ -6,6 +6,7 @@ from typing import Final
 from rich.text import Text
 
 from rules.activations.explain import ActivationExplanation
+from rules.activations.sentences import FOR_GOOD
 from rules.explain import Explanation, Leaf
 from rules.instants import format_instant
 from streams.demo.figures import Told
@@ -44,7 +45,8 @@ def body(told: Told) -> Iterator[Text]:
 def _activation(explanation: ActivationExplanation) -> Iterator[Text]:
     """Every refusal, and what would end it; or that there is none."""
     for refusal in explanation.refusals:
-        line = Text("✗ ", "red").append(f"{refusal.text}: until {refusal.changes_it}", "default")
+        until = refusal.changes_it if refusal.code in FOR_GOOD else f"until {refusal.changes_it}"
+        line = Text("✗ ", "red").append(f"{refusal.text}: {until}", "default")
         if refusal.until_ms is not None:
             line.append(f", by itself at {_when(refusal.until_ms)}", "dim")
         yield line

@@ -7,16 +7,17 @@ import orjson
 import pytest
 
 from streams.clock import SystemClock
-from streams.demo import summary, suppress
+from streams.demo import summary, suppress, told
 from streams.demo.arrivals import Arrivals, Took, quantile, undisturbed_ms
 from streams.demo.check import Ledger, Verdict, judge, judge_profiles
-from streams.demo.figures import Figures, Lane
+from streams.demo.figures import Figures, Lane, Told
 from streams.demo.load import RATE_MIN, Load, Pace
 from streams.demo.naive import Sampled
 from streams.demo.play import Outcome
 from streams.demo.selection import NEW_S, Selection
 from streams.demo.sources import Data, open_source
-from streams.demo.words import TIME_ALONE, Words, short
+from streams.demo.words import TIME_ALONE, Line, Words, short
+from tests.rules.test_activation_explanations import said
 
 AT = "2026-03-01T14:05:0{}.000Z"
 
@@ -255,3 +256,10 @@ def test_every_segment_has_its_turn_and_old_news_is_no_news() -> None:
     assert selection.take(1.0) is None
     selection.add(words.line(orjson.loads(_change(5))), 1.0)
     assert selection.take(1.0 + 2 * NEW_S) is None
+
+
+def test_what_nothing_ends_is_not_said_to_last_until_nothing() -> None:
+    refused = said(at="2026-03-05", audience="patient", holdout={"percent": 100, "salt": "s"})
+    lines = [line.plain for line in told.body(Told(cast("Line", None), refused))]
+    assert "✗ it is for patient profiles, this one is hcp: nothing: a profile keeps its kind" in lines
+    assert not [line for line in lines if "until nothing" in line]
