@@ -31,7 +31,9 @@ class ClockedKafka(KafkaServer):
 
     def __init__(self, folder: Path, library: Path, remove: Path) -> None:
         """`folder`: its own, made here."""
-        super().__init__(remove=remove)
+        # a year ahead everything is older than any retention: the broker itself would delete it
+        never = {"log.retention.check.interval.ms": str(YEAR_MS), "log.initial.task.delay.ms": str(YEAR_MS)}
+        super().__init__(settings=never, remove=remove)
         self._library = library
         folder.mkdir(parents=True)
         self._file = folder / "clock"
