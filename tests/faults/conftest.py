@@ -13,7 +13,7 @@ from tests.faults.stage import servers
 
 Outcome = Callable[[Fault, int], Result]
 SIZE: SizeName = "ci" if os.environ.get("FAULTS_SIZE") == "ci" else "once"
-"""CI asks for the sizes of CI; elsewhere the suite is content with less."""
+"""The suite is content with less than the sizes of CI, unless it is asked for them."""
 
 
 @pytest.fixture(scope="session")
