@@ -1,6 +1,7 @@
 """Fixtures for every test: the servers, each started once a session by the first test that asks for it."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,10 @@ settings.register_profile(
     "patient", deadline=None, print_blob=True, derandomize="SEGUE_EXAMPLES" not in os.environ, database=None
 )
 settings.load_profile("patient")
+
+# a shell that puts the suite into the background has it ignore Ctrl-C, and so would commands that a test interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
