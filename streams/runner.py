@@ -203,6 +203,8 @@ class PartitionRunner:
             raise _Released
         if attempt > 1:
             self.status.waiting_for = what
+            if attempt & (attempt - 1) == 0:
+                log.warning("partition %d: its claim waits, attempt %d: %s", self.partition, attempt, what)
         await self._around.clock.sleep(backoff_ms(attempt))
 
 

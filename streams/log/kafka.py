@@ -54,50 +54,49 @@ class KafkaLog:
     async def fence(self, transactional_id: str) -> None:
         """See Log. Asks again while what was open is being ended: CONCURRENT_TRANSACTIONS."""
         request = InitProducerIdRequest(transactional_id, self._tuning.transaction_timeout_ms)
-        async with self._reaching("fence") as client:
-            polls = _Polls()
+        async with self._reaching(f"fence {transactional_id}") as call:
             while True:
                 try:
-                    node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
-                    answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
+                    node = await call.client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+                    answer = await call.client.send(node, request, group=ConnectionGroup.COORDINATION)
                     _check(answer.error_code)
                 except errors.KafkaError as error:
                     # what is not CONCURRENT_TRANSACTIONS may be over with new metadata, or at the deadline
-                    await polls.wait(client, error)
+                    await call.wait(error)
                 else:
                     return
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
         """See Log."""
-        async with self._reaching("read") as client:
-            start, end = await _offsets(client, topic, partition)
-            return await _read(client, topic, partition, start, end)
+        async with self._reaching(f"read {topic}[{partition}]") as call:
+            start, end = await _offsets(call, topic, partition)
+            return await _read(call, topic, partition, start, end)
 
     async def last(self, topic: str, partition: int) -> Stored | None:
         """See Log."""
-        async with self._reaching("read back") as client:
-            start, end = await _offsets(client, topic, partition)
+        async with self._reaching(f"read back {topic}[{partition}]") as call:
+            start, end = await _offsets(call, topic, partition)
             window = WINDOW_OFFSETS
             while True:
                 position = max(start, end - window)
-                records = await _read(client, topic, partition, position, end)
+                records = await _read(call, topic, partition, position, end)
                 if records or position == start:
                     return records[-1] if records else None
                 window *= 8
 
     async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
         """See Log."""
-        async with self._reaching("read one") as client:
-            start, end = await _offsets(client, topic, partition)
+        async with self._reaching(f"read {topic}[{partition}] at {offset}") as call:
+            start, end = await _offsets(call, topic, partition)
             if not start <= offset < end:
                 return None
-            records = await _read(client, topic, partition, offset, offset + 1)
+            records = await _read(call, topic, partition, offset, offset + 1)
             return records[0] if records and records[0].offset == offset else None
 
     async def find(self, topic: str, key: bytes) -> bytes | None:
         """See Log."""
-        async with self._reaching("find") as client:
-            partitions = sorted(await client._wait_on_metadata(topic))  # noqa: SLF001 - its only way to ask for one topic
+        async with self._reaching(f"find in {topic}") as call:
+            partitions = sorted(await call.client._wait_on_metadata(topic))  # noqa: SLF001 - its only way to ask for one topic
         for partition in partitions:
             values = [record.value for record in await self.read_to_end(topic, partition) if record.key == key]
             if values and values[-1] is not None:
@@ -106,8 +105,8 @@ class KafkaLog:
 
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
         """See Log."""
-        async with self._reaching("offsets") as client:
-            return await _offsets(client, topic, partition)
+        async with self._reaching(f"offsets of {topic}[{partition}]") as call:
+            return await _offsets(call, topic, partition)
 
     async def append(self, record: OutRecord) -> int:
         """See Log."""
@@ -123,13 +122,16 @@ class KafkaLog:
                     await client.close()
 
     @contextlib.asynccontextmanager
-    async def _reaching(self, what: str) -> AsyncIterator[AIOKafkaClient]:
-        """Have the client, within the deadline, every failure being NotReachable."""
+    async def _reaching(self, what: str) -> AsyncIterator["_Call"]:
+        """Have the client, within the deadline, every failure being NotReachable; it says what was waited for."""
+        call: _Call | None = None
         try:
             async with asyncio.timeout(self._tuning.read_timeout_ms / 1000):
-                yield await self._connected()
+                call = _Call(await self._connected())
+                yield call
         except _REACHING as error:
-            raise NotReachable(f"{what}: {type(error).__name__}") from error
+            waited = f", {call.waits_for}" if call is not None and call.waits_for else ""
+            raise NotReachable(f"{what}: {type(error).__name__}{waited}") from error
 
     async def _connected(self) -> AIOKafkaClient:
         async with self._connecting:
@@ -146,50 +148,56 @@ class KafkaLog:
             return self._client
 
 
-class _Polls:
-    """Waits that grow: for what ends by itself in a few ms, and for a cluster that has to sort itself out."""
+class _Call:
+    """One question to the cluster, asked again by waits that grow: some end by themselves in a few ms, and some when a
+    cluster has sorted itself out."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: AIOKafkaClient) -> None:
+        self.client = client
+        self.waits_for = ""
+        """Why it was not answered when it was last asked."""
         self._wait_s = POLL_S[0]
 
-    async def wait(self, client: AIOKafkaClient, error: errors.KafkaError | None = None) -> None:
-        if error is not None and not isinstance(error, errors.ConcurrentTransactions):
-            client.force_metadata_update()
+    async def wait(self, why: errors.KafkaError | str) -> None:
+        self.waits_for = why if isinstance(why, str) else type(why).__name__
+        if isinstance(why, errors.KafkaError) and not isinstance(why, errors.ConcurrentTransactions):
+            self.client.force_metadata_update()
             self._wait_s = POLL_S[1]
         await asyncio.sleep(self._wait_s)
         self._wait_s = min(2 * self._wait_s, POLL_S[1])
 
-    def reset(self) -> None:
+    def got_on(self) -> None:
+        self.waits_for = ""
         self._wait_s = POLL_S[0]
 
 
-async def _read(client: AIOKafkaClient, topic: str, partition: int, position: int, end: int) -> list[Stored]:
+async def _read(call: _Call, topic: str, partition: int, position: int, end: int) -> list[Stored]:
     """Read committed records from a position to an end, waiting for what is undecided between."""
     tp = TopicPartition(topic, partition)
     records: list[Stored] = []
-    polls, empty = _Polls(), 0
+    empty = 0
     while position < end:
         request = FetchRequest(
             0, 0, FETCH_BYTES_MAX, READ_COMMITTED, [(topic, [(partition, position, FETCH_BYTES_MAX)])]
         )
-        _, stable, *rest = await _ask_leader(client, tp, request)
+        _, stable, *rest = await _ask_leader(call, tp, request)
         # v4: [aborted, records]; v5-10: [start, aborted, records]; v11: [start, aborted, replica, records]
         aborted = rest[0] if len(rest) == 2 else rest[1]
         batches = PartitionRecords(tp, MemoryRecords(rest[-1]), aborted, position, None, None, True, READ_COMMITTED)
         records += [Stored(each.offset, each.key, each.value, each.timestamp) for each in batches if each.offset < end]
         if batches.next_fetch_offset > position:
             position, empty = batches.next_fetch_offset, 0
-            polls.reset()
+            call.got_on()
         elif stable >= end and empty:
             # all is decided, and twice nothing came: compaction took the tail
             position = end
         else:
             empty = empty + 1 if stable >= end else 0
-            await polls.wait(client)
+            await call.wait(f"a transaction is open from offset {stable} (README: transactions that stay open)")
     return records
 
 
-async def _offsets(client: AIOKafkaClient, topic: str, partition: int) -> tuple[int, int]:
+async def _offsets(call: _Call, topic: str, partition: int) -> tuple[int, int]:
     """(log start, high watermark).
 
     By ListOffsets, not from a fetch's answer: a new leader refuses it until its high watermark is no lower than its
@@ -197,26 +205,25 @@ async def _offsets(client: AIOKafkaClient, topic: str, partition: int) -> tuple[
     """
     tp = TopicPartition(topic, partition)
     asked = [OffsetRequest(-1, READ_UNCOMMITTED, [(topic, [(partition, which)])]) for which in (EARLIEST, LATEST)]
-    start, end = await asyncio.gather(*(_ask_leader(client, tp, request) for request in asked))
+    start, end = await asyncio.gather(*(_ask_leader(call, tp, request) for request in asked))
     return start[-1], end[-1]
 
 
-async def _ask_leader(client: AIOKafkaClient, tp: TopicPartition, request: Any) -> list[Any]:
+async def _ask_leader(call: _Call, tp: TopicPartition, request: Any) -> list[Any]:
     """Send a request for one partition to its leader; what stands after the error code in the answer."""
-    polls = _Polls()
     while True:
         try:
-            await client._wait_on_metadata(tp.topic)  # noqa: SLF001 - its only way to ask for one topic
-            leader = client.cluster.leader_for_partition(tp)
+            await call.client._wait_on_metadata(tp.topic)  # noqa: SLF001 - its only way to ask for one topic
+            leader = call.client.cluster.leader_for_partition(tp)
             if leader is None or leader == -1:
                 raise errors.LeaderNotAvailableError(tp)
-            answer = await client.send(leader, request)
+            answer = await call.client.send(leader, request)
             code, rest = _only(answer)
             _check(code)
         except errors.KafkaError as error:
             if not error.retriable:
                 raise
-            await polls.wait(client, error)
+            await call.wait(error)
         else:
             return rest
 

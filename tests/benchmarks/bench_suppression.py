@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -41,8 +41,6 @@ CATALOGUE: Final = ROOT / "streams" / "example" / "catalogue"
 LOAD: Final = "SEGUE_BENCH_LOAD"
 """Set for the process that sends the load: what it sends, as JSON."""
 TICK_S: Final = 0.02
-WARM_S: Final = 5.0
-"""Under load before anything is timed."""
 OWN_FIRST: Final = 60_000_000
 """Numbers of this process's own profiles; those of the load begin elsewhere."""
 
@@ -119,6 +117,12 @@ class Bench:
                 return found
         except OSError:
             return None
+
+    def cpu_s(self) -> float:
+        """CPU time of the worker."""
+        assert self.worker is not None
+        fields = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def topic(self, name: str) -> str:
         """A topic of this deployment."""
@@ -270,8 +274,20 @@ class Own:
         await self.producer.flush()
 
 
-async def behind(bench: Bench) -> tuple[int, int, int]:
-    """(events applied, records not yet applied, records in all)."""
+class State(NamedTuple):
+    """How far the worker is."""
+
+    events: int
+    changes: int
+    behind: int
+    """Records not yet applied."""
+    records: int
+    cpu_s: float
+    """Of the worker's process, since it began."""
+
+
+async def behind(bench: Bench) -> State:
+    """Ask how far the worker is."""
     status = await asyncio.to_thread(bench.status)
     consumer = AIOKafkaConsumer(bootstrap_servers=bench.bootstrap, enable_auto_commit=False)
     await consumer.start()
@@ -281,7 +297,8 @@ async def behind(bench: Bench) -> tuple[int, int, int]:
     await consumer.stop()
     assert status is not None, "the worker does not answer"
     applied = {one["partition"]: one["applied_offset"] for one in status["partitions"]}
-    return status["events"], sum(end - applied[tp.partition] for tp, end in ends.items()), sum(ends.values())
+    late = sum(end - applied[tp.partition] for tp, end in ends.items())
+    return State(status["events"], status["changes"], late, sum(ends.values()), bench.cpu_s())
 
 
 async def until_active(heard: Heard, count: int, limit_s: float = 120) -> None:
@@ -325,7 +342,7 @@ async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
             "seed": options.seed,
         }
         with loading(load):
-            await asyncio.sleep(WARM_S)
+            await asyncio.sleep(options.warm)
             before = await behind(bench)
             began_s = time.perf_counter()
             waiting = sorted(heard.active)
@@ -343,10 +360,12 @@ async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
     entered, deactivated = sorted(heard.entered_ms.values()), sorted(heard.deactivated_ms.values())
     return {
         "rate": options.rate,
-        "sent_per_second": round((after[2] - before[2]) / spent_s),
-        "applied_per_second": round((after[0] - before[0]) / spent_s),
-        "behind_before": before[1],
-        "behind_after": after[1],
+        "sent_per_second": round((after.records - before.records) / spent_s),
+        "applied_per_second": round((after.events - before.events) / spent_s),
+        "changes_per_second": round((after.changes - before.changes) / spent_s),
+        "worker_cpu_share": round((after.cpu_s - before.cpu_s) / spent_s, 2),
+        "behind_before": before.behind,
+        "behind_after": after.behind,
         "profiles": options.profiles,
         "partitions": bench.partitions,
         "timed": len(deactivated),
@@ -371,6 +390,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="how long suppressions are timed (30)")
     parser.add_argument("--profiles", type=int, default=20_000, help="profiles of the load (20,000)")
     parser.add_argument("--suppressed", type=int, default=1_500, help="profiles whose suppression is timed (1,500)")
+    parser.add_argument("--warm", type=float, default=15, help="seconds of load before anything is timed (15)")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -218,7 +218,8 @@ class Run:
         try:
             await self.until(done, "everything to be out", limit_s, 0.5)
         except TimeoutError:
-            said = "\n".join(f"--- {worker.log.name}\n{worker.said()}" for worker in self.alive)
+            stands = [(worker, await worker.ask()) for worker in self.alive]
+            said = "\n".join(f"--- {one.log.name}: {_standing(status)}\n{one.said()}" for one, status in stands)
             raise Violated(f"L0 nothing more came within {limit_s:.0f} s: {behind}\n{said}") from None
 
     async def finish(self, limit_s: float = PATIENCE_S) -> Counted:
@@ -235,6 +236,14 @@ class Run:
                 raise Violated(f"{worker.log.name} ended with {exited}:\n{worker.said()}")
         outcome = await Outcome.read(self.names, self.catalogues)
         return await outcome.check(self.observer.found)
+
+
+def _standing(status: dict[str, Any] | None) -> str:
+    """How far a worker says that it is, and what it waits for."""
+    if status is None:
+        return "does not answer"
+    told = ("partition", "state", "epoch", "applied_offset", "published_offset", "waiting_for", "incident")
+    return str([{name: one[name] for name in told} for one in status["partitions"]])
 
 
 @asynccontextmanager
