@@ -20,6 +20,7 @@ between "published" and "checkpointed" is computed again silently, and its diges
 import asyncio
 import logging
 from enum import Enum, auto
+from typing import Final
 
 from streams.claim import Hooks, LaterClaimant, claim, hand_over, regain
 from streams.clock import backoff_ms
@@ -37,6 +38,9 @@ from streams.tenure import Calls, Tenure
 __all__ = ["Ending", "Limits", "PartitionRunner", "Surroundings", "Wire", "reader"]
 
 log = logging.getLogger(__name__)
+
+CLAIM_WAITS_MS: Final = 10_000
+"""A claim that waits so long says so in the log."""
 
 
 class Ending(Enum):
@@ -68,6 +72,8 @@ class PartitionRunner:
         self._lock = asyncio.Lock()
         self._calls = Calls()
         self._tenure: Tenure | None = None
+        self._waiting_since_ms = 0.0
+        self._silence_ms: float = CLAIM_WAITS_MS
 
     # -- what others tell it
 
@@ -203,9 +209,18 @@ class PartitionRunner:
             raise _Released
         if attempt > 1:
             self.status.waiting_for = what
-            if attempt & (attempt - 1) == 0:
-                log.warning("partition %d: its claim waits, attempt %d: %s", self.partition, attempt, what)
+        self._say(attempt, what)
         await self._around.clock.sleep(backoff_ms(attempt))
+
+    def _say(self, attempt: int, what: str) -> None:
+        """Log what a claim waits for: after a while, then twice as late each time."""
+        now_ms = self._around.clock.now_ms()
+        if attempt == 1:
+            self._waiting_since_ms, self._silence_ms = now_ms, CLAIM_WAITS_MS
+        waited_ms = now_ms - self._waiting_since_ms
+        if waited_ms >= self._silence_ms:
+            self._silence_ms = 2 * waited_ms
+            log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
 
 
 def _with_remedy(incident: str) -> str:

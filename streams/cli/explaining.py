@@ -7,6 +7,7 @@ of one moment; where a checkpoint came between, both are read again.
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rules.activations.change import ActivationChange
 from rules.activations.explain import ActivationExplanation, explain_activations
 from rules.change import AnyChange
 from rules.explain import Explanation, Leaf, explain
@@ -54,6 +55,7 @@ class Told:
             "known_since": format_instant(self.profile.known_since_ms),
             "evaluated_at": format_instant(self.profile.evaluated_ms),
             "traits": traits_of(self.profile, self.plan),
+            "on_its_way": [_expected_json(each) for each in self.expected],
             "segments": [_segment_json(each) for each in self.segments],
             "activations": [_activation_json(each) for each in self.activations],
         }
@@ -123,6 +125,15 @@ def traits_of(profile: Profile, plan: Plan) -> dict[str, Any]:
         if value is not None:
             shown[name] = value
     return shown
+
+
+def _expected_json(change: AnyChange) -> dict[str, Any]:
+    """In the words of `next`."""
+    told = {"at": format_instant(change.effective_ms), "kind": change.kind}
+    if isinstance(change, ActivationChange):
+        done = "activated" if change.activated else "deactivated"
+        return {"activation": change.activation, "channel": change.channel, "change": done, **told}
+    return {"segment": change.segment, "change": "entered" if change.entered else "exited", **told}
 
 
 def _activation_json(each: ActivationExplanation) -> dict[str, Any]:

@@ -48,14 +48,16 @@ def map_(
     """
     from streams.clock import SystemClock
 
+    if as_json and str(html) == "-":
+        raise Failure(Exit.USAGE, "--json and --html - would both write to stdout: give the page a file")
     at_ms = SystemClock().wall_ms() if at is None else read_instant(at)
     catalogue = _catalogue(folder)
     drawn = message_map(catalogue, at_ms)
     if html is not None:
         _write(html, drawn, catalogue)
-    elif as_json:
+    if as_json:
         write_json(map_json(drawn, catalogue))
-    else:
+    elif html is None:
         show(drawn)
 
 

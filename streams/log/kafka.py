@@ -149,8 +149,10 @@ class KafkaLog:
 
 
 class _Call:
-    """One question to the cluster, asked again by waits that grow: some end by themselves in a few ms, and some when a
-    cluster has sorted itself out."""
+    """One question to the cluster, asked again by waits that grow.
+
+    What holds it up ends by itself in a few ms, or when a cluster has sorted itself out.
+    """
 
     def __init__(self, client: AIOKafkaClient) -> None:
         self.client = client

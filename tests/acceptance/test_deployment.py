@@ -163,6 +163,17 @@ def test_explain_says_why_in_and_what_comes_next(running: Running) -> None:
     assert planner["exit"][0]["until"] == planner["next"]["at"]
 
 
+def test_explain_says_what_falls_due_until_an_instant(running: Running) -> None:
+    now = running.segue.done("explain", PLANNER, "oncology-access-planners", "--json").json
+    assert now["on_its_way"] == []
+    [planner] = now["segments"]
+    later = running.segue.done("explain", PLANNER, "--at", planner["next"]["at"], "--json").json
+    left = {"segment": "oncology-access-planners", "change": "exited", "at": planner["next"]["at"], "kind": "exit_rule"}
+    assert left in later["on_its_way"]
+    ended = {each["activation"] for each in later["on_its_way"] if each.get("change") == "deactivated"}
+    assert "access-resources-email" in ended
+
+
 def test_explain_says_why_not_in_the_future_too(running: Running) -> None:
     ended = running.segue.done("explain", ACADEMIC, "oncology-access-planners", "--at", "2099-01-01")
     assert "the market is none of US" in ended.out

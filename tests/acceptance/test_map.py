@@ -124,7 +124,10 @@ def test_the_page_is_well_formed_needs_nothing_else_and_tells_everything(tmp_pat
     assert not read.tags & {"script", "link", "img", "iframe", "object", "svg", "form", "base"}
     assert read.links == {f"#{name}" for name in read.ids}
     assert not re.search(r"url\(|@import|https?:", text)
-    found = Segue().done("map", EXAMPLE, "--json", "--at", "2026-01-01T00:00:00Z").json
+    # both at once
+    both = Segue().done("map", EXAMPLE, "--html", tmp_path / "again.html", "--json", "--at", "2026-01-01T00:00:00Z")
+    found = both.json
+    assert (tmp_path / "again.html").read_text() == text
     shown = " ".join(read.texts)
     for message in found["messages"]:
         for said in (message["activation"], *(message["content"][key] for key in ("asset", "call_to_action", "topic"))):
@@ -155,6 +158,9 @@ def test_a_catalogue_that_does_not_load_and_a_file_that_cannot_be_written_are_sa
     ended = Segue()("map", EXAMPLE, "--html", tmp_path / "nowhere" / "map.html")
     assert ended.status == 2
     assert "cannot be written" in ended.err
+    ended = Segue()("map", EXAMPLE, "--html", "-", "--json")
+    assert (ended.status, ended.out) == (2, "")
+    assert "give the page a file" in ended.err
 
 
 @pytest.mark.servers

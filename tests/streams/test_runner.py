@@ -9,7 +9,7 @@ import pytest
 
 from streams.guard import RefusalShare, TooMuchBadInput
 from streams.log.base import OutRecord
-from streams.log.memory import Network
+from streams.log.memory import Lost, Network
 from streams.runner import Ending, Limits
 from streams.store.base import Token, Unanswered
 from streams.store.memory import MemoryStore, Request
@@ -244,6 +244,32 @@ async def test_nothing_more_is_applied_while_a_transaction_is_slow() -> None:
     network.free.set()
     await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
     await worker.release()
+
+
+class Away(Network):
+    """Nobody can read until an instant."""
+
+    until_ms = 0.0
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        if name in ("watermarks", "fetch") and self.broker.now_ms < self.until_ms:
+            raise Lost
+        return await super().call(name, request)
+
+
+async def test_a_claim_that_waits_says_for_what_and_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
+    world = await world_with(VISITORS)
+    world.network = away = Away(world.broker)
+    away.until_ms = world.clock.ms + 300_000
+    worker = await Worker(world).start(0)
+    await world.until(lambda: world.clock.ms >= away.until_ms - 60_000)
+    assert worker.status[0].state == "claiming"
+    assert "NotReachable" in worker.status[0].waiting_for
+    await world.until(lambda: worker.status[0].state == "running")
+    assert worker.status[0].waiting_for == ""
+    said = [record.getMessage() for record in caplog.records if "its claim waits" in record.getMessage()]
+    assert 4 <= len(said) <= 6
+    assert all("partition 0" in line and "NotReachable" in line for line in said)
 
 
 async def test_a_second_claimant_fences_the_first_which_goes_without_a_trace() -> None:
