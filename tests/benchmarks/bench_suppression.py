@@ -1,13 +1,13 @@
 """How long a suppression takes: from the send of the event to `deactivated` on the channel's topic, under load.
 
-    python -m tests.benchmarks.bench_suppression [--rate 5000] [--seconds 30] [--profiles 20000] [--suppressed 1500]
+    python -m tests.benchmarks.bench_suppression [--rate 5000] [--workers 1] [--warm 15] [--seconds 30]
 
-Starts the embedded Kafka and Valkey and one worker on the example catalogue; a process of its own sends the synthetic
+Starts the embedded Kafka and Valkey and workers on the example catalogue; a process of its own sends the synthetic
 events of the example at `--rate`. Beside it profiles of this process, made active on `activation.email` before, enrol
 in the treatment-initiation programme one after the other, which suppresses every promotional journey: timed are, from
 just before the send, the arrival of the membership change (`entered` the programme) and that of the activation change
 (`deactivated`, `suppressed_by`) at `read_committed` consumers. All of it on the same cores. Before the end it is looked
-whether the worker kept up: how many records were behind. The last line is JSON.
+whether the workers kept up: how many records were behind. The last line is JSON.
 """
 
 import argparse
@@ -87,14 +87,14 @@ async def send_load(bootstrap: str, topic: str, partitions: int, rate: float, pr
 
 @dataclass
 class Bench:
-    """One deployment, with names of its own, and its worker."""
+    """One deployment, with names of its own, and its workers."""
 
     bootstrap: str
     name: str
     partitions: int
     environment: dict[str, str]
-    port: int
-    worker: "subprocess.Popen[bytes] | None" = None
+    workers: "dict[int, subprocess.Popen[bytes]]" = field(default_factory=dict)
+    """By the port where each is asked."""
 
     def segue(self, *arguments: str) -> None:
         """Run a command of the product."""
@@ -104,25 +104,31 @@ class Bench:
         return [sys.executable, "-W", "ignore", "-m", "streams.cli", *arguments]
 
     def start(self) -> None:
-        """Start the worker; what it logs is thrown away."""
-        self.worker = subprocess.Popen(
-            self._command("worker"), cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL
+        """Start a worker; what it logs is thrown away."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {**self.environment, "SEGUE_WEB_PORT": str(port)}
+        self.workers[port] = subprocess.Popen(
+            self._command("worker"), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
         )
 
-    def status(self) -> dict[str, Any] | None:
-        """What /status says; None: nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except OSError:
-            return None
+    def status(self) -> dict[str, Any]:
+        """What the workers say on /status, added up."""
+        found = []
+        for port in self.workers:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5) as answer:
+                found.append(json.load(answer))
+        added = {name: sum(one[name] for one in found) for name in ("events", "changes", "incidents", "rings")}
+        return {**added, "partitions": [each for one in found for each in one["partitions"]]}
 
     def cpu_s(self) -> float:
-        """CPU time of the worker."""
-        assert self.worker is not None
-        fields = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU time of the workers."""
+        ticks = 0
+        for worker in self.workers.values():
+            fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def topic(self, name: str) -> str:
         """A topic of this deployment."""
@@ -130,12 +136,9 @@ class Bench:
 
 
 @contextmanager
-def deployed(kafka: str, redis: str, partitions: int) -> Iterator[Bench]:
-    """Make a deployment with the example catalogue in force, and its worker."""
+def deployed(kafka: str, redis: str, partitions: int, workers: int) -> Iterator[Bench]:
+    """Make a deployment with the example catalogue in force, and its workers."""
     name = f"bench{secrets.token_hex(4)}"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     topics = {
         "EVENTS": "events",
         "DEAD_LETTER": "dlt",
@@ -154,18 +157,18 @@ def deployed(kafka: str, redis: str, partitions: int) -> Iterator[Bench]:
         "SEGUE_GROUP": name,
         "SEGUE_KAFKA_BOOTSTRAP_SERVERS": kafka,
         "SEGUE_REDIS_URL": redis,
-        "SEGUE_WEB_PORT": str(port),
     }
-    bench = Bench(kafka, name, partitions, environment, port)
+    bench = Bench(kafka, name, partitions, environment)
     bench.segue("topics")
     bench.segue("apply", str(CATALOGUE))
-    bench.start()
     try:
+        for _ in range(workers):
+            bench.start()
         yield bench
     finally:
-        if bench.worker is not None:
-            bench.worker.kill()
-            bench.worker.wait()
+        for worker in bench.workers.values():
+            worker.kill()
+            worker.wait()
 
 
 # -- what is timed
@@ -275,7 +278,7 @@ class Own:
 
 
 class State(NamedTuple):
-    """How far the worker is."""
+    """How far the workers are."""
 
     events: int
     changes: int
@@ -283,11 +286,11 @@ class State(NamedTuple):
     """Records not yet applied."""
     records: int
     cpu_s: float
-    """Of the worker's process, since it began."""
+    """Of the workers' processes, since they began."""
 
 
 async def behind(bench: Bench) -> State:
-    """Ask how far the worker is."""
+    """Ask how far the workers are."""
     status = await asyncio.to_thread(bench.status)
     consumer = AIOKafkaConsumer(bootstrap_servers=bench.bootstrap, enable_auto_commit=False)
     await consumer.start()
@@ -295,7 +298,6 @@ async def behind(bench: Bench) -> State:
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)
     await consumer.stop()
-    assert status is not None, "the worker does not answer"
     applied = {one["partition"]: one["applied_offset"] for one in status["partitions"]}
     late = sum(end - applied[tp.partition] for tp, end in ends.items())
     return State(status["events"], status["changes"], late, sum(ends.values()), bench.cpu_s())
@@ -356,14 +358,15 @@ async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
             # what is still on its way when the worker keeps up
             await asyncio.sleep(3)
     await own.producer.stop()
-    status = await asyncio.to_thread(bench.status) or {}
+    status = await asyncio.to_thread(bench.status)
     entered, deactivated = sorted(heard.entered_ms.values()), sorted(heard.deactivated_ms.values())
     return {
         "rate": options.rate,
         "sent_per_second": round((after.records - before.records) / spent_s),
         "applied_per_second": round((after.events - before.events) / spent_s),
         "changes_per_second": round((after.changes - before.changes) / spent_s),
-        "worker_cpu_share": round((after.cpu_s - before.cpu_s) / spent_s, 2),
+        "workers": len(bench.workers),
+        "workers_cpu_share": round((after.cpu_s - before.cpu_s) / spent_s, 2),
         "behind_before": before.behind,
         "behind_after": after.behind,
         "profiles": options.profiles,
@@ -375,8 +378,8 @@ async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
         "deactivated_p50_ms": quantile(deactivated, 0.5),
         "deactivated_p99_ms": quantile(deactivated, 0.99),
         "deactivated_max_ms": quantile(deactivated, 1),
-        "incidents": status.get("incidents"),
-        "rings": status.get("rings"),
+        "incidents": status["incidents"],
+        "rings": status["rings"],
     }
 
 
@@ -391,13 +394,14 @@ def main() -> None:
     parser.add_argument("--profiles", type=int, default=20_000, help="profiles of the load (20,000)")
     parser.add_argument("--suppressed", type=int, default=1_500, help="profiles whose suppression is timed (1,500)")
     parser.add_argument("--warm", type=float, default=15, help="seconds of load before anything is timed (15)")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with (
         running_kafka() as kafka,
         running_valkey() as valkey,
-        deployed(kafka.bootstrap, valkey.redis_url, options.partitions) as bench,
+        deployed(kafka.bootstrap, valkey.redis_url, options.partitions, options.workers) as bench,
     ):
         print(json.dumps(asyncio.run(run(options, bench))))
 
