@@ -33,6 +33,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.input import Batch, Place
+from streams.log.batches import accept_any_header_name
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         reading = cast("Host", self.app).reading
         self._assignor = RoundRobinPartitionAssignor
+        accept_any_header_name()
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=reading.bootstrap_servers,
             client_id="segue",

@@ -22,6 +22,7 @@ from rules.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalog
 from streams.cli.console import Exit, Failure
 from streams.cluster import Cluster, connected
 from streams.log.base import NotReachable, Stored
+from streams.log.batches import accept_any_header_name
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
 from streams.settings import Deployment, Settings
@@ -122,6 +123,7 @@ class Servers:
     @asynccontextmanager
     async def reading(self, topic: str, **options: Any) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
         """Have a consumer of committed records, assigned to all partitions of a topic; no group, no position yet."""
+        accept_any_header_name()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.settings.kafka_bootstrap_servers,
             isolation_level="read_committed",

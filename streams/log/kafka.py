@@ -18,9 +18,9 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Partitio
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
-from aiokafka.record.memory_records import MemoryRecords
 
 from streams.log.base import NotReachable, OutRecord, Stored
+from streams.log.batches import Batches
 from streams.log.producer import Appender, Tuning
 from streams.log.ring import KafkaRing
 
@@ -185,7 +185,7 @@ async def _read(call: _Call, topic: str, partition: int, position: int, end: int
         _, stable, *rest = await _ask_leader(call, tp, request)
         # v4: [aborted, records]; v5-10: [start, aborted, records]; v11: [start, aborted, replica, records]
         aborted = rest[0] if len(rest) == 2 else rest[1]
-        batches = PartitionRecords(tp, MemoryRecords(rest[-1]), aborted, position, None, None, True, READ_COMMITTED)
+        batches = PartitionRecords(tp, Batches(rest[-1]), aborted, position, None, None, True, READ_COMMITTED)
         records += [Stored(each.offset, each.key, each.value, each.timestamp) for each in batches if each.offset < end]
         if batches.next_fetch_offset > position:
             position, empty = batches.next_fetch_offset, 0

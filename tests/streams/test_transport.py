@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.app import App
 from streams.embedded import KafkaServer
 from streams.input import Batch
+from streams.log.batches import Batches
+from streams.log.kafka import KafkaLog
 from streams.transport import Reading
 from tests.servers import unique
 from tests.streams.live import wait_for
@@ -216,3 +220,54 @@ async def test_what_producers_compress_is_read(kafka: KafkaServer, codec: str) -
         await running.reader.open(0, 0)
         await wait_for(lambda: len(taken.offsets(0)) == 500)
         assert [record.value for batch in taken.batches[0] for record in batch] == [b"%d" % n for n in range(500)]
+
+
+class NotText(str):
+    """A header's name as a producer in another language may write it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"caf\xe9"
+
+
+@pytest.mark.parametrize("codec", range(5))
+async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, codec: int) -> None:
+    taken = Taken()
+    async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
+        await produce(producer, name, 3)
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, codec, False, -1, -1, 0, 16_384)  # noqa: SLF001
+        for n in range(10):
+            headers = [("a", b"1"), (NotText("x") if n == 5 else "x", None), ("b", b"2")]
+            batch.append(timestamp=None, key=b"k", value=b"%d" % n, headers=headers)
+        await (await producer.send_batch(batch, name, partition=0))
+        await produce(producer, name, 3)
+        await wait_for(lambda: len(taken.given) == PARTITIONS)
+        await running.reader.open(0, 0)
+        await wait_for(lambda: len(taken.offsets(0)) == 16)
+        assert taken.offsets(0) == list(range(16))
+        found = [record for part in taken.batches[0] for record in part]
+        assert [record.value for record in found[3:13]] == [b"%d" % n for n in range(10)]
+        assert list(found[8].headers) == [("a", b"1"), ("caf\\xe9", None), ("b", b"2")]
+        assert list(found[7].headers) == [("a", b"1"), ("x", None), ("b", b"2")]
+        assert found[8].timestamp_type == found[7].timestamp_type
+        # a claim looks at one record of the input
+        log = KafkaLog(kafka.bootstrap)
+        try:
+            stored = await log.at(name, 0, 8)
+            assert stored is not None
+            assert (stored.value, stored.timestamp_ms) == (b"5", found[8].timestamp)
+        finally:
+            await log.close()
+
+
+def test_what_is_corrupt_is_not_read() -> None:
+    builder = _DefaultRecordBatchBuilderPy(2, 0, False, -1, -1, 0, 16_384)
+    builder.append(0, 1, b"key", b"value", [])
+    data = bytearray(builder.build())
+    data[-1] += 2
+    [read] = [Batches(bytes(data)).next_batch()]
+    assert not read.validate_crc()
+    with pytest.raises(CorruptRecordException):
+        list(read)
