@@ -273,15 +273,6 @@ _BROKER: Final = (
         "a late write could join a transaction that is not its own",
     ),
 )
-_BROKER_ALONE: Final = (
-    Demand(
-        "controlled.shutdown.enable",
-        lambda value: value == "false",
-        "false",
-        "with one replica an orderly stop of the broker can leave transactions open for ever (README)",
-        fatal=False,
-    ),
-)
 _BROKER_REPLICATED: Final = (
     Demand(
         "transaction.state.log.min.isr",
@@ -322,7 +313,7 @@ def judge_topic(topic: Topic, found: Described, deployment: Deployment) -> list[
 
 def judge_broker(found: Described, deployment: Deployment) -> list[Finding]:
     """Hold a broker's settings against what publishing needs."""
-    demands = _BROKER + (_BROKER_REPLICATED if deployment.replication > 1 else _BROKER_ALONE)
+    demands = _BROKER + (_BROKER_REPLICATED if deployment.replication > 1 else ())
     return judge_configs(f"broker {found.name}", found, demands)
 
 

@@ -46,14 +46,10 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 # a killed worker's partitions may move on after a second
 group.min.session.timeout.ms=1000
-# when it comes back, the controller takes the broker only after its old session has ended: not the 9 s of a cluster.
-# A broker that stalls for longer loses its leaders, which must not happen on a busy machine (see below)
-broker.session.timeout.ms=6000
-broker.heartbeat.interval.ms=500
+# after a kill -9 the controller takes the broker back only when its old session has ended
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=400
 unclean.leader.election.enable=false
-# an orderly stop takes the leaders away while transactions still end, and Kafka 4.1 to 4.3 takes a partition without a
-# leader for a deleted one (KAFKA-20734): its marker is never written, and the transaction stays open for ever
-controlled.shutdown.enable=false
 # one machine and one client: fewer threads and smaller buffers than a data centre's
 num.network.threads=2
 num.io.threads=4

@@ -135,14 +135,6 @@ def test_brokers_must_verify_transactions_and_in_a_cluster_keep_them_safe() -> N
         assert config in found[0].what
 
 
-def test_where_there_is_one_replica_an_orderly_stop_must_not_take_the_leaders_away() -> None:
-    good = {"transaction.partition.verification.enable": "true", "controlled.shutdown.enable": "false"}
-    assert judge_broker(Described("1", configs=good), ONE) == []
-    [advice] = judge_broker(Described("1", configs=good | {"controlled.shutdown.enable": "true"}), ONE)
-    assert not advice.fatal
-    assert "transactions open" in advice.remedy
-
-
 # -- on a real broker
 
 

@@ -75,8 +75,6 @@ async def two_brokers(context: Context) -> AsyncIterator[Brokers]:
         both = {
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "INNER",
-            # one that stands still keeps its partitions: without a leader their markers would be lost (KAFKA-20734)
-            "broker.session.timeout.ms": "30000",
             "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
         }
         first = KafkaServer(
