@@ -7,7 +7,7 @@
 #   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
 #   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
-#   make bench                      the figures of the README, measured (BENCH_ARGS)
+#   make bench                      how fast a backlog is read (BENCH_ARGS); README, how fast, for the others
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
 

@@ -77,7 +77,7 @@ def decode(
     object's equal keys the last counts.
     Whether key and partition fit is `check_envelope`'s.
     """
-    if headers and _is_binary(headers):
+    if headers and is_binary(headers):
         return _decode_binary(value, headers, dictionary, r_ms)
     if value is None:
         return _REFUSALS["not_json"]
@@ -135,7 +135,8 @@ def _load(text: bytes, outer_levels: int) -> Any:
     return value
 
 
-def _is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
+def is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Tell whether headers say that a record is in CloudEvents' binary mode."""
     binary = False
     for name, raw in headers:
         if name.startswith(_CE):

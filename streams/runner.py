@@ -22,7 +22,7 @@ import logging
 from enum import Enum, auto
 from typing import Final
 
-from streams.claim import Hooks, LaterClaimant, claim, hand_over, regain
+from streams.claim import Hooks, LaterClaimant, Step, claim, hand_over, regain
 from streams.clock import backoff_ms
 from streams.guard import BadStamp
 from streams.input import Batch
@@ -72,7 +72,8 @@ class PartitionRunner:
         self._lock = asyncio.Lock()
         self._calls = Calls()
         self._tenure: Tenure | None = None
-        self._waiting_since_ms = 0.0
+        self._got_on_ms = 0.0
+        """When the last step of the claim was done."""
         self._silence_ms: float = CLAIM_WAITS_MS
 
     # -- what others tell it
@@ -151,6 +152,7 @@ class PartitionRunner:
             ending = await self._let_go(publisher, ring)
         finally:
             self._around.input.shut(self.partition)
+            status.waiting_for = ""
             tenure, self._tenure = self._tenure, None
             if tenure is not None:
                 await tenure.abandon()
@@ -167,7 +169,8 @@ class PartitionRunner:
 
     async def _run(self, publisher: Publisher, ring: Ring) -> Ending:
         around = self._around
-        hooks = Hooks(load_catalogue=self._have_catalogue, wait=self._wait, on_step=lambda step: self._at("claim"))
+        hooks = Hooks(load_catalogue=self._have_catalogue, wait=self._wait, on_step=self._on_step)
+        self._get_on()
         claimed = await claim(self.partition, around.log, ring, self._store, around.place, hooks)
         self.status.epoch, self.status.waiting_for = claimed.epoch, ""
         publisher.begin(claimed)
@@ -191,7 +194,9 @@ class PartitionRunner:
                 log.warning("partition %d: the store went back; its state is read again", self.partition)
                 await tenure.abandon()
                 published = publisher.published(self.partition)
+                self._get_on()
                 meta = await regain(around.log, self._store, claimed, published, around.place, hooks)
+                self.status.waiting_for = ""
                 continue
             break
         if await publisher.drop(self.partition):
@@ -207,20 +212,21 @@ class PartitionRunner:
         self._calls.check()
         if self._calls.releasing:
             raise _Released
-        if attempt > 1:
+        waited_ms = self._around.clock.now_ms() - self._got_on_ms
+        if attempt > 1 or waited_ms >= CLAIM_WAITS_MS:
             self.status.waiting_for = what
-        self._say(attempt, what)
-        await self._around.clock.sleep(backoff_ms(attempt))
-
-    def _say(self, attempt: int, what: str) -> None:
-        """Log what a claim waits for: after a while, then twice as late each time."""
-        now_ms = self._around.clock.now_ms()
-        if attempt == 1:
-            self._waiting_since_ms, self._silence_ms = now_ms, CLAIM_WAITS_MS
-        waited_ms = now_ms - self._waiting_since_ms
         if waited_ms >= self._silence_ms:
+            # after a while, then twice as late each time
             self._silence_ms = 2 * waited_ms
             log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
+        await self._around.clock.sleep(backoff_ms(attempt))
+
+    def _on_step(self, step: Step) -> None:
+        self._at("claim")
+        self._get_on()
+
+    def _get_on(self) -> None:
+        self._got_on_ms, self._silence_ms = self._around.clock.now_ms(), CLAIM_WAITS_MS
 
 
 def _with_remedy(incident: str) -> str:

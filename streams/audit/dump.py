@@ -6,6 +6,7 @@ file with the catalogues of its cuts gives the published changes byte for byte.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from rules.catalogue import Catalogue
-from rules.decode import Own
+from rules.decode import Own, is_binary
 from rules.event import Event
 from rules.instants import format_instant
 from rules.partition import CATALOGUE_TYPE, Record
@@ -68,11 +69,16 @@ def line_of(step: Step) -> dict[str, Any]:
 
 
 def _structured(record: Record) -> dict[str, Any]:
-    headers = {name: value for name, value in record.headers if value is not None}
-    if "ce_id" not in headers:
-        event: dict[str, Any] = orjson.loads(record.value or b"")
+    event: dict[str, Any]
+    if not is_binary(record.headers):
+        event = orjson.loads(record.value or b"")
         return event
-    event = {name[3:]: value.decode() for name, value in headers.items() if name.startswith("ce_")}
+    event = {}
+    for name, value in record.headers:
+        if name.startswith("ce_"):
+            # what is no text is as good as not given
+            with suppress(UnicodeDecodeError):
+                event[name[3:]] = (value or b"").decode()
     if record.value:
         event["data"] = orjson.loads(record.value)
     return event

@@ -21,7 +21,7 @@ from redis.asyncio.connection import parse_url
 from rules.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalogue_json
 from streams.cli.console import Exit, Failure
 from streams.cluster import Cluster, connected
-from streams.log.base import NotReachable, Stored
+from streams.log.base import HeldUp, NotReachable, Stored
 from streams.log.batches import accept_any_header_name
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
@@ -199,6 +199,8 @@ def _settings(kind: type[S]) -> S:
 
 def kafka_away(settings: Settings, error: BaseException) -> str:
     """Say that Kafka is not reachable."""
+    if isinstance(error, HeldUp):
+        return f"Kafka at {settings.kafka_bootstrap_servers} answers, but cannot tell yet: {error}"
     what = str(error) if isinstance(error, NotReachable) else type(error).__name__
     return (
         f"Kafka at {settings.kafka_bootstrap_servers} is not reachable within {REACH_MS // 1000} s ({what}):"

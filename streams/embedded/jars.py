@@ -20,8 +20,10 @@ from typing import Any, Final
 from streams.embedded.errors import EmbeddedError, OnStep
 
 KAFKA_VERSION: Final = "4.2.1"
-"""Not 4.3.0 to 4.4.0: they lose the markers of transactions that end while a partition has no leader (KAFKA-20734), which
-a single broker's restart makes likely; what reads committed records then waits for ever."""
+"""Not 4.3.0 to 4.4.0: they lose the markers of transactions that end while a partition has no leader (KAFKA-20734).
+
+A single broker's restart makes that likely, and what reads committed records then waits for ever.
+"""
 LOCK_FILE: Final = Path(__file__).with_name("jgo.lock.toml")
 _DOWNLOADS_AT_ONCE: Final = 6
 _TRIES: Final = 3

@@ -40,6 +40,10 @@ class NotReachable(Exception):
     """The log cannot be reached, or did not answer in time. Try again with back-off; nothing may be concluded."""
 
 
+class HeldUp(NotReachable):
+    """The log answers; somebody's open transaction holds up what was asked for."""
+
+
 class RecordTooLarge(Exception):
     """A record that no broker would take, found before anything was sent. Our bug: stop, commit nothing."""
 

@@ -58,9 +58,9 @@ class _Batch:
 class Batches:
     """What one fetch brought of a partition. Stands for aiokafka's MemoryRecords."""
 
-    def __init__(self, data: bytes) -> None:
-        self._fast = MemoryRecords(data)
-        self._left = memoryview(data)
+    def __init__(self, data: bytes | None) -> None:
+        self._fast: Any = MemoryRecords(data or b"")
+        self._left = memoryview(data or b"")
 
     def size_in_bytes(self) -> int:
         """Bytes of all batches, a cut-off one at the end included."""

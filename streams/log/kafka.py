@@ -19,7 +19,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streams.log.base import NotReachable, OutRecord, Stored
+from streams.log.base import HeldUp, NotReachable, OutRecord, Stored
 from streams.log.batches import Batches
 from streams.log.producer import Appender, Tuning
 from streams.log.ring import KafkaRing
@@ -130,8 +130,10 @@ class KafkaLog:
                 call = _Call(await self._connected())
                 yield call
         except _REACHING as error:
-            waited = f", {call.waits_for}" if call is not None and call.waits_for else ""
-            raise NotReachable(f"{what}: {type(error).__name__}{waited}") from error
+            waits_for = "" if call is None else call.waits_for
+            if call is not None and call.held:
+                raise HeldUp(f"{what}: {waits_for} (README: transactions that stay open)") from error
+            raise NotReachable(f"{what}: {type(error).__name__}{waits_for and f', {waits_for}'}") from error
 
     async def _connected(self) -> AIOKafkaClient:
         async with self._connecting:
@@ -158,6 +160,8 @@ class _Call:
         self.client = client
         self.waits_for = ""
         """Why it was not answered when it was last asked."""
+        self.held = False
+        """Whether a transaction that is open was the reason."""
         self._wait_s = POLL_S[0]
 
     async def wait(self, why: errors.KafkaError | str) -> None:
@@ -169,7 +173,7 @@ class _Call:
         self._wait_s = min(2 * self._wait_s, POLL_S[1])
 
     def got_on(self) -> None:
-        self.waits_for = ""
+        self.waits_for, self.held = "", False
         self._wait_s = POLL_S[0]
 
 
@@ -195,7 +199,9 @@ async def _read(call: _Call, topic: str, partition: int, position: int, end: int
             position = end
         else:
             empty = empty + 1 if stable >= end else 0
-            await call.wait(f"a transaction is open from offset {stable} (README: transactions that stay open)")
+            held = stable < end
+            call.held = call.held or held
+            await call.wait(f"a transaction is open from offset {stable}" if held else "nothing came before the end")
     return records
 
 
@@ -208,6 +214,7 @@ async def _offsets(call: _Call, topic: str, partition: int) -> tuple[int, int]:
     tp = TopicPartition(topic, partition)
     asked = [OffsetRequest(-1, READ_UNCOMMITTED, [(topic, [(partition, which)])]) for which in (EARLIEST, LATEST)]
     start, end = await asyncio.gather(*(_ask_leader(call, tp, request) for request in asked))
+    call.got_on()
     return start[-1], end[-1]
 
 

@@ -120,7 +120,8 @@ class Bench:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5) as answer:
                 found.append(json.load(answer))
         added = {name: sum(one[name] for one in found) for name in ("events", "changes", "incidents", "rings")}
-        return {**added, "partitions": [each for one in found for each in one["partitions"]]}
+        held = [len(one["partitions"]) for one in found]
+        return {**added, "held": held, "partitions": [each for one in found for each in one["partitions"]]}
 
     def cpu_s(self) -> float:
         """CPU time of the workers."""
@@ -299,6 +300,8 @@ async def behind(bench: Bench) -> State:
     ends = await consumer.end_offsets(partitions)
     await consumer.stop()
     applied = {one["partition"]: one["applied_offset"] for one in status["partitions"]}
+    assert len(applied) == bench.partitions, "the workers do not hold every partition: they share them anew"
+    assert all(status["held"]), "a worker has nothing to do"
     late = sum(end - applied[tp.partition] for tp, end in ends.items())
     return State(status["events"], status["changes"], late, sum(ends.values()), bench.cpu_s())
 
