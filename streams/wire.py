@@ -14,9 +14,9 @@ headers and their order included: an aborted transaction is repeated with the sa
 - **A dead letter** is the refused record, key, value and headers as they were (but for names that are no text:
   `streams.log.batches`), and after its headers `segue_reason` (a code of definitions.md section 1), `segue_topic`,
   `segue_partition`, `segue_offset`. Of a record that was refused before and sent again untouched, the last of each
-  counts. If it is too large for the topic, value and headers are left
-  out, the value is a pointer instead (`DeadLetterPointer`), and `segue_pointer: true` says so; likewise an empty value
-  stands for a record with neither key nor value, which Kafka's clients do not take. No personal data is added.
+  counts. If it is too large for the topic, value and headers are left out, the value is a pointer instead
+  (`DeadLetterPointer`), and `segue_pointer: true` says so; likewise an empty value stands for a record with neither key
+  nor value, which Kafka's clients do not take. No personal data is added.
 - **Own records of the input** (`segue.tick`, `segue.catalogue`) are CloudEvents in structured mode without a key, so
   that a dump of the topic shows them as they are. Whoever else reads the input skips the types `segue.*`.
 """

@@ -164,8 +164,8 @@ class _Call:
         """Whether a transaction that is open was the reason."""
         self._wait_s = POLL_S[0]
 
-    async def wait(self, why: errors.KafkaError | str) -> None:
-        self.waits_for = why if isinstance(why, str) else type(why).__name__
+    async def wait(self, why: errors.KafkaError | str, *, held: bool = False) -> None:
+        self.waits_for, self.held = why if isinstance(why, str) else type(why).__name__, held
         if isinstance(why, errors.KafkaError) and not isinstance(why, errors.ConcurrentTransactions):
             self.client.force_metadata_update()
             self._wait_s = POLL_S[1]
@@ -198,10 +198,10 @@ async def _read(call: _Call, topic: str, partition: int, position: int, end: int
             # all is decided, and twice nothing came: compaction took the tail
             position = end
         else:
-            empty = empty + 1 if stable >= end else 0
             held = stable < end
-            call.held = call.held or held
-            await call.wait(f"a transaction is open from offset {stable}" if held else "nothing came before the end")
+            empty = 0 if held else empty + 1
+            why = f"a transaction is open from offset {stable}" if held else "nothing came before the end"
+            await call.wait(why, held=held)
     return records
 
 

@@ -267,7 +267,7 @@ def test_what_is_corrupt_is_not_read() -> None:
     builder.append(0, 1, b"key", b"value", [])
     data = bytearray(builder.build())
     data[-1] += 2
-    [read] = [Batches(bytes(data)).next_batch()]
+    read = Batches(bytes(data)).next_batch()
     assert not read.validate_crc()
     with pytest.raises(CorruptRecordException):
         list(read)
