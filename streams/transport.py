@@ -25,7 +25,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, cast
 
-import aiokafka
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -33,7 +32,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.input import Batch, Place
-from streams.log.batches import accept_any_header_name
+from streams.log import consumers
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +90,10 @@ class Host(Protocol):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, over a consumer that reads committed records only and never resets a position."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+    def _create_worker_consumer(self, transport: Any) -> consumers.Consumer:
         reading = cast("Host", self.app).reading
         self._assignor = RoundRobinPartitionAssignor
-        accept_any_header_name()
-        return aiokafka.AIOKafkaConsumer(
+        return consumers.Consumer(
             bootstrap_servers=reading.bootstrap_servers,
             client_id="segue",
             group_id=reading.group,
@@ -112,17 +110,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             max_poll_interval_ms=300_000,
             check_crcs=True,
         )
-
-    async def on_thread_stop(self) -> None:
-        """Stop aiokafka's consumer, also while its broker is away.
-
-        Closing its fetcher then lets the end of the fetcher's own tasks out as if this one had been cancelled; Faust
-        would wait for the rest of this thread until the worker's last deadline.
-        """
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            await self._ensure_consumer()._client.close()  # noqa: SLF001 - what it had not come to
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust looks for stuck streams here, and there are none. The worker watches progress."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
@@ -22,7 +22,7 @@ from rules.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalog
 from streams.cli.console import Exit, Failure
 from streams.cluster import Cluster, connected
 from streams.log.base import HeldUp, NotReachable, Stored
-from streams.log.batches import accept_any_header_name
+from streams.log.consumers import Consumer
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
 from streams.settings import Deployment, Settings
@@ -121,10 +121,9 @@ class Servers:
         return compiled(data)
 
     @asynccontextmanager
-    async def reading(self, topic: str, **options: Any) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+    async def reading(self, topic: str, **options: Any) -> AsyncIterator[tuple[Consumer, list[TopicPartition]]]:
         """Have a consumer of committed records, assigned to all partitions of a topic; no group, no position yet."""
-        accept_any_header_name()
-        consumer = AIOKafkaConsumer(
+        consumer = Consumer(
             bootstrap_servers=self.settings.kafka_bootstrap_servers,
             isolation_level="read_committed",
             enable_auto_commit=False,

@@ -326,7 +326,19 @@ async def _running(consumer: Any) -> AsyncIterator[Any]:
         await asyncio.sleep(0)
         yield consumer
     finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: Any) -> None:
+    """Stop a consumer; aiokafka lets the end of its own tasks out as if whoever stops it had been cancelled."""
+    stopping = asyncio.current_task()
+    cancelled = 0 if stopping is None else stopping.cancelling()
+    try:
         await consumer.stop()
+    except asyncio.CancelledError:
+        if stopping is not None and stopping.cancelling() > cancelled:
+            raise
+        await consumer._client.close()  # noqa: SLF001 - what it had not come to
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

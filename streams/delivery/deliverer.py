@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from streams.client import Unreadable, read_change
@@ -36,7 +36,7 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
 from streams.log.base import NotReachable, OutRecord
-from streams.log.batches import accept_any_header_name
+from streams.log.consumers import Consumer
 from streams.log.kafka import KafkaLog
 from streams.settings import Deployment, Settings
 from streams.wire import channel_topics
@@ -145,8 +145,7 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def _consume(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Read with one consumer until a task ends, or the consumer has gone silent. Raises what a task raised."""
         settings = self._route.settings
-        accept_any_header_name()
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = Consumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             group_id=group_of(settings, self._route.channel),
             isolation_level="read_committed",

@@ -26,12 +26,13 @@ def _consumer(bootstrap: str, isolation: str) -> AIOKafkaConsumer:
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer. One that is in the middle of failing fetches lets the end of its own tasks out as ours."""
+    stopping = asyncio.current_task()
+    cancelled = 0 if stopping is None else stopping.cancelling()
     try:
         await consumer.stop()
     except asyncio.CancelledError:
         await consumer._client.close()  # noqa: SLF001 - what it had not come to
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if stopping is None or stopping.cancelling() > cancelled:
             raise
 
 
@@ -47,7 +48,7 @@ async def read_all(
             asking.assign(tps)
             ends = await asking.end_offsets(tps)
         finally:
-            await asking.stop()
+            await _stop(asking)
         consumer = _consumer(bootstrap, isolation)
         await consumer.start()
         found: Records = {tp: [] for tp in tps}
@@ -59,7 +60,7 @@ async def read_all(
                 for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                     found[tp] += records
         finally:
-            await consumer.stop()
+            await _stop(consumer)
         return found
 
 
@@ -73,7 +74,7 @@ async def ends_of(bootstrap: str, topic: str, partitions: int) -> dict[TopicPart
         found: dict[TopicPartition, int] = await consumer.end_offsets(tps)
         return found
     finally:
-        await consumer.stop()
+        await _stop(consumer)
 
 
 async def create_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
