@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tests.faults.mutations import MUTATIONS
-from tests.simulation.seeds import block, what
+from tests.simulation.seeds import Block, block, what
 
 BLOCK = 10
 
@@ -27,19 +27,27 @@ def main(arguments: list[str]) -> int:
     end = given.first + given.seeds
     tasks = [(first, min(BLOCK, end - first), given.mutation) for first in range(given.first, end, BLOCK)]
     began_s = time.monotonic()
-    failed: list[tuple[int, str]] = []
+    whole = Block()
     # each block in a fresh process: a mutation ends with it
     with multiprocessing.get_context("spawn").Pool(given.processes, maxtasksperchild=20) as pool:
         found = pool.imap_unordered(block, tasks)
         for some in track(found, f"{given.seeds} seeds", total=len(tasks), console=console, transient=True):
-            for seed, error in some:
-                failed.append((seed, error))
+            whole.add(some)
+            for seed, error in some.failed:
                 console.print(f"FAILED seed {seed} ({what(seed)})\n{error[-1_500:]}", markup=False, highlight=False)
                 console.print(f"repeat it: make simulate SEED={seed}", markup=False, highlight=False)
     seconds = time.monotonic() - began_s
     rate = 60 * given.seeds / max(seconds, 0.001)
-    console.print(f"{given.seeds} seeds from {given.first}: {len(failed)} failed; {seconds:.0f} s, {rate:.0f} a minute")
-    return 1 if failed else 0
+    console.print(
+        f"{given.seeds} seeds from {given.first}: {len(whole.failed)} failed; {seconds:.0f} s, {rate:.0f} a minute"
+    )
+    for name, count, spent_s in (
+        ("of the protocol", whole.protocols, whole.protocols_s),
+        ("storms", whole.storms, whole.storms_s),
+    ):
+        if count:
+            console.print(f"  {count} {name}: {60 * count * given.processes / spent_s:.0f} a minute, were they alone")
+    return 1 if whole.failed else 0
 
 
 if __name__ == "__main__":

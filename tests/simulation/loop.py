@@ -1,14 +1,22 @@
 """An event loop without a clock and without a system: time jumps to whatever is next, so waiting costs nothing.
 
 One unit of its time is a turn: what takes time in a simulation says how many turns. Whoever is due at the same turn
-goes in an order that depends on nothing but what was done before, so a run is the same every time.
+goes in the order in which they began to wait, so a run is the same every time.
+
+Nearly all that a simulation does on its loop is to wait, so that is kept short: no timer that could be cancelled and no
+look at a clock or at files for `rest`, and as many callbacks in one go as there are.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import heapq
+from asyncio.events import Handle, TimerHandle
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class NothingHappens(AssertionError):
@@ -18,24 +26,74 @@ class NothingHappens(AssertionError):
 class TurnLoop(asyncio.BaseEventLoop):
     """Runs coroutines; `time` is in turns. No files, sockets, signals or threads."""
 
+    _ready: deque[Handle]
+    _stopping: bool
+
     def __init__(self) -> None:
         super().__init__()
         self._turn = 0.0
-        self._selector = self
+        self._waiting: list[tuple[float, int, asyncio.Future[None] | Handle]] = []
+        """A heap of who goes on when; those of one turn in the order of their numbers."""
+        self._begun = 0
 
     def time(self) -> float:
         """Turns since the beginning."""
         return self._turn
 
-    def select(self, timeout: float | None) -> list[Any]:
-        """Go to the next timer. Raises NothingHappens where there is none."""
-        if timeout is None:
-            raise NothingHappens("nothing will ever happen")
-        self._turn += timeout
-        return []
+    def rest(self, turns: float) -> "asyncio.Future[None]":
+        """A future that is done so many turns from now; whoever does not want it any more may cancel it."""
+        future: asyncio.Future[None] = asyncio.Future(loop=self)
+        self._wait(self._turn + turns, future)
+        return future
 
-    def _process_events(self, events: list[Any]) -> None:
-        """There are none."""
+    def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> Handle:
+        """Call in this turn, after what is to be called already."""
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Call at a turn."""
+        handle = TimerHandle(when, callback, args, self, context)
+        self._wait(when, handle)
+        return handle
+
+    def _wait(self, when: float, who: "asyncio.Future[None] | Handle") -> None:
+        self._begun += 1
+        heapq.heappush(self._waiting, (when, self._begun, who))
+
+    def _run_once(self) -> None:
+        """Call whatever is to be called, turn by turn, until the loop is stopped. Raises NothingHappens."""
+        ready = self._ready
+        while not self._stopping:
+            if not ready:
+                self._next_turn()
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001
+
+    def _next_turn(self) -> None:
+        waiting = self._waiting
+        while not self._ready:
+            if not waiting:
+                raise NothingHappens("nothing will ever happen")
+            self._turn = max(self._turn, waiting[0][0])
+            while waiting and waiting[0][0] <= self._turn:
+                who = heapq.heappop(waiting)[2]
+                if isinstance(who, Handle):
+                    self._ready.append(who)
+                elif not who.done():
+                    who.set_result(None)
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """Leave it: it is passed over when its turn comes."""
 
     def _write_to_self(self) -> None:
         """There is nobody to wake."""

@@ -21,6 +21,7 @@ from streams.progress import Progress
 from streams.publisher import Clock, Pace, Publisher, PublishSlice
 from streams.store.base import Checkpoint, Fenced, Gap, Meta, Token, Unanswered
 from streams.store.memory import Carry, Content, MemoryServer, MemoryStore, Request
+from tests.simulation.loop import TurnLoop
 
 T = TypeVar("T")
 DIGEST_START: Final = "0" * 16
@@ -53,6 +54,9 @@ class World:
     """Broker, store, the group's assignment, and the seed."""
 
     def __init__(self, seed: int, faults: Faults, partitions: int, records: int, workers: int) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, TurnLoop)
+        self.loop = loop
         self.random = random.Random(seed)
         self.faults = faults
         self.records = records
@@ -79,7 +83,11 @@ class World:
 
     async def turns(self, most: int) -> None:
         """Let others go first, for a while that the seed decides."""
-        await asyncio.sleep(int(self.random.random() * (most + 1)))
+        some = int(self.random.random() * (most + 1))
+        if some:
+            await self.loop.rest(some)
+        else:
+            await asyncio.sleep(0)
 
     async def stall(self) -> None:
         """Stand still for long now and then: a zombie when it goes on."""
@@ -286,6 +294,8 @@ class Worker:
         self.hooks = Hooks(self.wait)
         self.knows = dict.fromkeys(world.assigned, False)
         """Which partitions the group gave it, as far as it has learned."""
+        self.news = asyncio.Event()
+        """Set for a moment whenever it learns of them."""
 
     async def wait(self, attempt: int, what: str) -> None:
         await self.world.turns(20)
@@ -328,6 +338,8 @@ class Worker:
         while True:
             for partition, number in self.world.assigned.items():
                 self.knows[partition] = number == self.number
+            self.news.set()
+            self.news.clear()
             await self.world.turns(30 if self.world.calm else 600)
 
     async def sleep(self, seconds: float) -> None:
@@ -343,6 +355,7 @@ class Worker:
         while True:
             await self.world.turns(20)
             if not self.knows[partition]:
+                await self.news.wait()
                 continue
             store = MemoryStore(self.world.server, partition)
             try:
@@ -452,7 +465,7 @@ async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int 
     turns, next_fault = 0, world.random.randrange(400)
     try:
         while not (oracle.check() and world.calm):
-            await asyncio.sleep(20)
+            await world.loop.rest(20)
             turns += 20
             assert turns < TURNS_MAX, f"seed {seed}: nothing moves any more"
             for task in alive:

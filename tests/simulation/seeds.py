@@ -3,9 +3,11 @@
 import gc
 import logging
 import random
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.mutations import mutate
@@ -83,10 +85,42 @@ def failing(seeds: Iterable[int]) -> Iterator[tuple[int, str]]:
             yield seed, ""
 
 
-def block(task: tuple[int, int, str]) -> list[tuple[int, str]]:
-    """Run (first seed, how many, mutation) in a process of its own; those that failed."""
+@dataclass
+class Block:
+    """What came of some seeds."""
+
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    """Those that failed, with what did not hold."""
+    protocols: int = 0
+    protocols_s: float = 0.0
+    storms: int = 0
+    storms_s: float = 0.0
+    """How many of each there were, and how long they took."""
+
+    def add(self, other: "Block") -> None:
+        """Take in what came of others."""
+        self.failed += other.failed
+        self.protocols += other.protocols
+        self.protocols_s += other.protocols_s
+        self.storms += other.storms
+        self.storms_s += other.storms_s
+
+
+def block(task: tuple[int, int, str]) -> Block:
+    """Run (first seed, how many, mutation) in a process of its own."""
     first, count, mutation = task
     if mutation:
         mutate(mutation)
+    done, at_s = Block(), time.perf_counter()
     with quiet():
-        return [(seed, error) for seed, error in failing(range(first, first + count)) if error]
+        for seed, error in failing(range(first, first + count)):
+            began_s, at_s = at_s, time.perf_counter()
+            if seed % STORM_EVERY == 0:
+                done.storms += 1
+                done.storms_s += at_s - began_s
+            else:
+                done.protocols += 1
+                done.protocols_s += at_s - began_s
+            if error:
+                done.failed.append((seed, error))
+    return done
