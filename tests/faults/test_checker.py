@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from tests.faults.catalogues import BASE, CHANNELS, SECOND, THIRD, Rules
+from tests.faults.checker import Follower, Names
 from tests.faults.model import DIGEST_START, Change, Partition, instant, rolled
 from tests.faults.promises import (
     Violated,
@@ -73,7 +76,8 @@ def modelled(records: list[Sent], *catalogues: Rules) -> Partition:
 
 
 RECORDS = 200
-MODEL = modelled(history(1, RECORDS))
+SENT = history(1, RECORDS)
+MODEL = modelled(SENT)
 VALUES = {channel: MODEL.of(channel) for channel in ("", *CHANNELS)}
 assert all(len(values) > 8 for values in VALUES.values()), "a channel has little to break"
 
@@ -182,6 +186,22 @@ def test_another_order_across_topics_is_seen_in_the_digest() -> None:
     assert [one.value for one in changes if not one.channel] == VALUES[""]
     with pytest.raises(Violated, match=r"^O0"):
         check_progress("here", MODEL, [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
+
+
+def test_output_read_ahead_of_its_input_is_waited_for_and_wrong_output_is_not() -> None:
+    names = Names("", "", 1, "events", "out", "current", "dlt", "t")
+    whole: dict[TopicPartition, list[Any]] = defaultdict(list)
+    for stream in names.streams:
+        whole[TopicPartition(stream.topic, 0)] = [Sent(0, 0, value) for value in VALUES[stream.channel]]
+    events = TopicPartition("events", 0)
+    follower = Follower(names, [BASE])
+    whole[events] = SENT[: RECORDS // 2]
+    assert "more than the input" in follower.behind(whole, 0)
+    whole[events] = SENT
+    assert follower.behind(whole, 0) == ""
+    spoilt = {**whole, TopicPartition("out", 0): whole[TopicPartition("out", 0)][1:]}
+    with pytest.raises(Violated, match=r"^L0"):
+        Follower(names, [BASE]).behind(defaultdict(list, spoilt), 0)
 
 
 def of(channel: str) -> list[Change]:
