@@ -67,6 +67,11 @@ class Catalogue:
         """Tell whether re-entry into a segment asks for new evidence."""
         return self.segments[segment].forgets
 
+    def is_hidden(self, segment: str) -> bool:
+        """Tell whether policy.yaml keeps a segment's changes off the public membership topics."""
+        restrictions = (self.policy.restrictions.get(name) for name in self.restricted.get(segment, ()))
+        return any(each is not None and each.membership == "restricted" for each in restrictions)
+
 
 class OtherRules(ValueError):
     """A stored catalogue was put into force under another version of the engine's rules: apply it again."""

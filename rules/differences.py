@@ -15,7 +15,8 @@ from rules.problems import canonical_json
 What: TypeAlias = Literal["segment", "activation", "trait", "event", "policy"]
 Way: TypeAlias = Literal["new", "changed", "reworded", "moved", "retired", "gone"]
 """new: in force now and not before; changed: it decides otherwise; reworded: it decides as before, and says something
-else; moved: to another channel; retired: its file is there, approved no more; gone: its file is not there."""
+else; moved: to another channel, or between the public topics and the
+restricted ones; retired: its file is there, approved no more; gone: its file is not there."""
 WHATS: Final[tuple[What, ...]] = get_args(What)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 
@@ -48,8 +49,18 @@ def _segments(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
     for name in new.order:
         if old is None or name not in before:
             yield Difference("segment", "new", name)
-        elif differs(before[name], new.approved[name], old, new):
-            yield Difference("segment", "changed", name, "its rules differ: members are judged anew at the cut")
+            continue
+        rules = "its rules differ: members are judged anew at the cut"
+        changed = differs(before[name], new.approved[name], old, new)
+        if old.is_hidden(name) != new.is_hidden(name):
+            there, here = ("restricted", "public") if new.is_hidden(name) else ("public", "restricted")
+            said = (
+                f"its changes go to the {there} topics from the cut on, where members who stay stand from their next"
+                f" entry on; the {here} snapshot lets go of them, the {here} changes so far stay"
+            )
+            yield Difference("segment", "moved", name, f"{said}; {rules}" if changed else said)
+        elif changed:
+            yield Difference("segment", "changed", name, rules)
         elif canonical_json(before[name].raw) != canonical_json(new.approved[name].raw):
             yield Difference("segment", "reworded", name, "its texts differ, its rules do not: nobody moves")
     for name in () if old is None else old.order:
@@ -60,19 +71,20 @@ def _segments(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
 
 # -- activations
 
-_DECIDES: Final = (
-    "audience",
-    "segments",
-    "markets",
-    "journey",
-    "exclusive_group",
-    "priority",
-    "suppress_while",
-    "requires_consent",
-    "frequency_cap",
-    "holdout",
-)
-"""Keys by which it is decided; besides its review, its intent (caps count by it) and what the policy says of it."""
+_DECIDES: Final[Mapping[str, Callable[[Activation], Any]]] = {
+    "audience": lambda each: each.audience,
+    "segments": lambda each: each.segments,
+    "markets": lambda each: each.markets,
+    "journey": lambda each: each.slot,
+    "exclusive_group": lambda each: each.exclusive_group,
+    "priority": lambda each: each.priority,
+    "suppress_while": lambda each: each.suppress_while,
+    "requires_consent": lambda each: each.consent_purpose,
+    "frequency_cap": lambda each: each.frequency_caps,
+    "holdout": lambda each: each.holdout,
+}
+"""What it is decided by, under the keys that it is written with; besides its review, its intent (caps count by it) and
+what the policy says of it. As loaded: a default that is written out is none the less one."""
 _TELLS: Final[Mapping[str, Callable[[Activation, Policy], Any]]] = {
     "version": lambda each, policy: each.version,
     "journey": lambda each, policy: each.journey,
@@ -115,7 +127,8 @@ def _approved(catalogue: Catalogue) -> dict[str, Activation]:
 
 def _decides(each: Activation, catalogue: Catalogue) -> dict[str, Any]:
     """All that decides an activation, by what people know it as."""
-    policy, found = catalogue.policy, {key: canonical_json(each.raw.get(key)) for key in _DECIDES}
+    policy = catalogue.policy
+    found: dict[str, Any] = {key: of(each) for key, of in _DECIDES.items()}
     found["review"] = canonical_json([each.review, each.review_expires_ms])
     found["intent"] = each.intent if any(cap.of == "intent" for cap in each.frequency_caps) else ""
     found["policy caps"] = canonical_json(

@@ -12,7 +12,7 @@ owner loads more when `pass_wakes` asks. Nothing here waits, reads a clock or fa
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rules.catalogue import Catalogue
 from rules.change import AnyChange, Change
@@ -57,6 +57,16 @@ class Applied:
     kind: Literal["event", "redelivery", "refused", "own", "cut"]
     changes: list[AnyChange] = field(default_factory=list)
     refusal: str | None = None
+
+
+class Rehomed(NamedTuple):
+    """A standing membership whose segment's changes have other topics from a cut on. No change: nobody moved."""
+
+    before: int
+    """How many changes of the partition came before it (`changes_total`)."""
+    subject: str
+    segment: str
+    was_restricted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +122,12 @@ class Partition:
         digest: str = DIGEST_START,
         horizon: Horizon | None = None,
         history: Callable[[str], Iterable[Seen]] | None = None,
+        rehomed: list[Rehomed] | None = None,
     ) -> None:
         """Start at a boundary. `horizon` None: every profile is in memory, the queue is always complete.
 
-        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending.
+        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending. To
+        `rehomed` is added what whoever publishes must take from where it stood; he clears it.
         """
         self.generation = generation
         self.offset = offset
@@ -129,6 +141,7 @@ class Partition:
         self.current: Plan | None = None
         self._decode = decode
         self._history = history
+        self._rehomed = rehomed
         self._queue: list[tuple[int, str]] = []
         self._counted: list[str] = []
         """Whose wakes and visits count against the limit, before the record at hand."""
@@ -421,6 +434,12 @@ class Partition:
         self._dirty.add(profile.subject)
         if plan is None or profile.wake_ms < plan.t_ms:
             return wake(profile, self.plans[profile.cut], profile.wake_ms, self.generation)
+        if self._rehomed is not None:
+            self._rehomed += [
+                Rehomed(self.changes_total, profile.subject, segment, was_restricted)
+                for segment, was_restricted in plan.rehomed
+                if profile.member_since(segment) is not None
+            ]
         history = self._history(profile.subject) if self._history is not None else None
         return bring_over(profile, plan, self.generation, history)
 

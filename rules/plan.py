@@ -86,6 +86,8 @@ class Plan:
     segments: tuple[SegmentPlan, ...]
     by_id: Mapping[str, SegmentPlan]
     gone: tuple[Gone, ...]
+    rehomed: tuple[tuple[str, bool], ...]
+    """Segments whose changes have other topics than in the plan before, and whether they were restricted there."""
     visits: tuple[SegmentPlan | Gone, ...]
     """Segments and those gone, in the order of a cut's visit."""
     folds: Mapping[str, tuple[Fold, ...]]
@@ -162,6 +164,11 @@ def make_plan(
         segments=segments,
         by_id=by_id,
         gone=gone,
+        rehomed=tuple(
+            (plan.id, plan.restricted)
+            for plan in (old.segments if old else ())
+            if plan.id in by_id and by_id[plan.id].restricted != plan.restricted
+        ),
         visits=tuple(sorted([*segments, *gone], key=lambda each: (each.rank, each.id))),
         folds=masks.folds_by(lambda condition: condition.types),
         setting_folds=masks.folds_by(_settings_kept),
@@ -250,7 +257,7 @@ def _segment_plan(
         reenter_after_ms=segment.reenter_after_ms,
         forgets=segment.exit is not None or segment.max_stay_ms is not None,
         changed=old is not None and (old_segment is None or differs(old_segment, segment, old.catalogue, catalogue)),
-        restricted=any(r.membership == "restricted" for r in restrictions),
+        restricted=catalogue.is_hidden(segment.id),
     )
 
 

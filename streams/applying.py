@@ -7,13 +7,13 @@ slices does so between chunks only. Clean profiles are forgotten from the least 
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from rules.change import AnyChange
-from rules.partition import BEGINNING_MS, Partition, PendingCut, Record, Slice, UnknownCatalogue
+from rules.partition import BEGINNING_MS, Partition, PendingCut, Record, Rehomed, Slice, UnknownCatalogue
 from streams.checkpoints import Checkpoints
 from streams.input import Fetched
 from streams.log.base import OutRecord
@@ -62,6 +62,8 @@ class Applying:
         self._around = around
         self._clock = around.clock
         self._checkpoints = checkpoints
+        self._rehomed: list[Rehomed] = []
+        """Of the record at hand."""
         self.engine = Partition(
             around.place.generation,
             reader(partition, around.place.partitions),
@@ -70,6 +72,7 @@ class Applying:
             last_ms=meta.last_ms,
             digest=meta.digest,
             horizon=(BEGINNING_MS, ""),
+            rehomed=self._rehomed,
         )
         self.waking = Waking(self.engine, self)
         self.silent: Boundary | None = silent
@@ -123,6 +126,7 @@ class Applying:
             if self.silent is None:
                 self._put_out(found, changes, code, output)
             changes.clear()
+            self._rehomed.clear()
             if at is not None:
                 at("step" if self.silent is None else "replay")
             if output.changes >= changes_max:
@@ -132,12 +136,16 @@ class Applying:
         if self.silent is None:
             submit(output)
 
-    def _put_out(self, found: Fetched, changes: Iterable[AnyChange], code: str | None, output: Output) -> None:
-        wire = self._around.wire
+    def _put_out(self, found: Fetched, changes: Sequence[AnyChange], code: str | None, output: Output) -> None:
+        wire, engine = self._around.wire, self.engine
         output.applied += 1
-        for change in changes:
+        rehomed = deque(self._rehomed)
+        for before, change in enumerate(changes, start=engine.changes_total - len(changes)):
+            while rehomed and rehomed[0].before <= before:
+                output.records.append(wire.withdrawal(self._partition, rehomed.popleft()))
             output.changes += 1
             output.records += wire.change_records(self._partition, change)
+        output.records += [wire.withdrawal(self._partition, each) for each in rehomed]
         if code is not None:
             output.refused += 1
             output.records.append(wire.dead_letter(self._partition, found, code))

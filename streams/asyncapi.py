@@ -101,6 +101,12 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "membershipEnded": Message(
         "The profile is no longer in the segment.", _NULL, _CURRENT_KEY, payloads.TombstoneHeaders
     ),
+    "membershipMoved": Message(
+        "The segment's changes go to other topics from a cut on: the profile stands here no more, and may be in it.",
+        _NULL,
+        _CURRENT_KEY,
+        payloads.NoHeaders,
+    ),
     "activated": Message(
         "The channel may contact the profile.", payloads.ActivatedChange, _SUBJECT, payloads.ActivationHeaders
     ),
@@ -143,7 +149,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
 }
 
 _CHANGES: Final = ("segmentEntered", "segmentExited")
-_STANDING: Final = ("standingMembership", "membershipEnded")
+_STANDING: Final = ("standingMembership", "membershipEnded", "membershipMoved")
 CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "events": ("engagementEvent", "engagementEventBinary", "catalogueTakesEffect", "tick"),
     "dead_letters": ("deadLetter", "deadLetterPointer"),

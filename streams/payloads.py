@@ -227,6 +227,10 @@ class TombstoneHeaders(_Wire):
     ce_time: Instant
 
 
+class NoHeaders(_Wire):
+    """Headers of what no change brought: a tombstone where a segment's changes have moved to other topics."""
+
+
 class ChangeHeaders(TombstoneHeaders):
     """Headers of a change: CloudEvents 1.0, binary mode."""
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rules.catalogue import Catalogue
 from rules.change import AnyChange
+from rules.partition import Rehomed
 from streams.claim import Place
 from streams.clock import Clock
 from streams.guard import RefusalShare
@@ -19,6 +20,10 @@ class Wire(Protocol):
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         """The records of one change, in order."""
+        ...
+
+    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
+        """The tombstone of a standing membership where it stood, its segment having other topics now."""
         ...
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:

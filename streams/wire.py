@@ -8,6 +8,9 @@ headers and their order included: an aborted transaction is repeated with the sa
   restricted topics instead. Binary mode of CloudEvents, headers in this order: `ce_specversion ce_id ce_type ce_source
   ce_subject ce_time content-type` (a tombstone has no content-type); texts in UTF-8. `ce_source` is
   `/segue/<generation>`: with the id, which begins with the generation too, it is unique for ever.
+- **Where a catalogue moves a segment** to the restricted topics or back, a tombstone without headers takes each
+  standing membership from the topic that it is in. It stands in the other from its next entry on: the engine does not
+  keep what an entry said.
 - **A change of an activation** goes to its channel's topic, key = subject, and to the channel's snapshot of who is
   active, key = `subject|activation` (a profile may be active in several of one channel: a compacted topic keyed by
   subject alone would forget all but one): its value again when activated, a tombstone when not. Headers as above.
@@ -31,6 +34,7 @@ import orjson
 from rules.activations.change import ActivationChange
 from rules.change import AnyChange
 from rules.instants import format_instant
+from rules.partition import Rehomed
 from streams.input import Fetched
 from streams.log.base import OutRecord
 from streams.payloads import CatalogueInForce, DeadLetterPointer
@@ -87,6 +91,11 @@ class Wire:
             else OutRecord(current_topic, partition, current_key, None, headers)
         )
         return [OutRecord(topic, partition, subject, change.value, with_content), current]
+
+    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
+        """Make the tombstone of a standing membership in the topic that its segment's changes do not come to now."""
+        key = f"{rehomed.subject}|{rehomed.segment}".encode()
+        return OutRecord(self._topics[rehomed.was_restricted][1], partition, key, None)
 
     def _of_channel(self, channel: str) -> tuple[str, str]:
         found = self._channels.get(channel)

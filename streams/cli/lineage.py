@@ -32,9 +32,7 @@ def topics_of(
 
 
 def _membership_topic(catalogue: Catalogue, segment: str, deployment: Deployment) -> str:
-    restrictions = (catalogue.policy.restrictions.get(name) for name in catalogue.restricted[segment])
-    hidden = any(each is not None and each.membership == "restricted" for each in restrictions)
-    return restricted_topics(deployment)[0] if hidden else deployment.membership_topic
+    return restricted_topics(deployment)[0] if catalogue.is_hidden(segment) else deployment.membership_topic
 
 
 def lineage_json(catalogue: Catalogue, deployment: Deployment) -> dict[str, Any]:

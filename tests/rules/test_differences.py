@@ -100,6 +100,34 @@ def test_a_segment_gone_is_told_from_one_that_is_retired() -> None:
     assert said(two, new) == [("segment", "retired", "a"), ("segment", "gone", "b")]
 
 
+def test_a_default_that_is_written_out_decides_nothing() -> None:
+    out = "priority: 0\nsuppress_while: []\nfrequency_cap: []\njourney: mail\n"
+    assert said(KNOWN, KNOWN | {"activations/mail.yaml": MAIL + "priority: 0\nsuppress_while: []\n"}) == [
+        ("activation", "reworded", "mail")
+    ]
+    [found] = differences(load(KNOWN), load(KNOWN | {"activations/mail.yaml": MAIL + out}))
+    assert (found.way, found.said) == ("reworded", "those who stay active are told anew (journey)")
+    assert said(KNOWN, KNOWN | {"activations/mail.yaml": MAIL + "priority: 1\n"}) == [("activation", "changed", "mail")]
+
+
+def test_a_segment_whose_changes_go_to_other_topics_has_moved_and_is_judged_anew_only_if_its_rules_differ() -> None:
+    def files(membership: str, score: str) -> dict[str, str]:
+        return {
+            "segments/a.yaml": segment("a", enter="{trait: score, exists: true}"),
+            "dictionary.yaml": DICTIONARY.replace("score: {type: number}", f"score: {{type: number{score}}}"),
+            "policy.yaml": f"restrictions: {{health: {{membership: {membership}}}}}\n",
+        }
+
+    def told(old: dict[str, str], new: dict[str, str]) -> tuple[str, bool]:
+        [found] = [each for each in differences(load(old), load(new)) if each.what == "segment"]
+        assert found.way == "moved"
+        return found.said.split(" topics")[0], "judged anew" in found.said
+
+    health = ", restricted: health"
+    assert told(files("public", health), files("restricted", health)) == ("its changes go to the restricted", False)
+    assert told(files("restricted", health), files("restricted", "")) == ("its changes go to the public", True)
+
+
 def test_a_data_class_that_changes_is_told_and_a_key_is_not() -> None:
     old = KNOWN | {"policy.yaml": "assignment_key: first-secret\n"}
     new = KNOWN | {

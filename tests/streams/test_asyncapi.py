@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from rules.catalogue import catalogue_json, load_catalogue
 from rules.decode import CODES
+from rules.partition import Rehomed
 from streams.asyncapi import CARRIES, MESSAGES, defaults, document, render
 from streams.delivery.dead_letters import dead_letters_of
 from streams.log.base import OutRecord
@@ -68,6 +69,8 @@ def written() -> list[tuple[str, OutRecord]]:
     records = [
         *zip(("segmentEntered", "standingMembership"), WIRE.change_records(0, entered), strict=True),
         *zip(("segmentExited", "membershipEnded"), WIRE.change_records(0, exited), strict=True),
+        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=False))),
+        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=True))),
         *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
         *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
         *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),

@@ -13,7 +13,19 @@ from streams.log.memory import Lost, Network
 from streams.runner import Ending, Limits
 from streams.store.base import Token, Unanswered
 from streams.store.memory import MemoryStore, Request
-from tests.streams.world import CURRENT, DEAD, EVENTS, OUT, OWNERS, Worker, World, catalogue, changes_of
+from tests.streams.world import (
+    CURRENT,
+    DEAD,
+    EVENTS,
+    HIDDEN,
+    HIDDEN_CURRENT,
+    OUT,
+    OWNERS,
+    Worker,
+    World,
+    catalogue,
+    changes_of,
+)
 
 T = TypeVar("T")
 VISITORS = "visitors|enter: {event: portal.login, count: {at_least: 2}, within: 1h}"
@@ -352,6 +364,66 @@ async def test_a_worker_killed_while_it_visits_is_replaced(nth: int) -> None:
     await world.until(lambda: second.applied() >= world.end())
     await world.until(lambda: world.out() == world.expected())
     await second.release()
+
+
+IN_SPAIN = "abroad|enter: {trait: country, equals: ES}\nmin_stay: 1m"
+
+
+def standing(world: World, topic: str) -> set[str]:
+    """Who stands in a compacted topic."""
+    world.broker.settle()
+    latest = {record.key: record.value for record in world.broker.fetch(topic, 0, 0)[0]}
+    return {(key or b"").decode() for key, value in latest.items() if value is not None}
+
+
+def move(world: World, subjects: str, country: str) -> None:
+    """Some profiles log in from a country, a minute later."""
+    for subject in subjects.split():
+        world.advance(60_000)
+        world.send(subject, data={"country": country})
+
+
+@pytest.mark.parametrize("cached", [0, 10_000])
+async def test_a_segment_that_becomes_restricted_leaves_the_public_snapshot_at_the_cut(cached: int) -> None:
+    world = await world_with(IN_SPAIN, FOREVER_IN)
+    move(world, "hcp:1 hcp:2 hcp:3 hcp:4", "ES")
+    worker = await Worker(world, Limits(10, profiles_cached_max=cached)).start(0)
+    await world.until(lambda: worker.status[0].written_offset == world.end())
+    everyone = {f"hcp:{n}|known" for n in range(1, 5)}
+    assert standing(world, CURRENT) == everyone | {f"hcp:{n}|abroad" for n in range(1, 5)}
+    world.cut(catalogue(IN_SPAIN, FOREVER_IN, hidden=True))
+    # one is visited by her own event, which also is what makes her leave; the others by that record
+    move(world, "hcp:2", "FR")
+    await world.until(lambda: worker.status[0].written_offset == world.end())
+    assert standing(world, CURRENT) == everyone
+    assert standing(world, HIDDEN_CURRENT) == set()
+    assert world.server.content(0).members["abroad"] == {"hcp:1", "hcp:3", "hcp:4"}
+    assert [json.loads(value)["change"] for value in world.out(HIDDEN)] == ["exited"]
+    move(world, "hcp:2", "ES")
+    world.cut(catalogue(IN_SPAIN, FOREVER_IN))
+    move(world, "hcp:3", "FR")
+    await world.until(lambda: worker.applied() >= world.end())
+    # nothing stands where it does not belong, and who came back has left the restricted one as well
+    assert standing(world, HIDDEN_CURRENT) == set()
+    assert standing(world, CURRENT) == everyone
+    assert await worker.release() == [Ending.RELEASED]
+
+
+async def test_an_entry_at_one_cut_and_a_move_at_the_next_come_out_in_their_order() -> None:
+    world = await world_with(FOREVER_IN)
+    move(world, "hcp:1 hcp:2", "ES")
+    world.advance(1)
+    # all at one instant, so that one record passes the visits of all three
+    world.cut(catalogue(IN_SPAIN))
+    world.cut(catalogue(IN_SPAIN, hidden=True))
+    move(world, "hcp:3", "ES")
+    worker = await Worker(world).start(0)
+    await world.until(lambda: worker.status[0].written_offset == world.end())
+    entered = [json.loads(value)["profile"] for value in world.out() if json.loads(value)["segment"] == "abroad"]
+    assert entered == ["hcp:1", "hcp:2"]
+    assert standing(world, CURRENT) == set()
+    assert standing(world, HIDDEN_CURRENT) == {"hcp:3|abroad"}
+    await worker.release()
 
 
 async def test_a_refused_record_goes_to_the_dead_letters_in_the_same_transaction_and_the_partition_goes_on() -> None:

@@ -9,7 +9,7 @@ from rules.activations.change import ActivationChange
 from rules.catalogue import Catalogue
 from rules.change import AnyChange
 from rules.digest import DIGEST_START
-from rules.partition import Partition, Record
+from rules.partition import Partition, Record, Rehomed
 from streams.claim import Place
 from streams.guard import RefusalShare
 from streams.input import Fetched
@@ -30,6 +30,9 @@ from tests.rules.catalogues import load
 START_MS = 1_772_373_600_000
 """2026-03-01T14:00:00Z."""
 EVENTS, OUT, CURRENT, DEAD, OWNERS, PROGRESS = "events", "membership", "current", "dlt", "owners", "progress"
+HIDDEN, HIDDEN_CURRENT = "hidden", "hidden-current"
+"""Of restricted segments."""
+TOPICS = (EVENTS, OUT, CURRENT, HIDDEN, HIDDEN_CURRENT, DEAD, OWNERS, PROGRESS)
 TICK = json.dumps({"specversion": "1.0", "id": "tick", "source": "/segue", "type": "segue.tick"}).encode()
 
 DICTIONARY = """\
@@ -40,9 +43,12 @@ events:
 """
 
 
-def catalogue(*segments: str) -> Catalogue:
-    """Load a catalogue of segments given as `name: rest of the file`."""
+def catalogue(*segments: str, hidden: bool = False) -> Catalogue:
+    """Load a catalogue of segments given as `name: rest of the file`; `hidden`: what looks at the country is."""
     files = {"dictionary.yaml": DICTIONARY}
+    if hidden:
+        files["dictionary.yaml"] = DICTIONARY.replace("{type: string}", "{type: string, restricted: place}", 1)
+        files["policy.yaml"] = "restrictions: {place: {membership: restricted}}\n"
     for text in segments:
         name, _, rest = text.partition("|")
         files[f"segments/{name}.yaml"] = f"segment: {name}\nversion: 1\nstatus: approved\n{rest}\n"
@@ -151,10 +157,15 @@ class PlainWire:
             else (change.segment, change.entered)
         )
         current = change.value if stands else None
+        hidden = not isinstance(change, ActivationChange) and change.restricted
         return [
-            OutRecord(OUT, partition, key, change.value),
-            OutRecord(CURRENT, partition, key + b"|" + name.encode(), current),
+            OutRecord(HIDDEN if hidden else OUT, partition, key, change.value),
+            OutRecord(HIDDEN_CURRENT if hidden else CURRENT, partition, key + b"|" + name.encode(), current),
         ]
+
+    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
+        topic = HIDDEN_CURRENT if rehomed.was_restricted else CURRENT
+        return OutRecord(topic, partition, f"{rehomed.subject}|{rehomed.segment}".encode(), None)
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
         return OutRecord(DEAD, partition, record.key, record.value, (("reason", code.encode()),))
@@ -240,7 +251,7 @@ class World:
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
         self.clock = ManualClock()
-        self.broker = Broker(dict.fromkeys((EVENTS, OUT, CURRENT, DEAD, OWNERS, PROGRESS), partitions), START_MS)
+        self.broker = Broker(dict.fromkeys(TOPICS, partitions), START_MS)
         self.network = Network(self.broker)
         self.server = MemoryServer()
         self.inputs: list[MemoryInput] = []
