@@ -17,12 +17,18 @@ from tests.faults.table import FAULTS, chosen
 from tests.faults.telling import RESULTS, keep, table
 
 
+def seeds(text: str) -> range:
+    """Read `3` or `3-9`. Raises ValueError."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 def main(arguments: list[str]) -> int:
     """Run; returns 0 if everything held, 1 if something did not, 2 for usage, 130 when broken off."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     numbers = ", ".join(fault.number for fault in FAULTS)
     parser.add_argument("--fault", action="append", default=[], metavar="N", help=f"one of {numbers}; again for more")
-    parser.add_argument("--seed", type=int, help="run this seed only")
+    parser.add_argument("--seed", type=seeds, metavar="S", help="run this seed only, or of the size's those in 3-9")
     parser.add_argument("--size", choices=["once", "ci", "full"], default="ci")
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"runs at a time ({JOBS})")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many minutes")

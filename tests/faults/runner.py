@@ -62,13 +62,19 @@ def size_of(fault: Fault, size: SizeName) -> Size:
     return Size(1, times, events, ci.seconds / 3)
 
 
-def in_turn(faults: Sequence[Fault], size: SizeName, seed: int | None) -> list[tuple[Fault, int]]:
-    """Every seed of every fault, or the one seed: the longest first, so that none is left over at the end."""
-    runs = [
-        (fault, number)
-        for fault in faults
-        for number in (range(size_of(fault, size).seeds) if seed is None else [seed])
-    ]
+def in_turn(faults: Sequence[Fault], size: SizeName, seeds: range | None) -> list[tuple[Fault, int]]:
+    """Every seed of every fault, or those asked for: one whatever the size, of several those that the size has.
+
+    Seed by seed, of each the longest first, so that none is left over at the end.
+    """
+
+    def of(fault: Fault) -> range:
+        own = range(size_of(fault, size).seeds)
+        if seeds is None:
+            return own
+        return seeds if len(seeds) == 1 else range(seeds.start, min(seeds.stop, own.stop))
+
+    runs = [(fault, number) for fault in faults for number in of(fault)]
     return sorted(runs, key=lambda run: (run[1], -run[0].takes_s))
 
 
