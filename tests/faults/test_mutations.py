@@ -1,7 +1,6 @@
 """Each safety switched off in real workers, and the fault that must notice it: red, once each.
 
-tests/simulation notices `token`, `epoch`, `fencing`, `progress`, `wall-clock` and `order` too, in seconds; here stand
-those that need a real broker or a real clock, and the two that matter most.
+tests/simulation notices `token`, `epoch`, `fencing`, `progress`, `wall-clock` and `order` too, in seconds.
 """
 
 import re
@@ -11,7 +10,8 @@ import pytest
 
 from tests.faults.conftest import Outcome
 from tests.faults.families.brokers import batch_refused
-from tests.faults.families.kills import killed_after_commit, zombie_with_output
+from tests.faults.families.inputs import wakes_at_once
+from tests.faults.families.kills import killed_after_commit, zombie_with_a_write, zombie_with_output
 from tests.faults.families.stores import lost_its_last_commits
 from tests.faults.fault import Context, Fault, Report, Size
 
@@ -30,6 +30,8 @@ NOTICED: list[tuple[str, Callable[[Context], Awaitable[Report]], Size, str]] = [
     ("fencing", zombie_with_output, Size(1, 3), "D0|O0|L0"),
     ("token", lost_its_last_commits, Size(1, 3), "S0|L0|D0|O0|C0"),
     ("progress", killed_after_commit, Size(1, 2), "D0|O0"),
+    ("epoch", zombie_with_a_write, Size(1, 3), "S0"),
+    ("order", wakes_at_once, Size(1, 1, 400), "O0|L0"),
 ]
 RUNS = [
     pytest.param(Fault(f"without {name}", name, run, size, size, mutation=name), 1, said, id=name)

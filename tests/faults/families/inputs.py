@@ -98,7 +98,7 @@ async def wakes_at_once(context: Context) -> Report:
         with_wakes = context.size.events * 2
         await run.until(firing, f"some of {with_wakes} changes", every_s=0.02)
         victim.kill()
-        run.worker()
+        run.worker(mutation=context.mutation)
         run.notes |= {"wakes at one instant": context.size.events, "peak RSS MB": peak}
         return Report(await run.finish(), run.notes)
 

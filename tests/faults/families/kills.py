@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
+from tests.faults.epochs import Epochs
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE
 from tests.faults.stage import PATIENCE_S, Run, WorkerProcess, deployment, store
@@ -116,6 +117,11 @@ async def zombie_with_output(context: Context) -> Report:
     return await _zombies(context, ("submitted",))
 
 
+async def zombie_with_a_write(context: Context) -> Report:
+    """Fault 8 where only Redis can refuse it: the zombie wakes up with a checkpoint in hand."""
+    return await _zombies(context, ("exec", "checkpoint"))
+
+
 async def stopped_while_claiming(context: Context) -> Report:
     """Fault 22: SIGSTOP at each step of a claim, another claims meanwhile, SIGCONT; some die there instead."""
     return await _zombies(context, tuple(f"claim.{step}" for step in STEPS))
@@ -129,21 +135,23 @@ async def _zombies(context: Context, points: Sequence[str]) -> Report:
         heir = run.worker(mutation=context.mutation)
         await run.ready(heir)
         await run.start_traffic()
-        for n in range(context.size.times):
-            point = points[(context.seed + n) % len(points)]
-            context.say(f"zombie {n + 1} of {context.size.times} at {point or 'any moment'}")
-            # it is given two partitions at the least
-            at = f"stop@{point}:{run.rng.randrange(1, 3)}" if point else ""
-            one = run.worker(at=at, mutation=context.mutation)
-            await _stand_still(run, one, heir, bool(point))
-            await run.until(lambda: _holds_all(run, heir), "the takeover")
-            await asyncio.sleep(run.rng.uniform(0.5, 2.0))
-            one.send(signal.SIGCONT)
-            await asyncio.sleep(run.rng.uniform(1.0, 4.0))
-            if run.rng.random() < 0.5:
-                one.kill()
-            else:
-                one.send(signal.SIGTERM)
+        async with Epochs(run.names) as epochs:
+            for n in range(context.size.times):
+                point = points[(context.seed + n) % len(points)]
+                context.say(f"zombie {n + 1} of {context.size.times} at {point or 'any moment'}")
+                # it is given two partitions at the least
+                at = f"stop@{point}:{run.rng.randrange(1, 3)}" if point else ""
+                one = run.worker(at=at, mutation=context.mutation)
+                await _stand_still(run, one, heir, bool(point))
+                await run.until(lambda: _holds_all(run, heir), "the takeover")
+                await asyncio.sleep(run.rng.uniform(0.5, 2.0))
+                one.send(signal.SIGCONT)
+                await asyncio.sleep(run.rng.uniform(1.0, 4.0))
+                if run.rng.random() < 0.5:
+                    one.kill()
+                else:
+                    one.send(signal.SIGTERM)
+            epochs.check()
         await run.stop_traffic()
         run.notes["zombies"] = context.size.times
         return Report(await run.finish(), run.notes)

@@ -58,11 +58,19 @@ async def restored_from_backup(context: Context) -> Report:
         await run.ready(run.worker(mutation=context.mutation))
         await run.send(context.size.events // 2)
         backup = await asyncio.to_thread(_back_up, valkey)
+        restored: list[bytes] = []
         await run.start_traffic()
         for _ in range(context.size.times):
             await asyncio.sleep(run.rng.uniform(2, 4))
+
+            async def another(restored: list[bytes] = restored) -> bool:
+                return await _tokens(valkey, run) != restored
+
+            # else there is nothing to notice: a replay may not have written yet
+            await run.until(another, "the state to be another one")
             gaps = await total(run, "gaps")
             await asyncio.to_thread(_restore, valkey, backup)
+            restored = await _tokens(valkey, run)
 
             async def noticed(gaps: int = gaps) -> bool:
                 return await total(run, "gaps") > gaps and await well(run)
@@ -70,6 +78,16 @@ async def restored_from_backup(context: Context) -> Report:
             await run.until(noticed, "the worker to notice that the store went back")
         await run.stop_traffic()
         return Report(await run.finish(), run.notes)
+
+
+async def _tokens(valkey: ValkeyServer, run: Run) -> list[bytes]:
+    """The token of each partition's state."""
+    client = connect(valkey)
+    try:
+        metas = sorted([key async for key in client.scan_iter(match=f"{run.names.prefix}:*:meta", count=1_000)])
+        return [await client.hget(key, "token") for key in metas]
+    finally:
+        await client.aclose()
 
 
 def _back_up(valkey: ValkeyServer) -> Path:
