@@ -43,6 +43,8 @@ class KafkaLog:
         self._tuning = tuning or Tuning()
         self._client: AIOKafkaClient | None = None
         self._connecting = asyncio.Lock()
+        self._retired: dict[asyncio.Task[None], AIOKafkaClient] = {}
+        """Clients that did not get through, which other calls may be using still."""
         self._appender = Appender(bootstrap_servers, self._tuning)
 
     async def open_ring(self, size: int) -> KafkaRing:
@@ -115,11 +117,17 @@ class KafkaLog:
     async def close(self) -> None:
         """See Log."""
         await self._appender.close()
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(*_REACHING):
-                async with asyncio.timeout(self._tuning.close_timeout_ms / 1000):
-                    await client.close()
+        clients = [*self._retired.values(), *([self._client] if self._client is not None else [])]
+        self._client = None
+        for task in list(self._retired):
+            task.cancel()
+        for client in clients:
+            await self._close(client)
+
+    async def _close(self, client: AIOKafkaClient) -> None:
+        with contextlib.suppress(*_REACHING):
+            async with asyncio.timeout(self._tuning.close_timeout_ms / 1000):
+                await client.close()
 
     @contextlib.asynccontextmanager
     async def _reaching(self, what: str) -> AsyncIterator["_Call"]:
@@ -133,7 +141,28 @@ class KafkaLog:
             waits_for = "" if call is None else call.waits_for
             if call is not None and call.held:
                 raise HeldUp(f"{what}: {waits_for} (README: transactions that stay open)") from error
+            if call is not None and isinstance(error, TimeoutError):
+                self._retire(call.client)
             raise NotReachable(f"{what}: {type(error).__name__}{waits_for and f', {waits_for}'}") from error
+
+    def _retire(self, client: AIOKafkaClient) -> None:
+        """Have the next call begin with a new client: what this one knows of the cluster may have come to a stop.
+
+        Seen once, after eight restarts of a broker: a claim waited with LeaderNotAvailable for eight minutes, while
+        every other client had long found the leader.
+        """
+        if self._client is not client:
+            return
+        self._client = None
+
+        async def close() -> None:
+            # until then whoever shares it has had his answer, or has given up as well
+            await asyncio.sleep(self._tuning.read_timeout_ms / 1000)
+            await self._close(client)
+
+        task = asyncio.ensure_future(close())
+        self._retired[task] = client
+        task.add_done_callback(lambda done: self._retired.pop(done, None))
 
     async def _connected(self) -> AIOKafkaClient:
         async with self._connecting:

@@ -243,3 +243,22 @@ class TestBrokerAway:
         assert values[: len(before)] == [b"1", b"2"]
         assert values[-1] == b"5"
         await ring.close()
+
+
+async def test_a_client_that_learns_nothing_new_of_the_cluster_is_given_up_after_one_deadline(
+    kafka: KafkaServer,
+) -> None:
+    topic = await make_topic(kafka.bootstrap, unique("t"))
+    log = KafkaLog(kafka.bootstrap, Tuning(read_timeout_ms=1_000, request_timeout_ms=500))
+    assert await log.offsets(topic, 0) == (0, 0)
+    stuck = log._client  # noqa: SLF001
+    assert stuck is not None
+    # as it was seen: the partition had no leader when it looked last, and it does not look again
+    stuck._sync_task.cancel()  # noqa: SLF001
+    known = stuck.cluster._partitions[topic]  # noqa: SLF001
+    known[0] = known[0]._replace(leader=-1)
+    with pytest.raises(NotReachable, match="LeaderNotAvailable"):
+        await log.offsets(topic, 0)
+    assert await log.offsets(topic, 0) == (0, 0)
+    await log.close()
+    assert not [each for each in stuck._conns.values() if each.connected()]  # noqa: SLF001
