@@ -46,6 +46,8 @@ class Output:
 
     records: list[OutRecord] = field(default_factory=list)
     changes: int = 0
+    withdrawn: int = 0
+    """Standing memberships taken from topics that their segment's changes have left."""
     refused: int = 0
     applied: int = 0
     """Records applied that were no replay."""
@@ -129,7 +131,7 @@ class Applying:
             self._rehomed.clear()
             if at is not None:
                 at("step" if self.silent is None else "replay")
-            if output.changes >= changes_max:
+            if output.changes + output.withdrawn >= changes_max:
                 submit(output)
                 output = Output()
         self.end_silence()
@@ -140,6 +142,7 @@ class Applying:
         wire, engine = self._around.wire, self.engine
         output.applied += 1
         rehomed = deque(self._rehomed)
+        output.withdrawn += len(rehomed)
         for before, change in enumerate(changes, start=engine.changes_total - len(changes)):
             while rehomed and rehomed[0].before <= before:
                 output.records.append(wire.withdrawal(self._partition, rehomed.popleft()))

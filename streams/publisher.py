@@ -27,7 +27,7 @@ class PublishSlice:
     upto_offset: int
     """Next input record: with this slice, the changes of every record before it are out."""
     records: Sequence[OutRecord]
-    """Changes, current memberships and dead letters of the slice."""
+    """Changes, what stands after them, withdrawals and dead letters of the slice."""
     clock_ms: int
     catalogue: str
     digest: str
@@ -36,8 +36,8 @@ class PublishSlice:
 
     @property
     def weight(self) -> int:
-        """What counts towards `Pace.changes_max`: its changes, or its records where it has only dead letters."""
-        return self.changes or len(self.records)
+        """What counts towards `Pace.changes_max`: changes, each with what stands after it, and all other records."""
+        return max(self.changes, len(self.records) - self.changes)
 
 
 @dataclass(frozen=True, slots=True)

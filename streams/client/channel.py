@@ -336,9 +336,11 @@ async def _stop(consumer: Any) -> None:
     try:
         await consumer.stop()
     except asyncio.CancelledError:
-        if stopping is not None and stopping.cancelling() > cancelled:
-            raise
-        await consumer._client.close()  # noqa: SLF001 - what it had not come to
+        if stopping is None or stopping.cancelling() <= cancelled:
+            await consumer._client.close()  # noqa: SLF001 - what it had not come to
+    if stopping is not None and stopping.cancelling() > cancelled:
+        # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
+        raise asyncio.CancelledError
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -29,8 +29,12 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
         except asyncio.CancelledError:
             if stopping is not None and stopping.cancelling() > cancelled:
                 raise
-            fetching = [] if self._fetcher is None else [*self._fetcher._pending_tasks]  # noqa: SLF001
+            fetcher = self._fetcher
+            fetching = [] if fetcher is None else [fetcher._fetch_task, *fetcher._pending_tasks]  # noqa: SLF001
             for task in fetching:
                 task.cancel()
             await asyncio.gather(*fetching, return_exceptions=True)
             await self._client.close()
+        if stopping is not None and stopping.cancelling() > cancelled:
+            # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
+            raise asyncio.CancelledError

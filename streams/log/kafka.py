@@ -43,8 +43,9 @@ class KafkaLog:
         self._tuning = tuning or Tuning()
         self._client: AIOKafkaClient | None = None
         self._connecting = asyncio.Lock()
-        self._retired: dict[asyncio.Task[None], AIOKafkaClient] = {}
-        """Clients that did not get through, which other calls may be using still."""
+        self._closing = asyncio.Event()
+        self._retired: set[asyncio.Task[None]] = set()
+        """Closing the clients that did not get through, once no other call can be using them."""
         self._appender = Appender(bootstrap_servers, self._tuning)
 
     async def open_ring(self, size: int) -> KafkaRing:
@@ -117,12 +118,12 @@ class KafkaLog:
     async def close(self) -> None:
         """See Log."""
         await self._appender.close()
-        clients = [*self._retired.values(), *([self._client] if self._client is not None else [])]
-        self._client = None
-        for task in list(self._retired):
-            task.cancel()
-        for client in clients:
+        client, self._client = self._client, None
+        if client is not None:
             await self._close(client)
+        # each closes its own
+        self._closing.set()
+        await asyncio.gather(*self._retired, return_exceptions=True)
 
     async def _close(self, client: AIOKafkaClient) -> None:
         with contextlib.suppress(*_REACHING):
@@ -157,12 +158,14 @@ class KafkaLog:
 
         async def close() -> None:
             # until then whoever shares it has had his answer, or has given up as well
-            await asyncio.sleep(self._tuning.read_timeout_ms / 1000)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._tuning.read_timeout_ms / 1000):
+                    await self._closing.wait()
             await self._close(client)
 
         task = asyncio.ensure_future(close())
-        self._retired[task] = client
-        task.add_done_callback(lambda done: self._retired.pop(done, None))
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
 
     async def _connected(self) -> AIOKafkaClient:
         async with self._connecting:

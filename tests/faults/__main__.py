@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> int:
     screen = _Screen(console, faults)
     began_s, broken_off = time.monotonic(), False
     runs_wanted = in_turn(faults, given.size, given.seed)
+    if not runs_wanted:
+        parser.error(f"no fault has such a seed at size {given.size}; its seeds are counted from 0")
     with screen.progress, servers() as running:
         screen.expect(len(runs_wanted))
         runs = Runs(running, given.size, given.jobs, screen.on_begin, screen.say, screen.on_result)

@@ -1,7 +1,6 @@
 """Looks into Redis all the while: the epoch of a partition never goes down, or a zombie's write took effect."""
 
 import asyncio
-import contextlib
 from types import TracebackType
 
 import redis.asyncio
@@ -31,8 +30,7 @@ class Epochs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
     def check(self) -> None:

@@ -58,7 +58,7 @@ async def restored_from_backup(context: Context) -> Report:
         await run.ready(run.worker(mutation=context.mutation))
         await run.send(context.size.events // 2)
         backup = await asyncio.to_thread(_back_up, valkey)
-        restored: list[bytes] = []
+        restored = await _tokens(valkey, run)
         await run.start_traffic()
         for _ in range(context.size.times):
             await asyncio.sleep(run.rng.uniform(2, 4))
