@@ -15,8 +15,8 @@ from rules.problems import canonical_json
 What: TypeAlias = Literal["segment", "activation", "trait", "event", "policy"]
 Way: TypeAlias = Literal["new", "changed", "reworded", "moved", "retired", "gone"]
 """new: in force now and not before; changed: it decides otherwise; reworded: it decides as before, and says something
-else; moved: to another channel, or between the public topics and the
-restricted ones; retired: its file is there, approved no more; gone: its file is not there."""
+else; moved: to another channel, or between the public topics and the restricted ones; retired: its file is there,
+approved no more; gone: its file is not there."""
 WHATS: Final[tuple[What, ...]] = get_args(What)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 

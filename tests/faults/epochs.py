@@ -20,7 +20,6 @@ class Epochs:
         self._client = redis.asyncio.Redis.from_url(names.redis_url)
         self._highest: dict[int, int] = {}
         self._broken = ""
-        self.looks = 0
 
     async def __aenter__(self) -> "Epochs":
         self._task = asyncio.ensure_future(self._look())
@@ -50,7 +49,6 @@ class Epochs:
                 tokens = await pipe.execute()
             for partition, token in enumerate(tokens):
                 self._see(partition, int(token.partition(b".")[0]))
-            self.looks += 1
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _see(self, partition: int, epoch: int) -> None:

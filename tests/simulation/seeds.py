@@ -31,6 +31,11 @@ THREE_EVERY: Final = 5
 """One in so many of the others has three workers and three partitions."""
 
 
+def is_storm(seed: int) -> bool:
+    """Tell a storm from a protocol mixture."""
+    return seed % STORM_EVERY == 0
+
+
 def mixture(seed: int) -> str:
     """Name the mixture of a seed."""
     return [*MIXTURES][seed % len(MIXTURES)]
@@ -45,7 +50,7 @@ def size(seed: int) -> tuple[int, int]:
 
 def what(seed: int) -> str:
     """Say what a seed is."""
-    if seed % STORM_EVERY == 0:
+    if is_storm(seed):
         return "storm"
     partitions, workers = size(seed)
     return f"protocol, {mixture(seed)}, {partitions} partitions, {workers} workers"
@@ -53,7 +58,7 @@ def what(seed: int) -> str:
 
 async def run_seed(seed: int) -> None:
     """Run one seed. Raises what does not hold."""
-    if seed % STORM_EVERY == 0:
+    if is_storm(seed):
         await storm(seed)
         return
     partitions, workers = size(seed)
@@ -115,7 +120,7 @@ def block(task: tuple[int, int, str]) -> Block:
     with quiet():
         for seed, error in failing(range(first, first + count)):
             began_s, at_s = at_s, time.perf_counter()
-            if seed % STORM_EVERY == 0:
+            if is_storm(seed):
                 done.storms += 1
                 done.storms_s += at_s - began_s
             else:

@@ -413,7 +413,7 @@ async def test_an_entry_at_one_cut_and_a_move_at_the_next_come_out_in_their_orde
     world = await world_with(FOREVER_IN)
     move(world, "hcp:1 hcp:2", "ES")
     world.advance(1)
-    # all at one instant, so that one record passes the visits of all three
+    # all at one instant, so that one record passes the visits of both
     world.cut(catalogue(IN_SPAIN))
     world.cut(catalogue(IN_SPAIN, hidden=True))
     move(world, "hcp:3", "ES")
