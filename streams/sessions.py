@@ -4,7 +4,6 @@ Any doubt ends the session. The next one has a ring of its own; the old ring is 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -34,8 +33,7 @@ class Session:
     async def close(self) -> None:
         """End it after the transaction in hand."""
         await self.publisher.close()
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(asyncio.shield(self.publishing), CLOSE_MS / 1000)
+        await asyncio.wait({self.publishing}, timeout=CLOSE_MS / 1000)
         await self.ring.close()
 
 

@@ -22,6 +22,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class _Telling:
+    """Says at once what failed: a run that is broken off never comes to pytest's own account of it."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{report.nodeid}: {report.when} failed after {report.duration:.0f} s")
+            self._terminal.write_line(report.longreprtext[-TOLD_AT_ONCE:])
+
+
+TOLD_AT_ONCE = 3_000
+"""Characters of a failure, its end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures told at once."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        config.pluginmanager.register(_Telling(terminal), "telling")
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[KafkaServer]:
     """The session's Apache Kafka, embedded. Shared: never stop it; use `unique` names."""

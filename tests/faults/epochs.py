@@ -20,6 +20,7 @@ class Epochs:
         self._client = redis.asyncio.Redis.from_url(names.redis_url)
         self._highest: dict[int, int] = {}
         self._broken = ""
+        self._over = False
 
     async def __aenter__(self) -> "Epochs":
         self._task = asyncio.ensure_future(self._look())
@@ -28,7 +29,8 @@ class Epochs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.cancel()
+        # not cancelled: redis-py's client may swallow that (before Python 3.12), and would look for ever
+        self._over = True
         await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
@@ -42,7 +44,7 @@ class Epochs:
     async def _look(self) -> None:
         metas = [key async for key in self._client.scan_iter(match=f"{self._names.prefix}:*:meta", count=1_000)]
         assert len(metas) == self._names.partitions, f"{len(metas)} partitions have a meta"
-        while True:
+        while not self._over:
             async with self._client.pipeline(transaction=False) as pipe:
                 for key in metas:
                     pipe.hget(key, "token")

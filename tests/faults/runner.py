@@ -23,6 +23,8 @@ MANY_TIMES: Final = 12
 MANY_EVENTS: Final = 2_000
 JOBS: Final = 3
 """Runs at a time, on two cores: more would only wait for each other."""
+LIMIT_S: Final[dict[SizeName, float]] = {"once": 900, "ci": 900, "full": 3_600}
+"""A run that takes so long has come to a stand: it is broken off, and says where it stood."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,33 @@ class Runs:
         task = asyncio.ensure_future(run_fault(self._servers, fault, seed, size, say, alone))
         self._going[task] = asyncio.get_running_loop()
         try:
-            return await task
+            if (await asyncio.wait({task}, timeout=LIMIT_S[self._size]))[1]:
+                stood = _where_all_stand()
+                await _break_off(task)
+                raise TimeoutError(f"not done after {LIMIT_S[self._size]:.0f} s\n{stood}")
+            return task.result()
         finally:
             del self._going[task]
+
+
+def _where_all_stand() -> str:
+    """What each task of this loop waits for, from the outside in."""
+    lines = []
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        awaited: Any = task.get_coro()
+        lines.append(task.get_name())
+        while (frame := getattr(awaited, "cr_frame", None)) is not None:
+            lines.append(f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+            awaited = awaited.cr_await
+    return "\n".join(lines)
+
+
+async def _break_off(task: "asyncio.Task[Report]", attempts: int = 30) -> None:
+    """Cancel it, more than once: what it waits for may swallow that."""
+    for _ in range(attempts):
+        task.cancel()
+        if (await asyncio.wait({task}, timeout=2))[0]:
+            return
 
 
 async def run_fault(

@@ -195,6 +195,22 @@ async def test_a_cancelled_call_never_answers_a_later_one(store: RedisStore, cli
     assert await store.token() == Token(5, 1)
 
 
+async def test_whoever_is_cancelled_ends_wherever_the_call_stands(store: RedisStore) -> None:
+    async def ask() -> None:
+        while True:
+            await store.token()
+
+    await store.token()
+    for turns in range(40):
+        task = asyncio.create_task(ask())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        _, going_on = await asyncio.wait({task}, timeout=2)
+        assert not going_on, f"cancelled after {turns} turns of the loop"
+    assert await store.token() == Token(5, 1)
+
+
 async def test_two_tasks_on_one_connection_are_a_bug(store: RedisStore) -> None:
     answers = await asyncio.gather(store.token(), store.token(), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Token, StoreBug]
