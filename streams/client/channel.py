@@ -10,12 +10,16 @@
 Delivery is at least once across restarts: what was handed out and not committed comes again, with the same ids. A
 commit names, besides the offset, where this reading began: a reader that is not `read_committed` looks back no further
 for changes that it has had already, for what an aborted transaction held before that was never handed out.
+
+Kafka's client can go silent after a broker's restart: where another client sees that the topic has gone on, and nothing
+has come for half a minute, a new consumer takes over, from where reading stands; in a group, from its committed offset.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from inspect import signature
 from types import TracebackType
@@ -26,6 +30,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
@@ -38,7 +43,13 @@ from streams.client.order import REPEATS_MAX, Order
 from streams.client.snapshot import take
 
 Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
+log = logging.getLogger(__name__)
+
 POLL_MS: Final = 1_000
+SILENT_S: Final = 30.0
+"""So long nothing may come though there is something to read."""
+CLOSE_S: Final = 10.0
+"""How long a consumer gone silent may take to leave."""
 _SINCE: Final = "since="
 
 
@@ -97,7 +108,15 @@ class Channel:
         self._consumer: Any = None
         self._admin: Any = None
         self._closing: Final = AsyncExitStack()
+        self._reading = AsyncExitStack()
+        """Of the consumer."""
+        self._heard_s = 0.0
+        """When something came, or there was nothing to come."""
+        self._asked_s = 0.0
+        """When this consumer last answered."""
         self._cursors: dict[int, _Cursor] = {}
+        self._left: dict[int, Position] = {}
+        """Where a consumer stood that has gone silent; of a group that is kept by Kafka."""
         self._fetched: deque[tuple[_Cursor, ConsumerRecord, int]] = deque()
         """Records not looked at yet, each with where its partition stands after it."""
 
@@ -109,13 +128,9 @@ class Channel:
             opening.push_async_callback(self._admin.close)
             await self._admin.start()
             partitions = await self._partitions()
-            self._consumer = self._made(self._isolation, self._group)
             if self._group is None:
-                self._consumer.assign([self._tp(partition) for partition in partitions])
                 self._on_assigned(partitions)
-            else:
-                self._consumer.subscribe([self._changes_topic], listener=_Listener(self))
-            await opening.enter_async_context(_running(self._consumer))
+            await self._open()
             self._closing.push_async_exit(opening.pop_all())
         return self
 
@@ -123,7 +138,10 @@ class Channel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the group and disconnect. Commits nothing."""
-        await self._closing.aclose()
+        try:
+            await self._reading.aclose()
+        finally:
+            await self._closing.aclose()
 
     @property
     def positions(self) -> dict[int, Position]:
@@ -214,7 +232,7 @@ class Channel:
 
     async def _kept(self, tps: list[TopicPartition]) -> dict[TopicPartition, Position]:
         """What the group has committed, else what `start` says."""
-        given = self._start if isinstance(self._start, Mapping) else {}
+        given = {**(self._start if isinstance(self._start, Mapping) else {}), **self._left}
         kept = {tp: given[tp.partition] for tp in tps if tp.partition in given}
         if self._group is not None:
             for tp, found in (await self._admin.list_consumer_group_offsets(self._group, partitions=tps)).items():
@@ -232,7 +250,56 @@ class Channel:
 
     # -- reading
 
+    async def _open(self) -> None:
+        """Begin to read with a new consumer. Raises KafkaError."""
+        async with AsyncExitStack() as opening:
+            self._consumer = self._made(self._isolation, self._group)
+            if self._group is None:
+                self._consumer.assign([self._tp(partition) for partition in self._cursors])
+            else:
+                self._consumer.subscribe([self._changes_topic], listener=_Listener(self))
+            await opening.enter_async_context(_running(self._consumer))
+            self._reading = opening.pop_all()
+        self._heard_s = _now_s()
+
+    async def _open_again(self) -> None:
+        """Have a new consumer go on from here, as soon as Kafka is reachable."""
+        log.warning("%s: nothing was read for %.0f s, though the topic goes on", self._changes_topic, SILENT_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._reading.aclose()
+        if self._group is None:
+            self._left = self.positions
+            self._on_assigned(self._cursors)
+        else:
+            self._on_revoked()
+        while True:
+            try:
+                await self._open()
+            except KafkaError:
+                await asyncio.sleep(POLL_MS / 1000)
+            else:
+                break
+
+    async def _is_silent(self) -> bool:
+        """Tell whether there is something to read that this consumer does not hear of; asks only every half minute."""
+        if _now_s() - self._heard_s < SILENT_S:
+            return False
+        stands = {self._tp(each.partition): each.position.offset for each in self._cursors.values() if each.position}
+        try:
+            async with self._connected(self._isolation) as another:
+                ends = await another.end_offsets(list(stands)) if stands else {}
+        except KafkaError:
+            ends = {}
+        if any(ends[tp] > offset for tp, offset in stands.items() if tp in ends):
+            return True
+        self._heard_s = _now_s()
+        return False
+
     async def _fetch(self) -> None:
+        if _now_s() - self._asked_s > POLL_MS / 500:
+            # the platform was busy with what it had: that was no silence
+            self._heard_s = _now_s()
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
@@ -240,6 +307,12 @@ class Channel:
                 if cursor.position is not None and self._tp(cursor.partition) in error.args[0]:
                     what = "the topic has no such offset any more"
                     raise Hole(*self._place(cursor, cursor.position.offset), what) from None
+            return
+        self._asked_s = _now_s()
+        if found:
+            self._heard_s = self._asked_s
+        elif await self._is_silent():
+            await self._open_again()
             return
         for cursor in list(self._cursors.values()):
             if cursor.position is None:
@@ -318,6 +391,10 @@ class Channel:
         return self._changes_topic, cursor.partition, offset
 
 
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 @asynccontextmanager
 async def _running(consumer: Any) -> AsyncIterator[Any]:
     try:
@@ -336,8 +413,7 @@ async def _stop(consumer: Any) -> None:
     try:
         await consumer.stop()
     except asyncio.CancelledError:
-        if stopping is None or stopping.cancelling() <= cancelled:
-            await consumer._client.close()  # noqa: SLF001 - what it had not come to
+        await consumer._client.close()  # noqa: SLF001 - what it had not come to
     if stopping is not None and stopping.cancelling() > cancelled:
         # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
         raise asyncio.CancelledError

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.activations.change import ActivationChange
 from streams.client import ActiveKey, Change, Disorder, Hole, NoChannel, NoOffset, Position, Unreadable
+from streams.client import channel as reading
 from streams.client.snapshot import take
 from streams.embedded import KafkaServer
 from tests.client.log import PARTITIONS, Log, activation, by_partition, taken, written
@@ -279,6 +280,41 @@ async def test_it_is_said_what_is_missing_before_anything_is_read(log: Log) -> N
     async with log.channel() as channel:
         with pytest.raises(ValueError, match="positions"):
             await channel.commit()
+
+
+@pytest.mark.parametrize("in_a_group", [False, True])
+async def test_a_consumer_gone_silent_is_replaced_and_nothing_is_lost_or_repeated(
+    log: Log, in_a_group: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reading, "SILENT_S", 2.0)
+    options = {"group": log.prefix, "start": "earliest"} if in_a_group else {}
+    async with log.channel(**options) as channel:
+        if not in_a_group:
+            assert await channel.snapshot() == {}
+        changes = log.flips(20)
+        await log.write(changes)
+        found = await taken(channel, 20)
+        if in_a_group:
+            assert await channel.commit()
+        silent = channel._consumer  # noqa: SLF001
+        silent.pause(*silent.assignment())
+        more = log.flips(30)
+        await log.write(more)
+        found += await taken(channel, 30)
+        assert channel._consumer is not silent  # noqa: SLF001
+        # no silence: a transaction that is open holds the topic up
+        speaking = channel._consumer  # noqa: SLF001
+        await log.producer.begin_transaction()
+        last = log.flips(5)
+        await log.send(last)
+        late = asyncio.create_task(taken(channel, 5))
+        await asyncio.sleep(5)
+        await log.producer.commit_transaction()
+        found += await late
+        assert channel._consumer is speaking  # noqa: SLF001
+    assert sorted(each.value for each in found) == sorted(each.value for each in [*changes, *more, *last])
+    said = [record.getMessage() for record in caplog.records if record.name == "streams.client.channel"]
+    assert [f"{log.topic}: nothing was read for 2 s" in line for line in said] == [True]
 
 
 async def test_a_group_shares_the_partitions_and_takes_over_where_the_other_stood(log: Log) -> None:
