@@ -5,7 +5,6 @@ tick. After a GAP `take_up` begins again at what the store has, under the same c
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -125,8 +124,10 @@ class Tenure:
         for task in (self._writing, self._ticking):
             if task is not None:
                 task.cancel()
-                with contextlib.suppress(BaseException):
-                    await task
+                # not awaited itself: its end must not be taken for ours
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.exception()
         self._writing = self._ticking = None
         self._inbox.clear()
 

@@ -11,14 +11,14 @@ Delivery is at least once across restarts: what was handed out and not committed
 commit names, besides the offset, where this reading began: a reader that is not `read_committed` looks back no further
 for changes that it has had already, for what an aborted transaction held before that was never handed out.
 
-Kafka's client can go silent after a broker's restart: where another client sees that the topic has gone on, and nothing
-has come for half a minute, a new consumer takes over, from where reading stands; in a group, from its committed offset.
+A consumer that has gone silent (`streams.client.silence`) is replaced; the new one goes on from where reading stands,
+in a group from what it has committed.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from inspect import signature
@@ -29,6 +29,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CommitFailedError,
+    GroupCoordinatorNotAvailableError,
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -40,14 +41,15 @@ from aiokafka.structs import OffsetAndMetadata
 from streams.client.change import ActiveKey, Change, read_change
 from streams.client.errors import ChannelError, Hole, NoChannel, NoOffset
 from streams.client.order import REPEATS_MAX, Order
+from streams.client.silence import SILENT_S, Silence
 from streams.client.snapshot import take
+from streams.client.stopping import stop_whole
 
 Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 1_000
-SILENT_S: Final = 30.0
-"""So long nothing may come though there is something to read."""
+COORDINATOR_TRIES: Final = 10
 CLOSE_S: Final = 10.0
 """How long a consumer gone silent may take to leave."""
 _SINCE: Final = "since="
@@ -110,13 +112,12 @@ class Channel:
         self._closing: Final = AsyncExitStack()
         self._reading = AsyncExitStack()
         """Of the consumer."""
-        self._heard_s = 0.0
-        """When something came, or there was nothing to come."""
-        self._asked_s = 0.0
-        """When this consumer last answered."""
+        self._silence: Final = Silence(self._ends)
+        self._silent = False
+        """Whether a new consumer has to take over."""
         self._cursors: dict[int, _Cursor] = {}
         self._left: dict[int, Position] = {}
-        """Where a consumer stood that has gone silent; of a group that is kept by Kafka."""
+        """Where reading of partitions stood that it has to begin anew: a group's, where it began."""
         self._fetched: deque[tuple[_Cursor, ConsumerRecord, int]] = deque()
         """Records not looked at yet, each with where its partition stands after it."""
 
@@ -138,6 +139,7 @@ class Channel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the group and disconnect. Commits nothing."""
+        await self._silence.close()
         try:
             await self._reading.aclose()
         finally:
@@ -146,13 +148,17 @@ class Channel:
     @property
     def positions(self) -> dict[int, Position]:
         """Where reading stands, by partition: after the last change handed out."""
-        return {each.partition: each.position for each in self._cursors.values() if each.position is not None}
+        begun = {each.partition: each.position for each in self._cursors.values() if each.position is not None}
+        # without a group nothing else knows where the others stand until they have begun anew
+        return begun if self._group is not None else self._left | begun
 
     async def snapshot(self) -> dict[ActiveKey, Change]:
         """Read who is active now; `changes` goes on exactly from there. Holds everybody active in memory.
 
         With a group: of the partitions that it gives this reader now. Raises Unreadable, and KafkaError.
         """
+        if self._silent:
+            await self._open_again()
         while True:
             cursors = self._cursors
             taken = await take(self._connected, self._changes_topic, self._current_topic, list(cursors))
@@ -169,13 +175,15 @@ class Channel:
         """Hand out every change, for ever, in order for each profile; repeats are dropped.
 
         Raises NoOffset or Hole where reading cannot begin or go on, Unreadable and Disorder at a record; reading on
-        raises the same again, until the snapshot is taken.
+        raises the same again, until the snapshot is taken. KafkaError where Kafka refuses; reading on tries again.
         """
         while True:
             while self._fetched:
                 change = self._next()
                 if change is not None:
                     yield change
+            if self._silent:
+                await self._open_again()
             await self._begin()
             await self._fetch()
 
@@ -200,10 +208,18 @@ class Channel:
     # -- partitions come and go
 
     def _on_assigned(self, partitions: Iterable[int]) -> None:
+        self._leave()
         self._cursors = {partition: _Cursor(partition) for partition in partitions}
 
     def _on_revoked(self) -> None:
+        self._leave()
         self._cursors = {}
+
+    def _leave(self) -> None:
+        """Keep where reading stood: in a group what was handed out comes again, unless it is committed."""
+        self._silence.over()
+        for partition, position in self.positions.items():
+            self._left[partition] = position if self._group is None else Position(position.since, position.since)
 
     async def _begin(self) -> None:
         """Seek the partitions that are new to where their reading begins. Raises NoOffset, Hole."""
@@ -212,7 +228,7 @@ class Channel:
             return
         tps = [self._tp(each.partition) for each in new]
         firsts = await self._consumer.beginning_offsets(tps)
-        lasts = await self._ends(tps) if self._start == "latest" else firsts
+        lasts = await self._stable_ends(tps) if self._start == "latest" else firsts
         kept = await self._kept(tps)
         for cursor, tp in zip(new, tps, strict=True):
             first, position = firsts[tp], kept.get(tp)
@@ -224,23 +240,41 @@ class Channel:
                 raise Hole(*self._place(cursor, position.offset), f"the topic begins at {first} now")
             self._begin_at(cursor, max(position.since, position.offset - REPEATS_MAX, first), position)
 
-    async def _ends(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def _stable_ends(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """The last stable offsets: whatever this reader's isolation, it must not begin amid a transaction."""
         async with self._connected("read_committed") as reader:
             ends: dict[TopicPartition, int] = await reader.end_offsets(tps)
             return ends
 
+    async def _ends(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The ends as this reader could see them."""
+        async with self._connected(self._isolation) as another:
+            ends: dict[TopicPartition, int] = await another.end_offsets(tps)
+            return ends
+
     async def _kept(self, tps: list[TopicPartition]) -> dict[TopicPartition, Position]:
-        """What the group has committed, else what `start` says."""
+        """What the group has committed, else where reading was left, else what `start` says."""
         given = {**(self._start if isinstance(self._start, Mapping) else {}), **self._left}
         kept = {tp: given[tp.partition] for tp in tps if tp.partition in given}
         if self._group is not None:
-            for tp, found in (await self._admin.list_consumer_group_offsets(self._group, partitions=tps)).items():
+            for tp, found in (await self._committed(tps)).items():
                 if found.offset >= 0:
                     since = found.metadata.removeprefix(_SINCE)
                     # whoever else set it knows where to go on, not what was handed out before
                     kept[tp] = Position(found.offset, int(since) if since.isdecimal() else found.offset)
         return kept
+
+    async def _committed(self, tps: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What the group has committed, -1 where nothing. Raises KafkaError."""
+        for _ in range(COORDINATOR_TRIES):
+            found: dict[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(
+                self._group, partitions=tps
+            )
+            if found.keys() >= set(tps):
+                return found
+            # a broker that does not coordinate the group (any more) answers with nothing, and aiokafka passes that on
+            await asyncio.sleep(POLL_MS / 1000)
+        raise GroupCoordinatorNotAvailableError
 
     def _begin_at(self, cursor: _Cursor, offset: int, position: Position) -> None:
         """Read from an offset, handing out from a position; void where a rebalance has come between."""
@@ -260,46 +294,26 @@ class Channel:
                 self._consumer.subscribe([self._changes_topic], listener=_Listener(self))
             await opening.enter_async_context(_running(self._consumer))
             self._reading = opening.pop_all()
-        self._heard_s = _now_s()
 
     async def _open_again(self) -> None:
-        """Have a new consumer go on from here, as soon as Kafka is reachable."""
-        log.warning("%s: nothing was read for %.0f s, though the topic goes on", self._changes_topic, SILENT_S)
+        """Have a new consumer go on from here, as soon as Kafka is reachable. Raises KafkaError where it refuses."""
+        self._leave()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await self._reading.aclose()
-        if self._group is None:
-            self._left = self.positions
-            self._on_assigned(self._cursors)
-        else:
-            self._on_revoked()
-        while True:
+        self._cursors = {partition: _Cursor(partition) for partition in self._cursors} if self._group is None else {}
+        while self._silent:
             try:
                 await self._open()
-            except KafkaError:
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.warning("%s: %s", self._changes_topic, type(error).__name__)
                 await asyncio.sleep(POLL_MS / 1000)
             else:
-                break
-
-    async def _is_silent(self) -> bool:
-        """Tell whether there is something to read that this consumer does not hear of; asks only every half minute."""
-        if _now_s() - self._heard_s < SILENT_S:
-            return False
-        stands = {self._tp(each.partition): each.position.offset for each in self._cursors.values() if each.position}
-        try:
-            async with self._connected(self._isolation) as another:
-                ends = await another.end_offsets(list(stands)) if stands else {}
-        except KafkaError:
-            ends = {}
-        if any(ends[tp] > offset for tp, offset in stands.items() if tp in ends):
-            return True
-        self._heard_s = _now_s()
-        return False
+                self._silent = False
 
     async def _fetch(self) -> None:
-        if _now_s() - self._asked_s > POLL_MS / 500:
-            # the platform was busy with what it had: that was no silence
-            self._heard_s = _now_s()
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
@@ -308,12 +322,7 @@ class Channel:
                     what = "the topic has no such offset any more"
                     raise Hole(*self._place(cursor, cursor.position.offset), what) from None
             return
-        self._asked_s = _now_s()
-        if found:
-            self._heard_s = self._asked_s
-        elif await self._is_silent():
-            await self._open_again()
-            return
+        stands: dict[TopicPartition, int] = {}
         for cursor in list(self._cursors.values()):
             if cursor.position is None:
                 continue
@@ -321,13 +330,16 @@ class Channel:
             records = found.get(tp, ())
             # markers of transactions are no records: where nothing else is left, the position tells of them
             try:
-                after = await self._consumer.position(tp)
+                after = stands[tp] = await self._consumer.position(tp)
             except IllegalStateError:
                 return  # a rebalance has begun: what is not handed out yet is read again, by whoever gets it
             for index, record in enumerate(records, start=1):
                 self._fetched.append((cursor, record, after if index == len(records) else record.offset + 1))
             if not records:
                 self._move(cursor, after)
+        self._silent = self._silence.lasts(stands)
+        if self._silent:
+            log.warning("%s: nothing was read for %.0f s, though the topic goes on", self._changes_topic, SILENT_S)
 
     def _next(self) -> Change | None:
         """Take one fetched record; None if it is not to be handed out. Raises Unreadable, Disorder: it stays there."""
@@ -391,10 +403,6 @@ class Channel:
         return self._changes_topic, cursor.partition, offset
 
 
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
-
-
 @asynccontextmanager
 async def _running(consumer: Any) -> AsyncIterator[Any]:
     try:
@@ -403,20 +411,7 @@ async def _running(consumer: Any) -> AsyncIterator[Any]:
         await asyncio.sleep(0)
         yield consumer
     finally:
-        await _stop(consumer)
-
-
-async def _stop(consumer: Any) -> None:
-    """Stop a consumer; aiokafka lets the end of its own tasks out as if whoever stops it had been cancelled."""
-    stopping = asyncio.current_task()
-    cancelled = 0 if stopping is None else stopping.cancelling()
-    try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        await consumer._client.close()  # noqa: SLF001 - what it had not come to
-    if stopping is not None and stopping.cancelling() > cancelled:
-        # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
-        raise asyncio.CancelledError
+        await stop_whole(consumer, consumer.stop)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

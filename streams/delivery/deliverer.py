@@ -178,14 +178,9 @@ class Deliverer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def _leave(self) -> None:
         """Leave the group, or at least let go of all connections, within the deadline."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_MS / 1000):
                 await self._consumer.stop()
-        except (KafkaError, OSError, TimeoutError):
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(LEAVE_MS / 1000):
-                    # a stop that was cut off has not come to that
-                    await self._consumer._client.close()  # noqa: SLF001
 
     # -- the group
 

@@ -34,11 +34,15 @@ class KafkaRing:
 
     async def open(self) -> None:
         """Initialise every producer, all at once. Raises NotReachable, and then all are closed."""
-        opened = await asyncio.gather(*(each.open() for each in self._producers.values()), return_exceptions=True)
-        failed = [result for result in opened if result is not None]
-        if failed:
+        failed: BaseException | None = None
+        try:
+            opened = await asyncio.gather(*(each.open() for each in self._producers.values()), return_exceptions=True)
+            failed = next((result for result in opened if result is not None), None)
+        except asyncio.CancelledError as error:
+            failed = error
+        if failed is not None:
             await self.close()
-            raise failed[0]
+            raise failed
 
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
         """See Ring."""

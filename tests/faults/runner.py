@@ -23,7 +23,7 @@ MANY_TIMES: Final = 12
 MANY_EVENTS: Final = 2_000
 JOBS: Final = 3
 """Runs at a time, on two cores: more would only wait for each other."""
-LIMIT_S: Final[dict[SizeName, float]] = {"once": 900, "ci": 900, "full": 3_600}
+LIMIT_S: Final[dict[SizeName, float]] = {"once": 600, "ci": 900, "full": 3_600}
 """A run that takes so long has come to a stand: it is broken off, and says where it stood."""
 
 
@@ -182,18 +182,21 @@ class Runs:
         self._going[task] = asyncio.get_running_loop()
         try:
             if (await asyncio.wait({task}, timeout=LIMIT_S[self._size]))[1]:
-                stood = _where_all_stand()
-                await _break_off(task)
+                stood = _where_all_stand(task)
+                await _break_off({task})
                 raise TimeoutError(f"not done after {LIMIT_S[self._size]:.0f} s\n{stood}")
             return task.result()
         finally:
             del self._going[task]
+            # asyncio.run would cancel what is left behind once, and wait for ever
+            await _break_off(asyncio.all_tasks() - {asyncio.current_task(), task})
 
 
-def _where_all_stand() -> str:
-    """What each task of this loop waits for, from the outside in."""
+def _where_all_stand(main: "asyncio.Task[Report]") -> str:
+    """What each task of this loop waits for, from the outside in; the run itself last."""
     lines = []
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    others = asyncio.all_tasks() - {asyncio.current_task(), main}
+    for task in (*others, main):
         awaited: Any = task.get_coro()
         lines.append(task.get_name())
         while (frame := getattr(awaited, "cr_frame", None)) is not None:
@@ -202,12 +205,14 @@ def _where_all_stand() -> str:
     return "\n".join(lines)
 
 
-async def _break_off(task: "asyncio.Task[Report]", attempts: int = 30) -> None:
-    """Cancel it, more than once: what it waits for may swallow that."""
+async def _break_off(tasks: "set[asyncio.Task[Any]]", attempts: int = 15) -> None:
+    """Cancel tasks, more than once: what they wait for may swallow that."""
+    left = tasks
     for _ in range(attempts):
-        task.cancel()
-        if (await asyncio.wait({task}, timeout=2))[0]:
-            return
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=2)
 
 
 async def run_fault(

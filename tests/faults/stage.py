@@ -218,8 +218,11 @@ class Run:
         try:
             await self.until(done, "everything to be out", limit_s, 0.5)
         except TimeoutError:
-            stands = [(worker, await worker.ask()) for worker in self.alive]
-            said = "\n".join(f"--- {one.log.name}: {_standing(status)}\n{one.said()}" for one, status in stands)
+            # nobody there: then what the last ones said
+            stands = [(worker, await worker.ask()) for worker in self.alive or self.workers[-2:]]
+            said = "\n".join(
+                f"--- {one.log.name}: {one.process.poll()} {_standing(status)}\n{one.said()}" for one, status in stands
+            )
             raise Violated(f"L0 nothing more came within {limit_s:.0f} s: {behind}\n{said}") from None
 
     async def finish(self, limit_s: float = PATIENCE_S) -> Counted:

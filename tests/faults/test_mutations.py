@@ -18,7 +18,7 @@ from tests.faults.fault import Context, Fault, Report, Size
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.slow,
-    pytest.mark.timeout(1_500),
+    pytest.mark.timeout(1_200),
     # aiokafka's clients lose connections that they are making while they are closed
     pytest.mark.filterwarnings("ignore:Unclosed AIOKafka:ResourceWarning"),
 ]

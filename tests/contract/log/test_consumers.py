@@ -73,4 +73,5 @@ async def test_a_stop_that_is_cut_off_says_so(kafka: KafkaServer, caplog: pytest
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopping
-    await consumer._client.close()  # noqa: SLF001
+    assert consumer._fetcher._fetch_task.done()  # noqa: SLF001
+    assert not [each for each in consumer._client._conns.values() if each.connected()]  # noqa: SLF001

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.faults.families.stores import cut_tail
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE
-from tests.faults.stage import Run, deployment, own_kafka, store
+from tests.faults.stage import Run, WorkerProcess, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=80, repeated=0.05, late=0.05, bad=0.01)
@@ -44,6 +44,8 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
             assume(number > 0)
             self.stack = AsyncExitStack()
             self.steps = 0
+            self.doomed: list[WorkerProcess] = []
+            """Those that are to die at a point, sooner or later."""
             self.valkey = context.stack.enter_context(store(context.servers.folder))
             # one of its own: it is restarted
             self.kafka = self.do(self.stack.enter_async_context(own_kafka(context.servers)))
@@ -80,7 +82,9 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
             if len(self.live.alive) >= WORKERS_MAX:
                 self.go_on("enough workers")
                 return
-            self.live.worker(at=f"kill@{point}:2" if point else "")
+            joins = self.live.worker(at=f"kill@{point}:2" if point else "")
+            if point:
+                self.doomed.append(joins)
             self.go_on(f"a worker joins, to die at {point}" if point else "a worker joins")
 
         @rule(number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]), which=st.integers(0, WORKERS_MAX))
@@ -125,14 +129,17 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
         def teardown(self) -> None:
             if self.run is None:
                 return
-            try:
+            self.do(self.end())
+
+        async def end(self) -> None:
+            async with self.stack:
+                for one in self.doomed:
+                    one.kill()
                 if not self.live.alive:
                     self.live.worker()
-                self.do(self.live.stop_traffic())
-                counted = self.do(self.live.finish())
+                await self.live.stop_traffic()
+                counted = await self.live.finish()
                 reports.append(Report(counted, {"steps": self.steps, **self.live.notes}))
-            finally:
-                self.do(self.stack.aclose())
 
     once = settings(
         max_examples=1,
