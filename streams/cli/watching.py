@@ -31,7 +31,7 @@ class Wanted:
 
     memberships: bool
     channels: tuple[str, ...] | None
-    """None: those of the catalogue in force."""
+    """None: those of the catalogue in force, and those of each that is applied meanwhile."""
     segments: frozenset[str]
     activations: frozenset[str]
     subjects: frozenset[str]
@@ -58,13 +58,18 @@ async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     until = None if wanted.seconds is None else monotonic() + wanted.seconds
     async with servers.reading(topics[0]) as (consumer, _):
         partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
-        consumer.assign(partitions)
+        news = [TopicPartition(servers.deployment.catalogues_topic, 0)] if wanted.channels is None else []
+        consumer.assign([*partitions, *news])
         await (consumer.seek_to_beginning if wanted.from_start else consumer.seek_to_end)(*partitions)
+        if news:
+            await consumer.seek_to_end(*news)
         # seek_to_end is lazy: without this, what is published before the first poll would be missed
-        await asyncio.gather(*map(consumer.position, partitions))
+        await asyncio.gather(*map(consumer.position, [*partitions, *news]))
         while until is None or monotonic() < until:
             wait_ms = POLL_MS if until is None else max(1, min(POLL_MS, int((until - monotonic()) * 1000)))
             fetched = await consumer.getmany(timeout_ms=wait_ms)
+            for applied in (record for tp in news for record in fetched.pop(tp, ())):
+                await _take_up(servers, consumer, applied)
             for value, change in _in_order(fetched):
                 if not wanted.asks(change):
                     continue
@@ -76,6 +81,28 @@ async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
                     left -= 1
                     if left == 0:
                         return
+
+
+async def _take_up(servers: Servers, consumer: Any, applied: Any) -> None:
+    """Read the channels that a catalogue has brought, too, from when it was applied."""
+    try:
+        channels = channels_of(compiled(applied.value))
+    except Failure as unknown:
+        tell(f"note: a catalogue was applied of which the channels are not known: {unknown}")
+        return
+    followed = {tp: await consumer.position(tp) for tp in consumer.assignment()}
+    known = {tp.topic for tp in followed}
+    topics = [topic for channel in channels if (topic := channel_topics(servers.deployment, channel)[0]) not in known]
+    if not topics:
+        return
+    partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
+    consumer.assign([*followed, *partitions])
+    # a channel that had been gone has a past: the ends first, then what was published since
+    ends = await consumer.end_offsets(partitions)
+    since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied.timestamp))
+    begins = {tp: ends[tp] if since[tp] is None else since[tp].offset for tp in partitions}
+    for tp, offset in (followed | begins).items():
+        consumer.seek(tp, offset)
 
 
 async def _topics(servers: Servers, wanted: Wanted) -> list[str]:

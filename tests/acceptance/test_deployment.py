@@ -1,5 +1,6 @@
 """A deployment from nothing: topics, a catalogue, a worker, events in, changes out, and what is said of people."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,7 +254,14 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
     (copy / "activations" / "payer" / "evidence-pack-email.yaml").unlink()
     policy = copy / "policy.yaml"
     policy.write_text(policy.read_text().replace("{channel: sms, at_most: 2", "{channel: sms, at_most: 1"))
-    applied = running.segue.done("apply", copy, "--json")
+    watch = ("watch", "--from-start", "--json", "--activation", "treatment-initiation-field", "--count", 3)
+    with running.segue.started(*watch, "--seconds", 120) as watching:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["channel"] == "field"
+        applied = running.segue.done("apply", copy, "--json")
+        # a channel that comes while it runs is followed, too
+        moved = [json.loads(watching.stdout.readline()) for _ in range(2)]
+    assert {(each["channel"], each["change"]) for each in moved} == {("field", "deactivated"), ("phone", "activated")}
     assert applied.json["applied"]
     prefix = running.segue.environment["SEGUE_ACTIVATION_TOPIC_PREFIX"]
     assert applied.json["created_topics"] == [f"{prefix}.phone", f"{prefix}.phone.current"]
@@ -266,18 +274,18 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
     assert found["trait"] == found["event"] == {}
     assert "warning: ever: enter" in applied.err
     assert "warning: access-resources-email: the cap of journey access-2026, at most 3 within 4w" in applied.err
-    watch = ("watch", "--from-start", "--json", "--seconds", 60, "--subject")
-    ended = running.segue.done(*watch, ACADEMIC, "--count", 2)
+    narrowed = ("watch", "--from-start", "--json", "--seconds", 60, "--subject")
+    ended = running.segue.done(*narrowed, ACADEMIC, "--count", 2)
     assert ended.lines[1]["reason"]["kind"] == "definition_changed"
-    ended = running.segue.done(*watch, STARTING, "--channel", "phone", "--count", 1)
+    ended = running.segue.done(*narrowed, STARTING, "--channel", "phone", "--count", 1)
     assert [(each["activation"], each["change"]) for each in ended.lines] == [
         ("treatment-initiation-field", "activated")
     ]
     # content that was pulled: nobody is contacted with it from the cut on
-    ended = running.segue.done(*watch, PLANNER, "--channel", "email", "--count", 2)
+    ended = running.segue.done(*narrowed, PLANNER, "--channel", "email", "--count", 2)
     assert ended.lines[1]["reason"]["kind"] == "content_not_approved"
     # a channel that nothing uses any more keeps its topics, and its past can be read
-    assert len(running.segue.done(*watch, STARTING, "--channel", "field", "--count", 3).lines) == 3
+    assert len(running.segue.done(*narrowed, STARTING, "--channel", "field", "--count", 3).lines) == 3
 
 
 def test_watch_ends_cleanly_on_ctrl_c(running: Running) -> None:
