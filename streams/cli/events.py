@@ -68,7 +68,7 @@ def watch(
 ) -> None:
     """Follow what is published, each change with the reason behind it, until Ctrl-C.
 
-    Without options: all memberships, and the activations of every channel of the catalogue in force as it begins.
+    Without options: all memberships, and the activations of every channel, also of those that come meanwhile.
     Only what is committed is shown: every change once, in order for each profile and channel.
 
     Example: segue watch --channel email --channel field --from-start

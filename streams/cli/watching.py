@@ -23,6 +23,8 @@ from streams.wire import channel_topics, restricted_topics
 POLL_MS: Final = 200
 CATALOGUES_AGAIN_S: Final = 2.0
 """How soon catalogues are read again for a change whose definition is not among those read."""
+CLOCKS_MS: Final = 60_000
+"""By how much the clock of who applies a catalogue may be ahead of a worker's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Wanted:
 
 async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     """Show changes as they are committed until there were enough."""
+    news, at = TopicPartition(servers.deployment.catalogues_topic, 0), None
+    if wanted.channels is None:
+        await servers.expect_topics(news.topic)
+        in_force = await servers.latest_catalogue()
+        at = 0 if in_force is None else in_force.offset + 1
     topics = await _topics(servers, wanted)
     await _tell_unknown(servers, wanted)
     rules = _RuleTexts(servers)
@@ -58,17 +65,16 @@ async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     until = None if wanted.seconds is None else monotonic() + wanted.seconds
     async with servers.reading(topics[0]) as (consumer, _):
         partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
-        news = [TopicPartition(servers.deployment.catalogues_topic, 0)] if wanted.channels is None else []
-        consumer.assign([*partitions, *news])
+        consumer.assign(partitions if at is None else [*partitions, news])
         await (consumer.seek_to_beginning if wanted.from_start else consumer.seek_to_end)(*partitions)
-        if news:
-            await consumer.seek_to_end(*news)
+        if at is not None:
+            consumer.seek(news, at)
         # seek_to_end is lazy: without this, what is published before the first poll would be missed
-        await asyncio.gather(*map(consumer.position, [*partitions, *news]))
+        await asyncio.gather(*map(consumer.position, partitions))
         while until is None or monotonic() < until:
             wait_ms = POLL_MS if until is None else max(1, min(POLL_MS, int((until - monotonic()) * 1000)))
             fetched = await consumer.getmany(timeout_ms=wait_ms)
-            for applied in (record for tp in news for record in fetched.pop(tp, ())):
+            for applied in fetched.pop(news, ()):
                 await _take_up(servers, consumer, applied)
             for value, change in _in_order(fetched):
                 if not wanted.asks(change):
@@ -86,9 +92,9 @@ async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
 async def _take_up(servers: Servers, consumer: Any, applied: Any) -> None:
     """Read the channels that a catalogue has brought, too, from when it was applied."""
     try:
-        channels = channels_of(compiled(applied.value))
-    except Failure as unknown:
-        tell(f"note: a catalogue was applied of which the channels are not known: {unknown}")
+        channels = channels_of(compiled(applied.value or b""))
+    except (Failure, ValueError):
+        tell("note: a catalogue was applied that this version of Segue cannot read; its channels are not followed")
         return
     followed = {tp: await consumer.position(tp) for tp in consumer.assignment()}
     known = {tp.topic for tp in followed}
@@ -99,7 +105,7 @@ async def _take_up(servers: Servers, consumer: Any, applied: Any) -> None:
     consumer.assign([*followed, *partitions])
     # a channel that had been gone has a past: the ends first, then what was published since
     ends = await consumer.end_offsets(partitions)
-    since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied.timestamp))
+    since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied.timestamp - CLOCKS_MS))
     begins = {tp: ends[tp] if since[tp] is None else since[tp].offset for tp in partitions}
     for tp, offset in (followed | begins).items():
         consumer.seek(tp, offset)

@@ -43,13 +43,15 @@ from streams.client.errors import ChannelError, Hole, NoChannel, NoOffset
 from streams.client.order import REPEATS_MAX, Order
 from streams.client.silence import SILENT_S, Silence
 from streams.client.snapshot import take
-from streams.client.stopping import stop_whole
+from streams.client.stopping import has_died, stop_whole
 
 Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
 log = logging.getLogger(__name__)
 
-POLL_MS: Final = 1_000
+POLL_MS: Final = 200
+"""Short, for a platform may wait for a change no longer than it likes: what is cut off tells nothing."""
 COORDINATOR_TRIES: Final = 10
+AGAIN_S: Final = 1.0
 CLOSE_S: Final = 10.0
 """How long a consumer gone silent may take to leave."""
 _SINCE: Final = "since="
@@ -74,6 +76,8 @@ class _Cursor:
     partition: int
     position: Position | None = None
     """None: not begun."""
+    began: Position | None = None
+    """The first one."""
     order: Order = field(default_factory=Order)
 
 
@@ -115,6 +119,7 @@ class Channel:
         self._silence: Final = Silence(self._ends)
         self._silent = False
         """Whether a new consumer has to take over."""
+        self._replacing: asyncio.Task[None] | None = None
         self._cursors: dict[int, _Cursor] = {}
         self._left: dict[int, Position] = {}
         """Where reading of partitions stood that it has to begin anew: a group's, where it began."""
@@ -139,11 +144,16 @@ class Channel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the group and disconnect. Commits nothing."""
-        await self._silence.close()
         try:
-            await self._reading.aclose()
+            if self._replacing is not None:
+                self._replacing.cancel()
+                await asyncio.wait({self._replacing})
+            await self._silence.close()
         finally:
-            await self._closing.aclose()
+            try:
+                await self._reading.aclose()
+            finally:
+                await self._closing.aclose()
 
     @property
     def positions(self) -> dict[int, Position]:
@@ -158,7 +168,7 @@ class Channel:
         With a group: of the partitions that it gives this reader now. Raises Unreadable, and KafkaError.
         """
         if self._silent:
-            await self._open_again()
+            await self._replaced()
         while True:
             cursors = self._cursors
             taken = await take(self._connected, self._changes_topic, self._current_topic, list(cursors))
@@ -183,7 +193,7 @@ class Channel:
                 if change is not None:
                     yield change
             if self._silent:
-                await self._open_again()
+                await self._replaced()
             await self._begin()
             await self._fetch()
 
@@ -218,8 +228,10 @@ class Channel:
     def _leave(self) -> None:
         """Keep where reading stood: in a group what was handed out comes again, unless it is committed."""
         self._silence.over()
-        for partition, position in self.positions.items():
-            self._left[partition] = position if self._group is None else Position(position.since, position.since)
+        for cursor in self._cursors.values():
+            stood = cursor.position if self._group is None else cursor.began
+            if stood is not None:
+                self._left[cursor.partition] = stood
 
     async def _begin(self) -> None:
         """Seek the partitions that are new to where their reading begins. Raises NoOffset, Hole."""
@@ -273,14 +285,14 @@ class Channel:
             if found.keys() >= set(tps):
                 return found
             # a broker that does not coordinate the group (any more) answers with nothing, and aiokafka passes that on
-            await asyncio.sleep(POLL_MS / 1000)
+            await asyncio.sleep(AGAIN_S)
         raise GroupCoordinatorNotAvailableError
 
     def _begin_at(self, cursor: _Cursor, offset: int, position: Position) -> None:
         """Read from an offset, handing out from a position; void where a rebalance has come between."""
         if self._cursors.get(cursor.partition) is cursor:
             self._consumer.seek(self._tp(cursor.partition), offset)
-            cursor.position = position
+            cursor.position = cursor.began = position
 
     # -- reading
 
@@ -294,6 +306,16 @@ class Channel:
                 self._consumer.subscribe([self._changes_topic], listener=_Listener(self))
             await opening.enter_async_context(_running(self._consumer))
             self._reading = opening.pop_all()
+
+    async def _replaced(self) -> None:
+        """Wait until a new consumer reads; goes on where whoever waits is cut off. Raises KafkaError."""
+        if self._replacing is None or self._replacing.done():
+            self._replacing = asyncio.create_task(self._open_again())
+        try:
+            await asyncio.shield(self._replacing)
+        finally:
+            if self._replacing.done():
+                self._replacing = None
 
     async def _open_again(self) -> None:
         """Have a new consumer go on from here, as soon as Kafka is reachable. Raises KafkaError where it refuses."""
@@ -309,7 +331,7 @@ class Channel:
                 if not error.retriable:
                     raise
                 log.warning("%s: %s", self._changes_topic, type(error).__name__)
-                await asyncio.sleep(POLL_MS / 1000)
+                await asyncio.sleep(AGAIN_S)
             else:
                 self._silent = False
 
@@ -322,6 +344,10 @@ class Channel:
                     what = "the topic has no such offset any more"
                     raise Hole(*self._place(cursor, cursor.position.offset), what) from None
             return
+        except KafkaError:
+            # without its tasks it raises the same for ever
+            self._silent = has_died(self._consumer)
+            raise
         stands: dict[TopicPartition, int] = {}
         for cursor in list(self._cursors.values()):
             if cursor.position is None:
@@ -337,9 +363,12 @@ class Channel:
                 self._fetched.append((cursor, record, after if index == len(records) else record.offset + 1))
             if not records:
                 self._move(cursor, after)
-        self._silent = self._silence.lasts(stands)
-        if self._silent:
+        if self._silence.lasts(stands):
+            self._silent = True
             log.warning("%s: nothing was read for %.0f s, though the topic goes on", self._changes_topic, SILENT_S)
+        elif has_died(self._consumer):
+            self._silent = True
+            log.warning("%s: the consumer has died", self._changes_topic)
 
     def _next(self) -> Change | None:
         """Take one fetched record; None if it is not to be handed out. Raises Unreadable, Disorder: it stays there."""

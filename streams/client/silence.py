@@ -7,11 +7,14 @@ silent only if it has still not reached those ends several polls later.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+
+log = logging.getLogger(__name__)
 
 SILENT_S: Final = 30.0
 """So long a partition may stand before anybody asks."""
@@ -73,7 +76,8 @@ class Silence:
             if standing:
                 self._asking = asyncio.create_task(self._asked(standing))
         elif self._asking.done():
-            ends, self._asking = self._asking.result(), None
+            asked, self._asking = self._asking, None
+            ends = {} if asked.cancelled() else asked.result()
             for tp, (offset, _) in self._stood.items():
                 if tp in ends and ends[tp] > offset:
                     self._missed[tp] = ends[tp]
@@ -87,4 +91,8 @@ class Silence:
             async with asyncio.timeout(ASK_S):
                 return await self._ends(standing)
         except (KafkaError, OSError, TimeoutError):
+            return {}
+        except Exception as error:
+            # of a platform's own, such as whoever gives the tokens: this is only a question beside the reading
+            log.warning("the ends could not be asked: %s", type(error).__name__)
             return {}

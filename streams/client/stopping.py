@@ -1,4 +1,4 @@
-"""Stop an aiokafka consumer, whole, whatever it is at.
+"""Stop an aiokafka consumer, whole, whatever it is at; and see that one has died.
 
 Traps of aiokafka 0.14.0 met here: `stop` lets the end of its fetcher's own tasks out as if whoever stops it had been
 cancelled (aio-libs/aiokafka issue 647: after a fetch that failed, say, because the broker is away or slow), and raises
@@ -31,6 +31,13 @@ async def stop_whole(consumer: Any, stop: Callable[[], Awaitable[None]]) -> None
     if stopping is not None and stopping.cancelling() > cancelled:
         # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
         raise asyncio.CancelledError
+
+
+def has_died(consumer: Any) -> bool:
+    """Tell whether tasks of a consumer that runs have ended: it brings nothing any more, or one and the same error."""
+    fetcher, coordinator = consumer._fetcher, consumer._coordinator  # noqa: SLF001
+    tasks = (getattr(fetcher, "_fetch_task", None), getattr(coordinator, "_coordination_task", None))
+    return any(task is not None and task.done() for task in tasks)
 
 
 async def _end(consumer: Any) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -379,7 +379,31 @@ async def test_a_replacement_that_is_cut_off_is_made_later_and_positions_stay(
         assert len(await taken(channel, 10)) == 10
 
 
-async def test_a_consumer_whose_fetching_has_died_stops_and_leaves_nothing(log: Log) -> None:
+async def test_a_group_goes_on_from_where_it_was_told_to_begin_when_it_has_committed_nothing(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.write(log.flips(40))
+    async with log.channel(start="latest") as before:
+        follow = asyncio.create_task(taken(before, 1))
+        await wait_for(lambda: len(before.positions) == PARTITIONS)
+        # kept by a platform that had read without a group, from the very beginning
+        start = {partition: place._replace(since=0) for partition, place in before.positions.items()}
+        follow.cancel()
+        await asyncio.gather(follow, return_exceptions=True)
+    async with log.channel(group=log.prefix, start=start) as channel:
+        first = log.flips(5)
+        await log.write(first)
+        found = await taken(channel, 5)
+        fall_silent(channel, monkeypatch)
+        await log.write(log.flips(5))
+        again = await taken(channel, 10)
+    # what was handed out and not committed comes again, and nothing of before
+    assert {each.value for each in found} <= {each.value for each in again}
+    assert len({each.value for each in again}) == 10
+    assert all(each.offset >= start[each.partition].offset for each in again)
+
+
+async def test_a_consumer_whose_fetching_has_died_is_replaced_and_leaves_nothing(log: Log) -> None:
     async with log.channel() as channel:
         await channel.snapshot()
         consumer = channel._consumer  # noqa: SLF001
@@ -388,10 +412,38 @@ async def test_a_consumer_whose_fetching_has_died_stops_and_leaves_nothing(log: 
             raise ValueError
 
         consumer._fetcher._get_actions_per_node = dies  # noqa: SLF001
-        await log.write(log.flips(1))
+        changes = log.flips(10)
+        await log.write(changes[:5])
         await asyncio.wait({consumer._fetcher._fetch_task}, timeout=30)  # noqa: SLF001
-    assert consumer._fetcher._fetch_task.done()  # noqa: SLF001
+        await log.write(changes[5:])
+        found = await taken(channel, 10)
+        assert channel._consumer is not consumer  # noqa: SLF001
+    assert sorted(each.value for each in found) == sorted(each.value for each in changes)
     assert not [each for each in consumer._client._conns.values() if each.connected()]  # noqa: SLF001
+
+
+async def test_a_platform_that_waits_for_less_than_a_replacement_takes_is_served_all_the_same(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with log.channel() as channel:
+        await channel.snapshot()
+        fall_silent(channel, monkeypatch)
+        open_ = channel._open  # noqa: SLF001
+
+        async def slow() -> None:
+            await asyncio.sleep(3)
+            await open_()
+
+        monkeypatch.setattr(channel, "_open", slow)
+        await log.write(log.flips(5))
+        found: list[Change] = []
+        async with asyncio.timeout(120):
+            while len(found) < 5:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        async for change in channel.changes():
+                            found.append(change)  # noqa: PERF401 - it is cut off
+    assert len({each.id for each in found}) == 5
 
 
 async def test_a_group_shares_the_partitions_and_takes_over_where_the_other_stood(log: Log) -> None:

@@ -16,15 +16,15 @@ P0, P1 = TopicPartition("activation.email", 0), TopicPartition("activation.email
 class Topic:
     """Its ends; counts who asks."""
 
-    def __init__(self, ends: Mapping[TopicPartition, int], away: bool = False) -> None:
+    def __init__(self, ends: Mapping[TopicPartition, int], away: Exception | None = None) -> None:
         self.known = dict(ends)
         self.away = away
         self.asked: list[Sequence[TopicPartition]] = []
 
     async def ends(self, tps: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         self.asked.append(tps)
-        if self.away:
-            raise KafkaConnectionError
+        if self.away is not None:
+            raise self.away
         return {tp: self.known[tp] for tp in tps}
 
 
@@ -68,12 +68,13 @@ async def test_what_comes_between_the_question_and_the_answer_is_no_silence() ->
     assert not await polls(heard, {P0: 5}, 10)
 
 
-async def test_a_log_that_is_away_is_no_silence() -> None:
-    topic = Topic({P0: 5}, away=True)
+@pytest.mark.parametrize("away", [KafkaConnectionError(), RuntimeError("no token")])
+async def test_a_question_without_an_answer_is_no_silence(away: Exception) -> None:
+    topic = Topic({P0: 5}, away)
     heard = Silence(topic.ends)
     assert not await polls(heard, {P0: 4}, 20)
     assert len(topic.asked) > 1
-    topic.away = False
+    topic.away = None
     assert await polls(heard, {P0: 4}, 40)
 
 
