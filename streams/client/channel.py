@@ -200,10 +200,13 @@ class Channel:
     async def commit(self) -> bool:
         """Keep in the group's offsets that every change handed out so far, and the snapshot, was dealt with.
 
-        False: the group is just being shared out anew; what is not committed comes again, to whoever gets it.
+        False: the group is just being shared out anew, or the consumer replaced; what is not committed comes again, to
+        whoever gets it.
         """
         if self._group is None:
             raise ValueError("without a group nothing can be committed: keep `positions` yourself")
+        if self._silent:
+            return False
         offsets = {
             self._tp(partition): OffsetAndMetadata(position.offset, f"{_SINCE}{position.since}")
             for partition, position in self.positions.items()
