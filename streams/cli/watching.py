@@ -18,6 +18,7 @@ from streams.cli.console import Exit, Failure, out, tell, write_line
 from streams.cli.naming import channels_of
 from streams.cli.servers import Servers, compiled
 from streams.cli.why import why
+from streams.log.base import Stored
 from streams.wire import channel_topics, restricted_topics
 
 POLL_MS: Final = 200
@@ -54,11 +55,12 @@ class Wanted:
 async def follow(servers: Servers, wanted: Wanted, as_json: bool) -> None:
     """Show changes as they are committed until there were enough."""
     news, at = TopicPartition(servers.deployment.catalogues_topic, 0), None
-    if wanted.channels is None:
-        await servers.expect_topics(news.topic)
-        in_force = await servers.latest_catalogue()
+    channels = wanted.channels
+    if channels is None:
+        in_force = await _in_force(servers)
         at = 0 if in_force is None else in_force.offset + 1
-    topics = await _topics(servers, wanted)
+        channels = _channels(in_force)
+    topics = await _topics(servers, wanted, channels)
     await _tell_unknown(servers, wanted)
     rules = _RuleTexts(servers)
     left = wanted.count
@@ -111,10 +113,9 @@ async def _take_up(servers: Servers, consumer: Any, applied: Any) -> None:
         consumer.seek(tp, offset)
 
 
-async def _topics(servers: Servers, wanted: Wanted) -> list[str]:
+async def _topics(servers: Servers, wanted: Wanted, channels: Sequence[str]) -> list[str]:
     """Name the topics to read: they are there, or the command ends."""
     deployment = servers.deployment
-    channels = await _channels(servers) if wanted.channels is None else wanted.channels
     if wanted.channels:
         await _expect_channels(servers, wanted.channels)
     topics = [channel_topics(deployment, channel)[0] for channel in channels]
@@ -126,21 +127,24 @@ async def _topics(servers: Servers, wanted: Wanted) -> list[str]:
     return topics
 
 
-async def _catalogue(servers: Servers) -> Catalogue | None:
-    """The catalogue in force; None before the first is applied."""
+async def _in_force(servers: Servers) -> Stored | None:
+    """The catalogue in force, as stored; None before the first is applied."""
     await servers.expect_topics(servers.deployment.catalogues_topic)
-    stored = await servers.latest_catalogue()
+    return await servers.latest_catalogue()
+
+
+def _catalogue(stored: Stored | None) -> Catalogue | None:
     return None if stored is None or stored.value is None else compiled(stored.value)
 
 
-async def _channels(servers: Servers) -> list[str]:
-    catalogue = await _catalogue(servers)
-    return [] if catalogue is None else channels_of(catalogue)
+def _channels(stored: Stored | None) -> tuple[str, ...]:
+    catalogue = _catalogue(stored)
+    return () if catalogue is None else tuple(channels_of(catalogue))
 
 
 async def _tell_unknown(servers: Servers, wanted: Wanted) -> None:
     """Say which names nothing in force has: their past may still be shown, but more likely they are mistyped."""
-    catalogue = await _catalogue(servers) if wanted.segments or wanted.activations else None
+    catalogue = _catalogue(await _in_force(servers)) if wanted.segments or wanted.activations else None
     if catalogue is None:
         return
     for kind, names, known in (
@@ -158,7 +162,7 @@ async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
         existing = await cluster.existing(list(by_topic))
     for topic, channel in by_topic.items():
         if topic not in existing:
-            known = await _channels(servers)
+            known = _channels(await _in_force(servers))
             said = f"no activation of the catalogue in force has the channel {channel!r}{nearest(channel, known)}"
             raise Failure(Exit.WRONG_INPUT, said)
 
