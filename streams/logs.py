@@ -11,7 +11,7 @@ from typing import Final, TextIO
 
 import orjson
 
-from rules.instants import format_instant
+from rules.ground.instants import format_instant
 
 CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio")
 SELDOM_S: Final = 10.0
@@ -68,5 +68,5 @@ def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     for name in CLIENTS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     # Faust's services log under the module of the class that uses them
-    for name in ("streams.app", "streams.transport"):
+    for name in ("streams.intake.app", "streams.intake.transport"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -22,7 +22,7 @@ from rules.conditions.score import Score, read_score
 from rules.conditions.segment import InSegment, read_segment_condition
 from rules.conditions.sequence import Sequence, read_sequence
 from rules.conditions.trait import Trait, read_trait
-from rules.problems import Reader
+from rules.language.problems import Reader
 
 ReadCondition: TypeAlias = Callable[[Reader, Place, ReadRule], Condition | None]
 

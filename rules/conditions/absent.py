@@ -6,10 +6,10 @@ from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, Vi
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.window import Definition, Window
-from rules.event import Event
-from rules.instants import format_duration
-from rules.operators import FALSE, TRUE
-from rules.problems import Duration, Maybe, Reader, canonical_json
+from rules.ground.event import Event
+from rules.ground.instants import format_duration
+from rules.language.operators import FALSE, TRUE
+from rules.language.problems import Duration, Maybe, Reader, canonical_json
 
 
 class AbsentDefinition(Definition):

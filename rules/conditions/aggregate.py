@@ -31,11 +31,11 @@ from rules.conditions.occurrences import (
 )
 from rules.conditions.settings import VALUE_BYTES, plain
 from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
-from rules.event import Event, Value
-from rules.instants import FOREVER
-from rules.operators import OPERATORS, OperatorKeys, Test, read_test
-from rules.problems import Duration, Maybe, Reader, canonical_json
-from rules.values import VALUE_TYPES, ValueType
+from rules.ground.event import Event, Value
+from rules.ground.instants import FOREVER
+from rules.ground.values import VALUE_TYPES, ValueType
+from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
+from rules.language.problems import Duration, Maybe, Reader, canonical_json
 
 Function: TypeAlias = Literal["sum", "min", "max", "mean", "distinct"]
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
-from rules.dictionary import Dictionary
-from rules.event import Event, Value
-from rules.problems import Reader
+from rules.ground.event import Event, Value
+from rules.language.dictionary import Dictionary
+from rules.language.problems import Reader
 
 State: TypeAlias = Any
 """A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
@@ -115,7 +115,7 @@ class View:
 
 
 class Node(ABC):
-    """A compiled rule or a part of one: a condition (a leaf) or a group. See `rules.logic` for groups."""
+    """A compiled rule or a part of one: a condition (a leaf) or a group. See `rules.catalogue.logic` for groups."""
 
     __slots__ = ()
 
@@ -144,7 +144,8 @@ class Place:
 
 
 ReadRule: TypeAlias = Callable[[Reader, Place], Node | None]
-"""Reads a condition or a group, as `rules.logic.read_rule`: handed to the kinds that have rules inside them."""
+"""Reads a condition or a group, as `rules.catalogue.logic.read_rule`: handed to the kinds that have rules inside
+them."""
 
 
 class Condition(Node):

@@ -18,8 +18,8 @@ from typing import Any, Final, TypeAlias
 from rules.conditions.base import Mark, State
 from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, VALUE, Entries, Entry, drop_until, later_than
 from rules.conditions.window import rounded_up
-from rules.digest import identity
-from rules.instants import MS_PER_DAY
+from rules.ground.digest import identity
+from rules.ground.instants import MS_PER_DAY
 
 SEEN_MS: Final = 8 * MS_PER_DAY
 """For how long an overflowed event is recognised: 7 d at least (definitions.md section 5), and a day to spare."""

@@ -5,9 +5,9 @@ from typing import Any, Final
 from rules.conditions.base import Place, ReadRule, Verdict, View
 from rules.conditions.settings import VALUE, OfSettings, plain
 from rules.conditions.window import Definition
-from rules.operators import FALSE, read_operand, said_value
-from rules.problems import Duration, Reader
-from rules.values import ValueType
+from rules.ground.values import ValueType
+from rules.language.operators import FALSE, read_operand, said_value
+from rules.language.problems import Duration, Reader
 
 ANY: Final = object()
 """An omitted side: any value but none."""

@@ -4,8 +4,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
 from rules.conditions.window import Definition
-from rules.operators import FALSE, TRUE
-from rules.problems import Name, Reader
+from rules.language.operators import FALSE, TRUE
+from rules.language.problems import Name, Reader
 
 ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
 ALL: Final = "all"

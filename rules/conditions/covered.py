@@ -19,10 +19,10 @@ from rules.conditions.occurrences import (
     keep_all,
 )
 from rules.conditions.window import SinceKeys, Window, read_window
-from rules.event import Event, Value
-from rules.instants import FOREVER, MS_PER_DAY, format_duration
-from rules.operators import FALSE
-from rules.problems import Duration, Maybe, Reader, canonical_json
+from rules.ground.event import Event, Value
+from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration
+from rules.language.operators import FALSE
+from rules.language.problems import Duration, Maybe, Reader, canonical_json
 
 LENGTH_BYTES: Final = 14
 

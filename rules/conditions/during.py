@@ -4,9 +4,9 @@ from typing import Any
 
 from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
 from rules.conditions.window import Definition
-from rules.instants import FOREVER, format_instant
-from rules.operators import FALSE
-from rules.problems import Instant, Maybe, Reader
+from rules.ground.instants import FOREVER, format_instant
+from rules.language.operators import FALSE
+from rules.language.problems import Instant, Maybe, Reader
 
 
 class Dates(Definition):

@@ -30,10 +30,10 @@ from rules.conditions.occurrences import (
     remembered,
 )
 from rules.conditions.window import Definition, Window, WindowKeys, read_window, rounded_up
-from rules.event import Event
-from rules.instants import FOREVER
-from rules.operators import FALSE, TRUE
-from rules.problems import Duration, Items, Maybe, Reader, canonical_json
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
+from rules.language.operators import FALSE, TRUE
+from rules.language.problems import Duration, Items, Maybe, Reader, canonical_json
 
 Natural = Annotated[int, Field(ge=0)]
 

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
 from rules.conditions.window import Definition
-from rules.operators import TRUE
-from rules.problems import Reader
+from rules.language.operators import TRUE
+from rules.language.problems import Reader
 
 
 class EveryoneDefinition(Definition):

@@ -6,9 +6,9 @@ from typing import Any
 from rules.conditions.base import Place, ReadRule, Verdict, View
 from rules.conditions.settings import VALUE, OfSettings
 from rules.conditions.trait import TraitDefinition, read_trait_test
-from rules.instants import FOREVER
-from rules.operators import Interval, Test
-from rules.problems import Duration, Reader
+from rules.ground.instants import FOREVER
+from rules.language.operators import Interval, Test
+from rules.language.problems import Duration, Reader
 
 
 class HeldDefinition(TraitDefinition):

@@ -24,10 +24,10 @@ from rules.conditions.occurrences import (
     keep_latest,
 )
 from rules.conditions.window import Window, WindowKeys, read_window
-from rules.event import Event
-from rules.instants import FOREVER
-from rules.operators import EVER, FALSE, NEVER, Interval, Test
-from rules.problems import Maybe, Reader, canonical_json
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
+from rules.language.operators import EVER, FALSE, NEVER, Interval, Test
+from rules.language.problems import Maybe, Reader, canonical_json
 
 INTERVAL_BYTES: Final = 32
 

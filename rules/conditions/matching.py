@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rules.conditions.base import Place
-from rules.event import Event
-from rules.operators import Test, read_test, with_article
-from rules.problems import Reader, canonical_json
-from rules.values import ValueType
+from rules.ground.event import Event
+from rules.ground.values import ValueType
+from rules.language.operators import Test, read_test, with_article
+from rules.language.problems import Reader, canonical_json
 
 Where: TypeAlias = Callable[[Event], bool]
 

@@ -16,8 +16,8 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions.base import Mark
 from rules.conditions.window import rounded_up
-from rules.event import Event
-from rules.instants import FOREVER
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
 
 MEMORY: Final = 512
 """Entries kept a condition and profile (definitions.md section 5, Memory)."""

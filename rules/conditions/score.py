@@ -27,9 +27,9 @@ from rules.conditions.occurrences import (
     remembered,
 )
 from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
-from rules.event import Event
-from rules.instants import FOREVER, format_duration
-from rules.problems import Duration, Maybe, Number, Reader, canonical_json
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER, format_duration
+from rules.language.problems import Duration, Maybe, Number, Reader, canonical_json
 
 Decaying: TypeAlias = tuple[float | int, int, int, int]
 """Points of one event, how many events, the time from which they decay, and their half-life."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
 from rules.conditions.window import Definition
-from rules.instants import format_duration
-from rules.operators import FALSE, TRUE
-from rules.problems import Duration, Id, Maybe, Reader
+from rules.ground.instants import format_duration
+from rules.language.operators import FALSE, TRUE
+from rules.language.problems import Duration, Id, Maybe, Reader
 
 
 class SegmentDefinition(Definition):

@@ -32,10 +32,10 @@ from rules.conditions.occurrences import (
     remembered,
 )
 from rules.conditions.window import Definition, SinceKeys, Window, read_window
-from rules.event import Event
-from rules.instants import FOREVER, format_duration
-from rules.operators import FALSE
-from rules.problems import Duration, Maybe, Reader, canonical_json
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER, format_duration
+from rules.language.operators import FALSE
+from rules.language.problems import Duration, Maybe, Reader, canonical_json
 
 MASK_BYTES: Final = 4
 NONE_MS: Final = -FOREVER

@@ -10,9 +10,9 @@ from typing import Any, Final
 from rules.conditions.base import Condition, Register, State, View
 from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, Entries, Entry, remembered
 from rules.conditions.window import Window
-from rules.event import Value
-from rules.instants import format_duration
-from rules.problems import canonical_json
+from rules.ground.event import Value
+from rules.ground.instants import format_duration
+from rules.language.problems import canonical_json
 
 VALUE: Final = 3
 VALUE_BYTES: Final = 64

@@ -3,8 +3,8 @@
 from typing import Any
 
 from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
-from rules.operators import OPERATORS, OperatorKeys, Test, read_test
-from rules.problems import Reader
+from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
+from rules.language.problems import Reader
 
 
 class TraitDefinition(OperatorKeys):

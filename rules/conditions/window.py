@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import ConfigDict, PlainValidator
 
 from rules.conditions.base import MarkKind, Place
-from rules.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
-from rules.problems import Duration, Instant, Maybe, Reader, Strict
+from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
+from rules.language.problems import Duration, Instant, Maybe, Reader, Strict
 
 SinceWord: TypeAlias = Literal["entry", "exit", "ever"]
 _SINCE_WORDS: Final = ("entry", "exit", "ever")

@@ -18,20 +18,23 @@ from typing import Any, Final
 import orjson
 from rich.text import Text
 
-from rules.beginnings import beginnings
-from rules.catalogue import Catalogue, CatalogueErrors, catalogue_json, load_catalogue
-from rules.differences import WAYS, WHATS, Difference, Way, What, differences
-from rules.problems import Source
-from streams.cli.console import Exit, Failure, out, row, table
+from rules.catalogue.catalogue import Catalogue, CatalogueErrors, catalogue_json, load_catalogue
+from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What, differences
+from rules.language.problems import Source
+from rules.reports.beginnings import beginnings
+from streams.cli.console import out, row, table
 from streams.cli.naming import channels_of
-from streams.cli.servers import Servers
 from streams.clock import SystemClock
-from streams.log.base import Doubt, OutRecord, RecordTooLarge, Stored
+from streams.errors import Doubt, RecordTooLarge
+from streams.exits import Exit
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.provision import have_topics
-from streams.topics import activation_topics, topics
-from streams.wire import Wire
+from streams.operations.failure import Failure
+from streams.operations.provision import have_topics
+from streams.operations.servers import Servers
+from streams.records import OutRecord, Stored
+from streams.wire.records import Wire
+from streams.wire.topics import activation_topics, topics
 
 CATALOGUE_MB_MAX: Final = 8
 """A catalogue travels as one record."""

@@ -33,7 +33,7 @@ def explain(
     """
     from streams.cli.explained import show
     from streams.cli.explaining import explain_profile
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
@@ -60,7 +60,7 @@ def members(
     Example: segue members oncology-access-planners --limit 20
     """
     from streams.cli.audiences import list_members
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     def write(subject: str) -> None:
         if as_json:
@@ -79,7 +79,7 @@ def sizes(as_json: Json = False) -> None:
     Example: segue sizes
     """
     from streams.cli.audiences import count
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     counted = run(count)
     if as_json:
@@ -123,7 +123,7 @@ def lag(
     Example: segue lag --watch 2
     """
     from streams.cli.lagging import follow
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     run(lambda servers: follow(servers, watch, as_json))
 

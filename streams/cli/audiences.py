@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from rules.activation import Activation
-from rules.catalogue import Catalogue
-from streams.audit.shadow import FETCH_BYTES, records
-from streams.cli.console import Exit, Failure, progress
+from rules.catalogue.activation import Activation
+from rules.catalogue.catalogue import Catalogue
+from streams.cli.console import progress
 from streams.cli.naming import channels_of, resolve
-from streams.cli.servers import Servers
+from streams.exits import Exit
+from streams.operations.failure import Failure
+from streams.operations.servers import Servers
+from streams.operations.shadow import FETCH_BYTES, records
 from streams.store.redis import RedisStore
-from streams.wire import channel_topics
+from streams.wire.records import channel_topics
 
 SCANNED_AT_ONCE: Final = 1_000
 

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli.console import Exit, Failure, Json, out, progress, row, table, tell, write_json
+from streams.cli.console import Json, out, progress, row, table, tell, write_json
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 Partitions = Annotated[
     list[int] | None, typer.Argument(metavar="[PARTITION]...", min=0, help="Partitions of the input; without: all.")
@@ -33,9 +35,9 @@ def dump(
 
     Example: segue dump 3 -o partition-3.ndjson --catalogues cuts
     """
-    from streams.audit.dump import Dumped, write_catalogue
-    from streams.audit.dump import dump as dump_partition
-    from streams.cli.servers import Servers, run
+    from streams.operations.dump import Dumped, write_catalogue
+    from streams.operations.dump import dump as dump_partition
+    from streams.operations.servers import Servers, run
 
     async def work(servers: Servers) -> Dumped:
         _expect(servers.deployment.partitions, [partition])
@@ -71,9 +73,9 @@ def verify(partitions: Partitions = None, as_json: Json = False) -> None:
 
     Example: segue verify 0 3
     """
-    from streams.audit.verify import Verdict
-    from streams.audit.verify import verify as verify_partition
-    from streams.cli.servers import Servers, run
+    from streams.operations.servers import Servers, run
+    from streams.operations.verify import Verdict
+    from streams.operations.verify import verify as verify_partition
 
     async def work(servers: Servers) -> list[Verdict]:
         deployment = servers.deployment
@@ -118,9 +120,9 @@ def rebuild(
 
     Example: segue rebuild 3
     """
-    from streams.audit.rebuild import Rebuilt
-    from streams.audit.rebuild import rebuild as rebuild_partition
-    from streams.cli.servers import Servers, run
+    from streams.operations.rebuild import Rebuilt
+    from streams.operations.rebuild import rebuild as rebuild_partition
+    from streams.operations.servers import Servers, run
 
     async def work(servers: Servers) -> list[Rebuilt]:
         deployment = servers.deployment

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
-from rules.catalogue import Catalogue
-from rules.lint import LintWarning, SizeReport, state_size
-from rules.problems import Problem
-from rules.segment import Status
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.segment import Status
+from rules.language.problems import Problem
+from rules.lint.check import LintWarning, SizeReport, state_size
 from streams.cli.console import out, row, table
 
 CONTRIBUTORS_SHOWN: Final = 5

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from rules.instants import format_instant, parse_instant
-from rules.policy import CHANNEL_NAME
+from rules.catalogue.policy import CHANNEL_NAME
+from rules.ground.instants import format_instant, parse_instant
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 PLAIN_WIDTH: Final = 240
 """Of tables where standard output is no terminal: wide enough that nothing is cut off."""
@@ -35,25 +36,6 @@ err: Final = _Console(stderr=True, highlight=False, soft_wrap=True)
 out: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 _SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
-
-
-class Exit(IntEnum):
-    """Exit statuses (design section 7)."""
-
-    DONE = 0
-    WRONG_INPUT = 1
-    USAGE = 2
-    NOT_REACHABLE = 3
-    INTERRUPTED = 130
-
-
-class Failure(Exception):
-    """Ends a command: lines for stderr and an exit status. Never carries personal data."""
-
-    def __init__(self, status: Exit, *lines: str) -> None:
-        super().__init__(*lines)
-        self.status = status
-        self.lines = lines
 
 
 def fail(failure: Failure) -> int:

@@ -9,11 +9,13 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 from typer.core import TyperCommand
 
-from rules.catalogue import Catalogue, CatalogueErrors, load_catalogue
-from rules.lint import lint
-from rules.replay import Refused, Replay, Then
-from streams.cli.console import Exit, Failure, Json, err, expect_file, progress, read_instant, tell, write_json
-from streams.yaml_files import read_folder
+from rules.catalogue.catalogue import Catalogue, CatalogueErrors, load_catalogue
+from rules.engine.replay import Refused, Replay, Then
+from rules.lint.check import lint
+from streams.cli.console import Json, err, expect_file, progress, read_instant, tell, write_json
+from streams.exits import Exit
+from streams.operations.failure import Failure
+from streams.operations.yaml_files import read_folder
 
 Folder = Annotated[
     Path,

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.console import Exit, Failure, out, read_channel, row, table, write_json
+from streams.cli.console import out, read_channel, row, table, write_json
 from streams.cli.operations import LogLevel
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 if TYPE_CHECKING:
-    from streams.cli.servers import Servers
     from streams.delivery.deliverer import Route
     from streams.delivery.settings import DeliverySettings
+    from streams.operations.servers import Servers
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -64,7 +66,7 @@ def deliver(
 
     Example: SEGUE_DELIVER_URL=https://crm.example/hooks segue deliver email
     """
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     channel = read_channel(channel)
     if lag:
@@ -158,8 +160,8 @@ def _in_words(route: "Route") -> str:
 
 async def _have_topics(servers: "Servers", channel: str) -> None:
     """See that the channel's topic is there, and create the one for its dead letters."""
-    from streams.topics import delivery_topic, judge_topic
-    from streams.wire import channel_topics
+    from streams.wire.records import channel_topics
+    from streams.wire.topics import delivery_topic, judge_topic
 
     deployment = servers.deployment
     changes, _ = channel_topics(deployment, channel)
@@ -186,7 +188,7 @@ async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
     from streams.cli.lagging import Reached, behind
     from streams.clock import SystemClock
     from streams.delivery.deliverer import group_of
-    from streams.wire import channel_topics
+    from streams.wire.records import channel_topics
 
     topic = channel_topics(servers.deployment, channel)[0]
     async with servers.cluster() as cluster:

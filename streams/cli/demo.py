@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 from rich.console import Console
 
-from streams.cli.console import Exit, Failure, tell, write_json
+from streams.cli.console import tell, write_json
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 if TYPE_CHECKING:
     from streams.demo.play import Outcome, Play
@@ -78,13 +80,13 @@ def demo(
     Example: segue demo --seconds 20
     """
     from streams import embedded
-    from streams.cli.servers import silence_libraries
     from streams.clock import SystemClock
     from streams.demo import stage, summary
     from streams.demo.lines import Lines
     from streams.demo.play import Options, Play
     from streams.demo.screen import Screen
     from streams.demo.sources import Data, open_source
+    from streams.operations.servers import silence_libraries
 
     terminal = (sys.stderr if as_json else sys.stdout).isatty()
     console = Console(stderr=as_json, highlight=False, width=None if terminal else PLAIN_WIDTH)

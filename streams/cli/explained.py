@@ -6,15 +6,15 @@ from typing import Any, Final
 from rich.text import Text
 from rich.tree import Tree
 
-from rules.activations.change import ActivationChange
-from rules.activations.explain import ActivationExplanation, Refusing
-from rules.activations.sentences import FOR_GOOD
-from rules.change import AnyChange
+from rules.catalogue.logic import AtLeastOf, Group
 from rules.conditions.base import Node
-from rules.explain import Explanation, Leaf
-from rules.instants import format_instant
-from rules.logic import AtLeastOf, Group
-from rules.plan import Plan
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.engine.plan import Plan
+from rules.explain.activations import ActivationExplanation, Refusing
+from rules.explain.segments import Explanation, Leaf
+from rules.explain.sentences import FOR_GOOD
+from rules.ground.instants import format_instant
 from streams.cli.console import out, row, table
 from streams.cli.explaining import Told, traits_of
 

@@ -7,21 +7,23 @@ of one moment; where a checkpoint came between, both are read again.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.activations.change import ActivationChange
-from rules.activations.explain import ActivationExplanation, explain_activations
-from rules.change import AnyChange
-from rules.explain import Explanation, Leaf, explain
-from rules.instants import format_instant
-from rules.partition import Partition, PendingCut
-from rules.partitioning import partition_of
-from rules.plan import Plan
-from rules.profile import Profile
-from streams.cli.console import Exit, Failure
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.engine.partition import Partition, PendingCut
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile
+from rules.explain.activations import ActivationExplanation, explain_activations
+from rules.explain.segments import Explanation, Leaf, explain
+from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.cli.naming import resolve
-from streams.cli.servers import Servers
 from streams.clock import SystemClock
-from streams.runner import reader
-from streams.store.base import Gap, Meta, Unanswered
+from streams.errors import Gap, Unanswered
+from streams.exits import Exit
+from streams.intake.decoding import reader
+from streams.operations.failure import Failure
+from streams.operations.servers import Servers
+from streams.store.base import Meta
 from streams.store.redis import RedisStore
 
 ATTEMPTS: Final = 20

@@ -12,11 +12,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.console import Exit, out, row, table, write_json
-from streams.cli.servers import Servers
+from streams.cli.console import out, row, table, write_json
 from streams.clock import SystemClock
-from streams.progress import read_progress
+from streams.exits import Exit
+from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
+from streams.wire.progress import read_progress
 
 LOOK_S: Final = 2.0
 """How long unapplied records are looked for: an open transaction of somebody's producer may hide them."""

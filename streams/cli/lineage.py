@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from rules.catalogue import Catalogue
-from rules.lineage import Lineage, Place, Reach, lineage
+from rules.catalogue.catalogue import Catalogue
+from rules.reports.lineage import Lineage, Place, Reach, lineage
 from streams.cli.console import out, row, table
 from streams.settings import Deployment
-from streams.wire import channel_topics, restricted_topics
+from streams.wire.records import channel_topics, restricted_topics
 
 _SHAPES: Final = {
     "event": ('["', '"]'),

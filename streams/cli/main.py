@@ -8,7 +8,9 @@ import typer
 from typer.core import TyperGroup
 
 from streams.cli import audience, audit, definitions, delivering, demo, events, mapping, operations
-from streams.cli.console import Exit, Failure, fail
+from streams.cli.console import fail
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 
 class Root(TyperGroup):

@@ -8,11 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from rules.catalogue import Catalogue
-from rules.instants import format_instant
-from rules.message_map import Message, MessageMap, message_map
-from streams.cli.console import Exit, Failure, Json, out, read_instant, row, table, tell, write_json
-from streams.map import words
+from rules.catalogue.catalogue import Catalogue
+from rules.ground.instants import format_instant
+from rules.reports.message_map import Message, MessageMap, message_map
+from streams.cli.console import Json, out, read_instant, row, table, tell, write_json
+from streams.cli.render import map_words as words
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 NAME_WIDTH_MAX: Final = 34
 """An activation's id up to here stands on one line."""
@@ -66,13 +68,13 @@ def _catalogue(folder: Path | None) -> Catalogue:
 
     if folder is not None:
         return load(folder)
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     return run(lambda servers: servers.catalogue())
 
 
 def _write(file: Path, drawn: MessageMap, catalogue: Catalogue) -> None:
-    from streams.map.page import page
+    from streams.cli.render.map_page import page
 
     text = page(drawn, catalogue)
     if str(file) == "-":

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from rules.activation import Activation
-from rules.catalogue import Catalogue
-from rules.problems import nearest
-from rules.segment import Segment
-from streams.cli.console import Exit, Failure
+from rules.catalogue.activation import Activation
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.segment import Segment
+from rules.language.problems import nearest
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)

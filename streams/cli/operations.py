@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from streams.cli.console import Exit, Json, err, out, row, table, tell, write_json
+from streams.cli.console import Json, err, out, row, table, tell, write_json
 from streams.cli.definitions import Folder, load
+from streams.exits import Exit
 from streams.finding import Finding
 
 
@@ -33,8 +34,8 @@ def topics(as_json: Json = False) -> None:
 
     Example: SEGUE_PARTITIONS=8 segue topics
     """
-    from streams.cli.servers import Servers, run
-    from streams.provision import Provisioned, create_or_verify
+    from streams.operations.provision import Provisioned, create_or_verify
+    from streams.operations.servers import Servers, run
     from streams.store.redis import check_server
 
     async def work(servers: Servers) -> Provisioned:
@@ -93,7 +94,7 @@ def apply(
     Example: segue apply catalogue
     """
     from streams.cli.applying import put_into_force, show
-    from streams.cli.servers import run
+    from streams.operations.servers import run
 
     catalogue = load(folder)
     outcome = run(lambda servers: put_into_force(servers, catalogue, again=again))
@@ -115,7 +116,7 @@ def worker(
 
     Example: SEGUE_WEB_PORT=6066 segue worker
     """
-    from streams.cli.servers import read_settings, silence_libraries
+    from streams.operations.servers import read_settings, silence_libraries
 
     deployment, settings = read_settings()
     logging.basicConfig(
@@ -126,8 +127,8 @@ def worker(
         handler.addFilter(_says_something)
     import uvloop
 
-    from streams.provision import check_topics
-    from streams.worker import Worker, run_until_signal
+    from streams.operations.provision import check_topics
+    from streams.worker.worker import Worker, run_until_signal
 
     async def main() -> int:
         checks = [lambda: check_topics(settings.kafka_bootstrap_servers, deployment)]
@@ -149,7 +150,7 @@ def asyncapi() -> None:
 
     Example: segue asyncapi > asyncapi.yaml
     """
-    from streams.asyncapi import render
+    from streams.wire.asyncapi import render
 
     sys.stdout.write(render())
 

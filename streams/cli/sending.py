@@ -12,9 +12,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from rules.partitioning import partition_of
+from rules.ground.partitioning import partition_of
 from streams.cli.console import progress, tell
-from streams.cli.servers import REACH_MS, Servers
+from streams.operations.servers import REACH_MS, Servers
 
 RECORD_BYTES_MAX: Final = 1_000_000
 """Larger ones no broker takes by default; the dead-letter topic's own limit is far below (256 KiB)."""

@@ -11,15 +11,17 @@ import orjson
 from aiokafka import TopicPartition
 from rich.text import Text
 
-from rules.catalogue import Catalogue
-from rules.logic import leaves
-from rules.problems import nearest
-from streams.cli.console import Exit, Failure, out, tell, write_line
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.logic import leaves
+from rules.language.problems import nearest
+from streams.cli.console import out, tell, write_line
 from streams.cli.naming import channels_of
-from streams.cli.servers import Servers, compiled
 from streams.cli.why import why
-from streams.log.base import Stored
-from streams.wire import channel_topics, restricted_topics
+from streams.exits import Exit
+from streams.operations.failure import Failure
+from streams.operations.servers import Servers, compiled
+from streams.records import Stored
+from streams.wire.records import channel_topics, restricted_topics
 
 POLL_MS: Final = 200
 CATALOGUES_AGAIN_S: Final = 2.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from rules.reasons import ActivatedReason, DeactivatedReason
+from rules.ground.reasons import ActivatedReason, DeactivatedReason
 
 _WORDS: Final[Mapping[str, str]] = {
     "allowed": "nothing refuses it",

@@ -1,4 +1,4 @@
-"""What a channel's platform refused for good: the change untouched, the reason in headers (see `streams.wire`).
+"""What a channel's platform refused for good: the change untouched, the reason in headers (see `streams.wire.records`).
 
 | `segue_reason` | means |
 |---|---|
@@ -11,8 +11,8 @@ Nothing that the platform said is kept: its texts may repeat what was sent.
 """
 
 from streams.settings import Deployment
-from streams.topics import delivery_topic
-from streams.wire import Wire, channel_topics
+from streams.wire.records import Wire, channel_topics
+from streams.wire.topics import delivery_topic
 
 
 def dead_letters_of(deployment: Deployment, channel: str) -> Wire:

@@ -35,11 +35,12 @@ from streams.delivery.sender import Abandoned, Hold, Sender
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
-from streams.log.base import NotReachable, OutRecord
+from streams.errors import NotReachable
 from streams.log.consumers import Consumer
 from streams.log.kafka import KafkaLog
+from streams.records import OutRecord
 from streams.settings import Deployment, Settings
-from streams.wire import channel_topics
+from streams.wire.records import channel_topics
 
 log = logging.getLogger(__name__)
 

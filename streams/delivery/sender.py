@@ -23,8 +23,9 @@ from streams.delivery.plan import Parcel
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
-from streams.log.base import NotReachable, OutRecord
+from streams.errors import NotReachable
 from streams.log.kafka import KafkaLog
+from streams.records import OutRecord
 
 log = logging.getLogger(__name__)
 

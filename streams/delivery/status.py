@@ -6,7 +6,7 @@ Holds no subjects and no payloads.
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.status import Page
+from streams.pages import Page
 
 
 @dataclass(slots=True)

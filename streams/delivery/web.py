@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import orjson
 from aiohttp import web
 
-from streams.status import Page
+from streams.pages import Page
 
 
 @asynccontextmanager

@@ -16,14 +16,14 @@ from typing import Final
 import orjson
 from aiokafka import TopicPartition
 
-from rules.activations.change import ActivationChange
-from rules.change import AnyChange
-from rules.event import Event
-from rules.instants import format_instant
-from streams.audit.dump import line_of
-from streams.audit.shadow import FETCH_BYTES, Shadow, records
-from streams.cli.servers import Servers
-from streams.wire import channel_topics
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.ground.event import Event
+from rules.ground.instants import format_instant
+from streams.operations.dump import line_of
+from streams.operations.servers import Servers
+from streams.operations.shadow import FETCH_BYTES, Shadow, records
+from streams.wire.records import channel_topics
 
 _EVERY: Final = 500
 """Records between two words on how far it is."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from rules.activations.explain import ActivationExplanation
-from rules.explain import Explanation
+from rules.explain.activations import ActivationExplanation
+from rules.explain.segments import Explanation
 from streams.demo.arrivals import Arrivals
 from streams.demo.words import Line
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from rules.partitioning import partition_of
-from streams.cli.servers import REACH_MS
+from rules.ground.partitioning import partition_of
 from streams.demo.figures import Figures
+from streams.operations.servers import REACH_MS
 from streams.settings import Deployment
 
 RATE_START: Final = 200.0

@@ -15,9 +15,10 @@ from typing import Final
 
 import orjson
 
-from streams.cli.console import Exit, Failure
 from streams.demo.check import Ledger, Verdict, judge_profiles
 from streams.embedded.server import Guarded
+from streams.exits import Exit
+from streams.operations.failure import Failure
 
 PROFILES_A_FILE: Final = 25
 AT_ONCE: Final = 2

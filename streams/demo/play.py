@@ -17,10 +17,8 @@ from typing import Any, Final
 import orjson
 from aiokafka import TopicPartition
 
-from rules.instants import parse_instant
+from rules.ground.instants import parse_instant
 from streams import embedded
-from streams.audit.dump import write_catalogue
-from streams.cli.console import Exit, Failure
 from streams.cli.explaining import explain_profile
 from streams.cli.naming import channels_of
 from streams.clock import SystemClock
@@ -33,7 +31,10 @@ from streams.demo.show import Show, partitions
 from streams.demo.sources import ALONE_S, Source
 from streams.demo.suppress import Suppressor
 from streams.demo.words import Words
-from streams.wire import channel_topics
+from streams.exits import Exit
+from streams.operations.dump import write_catalogue
+from streams.operations.failure import Failure
+from streams.wire.records import channel_topics
 
 DRAW_S: Final = 0.25
 FETCH_WAIT_MS: Final = 50

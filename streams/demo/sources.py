@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import streams.demo
 import streams.example
-from rules.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue, load_catalogue
 from streams.example import cdnow, synthetic
-from streams.yaml_files import read_folder, read_yaml
+from streams.operations.yaml_files import read_folder, read_yaml
 
 _EXAMPLE: Final = Path(streams.example.__path__[0])
 _OVERLAY: Final = Path(streams.demo.__path__[0]) / "overlay"

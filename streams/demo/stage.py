@@ -16,16 +16,17 @@ from time import monotonic
 from typing import Any, Final
 
 import streams
-from rules.catalogue import Catalogue
+from rules.catalogue.catalogue import Catalogue
 from streams import embedded
 from streams.cli.applying import put_into_force
-from streams.cli.console import Exit, Failure
-from streams.cli.servers import Servers
 from streams.demo.figures import Crew, Figures, Lane
 from streams.embedded.server import LOOPBACK, Guarded, free_port
+from streams.exits import Exit
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
-from streams.provision import create_or_verify
+from streams.operations.failure import Failure
+from streams.operations.provision import create_or_verify
+from streams.operations.servers import Servers
 from streams.settings import Deployment, Settings
 from streams.store.redis import check_server
 

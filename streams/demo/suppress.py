@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rules.catalogue import Catalogue
+from rules.catalogue.catalogue import Catalogue
 from streams.clock import SystemClock
 from streams.demo.figures import Figures
 from streams.demo.load import Load

@@ -5,10 +5,10 @@ from typing import Final
 
 from rich.text import Text
 
-from rules.activations.explain import ActivationExplanation
-from rules.activations.sentences import FOR_GOOD
-from rules.explain import Explanation, Leaf
-from rules.instants import format_instant
+from rules.explain.activations import ActivationExplanation
+from rules.explain.segments import Explanation, Leaf
+from rules.explain.sentences import FOR_GOOD
+from rules.ground.instants import format_instant
 from streams.demo.figures import Told
 from streams.demo.words import short
 

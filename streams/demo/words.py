@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.catalogue import Catalogue
-from rules.logic import leaves
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.logic import leaves
 from streams.cli.why import why
 
 TIME_ALONE: Final = "time alone"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from rules.instants import MS_PER_DAY, format_instant
+from rules.ground.instants import MS_PER_DAY, format_instant
 
 Data = dict[str, Any]
 Draw = Callable[[Random, int], Data]

@@ -7,45 +7,9 @@ for the markers of every transaction below it, and for an open one until it is e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class OutRecord:
-    """A record to produce: partition always explicit. `value` None: a tombstone; key and value are never both None."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A committed record as read back."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-
-
-class Doubt(Exception):
-    """An error, a fence, an EndTxn without an answer or sent twice: the whole ring is at its end (design section 5)."""
-
-
-class NotReachable(Exception):
-    """The log cannot be reached, or did not answer in time. Try again with back-off; nothing may be concluded."""
-
-
-class HeldUp(NotReachable):
-    """The log answers; somebody's open transaction holds up what was asked for."""
-
-
-class RecordTooLarge(Exception):
-    """A record that no broker would take, found before anything was sent. Our bug: stop, commit nothing."""
+from streams.records import OutRecord, Stored
 
 
 class Ring(Protocol):

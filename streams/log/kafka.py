@@ -19,10 +19,11 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streams.log.base import HeldUp, NotReachable, OutRecord, Stored
+from streams.errors import HeldUp, NotReachable
 from streams.log.batches import Batches
 from streams.log.producer import Appender, Tuning
 from streams.log.ring import KafkaRing
+from streams.records import OutRecord, Stored
 
 FETCH_BYTES_MAX: Final = 1 << 20
 """A fetch of one partition. A larger batch comes whole all the same (KIP-74)."""

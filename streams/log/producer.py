@@ -20,7 +20,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.producer.sender import Sender
 
-from streams.log.base import NotReachable, OutRecord, RecordTooLarge
+from streams.errors import NotReachable, RecordTooLarge
+from streams.records import OutRecord
 
 FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
 """What aiokafka raises; AssertionError and IllegalOperation (no KafkaError) where its transaction manager is in another
@@ -41,7 +42,7 @@ class Tuning:
     batch_bytes_max: int = 900_000
     """A batch of several records; what is longer goes in several, and a longer record alone."""
     record_bytes_max: int = 8_000_000
-    """One record with key and headers; below `max.message.bytes` of the topics written to (`streams.topics`)."""
+    """One record with key and headers; below `max.message.bytes` of the topics written to (`streams.wire.topics`)."""
 
     def __post_init__(self) -> None:
         if not self.request_timeout_ms < self.transaction_timeout_ms:

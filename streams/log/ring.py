@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from streams.log.base import Doubt, OutRecord, RecordTooLarge
+from streams.errors import Doubt, RecordTooLarge
 from streams.log.producer import FAILING, Producer, Tuning
+from streams.records import OutRecord
 
 
 class KafkaRing:

@@ -34,7 +34,7 @@ class Cut:
     catalogue: str
     visited_to: str | None = None
     introductions: tuple[tuple[str, str, int, int], ...] = ()
-    """(condition, segment, cut, t_ms) of what came in without its history; see rules.partition.PendingCut."""
+    """(condition, segment, cut, t_ms) of what came in without its history; see rules.engine.partition.PendingCut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +72,6 @@ class Checkpoint:
     """Subjects to add to a segment's member set, by segment."""
     left: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Subjects to remove from it."""
-
-
-class Gap(Exception):
-    """Redis went back: the token is none that this owner wrote last or has in flight. Read `meta`, replay."""
-
-
-class Fenced(Exception):
-    """A higher epoch stands in `meta`: another owner claimed the partition. Stop."""
-
-
-class Unanswered(Exception):
-    """Outcome unknown (MOVED, READONLY, OOM, LOADING, lost connection …): read the token, or send the same again."""
-
-
-class Incident(Exception):
-    """State that must not be guessed at: missing or foreign `meta`. The partition stops and says what to do."""
-
-
-class StoreBug(Exception):
-    """An error inside the atomic write, an answer that cannot be: our bug, or foreign data. Stop, commit nothing."""
 
 
 CHECKPOINT_PROFILES_MAX: Final = 20_000

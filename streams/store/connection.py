@@ -18,7 +18,7 @@ from redis.asyncio.connection import Connection as RedisConnection
 from redis.asyncio.connection import parse_url
 from redis.exceptions import MovedError, RedisError, ResponseError
 
-from streams.store.base import StoreBug, Unanswered
+from streams.errors import StoreBug, Unanswered
 
 Argument = bytes | str | int
 

@@ -1,7 +1,7 @@
 """The key grammar of Redis, and how values are laid out there. Owned here and nowhere else.
 
     <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts
-    <prefix>:{<tag>}:p:<subject>   string  the packed blob of one profile (its layout: rules/profile.py)
+    <prefix>:{<tag>}:p:<subject>   string  the packed blob of one profile (its layout: rules/engine/profile.py)
     <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
     <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
 
@@ -22,8 +22,9 @@ from typing import Final
 
 import orjson
 
-from rules.instants import FOREVER
-from streams.store.base import Cut, Incident, Meta, Token
+from rules.ground.instants import FOREVER
+from streams.errors import Incident
+from streams.store.base import Cut, Meta, Token
 
 SLOTS: Final = 16_384
 WAKE_MAX_MS: Final = 1 << 53

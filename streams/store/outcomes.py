@@ -14,7 +14,8 @@
 
 from collections.abc import Sequence
 
-from streams.store.base import Fenced, Gap, Incident, Token
+from streams.errors import Fenced, Gap, Incident
+from streams.store.base import Token
 
 
 def present(stored: Token | None) -> Token:

@@ -22,8 +22,9 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
+from streams.errors import StoreBug, Unanswered
 from streams.finding import Finding
-from streams.store.base import Checkpoint, Meta, StoreBug, Token, Unanswered
+from streams.store.base import Checkpoint, Meta, Token
 from streams.store.connection import Argument, Connection, code_of, fault, pack
 from streams.store.keys import Keys, due, pack_meta, score, unpack_meta
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present

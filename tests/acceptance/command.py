@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rules.instants import format_instant
+from rules.ground.instants import format_instant
 from streams.settings import Deployment
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import pytest
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Segue, deployment, event, stop
 from tests.acceptance.test_definitions import SMALL, write_catalogue
-from tests.delivery.platform import Platform, environment, running
-from tests.delivery.test_deliverer import until
 from tests.servers import unique
+from tests.streams.delivery.platform import Platform, environment, running
+from tests.streams.delivery.test_deliverer import until
 
 CATALOGUE = {
     **SMALL,

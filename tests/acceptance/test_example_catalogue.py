@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rules.catalogue import load_catalogue
-from streams.yaml_files import read_folder
+from rules.catalogue.catalogue import load_catalogue
+from streams.operations.yaml_files import read_folder
 from tests.acceptance.command import EXAMPLE, Segue
 
 PROGRAMME = "treatment-initiation-programme"

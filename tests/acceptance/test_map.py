@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rules.catalogue import load_catalogue
-from rules.message_map import message_map
+from rules.catalogue.catalogue import load_catalogue
+from rules.reports.message_map import message_map
 from streams.cli.mapping import map_table
+from streams.cli.render.map_page import page
 from streams.embedded import KafkaServer, ValkeyServer
-from streams.map.page import page
-from streams.yaml_files import read_folder
+from streams.operations.yaml_files import read_folder
 from tests.acceptance.command import EXAMPLE, Segue, deployment
 from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique

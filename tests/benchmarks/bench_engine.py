@@ -14,8 +14,8 @@ import pstats
 import random
 import time
 
-from rules.partition import Partition, Record
-from streams.reading import reader
+from rules.engine.partition import Partition, Record
+from streams.intake.decoding import reader
 from tests.benchmarks.bench_pipeline import make_catalogue, make_event
 
 START_MS = 1_790_000_000_000

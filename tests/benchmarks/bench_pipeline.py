@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from rules.catalogue import Catalogue
-from rules.instants import format_instant
-from rules.partitioning import partition_of
+from rules.catalogue.catalogue import Catalogue
+from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.store.connection import Connection, pack
 from tests.rules.catalogues import load

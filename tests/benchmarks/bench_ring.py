@@ -12,9 +12,9 @@ import time
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.log.base import OutRecord
 from streams.log.kafka import KafkaLog
-from streams.progress import Progress, progress_record
+from streams.records import OutRecord
+from streams.wire.progress import Progress, progress_record
 from tests.servers import running_kafka
 
 PARTITIONS = 8

@@ -30,8 +30,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from rules.instants import format_instant
-from rules.partitioning import partition_of
+from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.example.synthetic import events, npi, subjects
 from tests.servers import running_kafka, running_valkey

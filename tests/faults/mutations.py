@@ -21,10 +21,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from streams.log import kafka as kafka_log
-from streams.log import memory as memory_log
-from streams.store import memory as memory_store
 from streams.store import redis as redis_store
 from streams.store.base import Meta, Token
+from tests.models import log as memory_log
+from tests.models import store as memory_store
 
 Patch = tuple[Any, str, Any]
 
@@ -33,7 +33,7 @@ def _token() -> list[Patch]:
     stores = (redis_store, memory_store)
     always: list[Patch] = [(one, "judge_write", lambda stored, expect, new: True) for one in stores]
     fine: list[Patch] = [(one, "judge_read", lambda stored, expect: None) for one in stores]
-    from streams.checkpoints import Checkpoints
+    from streams.partition.checkpoints import Checkpoints
 
     async def probe(self: Any) -> None:
         self._heard()
@@ -80,8 +80,8 @@ def _deliveries() -> list[Patch]:
 
 
 def _progress() -> list[Patch]:
-    from streams import claim
-    from streams.progress import Progress
+    from streams.partition import claim
+    from streams.wire.progress import Progress
 
     def published(last: Any, meta: Meta) -> Progress:
         return Progress(meta.generation, -1, meta.offset, meta.clock_ms, meta.catalogue, meta.digest)
@@ -90,8 +90,8 @@ def _progress() -> list[Patch]:
 
 
 def _wall_clock() -> list[Patch]:
-    from rules.partition import Record
-    from streams import applying
+    from rules.engine.partition import Record
+    from streams.partition import applying
 
     def of_now(offset: int, timestamp: Any, *rest: Any) -> Any:
         return Record(offset, time.time_ns() // 1_000_000, *rest)
@@ -100,13 +100,13 @@ def _wall_clock() -> list[Patch]:
 
 
 def _ticks() -> list[Patch]:
-    from streams.ticks import Ticks
+    from streams.partition.ticks import Ticks
 
     return [(Ticks, "wanted", lambda self, due_ms, wall_ms: False)]
 
 
 def _order() -> list[Patch]:
-    from rules.partition import Partition
+    from rules.engine.partition import Partition
 
     pass_wakes = Partition.pass_wakes
 

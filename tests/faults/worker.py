@@ -6,9 +6,9 @@ so that no setting can ever switch a safety off by accident. Without the two var
     SEGUE_TEST_AT=kill@delivered:3     kill -9 at the third time that the point is reached; `stop@…`: SIGSTOP
     SEGUE_TEST_MUTATION=token          see `mutations`
 
-Points: those of streams.points; `claim.<step>`, after that step of a claim; and of the ring and the store `opened`
-(the first delivery of a transaction is on its way), `delivered` (all deliveries answered, EndTxn not sent), `committed`
-(EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent).
+Points: those of streams.partition.points; `claim.<step>`, after that step of a claim; and of the ring and the store
+`opened` (the first delivery of a transaction is on its way), `delivered` (all deliveries answered, EndTxn not sent),
+`committed` (EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent).
 """
 
 import os
@@ -44,10 +44,11 @@ def harm(order: str) -> Callable[[str], None]:
 
 def install(hook: Callable[[str], None]) -> None:
     """Put a hook over every point of a worker."""
-    from streams import runner, worker
-    from streams.claim import Hooks, claim
     from streams.log.producer import Producer
+    from streams.partition import runner
+    from streams.partition.claim import Hooks, claim
     from streams.store.redis import RedisStore
+    from streams.worker import worker
 
     class Worker(worker.Worker):
         def __init__(self, *arguments: Any, **named: Any) -> None:

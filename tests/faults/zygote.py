@@ -26,7 +26,13 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
-WANTED: Final = ("uvloop", "streams.cli.main", "streams.cli.applying", "streams.provision", "streams.worker")
+WANTED: Final = (
+    "uvloop",
+    "streams.cli.main",
+    "streams.cli.applying",
+    "streams.operations.provision",
+    "streams.worker.worker",
+)
 """What a worker and the commands of a run import, sooner or later."""
 
 

@@ -8,14 +8,14 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rules.change import AnyChange
+from rules.catalogue.logic import leaves
 from rules.conditions.base import View
-from rules.decode import record_time
-from rules.instants import FOREVER
-from rules.logic import leaves
-from rules.partition import BEGINNING_MS, Partition, PendingCut, Record
-from rules.replay import decode_line
-from streams.waking import Waking
+from rules.engine.change import AnyChange
+from rules.engine.decode import record_time
+from rules.engine.partition import BEGINNING_MS, Partition, PendingCut, Record
+from rules.engine.replay import decode_line
+from rules.ground.instants import FOREVER
+from streams.partition.waking import Waking
 from tests.transcripts.implementations import compiled
 from tests.transcripts.transcript import Files
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from streams import waking
+from streams.partition import waking
 from tests.naive.reading import journey_of
 from tests.naive.times import instant
 from tests.properties.activations import FOCI, GROUPS

@@ -9,7 +9,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from streams import waking
+from streams.partition import waking
 from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import catalogues

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from rules.partition import PUBLISHING_WAKES_MAX, Partition
+from rules.engine.partition import PUBLISHING_WAKES_MAX, Partition
 from tests.naive.replay import WAKES_MAX
 from tests.naive.times import written
 from tests.properties.batches import Batched

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from rules.catalogue import Catalogue, CatalogueErrors, load_catalogue
-from streams.yaml_files import read_yaml
+from rules.catalogue.catalogue import Catalogue, CatalogueErrors, load_catalogue
+from streams.operations.yaml_files import read_yaml
 
 DICTIONARY = """\
 traits:

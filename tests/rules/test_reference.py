@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 import rules
-from rules.catalogue import load_catalogue
+from rules.catalogue.catalogue import load_catalogue
 from rules.conditions import KINDS
-from rules.operators import OPERATORS
-from rules.problems import Source
-from rules.reasons import PRECEDENCE
-from streams.yaml_files import read_yaml
+from rules.ground.reasons import PRECEDENCE
+from rules.language.operators import OPERATORS
+from rules.language.problems import Source
+from streams.operations.yaml_files import read_yaml
 
 TEXT = (Path(rules.__file__).parent / "REFERENCE.md").read_text(encoding="utf-8")
 DICTIONARY = """

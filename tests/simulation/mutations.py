@@ -9,16 +9,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from streams import claim as claims
-from streams.claim import Claimed, Hooks, Place, Tokens, regain
-from streams.log import memory as log_memory
-from streams.log.base import Doubt, NotReachable, OutRecord, Stored
-from streams.log.memory import Lost, MemoryLog, MemoryRing
-from streams.log.memory_broker import Refused
-from streams.progress import Claim, claim_record, read_claim, tombstones
-from streams.store import memory as store_memory
-from streams.store.base import Checkpoint, Fenced, Incident, Meta, Token
-from streams.store.memory import Content, MemoryStore
+from streams.errors import Doubt, Fenced, Incident, NotReachable
+from streams.partition import claim as claims
+from streams.partition.claim import Claimed, Hooks, Place, Tokens, regain
+from streams.records import OutRecord, Stored
+from streams.store.base import Checkpoint, Meta, Token
+from streams.wire.progress import Claim, claim_record, read_claim, tombstones
+from tests.models import log as log_memory
+from tests.models import store as store_memory
+from tests.models.broker import Refused
+from tests.models.log import Lost, MemoryLog, MemoryRing
+from tests.models.store import Content, MemoryStore
 from tests.simulation import protocol
 from tests.simulation.protocol import Owner
 
@@ -46,7 +47,7 @@ class Claiming:
     async def claim(
         self, partition: int, log: MemoryLog, ring: MemoryRing, store: MemoryStore, place: Place, hooks: Hooks
     ) -> Claimed:
-        """See `streams.claim.claim`."""
+        """See `streams.partition.claim.claim`."""
         last = None
         if self.fence_first:
             before = await self._owners(partition, log, place, hooks)

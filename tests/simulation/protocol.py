@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final, TypeVar
 
-from streams.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over, regain
-from streams.log.base import Doubt, NotReachable, OutRecord
-from streams.log.memory import Lost, MemoryLog, MemoryRing, Network
-from streams.log.memory_broker import Broker, Concurrent, Refused
-from streams.progress import Progress
-from streams.publisher import Clock, Pace, Publisher, PublishSlice
-from streams.store.base import Checkpoint, Fenced, Gap, Meta, Token, Unanswered
-from streams.store.memory import Carry, Content, MemoryServer, MemoryStore, Request
+from streams.errors import Doubt, Fenced, Gap, NotReachable, Unanswered
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over, regain
+from streams.partition.publisher import Clock, Pace, Publisher, PublishSlice
+from streams.records import OutRecord
+from streams.store.base import Checkpoint, Meta, Token
+from streams.wire.progress import Progress
+from tests.models.broker import Broker, Concurrent, Refused
+from tests.models.log import Lost, MemoryLog, MemoryRing, Network
+from tests.models.store import Carry, Content, MemoryServer, MemoryStore, Request
 from tests.simulation.loop import TurnLoop
 
 T = TypeVar("T")

@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from rules.partitioning import partition_of
-from streams.log.base import Stored
-from streams.log.memory import Lost, MemoryLog, Network
-from streams.log.memory_broker import Broker
+from rules.ground.partitioning import partition_of
+from streams.errors import Unanswered
+from streams.records import Stored
 from streams.settings import Deployment, Settings
-from streams.store.base import Unanswered
-from streams.store.memory import MemoryStore, Request
-from streams.worker import Worker
+from streams.worker.worker import Worker
 from tests.faults.catalogues import BASE, CHANNELS, SECOND, THIRD
 from tests.faults.model import EXPECTED_HEADER, Partition
 from tests.faults.promises import check_progress, check_standing, compare
 from tests.faults.traffic import CONTACTS, TYPES
+from tests.models.broker import Broker
+from tests.models.log import Lost, MemoryLog, Network
+from tests.models.store import MemoryStore, Request
 from tests.rules.catalogues import load
 from tests.streams.world import CURRENT, DEAD, EVENTS, OUT, OWNERS, PROGRESS, START_MS, MemoryInput, World
 

@@ -17,18 +17,18 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from rules.catalogue import Catalogue, catalogue_json
-from rules.change import AnyChange
-from rules.digest import DIGEST_START
-from rules.instants import format_instant
-from rules.partition import Partition, Record
-from rules.partitioning import partition_of
+from rules.catalogue.catalogue import Catalogue, catalogue_json
+from rules.engine.change import AnyChange
+from rules.engine.partition import Partition, Record
+from rules.ground.digest import DIGEST_START
+from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.runner import reader
+from streams.intake.decoding import reader
 from streams.settings import Deployment, Settings
 from streams.store.base import Meta, Token
 from streams.store.redis import RedisStore
-from streams.wire import Wire
+from streams.wire.records import Wire
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,7 +208,7 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
 
 def main() -> int:
     """Run a worker by the settings in the environment."""
-    from streams.worker import run_worker
+    from streams.worker.worker import run_worker
 
     return run_worker(Deployment(), Settings())
 

@@ -5,26 +5,29 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rules.activations.change import ActivationChange
-from rules.catalogue import Catalogue
-from rules.change import AnyChange
-from rules.digest import DIGEST_START
-from rules.partition import Partition, Record, Rehomed
-from streams.claim import Place
-from streams.guard import RefusalShare
-from streams.input import Fetched
-from streams.input import Place as Reading
-from streams.log.base import OutRecord, Ring
-from streams.log.memory import MemoryLog, Network
-from streams.log.memory_broker import Broker
-from streams.points import NOWHERE, At
-from streams.progress import Progress
-from streams.publisher import Clock as PublisherClock
-from streams.publisher import Pace, Publisher
-from streams.runner import Ending, Limits, PartitionRunner, Surroundings, reader
-from streams.status import PartitionStatus
-from streams.store.base import Incident, Meta, Token
-from streams.store.memory import MemoryServer, MemoryStore
+from rules.catalogue.catalogue import Catalogue
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.engine.partition import Partition, Record, Rehomed
+from rules.ground.digest import DIGEST_START
+from streams.errors import Incident
+from streams.intake.decoding import reader
+from streams.intake.guard import RefusalShare
+from streams.intake.input import Place as Reading
+from streams.log.base import Ring
+from streams.partition.claim import Place
+from streams.partition.points import NOWHERE, At
+from streams.partition.publisher import Clock as PublisherClock
+from streams.partition.publisher import Pace, Publisher
+from streams.partition.runner import Ending, PartitionRunner
+from streams.partition.status import PartitionStatus
+from streams.partition.surroundings import Limits, Surroundings
+from streams.records import Fetched, OutRecord
+from streams.store.base import Meta, Token
+from streams.wire.progress import Progress
+from tests.models.broker import Broker
+from tests.models.log import MemoryLog, Network
+from tests.models.store import MemoryServer, MemoryStore
 from tests.rules.catalogues import load
 
 START_MS = 1_772_373_600_000
@@ -364,6 +367,6 @@ def changes_of(values: Iterable[bytes]) -> list[str]:
 
 
 def _instant(ms: int) -> str:
-    from rules.instants import format_instant
+    from rules.ground.instants import format_instant
 
     return format_instant(ms)

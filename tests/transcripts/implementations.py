@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rules.catalogue import Catalogue, load_catalogue
-from rules.problems import Source
-from rules.replay import Then
-from rules.replay import replay as engine_replay
+from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.engine.replay import Then
+from rules.engine.replay import replay as engine_replay
+from rules.language.problems import Source
 from tests.naive import Cut
 from tests.naive import replay as naive_replay
 from tests.naive.reading import Catalogue as PlainCatalogue

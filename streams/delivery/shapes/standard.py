@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from rules.instants import format_instant
+from rules.ground.instants import format_instant
 from streams.client import Change
 from streams.delivery.plan import Limits, Parcel
 from streams.delivery.settings import DeliverySettings

@@ -2,12 +2,14 @@
 
 import pytest
 
-from streams.claim import STEPS, Claimed, Hooks, LaterClaimant, Place, Step, claim, hand_over
-from streams.log.base import Doubt, Log, OutRecord, Ring
-from streams.progress import PROGRESS_KEY, Progress, progress_record
-from streams.store.base import Fenced, Meta, Token
-from streams.store.memory import MemoryServer, MemoryStore
+from streams.errors import Doubt, Fenced
+from streams.log.base import Log, Ring
+from streams.partition.claim import STEPS, Claimed, Hooks, LaterClaimant, Place, Step, claim, hand_over
+from streams.records import OutRecord
+from streams.store.base import Meta, Token
+from streams.wire.progress import PROGRESS_KEY, Progress, progress_record
 from tests.contract.log.worlds import World
+from tests.models.store import MemoryServer, MemoryStore
 
 DIGEST = "00"
 

@@ -9,9 +9,10 @@ from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.embedded import KafkaServer
-from streams.log.base import Doubt, HeldUp, NotReachable, OutRecord
+from streams.errors import Doubt, HeldUp, NotReachable
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
+from streams.records import OutRecord
 from tests.contract.log.worlds import KafkaWorld
 from tests.servers import running_kafka, unique
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.log.base import Doubt, Log, OutRecord, RecordTooLarge, Ring, Stored
+from streams.errors import Doubt, RecordTooLarge
+from streams.log.base import Log, Ring
+from streams.records import OutRecord, Stored
 from tests.contract.log.worlds import Refusal, World
 
 TOO_LARGE = 8_100_000

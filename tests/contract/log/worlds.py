@@ -8,11 +8,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from streams.log.base import Log, OutRecord, Ring
+from streams.log.base import Log, Ring
 from streams.log.kafka import KafkaLog
-from streams.log.memory import Lost, MemoryLog, Network
-from streams.log.memory_broker import Broker, Refused
 from streams.log.producer import Producer, Tuning
+from streams.records import OutRecord
+from tests.models.broker import Broker, Refused
+from tests.models.log import Lost, MemoryLog, Network
 from tests.servers import unique
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ import redis.asyncio
 from streams.embedded import ValkeyServer
 from streams.store.base import PartitionStore
 from streams.store.keys import Keys
-from streams.store.memory import MemoryServer, MemoryStore, Mishaps
 from streams.store.redis import RedisStore
 from tests.contract.store.proxy import Proxy
+from tests.models.store import MemoryServer, MemoryStore, Mishaps
 from tests.servers import TEST_REDIS_URL, unique
 
 PARTITIONS = 4

@@ -11,7 +11,7 @@ WRITES = b"HSET"
 class Proxy:
     """Forwards bytes. `next` says what befalls the next writes: `request lost`, `reply lost`, `late` (kept back).
 
-    Names and meaning are those of `streams.store.memory.Mishaps`. `writes` counts the writes that were sent to it.
+    Names and meaning are those of `tests.models.store.Mishaps`. `writes` counts the writes that were sent to it.
     """
 
     def __init__(self, host: str, port: int) -> None:

@@ -12,7 +12,8 @@ import redis.asyncio
 
 from streams.embedded import RedisServer, ValkeyServer
 from streams.embedded.server import free_port
-from streams.store.base import Incident, StoreBug, Token, Unanswered
+from streams.errors import Incident, StoreBug, Unanswered
+from streams.store.base import Token
 from streams.store.keys import SLOTS, Keys, hash_tag, slot
 from streams.store.redis import RedisStore, check_server, server_findings
 from tests.contract.store.conftest import REAL

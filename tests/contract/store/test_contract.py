@@ -7,19 +7,9 @@ from typing import Any
 
 import pytest
 
-from rules.instants import FOREVER
-from streams.store.base import (
-    Checkpoint,
-    Cut,
-    Fenced,
-    Gap,
-    Incident,
-    Meta,
-    PartitionStore,
-    StoreBug,
-    Token,
-    Unanswered,
-)
+from rules.ground.instants import FOREVER
+from streams.errors import Fenced, Gap, Incident, StoreBug, Unanswered
+from streams.store.base import Checkpoint, Cut, Meta, PartitionStore, Token
 from tests.contract.store.conftest import Backend
 
 SUBJECTS = ["hcp:1", "hcp:é", "hcp:z", "patient:\U0001f600", "patient:\ufffd", "patient:a b", "payer:{x}:y", "lab:*"]

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from rules.instants import FOREVER
-from streams.store.base import Checkpoint, Fenced, Gap, Incident, PartitionStore, Token, Unanswered
+from rules.ground.instants import FOREVER
+from streams.errors import Fenced, Gap, Incident, Unanswered
+from streams.store.base import Checkpoint, PartitionStore, Token
 from tests.contract.store.conftest import REAL, MemoryBackend, RealBackend, server_url
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import everything, meta

@@ -39,7 +39,7 @@ async def audit(run: Run) -> None:
 
 
 STATES: Final = 11
-"""Where the states of conditions stand in a packed profile (rules/profile.py)."""
+"""Where the states of conditions stand in a packed profile (rules/engine/profile.py)."""
 
 
 def _same(live: Any, rebuilt: Any) -> bool:

@@ -26,7 +26,7 @@ from streams.embedded import KafkaServer
 from streams.embedded.kafka import formatted
 from streams.embedded.server import LOOPBACK, free_port
 from streams.settings import Deployment
-from streams.topics import activation_topics, topics
+from streams.wire.topics import activation_topics, topics
 from tests.faults.catalogues import CHANNELS
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import WRITE_TXN_MARKERS, Direction, Fate, Proxy, api_key

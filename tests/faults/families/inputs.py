@@ -8,7 +8,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
-from rules.partitioning import partition_of
+from rules.ground.partitioning import partition_of
 from tests.faults.arrivals import Arrivals, p99
 from tests.faults.fault import Context, Report
 from tests.faults.model import instant

@@ -21,7 +21,7 @@ PAUSED_MS: Final = 1_000
 GROWTH_MB_MAX: Final = 300
 """How much a worker may grow while nothing gets out: what it holds is bounded by records, not by time."""
 CONSUMER: Final = b"segue"
-"""The client id of a worker's consumer (streams.transport)."""
+"""The client id of a worker's consumer (streams.intake.transport)."""
 
 
 async def slow_output(context: Context) -> Report:

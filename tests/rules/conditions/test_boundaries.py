@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rules.conditions.base import Mark, Place
-from rules.instants import FOREVER
+from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, World, at, event, learned
 
 NEVER = FOREVER - START

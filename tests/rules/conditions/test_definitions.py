@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rules.conditions.base import Place
-from rules.instants import FOREVER
+from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, at, condition, event, learned, refused
 
 FORGETS = Place(PLACE.dictionary, "enter", "here", forgets=True)

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules.conditions.base import Mark
-from rules.event import Event
-from rules.instants import FOREVER
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
 from tests.naive import conditions as naive
 from tests.rules.conditions.worlds import END, START, World, histories, placed, places, rules
 

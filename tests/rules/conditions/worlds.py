@@ -10,12 +10,12 @@ from typing import Any, Literal
 import orjson
 from hypothesis import strategies as st
 
+from rules.catalogue.logic import read_rule
 from rules.conditions.base import Condition, Mark, Node, Place, Register, State, View
-from rules.dictionary import Dictionary, read_dictionary
-from rules.event import Event, Value
-from rules.instants import FOREVER, format_instant
-from rules.logic import read_rule
-from rules.problems import Problems, Reader, Source
+from rules.ground.event import Event, Value
+from rules.ground.instants import FOREVER, format_instant
+from rules.language.dictionary import Dictionary, read_dictionary
+from rules.language.problems import Problems, Reader, Source
 from tests.naive import conditions as naive
 from tests.naive.decode import Event as NaiveEvent
 from tests.naive.reading import catalogue as naive_catalogue

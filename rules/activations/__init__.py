@@ -1,5 +1,0 @@
-"""Activations decided: whom a channel may contact now, and with what (definitions.md section 9).
-
-`rules.activation` reads the definitions; here they are compiled (`plan`), asked what refuses a profile (`refusals`,
-`sends`, `assignment`), given the slot of their group (`slots`), and turned into changes (`decide`, `change`).
-"""

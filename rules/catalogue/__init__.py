@@ -1,0 +1,1 @@
+"""Catalogues: segments, activations, policy, the logic of rules; loading and comparing them."""

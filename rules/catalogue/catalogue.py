@@ -1,0 +1,312 @@
+"""A catalogue: dictionary, segments, activations and policy, loaded whole or not at all (definitions.md, head).
+
+Loading compiles every file, then checks what the files say of each other; everything that is wrong is told at once.
+A catalogue travels as JSON of its raw files and is compiled again where it arrives; its hash names its meaning.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Any, Final
+
+from rules.catalogue.activation import Activation, Surroundings, read_activation
+from rules.catalogue.policy import Policy, read_policy
+from rules.catalogue.rank import Ranked, rank
+from rules.catalogue.segment import KnownSegments, Segment, read_segment, references
+from rules.language.dictionary import Dictionary, read_dictionary
+from rules.language.problems import CatalogueErrors, Problem, Problems, Reader, Source, canonical_json
+
+__all__ = ["Catalogue", "CatalogueErrors", "catalogue_json", "differs", "load_catalogue", "load_catalogue_json"]
+
+RULES_VERSION: Final = 2
+"""The engine's own rules: raised when the same records and files would give other changes. Part of the hash."""
+
+DICTIONARY: Final = "dictionary.yaml"
+POLICY: Final = "policy.yaml"
+_PARTS: Final[Mapping[str, re.Pattern[str]]] = {
+    "dictionary": re.compile(r"dictionary\.yaml"),
+    "policy": re.compile(r"policy\.yaml"),
+    "segment": re.compile(r"segments/(?:[^/]+/)*[^/]+\.yaml"),
+    "activation": re.compile(r"activations/(?:[^/]+/)*[^/]+\.yaml"),
+}
+_TOP: Final = {"dictionary": DICTIONARY, "policy": POLICY, "segments": "segments/", "activations": "activations/"}
+MISTAKEN_RATIO: Final = 0.85
+"""`segment` is meant to be `segments`; `events` (0.71) and `activation-tests` (0.81) are names of their own."""
+
+_COMPARED: Final = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "markets")
+"""Keys that change a segment when they differ (definitions.md section 8); besides audience and restrictions."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """A catalogue that loads. Made by `load_catalogue` only."""
+
+    dictionary: Dictionary
+    policy: Policy
+    segments: Mapping[str, Segment]
+    """By id, whatever their status."""
+    activations: Mapping[str, Activation]
+    """By id, whatever their status."""
+    rank: Mapping[str, int]
+    """By segment: the longest path over `parent` and `segment:`, exits included; 0 refers to none."""
+    approved: Mapping[str, Segment]
+    order: tuple[str, ...]
+    """The approved segments in the order of evaluation: by (rank, id)."""
+    restricted: Mapping[str, frozenset[str]]
+    """By segment: the classes of restricted data that it uses, also through `parent` and `segment:`."""
+    files: Mapping[str, Any]
+    """By file name: the raw values."""
+    hash: str
+    """SHA-256 in hex of the canonical JSON of the files and the rules version."""
+    warnings: tuple[Problem, ...] = ()
+
+    def forgets(self, segment: str) -> bool:
+        """Tell whether re-entry into a segment asks for new evidence."""
+        return self.segments[segment].forgets
+
+    def is_hidden(self, segment: str) -> bool:
+        """Tell whether policy.yaml keeps a segment's changes off the public membership topics."""
+        restrictions = (self.policy.restrictions.get(name) for name in self.restricted.get(segment, ()))
+        return any(each is not None and each.membership == "restricted" for each in restrictions)
+
+
+class OtherRules(ValueError):
+    """A stored catalogue was put into force under another version of the engine's rules: apply it again."""
+
+
+def belongs(file: str) -> bool:
+    """Tell whether a file of the folder is a part of the catalogue, by its name relative to the folder."""
+    return _part(file) is not None
+
+
+def mistaken(file: str) -> str | None:
+    """Say what is wrong with the name of a file that seems meant as a part of the catalogue but is none."""
+    stem, dot, suffix = file.rpartition(".")
+    if suffix.lower() not in ("yaml", "yml") or not dot or belongs(file):
+        return None
+    if belongs(f"{stem}.yaml"):
+        return f"a catalogue's files end in .yaml; rename it to {stem + '.yaml'!r}"
+    first = (stem if "/" not in file else file).partition("/")[0]
+    near = get_close_matches(first.lower(), _TOP, n=1, cutoff=MISTAKEN_RATIO)
+    return f"is no part of a catalogue; did you mean {_TOP[near[0]]!r}" if near else None
+
+
+def load_catalogue(sources: Sequence[Source]) -> Catalogue:
+    """Compile and check a catalogue; the order of the sources does not matter.
+
+    Raises CatalogueErrors with everything that is wrong. Sources without places (from JSON) give problems without.
+    """
+    loading = _Loading(sources)
+    catalogue = loading.run()
+    if catalogue is None or loading.problems:
+        raise CatalogueErrors(loading.problems)
+    return catalogue
+
+
+def catalogue_json(catalogue: Catalogue) -> bytes:
+    """Write a catalogue for storage: its raw files (key order kept: the arms of an activation need it) and its hash."""
+    value = {"hash": catalogue.hash, "rules": RULES_VERSION, "files": catalogue.files}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def load_catalogue_json(data: bytes) -> Catalogue:
+    """Compile a stored catalogue again.
+
+    Raises OtherRules if it was stored under another rules version; CatalogueErrors if it does not load; ValueError if
+    it is not what its hash says, or no stored catalogue at all.
+    """
+    stored = json.loads(data)
+    if not isinstance(stored, dict) or not isinstance(stored.get("files"), dict):
+        raise ValueError("not a stored catalogue")  # noqa: TRY004 - what is wrong is the text
+    if stored.get("rules") != RULES_VERSION:
+        raise OtherRules(
+            f"the catalogue was applied under rules version {stored.get('rules')}, this engine has {RULES_VERSION}; "
+            "apply it again"
+        )
+    catalogue = load_catalogue([Source(file, value) for file, value in stored["files"].items()])
+    if catalogue.hash != stored.get("hash"):
+        raise ValueError("the stored catalogue is not the one that its hash names")
+    return catalogue
+
+
+def differs(old: Segment, new: Segment, old_catalogue: Catalogue, new_catalogue: Catalogue) -> bool:
+    """Tell whether a segment approved in the new catalogue is *changed* at a cut (definitions.md section 8)."""
+    if old.id not in old_catalogue.approved or old.layers.audience != new.layers.audience:
+        return True
+    if any(_compared(old.raw, key) != _compared(new.raw, key) for key in _COMPARED):
+        return True
+    return _refusals(old, old_catalogue) != _refusals(new, new_catalogue)
+
+
+def _compared(raw: Mapping[str, Any], key: str) -> str | None:
+    return canonical_json(raw[key]) if key in raw else None
+
+
+def _refusals(segment: Segment, catalogue: Catalogue) -> dict[str, str | None]:
+    """The restrictions of a segment and what each refuses, as text."""
+    restrictions = catalogue.policy.restrictions
+    classes = catalogue.restricted[segment.id]
+    refused = {name: restrictions[name].refuse_raw if name in restrictions else None for name in classes}
+    return {name: None if raw is None else canonical_json(raw) for name, raw in refused.items()}
+
+
+def _part(file: str) -> str | None:
+    return next((part for part, pattern in _PARTS.items() if pattern.fullmatch(file)), None)
+
+
+class _Loading:
+    """One loading of a catalogue: reads every part, then checks them against each other."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.problems = Problems()
+        self._parts: dict[str, list[Source]] = {part: [] for part in _PARTS}
+        self._files: dict[str, Any] = {}
+        for source in sorted(sources, key=lambda source: source.file):
+            self._sort(source)
+        self._dictionary: Dictionary | None = None
+        self._policy: Policy | None = None
+        self._roots: dict[str, Reader] = {}
+        self._segments: dict[str, Segment | None] = {}
+        self._ranked = Ranked({}, ())
+
+    def _sort(self, source: Source) -> None:
+        self.problems.extend(source.syntax)
+        part = _part(source.file)
+        if part is not None:
+            self._parts[part].append(source)
+            self._files[source.file] = source.value
+        elif not source.syntax:
+            self.problems.add(source, (), mistaken(source.file) or "is no part of a catalogue")
+
+    def run(self) -> Catalogue | None:
+        """Go through all files; None if a part that the rest needs is wrong."""
+        for reader in self._readers("dictionary"):
+            self._dictionary = read_dictionary(reader)
+        if not self._parts["dictionary"]:
+            self.problems.append(Problem(DICTIONARY, 0, 0, "missing; every catalogue has one"))
+        self._policy = None if self._parts["policy"] else Policy()
+        for reader in self._readers("policy"):
+            self._policy = read_policy(reader, self._dictionary)
+        for reader in self._readers("segment"):
+            self._read_segment(reader)
+        self._check_references()
+        self._ranked = rank({name: self._named(name) for name in self._roots})
+        for cycle in self._ranked.cycles:
+            self._report_cycle(cycle)
+        restricted = self._restricted()
+        activations = self._read_activations(restricted)
+        if self.problems or self._dictionary is None or self._policy is None:
+            return None
+        return self._catalogue(self._dictionary, self._policy, restricted, activations)
+
+    def _readers(self, part: str) -> Iterable[Reader]:
+        return (Reader.of(source, self.problems) for source in self._parts[part] if source.readable)
+
+    def _read_segment(self, reader: Reader) -> None:
+        segment = read_segment(reader, self._dictionary)
+        name = reader.value.get("segment") if isinstance(reader.value, dict) else None
+        if not isinstance(name, str):
+            return
+        if name in self._roots:
+            self._report_again(reader.at("segment"), self._roots[name].at("segment"), f"segment {name!r}")
+            return
+        self._roots[name] = reader
+        self._segments[name] = segment
+
+    def _report_again(self, reader: Reader, first: Reader, what: str) -> None:
+        line, col = first.source.place(first.path)
+        reader.problem(f"{what} is defined in {first.source.file}:{line}:{col} already")
+
+    def _known(self) -> KnownSegments:
+        """Collect the segments for checking references; a file that gave no id makes any id possible."""
+        complete = all(
+            source.readable and isinstance(source.value, dict) and isinstance(source.value.get("segment"), str)
+            for source in self._parts["segment"]
+        )
+        return KnownSegments(self._segments, complete)
+
+    def _check_references(self) -> None:
+        known = self._known()
+        for name, root in self._roots.items():
+            for mention in references(root.value):
+                if mention.kind == "segment":
+                    known.check(root.at(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
+
+    def _named(self, name: str) -> set[str]:
+        """The segments that a segment refers to, those that exist."""
+        found = (mention for mention in references(self._roots[name].value) if mention.kind == "segment")
+        return {mention.name for mention in found if mention.name in self._roots}
+
+    def _report_cycle(self, cycle: tuple[str, ...]) -> None:
+        """Report a circle of segments at the reference with which its first segment enters it."""
+        first, then = cycle[0], cycle[1 % len(cycle)]
+        mentions = references(self._roots[first].value)
+        path = next(mention.path for mention in mentions if mention.kind == "segment" and mention.name == then)
+        told = " → ".join((*cycle, first))
+        self._roots[first].at(*path).problem(f"segments must not refer to each other in a circle: {told}")
+
+    def _restricted(self) -> dict[str, frozenset[str]]:
+        """Trace restricted data through parents and `segment:`, lowest rank first (in a circle: only its own)."""
+        found: dict[str, frozenset[str]] = {}
+        ranks = self._ranked.ranks
+        for name in sorted(self._roots, key=lambda name: (ranks.get(name, len(ranks)), name)):
+            classes: set[str] = set()
+            for mention in references(self._roots[name].value):
+                if mention.kind == "segment":
+                    classes |= found.get(mention.name, frozenset())
+                elif self._dictionary is not None:
+                    classes |= {mention.restricted(self._dictionary) or ""} - {""}
+            found[name] = frozenset(classes)
+        return found
+
+    def _read_activations(self, restricted: Mapping[str, frozenset[str]]) -> dict[str, Activation]:
+        around = Surroundings(self._known(), restricted, self._policy)
+        roots: dict[str, Reader] = {}
+        activations: dict[str, Activation] = {}
+        for reader in self._readers("activation"):
+            activation = read_activation(reader, around)
+            name = reader.value.get("activation") if isinstance(reader.value, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in roots:
+                self._report_again(reader.at("activation"), roots[name].at("activation"), f"activation {name!r}")
+            roots.setdefault(name, reader)
+            if activation is not None:
+                activations[name] = activation
+        return activations
+
+    def _catalogue(
+        self,
+        dictionary: Dictionary,
+        policy: Policy,
+        restricted: Mapping[str, frozenset[str]],
+        activations: Mapping[str, Activation],
+    ) -> Catalogue:
+        segments = {name: segment for name, segment in self._segments.items() if segment is not None}
+        approved = {name: segment for name, segment in segments.items() if segment.status == "approved"}
+        ranks = self._ranked.ranks
+        warnings = []
+        if activations and policy.intents is None:
+            warnings.append(Problem(POLICY, 0, 0, "no 'intents': activations of any intent load"))
+        return Catalogue(
+            dictionary=dictionary,
+            policy=policy,
+            segments=segments,
+            activations=activations,
+            rank=ranks,
+            approved=approved,
+            order=tuple(sorted(approved, key=lambda name: (ranks[name], name))),
+            restricted=restricted,
+            files=self._files,
+            hash=_hash(self._files, activations),
+            warnings=tuple(warnings),
+        )
+
+
+def _hash(files: Mapping[str, Any], activations: Mapping[str, Activation]) -> str:
+    """Hash what a catalogue means. Key order means nothing but for the weights of arms, which stand apart."""
+    weights = {name: [arm for arm, _ in each.arms.weights] for name, each in activations.items() if each.arms}
+    return sha256(canonical_json({"arms": weights, "files": files, "rules": RULES_VERSION}).encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""The policy: what holds for every segment and activation of a catalogue (policy.yaml, definitions.md section 9)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from rules.catalogue.logic import Place, read_rule
+from rules.catalogue.segment import Kind
+from rules.conditions.base import Node
+from rules.language.dictionary import Dictionary
+from rules.language.problems import Duration, Items, Maybe, Name, Reader, Strict
+from rules.language.validation import matching
+
+Membership = Literal["public", "restricted"]
+Positive = Annotated[int, Field(ge=1)]
+CHANNEL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Channel = Annotated[str, matching(CHANNEL_NAME, "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -")]
+"""A channel names a topic, `activation.<channel>`; a dot would run into `….current`."""
+REFUSING_KINDS: Final = ("trait", "consent")
+"""What `refuse` may be: a present value, whose history nobody has to have seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many messages of a channel in any window of that length."""
+
+    channel: str
+    at_most: int
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What activations of an intent must keep to; None: it asks nothing about that."""
+
+    audiences: tuple[str, ...] | None
+    markets: tuple[str, ...] | None
+    consent: str | None
+    """The purpose that they must require."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restriction:
+    """How data of a class may be used."""
+
+    channels: tuple[str, ...]
+    """Those on which a restricted activation may run; a list left out allows none."""
+    membership: Membership
+    """`restricted`: membership changes stay off the public topics."""
+    refuse: Node | None
+    """Profiles for which it holds are not admitted, and members leave."""
+    refuse_raw: Any
+    """`refuse` as written, None without it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """A policy; `Policy()` is that of a catalogue without policy.yaml. Durations in ms."""
+
+    market_trait: str | None = None
+    """The trait that holds a profile's market; None: markets are descriptive."""
+    assignment_key: str | None = None
+    """Key of the HMAC behind holdouts and arms."""
+    preempt: Mapping[str, bool] = field(default_factory=dict)
+    """By exclusive group that is named: whether a better journey takes the slot at once. Others: it does."""
+    caps: tuple[Cap, ...] = ()
+    restrictions: Mapping[str, Restriction] = field(default_factory=dict)
+    intents: Mapping[str, Intent] | None = None
+    """None: any intent will do."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Group(Strict):
+    preempt: bool = True
+
+
+class _Cap(Strict):
+    channel: Channel
+    at_most: Positive
+    within: Duration
+
+
+class _Restriction(Strict):
+    channels: Maybe[Items[Channel]] = None
+    membership: Membership = "public"
+    refuse: Any = None
+
+
+class _Intent(Strict):
+    audiences: Maybe[Annotated[Items[Kind], Field(min_length=1)]] = None
+    markets: Maybe[Annotated[Items[Name], Field(min_length=1)]] = None
+    consent: Maybe[Name] = None
+
+
+class _Definition(Strict):
+    market_trait: Maybe[Name] = None
+    assignment_key: Maybe[Annotated[str, Field(min_length=1)]] = None
+    exclusive_groups: Maybe[dict[Name, _Group]] = None
+    caps: Maybe[Items[_Cap]] = None
+    restrictions: Maybe[dict[Name, _Restriction]] = None
+    intents: Maybe[dict[Name, _Intent]] = None
+
+
+def read_policy(reader: Reader, dictionary: Dictionary | None) -> Policy | None:
+    """Read policy.yaml; None if anything is wrong, every problem recorded at its place.
+
+    Without a dictionary (it was wrong itself) only what needs none is checked. An empty file is an empty policy.
+    """
+    if reader.value is None:
+        return Policy()
+    before = len(reader.problems)
+    model = reader.model(_Definition)
+    if model is None or dictionary is None:
+        return None
+    if model.market_trait is not None:
+        _check_market_trait(reader.at("market_trait"), model.market_trait, dictionary)
+    restrictions = {
+        name: _restriction(reader.at("restrictions", name), each, dictionary)
+        for name, each in (model.restrictions or {}).items()
+    }
+    if len(reader.problems) > before:
+        return None
+    return Policy(
+        market_trait=model.market_trait,
+        assignment_key=model.assignment_key,
+        preempt={name: group.preempt for name, group in (model.exclusive_groups or {}).items()},
+        caps=tuple(Cap(cap.channel, cap.at_most, cap.within) for cap in model.caps or ()),
+        restrictions=restrictions,
+        intents=None
+        if model.intents is None
+        else {name: Intent(each.audiences, each.markets, each.consent) for name, each in model.intents.items()},
+        raw=reader.value,
+    )
+
+
+def _check_market_trait(reader: Reader, name: str, dictionary: Dictionary) -> None:
+    trait = dictionary.traits.get(name)
+    if trait is None:
+        reader.problem(f"unknown trait {name!r}", name=name, known=dictionary.traits)
+    elif trait.type != "string":
+        reader.problem(f"the market trait must be a string, {name!r} is declared as {trait.type}")
+
+
+def _restriction(reader: Reader, model: _Restriction, dictionary: Dictionary) -> Restriction:
+    refuse, raw = None, None
+    if "refuse" in reader.value:
+        here = reader.at("refuse")
+        raw = here.value
+        if isinstance(raw, dict) and "for" not in raw and any(kind in raw for kind in REFUSING_KINDS):
+            refuse = read_rule(here, Place(dictionary=dictionary, rule="restriction", segment="", forgets=False))
+        else:
+            here.problem("'refuse' must be a trait or a consent condition")
+    return Restriction(model.channels or (), model.membership, refuse, raw)

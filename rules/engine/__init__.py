@@ -1,0 +1,1 @@
+"""The engine: decode, fold, evaluate, in the one canonical order."""

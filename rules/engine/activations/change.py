@@ -1,0 +1,85 @@
+"""An activation change: what is published, to the byte (definitions.md section 9)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from rules.ground.instants import format_instant
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationReason:
+    """Why it changed: `allowed`, `definition_changed`, `retired`, or the code of a refusal, and what refuses.
+
+    `was`: of an `activated`, the kind of the last `deactivated` of that activation and profile.
+    """
+
+    kind: str
+    by: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    was: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationChange:
+    """One activation change. `value` is its compact JSON in UTF-8; the rest repeats parts of it for routing."""
+
+    id: str
+    subject: str
+    activation: str
+    channel: str
+    activated: bool
+    sequence: int
+    effective_ms: int
+    kind: str
+    value: bytes
+
+    @property
+    def type(self) -> str:
+        """The CloudEvents type."""
+        return "activation.activated" if self.activated else "activation.deactivated"
+
+
+def activation_change(
+    *,
+    generation: str,
+    subject: str,
+    activation: str,
+    version: Any,
+    channel: str,
+    activated: bool,
+    sequence: int,
+    effective_ms: int,
+    reason: ActivationReason,
+    journey: str | None,
+    content: Mapping[str, Any],
+    arm: str | None,
+) -> ActivationChange:
+    """Make a change with its exact bytes: keys in the order of the example, nothing escaped without need."""
+    change_id = f"{generation}/{subject}/{channel}/{sequence}"
+    why: dict[str, Any] = {"kind": reason.kind}
+    if activated:
+        why["was"] = reason.was
+    why["by"] = reason.by
+    why["events"] = reason.events
+    value = orjson.dumps(
+        {
+            "id": change_id,
+            "profile": subject,
+            "activation": activation,
+            "activation_version": version,
+            "channel": channel,
+            "change": "activated" if activated else "deactivated",
+            "sequence": sequence,
+            "effective_at": format_instant(effective_ms),
+            "reason": why,
+            "journey": journey,
+            "content": content,
+            "arm": arm,
+        }
+    )
+    return ActivationChange(
+        change_id, subject, activation, channel, activated, sequence, effective_ms, reason.kind, value
+    )

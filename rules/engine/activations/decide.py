@@ -1,0 +1,157 @@
+"""The activations of one profile in one evaluation, after all its segments.
+
+Looked at are those that something moved and those that share a group with them; all at a cut. What comes out is in
+the order in which it is published: all that end by id, then all that begin by id.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from rules.conditions.base import View
+from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
+from rules.engine.activations.plan import ActivationPlan, Told
+from rules.engine.activations.refusals import EXCLUSIVE, Refusal, first_refusal
+from rules.engine.activations.slots import journey_with_slot
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile
+from rules.ground.instants import FOREVER
+
+RETIRED: Final = "retired"
+CHANGED: Final = "definition_changed"
+ALLOWED: Final = "allowed"
+
+
+class Move(NamedTuple):
+    """One activation that begins, ends, or is told anew."""
+
+    told: Told
+    activated: bool
+    kind: str
+    by: tuple[str, ...] = ()
+
+
+class Looked(NamedTuple):
+    """An activation that was looked at: what refuses it (None: it is active), and when to look again."""
+
+    plan: ActivationPlan
+    refusal: Refusal | None
+    next_ms: int
+
+
+def look(plan: Plan, profile: Profile, view: View, mask: int, before: Mapping[str, ActivationPlan]) -> list[Looked]:
+    """Look at the activations of a mask and at those that share a group with them, by id; changes nothing.
+
+    `before`: the definitions under which the profile's active ones became so.
+    """
+    looked = [
+        Looked(each, *first_refusal(each.questions, profile, view)) for each in _chosen(plan.activations.by_id, mask)
+    ]
+    free: dict[str, list[ActivationPlan]] = {}
+    for each in looked:
+        if each.refusal is None and each.plan.group is not None:
+            free.setdefault(each.plan.group, []).append(each.plan)
+    slots = {
+        group: journey_with_slot(
+            those,
+            () if those[0].preempt else holders_of(group, profile, before),
+            preempt=those[0].preempt,
+        )
+        for group, those in free.items()
+    }
+    return [_with_slot(each, slots) for each in looked]
+
+
+def _chosen(activations: Mapping[str, ActivationPlan], mask: int) -> Iterator[ActivationPlan]:
+    wanted = 0
+    for each in activations.values():
+        if mask & each.bit:
+            wanted |= each.group_mask
+    return (each for each in activations.values() if wanted & each.bit)
+
+
+def holders_of(group: str, profile: Profile, before: Mapping[str, ActivationPlan]) -> set[str]:
+    """The journeys of a group that have an active activation."""
+    active = (before[name] for name, standing in profile.activations.items() if standing.active)
+    return {each.slot for each in active if each.group == group}
+
+
+def _with_slot(each: Looked, slots: Mapping[str, str]) -> Looked:
+    if each.refusal is not None or each.plan.group is None:
+        return each
+    slot = slots[each.plan.group]
+    return each if each.plan.slot == slot else each._replace(refusal=Refusal(EXCLUSIVE, (slot,), each.next_ms))
+
+
+def decide(
+    plan: Plan, profile: Profile, view: View, mask: int, generation: str, events: tuple[str, ...], *, at_cut: bool
+) -> list[ActivationChange]:
+    """Decide the activations that something moved, carry it out in the profile, and return the changes in order."""
+    before = plan.activations_before if at_cut else plan.activations.by_id
+    looked = look(plan, profile, view, mask, before)
+    moves = _ended_by_cut(plan, profile) if at_cut else []
+    ended = {move.told.id for move in moves}
+    for each in looked:
+        move = _move(each, profile, None if each.plan.id in ended else before.get(each.plan.id))
+        if move is not None:
+            moves.append(move)
+        if each.next_ms < FOREVER:
+            profile.wakes[each.plan.wake] = each.next_ms
+        else:
+            profile.wakes.pop(each.plan.wake, None)
+    moves.sort(key=lambda move: (move.activated, move.told.id))
+    return [_carry_out(move, profile, view.t_ms, generation, events) for move in moves]
+
+
+def _ended_by_cut(plan: Plan, profile: Profile) -> list[Move]:
+    """What ends because its definition did: retired, gone, no longer approved, or moved to another channel."""
+    here, dropped = plan.activations.by_id, plan.activations.dropped
+    moves = []
+    for name, standing in profile.activations.items():
+        if not standing.active:
+            continue
+        old = plan.activations_before[name].told
+        now = here[name].told if name in here else dropped.get(name)
+        moved = now is None or now.channel != old.channel
+        if moved or name not in here:
+            moves.append(Move(old if moved or now is None else now, False, RETIRED))
+    for name in plan.activations_before.keys() - here.keys():
+        profile.wakes.pop(plan.activations_before[name].wake, None)
+    return moves
+
+
+def _move(each: Looked, profile: Profile, before: ActivationPlan | None) -> Move | None:
+    """What becomes of one; `before`: the definition under which it may be active, None: it is not."""
+    standing = profile.activations.get(each.plan.id)
+    active = before is not None and standing is not None and standing.active
+    if each.refusal is not None:
+        return Move(each.plan.told, False, each.refusal.code, each.refusal.by) if active else None
+    if not active:
+        return Move(each.plan.told, True, ALLOWED)
+    if before is None or before is each.plan or each.plan.told.same(before.told, profile.subject):
+        return None
+    return Move(each.plan.told, True, CHANGED)
+
+
+def _carry_out(move: Move, profile: Profile, t_ms: int, generation: str, events: Sequence[str]) -> ActivationChange:
+    told = move.told
+    standing = profile.standing(told.id)
+    was = standing.was
+    standing.active = move.activated
+    if not move.activated:
+        standing.was = move.kind
+    sequence = profile.sequences.get(told.channel, 0) + 1
+    profile.sequences[told.channel] = sequence
+    return activation_change(
+        generation=generation,
+        subject=profile.subject,
+        activation=told.id,
+        version=told.version,
+        channel=told.channel,
+        activated=move.activated,
+        sequence=sequence,
+        effective_ms=t_ms,
+        reason=ActivationReason(move.kind, move.by, tuple(events), was),
+        journey=told.journey,
+        content=told.content,
+        arm=told.arm(profile.subject),
+    )

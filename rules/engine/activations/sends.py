@@ -1,0 +1,142 @@
+"""Frequency caps: how many `message.sent` events a profile had lately, of a channel, journey, intent or activation.
+
+All caps of one (of, value) share one counter, a state like a condition's: the sends within the longest of their
+windows, up to the latest MEMORY by (time, source, id), kept in full rather than only as many as the caps ask for, so
+that a cap which is tightened or widened at a cut goes on with what is known. A counter that comes in at a cut without
+history begins there; no cap is ever pending.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from rules.catalogue.activation import Activation, CapOf
+from rules.catalogue.catalogue import Catalogue
+from rules.conditions.base import Condition, State, Verdict, View
+from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, drop_until, entry_of, keep_all
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER, format_duration
+from rules.language.dictionary import SENT
+from rules.language.operators import FALSE
+from rules.language.problems import canonical_json
+
+OF_POLICY: Final[CapOf] = "channel"
+
+
+class SendCounter(Condition):
+    """The sends that share a value; no rule by itself, `SendCap` asks it."""
+
+    kind = "sends"
+    looks_at_history = False
+
+    def __init__(self, of: CapOf, value: str, reach_ms: int, least: int) -> None:
+        self.of = of
+        self.value = value
+        self.reach_ms = reach_ms
+        self._least = least
+        self.types = frozenset((SENT,))
+        self.state_key: str = canonical_json(["sends", of, value])
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep what some window may reach."""
+        if event.data.get(self.of) != self.value:
+            return state
+        return keep_all(state, entry_of(event, arrival), t_ms - self.reach_ms)
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what has left the longest window."""
+        return drop_until(state, t_ms - self.reach_ms)
+
+    def inert(self, state: State) -> bool:
+        """Too few for any cap."""
+        return len(state) < self._least if state else True
+
+    def verdict(self, view: View) -> Verdict:
+        """Never asked: a cap asks, with its own number and window."""
+        raise NotImplementedError(self.kind)
+
+    def describe(self) -> str:
+        """`message.sent where channel equals email within 7d`."""
+        return f"{SENT} where {self.of} equals {self.value} within {format_duration(self.reach_ms)}"
+
+    def state_bytes_max(self) -> int:
+        """All up to the limit."""
+        return (MEMORY + 1) * ENTRY_BYTES
+
+
+class SendCap(NamedTuple):
+    """One cap of one activation: at most so many sends of its counter in any window of that length."""
+
+    counter: SendCounter
+    at_most: int
+    within_ms: int
+
+    def reached(self, view: View) -> Verdict:
+        """Tell whether the cap is reached, and until when with no further send."""
+        entries = view.facts.states.get(self.counter.state_key)
+        if not entries or len(entries) < self.at_most or self.at_most > MEMORY:
+            return FALSE
+        end_ms = entries[-self.at_most][0] + self.within_ms
+        return (True, end_ms) if view.t_ms < end_ms else FALSE
+
+    def describe(self) -> str:
+        """`at most 3 by channel within 7d`."""
+        return f"at most {self.at_most} by {self.counter.of} within {format_duration(self.within_ms)}"
+
+
+class _Cap(NamedTuple):
+    of: CapOf
+    value: str
+    at_most: int
+    within_ms: int
+
+
+def _caps_of(activation: Activation, catalogue: Catalogue) -> Iterable[_Cap]:
+    """An activation's own caps, and the policy's for its channel."""
+    own: dict[CapOf, str] = {
+        "channel": activation.channel,
+        "journey": activation.slot,
+        "intent": activation.intent,
+        "activation": activation.id,
+    }
+    for cap in activation.frequency_caps:
+        yield _Cap(cap.of, own[cap.of], cap.at_most, cap.within_ms)
+    for each in catalogue.policy.caps:
+        if each.channel == activation.channel:
+            yield _Cap(OF_POLICY, each.channel, each.at_most, each.within_ms)
+
+
+Counters = dict[tuple[CapOf, str], SendCounter]
+
+
+def counters_of(catalogue: Catalogue) -> Counters:
+    """Make the counters that a catalogue needs: for its approved activations and for all caps of its policy."""
+    asked = [_Cap(OF_POLICY, cap.channel, cap.at_most, cap.within_ms) for cap in catalogue.policy.caps]
+    for activation in catalogue.activations.values():
+        if activation.status == "approved":
+            asked += _caps_of(activation, catalogue)
+    found: Counters = {}
+    for of, value in {(cap.of, cap.value): None for cap in asked}:
+        mine = [cap for cap in asked if (cap.of, cap.value) == (of, value)]
+        reach_ms = max(cap.within_ms for cap in mine)
+        found[of, value] = SendCounter(of, value, reach_ms, min(cap.at_most for cap in mine))
+    return found
+
+
+def caps_of(activation: Activation, catalogue: Catalogue, counters: Counters) -> tuple[SendCap, ...]:
+    """Bind the caps of an approved activation to their counters."""
+    return tuple(
+        SendCap(counters[cap.of, cap.value], cap.at_most, cap.within_ms) for cap in _caps_of(activation, catalogue)
+    )
+
+
+def reached(caps: Iterable[SendCap], view: View) -> tuple[tuple[str, ...] | None, int]:
+    """By what the caps refuse, in code-point order (None: they do not), and until when."""
+    refusing: set[str] = set()
+    until_ms = 0
+    for cap in caps:
+        holds, end_ms = cap.reached(view)
+        if holds:
+            refusing.add(cap.counter.of)
+            until_ms = max(until_ms, end_ms)
+    # they refuse as long as any one does: to look again earlier would find nothing
+    return (tuple(sorted(refusing)), until_ms) if refusing else (None, FOREVER)

@@ -1,0 +1,158 @@
+"""The membership of one profile in one segment: what an evaluation decides (definitions.md section 6).
+
+`judge` looks and changes nothing; `rules.engine.step` carries out what it decided. Time is `view.t_ms`.
+"""
+
+from typing import Final, NamedTuple
+
+from rules.catalogue.logic import leaves
+from rules.conditions.base import Mark, Node, View
+from rules.engine.plan import SegmentPlan
+from rules.engine.profile import Profile, Stay
+from rules.ground.instants import FOREVER
+
+NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})
+"""Exits after which a segment that forgets asks for new evidence."""
+
+LEAVES_OF: Final = {"entry_rule": ("enter", True), "exit_rule": ("exit", True), "entry_lost": ("enter", False)}
+"""Which rule decided, and whether its leaves that hold or those that do not are the reason."""
+
+
+class Judgement(NamedTuple):
+    """What an evaluation decides about one segment.
+
+    `kind`: `entry_rule`, an exit reason, `audience` (at a cut: the audience no longer admits), or None: stays as it is.
+    `next_ms`: the next instant at which to look again, were nothing changed now. `rearms`: entry is armed again.
+    """
+
+    kind: str | None
+    next_ms: int
+    rearms: bool = False
+
+
+_NOTHING: Final = Judgement(None, FOREVER)
+_new: Final = tuple.__new__
+"""Half the cost of the named tuple's own constructor, on the path that every visit takes."""
+
+
+def judge(plan: SegmentPlan, profile: Profile, view: View, now_mark: Mark, *, at_cut: bool = False) -> Judgement:
+    """Decide about one segment at `view.t_ms`; `at_cut`: the visit of a cut that changed this segment.
+
+    Sets the view's marks for the rule that it asks; reads nothing but profile, plan and view.
+    """
+    stay = profile.stays.get(plan.id)
+    if stay is not None and stay.member:
+        return _judge_member(plan, profile, stay, view, at_cut)
+    return _judge_outsider(plan, profile, stay, view, now_mark)
+
+
+def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, at_cut: bool) -> Judgement:
+    t_ms = view.t_ms
+    holds, next_ms = _refused(plan, view)
+    if holds:
+        return Judgement("restricted", FOREVER)
+    if plan.parent is not None and profile.member_since(plan.parent) is None:
+        return Judgement("parent_left", FOREVER)
+    if plan.markets is not None and profile.trait(plan.market_trait) not in plan.markets:
+        return Judgement("market_left", FOREVER)
+    if plan.exit is not None:
+        kind, leaves_when, node = "exit_rule", True, plan.exit
+        see_exit(view, stay.entry_mark, stay.since_ms)
+    else:
+        kind, leaves_when, node = "entry_lost", False, plan.enter
+        see_enter(plan, profile, stay, view)
+    verdict, flip_ms = node.verdict(view)
+    next_ms = min(next_ms, flip_ms)
+    if verdict is leaves_when:
+        held_until_ms = stay.since_ms + plan.min_stay_ms
+        if t_ms >= held_until_ms or at_cut:
+            return Judgement(kind, FOREVER)
+        next_ms = min(next_ms, held_until_ms)
+    if plan.max_stay_ms is not None:
+        end_ms = stay.since_ms + plan.max_stay_ms
+        if t_ms >= end_ms:
+            return Judgement("max_stay", FOREVER)
+        next_ms = min(next_ms, end_ms)
+    if at_cut and plan.audience is not None and profile.kind != plan.audience:
+        return Judgement("audience", FOREVER)
+    if stay.disarmed and plan.forgets:
+        # let in while the segment did not forget, for a time: it is armed again as if the profile were out
+        see_enter(plan, profile, stay, view)
+        verdict, flip_ms = plan.enter.verdict(view)
+        return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
+    return Judgement(None, next_ms)
+
+
+def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, view: View, now_mark: Mark) -> Judgement:
+    if plan.forgets and stay is not None and stay.disarmed:
+        # armed again by an evaluation at which enter does not hold, whatever parent, audience and market say
+        see_enter(plan, profile, stay, view)
+        verdict, next_ms = plan.enter.verdict(view)
+        return Judgement(None, next_ms, rearms=verdict is False)
+    if not admits(plan, profile):
+        return _NOTHING
+    if stay is not None and stay.last_exit_ms is not None and plan.reenter_after_ms is not None:
+        again_ms = min(stay.last_exit_ms + plan.reenter_after_ms, FOREVER)
+        if view.t_ms < again_ms:
+            return Judgement(None, again_ms)
+    see_enter(plan, profile, stay, view)
+    verdict, next_ms = plan.enter.verdict(view)
+    if verdict is not True:
+        return _NOTHING if next_ms >= FOREVER else _new(Judgement, (None, next_ms, False))
+    refused, next_ms = _refused(plan, view)
+    if refused:
+        return Judgement(None, next_ms)
+    if plan.exit is not None:
+        see_exit(view, now_mark, None)
+        verdict, next_ms = plan.exit.verdict(view)
+        if verdict is not False:
+            return Judgement(None, next_ms)
+    return Judgement("entry_rule", FOREVER)
+
+
+def admits(plan: SegmentPlan, profile: Profile) -> bool:
+    """Tell whether audience, parent and market admit a profile."""
+    if plan.audience is not None and profile.kind != plan.audience:
+        return False
+    if plan.parent is not None and profile.member_since(plan.parent) is None:
+        return False
+    return plan.markets is None or profile.trait(plan.market_trait) in plan.markets
+
+
+def see_enter(plan: SegmentPlan, profile: Profile, stay: Stay | None, view: View) -> None:
+    """Turn the view to the entry rule of a segment."""
+    view.exit_mark = stay.exit_mark if stay is not None and plan.forgets else None
+    view.entry_mark = None
+    view.observed_since_ms = profile.known_since_ms
+
+
+def see_exit(view: View, entry_mark: Mark | None, observed_since_ms: int | None) -> None:
+    """Turn the view to the exit rule: of a member (its stay's entry), or of one who is out (None)."""
+    view.exit_mark = None
+    view.entry_mark = entry_mark
+    view.observed_since_ms = observed_since_ms
+
+
+def deciding_leaves(plan: SegmentPlan, kind: str, view: View) -> tuple[str, ...]:
+    """Paths of the leaves of the deciding rule that hold (entry_lost: that do not), in document order.
+
+    Under an odd number of `none` it is the other way round. The view must still be turned to that rule.
+    """
+    deciding = LEAVES_OF.get(kind)
+    if deciding is None:
+        return ()
+    rule, wanted = deciding
+    node: Node | None = plan.enter if rule == "enter" else plan.exit
+    if node is None:
+        return ()
+    return tuple(path for path, leaf, negated in leaves(node, rule) if leaf.verdict(view)[0] is (wanted is not negated))
+
+
+def _refused(plan: SegmentPlan, view: View) -> tuple[bool, int]:
+    next_ms = FOREVER
+    for node in plan.refuse:
+        verdict, flip_ms = node.verdict(view)
+        if verdict:
+            return True, flip_ms
+        next_ms = min(next_ms, flip_ms)
+    return False, next_ms

@@ -1,0 +1,151 @@
+"""Conditions that look at history they have not seen: no verdict until it cannot matter (definitions.md section 8).
+
+After a cut at T a new condition that looks at history is *pending* for a profile until one of its guards' ends comes:
+its window begins at T + 5 min or later; the mark that it counts from was set under this catalogue or a later one; the
+profile became known under it. Equal conditions of the old catalogue carry their own introduction on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeAlias
+
+from rules.conditions.base import Condition, MarkKind, Register, State, Verdict, View
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
+from rules.language.problems import canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """The cut at which a condition came in without its history."""
+
+    cut: int
+    t_ms: int
+
+
+Introductions: TypeAlias = Mapping[tuple[str, str], Introduction | None]
+"""By (name of the condition's canonical text, segment); None: its history is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One condition's share of being pending: over at `complete_ms`, or by a mark or a birth at `cut` or later."""
+
+    cut: int
+    complete_ms: int
+    mark: MarkKind | None
+
+    def over(self, view: View) -> bool:
+        """Tell whether this profile's history of the condition is whole at `view.t_ms`."""
+        if view.t_ms >= self.complete_ms or view.facts.born_cut >= self.cut:
+            return True
+        mark = view.mark(self.mark)
+        return mark is not None and mark.cut >= self.cut
+
+
+class Pending(Condition):
+    """A leaf that has no verdict while any of its guards stands; afterwards it is the leaf itself."""
+
+    kind = "pending"
+    looks_at_history = True
+
+    def __init__(self, inner: Condition, guards: tuple[Guard, ...]) -> None:
+        self.inner = inner
+        self.guards = guards
+        self.definition = inner.definition
+        self.state_key, self.types, self.traits = inner.state_key, inner.types, inner.traits
+        self.kin_key = inner.kin_key
+        self.segments, self.reads_consent = inner.segments, inner.reads_consent
+        self.reads_known_since, self.mark, self.parts = inner.reads_known_since, inner.mark, inner.parts
+
+    def verdict(self, view: View) -> Verdict:
+        """No verdict until every guard is over; the next look is when the first of them ends by time."""
+        standing = [guard.complete_ms for guard in self.guards if not guard.over(view)]
+        return (None, min(standing, default=FOREVER)) if standing else self.inner.verdict(view)
+
+    def pending(self, view: View) -> bool:
+        """Tell whether it has no verdict yet; for explanations."""
+        return any(not guard.over(view) for guard in self.guards)
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """As the leaf does: a pending condition gathers its history."""
+        return self.inner.fold(state, event, arrival, t_ms)
+
+    def adopt(self, state: State) -> State:
+        """As the leaf does."""
+        return self.inner.adopt(state)
+
+    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
+        """As the leaf does."""
+        return self.inner.fold_setting(state, trait, setting, arrival, t_ms)
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """As the leaf does."""
+        return self.inner.prune(state, t_ms)
+
+    def inert(self, state: State) -> bool:
+        """As the leaf does."""
+        return self.inner.inert(state)
+
+    def complete_at(self, cut_ms: int) -> int:
+        """As the leaf does."""
+        return self.inner.complete_at(cut_ms)
+
+    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
+        """As the leaf does."""
+        return self.inner.completions(cut_ms)
+
+    def describe(self) -> str:
+        """As the leaf does."""
+        return self.inner.describe()
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """As the leaf does."""
+        return self.inner.evidence(view)
+
+    def capped(self, view: View) -> bool:
+        """As the leaf does."""
+        return self.inner.capped(view)
+
+    def state_bytes_max(self) -> int:
+        """As the leaf does."""
+        return self.inner.state_bytes_max()
+
+
+def text_name(condition: Condition) -> str:
+    """Name what a condition says: equal for equal YAML values, key order apart."""
+    return blake2b(canonical_json(condition.definition).encode(), digest_size=12).hexdigest()
+
+
+def historic(leaf: Condition) -> Iterator[Condition]:
+    """The conditions of a leaf that look at history: itself, and those inside it."""
+    if leaf.looks_at_history:
+        yield leaf
+    for part in leaf.parts:
+        yield from historic(part)
+
+
+def introduce(condition: Condition, segment: str, old: Introductions, now: Introduction) -> Introduction | None:
+    """When a condition came in: carried on from an equal one of the old approved segments, else now.
+
+    One that counts from a mark is equal only to one in the same segment.
+    """
+    text = text_name(condition)
+    if any(mark is not None for _, mark in condition.completions(now.t_ms)):
+        return old.get((text, segment), now)
+    found = [introduction for (known, _), introduction in old.items() if known == text]
+    if not found:
+        return now
+    return None if None in found else min((i for i in found if i is not None), key=lambda i: i.cut)
+
+
+def guards_of(leaf: Condition, segment: str, introductions: Introductions) -> tuple[Guard, ...]:
+    """The guards of a leaf and of what is inside it."""
+    guards = []
+    for condition in historic(leaf):
+        introduction = introductions[text_name(condition), segment]
+        if introduction is not None:
+            parts = condition.completions(introduction.t_ms)
+            guards += [Guard(introduction.cut, complete_ms, mark) for complete_ms, mark in parts]
+    return tuple(guards)

@@ -1,0 +1,168 @@
+"""The engine over a file: one partition, no servers (definitions.md section 10)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rules.catalogue.catalogue import Catalogue
+from rules.engine.change import AnyChange
+from rules.engine.decode import Own, Refusal, decode, record_time
+from rules.engine.partition import CATALOGUE_TYPE, EMPTY_DICTIONARY, Partition, Record
+from rules.engine.step import Seen
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
+from rules.language.dictionary import Dictionary
+
+GENERATION: Final = "g1"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that was refused: its number (1-based, empty lines counted) and its code."""
+
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A cut at t_ms to another catalogue, before the first line whose R is not before it."""
+
+    t_ms: int
+    catalogue: Catalogue
+
+
+def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
+    """Decode a structured CloudEvent of a file, which has no key and no partition to check."""
+    decoded = decode(record.value, (), dictionary, r_ms)
+    if isinstance(decoded, Own):
+        # a record without an event: the cuts of a dump name catalogues that a file does not have; `then` are cuts here
+        return Own(decoded.type, None)
+    if record.timestamp_ms is None and (isinstance(decoded, Event) or _comes_after_bad_time(decoded)):
+        return Refusal("bad_time")  # a recordedtime that cannot be read
+    return decoded
+
+
+def _comes_after_bad_time(decoded: Own | Refusal) -> bool:
+    return isinstance(decoded, Refusal) and decoded.code in ("ahead", "wrong_type", "bad_number")
+
+
+class Replay:
+    """A replay under way; `partition` may be asked about afterwards (explain, sizes)."""
+
+    def __init__(self, catalogue: Catalogue, then: Sequence[Then] = (), *, as_live: bool = False) -> None:
+        """Start under a catalogue; `then` in order of time. With `as_live` new conditions are pending at a cut."""
+        self._history: defaultdict[str, list[Seen]] = defaultdict(list)
+        self._as_live = as_live
+        self._then = list(then)
+        self._decoded: Event | Own | Refusal | None = None
+        self.partition = Partition(GENERATION, self._decode, history=None if as_live else self._past)
+        self.partition.cut(catalogue, self.partition.clock_ms)
+
+    def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | Refused]:
+        """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
+
+        A cut comes before the first line whose R is not before it; but where a line of the same instant is the
+        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there.
+        """
+        partition = self.partition
+        waiting: list[Record] = []
+        read = False
+        r_ms = partition.clock_ms  # lines that wait have moved the clock, though the partition does not know it yet
+        for number, line in enumerate(lines, start=1):
+            text = line.strip(b" \t\r\n")
+            if not text:
+                continue
+            record = Record(number, record_time(text), None, text)
+            at_ms = max(r_ms, partition.instant_of(record.timestamp_ms))
+            if until_ms is not None and at_ms > until_ms:
+                break
+            read, r_ms = True, at_ms
+            while self._then and self._then[0].t_ms < r_ms:
+                yield from self._cuts(self._then[0].t_ms)
+                yield from self._apply_all(waiting)
+            if self._then and self._then[0].t_ms == r_ms:
+                if not _names(text, self._then[0].catalogue.hash):
+                    waiting.append(record)
+                    continue
+                yield from self._apply_all(waiting)
+                yield from self._cut()
+            yield from self._apply(record)
+        if waiting:
+            yield from self._cuts(r_ms)
+            yield from self._apply_all(waiting)
+        if until_ms is not None:
+            yield from self._cuts(until_ms)
+        if read or until_ms is not None:
+            out: list[AnyChange] = []
+            partition.pass_wakes((until_ms if until_ms is not None else partition.clock_ms) + 1, out, limit=None)
+            yield from out
+
+    def _apply_all(self, waiting: list[Record]) -> Iterator[AnyChange | Refused]:
+        for record in waiting:
+            yield from self._apply(record)
+        waiting.clear()
+
+    def _apply(self, record: Record) -> Iterator[AnyChange | Refused]:
+        partition, out = self.partition, list[AnyChange]()
+        r_ms = partition.instant_of(record.timestamp_ms)
+        partition.pass_wakes(r_ms, out, record=record)
+        applied = partition.apply(record)
+        if applied.kind == "event":
+            self._remember(r_ms)
+        yield from out
+        yield from applied.changes
+        if applied.refusal is not None:
+            yield Refused(record.offset, applied.refusal)
+
+    def _cuts(self, r_ms: int) -> Iterator[AnyChange]:
+        while self._then and self._then[0].t_ms <= r_ms:
+            yield from self._cut()
+
+    def _cut(self) -> list[AnyChange]:
+        then, out = self._then.pop(0), list[AnyChange]()
+        self.partition.pass_wakes(then.t_ms, out)
+        self.partition.cut(then.catalogue, then.t_ms)
+        return out
+
+    def _decode(self, record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
+        self._decoded = decode_line(record, dictionary, r_ms)
+        # whatever a line says, a replay's cuts are those it was asked for
+        return Own(self._decoded.type, None) if isinstance(self._decoded, Own) else self._decoded
+
+    def _remember(self, r_ms: int) -> None:
+        event = self._decoded
+        if not self._as_live and isinstance(event, Event):
+            arrival = self.partition.profiles[event.subject].arrivals
+            self._history[event.subject].append(Seen(event, arrival, r_ms))
+
+    def _past(self, subject: str) -> list[Seen]:
+        return self._history[subject]
+
+
+def _names(line: bytes, digest: str) -> bool:
+    """Tell whether a line is the record that puts a catalogue into force."""
+    if CATALOGUE_TYPE.encode() not in line or digest.encode() not in line:
+        return False
+    decoded = decode(line, (), EMPTY_DICTIONARY, FOREVER)
+    return isinstance(decoded, Own) and decoded.type == CATALOGUE_TYPE
+
+
+def replay(
+    catalogue: Catalogue,
+    lines: Iterable[bytes],
+    *,
+    until_ms: int | None = None,
+    then: Sequence[Then] = (),
+    as_live: bool = False,
+) -> tuple[list[bytes], list[Refused]]:
+    """Replay lines; returns the changes' bytes in order, and the refused lines."""
+    changes: list[bytes] = []
+    refused: list[Refused] = []
+    for each in Replay(catalogue, then, as_live=as_live).run(lines, until_ms):
+        if isinstance(each, Refused):
+            refused.append(each)
+        else:
+            changes.append(each.value)
+    return changes, refused

@@ -1,0 +1,1 @@
+"""Why a profile is in or out, active or not, in words."""

@@ -1,0 +1,243 @@
+"""Say why an activation is active for a profile, all that refuses it, and what would change it next and when.
+
+Read off the same questions that decide, at one instant. What comes next with no event, and when each refusal ends by
+itself, is found by letting the profile's own wakes fire on a copy: memberships end in them, and with them what they
+refuse; what no membership has a part in (a cap, a restriction) says its own end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from rules.conditions.base import View
+from rules.engine.activations.change import ActivationChange
+from rules.engine.activations.decide import holders_of, look
+from rules.engine.activations.plan import ActivationPlan
+from rules.engine.activations.refusals import EXCLUSIVE, Refusal, all_refusals
+from rules.engine.activations.slots import journey_with_slot
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile
+from rules.engine.step import wake
+from rules.explain.segments import WAKES_AHEAD_MAX, copy_at, copy_of
+from rules.explain.sentences import SAYINGS, Asked, endings
+from rules.ground.instants import FOREVER
+from rules.ground.reasons import RefusalCode
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """One refusal that applies."""
+
+    code: RefusalCode
+    by: tuple[str, ...]
+    text: str
+    changes_it: str
+    until_ms: int | None
+    """When it ends with no event; None: time alone does not end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Something that would end an active one."""
+
+    text: str
+    at_ms: int | None
+    """When time alone does it; None: it takes an event, or a catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextActivation:
+    """The next change with no new event."""
+
+    at_ms: int
+    activated: bool
+    kind: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationExplanation:
+    """One activation for one profile at `t_ms`."""
+
+    activation: str
+    channel: str
+    journey: str | None
+    group: str | None
+    arm: str | None
+    t_ms: int
+    active: bool
+    was: str | None
+    """The kind of its last deactivation."""
+    because: tuple[str, ...]
+    """Sentences: why it is so."""
+    refusals: tuple[Refusing, ...]
+    """All that apply, in order of precedence; the first is the reason."""
+    ends: tuple[Ends, ...]
+    """Of an active one: what would end it."""
+    next: NextActivation | None
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """What time alone brings."""
+
+    changes: dict[str, NextActivation] = field(default_factory=dict)
+    """By activation: the first."""
+    ended: dict[tuple[str, RefusalCode], int] = field(default_factory=dict)
+    """By activation and refusal that applies now: when it first does not."""
+
+
+_OF_OTHERS: Final[frozenset[RefusalCode]] = frozenset({"not_member", "suppressed_by", EXCLUSIVE})
+"""Refusals that end with a membership, or with another activation."""
+_Applying = dict[str, list[Refusal]]
+
+
+def explain_activations(
+    profile: Profile, plan: Plan, t_ms: int, generation: str, activation: str | None = None
+) -> list[ActivationExplanation]:
+    """Explain one activation, or all of the catalogue, at t_ms or the profile's last evaluation, whichever is later.
+
+    The profile is not changed. Raises KeyError for an activation that is not approved.
+    """
+    by_id = plan.activations.by_id
+    chosen = list(by_id.values()) if activation is None else [by_id[activation]]
+    ahead = copy_at(profile, plan, t_ms, generation)
+    now = copy_of(ahead, plan)
+    view = View(max(t_ms, profile.evaluated_ms), now)
+    looked = _look(now, plan, view)
+    applying = {each.id: _refusals(now, plan, each, view, looked) for each in chosen}
+    found = _look_ahead(ahead, plan, generation, chosen, applying)
+    return [_explain(now, plan, each, view, looked, applying[each.id], found) for each in chosen]
+
+
+def _look(profile: Profile, plan: Plan, view: View) -> dict[str, Refusal | None]:
+    before = plan.activations.by_id
+    return {each.plan.id: each.refusal for each in look(plan, profile, view, plan.activations_mask, before)}
+
+
+def _refusals(
+    profile: Profile, plan: Plan, each: ActivationPlan, view: View, looked: Mapping[str, Refusal | None]
+) -> list[Refusal]:
+    """All that refuse it, in order of precedence: also the group's slot, where something else refuses it before."""
+    found = all_refusals(each.questions, profile, view)
+    first = looked[each.id]
+    if not found:
+        return [] if first is None else [first]
+    slots = {one.slot for one in _rivals(plan, each, looked)}
+    return [*found, Refusal(EXCLUSIVE, tuple(sorted(slots)), FOREVER)] if slots else found
+
+
+def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> list[ActivationPlan]:
+    """The active ones of other journeys of its group."""
+    if each.group is None:
+        return []
+    others = plan.activations.by_id.values()
+    return [one for one in others if one.group == each.group and one.slot != each.slot and looked[one.id] is None]
+
+
+def _look_ahead(
+    profile: Profile, plan: Plan, generation: str, chosen: Sequence[ActivationPlan], applying: _Applying
+) -> _Ahead:
+    """Let the wakes of a copy fire until nothing more is asked."""
+    found = _Ahead()
+    waiting = {(name, each.code) for name, refusals in applying.items() for each in refusals if each.code in _OF_OTHERS}
+    for _ in range(WAKES_AHEAD_MAX):
+        if profile.wake_ms >= FOREVER or (not waiting and len(found.changes) == len(chosen)):
+            break
+        at_ms = profile.wake_ms
+        changes = wake(profile, plan, at_ms, generation)
+        for change in changes:
+            if isinstance(change, ActivationChange) and change.activation in applying:
+                by = tuple(orjson.loads(change.value)["reason"]["by"])
+                told = NextActivation(change.effective_ms, change.activated, change.kind, by)
+                found.changes.setdefault(change.activation, told)
+        if changes and waiting:
+            view = View(at_ms, profile)
+            looked = _look(profile, plan, view)
+            for each in chosen:
+                still = {refusal.code for refusal in _refusals(profile, plan, each, view, looked)}
+                over = {key for key in waiting if key[0] == each.id and key[1] not in still}
+                found.ended |= dict.fromkeys(over, at_ms)
+                waiting -= over
+    return found
+
+
+def _explain(
+    profile: Profile,
+    plan: Plan,
+    each: ActivationPlan,
+    view: View,
+    looked: Mapping[str, Refusal | None],
+    refusals: Sequence[Refusal],
+    ahead: _Ahead,
+) -> ActivationExplanation:
+    definition = plan.catalogue.activations[each.id]
+    restrictions = ((name, plan.catalogue.policy.restrictions[name].refuse) for name in sorted(definition.restricted))
+    asked = Asked(
+        each,
+        definition,
+        profile,
+        view,
+        tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
+        tuple(_rivals(plan, each, looked)),
+        goes_before=_goes_before(profile, plan, each, looked),
+    )
+    standing = profile.activations.get(each.id)
+    refusing = tuple(_refusing(asked, refusal, ahead.ended.get((each.id, refusal.code))) for refusal in refusals)
+    active = not refusing
+    arm = each.told.arm(profile.subject)
+    because = [one.text for one in refusing] or ["nothing refuses it"]
+    if active and each.group is not None:
+        because.append(f"its journey {each.slot} has the slot of the group {each.group}")
+    if active and arm is not None:
+        because.append(f"it is assigned to the arm {arm}, for good")
+    return ActivationExplanation(
+        activation=each.id,
+        channel=each.told.channel,
+        journey=each.told.journey,
+        group=each.group,
+        arm=arm,
+        t_ms=view.t_ms,
+        active=active,
+        was=None if standing is None else standing.was,
+        because=tuple(because),
+        refusals=refusing,
+        ends=tuple(Ends(*ending) for ending in endings(asked)) if active else (),
+        next=ahead.changes.get(each.id),
+    )
+
+
+def _goes_before(profile: Profile, plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> bool:
+    """Tell whether its journey would have the slot of its group if nothing else refused it."""
+    if each.group is None:
+        return False
+    mates = [one for one in plan.activations.by_id.values() if one.group == each.group and one is not each]
+    free = [one for one in mates if (refusal := looked[one.id]) is None or refusal.code == EXCLUSIVE]
+    holders = () if each.preempt else holders_of(each.group, profile, plan.activations.by_id)
+    return journey_with_slot([*free, each], holders, preempt=each.preempt) == each.slot
+
+
+def _refusing(asked: Asked, refusal: Refusal, ended_ms: int | None) -> Refusing:
+    text, changes_it = SAYINGS[refusal.code](asked, refusal.by)
+    until_ms = ended_ms if refusal.code == EXCLUSIVE else _sooner(ended_ms, _own_end(asked, refusal))
+    return Refusing(refusal.code, refusal.by, text, changes_it, until_ms)
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+def _own_end(asked: Asked, refusal: Refusal) -> int | None:
+    """When a refusal that stands on facts, not on memberships, is over; None: never by itself."""
+    ask = dict(asked.plan.questions)[refusal.code]
+    at_ms = refusal.next_ms
+    for _ in range(WAKES_AHEAD_MAX):
+        if at_ms >= FOREVER:
+            return None
+        by, next_ms = ask(asked.profile, View(at_ms, asked.profile))
+        if by is None:
+            return at_ms
+        at_ms = next_ms
+    return None

@@ -1,0 +1,1 @@
+"""Reading definitions: problems with their places, validation, operators, the dictionary."""

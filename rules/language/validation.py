@@ -1,0 +1,259 @@
+"""Definition models: the base, the types of their fields, and what pydantic finds wrong said in plain words."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic_core import ErrorDetails
+
+from rules.ground.instants import parse_duration, parse_instant
+
+Path = tuple[str | int, ...]
+"""Where a value stands inside its file: keys of mappings, indexes of lists."""
+
+NEAR_ENOUGH: Final = 0.6
+"""difflib's own default ratio: `withing` finds `within`, `topic` does not find `title`."""
+NAMES_LISTED_MAX: Final = 12
+"""When no known name is near, up to this many are listed; more would bury the message."""
+
+T = TypeVar("T")
+
+
+class Strict(BaseModel):
+    """The base of every definition model: unknown keys, wrong types and null are errors; frozen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+
+def _not_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("must not be empty; leave the key out instead")
+    return value
+
+
+def _number(value: Any) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def _from_text(parse: Any, what: str) -> Any:
+    def read(value: Any) -> int:
+        if not isinstance(value, str):
+            raise ValueError(f"must be {what}")  # noqa: TRY004 - pydantic turns ValueError into its own error
+        return int(parse(value))
+
+    return read
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        told = str(error)
+        if told.startswith(("not ", "outside ")):
+            raise
+        raise ValueError("there is no such day") from error  # datetime's own words differ by version
+
+
+_PATTERNS: Final[dict[str, str]] = {}
+"""What to say of a text that does not match, by pattern; filled by `matching` when models are defined."""
+
+
+def matching(pattern: str, sentence: str) -> Any:
+    """Ask a text field to match a pattern; `sentence` (`must be …`) is said where it does not."""
+    _PATTERNS[pattern] = sentence
+    return Field(pattern=pattern)
+
+
+_DURATION_FORM: Final = "a duration: a positive integer and one of ms s m h d w, like 30d"
+_INSTANT_FORM: Final = "a date like 2027-01-31 or an RFC 3339 instant like 2027-01-31T12:00:00Z"
+
+Maybe = Annotated[T | None, BeforeValidator(_not_null)]
+"""A key that may be left out (`= None`), but not be null."""
+Items = Annotated[tuple[T, ...], Field(strict=False)]
+"""A list in a definition, kept as a tuple (a strict tuple would refuse the list)."""
+Duration = Annotated[int, PlainValidator(_from_text(parse_duration, _DURATION_FORM))]
+"""`30d` → ms."""
+Instant = Annotated[int, PlainValidator(_from_text(_instant, _INSTANT_FORM))]
+"""`2027-01-31` or RFC 3339 → UTC epoch ms."""
+Number = Annotated[float | int, PlainValidator(_number)]
+"""A finite number; an integer stays one."""
+Name = Annotated[str, matching(r"^[^\x00-\x1f\x7f-\x9f]+$", "must be a non-empty text without control characters")]
+"""A non-empty text without control characters (definitions.md section 1)."""
+Id = Annotated[str, matching(r"^[a-z0-9][a-z0-9-]{0,63}$", "must be an id: up to 64 of a-z, 0-9 and -, the first no -")]
+"""The id of a segment or an activation."""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name most like `name`, case apart; None if none is near."""
+    folded: dict[str, str] = {}
+    for candidate in known:
+        folded.setdefault(candidate.casefold(), candidate)
+    found = get_close_matches(name.casefold(), folded, n=1, cutoff=NEAR_ENOUGH)
+    return folded[found[0]] if found else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say the nearest right name: `; did you mean 'within'`, else `; known: …` if there are few, else nothing."""
+    names = sorted(set(known) - {name})
+    near = closest(name, names)
+    if near is not None:
+        return f"; did you mean {near!r}"
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= NAMES_LISTED_MAX else ""
+
+
+def name_of(path: Path) -> str:
+    """Name the last step of a path for a message."""
+    if not path:
+        return "the file"
+    last = path[-1]
+    return repr(last) if isinstance(last, str) else f"item {last + 1} of {name_of(path[:-1])}"
+
+
+_SENTENCES: Final = {
+    "string_type": "must be a text",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "set_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "dataclass_type": "must be a mapping",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} items",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+
+
+class Saying(NamedTuple):
+    """One thing that is wrong, at a path below the value validated; `known` are right names for `name`."""
+
+    path: Path
+    message: str
+    name: str | None = None
+    known: Iterable[str] = ()
+
+
+def say(model: type[BaseModel], value: Any, above: Path, errors: list[ErrorDetails]) -> Iterator[Saying]:
+    """Say the errors that a model found in a value, which stands at `above` in its file.
+
+    A key that is missing is passed over where an unknown one was close to it: "did you mean" has said it.
+    """
+    meant: set[Path] = set()
+    said: dict[Path, list[str]] = {}
+    for error in errors:
+        loc = error["loc"]
+        if error["type"] == "extra_forbidden":
+            path = _path(value, loc)
+            present = _inside(value, path[:-1])
+            free = [name for name in _field_names(model, loc[:-1]) if name not in present]
+            key = str(loc[-1])
+            yield Saying(path, f"unknown key {key!r}", key, free)
+            meant.add((*path[:-1], closest(key, free) or key))
+        elif error["type"] != "missing":
+            said.setdefault(_path(value, loc), []).append(_sentence(error))
+    for error in errors:
+        path = _path(value, error["loc"][:-1])
+        if error["type"] == "missing" and (*path, error["loc"][-1]) not in meant:
+            yield Saying(path, f"missing key {error['loc'][-1]!r}")
+    for path, sentences in said.items():
+        name, sentence = name_of((*above, *path)), _either(sentences)
+        yield Saying(path, f"{name} {sentence}" if sentence.startswith("must ") else f"{name}: {sentence}")
+
+
+def _path(value: Any, loc: Path) -> Path:
+    """Keep of pydantic's location what stands in the file (it also names members of unions and the like)."""
+    path: list[str | int] = []
+    for step in loc:
+        within = isinstance(step, int) and step < len(value) if isinstance(value, list) else False
+        if within or (isinstance(value, dict) and step in value):
+            value = value[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _inside(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Say one error: `must be an integer`."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS.get(context["pattern"], f"must match {context['pattern']}")
+    if kind == "too_short":
+        least = context["min_length"]
+        return "must not be empty" if least == 1 else f"must have at least {least} items"
+    if kind == "literal_error":
+        said, wrong = f"must be {context['expected']}", error["input"]
+        near = closest(wrong, re.findall("'(.*?)'", said)) if isinstance(wrong, str) else None
+        return f"{said}, not {wrong!r}; did you mean {near!r}" if near else said
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format_map(context)
+    return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _either(sentences: list[str]) -> str:
+    """Say the errors of one place as one; the members of a union each have their own."""
+    told = list(dict.fromkeys(sentences))
+    if all(sentence.startswith("must be ") and ";" not in sentence for sentence in told):
+        return "must be " + " or ".join(sentence.removeprefix("must be ") for sentence in told)
+    return "; or ".join(told)
+
+
+def _field_names(model: type[BaseModel], loc: Path) -> list[str]:
+    """Find the keys that the model at a location takes."""
+    models: list[Any] = [model]
+    for step in loc:
+        models = [found for candidate in models for found in _step(candidate, step)] or models
+    return [
+        field_info.alias or name
+        for found in models
+        if isinstance(found, type) and issubclass(found, BaseModel)
+        for name, field_info in found.model_fields.items()
+    ]
+
+
+def _step(kind: Any, step: str | int) -> list[Any]:
+    """Go from a type down one step of a location: all types that may stand there."""
+    origin = get_origin(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field_info in kind.model_fields.items():
+            if step == (field_info.alias or name):
+                return _flat(field_info.annotation)
+        return []
+    if origin in (dict, Mapping):
+        return _flat(get_args(kind)[1])
+    if origin in (list, tuple, set, frozenset):
+        return _flat(get_args(kind)[0])
+    return []
+
+
+def _flat(kind: Any) -> list[Any]:
+    """Take unions and annotations apart."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _flat(get_args(kind)[0])
+    if origin in (Union, UnionType):
+        return [found for member in get_args(kind) for found in _flat(member)]
+    return [kind]

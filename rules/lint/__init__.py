@@ -1,0 +1,1 @@
+"""Lint: what a catalogue says that its author cannot mean."""

@@ -1,0 +1,62 @@
+"""Lint: what is allowed in a catalogue, but probably not meant.
+
+Each check is one row of a table. Warnings never stop a catalogue from loading; their codes are stable, so that people
+can look them up and programs can filter them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rules.catalogue.catalogue import Catalogue
+from rules.language.problems import Source
+from rules.lint.findings import Code, Finding
+from rules.lint.footprint import Contributor, SizeReport, state_size
+from rules.lint.likeness import check_likeness
+from rules.lint.rules import check_rules
+from rules.lint.words import check_documentation, check_examples, check_sets, check_spelling, check_use
+
+__all__ = ["Code", "Contributor", "LintWarning", "SizeReport", "lint", "state_size"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LintWarning:
+    """Something that is probably not meant; `line` and `col` are 1-based, 0 where unknown."""
+
+    file: str
+    line: int
+    col: int
+    code: Code
+    message: str
+
+    def __str__(self) -> str:
+        """Write `file:line:col: warning: message [code]`."""
+        where = f":{self.line}:{self.col}" if self.line else ""
+        return f"{self.file}{where}: warning: {self.message} [{self.code}]"
+
+
+CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Finding]]]] = (
+    check_rules,
+    check_likeness,
+    check_documentation,
+    check_use,
+    check_sets,
+    check_examples,
+    check_spelling,
+)
+
+
+def lint(catalogue: Catalogue, sources: Iterable[Source] = ()) -> list[LintWarning]:
+    """Find everything that is probably not meant, by file and place.
+
+    `sources` are those that the catalogue was loaded from; without them warnings have no line.
+    """
+    by_file: Mapping[str, Source] = {source.file: source for source in sources}
+    file_of = {id(value): file for file, value in catalogue.files.items()}
+    found = {LintWarning(each.file, each.line, each.col, "load", each.message) for each in catalogue.warnings}
+    for check in CHECKS:
+        for finding in check(catalogue):
+            file = file_of[id(finding.root)]
+            line, col = by_file[file].place(finding.path) if file in by_file else (0, 0)
+            found.add(LintWarning(file, line, col, finding.code, finding.message))
+    return sorted(found)

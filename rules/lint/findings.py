@@ -1,0 +1,82 @@
+"""What lint finds, before it is known where that stands in a text."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from rules.catalogue.catalogue import DICTIONARY, POLICY, Catalogue
+from rules.catalogue.logic import AtLeastOf, Group
+from rules.catalogue.segment import Segment
+from rules.conditions.base import Node
+from rules.language.problems import Path
+
+Code = Literal[
+    "load",
+    "never-holds",
+    "always-holds",
+    "memory",
+    "never-enters",
+    "exit-at-entry",
+    "exit-never-fires",
+    "stay-lengths",
+    "parent-audience",
+    "duplicate",
+    "near-duplicate",
+    "undocumented",
+    "unused-trait",
+    "unused-event",
+    "never-set",
+    "undeclared-path",
+    "example",
+    "code",
+    "spelling",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is probably not meant: in which file (its raw value), at which path of it."""
+
+    root: Any
+    path: Path
+    code: Code
+    message: str
+
+
+RULES: Final = ("enter", "exit")
+
+
+def in_dictionary(catalogue: Catalogue, path: Path, code: Code, message: str) -> Finding:
+    """Make a finding in dictionary.yaml."""
+    return Finding(catalogue.files[DICTIONARY], path, code, message)
+
+
+def in_policy(catalogue: Catalogue, path: Path, code: Code, message: str) -> Finding:
+    """Make a finding in policy.yaml."""
+    return Finding(catalogue.files.get(POLICY), path, code, message)
+
+
+def judged(catalogue: Catalogue) -> list[Segment]:
+    """The segments that are worth a warning, all but retired ones, by (rank, id)."""
+    living = [segment for segment in catalogue.segments.values() if segment.status != "retired"]
+    return sorted(living, key=lambda segment: (catalogue.rank[segment.id], segment.id))
+
+
+def rules_of(segment: Segment) -> Mapping[str, Node]:
+    """The compiled rules of a segment by name."""
+    return {"enter": segment.enter} if segment.exit is None else {"enter": segment.enter, "exit": segment.exit}
+
+
+def parts(node: Node, path: Path) -> list[tuple[Path, Node]]:
+    """The direct parts of a group, each with its path in the file; none of a leaf."""
+    if not isinstance(node, Group):
+        return []
+    inner = ("at_least_of", "of") if isinstance(node, AtLeastOf) else (node.keyword,)
+    return [((*path, *inner, index), part) for index, part in enumerate(node.parts)]
+
+
+def walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    """Walk a rule in document order, groups before their parts."""
+    yield path, node
+    for inner, part in parts(node, path):
+        yield from walk(part, inner)

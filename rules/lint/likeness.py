@@ -1,0 +1,101 @@
+"""Lint of segments that are the same, or nearly: the same rules twice, but for one condition or one figure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.logic import leaves
+from rules.catalogue.mentions import EVENT_KEYS
+from rules.catalogue.segment import Segment
+from rules.language.problems import canonical_json
+from rules.lint.findings import Finding, judged, rules_of
+
+SHARED_MIN: Final = 0.75
+"""Share of their conditions that two nearly equal segments have in common: three of four."""
+ITEMS_MIN: Final = 2
+"""Two segments of one condition that differ in its figure are a ladder, not a slip."""
+LENGTHS: Final = ("min_stay", "max_stay", "reenter_after")
+
+_FIGURE: Final = re.compile(r'(?<=[:\[,])(?:-?[0-9.]+(?:e[+-]?[0-9]+)?|"-?[0-9]+(?:ms|s|m|h|d|w)")(?=[,}\]])')
+_INDEX: Final = re.compile(r"\[[0-9]+\]")
+_UNORDERED: Final = frozenset(
+    {"in", "not_in", "contains_any", "event", "last", "absent", "covered", "all", "any", "none"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of a segment is compared."""
+
+    segment: Segment
+    base: str
+    """Whom it is drawn from: only segments of one base are compared."""
+    whole: str
+    items: frozenset[str]
+    """Its conditions, each with its rule and the groups around it."""
+    figureless: frozenset[str]
+
+
+def check_likeness(catalogue: Catalogue) -> Iterator[Finding]:
+    """Compare every two segments of one base; each is reported with the first that it is like."""
+    seen: list[_Shape] = []
+    for segment in sorted(judged(catalogue), key=lambda each: each.id):
+        shape = _shape(segment)
+        for other in seen:
+            finding = _compare(shape, other) if shape.base == other.base else None
+            if finding is not None:
+                yield finding
+                break
+        seen.append(shape)
+
+
+def _shape(segment: Segment) -> _Shape:
+    raw = segment.raw
+    rules = {rule: _sorted(raw[rule]) for rule in rules_of(segment)}
+    items = [
+        canonical_json([_INDEX.sub("", path), _sorted(leaf.definition)])
+        for rule, node in rules_of(segment).items()
+        for path, leaf, _ in leaves(node, rule)
+    ]
+    return _Shape(
+        segment=segment,
+        base=canonical_json([segment.layers.audience, segment.parent, sorted(segment.markets)]),
+        whole=canonical_json({**rules, **{key: raw[key] for key in LENGTHS if key in raw}}),
+        items=frozenset(items),
+        figureless=frozenset(_FIGURE.sub("#", item) for item in items),
+    )
+
+
+def _sorted(value: Any, key: str = "") -> Any:
+    """Take apart what order means nothing to."""
+    if isinstance(value, dict):
+        return {name: _sorted(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        inner = [_sorted(item) for item in value]
+        if key in EVENT_KEYS and len(inner) == 1:
+            return inner[0]
+        return sorted(inner, key=canonical_json) if key in _UNORDERED else inner
+    return value
+
+
+def _compare(one: _Shape, other: _Shape) -> Finding | None:
+    name = other.segment.id
+    if one.whole == other.whole:
+        return Finding(one.segment.raw, ("segment",), "duplicate", f"has the same rules as segment {name!r}")
+    shared, all_ = one.items & other.items, one.items | other.items
+    if one.items == other.items:
+        told = "in its groups or lengths of stay"
+    elif len(shared) >= SHARED_MIN * len(all_):
+        told = f"in {len(all_) - len(shared)} of {len(all_)} conditions"
+    elif (
+        len(one.items) == len(other.items) >= ITEMS_MIN
+        and one.figureless == other.figureless
+        and len(all_) == len(shared) + 2
+    ):
+        told = "in the figures of one condition"
+    else:
+        return None
+    told = f"differs from segment {name!r} only {told}"
+    return Finding(one.segment.raw, ("segment",), "near-duplicate", told)

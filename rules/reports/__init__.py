@@ -1,0 +1,1 @@
+"""Reports over a catalogue: lineage, message map, what begins without history."""

@@ -1,0 +1,96 @@
+"""What begins at a cut without the history that it looks at: for a warning before a catalogue is put into force.
+
+A worker fills no history in: conditions that it did not keep pend (definitions.md section 8), and a cap counts from its
+cut on what it did not count before (section 9). Both are right, and may surprise whoever applies the catalogue.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.logic import leaves
+from rules.conditions.base import Condition
+from rules.engine.pending import Pending
+from rules.engine.plan import Plan, SegmentPlan, make_plan
+from rules.ground.instants import FOREVER, format_duration, format_instant
+
+
+def beginnings(old: Catalogue | None, new: Catalogue, now_ms: int) -> list[str]:
+    """List what begins without history at a cut, each as a warning for people; nothing does at the first.
+
+    `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing.
+    """
+    if old is None:
+        return []
+    before = make_plan(old, ordinal=1)
+    plan = make_plan(new, ordinal=2, t_ms=now_ms, old=before)
+    return [*_pending_for_ever(plan), *_blind(plan), *_uncounted(before, plan, now_ms)]
+
+
+def _pending_for_ever(plan: Plan) -> Iterator[str]:
+    """Conditions whose history is not at hand and whose window never moves."""
+    for segment in plan.segments:
+        for path, leaf in _leaves(segment):
+            if isinstance(leaf, Pending) and _known_ms(leaf) >= FOREVER:
+                yield (
+                    f"{segment.id}: {path} ({leaf.describe()}) looks back for ever: it gets no verdict for profiles"
+                    " known before now" + _until_mark(leaf)
+                )
+
+
+def _blind(plan: Plan) -> Iterator[str]:
+    """Segments that hold activations back, and have no verdict yet of those who are known: they hold nobody back."""
+    known_ms: dict[str, int] = {}
+    for segment in plan.segments:  # those that one looks at come before it
+        own = [_known_ms(leaf) for _, leaf in _leaves(segment) if isinstance(leaf, Pending)]
+        looked_at = {name for _, leaf in _leaves(segment) for name in leaf.segments}
+        if segment.parent is not None:
+            looked_at.add(segment.parent)
+        latest_ms = max([*own, *(known_ms.get(name, 0) for name in looked_at)], default=0)
+        if latest_ms:
+            known_ms[segment.id] = latest_ms
+    for each in plan.activations.by_id.values():
+        definition = plan.catalogue.activations[each.id]
+        for key, names in (("suppress_while", definition.suppress_while), ("none", definition.segments.none or ())):
+            for name in sorted({*names} & known_ms.keys()):
+                yield (
+                    f"{each.id}: {key} {name} begins without history: it holds nobody back for what happened before"
+                    f" now, {_until(known_ms[name])}"
+                )
+
+
+def _uncounted(before: Plan, plan: Plan, now_ms: int) -> Iterator[str]:
+    """Caps that count messages only from now on, or further back than was counted so far."""
+    counted = {each.state_key: each.reach_ms for each in before.activations.counters}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for each in plan.activations.by_id.values():
+        for cap in each.caps:
+            kept_ms = counted.get(cap.counter.state_key, 0)
+            unheard_of = cap.counter.of == "activation" and each.id not in before.activations.by_id
+            if kept_ms >= cap.within_ms or unheard_of:
+                continue
+            what = f"the cap of {cap.counter.of} {cap.counter.value}, at most {cap.at_most} within"
+            since = "only messages from now on" if not kept_ms else f"messages of the last {format_duration(kept_ms)}"
+            said = f"{what} {format_duration(cap.within_ms)}, counts {since}; it is whole"
+            found[f"{said} {_until(now_ms + cap.within_ms - kept_ms, 'from')}"].append(each.id)
+    for said, activations in found.items():
+        yield f"{', '.join(activations)}: {said}"
+
+
+def _leaves(segment: SegmentPlan) -> Iterator[tuple[str, Condition]]:
+    for rule, node in (("enter", segment.enter), ("exit", segment.exit)):
+        if node is not None:
+            yield from ((path, leaf) for path, leaf, _ in leaves(node, rule))
+
+
+def _known_ms(leaf: Pending) -> int:
+    return max(guard.complete_ms for guard in leaf.guards)
+
+
+def _until(instant_ms: int, word: str = "until") -> str:
+    return "ever" if instant_ms >= FOREVER else f"{word} {format_instant(instant_ms)}"
+
+
+def _until_mark(leaf: Pending) -> str:
+    marks = {guard.mark for guard in leaf.guards if guard.complete_ms >= FOREVER}
+    return "" if None in marks else f" until their next {' or '.join(sorted(filter(None, marks)))}"

@@ -1,0 +1,153 @@
+"""Which fields reach which segments and activations: read off the definitions, restricted ones marked.
+
+A field is a trait, an event type, or an attribute of an event's data. It reaches a segment through the segment's rules,
+its markets, or a restriction that may refuse; a segment reaches those that name it, and the activations that do. Of
+segments and activations only the approved ones count: nothing else decides anything.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from rules.catalogue.activation import Activation
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.mentions import Mention, mentions
+from rules.catalogue.segment import references
+from rules.language.dictionary import GRANTED, REPLIED, SENT, WITHDRAWN
+
+NodeKind: TypeAlias = Literal["event", "attribute", "trait", "segment", "activation"]
+CONSENT_EVENTS: Final = (GRANTED, WITHDRAWN, REPLIED)
+
+
+class Place(NamedTuple):
+    """One node of the picture. An attribute is named `event type: path`."""
+
+    kind: NodeKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that one field reaches."""
+
+    field: Place
+    restricted: tuple[str, ...]
+    """The classes that the dictionary gives it, its event, and the traits that it sets."""
+    traits: tuple[str, ...]
+    """That it sets."""
+    segments: tuple[str, ...]
+    activations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The picture of a catalogue: edges in the direction in which facts flow, and what each field reaches."""
+
+    edges: tuple[tuple[Place, Place], ...]
+    reaches: tuple[Reach, ...]
+    """Fields that reach anything, by kind and name."""
+
+
+def lineage(catalogue: Catalogue) -> Lineage:
+    """Trace every declared field of a catalogue."""
+    edges = sorted(set(_edges(catalogue)))
+    targets: defaultdict[Place, list[Place]] = defaultdict(list)
+    for source, target in edges:
+        targets[source].append(target)
+    reaches = []
+    for field, own in _fields(catalogue):
+        found = _reached(field, targets)
+        names = {kind: tuple(sorted(each.name for each in found if each.kind == kind)) for kind in FLOW}
+        if names["segment"] or names["activation"]:
+            traits = catalogue.dictionary.traits
+            classes = own | {traits[name].restricted for name in names["trait"]}
+            told = tuple(sorted(each for each in classes if each is not None))
+            reaches.append(Reach(field, told, names["trait"], names["segment"], names["activation"]))
+    kept = {reach.field for reach in reaches}
+    decides = ("segment", "activation")
+    return Lineage(
+        tuple(edge for edge in edges if edge[0] in kept or edge[0].kind in decides),
+        tuple(sorted(reaches, key=lambda reach: reach.field)),
+    )
+
+
+FLOW: Final[tuple[NodeKind, ...]] = ("trait", "segment", "activation")
+
+
+def _reached(field: Place, targets: Mapping[Place, list[Place]]) -> set[Place]:
+    found: set[Place] = set()
+    waiting = [field]
+    while waiting:
+        for target in targets.get(waiting.pop(), ()):
+            if target not in found:
+                found.add(target)
+                waiting.append(target)
+    return found
+
+
+def _fields(catalogue: Catalogue) -> Iterator[tuple[Place, set[str | None]]]:
+    for name, trait in catalogue.dictionary.traits.items():
+        yield Place("trait", name), {trait.restricted}
+    for name, event in catalogue.dictionary.events.items():
+        yield Place("event", name), {event.restricted}
+        for path, attribute in event.data.items():
+            yield attribute_of(name, path), {attribute.restricted, event.restricted}
+
+
+def attribute_of(event: str, path: str) -> Place:
+    """Name an attribute of an event's data."""
+    return Place("attribute", f"{event}: {path}")
+
+
+def _edges(catalogue: Catalogue) -> Iterator[tuple[Place, Place]]:
+    for name, event in catalogue.dictionary.events.items():
+        for trait, path in event.sets.items():
+            yield attribute_of(name, path), Place("trait", trait)
+    for segment in catalogue.approved.values():
+        target = Place("segment", segment.id)
+        yield from _named(references(segment.raw), target)
+        yield from _refusing(catalogue, catalogue.restricted[segment.id], target)
+        if segment.markets and catalogue.policy.market_trait is not None:
+            yield Place("trait", catalogue.policy.market_trait), target
+    for activation in catalogue.activations.values():
+        if activation.status == "approved":
+            yield from _into(catalogue, activation)
+
+
+def _into(catalogue: Catalogue, activation: Activation) -> Iterator[tuple[Place, Place]]:
+    target = Place("activation", activation.id)
+    named = activation.segments
+    for segment in (*(named.all or ()), *(named.any or ()), *(named.none or ()), *activation.suppress_while):
+        yield Place("segment", segment), target
+    yield from _refusing(catalogue, activation.restricted, target)
+    policy = catalogue.policy
+    if activation.markets and policy.market_trait is not None:
+        yield Place("trait", policy.market_trait), target
+    if activation.consent_purpose is not None:
+        for event in CONSENT_EVENTS:
+            yield Place("event", event), target
+    counted = {cap.of for cap in activation.frequency_caps}
+    if any(cap.channel == activation.channel for cap in policy.caps):
+        counted.add("channel")
+    for of in counted:
+        yield Place("event", SENT), target
+        yield attribute_of(SENT, of), target
+
+
+def _refusing(catalogue: Catalogue, classes: Iterable[str], target: Place) -> Iterator[tuple[Place, Place]]:
+    for name in classes:
+        restriction = catalogue.policy.restrictions.get(name)
+        if restriction is not None:
+            yield from _named(mentions(restriction.refuse_raw, ()), target)
+
+
+def _named(named: Iterable[Mention], target: Place) -> Iterator[tuple[Place, Place]]:
+    for mention in named:
+        if mention.kind == "field":
+            yield attribute_of(mention.name, mention.field), target
+        else:
+            yield Place(mention.kind, mention.name), target
+            if mention.path[-1] == "consent":
+                # a STOP is a withdrawal, too
+                yield Place("event", REPLIED), target

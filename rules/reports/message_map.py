@@ -1,0 +1,257 @@
+"""Which message meets whom: activations by audience, stage and channel, and what is missing or said twice.
+
+Read off the definitions; nothing is evaluated. The stage of an activation is that of the segments whose members it is
+for (`segments.all` and `any`; what keeps out has no say). A message *speaks* if its activation is approved and its
+content may be sent at the instant asked about. Retired definitions are left out.
+
+- A **gap** is an audience that nothing speaks to, or a stage of its segments, or a channel that other audiences use;
+  and a segment that no message is for, in a stage that has some, unless other definitions are made of it (a parent, a
+  condition, one that keeps out). Who is in a segment hears what its parents do. A channel that restrictions keep from
+  every segment of the audience is closed, not a gap.
+- Two activations **cover twice** if they share audience, stage, channel, and topic or intent, and nothing in them rules
+  out that both are active for one profile: two journeys of one exclusive group, markets apart, one keeping out members
+  that the other needs. What the rules of two segments exclude is not looked into.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, Literal, TypeAlias
+
+from rules.catalogue.activation import Activation
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.segment import Segment, references
+
+State: TypeAlias = Literal["speaks", "expired", "pending", "withdrawn", "draft", "in_review"]
+ANY: Final = "any"
+"""Stands for the audience of segments that admit every kind of subject, and for the stage of those that name none."""
+EXPIRES_SOON_MS: Final = 60 * 86_400_000
+"""A review takes weeks: content that expires within so long is worth a word."""
+COMPARED: Final = ("topic", "intent")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One activation on the map."""
+
+    activation: Activation
+    stages: tuple[str, ...]
+    state: State
+    expires_soon: bool
+
+    @property
+    def speaks(self) -> bool:
+        """Whether members are contacted with it now."""
+        return self.state == "speaks"
+
+    def says(self, key: str) -> str | None:
+        """One of the texts of its content; None: not given."""
+        value = self.activation.content.get(key)
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing speaks to an audience: at a stage, on a channel, of a segment, or (all None) at all."""
+
+    audience: str
+    stage: str | None = None
+    channel: str | None = None
+    segment: str | None = None
+    segments: tuple[str, ...] = ()
+    """Whose members hear nothing."""
+    silent: tuple[str, ...] = ()
+    """Activations that would fill it, but do not speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """Two activations that may both be active for one profile and say the same."""
+
+    first: str
+    second: str
+    audience: str
+    stages: tuple[str, ...]
+    channel: str
+    same: tuple[str, ...]
+    """Of `topic` and `intent`, those that are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMap:
+    """The map of a catalogue at one instant."""
+
+    at_ms: int
+    stages: tuple[tuple[str, tuple[str, ...]], ...]
+    """The audiences, and the stages of each."""
+    channels: tuple[str, ...]
+    messages: tuple[Message, ...]
+    gaps: tuple[Gap, ...]
+    doubles: tuple[Double, ...]
+    closed: frozenset[tuple[str, str, str]]
+    """(audience, stage, channel) that restrictions keep from every segment there."""
+    building: frozenset[str]
+    """Segments that other definitions are made of."""
+
+    def is_gap(self, audience: str, stage: str) -> bool:
+        """Tell whether nothing speaks to an audience at a stage, or at all."""
+        return any(
+            each.audience == audience and each.stage in (stage, None) and each.channel is None and each.segment is None
+            for each in self.gaps
+        )
+
+    def shows(self, audience: str, stage: str) -> bool:
+        """Tell whether a stage is worth a row: segments without one are none by themselves."""
+        return stage != ANY or self.is_gap(audience, stage) or bool(self.cell(audience, stage))
+
+    def cell(self, audience: str, stage: str, channel: str | None = None) -> list[Message]:
+        """List what is at one place of the map, on one channel or all."""
+        return [
+            each
+            for each in self.messages
+            if each.activation.audience == audience
+            and stage in each.stages
+            and channel in (None, each.activation.channel)
+        ]
+
+
+def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
+    """Draw the map as of an instant."""
+    activations = [each for each in catalogue.activations.values() if each.status != "retired"]
+    activations.sort(key=lambda each: (each.channel, each.id))
+    messages = tuple(_message(catalogue, each, at_ms) for each in activations)
+    places: dict[str, dict[str, list[Segment]]] = {}
+    for segment in catalogue.approved.values():
+        stages = places.setdefault(segment.layers.audience or ANY, {})
+        stages.setdefault(segment.layers.stage or ANY, []).append(segment)
+    for message in messages:
+        for stage in message.stages:
+            places.setdefault(message.activation.audience, {}).setdefault(stage, [])
+    channels = tuple(sorted({each.channel for each in activations}))
+    closed = frozenset(
+        (audience, stage, channel)
+        for audience, stages in places.items()
+        for stage, found in stages.items()
+        for channel in channels
+        if found and not any(_open(catalogue, each, channel) for each in found)
+    )
+    building = frozenset(_building(catalogue, messages))
+    drawn = MessageMap(
+        at_ms,
+        tuple((audience, tuple(sorted(stages))) for audience, stages in sorted(places.items())),
+        channels,
+        messages,
+        (),
+        tuple(_doubles(catalogue, messages)),
+        closed,
+        building,
+    )
+    gaps = tuple(
+        gap for audience, stages in sorted(places.items()) for gap in _gaps(catalogue, drawn, audience, stages)
+    )
+    return MessageMap(at_ms, drawn.stages, channels, messages, gaps, drawn.doubles, closed, building)
+
+
+def _message(catalogue: Catalogue, activation: Activation, at_ms: int) -> Message:
+    stages = {catalogue.segments[name].layers.stage for name in _for(activation)}
+    named = tuple(sorted(stage for stage in stages if stage is not None))
+    expires_ms = activation.review_expires_ms
+    soon = expires_ms is not None and at_ms < expires_ms <= at_ms + EXPIRES_SOON_MS
+    return Message(activation, named or (ANY,), _state(activation, at_ms), soon)
+
+
+def _for(activation: Activation) -> tuple[str, ...]:
+    """The segments whose members it is for."""
+    return (*(activation.segments.all or ()), *(activation.segments.any or ()))
+
+
+def _state(activation: Activation, at_ms: int) -> State:
+    if activation.status in ("draft", "in_review"):
+        return activation.status
+    if activation.review != "approved":
+        return activation.review
+    expired = activation.review_expires_ms is not None and at_ms >= activation.review_expires_ms
+    return "expired" if expired else "speaks"
+
+
+def _open(catalogue: Catalogue, segment: Segment, channel: str) -> bool:
+    """Whether restrictions let a segment's members be contacted on a channel."""
+    known = catalogue.policy.restrictions
+    return all(name in known and channel in known[name].channels for name in catalogue.restricted[segment.id])
+
+
+def _building(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[str]:
+    for segment in catalogue.approved.values():
+        yield from (each.name for each in references(segment.raw) if each.kind == "segment")
+    for message in messages:
+        yield from message.activation.segments.none or ()
+        yield from message.activation.suppress_while
+
+
+def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[str, list[Segment]]) -> Iterator[Gap]:
+    # who is of every audience is addressed by messages for any of them
+    meant = [each for each in drawn.messages if audience in (ANY, each.activation.audience)]
+    spoken = {name for each in meant if each.speaks for name in _for(each.activation)}
+    heard = {each.id for found in stages.values() for each in found if _above(catalogue, each.id) & spoken}
+    if not heard and not any(each.speaks for each in meant if audience != ANY):
+        everybody = tuple(sorted(each.id for found in stages.values() for each in found))
+        yield Gap(audience, segments=everybody, silent=_silent(meant, everybody))
+        return
+    for stage, found in sorted(stages.items()):
+        names = tuple(sorted(each.id for each in found))
+        if stage != ANY and not heard & {*names} and not any(each.speaks and stage in each.stages for each in meant):
+            yield Gap(audience, stage, segments=names, silent=_silent(meant, names))
+            continue
+        for name in names:
+            if name not in heard and name not in drawn.building:
+                yield Gap(audience, stage, segment=name, segments=(name,), silent=_silent(meant, (name,)))
+    for channel in drawn.channels if audience != ANY else ():
+        on = [each for each in meant if each.activation.channel == channel]
+        shut = all((audience, stage, channel) in drawn.closed for stage in stages)
+        if not shut and not any(each.speaks for each in on):
+            yield Gap(audience, channel=channel, silent=tuple(each.activation.id for each in on))
+
+
+def _silent(messages: Iterable[Message], segments: Collection[str]) -> tuple[str, ...]:
+    """The activations for these segments that do not speak."""
+    return tuple(each.activation.id for each in messages if not each.speaks and {*_for(each.activation)} & {*segments})
+
+
+def _doubles(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[Double]:
+    may = [each for each in messages if each.state in ("speaks", "pending")]
+    for one, other in combinations(may, 2):
+        a, b = one.activation, other.activation
+        shared = tuple(sorted({*one.stages} & {*other.stages}))
+        if (a.audience, a.channel) != (b.audience, b.channel) or not shared:
+            continue
+        same = tuple(key for key in COMPARED if one.says(key) is not None and one.says(key) == other.says(key))
+        if same and not _apart(catalogue, a, b):
+            yield Double(a.id, b.id, a.audience, shared, a.channel, same)
+
+
+def _apart(catalogue: Catalogue, a: Activation, b: Activation) -> bool:
+    """Whether both can never be active for one profile, as far as the activations themselves say."""
+    if a.exclusive_group is not None and a.exclusive_group == b.exclusive_group and a.slot != b.slot:
+        return True
+    split = catalogue.policy.market_trait is not None and a.markets and b.markets
+    if split and not {*a.markets} & {*b.markets}:
+        return True
+    return _keeps_out(catalogue, a, b) or _keeps_out(catalogue, b, a)
+
+
+def _keeps_out(catalogue: Catalogue, one: Activation, other: Activation) -> bool:
+    """Whether one refuses everybody whom the other is for."""
+    refused = {*(one.segments.none or ()), *one.suppress_while}
+    if any(_above(catalogue, name) & refused for name in other.segments.all or ()):
+        return True
+    some: Collection[str] = other.segments.any or ()
+    return bool(some) and all(_above(catalogue, name) & refused for name in some)
+
+
+def _above(catalogue: Catalogue, name: str | None) -> set[str]:
+    """A segment and its parents: who is in it is in them."""
+    found: set[str] = set()
+    while name is not None and name not in found:
+        found.add(name)
+        name = catalogue.segments[name].parent
+    return found

@@ -1,1 +1,0 @@
-"""Looks at a deployment from outside, from its log alone: verify, rebuild, dump."""

@@ -1,0 +1,91 @@
+"""What the message map says in words, for the terminal and the page alike."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rules.ground.instants import format_instant
+from rules.reports.message_map import Double, Gap, Message, MessageMap, State
+
+STATES: Final[Mapping[State, str]] = {
+    "speaks": "approved",
+    "expired": "content expired",
+    "pending": "content pending",
+    "withdrawn": "content withdrawn",
+    "draft": "draft",
+    "in_review": "in review",
+}
+FULL_DAY: Final = 10
+"""Characters of an instant that are its day."""
+
+
+def day(t_ms: int) -> str:
+    """Write the day of an instant, in UTC."""
+    return format_instant(t_ms)[:FULL_DAY]
+
+
+def where(gap: Gap) -> str:
+    """Name the place of a gap."""
+    parts = [gap.audience, gap.stage, gap.segment and f"segment {gap.segment}", gap.channel]
+    return " × ".join(part for part in parts if part)
+
+
+def what(gap: Gap, drawn: MessageMap) -> str:
+    """Say what is missing there, of whom, and what could fill it."""
+    if gap.channel is not None:
+        said = "nothing on this channel"
+    elif gap.segment is not None:
+        said = "no activation is for it"
+    else:
+        said = "no activation at all" if gap.stage is None else "no activation at this stage"
+    if gap.segments and gap.segment is None:
+        said += f": {names(gap.segments)}"
+        kept = [name for name in gap.segments if name in drawn.building]
+        if kept:
+            said += f" ({names(kept)} {_is(kept)} used by other definitions)" if len(gap.segments) > 1 else _USED
+    if gap.silent:
+        said += f"; not speaking: {names(gap.silent)}"
+    return said
+
+
+_USED: Final = " (used by other definitions)"
+
+
+def twice(double: Double) -> str:
+    """Say what two activations share."""
+    place = f"{double.audience} × {names(double.stages)} × {double.channel}"
+    return f"{double.first} and {double.second}: same {' and '.join(double.same)} ({place})"
+
+
+def content(message: Message) -> str | None:
+    """Say what is to be looked at of an activation's content; None: nothing."""
+    expires_ms = message.activation.review_expires_ms
+    if message.state == "expired" and expires_ms is not None:
+        return f"content expired on {day(expires_ms)}"
+    if message.expires_soon and expires_ms is not None:
+        said = f"content expires on {day(expires_ms)}"
+        return said if message.speaks else f"{STATES[message.state]}; {said}"
+    return None if message.speaks else STATES[message.state]
+
+
+def journeys(drawn: MessageMap) -> dict[str, list[Message]]:
+    """Collect activations by journey, the highest priority first."""
+    found: dict[str, list[Message]] = {}
+    for message in drawn.messages:
+        found.setdefault(message.activation.slot, []).append(message)
+    for each in found.values():
+        each.sort(key=lambda message: (-message.activation.priority, message.activation.id))
+    return dict(sorted(found.items()))
+
+
+def names(found: Iterable[str]) -> str:
+    """Join names."""
+    return ", ".join(found)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Write a number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def _is(found: list[str]) -> str:
+    return "is" if len(found) == 1 else "are"

@@ -1,0 +1,13 @@
+"""Exit statuses of the commands."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses (design section 7)."""
+
+    DONE = 0
+    WRONG_INPUT = 1
+    USAGE = 2
+    NOT_REACHABLE = 3
+    INTERRUPTED = 130

@@ -1,0 +1,148 @@
+"""The Faust application that hosts a worker: life cycle, consumer group, rebalancing, timers, web.
+
+Only what Faust does well is left on: no producer of its own (transactions are Segue's, see
+streams/partition/publisher.py), no tables, no agents, no topic declarations, no pages of its own. The web server binds
+one address, loopback by default (Faust's default is every interface). Codecs are `raw` both ways; `pickle` is never
+reached.
+
+Started with `await app.start()` rather than by Faust's `Worker`: signals, logging and the order of a stop are the
+worker's (streams/worker/worker.py), because Faust skips its revoked signal while it stops.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, cast
+
+import faust
+from aiohttp.web import TCPSite
+from faust.app.base import BootStrategy
+from faust.types.web import Request, Response
+from faust.web.base import Web
+from faust.web.drivers.aiohttp import Web as AiohttpWeb
+from yarl import URL
+
+from streams.intake.input import Place
+from streams.intake.transport import Consumer, Intake, Reading, Transport
+from streams.pages import Page
+
+log = logging.getLogger(__name__)
+
+REBALANCE_MARGIN_MS: Final = 7_000
+"""How much longer the group waits than a worker takes to let go of its partitions."""
+
+
+class _Boot(BootStrategy):
+    enable_kafka_producer = False
+    enable_sensors = False
+
+    def web_components(self) -> list[Any]:
+        """Start no cache beside the web server."""
+        return []
+
+
+class _QuietWeb(AiohttpWeb):
+    """Faust's web server without Faust's own pages."""
+
+    default_blueprints: ClassVar[list[Any]] = []
+    production_blueprints: ClassVar[list[Any]] = []
+    debug_blueprints: ClassVar[list[Any]] = []
+    optional_blueprints: ClassVar[list[Any]] = []
+
+    def _new_transport_tcp(self) -> TCPSite:
+        # Faust's own settings refuse port 0
+        app = cast("App", self.app)
+        return TCPSite(self._runner, app.web_host, app.web_port)
+
+    @property
+    def port(self) -> int | None:
+        """The port it listens on; None before it does."""
+        addresses = self._runner.addresses
+        return addresses[0][1] if addresses else None
+
+
+class App(faust.App):
+    """A Faust application whose transport is `streams.intake.transport`."""
+
+    BootStrategy = _Boot
+
+    def __init__(self, reading: Reading, intake: Intake, *, web_host: str, web_port: int) -> None:
+        self.reading = reading
+        """How the event topic is read; `streams.intake.transport` looks here."""
+        self.intake = intake
+        self.web_host = web_host
+        self.web_port = web_port
+        """0 takes a free one, see `listens_on`."""
+        super().__init__(
+            reading.group,
+            broker=[URL(f"kafka://{server.strip()}") for server in reading.bootstrap_servers.split(",")],
+            broker_session_timeout=reading.session_timeout_ms / 1000,
+            broker_rebalance_timeout=reading.rebalance_timeout_ms / 1000,
+            broker_request_timeout=max(reading.request_timeout_ms, reading.session_timeout_ms) / 1000,
+            broker_commit_interval=60.0,
+            autodiscover=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            key_serializer="raw",
+            value_serializer="raw",
+            web_bind=web_host,
+            web_host=web_host,
+            web_port=web_port or 6066,
+            web_in_thread=False,
+            worker_redirect_stdouts=False,
+            datadir="/nonexistent",  # nothing is kept on disk; Faust only makes it for tables
+        )
+        self.topics.add(self.topic(reading.topic, value_type=bytes, key_type=bytes))
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Web:
+        return _QuietWeb(self)
+
+    def _create_directories(self) -> None:
+        """Make none."""
+
+    @property
+    def reader(self) -> Consumer:
+        """The consumer, with its batches."""
+        return cast("Consumer", self.consumer)
+
+    @property
+    def listens_on(self) -> int | None:
+        """The web server's port; None before it listens."""
+        return cast("_QuietWeb", self.web).port
+
+    def serve(self, pages: Mapping[str, Page]) -> None:
+        """Answer GET at each path with JSON."""
+        for path, page in pages.items():
+            self._serve(path, page)
+
+    def _serve(self, path: str, page: Page) -> None:
+        async def handler(view: Any, request: Request) -> Response:
+            status, body = page()
+            return cast("Response", view.json(body, status=status))
+
+        self.page(path, name=path.strip("/"))(handler)
+
+
+class Reader:
+    """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def open(self, partition: int, offset: int) -> None:
+        await self._app.reader.open(partition, offset)
+
+    def shut(self, partition: int) -> None:
+        self._app.reader.shut(partition)
+
+    def hold(self, partition: int) -> None:
+        self._app.reader.hold(partition)
+
+    def resume(self, partition: int) -> None:
+        self._app.reader.resume(partition)
+
+    def place(self, partition: int) -> Place:
+        return self._app.reader.place(partition)

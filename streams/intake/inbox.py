@@ -1,0 +1,81 @@
+"""The records of one partition that were fetched and are not applied yet, and when to fetch no more for a while."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from streams.intake.guard import check_stamps
+from streams.intake.input import Input
+from streams.records import Batch, Fetched
+
+RECORDS_HIGH: Final = 4_000
+"""Records waiting above which the input is held …"""
+RECORDS_LOW: Final = 1_000
+"""… and below which it is read on."""
+
+
+class Inbox:
+    """A queue of fetched batches, taken out in chunks."""
+
+    def __init__(self, partition: int, source: Input) -> None:
+        self._partition = partition
+        self._source = source
+        self._batches: deque[Batch] = deque()
+        self._head = 0
+        """How many records of the first batch are applied."""
+        self._records = 0
+        self._held = False
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._batches)
+
+    def put(self, batch: Batch) -> None:
+        """Take a fetched batch; never empty."""
+        self._batches.append(batch)
+        self._records += len(batch)
+        if self._records > RECORDS_HIGH:
+            self.hold()
+
+    def chunk(self, size: int, wall_ms: int) -> Sequence[Fetched]:
+        """The next records, at most `size`, left in place. Raises BadStamp before the first of a bad batch."""
+        batch = self._batches[0]
+        if not self._head:
+            check_stamps(batch, wall_ms)
+        return batch[self._head : self._head + size]
+
+    def done(self, count: int) -> None:
+        """Take out the first records of the last chunk: they are applied."""
+        self._head += count
+        self._records -= count
+        if self._head >= len(self._batches[0]):
+            self._batches.popleft()
+            self._head = 0
+
+    def hold(self) -> None:
+        """Fetch no more for now."""
+        if not self._held:
+            self._held = True
+            self._source.hold(self._partition)
+
+    def resume_if_low(self) -> None:
+        """Fetch on, if little is left."""
+        if self._held and self._records < RECORDS_LOW:
+            self._held = False
+            self._source.resume(self._partition)
+
+    def clear(self) -> None:
+        """Drop everything; reading has been shut, or begins anew."""
+        self._batches.clear()
+        self._records = self._head = 0
+        self._held = False
+
+    @property
+    def oldest_ms(self) -> int:
+        """The timestamp of the first record waiting; -1: none waits."""
+        return self._batches[0][self._head].timestamp if self._batches else -1
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing waits here nor in the log."""
+        return not self._batches and self._source.place(self._partition).at_end

@@ -1,0 +1,157 @@
+"""The Kafka cluster as `segue topics` sees it: what is there, and topics to be made. By aiokafka's admin client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.admin import ApiVersionRequest
+
+from streams.errors import NotReachable
+from streams.finding import Finding
+from streams.wire.topics import Described, Topic
+
+FETCH: Final = (1, 16)
+"""Kafka tells no version, but what it understands: Fetch (request 1) in version 16 came with 3.7."""
+SETTLE_POLLS: Final = 300
+SETTLE_POLL_S: Final = 0.1
+"""New topics may take half a minute to have a leader for each partition."""
+_REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
+_FORBIDDEN: Final = (errors.TopicAuthorizationFailedError.errno, errors.ClusterAuthorizationFailedError.errno)
+_UNKNOWN: Final = errors.UnknownTopicOrPartitionError.errno
+_EXISTS: Final = errors.TopicAlreadyExistsError.errno
+
+
+class Cluster:
+    """An admin connection. All methods raise NotReachable."""
+
+    def __init__(self, admin: Any) -> None:
+        """`admin`: a started AIOKafkaAdminClient."""
+        self._admin: Final = admin
+
+    async def existing(self, names: Sequence[str]) -> dict[str, Described]:
+        """Describe those of the topics that are there. Creates none, whatever the brokers' settings."""
+        with _reaching("describe topics"):
+            # all topics: a request that names one may create it
+            found = {each["topic"]: each for each in await self._admin.describe_topics()}
+        there = [name for name in names if name in found and found[name]["partitions"]]
+        configs = await self._configs(ConfigResourceType.TOPIC, there)
+        return {
+            name: Described(
+                name,
+                len(found[name]["partitions"]),
+                min(len(each["replicas"]) for each in found[name]["partitions"]),
+                configs[name],
+            )
+            for name in there
+        }
+
+    async def brokers(self) -> list[Described]:
+        """Describe the brokers: their settings."""
+        names = await self._brokers()
+        configs = await self._configs(ConfigResourceType.BROKER, names)
+        return [Described(name, configs=configs[name]) for name in names]
+
+    async def check_versions(self) -> list[Finding]:
+        """Find brokers older than Apache Kafka 3.7."""
+        findings = []
+        for name in await self._brokers():
+            with _reaching("ask for versions"):
+                answer = await self._admin._send_request(ApiVersionRequest(), int(name))  # noqa: SLF001 - no public way
+            newest = {key: newest for key, _, newest in answer.api_versions}
+            if newest.get(FETCH[0], 0) < FETCH[1]:
+                what = "it is older than Apache Kafka 3.7, whose transactions let a late write join a foreign one"
+                findings.append(Finding(f"broker {name}", what, "use Apache Kafka 3.7 or later"))
+        return findings
+
+    async def create(self, topics: Sequence[Topic], replication: int) -> list[Finding]:
+        """Create topics and wait until they can be written to; what could not be created is a finding."""
+        if not topics:
+            return []
+        new = [NewTopic(each.name, each.partitions, replication, topic_configs=dict(each.configs)) for each in topics]
+        with _reaching("create topics"):
+            answer = await self._admin.create_topics(new)
+        findings = [
+            Finding(f"topic {name}", f"it cannot be created: {text or errors.for_code(code).__name__}", _remedy(code))
+            for name, code, text in answer.topic_errors
+            if code
+        ]
+        if not findings:
+            await self._settled(topics)
+        return findings
+
+    async def _settled(self, topics: Sequence[Topic]) -> None:
+        for _ in range(SETTLE_POLLS):
+            if await self._have_leaders(topics):
+                return
+            await asyncio.sleep(SETTLE_POLL_S)
+        raise NotReachable("the new topics have no leaders yet; run the command again")
+
+    async def _have_leaders(self, topics: Sequence[Topic]) -> bool:
+        with _reaching("describe topics"):
+            found = {each["topic"]: each for each in await self._admin.describe_topics()}
+        return all(
+            topic.name in found
+            and len(found[topic.name]["partitions"]) == topic.partitions
+            and all(each["leader"] >= 0 for each in found[topic.name]["partitions"])
+            for topic in topics
+        )
+
+    async def _brokers(self) -> list[str]:
+        with _reaching("describe the cluster"):
+            cluster = await self._admin.describe_cluster()
+        return [str(each["node_id"]) for each in cluster["brokers"]]
+
+    async def _configs(self, kind: ConfigResourceType, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+        if not names:
+            return {}
+        answers: list[Any] = []
+        for _ in range(SETTLE_POLLS):
+            with _reaching("describe settings"):
+                answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
+            if not any(found[0] == _UNKNOWN for answer in answers for found in answer.resources):
+                break
+            # a topic made a moment ago: one part of a broker has heard of it, another has not
+            await asyncio.sleep(SETTLE_POLL_S)
+        configs: dict[str, dict[str, str] | None] = {}
+        for answer in answers:
+            for code, _, _, name, entries in answer.resources:
+                if code in _FORBIDDEN:
+                    configs[name] = None
+                elif code:
+                    raise NotReachable(f"describe settings: {errors.for_code(code).__name__}")
+                else:
+                    configs[name] = {entry[0]: entry[1] for entry in entries}
+        return configs
+
+
+def _remedy(code: int) -> str:
+    if code == _EXISTS:
+        return "somebody else is creating it at this moment: run the command again"
+    if code in _FORBIDDEN:
+        return "give this user the right to, or have it created as the reference says"
+    return "put that right and run the command again"
+
+
+@contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    """Turn every failure to reach Kafka into NotReachable."""
+    try:
+        yield
+    except _REACHING as error:
+        raise NotReachable(f"{what}: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def connected(bootstrap_servers: str, *, timeout_ms: int = 10_000) -> AsyncIterator[Cluster]:
+    """Connect to a cluster; NotReachable where there is none."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=timeout_ms)
+    try:
+        with _reaching("connect"):
+            await admin.start()
+        yield Cluster(admin)
+    finally:
+        await admin.close()

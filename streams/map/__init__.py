@@ -1,1 +1,0 @@
-"""The message map for people: its words, and its page. What is on it: `rules.message_map`."""

@@ -1,0 +1,92 @@
+"""`segue dump`: an input partition as a file for `segue replay`.
+
+Events stand as structured CloudEvents with the timestamp of their record as `recordedtime`; all else (ticks,
+catalogues, refused records) as a line of a type `segue.*` that moves the clock and says nothing more. Replaying the
+file with the catalogues of its cuts gives the published changes byte for byte.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+from aiokafka import TopicPartition
+
+from rules.catalogue.catalogue import Catalogue
+from rules.engine.decode import Own, is_binary
+from rules.engine.partition import CATALOGUE_TYPE, Record
+from rules.ground.event import Event
+from rules.ground.instants import format_instant
+from streams.operations.servers import Servers
+from streams.operations.shadow import FETCH_BYTES, Shadow, Step, records
+from streams.operations.verify import check_whole
+
+
+@dataclass(slots=True)
+class Dumped:
+    """What was written. `cuts`: instant and hash of each catalogue, in order."""
+
+    lines: int = 0
+    events: int = 0
+    cuts: list[tuple[int, str]] = field(default_factory=list)
+
+
+async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: Callable[[int, int], None]) -> Dumped:
+    """Write a partition's committed records up to its present end."""
+    deployment = servers.deployment
+    await check_whole(servers, partition)
+    _, end = await servers.log.offsets(deployment.events_topic, partition)
+    shadow = Shadow(partition, deployment.partitions, deployment.generation, servers.catalogue_of)
+    inputs = TopicPartition(deployment.events_topic, partition)
+    done = Dumped()
+    async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        consumer.assign([inputs])
+        await consumer.seek_to_beginning(inputs)
+        async for record in records(consumer, inputs, end, lambda at: on_offset(at, end)):
+            step = await shadow.apply(record)
+            to.write(orjson.dumps(line_of(step)) + b"\n")
+            done.lines += 1
+            done.events += isinstance(step.decoded, Event)
+            if step.applied.kind == "cut" and isinstance(step.decoded, Own):
+                done.cuts.append((shadow.engine.clock_ms, step.decoded.data["catalogue"]))
+    return done
+
+
+def line_of(step: Step) -> dict[str, Any]:
+    """Make the line of a record."""
+    record = step.record
+    recorded = {"recordedtime": format_instant(record.timestamp_ms or 0)}
+    if isinstance(step.decoded, Event):
+        return _structured(record) | recorded
+    if isinstance(step.decoded, Own):
+        own: dict[str, Any] = {"type": step.decoded.type}
+        if step.decoded.type == CATALOGUE_TYPE:
+            own["data"] = step.decoded.data
+        return own | recorded
+    return {"type": "segue.refused", "data": {"code": step.decoded.code}} | recorded
+
+
+def _structured(record: Record) -> dict[str, Any]:
+    event: dict[str, Any]
+    if not is_binary(record.headers):
+        event = orjson.loads(record.value or b"")
+        return event
+    event = {}
+    for name, value in record.headers:
+        if name.startswith("ce_"):
+            # what is no text is as good as not given
+            with suppress(UnicodeDecodeError):
+                event[name[3:]] = (value or b"").decode()
+    if record.value:
+        event["data"] = orjson.loads(record.value)
+    return event
+
+
+def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
+    """Write a catalogue's files as YAML that loads to the same hash (JSON is YAML)."""
+    for name, value in catalogue.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

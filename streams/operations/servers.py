@@ -1,0 +1,230 @@
+"""Kafka and Redis as commands reach them: settings, connections, and what is said where one is not there.
+
+A command's work is an async function of `Servers`; `run` runs it and turns every way in which a server can be away
+into a `Failure` of one line that names the server and its setting. No address is repeated with its credentials.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+from redis.asyncio.connection import parse_url
+
+from rules.catalogue.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalogue_json
+from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
+from streams.exits import Exit
+from streams.log.admin import Cluster, connected
+from streams.log.consumers import Consumer
+from streams.log.kafka import KafkaLog
+from streams.log.producer import Tuning
+from streams.operations.failure import Failure
+from streams.records import Stored
+from streams.settings import Deployment, Settings
+from streams.store.redis import RedisStore
+
+REACH_MS: Final = 10_000
+"""How long a command waits for a server that does not answer. One that refuses the connection is away at once."""
+AT_ONCE: Final = 16
+"""Partitions looked at at the same time."""
+QUIET: Final = ("aiokafka", "faust", "mode", "asyncio")
+"""Loggers whose every line a command says better itself, or need not say."""
+
+T = TypeVar("T")
+S = TypeVar("S", bound=BaseSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What a command works with. Connections are made when first used."""
+
+    deployment: Deployment
+    settings: Settings
+    log: KafkaLog
+
+    def store(self, partition: int) -> RedisStore:
+        """Make the store of a partition: close it, or use `stored`."""
+        deployment = self.deployment
+        return RedisStore(
+            self.settings.redis_url,
+            deployment.redis_prefix,
+            partition,
+            deployment.partitions,
+            timeout_ms=REACH_MS // 2,
+        )
+
+    @asynccontextmanager
+    async def stored(self, partition: int) -> AsyncIterator[RedisStore]:
+        """Have the store of a partition."""
+        store = self.store(partition)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    async def in_each(self, work: Callable[[int, RedisStore], Awaitable[T]]) -> list[T]:
+        """Do something with the store of every partition, a few at the same time; what it gave, by partition."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(partition: int) -> T:
+            async with few, self.stored(partition) as store:
+                return await work(partition, store)
+
+        return list(await asyncio.gather(*map(one, range(self.deployment.partitions))))
+
+    @asynccontextmanager
+    async def cluster(self) -> AsyncIterator[Cluster]:
+        """Have an admin connection."""
+        async with connected(self.settings.kafka_bootstrap_servers, timeout_ms=REACH_MS) as cluster:
+            yield cluster
+
+    async def expect_topics(self, *names: str) -> None:
+        """See that topics are there, with this deployment's partitions; ends the command otherwise."""
+        deployment = self.deployment
+        async with self.cluster() as cluster:
+            found = await cluster.existing(names)
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise Failure(Exit.WRONG_INPUT, f"topic {missing[0]} is missing: run `segue topics`")
+        for name in names:
+            count = found[name].partitions
+            if name != deployment.catalogues_topic and count != deployment.partitions:
+                raise Failure(
+                    Exit.WRONG_INPUT,
+                    f"topic {name} has {count} partitions, but SEGUE_PARTITIONS is {deployment.partitions}",
+                )
+
+    async def latest_catalogue(self) -> Stored | None:
+        """Read the catalogue applied last, as stored; None: none was. Every `segue apply` appends its own again."""
+        return await self.log.last(self.deployment.catalogues_topic, 0)
+
+    async def catalogue(self) -> Catalogue:
+        """Load the catalogue applied last; ends the command where there is none."""
+        await self.expect_topics(self.deployment.catalogues_topic)
+        stored = await self.latest_catalogue()
+        if stored is None or stored.value is None:
+            raise Failure(Exit.WRONG_INPUT, "no catalogue is in force: run `segue apply DIR`")
+        return compiled(stored.value)
+
+    async def catalogue_of(self, digest: str) -> Catalogue:
+        """Load the catalogue of a hash; ends the command where it is nowhere."""
+        topic = self.deployment.catalogues_topic
+        data = await self.log.find(topic, digest.encode())
+        if data is None:
+            raise Failure(Exit.WRONG_INPUT, f"catalogue {digest[:12]} is not in {topic}: apply it again")
+        return compiled(data)
+
+    @asynccontextmanager
+    async def reading(self, topic: str, **options: Any) -> AsyncIterator[tuple[Consumer, list[TopicPartition]]]:
+        """Have a consumer of committed records, assigned to all partitions of a topic; no group, no position yet."""
+        consumer = Consumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            request_timeout_ms=REACH_MS,
+            **options,
+        )
+        try:
+            await consumer.start()
+            partitions = [TopicPartition(topic, n) for n in range(self.deployment.partitions)]
+            consumer.assign(partitions)
+            yield consumer, partitions
+        finally:
+            await consumer.stop()
+
+
+def run(work: Callable[[Servers], Awaitable[T]]) -> T:
+    """Run a command's work to its end."""
+    silence_libraries()
+    deployment, settings = read_settings()
+
+    async def within() -> T:
+        tuning = Tuning(
+            transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
+        )
+        log = KafkaLog(settings.kafka_bootstrap_servers, tuning)
+        try:
+            return await work(Servers(deployment, settings, log))
+        finally:
+            await log.close()
+
+    try:
+        return asyncio.run(within())
+    except (NotReachable, KafkaError) as error:
+        raise Failure(Exit.NOT_REACHABLE, kafka_away(settings, error)) from None
+    except (Unanswered, StoreBug) as error:
+        raise Failure(Exit.NOT_REACHABLE, redis_away(settings, error)) from None
+    except Incident as error:
+        raise Failure(Exit.WRONG_INPUT, str(error)) from None
+
+
+def compiled(data: bytes) -> Catalogue:
+    """Compile a stored catalogue; ends the command where this version of Segue cannot."""
+    try:
+        return load_catalogue_json(data)
+    except OtherRules as wrong:
+        raise Failure(Exit.WRONG_INPUT, str(wrong)) from None
+    except CatalogueErrors:
+        what = "the catalogue in force does not load here: use the version of Segue that applied it, or apply it again"
+        raise Failure(Exit.WRONG_INPUT, what) from None
+
+
+def read_settings() -> tuple[Deployment, Settings]:
+    """Read the settings from the environment; ends the command with usage where one is wrong."""
+    deployment, settings = _settings(Deployment), _settings(Settings)
+    if settings.request_timeout_ms >= settings.transaction_timeout_ms:
+        raise Failure(Exit.USAGE, "SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
+    try:
+        parse_url(settings.redis_url)
+    except ValueError:
+        what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
+        raise Failure(Exit.USAGE, what) from None
+    return deployment, settings
+
+
+def _settings(kind: type[S]) -> S:
+    try:
+        return kind()
+    except ValidationError as wrong:
+        found = [f"SEGUE_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in wrong.errors()]
+        raise Failure(Exit.USAGE, *found) from None
+
+
+def kafka_away(settings: Settings, error: BaseException) -> str:
+    """Say that Kafka is not reachable."""
+    if isinstance(error, HeldUp):
+        return f"Kafka at {settings.kafka_bootstrap_servers} answers, but cannot tell yet: {error}"
+    what = str(error) if isinstance(error, NotReachable) else type(error).__name__
+    return (
+        f"Kafka at {settings.kafka_bootstrap_servers} is not reachable within {REACH_MS // 1000} s ({what}):"
+        " is it up, and is SEGUE_KAFKA_BOOTSTRAP_SERVERS right?"
+    )
+
+
+def redis_away(settings: Settings, error: BaseException) -> str:
+    """Say that Redis is not reachable, or does not answer as it must."""
+    return (
+        f"Redis at {address_of(settings.redis_url)} is not reachable within {REACH_MS // 1000} s ({error}):"
+        " is it up, and is SEGUE_REDIS_URL right?"
+    )
+
+
+def address_of(url: str) -> str:
+    """Take the address out of a URL, without user and password."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+    return "an address that cannot be read"
+
+
+def silence_libraries() -> None:
+    """Keep what the client libraries log off the terminal."""
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,1 @@
+"""The time of one owner with one partition, from the claim to the hand-over."""

@@ -1,0 +1,234 @@
+"""The state of a partition in the store as its owner keeps it: reads that compare tokens, checkpoints written behind.
+
+Slices are taken from the engine at record boundaries and wait here, in order. What has been published is merged into
+one checkpoint; at most one is in flight (design section 4):
+
+    take ──▶ waiting (boundary beyond the published offset) ──published──▶ ready ──write──▶ in flight ──▶ written
+
+Crashes: before a write nothing is lost that the log does not have (it is applied again); a write whose outcome is
+unknown is sent again with the same bytes and tokens, as often as it takes, and until it is answered reads expect the
+token before it and its own. A Gap, a Fenced or an Incident from any call ends this object: its owner drops the engine.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from rules.engine.partition import Slice
+from streams.clock import Clock, backoff_ms
+from streams.errors import Fenced, Gap, Unanswered
+from streams.partition.claim import Tokens
+from streams.partition.points import At
+from streams.partition.status import PartitionStatus
+from streams.store.base import CHECKPOINT_PROFILES_MAX, Checkpoint, Cut, Meta, PartitionStore, Token
+
+T = TypeVar("T")
+
+STORE: Final = "the store"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What stands in every `meta` of a deployment."""
+
+    generation: str
+    partitions: int
+
+
+class Checkpoints:
+    """Reads and writes one partition's state under one epoch, from one `meta` on."""
+
+    def __init__(
+        self,
+        store: PartitionStore,
+        lock: asyncio.Lock,
+        meta: Meta,
+        tokens: Tokens,
+        fixed: Fixed,
+        status: PartitionStatus,
+        clock: Clock,
+        at: At,
+    ) -> None:
+        self._store = store
+        self._lock = lock
+        """Of the store's one connection; outlives this object."""
+        self._tokens = tokens
+        self._fixed = fixed
+        self._status = status
+        self._clock = clock
+        self._at = at
+        self._token = meta.token
+        self._in_flight: Checkpoint | None = None
+        self._waiting: deque[Slice] = deque()
+        self._ready: list[Slice] = []
+        self._unwritten: Counter[str] = Counter()
+        """How many slices that are not written hold a subject: what the store has of it is old."""
+        self.written_offset = meta.offset
+        self.taken_offset = meta.offset
+        self.asked_ms = clock.now_ms()
+        """When the store was last heard (steady clock)."""
+        status.written_offset = meta.offset
+
+    # -- reads
+
+    @property
+    def expect(self) -> tuple[Token, ...]:
+        """The tokens that the store may show: the last one, and that of the checkpoint in flight."""
+        return (self._token,) if self._in_flight is None else (self._token, self._in_flight.meta.token)
+
+    async def profiles(self, subjects: Sequence[str]) -> list[bytes | None]:
+        """Read packed profiles, in the order asked. Raises Gap, Fenced, Incident, StoreBug."""
+        blobs: list[bytes | None] = []
+        for start in range(0, len(subjects), CHECKPOINT_PROFILES_MAX):
+            part = subjects[start : start + CHECKPOINT_PROFILES_MAX]
+            blobs += await self._ask(lambda part=part: self._store.profiles(part, self.expect))  # type: ignore[misc]
+        return blobs
+
+    async def due(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> list[tuple[int, str]]:
+        """Read wakes; see PartitionStore.due."""
+        return await self._ask(lambda: self._store.due(before_ms, after, limit, self.expect))
+
+    async def subjects(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """Scan subjects; see PartitionStore.subjects."""
+        return await self._ask(lambda: self._store.subjects(cursor, count, self.expect))
+
+    async def probe(self) -> None:
+        """Compare the token, for an owner that has nothing to write. Raises Gap, Fenced, Incident."""
+        token = await self._ask(self._store.token)
+        if token not in self.expect:
+            raise Fenced("the token") if token.epoch > self._tokens.epoch else Gap("the token")
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        attempt = 0
+        while True:
+            try:
+                async with self._lock:
+                    answer = await call()
+            except Unanswered as error:
+                attempt += 1
+                await self._back_off(attempt, error)
+            else:
+                self._heard()
+                return answer
+
+    def _heard(self) -> None:
+        self.asked_ms = self._clock.now_ms()
+        self._status.waiting_for = ""
+
+    async def _back_off(self, attempt: int, error: BaseException) -> None:
+        if attempt > 1:
+            self._status.waiting_for = f"{STORE}: {error}"
+        await self._clock.sleep(backoff_ms(attempt))
+
+    # -- slices
+
+    def take(self, taken: Slice) -> None:
+        """Queue a slice; its boundary is beyond the one before it."""
+        self._unwritten.update(taken.profiles.keys())
+        self._waiting.append(taken)
+        self.taken_offset = taken.offset
+
+    def published(self, offset: int) -> None:
+        """Note up to where changes are out: slices up to there may be written."""
+        while self._waiting and self._waiting[0].offset <= offset:
+            self._ready.append(self._waiting.popleft())
+
+    @property
+    def idle(self) -> bool:
+        """Whether no checkpoint is in flight."""
+        return self._in_flight is None
+
+    @property
+    def writable(self) -> bool:
+        """Whether something may be written now."""
+        return self._in_flight is None and bool(self._ready)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything taken is written."""
+        return self._in_flight is None and not self._ready and not self._waiting
+
+    def holds(self, subject: str) -> bool:
+        """Tell whether a slice that is not written holds a subject."""
+        return subject in self._unwritten
+
+    async def write(self) -> list[str]:
+        """Write what is ready as one checkpoint; returns the subjects in it that the store now has as memory has them.
+
+        Sends the same again while it is not answered. Raises Gap, Fenced, Incident, StoreBug.
+        """
+        slices = self._batch()
+        checkpoint = self._checkpoint(slices)
+        self._in_flight = checkpoint
+        attempt = 0
+        while True:
+            try:
+                async with self._lock:
+                    self._at("checkpoint")
+                    await self._store.write(checkpoint)
+                    self._token, self._in_flight = checkpoint.meta.token, None
+                    break
+            except Unanswered as error:
+                attempt += 1
+                await self._back_off(attempt, error)
+        self._at("checkpointed")
+        self._heard()
+        self.written_offset = checkpoint.meta.offset
+        status = self._status
+        status.written_offset, status.checkpoint_at_ms = checkpoint.meta.offset, self._clock.wall_ms()
+        status.checkpoints += 1
+        return self._clean(slices)
+
+    def _batch(self) -> list[Slice]:
+        """As many ready slices as one checkpoint should hold; at least one: a slice is never split."""
+        size, count = 0, 0
+        for found in self._ready:
+            size += len(found.profiles)
+            if count and size > CHECKPOINT_PROFILES_MAX:
+                break
+            count += 1
+        batch, self._ready = self._ready[:count], self._ready[count:]
+        return batch
+
+    def _clean(self, slices: Sequence[Slice]) -> list[str]:
+        clean = []
+        for written in slices:
+            for subject in written.profiles:
+                self._unwritten[subject] -= 1
+                if not self._unwritten[subject]:
+                    del self._unwritten[subject]
+                    clean.append(subject)
+        return clean
+
+    def _checkpoint(self, slices: Sequence[Slice]) -> Checkpoint:
+        last = slices[-1]
+        profiles: dict[str, bytes | None] = {}
+        wakes: dict[str, int | None] = {}
+        moved: dict[tuple[str, str], bool] = {}
+        for one in slices:
+            profiles.update(one.profiles)
+            wakes.update(one.wakes)
+            for found, member in ((one.joined, True), (one.left, False)):
+                moved.update(
+                    {(segment, subject): member for segment, subjects in found.items() for subject in subjects}
+                )
+        joined: dict[str, list[str]] = {}
+        left: dict[str, list[str]] = {}
+        for (segment, subject), member in moved.items():
+            (joined if member else left).setdefault(segment, []).append(subject)
+        meta = Meta(
+            generation=self._fixed.generation,
+            token=self._tokens.next(),
+            offset=last.offset,
+            clock_ms=last.clock_ms,
+            catalogue=last.catalogue,
+            partitions=self._fixed.partitions,
+            digest=last.digest,
+            last_ms=last.last_ms,
+            cuts=tuple(
+                Cut(cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to, cut.introductions) for cut in last.cuts
+            ),
+        )
+        return Checkpoint(self._token, meta, profiles, wakes, joined, left)

@@ -1,0 +1,237 @@
+"""One assigned partition: claim it, take its state up, replay silently, then apply, publish and write behind.
+
+No Kafka, no Faust, no wall clock of its own: log, store, input, publisher and clock are given in, so
+that the simulation drives this very code over models.
+
+A *tenure* is the time from a claim to its end. One task does everything that moves the engine, in this order:
+
+    claim (1)-(6) ─▶ take up `meta` ─▶ open the input ─▶ replay silently ─▶ run ─▶ release
+                          ▲                                             │
+                          └──────── GAP: the store went back ───────────┘
+
+    run, again and again: a chunk of records is checked and applied; its output is submitted at its boundary; a slice is
+    taken when a checkpoint is due; slices that are published are written by a second task, one checkpoint at a time; an
+    idle owner compares the token every second; a tick is appended when all is applied and a wake is due.
+
+Crashes: everything before "published" is computed again by the successor, with the same ids and bytes; everything
+between "published" and "checkpointed" is computed again silently, and its digest is compared.
+"""
+
+import asyncio
+import logging
+from enum import Enum, auto
+from typing import Final
+
+from streams.clock import backoff_ms
+from streams.errors import Doubt, Fenced, Gap, Incident
+from streams.intake.decoding import reader
+from streams.intake.guard import BadStamp
+from streams.log.base import Ring
+from streams.partition.claim import Hooks, LaterClaimant, Step, claim, hand_over, regain
+from streams.partition.publisher import Publisher
+from streams.partition.status import PartitionStatus
+from streams.partition.surroundings import Limits, Surroundings, Wire
+from streams.partition.tenure import Calls, Tenure
+from streams.records import Batch
+from streams.store.base import PartitionStore
+from streams.wire.progress import Progress, Unreadable
+
+__all__ = ["Ending", "Limits", "PartitionRunner", "Surroundings", "Wire", "reader"]
+
+log = logging.getLogger(__name__)
+
+CLAIM_WAITS_MS: Final = 10_000
+"""A claim that waits so long says so in the log."""
+
+
+class Ending(Enum):
+    """Why a tenure ended."""
+
+    RELEASED = auto()
+    """In order, as asked."""
+    OVERTAKEN = auto()
+    """Somebody claimed after us: claim again only when the group says that the partition is still ours."""
+    DOUBT = auto()
+    """The ring of producers is over: claim anew with a new one."""
+    INCIDENT = auto()
+    """Something must not be guessed at: the partition stays stopped, `status.incident` says what to do."""
+
+
+class _Released(Exception):
+    """The release was asked for while claiming."""
+
+
+class PartitionRunner:
+    """Runs one partition, tenure after tenure. `on_…` are called from the same event loop and never block."""
+
+    def __init__(self, partition: int, store: PartitionStore, around: Surroundings, status: PartitionStatus) -> None:
+        self.partition = partition
+        self.status = status
+        self._store = store
+        self._around = around
+        self._at = around.at
+        self._lock = asyncio.Lock()
+        self._calls = Calls()
+        self._tenure: Tenure | None = None
+        self._got_on_ms = 0.0
+        """When the last step of the claim was done."""
+        self._silence_ms: float = CLAIM_WAITS_MS
+
+    # -- what others tell it
+
+    def on_batch(self, batch: Batch) -> None:
+        """Take a fetched batch; never empty."""
+        self._at("fetched")
+        if self._tenure is not None:
+            self._tenure.on_batch(batch)
+            self._calls.poke.set()
+
+    def on_published(self, progress: Progress) -> None:
+        """Learn that changes are out up to an offset."""
+        self._at("published")
+        if self._tenure is not None:
+            self._tenure.on_published(progress)
+            self._calls.poke.set()
+
+    def on_unreadable(self, error: BaseException) -> None:
+        """Learn that the position is outside the log."""
+        self._fail(
+            Incident(
+                f"the input has no record at offset {self.status.applied_offset} any more ({type(error).__name__}):"
+                " run `segue rebuild` with a log that reaches back far enough, or start a new generation"
+            )
+        )
+
+    def on_doubt(self, error: BaseException) -> None:
+        """Learn that the ring is over."""
+        self._fail(Doubt(str(error)))
+
+    def _fail(self, error: BaseException) -> None:
+        self._calls.failure = self._calls.failure or error
+        self._calls.poke.set()
+
+    def release(self) -> None:
+        """Ask for the end of the tenure: finish what is in hand, write it, hand over. `run` returns when done."""
+        self._calls.releasing = True
+        self._calls.poke.set()
+
+    def reopen(self) -> None:
+        """Ask for the input to be opened again where it stands: it went silent."""
+        self._calls.reopening = True
+        self._calls.poke.set()
+
+    @property
+    def written_offset(self) -> int | None:
+        """The offset of the last checkpoint; None while the partition is not held."""
+        return self.status.written_offset if self._tenure is not None and self.status.written_offset >= 0 else None
+
+    # -- tenures
+
+    async def run(self, publisher: Publisher, ring: Ring) -> Ending:
+        """Claim the partition with this ring and run it until the tenure ends.
+
+        Anything raised besides is our bug (or TooMuchBadInput) and stops the worker. Cancel it to abandon everything.
+        """
+        self._calls = Calls()
+        status = self.status
+        status.state, status.incident = "claiming", ""
+        try:
+            ending = await self._run(publisher, ring)
+        except (LaterClaimant, Fenced) as error:
+            log.warning("partition %d: somebody claimed it after us (%s)", self.partition, type(error).__name__)
+            status.state, ending = "waiting", Ending.OVERTAKEN
+            await publisher.drop(self.partition)
+        except Doubt as error:
+            log.warning("partition %d: the ring of producers is over: %s", self.partition, error)
+            status.state, ending = "waiting", Ending.DOUBT
+            publisher.doubt(error)
+        except _Released:
+            ending = Ending.RELEASED
+        except (Incident, BadStamp, Unreadable) as error:
+            status.state, status.incident = "stopped", _with_remedy(str(error))
+            log.error("partition %d stopped: %s", self.partition, status.incident)  # noqa: TRY400 - no bug
+            ending = await self._let_go(publisher, ring)
+        finally:
+            self._around.input.shut(self.partition)
+            status.waiting_for = ""
+            tenure, self._tenure = self._tenure, None
+            if tenure is not None:
+                await tenure.abandon()
+        return ending
+
+    async def _let_go(self, publisher: Publisher, ring: Ring) -> Ending:
+        """After an incident: publish nothing more, and hand over, so that no successor need fence the whole worker."""
+        try:
+            if await publisher.drop(self.partition):
+                await hand_over(self.partition, ring, self._around.place)
+        except Doubt as error:
+            publisher.doubt(error)
+        return Ending.INCIDENT
+
+    async def _run(self, publisher: Publisher, ring: Ring) -> Ending:
+        around = self._around
+        hooks = Hooks(load_catalogue=self._have_catalogue, wait=self._wait, on_step=self._on_step)
+        self._get_on()
+        claimed = await claim(self.partition, around.log, ring, self._store, around.place, hooks)
+        self.status.epoch, self.status.waiting_for = claimed.epoch, ""
+        publisher.begin(claimed)
+        log.info(
+            "partition %d is ours: epoch %d, state at %d, published to %d",
+            self.partition,
+            claimed.epoch,
+            claimed.meta.offset,
+            claimed.published.offset,
+        )
+        tenure = Tenure(claimed, publisher, self._store, self._lock, around, self.status, self._calls)
+        self._tenure = tenure
+        meta = claimed.meta
+        while not self._calls.releasing:
+            await tenure.take_up(meta)
+            try:
+                await tenure.work()
+            except Gap:
+                self._at("gap")
+                self.status.gaps += 1
+                log.warning("partition %d: the store went back; its state is read again", self.partition)
+                await tenure.abandon()
+                published = publisher.published(self.partition)
+                self._get_on()
+                meta = await regain(around.log, self._store, claimed, published, around.place, hooks)
+                self.status.waiting_for = ""
+                continue
+            break
+        if await publisher.drop(self.partition):
+            await hand_over(self.partition, ring, around.place)
+            self._at("handed_over")
+        return Ending.RELEASED
+
+    async def _have_catalogue(self, digest: str) -> None:
+        await self._around.catalogue(digest)
+
+    async def _wait(self, attempt: int, what: str) -> None:
+        # nothing is in hand while a claim waits: the one place where it can be broken off without a doubt
+        self._calls.check()
+        if self._calls.releasing:
+            raise _Released
+        waited_ms = self._around.clock.now_ms() - self._got_on_ms
+        if attempt > 1 or waited_ms >= CLAIM_WAITS_MS:
+            self.status.waiting_for = what
+        if waited_ms >= self._silence_ms:
+            # after a while, then twice as late each time
+            self._silence_ms = 2 * waited_ms
+            log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
+        await self._around.clock.sleep(backoff_ms(attempt))
+
+    def _on_step(self, step: Step) -> None:
+        self._at("claim")
+        self._get_on()
+
+    def _get_on(self) -> None:
+        self._got_on_ms, self._silence_ms = self._around.clock.now_ms(), CLAIM_WAITS_MS
+
+
+def _with_remedy(incident: str) -> str:
+    """Every incident says what to do; where it does not by itself, what helps with all of them."""
+    if "`" in incident or "set " in incident:
+        return incident
+    return f"{incident}. `segue topics` checks what is there; `segue rebuild` makes the state again from the log"

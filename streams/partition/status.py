@@ -1,0 +1,56 @@
+"""What is known of one partition. Written by its parts, read by the web pages; it decides nothing."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+State = Literal["waiting", "claiming", "replaying", "running", "releasing", "stopped"]
+"""waiting: ours, not begun (or asking the group); stopped: an incident, see its text."""
+
+COUNTERS: Final = ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
+"""Of a partition, and summed over all that this worker ever held. Records applied again count again as events."""
+
+
+@dataclass(slots=True)
+class PartitionStatus:
+    """What is known of one assigned partition. Offsets are next records; instants UTC epoch ms; -1: not known yet."""
+
+    partition: int
+    state: State = "waiting"
+    epoch: int = -1
+    applied_offset: int = -1
+    submitted_offset: int = -1
+    published_offset: int = -1
+    written_offset: int = -1
+    """Of the last checkpoint."""
+    end_offset: int = -1
+    """High watermark as last heard of."""
+    oldest_unapplied_ms: int = -1
+    """Timestamp of the oldest record read and not applied; -1: none is."""
+    clock_ms: int = -1
+    catalogue: str = ""
+    checkpoint_at_ms: int = -1
+    """Wall clock at the last checkpoint."""
+    next_due_ms: int = -1
+    profiles: int = 0
+    """In memory."""
+    incident: str = ""
+    waiting_for: str = ""
+    """What cannot be reached; "" when nothing."""
+    events: int = 0
+    changes: int = 0
+    dead_letters: int = 0
+    ticks: int = 0
+    replays: int = 0
+    """Silent replays begun."""
+    gaps: int = 0
+    checkpoints: int = 0
+
+    def lag_records(self) -> int:
+        """Records between the applied offset and the end of the log; -1: not known."""
+        if self.end_offset < 0 or self.applied_offset < 0:
+            return -1
+        return max(0, self.end_offset - self.applied_offset)
+
+    def lag_ms(self, wall_ms: int) -> int:
+        """Age of the oldest record that was read and not applied; 0 when there is none."""
+        return max(0, wall_ms - self.oldest_unapplied_ms) if self.oldest_unapplied_ms >= 0 else 0

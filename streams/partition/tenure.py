@@ -1,0 +1,342 @@
+"""One owner's time with a partition, from the claim to its end: apply, publish, write behind, tick, probe, finish.
+
+One task does everything that moves the engine (`work`); a second writes checkpoints, one at a time; a third appends a
+tick. After a GAP `take_up` begins again at what the store has, under the same claim.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from streams.errors import Doubt, Incident, NotReachable
+from streams.intake.inbox import Inbox
+from streams.partition.applying import Applying, Boundary, Output
+from streams.partition.checkpoints import Checkpoints, Fixed
+from streams.partition.claim import Claimed
+from streams.partition.publisher import Publisher, PublishSlice
+from streams.partition.status import PartitionStatus
+from streams.partition.surroundings import Surroundings
+from streams.partition.ticks import Ticks
+from streams.records import Batch
+from streams.store.base import Meta, PartitionStore
+from streams.wire.progress import Progress
+
+log = logging.getLogger(__name__)
+
+CHUNK: Final = 200
+"""Records whose profiles are read together; between chunks slices are taken and checkpoints written."""
+PROBE_MS: Final = 1_000
+"""How long an owner may go without comparing the token."""
+SLICE_RECORDS_MAX: Final = 10_000
+"""Records applied after which a slice is taken before its time: it must stay well below a checkpoint's limit."""
+IDLE_MS: Final = 1_000
+"""Longest wait for something to do."""
+SLOW_LOOK_MS: Final = 50
+"""While a transaction is slow: until the next look whether it has been answered."""
+
+
+class Calls:
+    """What others have to say to a tenure; it looks whenever `poke` is set."""
+
+    def __init__(self) -> None:
+        self.poke = asyncio.Event()
+        self.releasing = False
+        self.reopening = False
+        self.failure: BaseException | None = None
+        """A doubt, or an incident of the input."""
+
+    def check(self) -> None:
+        """Raise what was said."""
+        if self.failure is not None:
+            raise self.failure
+
+
+class Tenure:
+    """See the module."""
+
+    def __init__(
+        self,
+        claimed: Claimed,
+        publisher: Publisher,
+        store: PartitionStore,
+        lock: asyncio.Lock,
+        around: Surroundings,
+        status: PartitionStatus,
+        calls: Calls,
+    ) -> None:
+        """`lock`: of the store's one connection."""
+        self._partition = claimed.partition
+        self._claimed = claimed
+        self._publisher = publisher
+        self._store = store
+        self._lock = lock
+        self._around = around
+        self._clock = around.clock
+        self._limits = around.limits
+        self._at = around.at
+        self._status = status
+        self._calls = calls
+        self._inbox = Inbox(claimed.partition, around.input)
+        self._published = claimed.published.offset
+        self._submitted = Boundary(claimed.published.offset, claimed.published.digest)
+        """What the publisher was given last, answered or not: up to there nothing is submitted again."""
+        self._writing: asyncio.Task[list[str]] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    # -- what others tell it
+
+    def on_batch(self, batch: Batch) -> None:
+        """Take a fetched batch."""
+        self._inbox.put(batch)
+
+    def on_published(self, progress: Progress) -> None:
+        """Learn that changes are out up to an offset."""
+        self._published = self._status.published_offset = progress.offset
+        self.checkpoints.published(progress.offset)
+
+    # -- beginning
+
+    async def take_up(self, meta: Meta) -> None:
+        """Stand at `meta`, with nothing in memory, and open the input there. Raises Incident."""
+        around, status = self._around, self._status
+        fixed = Fixed(around.place.generation, around.place.partitions)
+        self.checkpoints = Checkpoints(
+            self._store, self._lock, meta, self._claimed.tokens, fixed, status, self._clock, self._at
+        )
+        self.checkpoints.published(self._published)
+        self._applying = Applying(self._partition, around, self.checkpoints, meta, self._submitted)
+        await self._applying.resume(meta)
+        self._slice_ms = self._clock.now_ms()
+        self._ticks = Ticks()
+        self._inbox.clear()
+        replaying = self._applying.silent is not None
+        status.replays += replaying
+        status.state = "replaying" if replaying else "running"
+        status.published_offset = self._published
+        self._tell()
+        self._at("take_up")
+        await around.input.open(self._partition, meta.offset)
+
+    async def abandon(self) -> None:
+        """Drop everything in hand; what is in flight may still happen, and does no harm."""
+        self._around.input.shut(self._partition)
+        for task in (self._writing, self._ticking):
+            if task is not None:
+                task.cancel()
+                # not awaited itself: its end must not be taken for ours
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.exception()
+        self._writing = self._ticking = None
+        self._inbox.clear()
+
+    # -- running
+
+    async def work(self) -> None:
+        """Run until the release is done. Raises Gap, Fenced, Doubt, Incident, BadStamp, or what is our bug."""
+        calls = self._calls
+        while not calls.releasing:
+            calls.poke.clear()
+            calls.check()
+            self._reap()
+            if self._inbox and not self._blocked():
+                await self._apply_chunk()
+                # one turn for everybody else
+                await asyncio.sleep(0)
+            await self._keep()
+            if not self._inbox or self._blocked():
+                await self._clock.wait(calls.poke, await self._idle())
+        await self._finish()
+
+    def _blocked(self) -> bool:
+        """Whether to apply no more now: too much is unpublished or unwritten (the input is held then), or too slow."""
+        behind = self._applying.engine.offset - self.checkpoints.written_offset
+        unpublished = self._submitted.offset - self._published
+        blocked = max(behind, unpublished) > self._limits.unpublished_records_max
+        if blocked:
+            self._inbox.hold()
+        return blocked or self._publisher.slow
+
+    async def _apply_chunk(self) -> None:
+        applying, status = self._applying, self._status
+        chunk = self._inbox.chunk(CHUNK, self._clock.wall_ms())
+        changes_max = max(1, self._limits.changes_per_transaction_max // 2)
+        if applying.silent is not None:
+            upto = applying.silent.offset
+            if chunk[0].offset >= upto:
+                applying.end_silence(chunk[0].offset)
+                self._replayed()
+            else:
+                chunk = [found for found in chunk if found.offset < upto]
+        await applying.chunk(chunk, self._submit, changes_max)
+        self._inbox.done(len(chunk))
+        status.events += len(chunk)
+        if applying.silent is None and status.state == "replaying":
+            self._replayed()
+        self._ticks.applied(applying.engine.offset, applying.engine.clock_ms, self._clock.wall_ms())
+
+    def _replayed(self) -> None:
+        """Note that the silent replay is done, and take a slice there: all of it is published, so it can be written.
+
+        A slice that went further would have to wait for what is published next; if that came to a doubt, everything
+        would be replayed again, for ever on a machine that is too slow for both.
+        """
+        self._status.state = "running"
+        log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
+        self._slice_if_due(now=True)
+
+    def _submit(self, output: Output) -> None:
+        """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
+        applying, status = self._applying, self._status
+        engine = applying.engine
+        if engine.offset > self._submitted.offset:
+            self._publisher.submit(
+                self._partition,
+                PublishSlice(
+                    upto_offset=engine.offset,
+                    records=output.records,
+                    clock_ms=engine.clock_ms,
+                    catalogue=applying.catalogue,
+                    digest=engine.digest,
+                    changes=output.changes,
+                ),
+            )
+            self._submitted = applying.boundary
+            self._at("submitted")
+        status.changes += output.changes
+        status.dead_letters += output.refused
+        self._around.share.add(output.applied, output.refused)
+
+    # -- keeping: slices, checkpoints, memory, probes
+
+    async def _keep(self) -> None:
+        """Do what is due at this record boundary."""
+        self._slice_if_due()
+        self._write_if_ready()
+        self._applying.evict(self._limits.profiles_cached_max)
+        if self._calls.reopening:
+            # a batch half-applied is fetched again from where the engine stands
+            self._calls.reopening = False
+            self._inbox.clear()
+            await self._around.input.open(self._partition, self._applying.engine.offset)
+        if not self._blocked():
+            self._inbox.resume_if_low()
+        if self._writing is None and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
+            await self.checkpoints.probe()
+        self._tell()
+
+    def _slice_if_due(self, *, now: bool = False) -> None:
+        applied = self._applying.engine.offset - self.checkpoints.taken_offset
+        waited_ms = self._clock.now_ms() - self._slice_ms
+        if applied > 0 and (now or waited_ms >= self._limits.checkpoint_every_ms or applied >= SLICE_RECORDS_MAX):
+            self.checkpoints.take(self._applying.take_slice())
+            self.checkpoints.published(self._published)
+            self._slice_ms = self._clock.now_ms()
+            self._at("slice")
+
+    def _write_if_ready(self) -> None:
+        if self._writing is None and self.checkpoints.writable:
+            self._writing = asyncio.ensure_future(self.checkpoints.write())
+            self._writing.add_done_callback(lambda task: self._calls.poke.set())
+
+    def _reap(self) -> None:
+        """Take the result of a checkpoint or a tick that ended. Raises what it raised."""
+        if self._writing is not None and self._writing.done():
+            writing, self._writing = self._writing, None
+            self._applying.written(writing.result())
+        if self._ticking is not None and self._ticking.done():
+            ticking, self._ticking = self._ticking, None
+            ticking.result()
+
+    def _tell(self) -> None:
+        status, applying = self._status, self._applying
+        status.applied_offset, status.clock_ms = applying.engine.offset, applying.engine.clock_ms
+        status.submitted_offset = self._submitted.offset
+        status.catalogue = applying.catalogue
+        status.profiles = len(applying.engine.profiles)
+        status.oldest_unapplied_ms = self._inbox.oldest_ms
+        end = self._around.input.place(self._partition).end
+        if end is not None:
+            # at the end only markers are left, which are nobody's lag
+            status.end_offset = applying.engine.offset if self._inbox.at_end else end
+
+    # -- with nothing to apply
+
+    async def _idle(self) -> float:
+        """Do what only an owner with nothing to apply does; returns how long it may wait, in ms."""
+        now_ms = self._clock.now_ms()
+        waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
+        if self._publisher.slow:
+            waits.append(SLOW_LOOK_MS)
+        if self._applying.engine.offset > self.checkpoints.taken_offset:
+            waits.append(self._slice_ms + self._limits.checkpoint_every_ms - now_ms)
+        if self._applying.silent is not None:
+            self._check_end(self._applying.silent)
+        elif self._inbox.at_end:
+            waits.append(await self._tick_if_due())
+        return max(1.0, min(waits))
+
+    def _check_end(self, silent: Boundary) -> None:
+        end = self._around.input.place(self._partition).end
+        if end is not None and end < silent.offset:
+            raise Incident(
+                f"changes were published up to {silent.offset}, but the input ends at {end}: it lost records."
+                " Restore it, or start a new generation with `segue topics`"
+            )
+
+    async def _tick_if_due(self) -> float:
+        """Append a tick if a wake is due by the wall clock; returns when to look again, in ms from now."""
+        wall_ms, waking = self._clock.wall_ms(), self._applying.waking
+        while not waking.complete_to(wall_ms):
+            await waking.widen(wall_ms)
+        due_ms = self._applying.engine.next_due()
+        self._status.next_due_ms = -1 if due_ms is None else due_ms
+        if due_ms is not None and self._ticking is None and self._ticks.wanted(due_ms, wall_ms):
+            self._ticks.asked(due_ms, wall_ms)
+            self._ticking = asyncio.ensure_future(self._tick(self._ticks))
+        ask_at_ms = self._ticks.ask_at_ms(due_ms)
+        return IDLE_MS if ask_at_ms is None or ask_at_ms <= wall_ms else ask_at_ms - wall_ms
+
+    async def _tick(self, ticks: Ticks) -> None:
+        try:
+            offset = await self._around.log.append(self._around.wire.tick(self._partition))
+        except NotReachable:
+            ticks.failed(self._clock.wall_ms())
+        else:
+            engine = self._applying.engine
+            ticks.appended(offset)
+            # it may have been read before its offset was known
+            ticks.applied(engine.offset, engine.clock_ms, self._clock.wall_ms())
+            self._status.ticks += 1
+            self._at("tick")
+        self._calls.poke.set()
+
+    # -- ending
+
+    async def _finish(self) -> None:
+        """Finish what is in hand: publish all that was applied, and write it."""
+        self._status.state = "releasing"
+        self._at("release")
+        self._around.input.shut(self._partition)
+        self._inbox.clear()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        if self._applying.silent is None:
+            self._submit(Output())
+        self._slice_if_due(now=True)
+        if not await self._publisher.flush(self._partition):
+            raise Doubt("nothing more was published")
+        await self._until(lambda: self.checkpoints.settled)
+        self._reap()
+        self._tell()
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._calls.poke.clear()
+            self._calls.check()
+            self._reap()
+            self._write_if_ready()
+            if not done():
+                await self._clock.wait(self._calls.poke, IDLE_MS)

@@ -1,0 +1,50 @@
+"""Records of the log: as read, and as to be written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+LOG_APPEND_TIME: Final = 1
+"""`timestamp_type` of a record that the broker stamped."""
+
+
+class Fetched(Protocol):
+    """A fetched record; aiokafka's `ConsumerRecord` is one."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def timestamp_type(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+Batch: TypeAlias = Sequence[Fetched]
+"""Committed records of one partition in offset order; offsets may leave gaps (markers); never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """A record to produce: partition always explicit. `value` None: a tombstone; key and value are never both None."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A committed record as read back."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int

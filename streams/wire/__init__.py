@@ -1,0 +1,1 @@
+"""Bytes on topics: change records, progress, payloads, topics, the AsyncAPI document."""

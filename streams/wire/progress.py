@@ -1,0 +1,100 @@
+"""What stands in the two internal topics of claims and publishing: `segue.progress` and `segue.owners`.
+
+`segue.progress`, partition = the input's, one key (`PROGRESS_KEY`), value compact JSON:
+    {"generation":"g1","epoch":7,"offset":4711,"clock_ms":1772373905012,"catalogue":"<sha256>","digest":"<hex>"}
+`segue.owners`, partition = the input's, key = the ring's name, value compact JSON, or none: a tombstone:
+    {"ids":["segue-<ring>-0","segue-<ring>-1"],"nonce":"<hex>"}
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streams.records import OutRecord
+
+PROGRESS_KEY: Final = b"progress"
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class Unreadable(Exception):
+    """A record of an internal topic that this version cannot read. An incident: nothing may be concluded from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Up to where the changes of a partition are out; written as the last record of every publishing transaction."""
+
+    generation: str
+    epoch: int
+    """Of the owner that wrote it."""
+    offset: int
+    """Next input record: the changes of every record before it are out."""
+    clock_ms: int
+    catalogue: str
+    """Hash of the catalogue in force at `offset`."""
+    digest: str
+    """Rolling digest of all changes of this partition up to `offset` (hex)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of a partition: the transactional ids to fence, and a nonce that tells this attempt from others."""
+
+    ids: tuple[str, ...]
+    nonce: str
+
+
+class _Strict(BaseModel):
+    # "ignore": a later version may add fields, and an older worker must still be able to fence its claimants
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
+class _WireProgress(_Strict):
+    generation: str
+    epoch: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+    clock_ms: int
+    catalogue: str
+    digest: str
+
+
+class _WireClaim(_Strict):
+    ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    nonce: str
+
+
+def progress_record(topic: str, partition: int, progress: Progress) -> OutRecord:
+    """Pack a progress record."""
+    return OutRecord(topic, partition, PROGRESS_KEY, orjson.dumps(progress))
+
+
+def read_progress(value: bytes | None) -> Progress:
+    """Unpack a progress record's value. Raises Unreadable."""
+    wire = _read(_WireProgress, value, "progress")
+    return Progress(**wire.model_dump())
+
+
+def claim_record(topic: str, partition: int, ring: str, claim: Claim) -> OutRecord:
+    """Pack a claim by the ring of that name."""
+    return OutRecord(topic, partition, ring.encode(), orjson.dumps(claim))
+
+
+def read_claim(value: bytes | None) -> Claim:
+    """Unpack a claim's value. Raises Unreadable."""
+    wire = _read(_WireClaim, value, "claim")
+    return Claim(tuple(wire.ids), wire.nonce)
+
+
+def tombstones(topic: str, partition: int, rings: Sequence[str]) -> list[OutRecord]:
+    """Pack the tombstones of rings: claims that are over."""
+    return [OutRecord(topic, partition, ring.encode(), None) for ring in rings]
+
+
+def _read(model: type[_M], value: bytes | None, what: str) -> _M:
+    try:
+        return model.model_validate_json(value or b"")
+    except ValidationError as error:
+        raise Unreadable(f"{what} record: {error.error_count()} problems") from None

@@ -1,0 +1,64 @@
+"""The catalogues of a worker: fetched from the log by their hash, compiled once, shared by all partitions."""
+
+import asyncio
+import logging
+
+from rules.catalogue.catalogue import Catalogue, load_catalogue_json
+from streams.clock import Clock, backoff_ms
+from streams.errors import Incident, NotReachable
+from streams.log.base import Log
+
+log = logging.getLogger(__name__)
+
+
+class Catalogues:
+    """Loads catalogues from `segue.catalogues`, and keeps those that were asked for."""
+
+    def __init__(self, source: Log, topic: str, clock: Clock) -> None:
+        self._source = source
+        self._topic = topic
+        self._clock = clock
+        self._loaded: dict[str, Catalogue] = {}
+        self._loading = asyncio.Lock()
+
+    async def get(self, digest: str) -> Catalogue:
+        """Return the catalogue of a hash; waits while the log cannot be reached.
+
+        Raises Incident: it is nowhere, or cannot be compiled by this version.
+        """
+        found = self._loaded.get(digest)
+        if found is not None:
+            return found
+        async with self._loading:
+            if digest not in self._loaded:
+                self._loaded[digest] = _compiled(digest, await self._fetch(digest))
+                log.info("catalogue %s is loaded", digest[:12])
+            return self._loaded[digest]
+
+    async def _fetch(self, digest: str) -> bytes:
+        attempt = 0
+        while True:
+            try:
+                data = await self._source.find(self._topic, digest.encode())
+            except NotReachable:
+                attempt += 1
+                await self._clock.sleep(backoff_ms(attempt))
+            else:
+                break
+        if data is None:
+            raise Incident(f"catalogue {digest} is not in {self._topic}: apply it again with `segue apply`")
+        return data
+
+
+def _compiled(digest: str, data: bytes) -> Catalogue:
+    try:
+        found = load_catalogue_json(data)
+    except Exception as error:
+        # the author's mistakes were found when it was applied: what fails here is another version, or damage
+        raise Incident(
+            f"catalogue {digest} does not load ({type(error).__name__}: {error}): run the version of Segue that applied"
+            " it, or apply it again with this one"
+        ) from error
+    if found.hash != digest:
+        raise Incident(f"what stands under catalogue {digest} has hash {found.hash}")
+    return found

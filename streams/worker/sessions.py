@@ -1,0 +1,99 @@
+"""Sessions of a worker: a ring of producers and the publisher over it, one for all its partitions, until a doubt.
+
+Any doubt ends the session. The next one has a ring of its own; the old ring is then an earlier claimant like any other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from streams.clock import Clock, backoff_ms
+from streams.errors import NotReachable
+from streams.log.base import Log, Ring
+from streams.partition.publisher import Publisher
+from streams.partition.status import PartitionStatus
+from streams.worker.status import WorkerStatus
+
+CLOSE_MS: Final = 5_000
+"""For a publisher to end after its last transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A ring and what publishes through it."""
+
+    ring: Ring
+    publisher: Publisher
+    publishing: "asyncio.Task[None]"
+
+    @property
+    def over(self) -> bool:
+        """Whether a doubt has ended it."""
+        return self.ring.over or self.publisher.over
+
+    async def close(self) -> None:
+        """End it after the transaction in hand."""
+        await self.publisher.close()
+        await asyncio.wait({self.publishing}, timeout=CLOSE_MS / 1000)
+        await self.ring.close()
+
+
+class Sessions:
+    """The session in use; opens the next one when it is asked for."""
+
+    def __init__(
+        self,
+        source: Log,
+        ring_size: int,
+        publisher: Callable[[Ring], Publisher],
+        guarded: Callable[[Awaitable[None]], Awaitable[None]],
+        clock: Clock,
+        status: WorkerStatus,
+    ) -> None:
+        """`publisher` makes one over a new ring; `guarded` runs it, and ends the worker if that raises."""
+        self._source = source
+        self._ring_size = ring_size
+        self._publisher = publisher
+        self._guarded = guarded
+        self._clock = clock
+        self._status = status
+        self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+        self.current: Session | None = None
+
+    async def live(self, leaving: asyncio.Event, status: PartitionStatus) -> Session | None:
+        """Return the session in use, or a new one; waits while the log is away. None: `leaving` was set meanwhile."""
+        async with self._opening:
+            if self.current is not None and not self.current.over:
+                return self.current
+            self._retire()
+            attempt = 0
+            while not leaving.is_set():
+                try:
+                    ring = await self._source.open_ring(self._ring_size)
+                except NotReachable as error:
+                    attempt += 1
+                    status.waiting_for = f"the log: {error}"
+                    await self._clock.wait(leaving, backoff_ms(attempt))
+                else:
+                    status.waiting_for = ""
+                    self._status.rings += 1
+                    publisher = self._publisher(ring)
+                    publishing = asyncio.ensure_future(self._guarded(publisher.run()))
+                    self.current = Session(ring, publisher, publishing)
+                    return self.current
+            return None
+
+    def _retire(self) -> None:
+        """Close the session that is over, beside everything else."""
+        if self.current is not None:
+            task = asyncio.ensure_future(self.current.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            self.current = None
+
+    async def close(self) -> None:
+        """Close the session in use, and wait for those that are being closed."""
+        self._retire()
+        await asyncio.gather(*self._closing, return_exceptions=True)

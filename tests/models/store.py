@@ -1,0 +1,258 @@
+"""The model of a store: one server in memory, deterministic, with every fault that the real ones can have.
+
+It passes the same contract suite as Redis and Valkey; the simulation drives it. A content is never changed once it
+stands: every write makes a new one and keeps the old, so the server can go back to any of them (`roll_back`).
+
+Each call of a store goes through `MemoryServer.carry` as a *request*: a function that acts on the server when called,
+at once and whole, and returns its answer (refusals too: it never raises). The default carries it at once. A test or a
+simulation puts its own in its place, and so can delay it (await before), lose the reply (call it, raise Unanswered),
+lose the request (raise Unanswered only), or keep it and call it later or twice, after the caller died.
+"""
+
+from binascii import crc32
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias, TypeVar, cast
+
+from streams.errors import StoreBug, Unanswered
+from streams.store.base import Checkpoint, Meta, Token
+from streams.store.keys import exact_due
+from streams.store.outcomes import judge_raise, judge_read, judge_write, present
+
+T = TypeVar("T")
+Request: TypeAlias = Callable[[], object]
+Carry: TypeAlias = Callable[[int, str, Request], Awaitable[object]]
+"""(partition, name of the method, request) → the request's answer, or Unanswered raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that a server holds of one partition. A value: its mappings are never written to."""
+
+    meta: Meta | None = None
+    profiles: Mapping[str, bytes] = field(default_factory=dict)
+    wakes: Mapping[str, int] = field(default_factory=dict)
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def token(self) -> Token | None:
+        """The token that names this content."""
+        return None if self.meta is None else self.meta.token
+
+    def after(self, checkpoint: Checkpoint) -> "Content":
+        """Return the content with a checkpoint written."""
+        members = dict(self.members)
+        for segment, subjects in checkpoint.left.items():
+            members[segment] = members.get(segment, frozenset()).difference(subjects)
+        for segment, subjects in checkpoint.joined.items():
+            members[segment] = members.get(segment, frozenset()).union(subjects)
+        wakes = {subject: None if due is None else exact_due(due) for subject, due in checkpoint.wakes.items()}
+        return Content(
+            meta=checkpoint.meta,
+            profiles=_merged(self.profiles, checkpoint.profiles),
+            wakes=_merged(self.wakes, wakes),
+            members={segment: subjects for segment, subjects in members.items() if subjects},
+        )
+
+
+async def at_once(partition: int, method: str, request: Request) -> object:
+    """Carry a request with no fault and no delay."""
+    return request()
+
+
+class MemoryServer:
+    """Holds the contents of all partitions, every earlier one too."""
+
+    def __init__(self, carry: Carry = at_once) -> None:
+        self.carry: Carry = carry
+        self.history: Final[dict[int, list[Content]]] = {}
+        """Every content that each partition ever had, oldest first; the last one stands."""
+
+    def content(self, partition: int) -> Content:
+        """Return what stands."""
+        contents = self.history.get(partition)
+        return contents[-1] if contents else Content()
+
+    def put(self, partition: int, content: Content) -> None:
+        """Make another content stand."""
+        self.history.setdefault(partition, [Content()]).append(content)
+
+    def roll_back(self, partition: int, index: int) -> None:
+        """Go back to the content at `index` of the history (0: nothing there yet); a restored backup, a lost AOF tail.
+
+        What was written since stays in the history and may be gone back to as well.
+        """
+        self.put(partition, self.history.setdefault(partition, [Content()])[index])
+
+    def forget_history(self) -> None:
+        """Keep only what stands; for long simulations."""
+        for contents in self.history.values():
+            del contents[:-1]
+
+
+class MemoryStore:
+    """The state of one partition in a `MemoryServer`. Contract: `base`."""
+
+    def __init__(self, server: MemoryServer, partition: int) -> None:
+        self._server: Final = server
+        self._partition: Final = partition
+        self._busy = False
+
+    async def read_meta(self) -> Meta | None:
+        """Read `meta` whole; None where there is none."""
+        return await self._call("read_meta", lambda content: content.meta)
+
+    async def create(self, meta: Meta) -> bool:
+        """Create `meta` if there is none. False: it exists."""
+
+        def act(content: Content) -> bool:
+            if content.meta is not None:
+                return False
+            self._server.put(self._partition, replace(content, meta=meta))
+            return True
+
+        return await self._call("create", act)
+
+    async def raise_epoch(self, token: Token) -> Meta:
+        """Claim step 5; contract in `base`."""
+
+        def act(content: Content) -> Meta:
+            raised = judge_raise(content.token, token)
+            if content.meta is None:
+                raise AssertionError("judged above")
+            meta = replace(content.meta, token=raised)
+            if raised != content.token:
+                self._server.put(self._partition, replace(content, meta=meta))
+            return meta
+
+        return await self._call("raise_epoch", act)
+
+    async def write(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint; contract in `base`."""
+        new = checkpoint.meta.token
+        if new.epoch != checkpoint.expect.epoch or new <= checkpoint.expect:
+            raise StoreBug(f"token {new} does not follow {checkpoint.expect}")
+
+        def act(content: Content) -> None:
+            if judge_write(content.token, checkpoint.expect, new):
+                self._server.put(self._partition, content.after(checkpoint))
+
+        await self._call("write", act)
+
+    async def token(self) -> Token:
+        """Read the token alone. No meta: Incident."""
+        return await self._call("token", lambda content: present(content.token))
+
+    async def profiles(self, subjects: Sequence[str], expect: Sequence[Token]) -> list[bytes | None]:
+        """Read packed profiles, in the order asked."""
+        return await self._read("profiles", expect, lambda content: [content.profiles.get(one) for one in subjects])
+
+    async def due(
+        self, before_ms: int, after: tuple[int, str] | None, limit: int, expect: Sequence[Token]
+    ) -> list[tuple[int, str]]:
+        """Read up to `limit` wakes with due < before_ms that sort after `after`."""
+
+        def act(content: Content) -> list[tuple[int, str]]:
+            wakes = sorted((due, subject) for subject, due in content.wakes.items() if due < exact_due(before_ms))
+            first = 0 if after is None else bisect_right(wakes, (exact_due(after[0]), after[1]))
+            return wakes[first : first + limit]
+
+        return await self._read("due", expect, act)
+
+    async def next_wake(self, expect: Sequence[Token]) -> tuple[int, str] | None:
+        """The smallest (due, subject) of all; None for an empty partition."""
+        return await self._read(
+            "next_wake",
+            expect,
+            lambda content: min(((due, subject) for subject, due in content.wakes.items()), default=None),
+        )
+
+    async def subjects(self, cursor: int, count: int, expect: Sequence[Token]) -> tuple[int, list[str]]:
+        """Scan all subjects."""
+        return await self._read("subjects", expect, lambda content: _scan(content.wakes, cursor, count))
+
+    async def members(self, segment: str, cursor: int, count: int) -> tuple[int, list[str]]:
+        """Scan the members of a segment."""
+        return await self._call(
+            "members", lambda content: _scan(content.members.get(segment, frozenset()), cursor, count)
+        )
+
+    async def size(self, segment: str) -> int:
+        """How many members."""
+        return await self._call("size", lambda content: len(content.members.get(segment, frozenset())))
+
+    async def drop(self) -> None:
+        """Unlink everything of this partition."""
+        await self._call("drop", lambda _: self._server.put(self._partition, Content()))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _read(self, method: str, expect: Sequence[Token], read: Callable[[Content], T]) -> T:
+        def act(content: Content) -> T:
+            judge_read(content.token, expect)
+            return read(content)
+
+        return await self._call(method, act)
+
+    async def _call(self, method: str, act: Callable[[Content], T]) -> T:
+        def request() -> object:
+            try:
+                return act(self._server.content(self._partition))
+            except Exception as refusal:
+                return refusal
+
+        if self._busy:
+            raise StoreBug("two tasks share one store connection")
+        self._busy = True
+        try:
+            answer = await self._server.carry(self._partition, method, request)
+        finally:
+            self._busy = False
+        if isinstance(answer, Exception):
+            raise answer
+        return cast("T", answer)
+
+
+class Mishaps:
+    """A `carry` with faults told in advance; for tests. Each list is used up from its front, then all goes well."""
+
+    def __init__(self) -> None:
+        self.next: Final[list[str]] = []
+        """What befalls the next requests: `fine`, `request lost`, `reply lost`, `late` (kept in `kept`), `twice`."""
+        self.kept: Final[list[Request]] = []
+
+    async def __call__(self, partition: int, method: str, request: Request) -> object:
+        """Carry a request."""
+        mishap = self.next.pop(0) if self.next else "fine"
+        if mishap == "fine":
+            return request()
+        if mishap == "twice":
+            request()
+            return request()
+        if mishap == "reply lost":
+            request()
+        elif mishap == "late":
+            self.kept.append(request)
+        raise Unanswered(mishap)
+
+
+def _merged(before: Mapping[str, T], changed: Mapping[str, T | None]) -> dict[str, T]:
+    merged = dict(before)
+    for key, value in changed.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _scan(names: Mapping[str, object] | frozenset[str], cursor: int, count: int) -> tuple[int, list[str]]:
+    """Scan as Redis does: by hash, so that what is there throughout is met whatever comes and goes meanwhile."""
+    rest = sorted((crc32(name.encode()) + 1, name) for name in names if crc32(name.encode()) + 1 > cursor)
+    if len(rest) <= count:
+        return 0, [name for _, name in rest]
+    last = rest[count - 1][0]
+    page = [name for position, name in rest if position <= last]
+    return (last if len(page) < len(rest) else 0), page

@@ -1,0 +1,151 @@
+"""The dictionary: what may be declared, what is built in, and what is said about mistakes."""
+
+from typing import Any
+
+import pytest
+
+from rules.language.dictionary import BUILT_IN, Dictionary, read_dictionary
+from rules.language.problems import Problems, Reader, Source
+
+
+def read(value: Any) -> tuple[Dictionary | None, list[str]]:
+    problems = Problems()
+    dictionary = read_dictionary(Reader.of(Source("dictionary.yaml", value), problems))
+    return dictionary, [problem.message for problem in problems]
+
+
+def good(value: Any) -> Dictionary:
+    dictionary, problems = read(value)
+    assert problems == []
+    assert dictionary is not None
+    return dictionary
+
+
+def test_the_example_of_the_reference_is_read_whole() -> None:
+    dictionary = good(
+        {
+            "traits": {
+                "specialty": {
+                    "type": "string",
+                    "definition": "Primary specialty",
+                    "source": "crm",
+                    "refresh": "7d",
+                    "examples": ["medical-oncology"],
+                },
+                "last_topic": {"type": "string"},
+            },
+            "events": {
+                "webinar.registered": {
+                    "definition": "Registered for a webinar",
+                    "data": {"topic": {"type": "string"}, "webinar.id": {"type": "string", "restricted": "genetic"}},
+                    "sets": {"last_topic": "topic"},
+                }
+            },
+        }
+    )
+    specialty = dictionary.traits["specialty"]
+    assert (specialty.type, specialty.source, specialty.refresh_ms) == ("string", "crm", 7 * 86_400_000)
+    event = dictionary.events["webinar.registered"]
+    assert {path: attribute.type for path, attribute in event.data.items()} == {
+        "topic": "string",
+        "webinar.id": "string",
+    }
+    assert event.data["webinar.id"].restricted == "genetic"
+    assert event.sets == {"last_topic": "topic"}
+    assert not event.built_in
+
+
+@pytest.mark.parametrize("value", [{}, {"traits": None, "events": None}, {"events": {}}])
+def test_the_built_in_events_need_no_declaration(value: Any) -> None:
+    dictionary = good(value)
+    assert {name: tuple(event.data) for name, event in dictionary.events.items()} == BUILT_IN
+    assert all(event.built_in for event in dictionary.events.values())
+    assert all(attribute.type == "string" for event in dictionary.events.values() for attribute in event.data.values())
+
+
+def test_a_built_in_event_may_be_declared_again_with_more_data() -> None:
+    dictionary = good(
+        {
+            "traits": {"asset": {"type": "string"}, "reached_by": {"type": "string"}},
+            "events": {
+                "message.sent": {
+                    "definition": "A message went out",
+                    "data": {"channel": {"type": "string", "definition": "How"}, "asset": {"type": "string"}},
+                    "sets": {"asset": "asset", "reached_by": "channel"},
+                }
+            },
+        }
+    )
+    event = dictionary.events["message.sent"]
+    assert set(event.data) == {"channel", "journey", "intent", "activation", "asset"}
+    assert event.data["channel"].definition == "How"
+    assert not event.built_in
+
+
+def test_an_event_without_data_and_one_with_nothing_at_all_are_declared() -> None:
+    assert set(good({"events": {"a": None, "b": {}, "c": {"data": None}}}).events) == {*BUILT_IN, "a", "b", "c"}
+
+
+def test_a_set_path_need_not_be_declared_as_data() -> None:
+    value = {"traits": {"a": {"type": "list"}}, "events": {"e": {"sets": {"a": "x.y"}}}}
+    assert good(value).events["e"].sets == {"a": "x.y"}
+
+
+@pytest.mark.parametrize(("attribute", "trait"), [("integer", "number"), ("number", "integer"), ("string", "datetime")])
+def test_a_set_may_join_types_that_share_values(attribute: str, trait: str) -> None:
+    good({"traits": {"t": {"type": trait}}, "events": {"e": {"data": {"a": {"type": attribute}}, "sets": {"t": "a"}}}})
+
+
+BAD: dict[str, tuple[Any, str]] = {
+    "unknown top key": ({"trait": {}}, "unknown key 'trait'; did you mean 'traits'"),
+    "not a mapping": ([], "the file must be a mapping"),
+    "no type": ({"traits": {"a": {}}}, "missing key 'type'"),
+    "null trait": ({"traits": {"a": None}}, "'a' must be a mapping"),
+    "wrong type": ({"traits": {"a": {"type": "text"}}}, "'type' must be 'string', 'number'"),
+    "unknown key": ({"traits": {"a": {"type": "list", "typ": "x"}}}, "unknown key 'typ'"),
+    "control character": ({"traits": {"a\n": {"type": "list"}}}, "must be a non-empty text without control characters"),
+    "empty name": ({"events": {"": {}}}, "must be a non-empty text without control characters"),
+    "empty path": ({"events": {"e": {"data": {"": {"type": "list"}}}}}, "must be a non-empty text"),
+    "refresh": ({"traits": {"a": {"type": "list", "refresh": "weekly"}}}, "a duration: a positive integer"),
+    "short form": ({"traits": {"a": "string"}}, "'a' must be a mapping"),
+    "numeric definition": ({"traits": {"a": {"type": "list", "definition": 3}}}, "'definition' must be a text"),
+    "empty key": ({"traits": {"a": {"type": "list", "source": None}}}, "'source' must not be empty"),
+    "reserved": ({"events": {"segue.tick": {}}}, "reserved"),
+    "built-in type": ({"events": {"message.sent": {"data": {"intent": {"type": "list"}}}}}, "built in as a string"),
+    "unknown trait": (
+        {"traits": {"topic": {"type": "string"}}, "events": {"e": {"sets": {"topics": "x"}}}},
+        "unknown trait 'topics'; did you mean 'topic'",
+    ),
+    "types with no common value": (
+        {"traits": {"t": {"type": "list"}}, "events": {"e": {"data": {"a": {"type": "string"}}, "sets": {"t": "a"}}}},
+        "trait 't' is a list, but 'a' of e is a string",
+    ),
+    "types with no common value, built in": (
+        {"traits": {"t": {"type": "list"}}, "events": {"message.replied": {"sets": {"t": "text"}}}},
+        "trait 't' is a list, but 'text' of message.replied is a string",
+    ),
+    "path through a value": (
+        {"events": {"e": {"data": {"a": {"type": "string"}, "a.b": {"type": "string"}}}}},
+        "'a.b' lies inside 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_said(case: str) -> None:
+    value, message = BAD[case]
+    dictionary, problems = read(value)
+    assert dictionary is None
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_a_problem_has_the_place_of_its_key() -> None:
+    problems = Problems()
+    source = Source(
+        "dictionary.yaml",
+        {"events": {"e": {"sets": {"b": "x"}}}},
+        {("events", "e"): (2, 3), ("events", "e", "sets", "b"): (4, 7)},
+    )
+    read_dictionary(Reader.of(source, problems))
+    assert [str(problem) for problem in problems] == ["dictionary.yaml:4:7: unknown trait 'b'"]

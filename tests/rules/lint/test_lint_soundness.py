@@ -1,0 +1,116 @@
+"""Lint never calls impossible what happens: random rules that often contradict themselves, over random histories."""
+
+import json
+import os
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from rules.lint.check import lint
+from tests.naive.times import instant
+from tests.properties.catalogues import DICTIONARY, Condition, Grid, Place, catalogues, condition
+from tests.properties.histories import histories
+from tests.transcripts.implementations import compiled, engine
+from tests.transcripts.transcript import Files
+
+EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "60"))
+START = instant("2026-03-01")
+assert START is not None
+GRID = Grid("h", START, 40)
+UNTIL = GRID.at(70)
+CHECKS = settings(max_examples=EXAMPLES, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+
+
+def impossible(files: Files) -> tuple[set[str], set[str]]:
+    """The segments that nobody can enter, and those that nobody can leave by their rule, as lint says."""
+    empty: set[str] = set()
+    stuck: set[str] = set()
+    for warning in lint(compiled(files)):
+        name = warning.file.removeprefix("segments/").removesuffix(".yaml")
+        if warning.code in ("never-enters", "exit-at-entry", "parent-audience"):
+            empty.add(name)
+        elif warning.code == "exit-never-fires":
+            stuck.add(name)
+    return empty, stuck
+
+
+def check(files: Files, lines: list[bytes]) -> None:
+    """Replay, and hold what happens against what lint says cannot."""
+    empty, stuck = impossible(files)
+    changes, _ = engine(files, lines, [], UNTIL, False)
+    for value in map(json.loads, changes):
+        note(f"{value}")
+        if value["change"] == "entered":
+            assert value["segment"] not in empty
+        elif value["reason"]["kind"] == "exit_rule":
+            assert value["segment"] not in stuck
+
+
+@CHECKS
+@given(catalogues(GRID), histories(GRID))
+def test_what_lint_calls_impossible_does_not_happen(files: Files, lines: list[bytes]) -> None:
+    note(f"{files!r}")
+    check(files, lines)
+
+
+def tightened(draw: DrawFn, pool: list[Condition]) -> Condition:
+    """A rule over a few conditions, each perhaps denied: often it contradicts itself."""
+    chosen = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=4))
+    parts = [{"none": [one]} if draw(st.booleans()) else one for one in chosen]
+    if draw(st.booleans()):
+        parts = [*parts[1:], {"any": [parts[0], draw(st.sampled_from(pool))]}]
+    return {draw(st.sampled_from(["all", "all", "all", "any", "none"])): parts}
+
+
+@st.composite
+def contradictions(draw: DrawFn) -> Files:
+    """Segments whose rules are made of the same few conditions."""
+    files: Files = {"dictionary.yaml": DICTIONARY, "policy.yaml": {"market_trait": "color"}}
+    below: tuple[str, ...] = ()
+    kinds = [condition(draw, Place(GRID, "enter", False, ())) for _ in range(2)]
+    alike = [_varied(draw, kind) for kind in kinds]
+    for name in ("s", "t", "u", "v"):
+        pool = [each for each in (*kinds, *alike) if each.get("since") != "exit"]
+        pool += [{"segment": other} for other in below[:1]]
+        found: dict[str, Any] = {"segment": name, "version": 1, "status": "approved", "enter": tightened(draw, pool)}
+        if draw(st.integers(0, 3)) == 0:
+            found["exit"] = tightened(draw, pool)
+        if below and draw(st.integers(0, 3)) == 0:
+            found["parent"] = below[0]
+        if draw(st.integers(0, 3)) == 0:
+            found["markets"] = [draw(st.sampled_from(["red", "green"]))]
+        files[f"segments/{name}.yaml"] = found
+        below = (*below, name)
+    return files
+
+
+def _varied(draw: DrawFn, raw: Condition) -> Condition:
+    """The same condition in another measure: a longer window, another operand."""
+    varied = dict(raw)
+    for key, value in raw.items():
+        if key in ("within", "for") and "sequence" not in raw and "older_than" not in raw:
+            varied[key] = draw(GRID.lengths(2, 8))
+        elif key == "count":
+            varied[key] = {"at_least": draw(st.integers(0, 3))}
+        elif key in ("above", "at_least", "below", "at_most") and isinstance(value, int):
+            varied[key] = draw(st.integers(0, 3))
+    return varied
+
+
+SEEN: Counter[str] = Counter()
+
+
+@CHECKS
+@given(contradictions(), histories(GRID))
+def test_what_contradicts_itself_does_not_happen(files: Files, lines: list[bytes]) -> None:
+    note(f"{files!r}")
+    empty, stuck = impossible(files)
+    SEEN.update(empty=len(empty), stuck=len(stuck), all=4)
+    check(files, lines)
+
+
+def test_contradictions_were_among_them() -> None:
+    assert SEEN["all"] == 0 or SEEN["empty"] > 10

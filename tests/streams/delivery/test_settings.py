@@ -1,0 +1,61 @@
+"""Settings: what is missing or wrong is named, and no secret is ever repeated."""
+
+import pytest
+
+from streams.cli.delivering import read_delivery_settings
+from streams.delivery.settings import DeliverySettings
+from streams.exits import Exit
+from streams.operations.failure import Failure
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "SEGUE_DELIVER_URL is not set"),
+        ({"URL": "ftp://crm.example/x"}, "SEGUE_DELIVER_URL: it begins with https://"),
+        ({"URL": "http://crm.example/x"}, "SEGUE_DELIVER_URL: http:// only to this machine"),
+        ({"URL": "https://someone:hidden@crm.example/"}, "SEGUE_DELIVER_URL: no user or password"),
+        ({"URL": "https://crm.example/"}, "SEGUE_DELIVER_SECRETS is not set"),
+        ({"URL": "https://crm.example/", "SECRETS": "whsec_hidden"}, "SEGUE_DELIVER_SECRETS: a signing secret"),
+        ({"URL": "https://crm.example/", "SHAPE": "braze"}, "SEGUE_DELIVER_API_KEY is not set"),
+        ({"URL": "https://crm.example/", "SHAPE": "customerio", "API_KEY": "hidden"}, "SEGUE_DELIVER_SITE_ID is not"),
+        ({"URL": "https://crm.example/", "SHAPE": "other"}, "SEGUE_DELIVER_SHAPE: "),
+        (
+            {"URL": "https://crm.example/", "SHAPE": "braze", "API_KEY": "hid\nden"},
+            "SEGUE_DELIVER_API_KEY: there is a control character in it",
+        ),
+        (
+            {"URL": "https://crm.example/", "SHAPE": "braze", "API_KEY": "k", "CHANGES_MAX": "0"},
+            "SEGUE_DELIVER_CHANGES_MAX: ",
+        ),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_usage_and_hides_its_secret(
+    settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in settings.items():
+        monkeypatch.setenv(f"SEGUE_DELIVER_{key}", value)
+    with pytest.raises(Failure) as failure:
+        read_delivery_settings()
+    assert failure.value.status is Exit.USAGE
+    assert failure.value.lines[0].startswith(said)
+    assert "hidden" not in str(failure.value.lines)
+    assert failure.value.__cause__ is None
+
+
+def test_a_line_end_after_a_credential_is_none_of_it() -> None:
+    found = DeliverySettings.model_validate(
+        {"url": "https://crm.example/\n", "api_key": "key\n", "site_id": " id \r\n"}
+    )
+    assert (found.url, found.api_key.get_secret_value(), found.site_id) == ("https://crm.example/", "key", "id")
+
+
+def test_settings_show_no_secret() -> None:
+    found = DeliverySettings.model_validate({"secrets": "whsec_hidden", "api_key": "hidden"})
+    assert "hidden" not in repr(found)
+    assert "hidden" not in found.model_dump_json()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost", "[::1]:8080"])
+def test_http_is_for_this_machine(host: str) -> None:
+    assert DeliverySettings.model_validate({"url": f"http://{host}/hooks"}).url

@@ -1,0 +1,140 @@
+"""A channel's topic with changes in it, as a worker publishes them: in transactions, some of them aborted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
+from rules.ground.partitioning import partition_of
+from streams.log.admin import connected
+from streams.settings import Deployment
+from streams.wire.records import Wire
+from streams.wire.topics import activation_topics, delivery_topic
+from tests.acceptance.command import Segue
+from tests.servers import unique
+from tests.streams.delivery.platform import Told
+
+CHANNEL = "email"
+START_MS = 1_772_373_900_000
+
+
+def changes(seed: int, count: int, profiles: int, *, asset: str = "AC-104") -> list[ActivationChange]:
+    """Make changes of synthetic profiles in some order: each flips one of three activations."""
+    chance = Random(seed)
+    active: set[tuple[str, str]] = set()
+    sequences: dict[str, int] = {}
+    made = []
+    for n in range(count):
+        # a few profiles have most of the changes
+        subject = f"hcp:{int(chance.random() ** 3 * profiles):06d}"
+        activation = chance.choice(["access-email", "clinical-email", "evidence-email"])
+        sequences[subject] = sequences.get(subject, 0) + 1
+        activated = (subject, activation) not in active
+        (active.add if activated else active.remove)((subject, activation))
+        made.append(
+            activation_change(
+                generation="g1",
+                subject=subject,
+                activation=activation,
+                version=1,
+                channel=CHANNEL,
+                activated=activated,
+                sequence=sequences[subject],
+                effective_ms=START_MS + n,
+                reason=ActivationReason("allowed" if activated else "consent", (), ("/crm evt-1",)),
+                journey="access",
+                content={"asset": asset, "intent": "access_resources", "claims": ["CLM-12"]},
+                arm=None,
+            )
+        )
+    return made
+
+
+def told(made: Sequence[ActivationChange]) -> list[Told]:
+    """Say changes as a platform understands them."""
+    return [Told(each.id, each.subject, each.activation, each.activated, each.sequence, "") for each in made]
+
+
+@dataclass
+class Channel:
+    """A channel of a deployment of its own."""
+
+    deployment: Deployment
+    kafka: str
+    producer: AIOKafkaProducer
+    segue: Segue
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def topic(self) -> str:
+        return f"{self.deployment.activation_topic_prefix}.{CHANNEL}"
+
+    def partition_of(self, change: ActivationChange) -> int:
+        return partition_of(change.subject.encode(), self.deployment.partitions)
+
+    async def publish(self, made: Sequence[ActivationChange], per_transaction: int = 50) -> None:
+        """Publish changes as a worker does; before every third transaction, the same once aborted."""
+        wire = Wire(self.deployment)
+        for n, start in enumerate(range(0, len(made), per_transaction)):
+            for aborted in (True, False) if n % 3 == 2 else (False,):
+                await self.producer.begin_transaction()
+                records = [
+                    record
+                    for change in made[start : start + per_transaction]
+                    for record in wire.change_records(self.partition_of(change), change)
+                ]
+                sent = [
+                    await self.producer.send(
+                        each.topic, each.value, each.key, partition=each.partition, headers=list(each.headers)
+                    )
+                    for each in records
+                ]
+                await asyncio.gather(*sent)
+                await (self.producer.abort_transaction if aborted else self.producer.commit_transaction)()
+
+    async def dead_letters(self) -> list[tuple[bytes | None, bytes | None, dict[str, str]]]:
+        """Read the dead letters: key, value, headers of Segue's own."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(f"{self.topic}.dlt", n) for n in range(self.deployment.partitions)]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            found = []
+            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    for record in records:
+                        own = {name: value.decode() for name, value in record.headers if name.startswith("segue_")}
+                        found.append((record.key, record.value, own))
+            return found
+        finally:
+            await consumer.stop()
+
+
+@asynccontextmanager
+async def channel(kafka: str, partitions: int = 4) -> AsyncIterator[Channel]:
+    """Have a channel of its own."""
+    name = unique("deliver")
+    deployment = Deployment(partitions=partitions, activation_topic_prefix=f"{name}.activation", redis_prefix=name)
+    async with connected(kafka) as cluster:
+        wanted = [*activation_topics(deployment, [CHANNEL]), delivery_topic(deployment, CHANNEL)]
+        assert await cluster.create(wanted, 1) == []
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=unique("test"), acks="all")
+    await producer.start()
+    values = {
+        "partitions": partitions,
+        "activation_topic_prefix": deployment.activation_topic_prefix,
+        "group": name,
+        "kafka_bootstrap_servers": kafka,
+        "session_timeout_ms": 3_000,
+    }
+    segue = Segue({f"SEGUE_{key.upper()}": str(value) for key, value in values.items()})
+    try:
+        yield Channel(deployment, kafka, producer, segue)
+    finally:
+        await producer.stop()

@@ -1,0 +1,40 @@
+"""A record of the input as `segue dump` writes it: whatever its headers hold, it is decoded to the same event again."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from rules.engine.decode import decode
+from rules.engine.partition import Record
+from rules.ground.event import Event
+from streams.operations.dump import _structured
+from tests.streams.world import catalogue
+
+AT_MS = 1_772_373_600_000
+TIME = "2026-03-01T14:00:00Z"
+DICTIONARY = catalogue("visitors|enter: {event: portal.login, within: 1h}").dictionary
+ENVELOPE = {"specversion": "1.0", "id": "1", "source": "/s", "type": "portal.login", "subject": "hcp:1", "time": TIME}
+
+BINARY = [(f"ce_{name}", value.encode()) for name, value in ENVELOPE.items()]
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (orjson.dumps({**ENVELOPE, "data": {"topic": "a"}}), []),
+        (orjson.dumps({"topic": "a"}), BINARY),
+        # an attribute that is no text is not given
+        (orjson.dumps({"topic": "a"}), [*BINARY, ("ce_note", b"\xff")]),
+        # the content type decides, not an attribute among the headers
+        (
+            orjson.dumps({**ENVELOPE, "data": {}}),
+            [("ce_id", b"another"), ("content-type", b"application/cloudevents+json")],
+        ),
+    ],
+)
+def test_it_is_the_same_event_again(value: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
+    read = decode(value, headers, DICTIONARY, AT_MS)
+    assert isinstance(read, Event)
+    again = _structured(Record(0, AT_MS, b"hcp:1", value, headers))
+    assert decode(orjson.dumps(again), (), DICTIONARY, AT_MS) == read

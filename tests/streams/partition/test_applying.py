@@ -1,0 +1,113 @@
+"""Putting a catalogue into force: what it says, when the log does not take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from rules.catalogue.catalogue import Catalogue, catalogue_json
+from rules.reports.beginnings import beginnings
+from streams.cli import applying
+from streams.errors import Doubt, RecordTooLarge
+from streams.exits import Exit
+from streams.log.kafka import KafkaLog
+from streams.log.ring import KafkaRing
+from streams.operations.failure import Failure
+from streams.operations.servers import Servers
+from streams.records import OutRecord, Stored
+from streams.settings import Deployment, Settings
+from tests.streams.world import START_MS, catalogue
+
+KNOWN = "known|enter: {everyone: true}"
+
+
+@dataclass
+class Log:
+    """The topic of catalogues, and who was fenced."""
+
+    stored: list[Stored] = field(default_factory=list)
+    fenced: list[str] = field(default_factory=list)
+
+    async def last(self, topic: str, partition: int) -> Stored | None:
+        return self.stored[-1] if self.stored else None
+
+    async def fence(self, transactional_id: str) -> None:
+        self.fenced.append(transactional_id)
+
+
+@dataclass
+class Ring:
+    """A ring whose transaction goes as told: the error, and whether it was committed all the same."""
+
+    log: Log
+    error: Exception | None = None
+    committed: bool = True
+    ids: tuple[str, ...] = ("apply-0",)
+    records: list[OutRecord] = field(default_factory=list)
+
+    async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
+        self.records += records
+        if self.committed:
+            self.log.stored.append(Stored(len(self.log.stored), records[0].key, records[0].value, 0))
+        if self.error is not None:
+            raise self.error
+        return []
+
+
+async def write(ring: Ring, given: Catalogue) -> None:
+    servers = Servers(Deployment(partitions=3), Settings(), cast("KafkaLog", ring.log))
+    before = await ring.log.last("", 0)
+    await applying._write(servers, cast("KafkaRing", ring), given, before)  # noqa: SLF001 - the one transaction
+
+
+async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition() -> None:
+    given = catalogue(KNOWN)
+    ring = Ring(Log())
+    await write(ring, given)
+    first, *cuts = ring.records
+    assert (first.topic, first.key, first.value) == ("segue.catalogues", given.hash.encode(), catalogue_json(given))
+    assert [(cut.topic, cut.partition) for cut in cuts] == [("engagement.events", n) for n in range(3)]
+    assert all(given.hash.encode() in (cut.value or b"") for cut in cuts)
+
+
+async def test_a_catalogue_larger_than_a_record_is_said_in_megabytes() -> None:
+    with pytest.raises(Failure, match=r"too large: 0.0 MB, and one record of Kafka holds 8 MB") as failed:
+        await write(Ring(Log(), RecordTooLarge("segue.catalogues"), committed=False), catalogue(KNOWN))
+    assert failed.value.status is Exit.WRONG_INPUT
+
+
+async def test_an_answer_that_was_lost_is_looked_up_after_fencing() -> None:
+    ring = Ring(Log(), Doubt("TimeoutError"))
+    await write(ring, catalogue(KNOWN))
+    assert ring.log.fenced == ["apply-0"]
+
+
+@pytest.mark.parametrize(("doubt", "said"), [("TimeoutError", "it failed"), ("ProducerFenced", "another apply")])
+async def test_what_was_not_committed_is_said_to_be_not_applied(doubt: str, said: str) -> None:
+    with pytest.raises(Failure, match=f"{said}.*was not applied"):
+        await write(Ring(Log(), Doubt(doubt), committed=False), catalogue(KNOWN))
+
+
+async def test_the_same_catalogue_in_force_before_does_not_count_as_applied() -> None:
+    given = catalogue(KNOWN)
+    log = Log([Stored(4, given.hash.encode(), catalogue_json(given), 0)])
+    with pytest.raises(Failure, match="was not applied"):
+        await write(Ring(log, Doubt("TimeoutError"), committed=False), given)
+
+
+@pytest.mark.parametrize(
+    ("rule", "warned"),
+    [
+        ("enter: {event: portal.login, within: 1d}", False),
+        ("enter: {event: portal.login, since: ever}", True),
+        ("enter: {event: portal.login, since: 2020-01-01}", True),
+        ("enter: {event: portal.login, since: 2030-01-01}", False),
+        ("enter: {event: portal.login}\nexit: {absent: portal.login, within: 1d}", True),
+        ("enter: {everyone: true}\nexit: {event: portal.login, since: entry}", True),
+    ],
+)
+def test_conditions_that_look_back_for_ever_are_warned_of(rule: str, warned: bool) -> None:
+    found = beginnings(catalogue(KNOWN), catalogue(KNOWN, f"a|{rule}"), START_MS)
+    assert bool(found) is warned
+    assert not beginnings(None, catalogue(f"a|{rule}"), START_MS)  # nothing came before it

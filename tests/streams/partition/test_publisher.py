@@ -1,0 +1,411 @@
+"""Publishing in the model: what goes into a transaction, when, and what is told about it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from streams.errors import Doubt, RecordTooLarge
+from streams.partition.claim import Claimed, Tokens
+from streams.partition.publisher import Clock, Pace, Publisher, PublishSlice
+from streams.records import OutRecord
+from streams.store.base import Meta, Token
+from streams.wire.progress import Progress, read_progress
+from tests.models.broker import Broker
+from tests.models.log import Lost, MemoryLog, MemoryRing, Network
+
+T = TypeVar("T")
+START = 10
+"""Up to where every partition is published at first."""
+
+
+class Wire(Network):
+    """A network that can be shut at the EndTxn, and can lose its reply."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(broker)
+        self.open = asyncio.Event()
+        self.open.set()
+        self.lose = False
+        self.ends = 0
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        if name == "end":
+            self.ends += 1
+            await self.open.wait()
+            if self.lose:
+                raise Lost
+        return await super().call(name, request)
+
+
+class Time:
+    """A clock that stands until it is moved; sleeps end when it passes them."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.ms + seconds * 1000, future))
+        await future
+
+    async def move(self, ms: float) -> None:
+        self.ms += ms
+        for until_ms, future in self._sleepers:
+            if until_ms <= self.ms and not future.done():
+                future.set_result(None)
+        await settled()
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.ms, self.sleep)
+
+
+async def settled() -> None:
+    for _ in range(300):
+        await asyncio.sleep(0)
+
+
+class Bench:
+    """A publisher that runs, over partitions 0 to 2."""
+
+    def __init__(self, ring: MemoryRing, wire: Wire, broker: Broker, pace: Pace) -> None:
+        self.ring, self.wire, self.broker = ring, wire, broker
+        self.time = Time()
+        self.told: list[tuple[int, int]] = []
+        self.doubts: list[BaseException] = []
+        self.publisher = Publisher(
+            ring,
+            "g1",
+            "progress",
+            lambda partition, progress: self.told.append((partition, progress.offset)),
+            self.doubts.append,
+            pace,
+            self.time.clock,
+        )
+        for partition in range(3):
+            self.begin(partition)
+        self.running = asyncio.create_task(self.publisher.run())
+
+    @classmethod
+    async def make(cls, pace: Pace | None = None) -> "Bench":
+        broker = Broker({"out": 3, "progress": 3})
+        wire = Wire(broker)
+        return cls(await MemoryLog(wire).open_ring(2), wire, broker, pace or Pace())
+
+    def begin(self, partition: int) -> None:
+        meta = Meta("g1", Token(7, 0), START, -1, "", 3, "d", -1)
+        published = Progress("g1", 6, START, 0, "", "d")
+        self.publisher.begin(Claimed(partition, 7, meta, published, Tokens(7)))
+
+    def submit(self, partition: int, upto: int, *values: str, changes: int | None = None) -> None:
+        records = [OutRecord("out", partition, b"k", value.encode()) for value in values]
+        count = len(values) if changes is None else changes
+        self.publisher.submit(partition, PublishSlice(upto, records, upto, "c", f"d{upto}", count))
+
+    def out(self, partition: int) -> list[str]:
+        self.broker.settle()
+        return [(record.value or b"").decode() for record in self.broker.fetch("out", partition, 0)[0]]
+
+    def progress(self, partition: int) -> list[int]:
+        self.broker.settle()
+        return [read_progress(record.value).offset for record in self.broker.fetch("progress", partition, 0)[0]]
+
+
+@pytest.fixture
+async def bench() -> "Bench":
+    return await Bench.make()
+
+
+async def test_changes_go_out_in_order_with_progress_last_and_are_told(bench: Bench) -> None:
+    bench.submit(0, 12, "a", "b")
+    bench.submit(0, 15, "c")
+    await settled()
+    assert bench.out(0) == ["a", "b", "c"]
+    assert bench.progress(0) == [15]
+    assert bench.told == [(0, 15)]
+    latest = read_progress(bench.broker.fetch("progress", 0, 0)[0][-1].value)
+    assert latest == Progress("g1", 7, 15, 15, "c", "d15")
+    assert bench.publisher.published(0) == latest
+
+
+async def test_partitions_share_a_transaction(bench: Bench) -> None:
+    for partition in range(3):
+        bench.submit(partition, 12, "a")
+    await settled()
+    assert bench.wire.ends == 1
+    assert [bench.progress(partition) for partition in range(3)] == [[12], [12], [12]]
+
+
+async def test_one_transaction_at_a_time_and_what_comes_meanwhile_goes_into_the_next(bench: Bench) -> None:
+    bench.wire.open.clear()
+    bench.submit(0, 12, "a")
+    await settled()
+    for upto in range(13, 20):
+        bench.submit(0, upto, str(upto))
+        bench.submit(1, upto, str(upto))
+        await settled()
+    assert (bench.wire.ends, bench.told, bench.publisher.unpublished(0)) == (1, [], 9)
+    bench.wire.open.set()
+    await settled()
+    assert bench.wire.ends == 2
+    assert bench.told[0] == (0, 12)
+    assert sorted(bench.told[1:]) == [(0, 19), (1, 19)]
+    assert bench.publisher.unpublished(0) == 0
+
+
+async def test_a_transaction_takes_whole_slices_up_to_the_limit() -> None:
+    bench = await Bench.make(Pace(changes_max=10))
+    bench.wire.open.clear()
+    bench.submit(0, 11, "first")
+    await settled()
+    for upto in range(12, 18):
+        bench.submit(0, upto, *(f"{upto}{n}" for n in range(4)))
+    bench.wire.open.set()
+    await settled()
+    assert bench.progress(0) == [11, 13, 15, 17]
+    assert len(bench.out(0)) == 25
+
+
+async def test_a_slice_larger_than_the_limit_goes_alone_and_whole() -> None:
+    bench = await Bench.make(Pace(changes_max=10))
+    bench.wire.open.clear()
+    bench.submit(0, 11, "first")
+    await settled()
+    bench.submit(0, 12, *(str(n) for n in range(25)))
+    bench.submit(0, 13, "next")
+    bench.wire.open.set()
+    await settled()
+    assert bench.progress(0) == [11, 12, 13]
+
+
+async def test_no_partition_is_starved_by_another() -> None:
+    bench = await Bench.make(Pace(changes_max=4))
+    bench.wire.open.clear()
+    bench.submit(0, 11, "first")
+    await settled()
+    for upto in range(12, 40):
+        for partition in range(3):
+            bench.submit(partition, upto, "x", "y")
+    bench.wire.open.set()
+    await settled()
+    first = [partition for partition, _ in bench.told[1:7]]
+    assert set(first) == {0, 1, 2}
+
+
+async def test_dead_letters_alone_count_too() -> None:
+    bench = await Bench.make(Pace(changes_max=10))
+    bench.wire.open.clear()
+    bench.submit(0, 11, "first")
+    await settled()
+    for upto in range(12, 15):
+        bench.submit(0, upto, *(str(n) for n in range(6)), changes=0)
+    bench.wire.open.set()
+    await settled()
+    assert bench.progress(0) == [11, 12, 13, 14]
+
+
+class TestQuietProgress:
+    async def test_it_waits_two_seconds(self, bench: Bench) -> None:
+        bench.submit(0, 20)
+        bench.submit(0, 30)
+        await bench.time.move(1_900)
+        assert bench.progress(0) == []
+        await bench.time.move(200)
+        assert bench.progress(0) == [30]
+        assert bench.told == [(0, 30)]
+
+    async def test_or_until_there_is_much_of_it(self, bench: Bench) -> None:
+        bench.submit(0, START + 9_999)
+        await settled()
+        assert bench.progress(0) == []
+        bench.submit(0, START + 10_000)
+        await settled()
+        assert bench.progress(0) == [START + 10_000]
+
+    async def test_or_until_changes_follow_it(self, bench: Bench) -> None:
+        bench.submit(0, 20)
+        bench.submit(0, 30, "a")
+        bench.submit(0, 40)
+        await settled()
+        assert (bench.out(0), bench.progress(0)) == (["a"], [40])
+
+    async def test_or_rides_along_with_others_when_it_is_older_than_a_second(self, bench: Bench) -> None:
+        bench.submit(0, 20)
+        await bench.time.move(900)
+        bench.submit(1, 20, "a")
+        await settled()
+        assert (bench.progress(0), bench.progress(1)) == ([], [20])
+        await bench.time.move(200)
+        bench.submit(1, 21, "b")
+        await settled()
+        assert (bench.progress(0), bench.progress(1)) == ([20], [20, 21])
+
+    async def test_or_is_flushed(self, bench: Bench) -> None:
+        bench.submit(0, 20)
+        bench.submit(1, 20)
+        assert await bench.publisher.flush(0)
+        assert (bench.progress(0), bench.progress(1)) == ([20], [])
+        assert await bench.publisher.flush(0)  # nothing more: at once
+        assert bench.wire.ends == 1
+
+
+class TestPace:
+    async def test_a_transaction_that_is_not_full_waits_as_long_as_the_last_took(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        await bench.time.move(8)
+        bench.submit(0, 12, "b")
+        bench.wire.open.set()
+        await settled()
+        assert bench.progress(0) == [11]
+        bench.submit(0, 13, "c")
+        await bench.time.move(7)
+        assert bench.progress(0) == [11]
+        await bench.time.move(1)
+        assert bench.progress(0) == [11, 13]
+
+    async def test_a_full_one_does_not_wait(self) -> None:
+        bench = await Bench.make(Pace(changes_max=2))
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        await bench.time.move(8)
+        bench.wire.open.set()
+        bench.submit(0, 12, "b", "c")
+        await settled()
+        assert bench.progress(0) == [11, 12]
+
+    async def test_it_never_waits_longer_than_its_limit(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        await bench.time.move(3_000)
+        bench.wire.open.set()
+        bench.submit(0, 12, "b")
+        await settled()
+        await bench.time.move(20)
+        assert bench.progress(0) == [11, 12]
+
+
+class TestDoubt:
+    async def test_it_ends_the_publisher_and_is_told_once(self, bench: Bench) -> None:
+        bench.wire.lose = True
+        bench.submit(0, 11, "a")
+        bench.submit(1, 11, "a")
+        await settled()
+        assert len(bench.doubts) == 1
+        assert isinstance(bench.doubts[0], Doubt)
+        assert bench.publisher.over
+        assert bench.told == []
+        await bench.running
+        bench.submit(0, 12, "b")
+        assert not await bench.publisher.flush(0)
+        assert not await bench.publisher.drop(0)
+        bench.publisher.doubt(Doubt("again"))
+        assert (len(bench.doubts), bench.wire.ends) == (1, 1)
+
+    async def test_one_that_a_claim_met_ends_it_too(self, bench: Bench) -> None:
+        bench.publisher.doubt(Doubt("of a claim"))
+        bench.submit(0, 11, "a")
+        await settled()
+        await bench.running
+        assert (len(bench.doubts), bench.wire.ends) == (1, 0)
+
+    async def test_a_flush_under_way_ends_with_it(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.wire.lose = True
+        bench.submit(0, 11, "a")
+        flush = asyncio.create_task(bench.publisher.flush(0))
+        await settled()
+        bench.wire.open.set()
+        assert not await flush
+
+    async def test_a_record_too_large_is_raised_from_run(self, bench: Bench) -> None:
+        bench.submit(0, 11, "x" * 8_100_000)
+        await settled()
+        with pytest.raises(RecordTooLarge):
+            await bench.running
+        assert bench.publisher.over
+        assert (bench.doubts, bench.told, bench.ring.over) == ([], [], False)
+
+
+class TestDropping:
+    async def test_what_is_queued_is_forgotten_and_the_others_go_on(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b")
+        bench.submit(1, 12, "b")
+        drop = asyncio.create_task(bench.publisher.drop(0))
+        await settled()
+        assert not drop.done(), "the transaction in hand touches it"
+        bench.wire.open.set()
+        assert await drop
+        await settled()
+        assert (bench.out(0), bench.out(1)) == (["a"], ["b"])
+        assert bench.told == [(1, 12)]
+        assert bench.publisher.unpublished(0) == 0
+
+    async def test_one_not_in_hand_is_dropped_at_once(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        assert await bench.publisher.drop(1)
+        bench.wire.open.set()
+        await settled()
+
+    async def test_a_partition_may_be_taken_again(self, bench: Bench) -> None:
+        assert await bench.publisher.drop(0)
+        bench.begin(0)
+        bench.submit(0, 11, "a")
+        await settled()
+        assert bench.told == [(0, 11)]
+
+    async def test_no_hand_over_after_a_transaction_without_an_answer(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.wire.lose = True
+        bench.submit(0, 11, "a")
+        await settled()
+        drop = asyncio.create_task(bench.publisher.drop(0))
+        await settled()
+        bench.wire.open.set()
+        assert not await drop
+
+    async def test_a_flush_of_a_dropped_partition_ends(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(1, 11, "a")
+        await settled()
+        bench.submit(0, 11, "a")
+        flush = asyncio.create_task(bench.publisher.flush(0))
+        await settled()
+        await bench.publisher.drop(0)
+        assert not await flush
+        bench.wire.open.set()
+
+
+async def test_closing_ends_the_transaction_in_hand_and_no_more(bench: Bench) -> None:
+    bench.wire.open.clear()
+    bench.submit(0, 11, "a")
+    await settled()
+    bench.submit(0, 12, "b")
+    close = asyncio.create_task(bench.publisher.close())
+    await settled()
+    assert not close.done()
+    bench.wire.open.set()
+    await close
+    await bench.running
+    assert bench.out(0) == ["a"]
+    assert bench.doubts == []
+
+
+async def test_slices_must_go_forward(bench: Bench) -> None:
+    bench.submit(0, 12, "a")
+    with pytest.raises(ValueError, match="after one up to 12"):
+        bench.submit(0, 12, "a")

@@ -1,0 +1,179 @@
+"""The AsyncAPI document is what the code does: checked in as rendered, and valid of what is really written."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import orjson
+import pytest
+from ruamel.yaml import YAML
+
+from rules.catalogue.catalogue import catalogue_json, load_catalogue
+from rules.engine.decode import CODES
+from rules.engine.partition import Rehomed
+from streams.delivery.dead_letters import dead_letters_of
+from streams.operations.yaml_files import read_folder
+from streams.records import OutRecord
+from streams.wire.asyncapi import CARRIES, MESSAGES, defaults, document, render
+from streams.wire.progress import Claim, Progress, claim_record, progress_record, tombstones
+from streams.wire.records import DEAD_LETTER_BYTES_MAX, Wire
+from streams.wire.topics import activation_topics, delivery_topic, topics
+from tests.streams.wire.test_wire import Read, activation, change
+
+ROOT = Path(__file__).parents[3]
+CHECKED_IN = ROOT / "deploy" / "asyncapi.yaml"
+DOCUMENT = document()
+WIRE = Wire(defaults())
+UNDELIVERED = dead_letters_of(defaults(), "email")
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """A validator that finds the document's components."""
+    return jsonschema.Draft7Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def fits(record: OutRecord, name: str) -> list[str]:
+    """What is wrong with a record as the message called so."""
+    message = DOCUMENT["components"]["messages"][name]
+    wrong = []
+    if message["contentType"] != "application/octet-stream":
+        try:
+            value = None if record.value is None else orjson.loads(record.value)
+        except orjson.JSONDecodeError:
+            return ["not JSON"]
+        wrong += [error.message for error in validator(message["payload"]).iter_errors(value)]
+    if "headers" in message:
+        headers = {key: value.decode() for key, value in record.headers}
+        wrong += [error.message for error in validator(message["headers"]).iter_errors(headers)]
+    key = message.get("bindings", {}).get("kafka", {}).get("key")
+    if key is not None:
+        text = None if record.key is None else record.key.decode()
+        wrong += [error.message for error in validator(key).iter_errors(text)]
+    return wrong
+
+
+def carried(record: OutRecord) -> list[str]:
+    """The messages that a record fits, of those that its topic carries."""
+    table = (*topics(defaults()), *activation_topics(defaults(), ["email"]), delivery_topic(defaults(), "email"))
+    role = next(topic.role for topic in table if topic.name == record.topic)
+    return [name for name in CARRIES[role] if not fits(record, name)]
+
+
+def written() -> list[tuple[str, OutRecord]]:
+    """Records as the code writes them: (message, record)."""
+    entered, exited = change(generation="g1"), change(generation="g1", entered=False)
+    deployment = defaults()
+    progress = Progress("g1", 7, 4711, 1_772_373_905_012, "c" * 64, "d" * 32)
+    catalogue = load_catalogue(read_folder(ROOT / "streams" / "example" / "catalogue"))
+    records = [
+        *zip(("segmentEntered", "standingMembership"), WIRE.change_records(0, entered), strict=True),
+        *zip(("segmentExited", "membershipEnded"), WIRE.change_records(0, exited), strict=True),
+        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=False))),
+        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=True))),
+        *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
+        *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
+        *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),
+        ("deadLetterPointer", WIRE.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
+        ("undelivered", UNDELIVERED.dead_letter(0, Read(), "http_422")),
+        ("undeliveredPointer", UNDELIVERED.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
+        ("tick", WIRE.tick(0)),
+        ("catalogueTakesEffect", WIRE.catalogue(0, catalogue.hash)),
+        ("progress", progress_record(deployment.progress_topic, 0, progress)),
+        ("claim", claim_record(deployment.owners_topic, 0, "segue-1", Claim(("segue-1-0",), "nonce"))),
+        ("claimEnded", tombstones(deployment.owners_topic, 0, ["segue-1"])[0]),
+        (
+            "catalogue",
+            OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue)),
+        ),
+    ]
+    restricted: Sequence[OutRecord] = WIRE.change_records(0, change(generation="g1", restricted=True))
+    return [*records, *zip(("segmentEntered", "standingMembership"), restricted, strict=True)]
+
+
+def test_the_document_checked_in_is_the_one_that_the_code_makes() -> None:
+    assert CHECKED_IN.read_text() == render(), "run: python -m streams.wire.asyncapi > deploy/asyncapi.yaml"
+
+
+def test_the_document_is_the_same_each_time_and_reads_back_as_it_is() -> None:
+    assert render() == render()
+    assert YAML(typ="safe").load(render()) == document()
+
+
+def test_the_environment_does_not_move_the_default_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_EVENTS_TOPIC", "elsewhere")
+    assert render() == CHECKED_IN.read_text()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [*([value["$ref"]] if "$ref" in value else []), *(r for v in value.values() for r in references(v))]
+        return [r for v in value for r in references(v)] if isinstance(value, list) else []
+
+    found = references(DOCUMENT)
+    assert len(found) > 50
+    for reference in found:
+        at: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            at = at[part]
+
+
+def test_every_schema_is_one() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft7Validator.check_schema(schema)
+
+
+def test_every_message_but_the_events_of_others_is_really_written() -> None:
+    assert {name for name, _ in written()} == set(MESSAGES) - {"engagementEvent", "engagementEventBinary"}
+
+
+@pytest.mark.parametrize(
+    ("name", "record"), [pytest.param(*each, id=f"{each[0]}-{n}") for n, each in enumerate(written())]
+)
+def test_what_is_written_fits_its_message_and_no_other(name: str, record: OutRecord) -> None:
+    assert fits(record, name) == []
+    both = (
+        {"segmentEntered", "segmentExited"}
+        | {"deadLetter", "deadLetterPointer"}
+        | {"undelivered", "undeliveredPointer"}
+    )
+    assert [other for other in carried(record) if other not in both - {name}] == [name]
+
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "evt-1",
+    "source": "/portal",
+    "type": "access_content.viewed",
+    "subject": "hcp:1234567893",
+    "time": "2026-03-01T14:05:00Z",
+    "data": {"topic": "coverage"},
+}
+
+
+def test_the_designs_example_is_an_event() -> None:
+    assert list(validator({"$ref": "#/components/schemas/EngagementEvent"}).iter_errors(EVENT)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"subject": "hcp"}, {"subject": "hcp:a|b"}, {"subject": ":x"}, {"id": ""}, {"specversion": "0.3"}, {"data": []}],
+)
+def test_what_would_be_refused_does_not_fit(changes: dict[str, Any]) -> None:
+    assert list(validator({"$ref": "#/components/schemas/EngagementEvent"}).iter_errors(EVENT | changes))
+
+
+def test_a_change_with_more_or_less_in_it_does_not_fit() -> None:
+    value = orjson.loads(change().value)
+    schema = validator({"$ref": "#/components/schemas/MembershipChange"})
+    assert list(schema.iter_errors(value)) == []
+    assert list(schema.iter_errors({**value, "name": "x"}))
+    assert list(schema.iter_errors({**value, "layers": {"audience": None}}))
+    for key in value:
+        assert list(schema.iter_errors({name: each for name, each in value.items() if name != key}))
+
+
+def test_change_fields_are_in_the_order_of_the_document() -> None:
+    value = orjson.loads(change().value)
+    assert list(value) == list(DOCUMENT["components"]["schemas"]["MembershipChange"]["properties"])

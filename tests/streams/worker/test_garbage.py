@@ -1,0 +1,66 @@
+"""The garbage collector of a worker: it never looks at all that lives while events are applied."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from streams.worker.garbage import AGED_MAX, FULL_EVERY_MS, THRESHOLDS, Garbage
+from tests.streams.world import ManualClock
+
+
+class Profile:
+    """Something that lives."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, list[list[int]]] = {"a": [[1]]}
+        self.itself: Profile | None = None
+
+
+@pytest.fixture
+def full_collections() -> Iterator[list[int]]:
+    """How many objects each full collection looked at."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            found.append(len(gc.get_objects()))
+
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+
+
+def test_nothing_is_collected_whole_while_profiles_grow_in_number(full_collections: list[int]) -> None:
+    garbage, before = Garbage(ManualClock()), gc.get_threshold()
+    with garbage:
+        garbage.look(1)
+        full_collections.clear()
+        kept = []
+        for _ in range(20):
+            kept += [Profile() for _ in range(20_000)]
+            garbage.look(1)
+        assert full_collections == []
+        assert gc.get_count()[2] <= AGED_MAX + 2
+        assert len(gc.get_objects()) < len(kept), "what lived for a while is set aside"
+    assert gc.get_threshold() == before != THRESHOLDS
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("occasion", ["a rebalance", "a day"])
+def test_a_cycle_that_was_set_aside_is_found_in_the_end(occasion: str) -> None:
+    clock = ManualClock()
+    with Garbage(clock) as garbage:
+        garbage.look(1)
+        cycle = Profile()
+        cycle.itself = cycle
+        dead = weakref.ref(cycle)
+        gc.freeze()
+        del cycle
+        garbage.look(1)
+        assert dead() is not None
+        if occasion == "a day":
+            clock.ms += FULL_EVERY_MS
+        garbage.look(1 if occasion == "a day" else 2)
+        assert dead() is None
