@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from rules.conditions import KINDS, Kind
-from rules.conditions.base import Condition, Node, Place, ReadRule, Verdict, View
+from rules.conditions.base import Condition, Node, Place, ReadRule, Verdict
+from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from rules.language.operators import FALSE, TRUE
 from rules.language.problems import Reader

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Condition, Place, ReadRule, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import ENTRY_BYTES
+from rules.conditions.view import State, View
 from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
 from rules.ground.instants import format_duration

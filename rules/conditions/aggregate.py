@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias
 
 from rules.conditions import bucketed
-from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.bucketed import Join
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
@@ -30,6 +30,7 @@ from rules.conditions.occurrences import (
     keep_all,
 )
 from rules.conditions.settings import VALUE_BYTES, plain
+from rules.conditions.view import State, View
 from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER

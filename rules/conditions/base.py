@@ -11,107 +11,16 @@ It may be too early (the engine looks again then and finds nothing), never too l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from rules.ground.event import Event, Value
+from rules.conditions.view import MarkKind, Register, State, View
+from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
 from rules.language.problems import Reader
 
-State: TypeAlias = Any
-"""A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
-Never mutated in place: `fold` returns a new value when it moved. After a checkpoint was read back, tuples
-have become lists: code must not tell the two apart."""
-
 Verdict: TypeAlias = tuple[bool | None, int]
-MarkKind: TypeAlias = Literal["entry", "exit"]
-
-
-class Mark(NamedTuple):
-    """The mark of a change (definitions.md section 5): the greatest event time known of the profile at it.
-
-    `arrival` is the profile's count of events applied at the change: an event whose time equals `time_ms`
-    is later than the mark if its own arrival is greater. `cut` is the ordinal of the catalogue in force.
-    """
-
-    time_ms: int
-    arrival: int
-    cut: int
-
-    def precedes(self, time_ms: int, arrival: int) -> bool:
-        """Tell whether an event of that time and arrival is later than the mark."""
-        return time_ms > self.time_ms or (time_ms == self.time_ms and arrival > self.arrival)
-
-
-class Register(NamedTuple):
-    """A last-write register: the value of the latest setting by (time, source, id); None: no value."""
-
-    time_ms: int
-    source: str
-    id: str
-    value: Value | None
-
-
-class Facts(Protocol):
-    """What a condition may read of a profile besides its own state."""
-
-    known_since_ms: int
-    """The smallest time of the profile's events."""
-    latest_ms: int
-    """The greatest time of the profile's events."""
-    arrivals: int
-    """How many events were applied (redeliveries not counted); the arrival of the newest one."""
-    born_cut: int
-    """The ordinal of the catalogue under which the profile became known."""
-
-    @property
-    def traits(self) -> Mapping[str, Register]:
-        """By name."""
-        ...
-
-    @property
-    def consents(self) -> Mapping[tuple[str, str], tuple[int | None, int | None]]:
-        """(channel, purpose), either may be "all" → times of the latest grant and of the latest withdrawal."""
-        ...
-
-    @property
-    def states(self) -> Mapping[str, State]:
-        """State by `state_key`."""
-        ...
-
-    def member_since(self, segment: str) -> int | None:
-        """The `effective_at` of the present stay's entry; None while out."""
-        ...
-
-
-class View:
-    """One profile as seen by the rule of one segment at one instant. Reused between evaluations: keep none."""
-
-    __slots__ = ("entry_mark", "exit_mark", "facts", "observed_since_ms", "t_ms")
-
-    def __init__(
-        self,
-        t_ms: int,
-        facts: Facts,
-        entry_mark: Mark | None = None,
-        exit_mark: Mark | None = None,
-        observed_since_ms: int | None = None,
-    ) -> None:
-        self.t_ms = t_ms
-        self.facts = facts
-        self.entry_mark = entry_mark
-        """In `exit`: of the present stay's entry, or while out the mark that an entry now would get."""
-        self.exit_mark = exit_mark
-        """In `enter`: of the latest exit by exit_rule or max_stay; None: there was none, all counts."""
-        self.observed_since_ms = observed_since_ms
-        """Since when absence was observed: in `enter` known_since_ms; in `exit` the stay's entry, None while out."""
-
-    def mark(self, kind: MarkKind | None) -> Mark | None:
-        """The mark from which a condition counts: None where everything counts."""
-        if kind is None:
-            return None
-        return self.entry_mark if kind == "entry" else self.exit_mark
 
 
 class Node(ABC):

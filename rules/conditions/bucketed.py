@@ -15,8 +15,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.base import Mark, State
 from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, VALUE, Entries, Entry, drop_until, later_than
+from rules.conditions.view import Mark, State
 from rules.conditions.window import rounded_up
 from rules.ground.digest import identity
 from rules.ground.instants import MS_PER_DAY

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.settings import VALUE, OfSettings, plain
+from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.values import ValueType
 from rules.language.operators import FALSE, read_operand, said_value

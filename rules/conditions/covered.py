@@ -7,7 +7,7 @@ depends on those before it, and a late one may come before all others, so all ar
 import math
 from typing import Any, Final, Literal
 
-from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.occurrences import (
@@ -18,6 +18,7 @@ from rules.conditions.occurrences import (
     entry_of,
     keep_all,
 )
+from rules.conditions.view import State, View
 from rules.conditions.window import SinceKeys, Window, read_window
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration

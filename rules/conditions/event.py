@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rules.conditions import bucketed
-from rules.conditions.base import Condition, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Condition, Place, ReadRule, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -29,6 +29,7 @@ from rules.conditions.occurrences import (
     later_than,
     remembered,
 )
+from rules.conditions.view import State, View
 from rules.conditions.window import Definition, Window, WindowKeys, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rules.conditions.base import Place, ReadRule, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.settings import VALUE, OfSettings
 from rules.conditions.trait import TraitDefinition, read_trait_test
+from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from rules.language.operators import Interval, Test
 from rules.language.problems import Duration, Reader

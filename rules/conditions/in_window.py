@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, View
+from rules.conditions.base import Condition
 from rules.conditions.occurrences import MEMORY, Entries, evidence_of, later_than, remembered
+from rules.conditions.view import View
 from rules.conditions.window import Window
 
 

@@ -6,7 +6,7 @@ or that interval. Without `older_than` the latest event suffices, with those of 
 
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
 from rules.conditions.occurrences import (
@@ -23,6 +23,7 @@ from rules.conditions.occurrences import (
     keep_all,
     keep_latest,
 )
+from rules.conditions.view import State, View
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER

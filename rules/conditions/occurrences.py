@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.base import Mark
+from rules.conditions.view import Mark
 from rules.conditions.window import rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions import bucketed
 from rules.conditions.aggregate import exact_sum
-from rules.conditions.base import Condition, MarkKind, Node, Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Condition, Node, Place, ReadRule, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -26,6 +26,7 @@ from rules.conditions.occurrences import (
     later_than,
     remembered,
 )
+from rules.conditions.view import MarkKind, State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
+from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.language.operators import FALSE, TRUE

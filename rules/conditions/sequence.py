@@ -17,7 +17,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, State, Verdict, View
+from rules.conditions.base import Place, ReadRule, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
@@ -31,6 +31,7 @@ from rules.conditions.occurrences import (
     keep_all,
     remembered,
 )
+from rules.conditions.view import State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration

@@ -7,8 +7,9 @@ value is null. The latest setting at or before the window's start is kept too: i
 from bisect import bisect_left
 from typing import Any, Final
 
-from rules.conditions.base import Condition, Register, State, View
+from rules.conditions.base import Condition
 from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, Entries, Entry, remembered
+from rules.conditions.view import Register, State, View
 from rules.conditions.window import Window
 from rules.ground.event import Value
 from rules.ground.instants import format_duration

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict, View
+from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.view import View
 from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
 from rules.language.problems import Reader
 

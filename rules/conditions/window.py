@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, PlainValidator
 
-from rules.conditions.base import MarkKind, Place
+from rules.conditions.base import Place
+from rules.conditions.view import MarkKind
 from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
 from rules.language.problems import Duration, Instant, Maybe, Reader, Strict
 

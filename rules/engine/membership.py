@@ -6,7 +6,8 @@
 from typing import Final, NamedTuple
 
 from rules.catalogue.logic import leaves
-from rules.conditions.base import Mark, Node, View
+from rules.conditions.base import Node
+from rules.conditions.view import Mark, View
 from rules.engine.plan import SegmentPlan
 from rules.engine.profile import Profile, Stay
 from rules.ground.instants import FOREVER

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeAlias
 
-from rules.conditions.base import Condition, MarkKind, Register, State, Verdict, View
+from rules.conditions.base import Condition, Verdict
+from rules.conditions.view import MarkKind, Register, State, View
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.problems import canonical_json

@@ -14,7 +14,8 @@ from typing import Any, Final
 from rules.catalogue.catalogue import Catalogue, differs
 from rules.catalogue.logic import AllOf, leaves, map_leaves
 from rules.catalogue.segment import Segment
-from rules.conditions.base import Condition, Node, View
+from rules.conditions.base import Condition, Node
+from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
 from rules.engine.activations.sends import SendCounter
 from rules.engine.pending import Introduction, Introductions, Pending, guards_of, historic, introduce, text_name

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from rules.conditions.base import Mark, Register, State
+from rules.conditions.view import Mark, Register, State
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 

@@ -9,7 +9,7 @@ activations that something moved come last, all together; they move no segment.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from rules.conditions.base import Mark, Register, View
+from rules.conditions.view import Mark, Register, View
 from rules.engine.activations.decide import decide
 from rules.engine.change import AnyChange, Reason, membership_change
 from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, see_enter, see_exit

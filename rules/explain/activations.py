@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from rules.conditions.base import View
+from rules.conditions.view import View
 from rules.engine.activations.change import ActivationChange
 from rules.engine.activations.decide import holders_of, look
 from rules.engine.activations.plan import ActivationPlan

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.catalogue.logic import leaves
-from rules.conditions.base import Condition, Mark, Node, View
+from rules.conditions.base import Condition, Node
+from rules.conditions.view import Mark, View
 from rules.engine.change import Change
 from rules.engine.membership import see_enter, see_exit
 from rules.engine.pending import Pending

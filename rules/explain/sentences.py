@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from rules.catalogue.activation import Activation
-from rules.conditions.base import Node, View
+from rules.conditions.base import Node
 from rules.conditions.consent import Consent, ConsentState
+from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan
 from rules.engine.activations.sends import SendCap
 from rules.engine.profile import Profile

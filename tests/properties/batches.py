@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rules.catalogue.logic import leaves
-from rules.conditions.base import View
+from rules.conditions.view import View
 from rules.engine.change import AnyChange
 from rules.engine.decode import record_time
 from rules.engine.partition import BEGINNING_MS, Partition, PendingCut, Record

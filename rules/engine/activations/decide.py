@@ -7,7 +7,7 @@ the order in which it is published: all that end by id, then all that begin by i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rules.conditions.base import View
+from rules.conditions.view import View
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from rules.engine.activations.plan import ActivationPlan, Told
 from rules.engine.activations.refusals import EXCLUSIVE, Refusal, first_refusal

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
-from rules.conditions.base import Node, View
+from rules.conditions.base import Node
 from rules.conditions.consent import Consent
+from rules.conditions.view import View
 from rules.engine.activations.assignment import held_out
 from rules.engine.activations.sends import SendCap, reached
 from rules.engine.profile import Profile

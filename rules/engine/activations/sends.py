@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from rules.catalogue.activation import Activation, CapOf
 from rules.catalogue.catalogue import Catalogue
-from rules.conditions.base import Condition, State, Verdict, View
+from rules.conditions.base import Condition, Verdict
 from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, drop_until, entry_of, keep_all
+from rules.conditions.view import State, View
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import SENT

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf, leaves, map_leaves
 from rules.conditions import DEFINED, KINDS
-from rules.conditions.base import Condition, Node, Place, Verdict, View
+from rules.conditions.base import Condition, Node, Place, Verdict
+from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from tests.naive.conditions import at_least_of
 from tests.rules.conditions.worlds import PLACE, Facts, compiled, refused

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rules.conditions.base import Mark, Place
+from rules.conditions.base import Place
+from rules.conditions.view import Mark
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, World, at, event, learned
 

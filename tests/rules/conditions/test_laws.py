@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.conditions.base import Mark
+from rules.conditions.view import Mark
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from tests.naive import conditions as naive

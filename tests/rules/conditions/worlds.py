@@ -11,7 +11,8 @@ import orjson
 from hypothesis import strategies as st
 
 from rules.catalogue.logic import read_rule
-from rules.conditions.base import Condition, Mark, Node, Place, Register, State, View
+from rules.conditions.base import Condition, Node, Place
+from rules.conditions.view import Mark, Register, State, View
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.dictionary import Dictionary, read_dictionary

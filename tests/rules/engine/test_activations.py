@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rules.conditions.base import View
+from rules.conditions.view import View
 from rules.engine.activations.assignment import arm_of, held_out, share
 from rules.engine.activations.decide import look
 from rules.engine.activations.slots import journey_with_slot
