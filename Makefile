@@ -3,6 +3,7 @@
 #
 #   make demo                       the whole system on this machine, live (DEMO_SECONDS=20 ends it by itself)
 #   make test                       everything that CI runs but the suites against Redis (PYTEST_ARGS="-k name" for some)
+#   make quick                      what needs no server, in under two minutes: checks, then every such test
 #   make check                      formatting, lint, types, import contracts
 #   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
 #   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
@@ -19,6 +20,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 DEMO_SECONDS ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# two processes: one of them holds all fault runs, which mostly wait (tests/conftest.py); PARALLEL= runs one
+PARALLEL ?= -n 2 --dist loadgroup
 BENCH_ARGS ?=
 FAULT ?=
 SEED ?=
@@ -37,7 +40,7 @@ COMPILE = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check servers faults simulate bench lock clean
+.PHONY: help setup demo test quick check servers faults simulate bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -65,7 +68,10 @@ demo: $(PREPARED)
 	@$(BIN)/segue demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(DEMO_ARGS)
 
 test: check $(PREPARED)
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
+
+quick: check
+	$(BIN)/pytest --no-servers $(PARALLEL) $(PYTEST_ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -1,4 +1,7 @@
-"""Fixtures for every test: the servers, each started once a session by the first test that asks for it."""
+"""Fixtures for every test: the servers, each started once a session by the first test that asks for it.
+
+`--no-servers` leaves out every test that needs one, and fails a test that starts one all the same.
+"""
 
 import os
 import signal
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from streams.embedded import KafkaServer, ValkeyServer
+from streams.embedded.server import Server
 from tests.servers import running_kafka, running_valkey
 
 # judged by what they find, never by how long an example takes on a busy machine; the same examples in every run, unless
@@ -39,12 +43,41 @@ TOLD_AT_ONCE = 3_000
 """Characters of a failure, its end."""
 
 
+SERVER_FIXTURES = frozenset({"kafka", "valkey", "outcome"})
+"""A test that asks for one of these, itself or through another fixture, needs a server."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make quick`."""
+    parser.addoption("--no-servers", action="store_true", help="Run only the tests that need no server.")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Have failures told at once."""
+    """Tell failures at once; with --no-servers let no test start a server."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
         config.pluginmanager.register(_Telling(terminal), "telling")
+    if config.getoption("--no-servers"):
+        setattr(Server, "_launch", _refuse)  # noqa: B010 - mypy takes no method for a variable
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server; with --no-servers leave them out."""
+    for item in items:
+        if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+        if "outcome" in getattr(item, "fixturenames", ()):
+            # the fault runs go on side by side already: one process holds all of them, another runs what is left
+            item.add_marker(pytest.mark.xdist_group("faults"))
+    if config.getoption("--no-servers"):
+        left_out = [item for item in items if item.get_closest_marker("servers")]
+        items[:] = [item for item in items if not item.get_closest_marker("servers")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise AssertionError("this test starts a server: mark it `servers`")
 
 
 @pytest.fixture(scope="session")
