@@ -24,18 +24,16 @@ Then, by the owner: (7) replay silently to the published offset, comparing the d
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import TypeVar
 
 from streams.errors import Fenced, Incident, NotReachable, Unanswered
 from streams.log.base import Log, Ring
+from streams.partition.states import CLAIM, ClaimState, Step
 from streams.records import Stored
 from streams.store.base import Meta, PartitionStore, Token
 from streams.wire.progress import Claim, Progress, Unreadable, claim_record, read_claim, read_progress, tombstones
 
 T = TypeVar("T")
-Step = Literal["claimed", "read", "fenced", "reread", "buried", "raised", "loaded"]
-"""What has just been done; "buried": the tombstones are written (or there were none to write)."""
-STEPS: Final[tuple[Step, ...]] = ("claimed", "read", "fenced", "reread", "buried", "raised", "loaded")
 
 
 class LaterClaimant(Exception):
@@ -101,40 +99,54 @@ class Hooks:
     nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
 
 
+class _Course:
+    """How far a claim has come, by the table CLAIM."""
+
+    def __init__(self, on_step: Callable[[Step], None]) -> None:
+        self._state: ClaimState = CLAIM.first
+        self._on_step = on_step
+
+    def done(self, step: Step) -> None:
+        """Note that a step is done. Raises IllegalMove."""
+        self._state = CLAIM.move(self._state, step)
+        self._on_step(step)
+
+
 async def claim(partition: int, log: Log, ring: Ring, store: PartitionStore, place: Place, hooks: Hooks) -> Claimed:
     """Claim a partition by steps 1 to 6 (see the module). Raises LaterClaimant, Fenced, Incident, Doubt, StoreBug.
 
     While the log or the store cannot be reached it waits (`hooks.wait`) and goes on where it was; cancel it to stop.
     One claim of a partition at a time; a claim broken off leaves nothing that must be undone.
     """
+    course = _Course(hooks.on_step)
     nonce = hooks.nonce()
     await ring.transaction([claim_record(place.owners_topic, partition, ring.name, Claim(ring.ids, nonce))])
-    hooks.on_step("claimed")
+    course.done("claimed")
 
     owners = await _patiently(hooks, lambda: log.read_to_end(place.owners_topic, partition))
     epoch, earlier = _standing(owners, ring.name, nonce)
-    hooks.on_step("read")
+    course.done("read")
 
     for id_ in [id_ for claimant in earlier.values() for id_ in claimant.ids]:
         await _fence(hooks, log, id_)
-    hooks.on_step("fenced")
+    course.done("fenced")
 
     owners = await _patiently(hooks, lambda: log.read_to_end(place.owners_topic, partition))
     _standing(owners, ring.name, nonce)
     last = await _patiently(hooks, lambda: log.last(place.progress_topic, partition))
-    hooks.on_step("reread")
+    course.done("reread")
 
     if earlier:
         await ring.transaction(tombstones(place.owners_topic, partition, list(earlier)))
-    hooks.on_step("buried")
+    course.done("buried")
 
     tokens = Tokens(epoch)
     meta = await _patiently(hooks, lambda: store.raise_epoch(tokens.next()))
-    hooks.on_step("raised")
+    course.done("raised")
 
     published = _published(last, meta)
     await _check(partition, log, meta, published, place, hooks)
-    hooks.on_step("loaded")
+    course.done("loaded")
     return Claimed(partition, epoch, meta, published, tokens)
 
 

@@ -27,8 +27,9 @@ from streams.errors import Doubt, Fenced, Gap, Incident
 from streams.intake.decoding import reader
 from streams.intake.guard import BadStamp
 from streams.log.base import Ring
-from streams.partition.claim import Hooks, LaterClaimant, Step, claim, hand_over, regain
+from streams.partition.claim import Hooks, LaterClaimant, claim, hand_over, regain
 from streams.partition.publisher import Publisher
+from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
 from streams.partition.surroundings import Limits, Surroundings, Wire
 from streams.partition.tenure import Calls, Tenure
@@ -134,26 +135,32 @@ class PartitionRunner:
         """
         self._calls = Calls()
         status = self.status
-        status.state, status.incident = "claiming", ""
+        status.move("claiming")
+        status.incident = ""
         try:
             ending = await self._run(publisher, ring)
         except (LaterClaimant, Fenced) as error:
             log.warning("partition %d: somebody claimed it after us (%s)", self.partition, type(error).__name__)
-            status.state, ending = "waiting", Ending.OVERTAKEN
+            status.move("waiting")
+            ending = Ending.OVERTAKEN
             await publisher.drop(self.partition)
         except Doubt as error:
             log.warning("partition %d: the ring of producers is over: %s", self.partition, error)
-            status.state, ending = "waiting", Ending.DOUBT
+            status.move("waiting")
+            ending = Ending.DOUBT
             publisher.doubt(error)
         except _Released:
+            if status.state != "releasing":
+                status.move("releasing")
+            status.move("released")
             ending = Ending.RELEASED
         except (Incident, BadStamp, Unreadable) as error:
-            status.state, status.incident = "stopped", _with_remedy(str(error))
+            status.move("stopped")
+            status.incident = _with_remedy(str(error))
             log.error("partition %d stopped: %s", self.partition, status.incident)  # noqa: TRY400 - no bug
             ending = await self._let_go(publisher, ring)
         finally:
             self._around.input.shut(self.partition)
-            status.waiting_for = ""
             tenure, self._tenure = self._tenure, None
             if tenure is not None:
                 await tenure.abandon()
@@ -173,7 +180,7 @@ class PartitionRunner:
         hooks = Hooks(load_catalogue=self._have_catalogue, wait=self._wait, on_step=self._on_step)
         self._get_on()
         claimed = await claim(self.partition, around.log, ring, self._store, around.place, hooks)
-        self.status.epoch, self.status.waiting_for = claimed.epoch, ""
+        self.status.epoch = claimed.epoch
         publisher.begin(claimed)
         log.info(
             "partition %d is ours: epoch %d, state at %d, published to %d",
@@ -197,12 +204,15 @@ class PartitionRunner:
                 published = publisher.published(self.partition)
                 self._get_on()
                 meta = await regain(around.log, self._store, claimed, published, around.place, hooks)
-                self.status.waiting_for = ""
                 continue
             break
+        if self.status.state != "releasing":
+            # asked for in the moment between the claim, or a GAP, and the work
+            self.status.move("releasing")
         if await publisher.drop(self.partition):
             await hand_over(self.partition, ring, around.place)
             self._at("handed_over")
+        self.status.move("released")
         return Ending.RELEASED
 
     async def _have_catalogue(self, digest: str) -> None:

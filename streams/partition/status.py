@@ -1,10 +1,9 @@
 """What is known of one partition. Written by its parts, read by the web pages; it decides nothing."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-State = Literal["waiting", "claiming", "replaying", "running", "releasing", "stopped"]
-"""waiting: ours, not begun (or asking the group); stopped: an incident, see its text."""
+from streams.partition.states import TENURE, State
 
 COUNTERS: Final = ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
 """Of a partition, and summed over all that this worker ever held. Records applied again count again as events."""
@@ -15,7 +14,8 @@ class PartitionStatus:
     """What is known of one assigned partition. Offsets are next records; instants UTC epoch ms; -1: not known yet."""
 
     partition: int
-    state: State = "waiting"
+    state: State = TENURE.first
+    """Changed by `move` only."""
     epoch: int = -1
     applied_offset: int = -1
     submitted_offset: int = -1
@@ -44,6 +44,11 @@ class PartitionStatus:
     """Silent replays begun."""
     gaps: int = 0
     checkpoints: int = 0
+
+    def move(self, state: State) -> None:
+        """Go to another state, in which nothing is waited for yet. Raises IllegalMove; then nothing has changed."""
+        self.state = TENURE.move(self.state, state)
+        self.waiting_for = ""
 
     def lag_records(self) -> int:
         """Records between the applied offset and the end of the log; -1: not known."""

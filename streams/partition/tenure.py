@@ -112,7 +112,7 @@ class Tenure:
         self._inbox.clear()
         replaying = self._applying.silent is not None
         status.replays += replaying
-        status.state = "replaying" if replaying else "running"
+        status.move("replaying" if replaying else "running")
         status.published_offset = self._published
         self._tell()
         self._at("take_up")
@@ -182,7 +182,7 @@ class Tenure:
         A slice that went further would have to wait for what is published next; if that came to a doubt, everything
         would be replayed again, for ever on a machine that is too slow for both.
         """
-        self._status.state = "running"
+        self._status.move("running")
         log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
         self._slice_if_due(now=True)
 
@@ -316,7 +316,7 @@ class Tenure:
 
     async def _finish(self) -> None:
         """Finish what is in hand: publish all that was applied, and write it."""
-        self._status.state = "releasing"
+        self._status.move("releasing")
         self._at("release")
         self._around.input.shut(self._partition)
         self._inbox.clear()

@@ -4,7 +4,8 @@ import pytest
 
 from streams.errors import Doubt, Fenced
 from streams.log.base import Log, Ring
-from streams.partition.claim import STEPS, Claimed, Hooks, LaterClaimant, Place, Step, claim, hand_over
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over
+from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
 from streams.store.base import Meta, Token
 from streams.wire.progress import PROGRESS_KEY, Progress, progress_record

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import pytest
 
 from streams.errors import Doubt, Fenced, Incident, NotReachable
-from streams.partition.claim import STEPS, Claimed, Hooks, LaterClaimant, Place, Step, Tokens, claim, hand_over, regain
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, Tokens, claim, hand_over, regain
+from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
 from streams.store.base import Cut, Meta, Token
 from streams.wire.progress import Claim, Progress, Unreadable, claim_record, progress_record, read_claim, read_progress
