@@ -3,6 +3,3 @@
 Imports: the standard library, pydantic, orjson, and google-re2 (in `rules.ground.patterns` only: `matches`
 is defined as RE2 syntax, and no other engine has exactly that syntax and linear time).
 """
-
-RULES_VERSION = 2
-"""The engine's own version; part of every catalogue's hash, so that a change of meaning is a cut."""

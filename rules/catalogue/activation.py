@@ -12,7 +12,8 @@ from pydantic import Field
 
 from rules.catalogue.policy import Channel, Policy, Positive
 from rules.catalogue.segment import Kind, KnownSegments, Owner, Status
-from rules.language.problems import Duration, Id, Instant, Items, Maybe, Name, Number, Reader, Strict
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Id, Instant, Items, Maybe, Name, Number, Strict
 
 CapOf = Literal["channel", "journey", "intent", "activation"]
 Review = Literal["approved", "pending", "withdrawn"]
@@ -161,19 +162,19 @@ class Surroundings:
     """None: it is wrong itself; what needs it is not checked."""
 
 
-def read_activation(reader: Reader, around: Surroundings) -> Activation | None:
+def read_activation(reader: DefinitionReader, around: Surroundings) -> Activation | None:
     """Read one activation file; None if anything is wrong, every problem recorded at its place."""
     before = len(reader.problems)
     model = reader.model(_Definition)
     if model is None:
         return None
     if model.segments.all is None and model.segments.any is None:
-        reader.at("segments").problem("'segments' must have 'all' or 'any'")
+        reader.down("segments").problem("'segments' must have 'all' or 'any'")
     if model.channel == "all":
-        reader.at("channel").problem("'all' is no channel: consent to it stands for every channel")
+        reader.down("channel").problem("'all' is no channel: consent to it stands for every channel")
     if model.arms is not None and abs(fsum(model.arms.weights.values()) - WEIGHTS_SUM) > WEIGHTS_SLACK:
         total = fsum(model.arms.weights.values())
-        reader.at("arms", "weights").problem(f"the weights of arms must sum to {WEIGHTS_SUM}, not {total:g}")
+        reader.down("arms", "weights").problem(f"the weights of arms must sum to {WEIGHTS_SUM}, not {total:g}")
     named = _named(reader, model)
     for each, segment in named:
         around.segments.check(each, segment, f"activation {model.activation!r}", model.status)
@@ -183,59 +184,59 @@ def read_activation(reader: Reader, around: Surroundings) -> Activation | None:
     return _compiled(model, restricted, reader.value) if len(reader.problems) == before else None
 
 
-def _named(reader: Reader, model: _Definition) -> list[tuple[Reader, str]]:
+def _named(reader: DefinitionReader, model: _Definition) -> list[tuple[DefinitionReader, str]]:
     """List every segment that it names anywhere, with the place."""
     groups: dict[tuple[str, ...], tuple[str, ...] | None] = {
         ("segments", key): getattr(model.segments, key) for key in Segments.model_fields
     }
     groups["suppress_while",] = model.suppress_while
     return [
-        (reader.at(*path, index), segment) for path, ids in groups.items() for index, segment in enumerate(ids or ())
+        (reader.down(*path, index), segment) for path, ids in groups.items() for index, segment in enumerate(ids or ())
     ]
 
 
-def _check_policy(reader: Reader, model: _Definition, policy: Policy, restricted: Iterable[str]) -> None:
+def _check_policy(reader: DefinitionReader, model: _Definition, policy: Policy, restricted: Iterable[str]) -> None:
     if policy.assignment_key is None:
         for key in ("holdout", "arms"):
             if getattr(model, key) is not None:
-                reader.at(key).problem(f"{key!r} needs 'assignment_key' in policy.yaml")
+                reader.down(key).problem(f"{key!r} needs 'assignment_key' in policy.yaml")
     for name in sorted(restricted):
         restriction = policy.restrictions.get(name)
         if restriction is None:
-            reader.at("segments").problem(
+            reader.down("segments").problem(
                 f"its segments use data restricted as {name!r}, which policy.yaml does not list",
                 name=name,
                 known=policy.restrictions,
             )
         elif model.channel not in restriction.channels:
             allowed = ", ".join(restriction.channels) or "none"
-            reader.at("channel").problem(
+            reader.down("channel").problem(
                 f"channel {model.channel!r} is not for data restricted as {name!r}; allowed: {allowed}"
             )
     if policy.intents is not None:
         _check_intent(reader, model, policy)
 
 
-def _check_intent(reader: Reader, model: _Definition, policy: Policy) -> None:
+def _check_intent(reader: DefinitionReader, model: _Definition, policy: Policy) -> None:
     name = model.content.intent
     intent = (policy.intents or {}).get(name)
     if intent is None:
-        here = reader.at("content", "intent")
+        here = reader.down("content", "intent")
         here.problem(f"intent {name!r} is not listed in policy.yaml", name=name, known=policy.intents or ())
         return
     if intent.audiences is not None and model.audience not in intent.audiences:
-        reader.at("audience").problem(
+        reader.down("audience").problem(
             f"intent {name!r} is not for audience {model.audience!r}", name=model.audience, known=intent.audiences
         )
     if intent.markets is not None and model.markets is None:
         reader.problem(f"intent {name!r} is for some markets only; name 'markets' among {', '.join(intent.markets)}")
     for index, market in enumerate(model.markets or ()):
         if intent.markets is not None and market not in intent.markets:
-            here = reader.at("markets", index)
+            here = reader.down("markets", index)
             here.problem(f"intent {name!r} is not for market {market!r}", name=market, known=intent.markets)
     required = model.requires_consent.purpose if model.requires_consent else None
     if intent.consent is not None and required != intent.consent:
-        here = reader.at("requires_consent", "purpose") if required is not None else reader
+        here = reader.down("requires_consent", "purpose") if required is not None else reader
         here.problem(f"intent {name!r} needs 'requires_consent: {{purpose: {intent.consent}}}'")
 
 

@@ -16,13 +16,9 @@ from rules.catalogue.activation import Activation, Surroundings, read_activation
 from rules.catalogue.policy import Policy, read_policy
 from rules.catalogue.rank import Ranked, rank
 from rules.catalogue.segment import KnownSegments, Segment, read_segment, references
+from rules.catalogue.version import RULES_VERSION
 from rules.language.dictionary import Dictionary, read_dictionary
-from rules.language.problems import CatalogueErrors, Problem, Problems, Reader, Source, canonical_json
-
-__all__ = ["Catalogue", "CatalogueErrors", "catalogue_json", "differs", "load_catalogue", "load_catalogue_json"]
-
-RULES_VERSION: Final = 2
-"""The engine's own rules: raised when the same records and files would give other changes. Part of the hash."""
+from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
 
 DICTIONARY: Final = "dictionary.yaml"
 POLICY: Final = "policy.yaml"
@@ -168,7 +164,7 @@ class _Loading:
             self._sort(source)
         self._dictionary: Dictionary | None = None
         self._policy: Policy | None = None
-        self._roots: dict[str, Reader] = {}
+        self._roots: dict[str, DefinitionReader] = {}
         self._segments: dict[str, Segment | None] = {}
         self._ranked = Ranked({}, ())
 
@@ -202,21 +198,21 @@ class _Loading:
             return None
         return self._catalogue(self._dictionary, self._policy, restricted, activations)
 
-    def _readers(self, part: str) -> Iterable[Reader]:
-        return (Reader.of(source, self.problems) for source in self._parts[part] if source.readable)
+    def _readers(self, part: str) -> Iterable[DefinitionReader]:
+        return (DefinitionReader.of(source, self.problems) for source in self._parts[part] if source.readable)
 
-    def _read_segment(self, reader: Reader) -> None:
+    def _read_segment(self, reader: DefinitionReader) -> None:
         segment = read_segment(reader, self._dictionary)
         name = reader.value.get("segment") if isinstance(reader.value, dict) else None
         if not isinstance(name, str):
             return
         if name in self._roots:
-            self._report_again(reader.at("segment"), self._roots[name].at("segment"), f"segment {name!r}")
+            self._report_again(reader.down("segment"), self._roots[name].down("segment"), f"segment {name!r}")
             return
         self._roots[name] = reader
         self._segments[name] = segment
 
-    def _report_again(self, reader: Reader, first: Reader, what: str) -> None:
+    def _report_again(self, reader: DefinitionReader, first: DefinitionReader, what: str) -> None:
         line, col = first.source.place(first.path)
         reader.problem(f"{what} is defined in {first.source.file}:{line}:{col} already")
 
@@ -233,7 +229,7 @@ class _Loading:
         for name, root in self._roots.items():
             for mention in references(root.value):
                 if mention.kind == "segment":
-                    known.check(root.at(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
+                    known.check(root.down(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
 
     def _named(self, name: str) -> set[str]:
         """The segments that a segment refers to, those that exist."""
@@ -246,7 +242,7 @@ class _Loading:
         mentions = references(self._roots[first].value)
         path = next(mention.path for mention in mentions if mention.kind == "segment" and mention.name == then)
         told = " → ".join((*cycle, first))
-        self._roots[first].at(*path).problem(f"segments must not refer to each other in a circle: {told}")
+        self._roots[first].down(*path).problem(f"segments must not refer to each other in a circle: {told}")
 
     def _restricted(self) -> dict[str, frozenset[str]]:
         """Trace restricted data through parents and `segment:`, lowest rank first (in a circle: only its own)."""
@@ -264,7 +260,7 @@ class _Loading:
 
     def _read_activations(self, restricted: Mapping[str, frozenset[str]]) -> dict[str, Activation]:
         around = Surroundings(self._known(), restricted, self._policy)
-        roots: dict[str, Reader] = {}
+        roots: dict[str, DefinitionReader] = {}
         activations: dict[str, Activation] = {}
         for reader in self._readers("activation"):
             activation = read_activation(reader, around)
@@ -272,7 +268,7 @@ class _Loading:
             if not isinstance(name, str):
                 continue
             if name in roots:
-                self._report_again(reader.at("activation"), roots[name].at("activation"), f"activation {name!r}")
+                self._report_again(reader.down("activation"), roots[name].down("activation"), f"activation {name!r}")
             roots.setdefault(name, reader)
             if activation is not None:
                 activations[name] = activation

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from rules.conditions import KINDS, Kind
-from rules.conditions.base import Condition, Node, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, Node, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from rules.language.operators import FALSE, TRUE
-from rules.language.problems import Reader
-
-__all__ = ["AllOf", "AnyOf", "AtLeastOf", "Group", "NoneOf", "Place", "ReadRule", "leaves", "map_leaves", "read_rule"]
+from rules.language.problems import DefinitionReader
 
 
 class Group(Node):
@@ -158,25 +156,25 @@ _RESTRICTION_KINDS: Final = frozenset({"trait", "consent"})
 """What `refuse` may be (definitions.md section 9)."""
 
 
-def read_rule(reader: Reader, place: Place) -> Node | None:
+def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
     """Read a condition or a group, and all inside it; None if anything is wrong, every problem recorded."""
     if not reader.mapping("a condition or a group"):
         return None
     value = reader.value
     for keyword, make in _GROUPS.items():
         if keyword in value:
-            parts = _read_parts(reader, keyword, place) if _alone(reader, keyword) else None
+            parts = _read_parts(reader, keyword, context) if _alone(reader, keyword) else None
             return None if parts is None else make(parts)
     if "at_least_of" in value:
-        return _read_at_least(reader.at("at_least_of"), place) if _alone(reader, "at_least_of") else None
+        return _read_at_least(reader.down("at_least_of"), context) if _alone(reader, "at_least_of") else None
     kind = _kind_of(value)
     if kind is None:
         _unknown_kind(reader)
         return None
-    if place.rule == "restriction" and kind.condition.kind not in _RESTRICTION_KINDS:
+    if context.rule == "restriction" and kind.condition.kind not in _RESTRICTION_KINDS:
         reader.problem("'refuse' must be a trait or a consent condition")
         return None
-    return kind.read(reader, place, read_rule)
+    return kind.read(reader, context, read_rule)
 
 
 def _kind_of(value: Mapping[str, Any]) -> Kind | None:
@@ -186,38 +184,38 @@ def _kind_of(value: Mapping[str, Any]) -> Kind | None:
     return None
 
 
-def _unknown_kind(reader: Reader) -> None:
+def _unknown_kind(reader: DefinitionReader) -> None:
     """Say that no key tells a kind, at the key most like one."""
     known = [*dict.fromkeys(kind.keyword for kind in KINDS), *_GROUPS, "at_least_of"]
     first = next(iter(reader.value))
-    reader.at(first).problem(f"{first!r} is no kind of condition or group", name=str(first), known=known)
+    reader.down(first).problem(f"{first!r} is no kind of condition or group", name=str(first), known=known)
 
 
-def _alone(reader: Reader, keyword: str) -> bool:
+def _alone(reader: DefinitionReader, keyword: str) -> bool:
     """Check that a group's keyword is the only key of its mapping."""
     others = [key for key in reader.value if key != keyword]
     for key in others:
-        reader.at(key).problem(f"{key!r} cannot stand beside {keyword!r}: put it into the group")
+        reader.down(key).problem(f"{key!r} cannot stand beside {keyword!r}: put it into the group")
     return not others
 
 
-def _read_parts(reader: Reader, keyword: str, place: Place) -> tuple[Node, ...] | None:
-    here = reader.at(keyword)
+def _read_parts(reader: DefinitionReader, keyword: str, context: RuleContext) -> tuple[Node, ...] | None:
+    here = reader.down(keyword)
     if not isinstance(here.value, list):
         here.problem(f"{here.name} must be a list of conditions and groups")
         return None
     if not here.value:
         here.problem(f"{here.name} must not be empty")
         return None
-    parts = tuple(part for part in (read_rule(item, place) for item in here.items()) if part is not None)
+    parts = tuple(part for part in (read_rule(item, context) for item in here.items()) if part is not None)
     return parts if len(parts) == len(here.value) else None
 
 
-def _read_at_least(reader: Reader, place: Place) -> AtLeastOf | None:
+def _read_at_least(reader: DefinitionReader, context: RuleContext) -> AtLeastOf | None:
     if not reader.mapping() or not reader.keys(["n", "of"], ["n", "of"]):
         return None
-    parts = _read_parts(reader, "of", place)
-    n = reader.at("n")
+    parts = _read_parts(reader, "of", context)
+    n = reader.down("n")
     if isinstance(n.value, bool) or not isinstance(n.value, int) or n.value < 1:
         n.problem("'n' must be an integer of at least 1")
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from rules.language.dictionary import GRANTED, WITHDRAWN, Dictionary
-from rules.language.problems import Path
+from rules.language.validation import Path
 
 GROUPS: Final = ("all", "any", "none")
 TRAIT_KEYS: Final = ("trait", "changed")

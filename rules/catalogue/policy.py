@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from rules.catalogue.logic import Place, read_rule
+from rules.catalogue.logic import read_rule
 from rules.catalogue.segment import Kind
-from rules.conditions.base import Node
+from rules.conditions.base import Node, RuleContext
 from rules.language.dictionary import Dictionary
-from rules.language.problems import Duration, Items, Maybe, Name, Reader, Strict
-from rules.language.validation import matching
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Items, Maybe, Name, Strict, matching
 
 Membership = Literal["public", "restricted"]
 Positive = Annotated[int, Field(ge=1)]
@@ -103,7 +103,7 @@ class _Definition(Strict):
     intents: Maybe[dict[Name, _Intent]] = None
 
 
-def read_policy(reader: Reader, dictionary: Dictionary | None) -> Policy | None:
+def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Policy | None:
     """Read policy.yaml; None if anything is wrong, every problem recorded at its place.
 
     Without a dictionary (it was wrong itself) only what needs none is checked. An empty file is an empty policy.
@@ -115,9 +115,9 @@ def read_policy(reader: Reader, dictionary: Dictionary | None) -> Policy | None:
     if model is None or dictionary is None:
         return None
     if model.market_trait is not None:
-        _check_market_trait(reader.at("market_trait"), model.market_trait, dictionary)
+        _check_market_trait(reader.down("market_trait"), model.market_trait, dictionary)
     restrictions = {
-        name: _restriction(reader.at("restrictions", name), each, dictionary)
+        name: _restriction(reader.down("restrictions", name), each, dictionary)
         for name, each in (model.restrictions or {}).items()
     }
     if len(reader.problems) > before:
@@ -135,7 +135,7 @@ def read_policy(reader: Reader, dictionary: Dictionary | None) -> Policy | None:
     )
 
 
-def _check_market_trait(reader: Reader, name: str, dictionary: Dictionary) -> None:
+def _check_market_trait(reader: DefinitionReader, name: str, dictionary: Dictionary) -> None:
     trait = dictionary.traits.get(name)
     if trait is None:
         reader.problem(f"unknown trait {name!r}", name=name, known=dictionary.traits)
@@ -143,13 +143,13 @@ def _check_market_trait(reader: Reader, name: str, dictionary: Dictionary) -> No
         reader.problem(f"the market trait must be a string, {name!r} is declared as {trait.type}")
 
 
-def _restriction(reader: Reader, model: _Restriction, dictionary: Dictionary) -> Restriction:
+def _restriction(reader: DefinitionReader, model: _Restriction, dictionary: Dictionary) -> Restriction:
     refuse, raw = None, None
     if "refuse" in reader.value:
-        here = reader.at("refuse")
+        here = reader.down("refuse")
         raw = here.value
         if isinstance(raw, dict) and "for" not in raw and any(kind in raw for kind in REFUSING_KINDS):
-            refuse = read_rule(here, Place(dictionary=dictionary, rule="restriction", segment="", forgets=False))
+            refuse = read_rule(here, RuleContext(dictionary=dictionary, rule="restriction", segment="", forgets=False))
         else:
             here.problem("'refuse' must be a trait or a consent condition")
     return Restriction(model.channels or (), model.membership, refuse, raw)

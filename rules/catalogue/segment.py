@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, PlainValidator
 
-from rules.catalogue.logic import Place, read_rule
+from rules.catalogue.logic import read_rule
 from rules.catalogue.mentions import Mention, mentions
-from rules.conditions.base import Node
+from rules.conditions.base import Node, RuleContext
 from rules.ground.instants import FOREVER, parse_duration
 from rules.language.dictionary import Dictionary
-from rules.language.problems import Duration, Id, Items, Maybe, Name, Reader, Strict
-from rules.language.validation import matching
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Id, Items, Maybe, Name, Strict, matching
 
 Status = Literal["draft", "in_review", "approved", "retired"]
 Kind = Annotated[
@@ -102,7 +102,7 @@ class Segment:
         return self.exit is not None or self.max_stay_ms is not None
 
 
-def read_segment(reader: Reader, dictionary: Dictionary | None) -> Segment | None:
+def read_segment(reader: DefinitionReader, dictionary: Dictionary | None) -> Segment | None:
     """Read one segment file; None if anything is wrong, every problem recorded at its place.
 
     Without a dictionary (it was wrong itself) only what needs none is checked. References to other segments are the
@@ -135,15 +135,17 @@ def read_segment(reader: Reader, dictionary: Dictionary | None) -> Segment | Non
     )
 
 
-def _rule(reader: Reader, rule: Literal["enter", "exit"], dictionary: Dictionary) -> Node | None:
+def _rule(reader: DefinitionReader, rule: Literal["enter", "exit"], dictionary: Dictionary) -> Node | None:
     """Compile `enter` or `exit`, also where other keys of the file are wrong."""
     raw = reader.value
     if not isinstance(raw, dict) or rule not in raw:
         return None
     name = raw.get("segment")
     forgets = "exit" in raw or "max_stay" in raw
-    place = Place(dictionary=dictionary, rule=rule, segment=name if isinstance(name, str) else "", forgets=forgets)
-    return read_rule(reader.at(rule), place)
+    context = RuleContext(
+        dictionary=dictionary, rule=rule, segment=name if isinstance(name, str) else "", forgets=forgets
+    )
+    return read_rule(reader.down(rule), context)
 
 
 def references(raw: Any) -> Iterator[Mention]:
@@ -165,7 +167,7 @@ class KnownSegments:
     complete: bool
     """Whether every segment file gave its id, so that any other id is unknown."""
 
-    def check(self, reader: Reader, segment: str, by: str, status: Any) -> None:
+    def check(self, reader: DefinitionReader, segment: str, by: str, status: Any) -> None:
         """Check one reference: the segment exists, and is approved if who refers to it is."""
         if segment not in self.segments:
             if self.complete:

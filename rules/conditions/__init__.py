@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rules.conditions.absent import Absent, read_absent
 from rules.conditions.aggregate import Aggregate, read_aggregate
-from rules.conditions.base import Condition, Place, ReadRule
+from rules.conditions.base import Condition, ReadRule, RuleContext
 from rules.conditions.changed import Changed, read_changed
 from rules.conditions.consent import Consent, read_consent
 from rules.conditions.covered import Covered, read_covered
@@ -22,9 +22,9 @@ from rules.conditions.score import Score, read_score
 from rules.conditions.segment import InSegment, read_segment_condition
 from rules.conditions.sequence import Sequence, read_sequence
 from rules.conditions.trait import Trait, read_trait
-from rules.language.problems import Reader
+from rules.language.problems import DefinitionReader
 
-ReadCondition: TypeAlias = Callable[[Reader, Place, ReadRule], Condition | None]
+ReadCondition: TypeAlias = Callable[[DefinitionReader, RuleContext, ReadRule], Condition | None]
 
 
 class Kind(NamedTuple):

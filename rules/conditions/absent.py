@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.view import State, View
@@ -10,7 +10,8 @@ from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
 from rules.ground.instants import format_duration
 from rules.language.operators import FALSE, TRUE
-from rules.language.problems import Duration, Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Maybe
 
 
 class AbsentDefinition(Definition):
@@ -78,10 +79,10 @@ class Absent(Condition):
         return ENTRY_BYTES
 
 
-def read_absent(reader: Reader, place: Place, nested: ReadRule) -> Absent | None:
+def read_absent(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Absent | None:
     """Read an absent condition."""
     keys = reader.model(AbsentDefinition)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("absent"), reader.at("where") if keys.where is not None else None, place)
-    return None if matcher is None else Absent(reader.value, matcher, keys.within, place.rule == "enter")
+    matcher = read_matcher(reader.down("absent"), reader.down("where") if keys.where is not None else None, context)
+    return None if matcher is None else Absent(reader.value, matcher, keys.within, context.rule == "enter")

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias
 
 from rules.conditions import bucketed
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.bucketed import Join
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
@@ -36,7 +36,8 @@ from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER
 from rules.ground.values import VALUE_TYPES, ValueType
 from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
-from rules.language.problems import Duration, Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Maybe
 
 Function: TypeAlias = Literal["sum", "min", "max", "mean", "distinct"]
 
@@ -195,11 +196,11 @@ class Aggregate(InWindow):
         t_ms = view.t_ms
 
         def verdict_at(at_ms: int) -> Verdict:
-            first, end = entries.at(at_ms)
+            first, end = entries.slice_at(at_ms)
             values = [entry[VALUE] for entry in entries.entries[first:end]]
             number = end - first
             if units.entries:
-                first, end = units.at(at_ms)
+                first, end = units.slice_at(at_ms)
                 for unit in units.entries[first:end]:
                     values.extend(unit[bucketed.VALUES])
                     number += unit[bucketed.NUMBER]
@@ -226,7 +227,7 @@ class Aggregate(InWindow):
         if self.window.within_ms is None:
             return FOREVER
         entries = slide.entries
-        low, high = slide.at(t_ms)
+        low, high = slide.slice_at(t_ms)
         if self._test.check(self._figure([], 0)):
             return FOREVER
         while high - low > 1:  # with all from `low` on it holds, with all from `high` on it does not
@@ -250,7 +251,7 @@ class Aggregate(InWindow):
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The entries in the window."""
         _, entries = self._counted(view)
-        first, end = self._slide(entries).at(view.t_ms)
+        first, end = self._slide(entries).slice_at(view.t_ms)
         return evidence_of(entries[first:end])
 
     def capped(self, view: View) -> bool:
@@ -264,17 +265,17 @@ class Aggregate(InWindow):
         return bucketed.bytes_max() if self._bucket_ms is not None else (MEMORY + 1) * (ENTRY_BYTES + VALUE_BYTES)
 
 
-def read_aggregate(reader: Reader, place: Place, nested: ReadRule) -> Aggregate | None:
+def read_aggregate(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Aggregate | None:
     """Read an aggregate condition."""
     keys = reader.model(AggregateDefinition)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, place)
-    window = read_window(keys, reader, place, keys.bucket)
+    matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
+    window = read_window(keys, reader, context, keys.bucket)
     if matcher is None:
         return None
     figure = FIGURES[keys.aggregate]
-    attribute = read_attribute(reader.at("of"), matcher.names, place, figure.kinds, f"'{keys.aggregate}'")
+    attribute = read_attribute(reader.down("of"), matcher.names, context, figure.kinds, f"'{keys.aggregate}'")
     if attribute is None:
         return None
     of, kind = attribute

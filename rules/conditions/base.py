@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from rules.conditions.view import MarkKind, Register, State, View
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
-from rules.language.problems import Reader
+from rules.language.problems import DefinitionReader
 
 Verdict: TypeAlias = tuple[bool | None, int]
 
@@ -42,7 +42,7 @@ class Node(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RuleContext:
     """Where a rule stands, which says what it may name and from which mark it counts."""
 
     dictionary: Dictionary
@@ -52,7 +52,7 @@ class Place:
     """Whether the segment has `exit` or `max_stay`: then `since: exit` is the default in `enter`."""
 
 
-ReadRule: TypeAlias = Callable[[Reader, Place], Node | None]
+ReadRule: TypeAlias = Callable[[DefinitionReader, RuleContext], Node | None]
 """Reads a condition or a group, as `rules.catalogue.logic.read_rule`: handed to the kinds that have rules inside
 them."""
 

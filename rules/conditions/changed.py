@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.settings import VALUE, OfSettings, plain
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.values import ValueType
 from rules.language.operators import FALSE, read_operand, said_value
-from rules.language.problems import Duration, Reader
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration
 
 ANY: Final = object()
 """An omitted side: any value but none."""
@@ -65,15 +66,15 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) and (one.__class__ is bool) == (other.__class__ is bool)
 
 
-def read_changed(reader: Reader, place: Place, nested: ReadRule) -> Changed | None:
+def read_changed(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Changed | None:
     """Read a changed condition."""
     keys = reader.model(ChangedDefinition)
     if keys is None:
         return None
-    declared = place.dictionary.traits.get(keys.changed)
+    declared = context.dictionary.traits.get(keys.changed)
     if declared is None:
-        here = reader.at("changed")
-        here.problem(f"unknown trait {keys.changed!r}", name=keys.changed, known=place.dictionary.traits)
+        here = reader.down("changed")
+        here.problem(f"unknown trait {keys.changed!r}", name=keys.changed, known=context.dictionary.traits)
         return None
     before = len(reader.problems)
     sides = {side: _read_side(reader, side, declared.type) for side in ("from", "to")}
@@ -82,7 +83,7 @@ def read_changed(reader: Reader, place: Place, nested: ReadRule) -> Changed | No
     return Changed(reader.value, keys.changed, sides["from"], sides["to"], keys.within, declared.type)
 
 
-def _read_side(reader: Reader, side: str, kind: ValueType) -> Any:
+def _read_side(reader: DefinitionReader, side: str, kind: ValueType) -> Any:
     if side not in reader.value:
         return ANY
-    return None if reader.value[side] is None else plain(read_operand(reader.at(side), kind))
+    return None if reader.value[side] is None else plain(read_operand(reader.down(side), kind))

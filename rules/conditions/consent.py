@@ -2,15 +2,54 @@
 
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.conditions.window import Definition
+from rules.ground.event import Event
+from rules.language.dictionary import GRANTED, REPLIED, WITHDRAWN
 from rules.language.operators import FALSE, TRUE
-from rules.language.problems import Name, Reader
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Name
 
 ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
 ALL: Final = "all"
 """As a channel or a purpose: every one."""
+
+
+CONSENT_EVENTS: Final = frozenset({GRANTED, WITHDRAWN, REPLIED})
+"""The types of events that can say something about consent."""
+STOP_WORDS: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+"""Replies that withdraw consent to their channel, for all purposes."""
+
+Consents: TypeAlias = dict[tuple[str, str], tuple[int | None, int | None]]
+"""By (channel, purpose), either may be ALL: the times of the latest grant and of the latest withdrawal."""
+
+
+def consent_of(event: Event) -> tuple[str, str, bool] | None:
+    """Return (channel, purpose, whether granted) as an event of CONSENT_EVENTS says it; None: it says nothing."""
+    channel = str(event.data.get("channel", ALL))
+    if event.type == REPLIED:
+        stops = str(event.data.get("text", "")).strip().upper() in STOP_WORDS
+        return (channel, ALL, False) if stops else None
+    return channel, str(event.data.get("purpose", ALL)), event.type == GRANTED
+
+
+def fold_consent(consents: Consents, event: Event) -> bool:
+    """Fold an event of CONSENT_EVENTS into a profile's consents; return whether anything moved.
+
+    The latest time of each kind stands, so that order and duplicates do not matter.
+    """
+    said = consent_of(event)
+    if said is None:
+        return False
+    channel, purpose, granted = said
+    key = channel, purpose
+    times = consents.get(key, (None, None))
+    latest = times[0] if granted else times[1]
+    if latest is not None and latest >= event.time_ms:
+        return False
+    consents[key] = (event.time_ms, times[1]) if granted else (times[0], event.time_ms)
+    return True
 
 
 class ConsentSubject(Definition):
@@ -67,7 +106,7 @@ class Consent(Condition):
         return self._text
 
 
-def read_consent(reader: Reader, place: Place, nested: ReadRule) -> Consent | None:
+def read_consent(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Consent | None:
     """Read a consent condition."""
     keys = reader.model(ConsentDefinition)
     if keys is None:

@@ -7,7 +7,7 @@ depends on those before it, and a late one may come before all others, so all ar
 import math
 from typing import Any, Final, Literal
 
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.occurrences import (
@@ -23,7 +23,8 @@ from rules.conditions.window import SinceKeys, Window, read_window
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration
 from rules.language.operators import FALSE
-from rules.language.problems import Duration, Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Maybe
 
 LENGTH_BYTES: Final = 14
 
@@ -117,25 +118,25 @@ class Covered(InWindow):
         return (MEMORY + 1) * (ENTRY_BYTES + LENGTH_BYTES)
 
 
-def read_covered(reader: Reader, place: Place, nested: ReadRule) -> Covered | None:
+def read_covered(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Covered | None:
     """Read a covered condition."""
     keys = reader.model(CoveredDefinition)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("covered"), reader.at("where") if keys.where is not None else None, place)
-    window = read_window(keys, reader, place)
+    matcher = read_matcher(reader.down("covered"), reader.down("where") if keys.where is not None else None, context)
+    window = read_window(keys, reader, context)
     if (keys.days is None) == (keys.until is None):
         reader.problem("'covered' needs either 'days' or 'until'")
         return None
     if keys.until is not None and keys.overlap is not None:
-        reader.at("overlap").problem("'overlap' is for 'days': with 'until' the latest end counts")
+        reader.down("overlap").problem("'overlap' is for 'days': with 'until' the latest end counts")
         return None
     if matcher is None or window is None:
         return None
     if keys.until is not None:
-        attribute = read_attribute(reader.at("until"), matcher.names, place, ("datetime",), "'until'")
+        attribute = read_attribute(reader.down("until"), matcher.names, context, ("datetime",), "'until'")
     else:
-        attribute = read_attribute(reader.at("days"), matcher.names, place, ("number", "integer"), "'days'")
+        attribute = read_attribute(reader.down("days"), matcher.names, context, ("number", "integer"), "'days'")
     if attribute is None:
         return None
     form: Literal["add", "merge", "until"] = "until" if keys.until is not None else keys.overlap or "add"

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.operators import FALSE
-from rules.language.problems import Instant, Maybe, Reader
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Instant, Maybe
 
 
 class Dates(Definition):
@@ -48,13 +49,13 @@ class During(Condition):
         return self._text
 
 
-def read_during(reader: Reader, place: Place, nested: ReadRule) -> During | None:
+def read_during(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> During | None:
     """Read a during condition."""
     keys = reader.model(DuringDefinition)
     if keys is None:
         return None
     dates = keys.during
     if dates.from_ is None and dates.until is None:
-        reader.at("during").problem("'during' needs 'from' or 'until'")
+        reader.down("during").problem("'during' needs 'from' or 'until'")
         return None
     return During(reader.value, dates.from_, dates.until)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rules.conditions import bucketed
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -34,7 +34,8 @@ from rules.conditions.window import Definition, Window, WindowKeys, read_window,
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.operators import FALSE, TRUE
-from rules.language.problems import Duration, Items, Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Items, Maybe
 
 Natural = Annotated[int, Field(ge=0)]
 
@@ -57,7 +58,7 @@ class EventDefinition(WindowKeys):
     bucket: Maybe[Duration] = None
 
 
-def read_count(count: CountKeys | None, reader: Reader) -> tuple[int, int | None] | None:
+def read_count(count: CountKeys | None, reader: DefinitionReader) -> tuple[int, int | None] | None:
     """Make the bounds of a count, both inclusive (no upper one: None); None if they are wrong, recorded."""
     if count is None:
         return 1, None
@@ -155,7 +156,7 @@ class EventCount(Condition):
         """Those of the remembered that are in the window."""
         entries = later_than(view.facts.states.get(self.state_key or "") or [], view.mark(self.mark))
         slide = Slide(entries, self.window.within_ms, None, self._bucket_ms)
-        return evidence_of(entries[slide.at(view.t_ms)[0] :])
+        return evidence_of(entries[slide.slice_at(view.t_ms)[0] :])
 
     def capped(self, view: View) -> bool:
         """Whether the count asked for more than is remembered, and so much was there."""
@@ -218,12 +219,12 @@ class EventCountOlder(EventCount):
         return Slide(self._entries(view), self.window.within_ms, self.window.older_ms, self._bucket_ms)
 
     def _holds(self, slide: Slide, t_ms: int) -> bool:
-        first, end = slide.at(t_ms)
+        first, end = slide.slice_at(t_ms)
         return self._least <= end - first and (self._most is None or end - first <= self._most)
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Those of the remembered that are in the window."""
-        first, end = self._slide(view).at(view.t_ms)
+        first, end = self._slide(view).slice_at(view.t_ms)
         return evidence_of(self._entries(view)[first:end])
 
     def capped(self, view: View) -> bool:
@@ -273,8 +274,8 @@ class EventCountBucketed(EventCount):
         least, most = self._least, self._most
 
         def holds_at(at_ms: int) -> bool:
-            first, end = entries.at(at_ms)
-            unit_first, unit_end = units.at(at_ms)
+            first, end = entries.slice_at(at_ms)
+            unit_first, unit_end = units.slice_at(at_ms)
             count = end - first + sum(unit[bucketed.NUMBER] for unit in units.entries[unit_first:unit_end])
             return least <= count and (most is None or count <= most)
 
@@ -292,7 +293,7 @@ class EventCountBucketed(EventCount):
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Those in the window that are remembered one by one."""
         slide = self._slide(self._counted(view)[1])
-        first, end = slide.at(view.t_ms)
+        first, end = slide.slice_at(view.t_ms)
         return evidence_of(slide.entries[first:end])
 
     def capped(self, view: View) -> bool:
@@ -315,14 +316,14 @@ def said_count(least: int, most: int | None) -> str:
     return f"at most {most} of" if not least else f"between {least} and {most} of"
 
 
-def read_event(reader: Reader, place: Place, nested: ReadRule) -> EventCount | None:
+def read_event(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> EventCount | None:
     """Read an event condition."""
     keys = reader.model(EventDefinition)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, place)
-    count = read_count(keys.count, reader.at("count") if keys.count is not None else reader)
-    window = read_window(keys, reader, place, keys.bucket)
+    matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
+    count = read_count(keys.count, reader.down("count") if keys.count is not None else reader)
+    window = read_window(keys, reader, context, keys.bucket)
     if matcher is None or count is None or window is None:
         return None
     return _shape(window, *count)(reader.value, matcher, *count, window)

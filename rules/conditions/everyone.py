@@ -2,11 +2,11 @@
 
 from typing import Any, Literal
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.language.operators import TRUE
-from rules.language.problems import Reader
+from rules.language.problems import DefinitionReader
 
 
 class EveryoneDefinition(Definition):
@@ -33,6 +33,6 @@ class Everyone(Condition):
         return "everyone"
 
 
-def read_everyone(reader: Reader, place: Place, nested: ReadRule) -> Everyone | None:
+def read_everyone(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Everyone | None:
     """Read `everyone: true`."""
     return None if reader.model(EveryoneDefinition) is None else Everyone(reader.value)

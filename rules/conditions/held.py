@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.settings import VALUE, OfSettings
 from rules.conditions.trait import TraitDefinition, read_trait_test
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from rules.language.operators import Interval, Test
-from rules.language.problems import Duration, Reader
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration
 
 
 class HeldDefinition(TraitDefinition):
@@ -79,10 +80,10 @@ class Held(OfSettings):
         return self._text
 
 
-def read_held(reader: Reader, place: Place, nested: ReadRule) -> Held | None:
+def read_held(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Held | None:
     """Read a trait condition with `for`."""
     keys = reader.model(HeldDefinition)
     if keys is None:
         return None
-    test = read_trait_test(reader, keys.trait, place)
+    test = read_trait_test(reader, keys.trait, context)
     return None if test is None else Held(reader.value, keys.trait, test, keys.for_)

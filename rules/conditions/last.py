@@ -6,7 +6,7 @@ or that interval. Without `older_than` the latest event suffices, with those of 
 
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
 from rules.conditions.occurrences import (
@@ -28,7 +28,8 @@ from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.operators import EVER, FALSE, NEVER, Interval, Test
-from rules.language.problems import Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Maybe
 
 INTERVAL_BYTES: Final = 32
 
@@ -103,7 +104,7 @@ class Last(InWindow):
         slide = self._slide(entries)
 
         def last_at(at_ms: int) -> Interval:
-            first, end = slide.at(at_ms)
+            first, end = slide.slice_at(at_ms)
             return _interval(entries[end - 1]) if first < end else NEVER
 
         def holds_at(at_ms: int) -> bool:
@@ -123,7 +124,7 @@ class Last(InWindow):
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """The latest in the window."""
         entries = self.entries(view)
-        first, end = self._slide(entries).at(view.t_ms)
+        first, end = self._slide(entries).slice_at(view.t_ms)
         return evidence_of(entries[end - 1 : end] if first < end else [])
 
     def state_bytes_max(self) -> int:
@@ -139,16 +140,16 @@ def _interval(entry: Entry) -> Interval:
     return satisfied[0], satisfied[1]
 
 
-def read_last(reader: Reader, place: Place, nested: ReadRule) -> Last | None:
+def read_last(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Last | None:
     """Read a last condition."""
     keys = reader.model(LastDefinition)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("last"), reader.at("where") if keys.where is not None else None, place)
-    window = read_window(keys, reader, place)
+    matcher = read_matcher(reader.down("last"), reader.down("where") if keys.where is not None else None, context)
+    window = read_window(keys, reader, context)
     if matcher is None:
         return None
-    tests = read_attribute_tests(reader.at("is"), matcher.names, place)
+    tests = read_attribute_tests(reader.down("is"), matcher.names, context)
     if tests is None or window is None:
         return None
     return Last(reader.value, matcher, tests, window)

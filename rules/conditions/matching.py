@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rules.conditions.base import Place
+from rules.conditions.base import RuleContext
 from rules.ground.event import Event
 from rules.ground.values import ValueType
 from rules.language.operators import Test, read_test, with_article
-from rules.language.problems import Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
 
 Where: TypeAlias = Callable[[Event], bool]
 
@@ -35,14 +35,14 @@ class Matcher:
         return event.type in self.types and (self.where is None or self.where(event))
 
 
-def read_matcher(types: Reader, where: Reader | None, place: Place) -> Matcher | None:
+def read_matcher(types: DefinitionReader, where: DefinitionReader | None, context: RuleContext) -> Matcher | None:
     """Read the types at one reader and the `where` at another; None if anything is wrong, all problems recorded."""
-    names = read_types(types, place)
+    names = read_types(types, context)
     if names is None:
         return None
     tests: dict[str, Test] | None = {}
     if where is not None:
-        tests = read_attribute_tests(where, names, place)
+        tests = read_attribute_tests(where, names, context)
     if tests is None:
         return None
     text = " or ".join(names)
@@ -52,7 +52,7 @@ def read_matcher(types: Reader, where: Reader | None, place: Place) -> Matcher |
     return Matcher(names, frozenset(names), _closure(tests), key, text)
 
 
-def read_types(reader: Reader, place: Place) -> tuple[str, ...] | None:
+def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...] | None:
     """Read one event type or a list of them, as declared."""
     listed = isinstance(reader.value, list)
     if listed and not reader.value:
@@ -63,18 +63,18 @@ def read_types(reader: Reader, place: Place) -> tuple[str, ...] | None:
     for item in reader.items() if listed else [reader]:
         if not isinstance(item.value, str):
             item.problem(f"{item.name} must be an event type" + ("" if listed else " or a list of them"))
-        elif item.value not in place.dictionary.events:
-            item.problem(f"unknown event {item.value!r}", name=item.value, known=place.dictionary.events)
+        elif item.value not in context.dictionary.events:
+            item.problem(f"unknown event {item.value!r}", name=item.value, known=context.dictionary.events)
         elif item.value not in names:
             names.append(item.value)
     return tuple(names) if len(reader.problems) == before else None
 
 
-def attribute_type(reader: Reader, name: str, types: Iterable[str], place: Place) -> ValueType | None:
+def attribute_type(reader: DefinitionReader, name: str, types: Iterable[str], context: RuleContext) -> ValueType | None:
     """Find the one declared type of an attribute of all the event types; None if there is none, recorded."""
     found: dict[str, ValueType] = {}
     for event in types:
-        data = place.dictionary.events[event].data
+        data = context.dictionary.events[event].data
         if name not in data:
             reader.problem(f"event {event!r} has no attribute {name!r}", name=name, known=data)
             return None
@@ -87,13 +87,13 @@ def attribute_type(reader: Reader, name: str, types: Iterable[str], place: Place
 
 
 def read_attribute(
-    reader: Reader, types: Iterable[str], place: Place, kinds: Iterable[ValueType], use: str
+    reader: DefinitionReader, types: Iterable[str], context: RuleContext, kinds: Iterable[ValueType], use: str
 ) -> tuple[str, ValueType] | None:
     """Read the name of an attribute that must be of one of some types: `of`, `days`, `until`."""
     if not isinstance(reader.value, str):
         reader.problem(f"{reader.name} must name an attribute")
         return None
-    kind = attribute_type(reader, reader.value, types, place)
+    kind = attribute_type(reader, reader.value, types, context)
     if kind is None:
         return None
     kinds = tuple(kinds)
@@ -103,14 +103,16 @@ def read_attribute(
     return reader.value, kind
 
 
-def read_attribute_tests(reader: Reader, types: tuple[str, ...], place: Place) -> dict[str, Test] | None:
+def read_attribute_tests(
+    reader: DefinitionReader, types: tuple[str, ...], context: RuleContext
+) -> dict[str, Test] | None:
     """Read `{ATTRIBUTE: {OPERATOR: operand, …}, …}`; None if anything is wrong, all problems recorded."""
     if not reader.mapping():
         return None
     before = len(reader.problems)
     tests: dict[str, Test] = {}
     for name, here in reader.entries():
-        kind = attribute_type(here, name, types, place)
+        kind = attribute_type(here, name, types, context)
         if kind is None or not here.mapping(f"attribute {name!r}"):
             continue
         test = read_test(here, here.value, kind, f"attribute {name!r}")

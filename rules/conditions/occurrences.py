@@ -158,7 +158,7 @@ class Slide:
         self._older_ms = older_ms
         self._bucket_ms = bucket_ms
 
-    def at(self, t_ms: int) -> tuple[int, int]:
+    def slice_at(self, t_ms: int) -> tuple[int, int]:
         """The slice in the window: from the first index to before the second."""
         first = 0 if self._within_ms is None else self._after(t_ms - self._within_ms)
         end = len(self.entries) if self._older_ms is None else self._after(t_ms - self._older_ms)

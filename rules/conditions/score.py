@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions import bucketed
 from rules.conditions.aggregate import exact_sum
-from rules.conditions.base import Condition, Node, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, Node, ReadRule, RuleContext, Verdict
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
     ENTRY_BYTES,
@@ -30,7 +30,8 @@ from rules.conditions.view import MarkKind, State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
-from rules.language.problems import Duration, Maybe, Number, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Maybe, Number
 
 Decaying: TypeAlias = tuple[float | int, int, int, int]
 """Points of one event, how many events, the time from which they decay, and their half-life."""
@@ -305,25 +306,25 @@ def _bounds(needed: float, decaying: list[Decaying], t_ms: int) -> tuple[int, in
     return low_ms, high_ms
 
 
-def read_score(reader: Reader, place: Place, nested: ReadRule) -> Score | None:
+def read_score(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Score | None:
     """Read a score condition, and the rules inside it."""
     keys = reader.model(ScoreDefinition)
     if keys is None:
         return None
     if not keys.score:
-        reader.at("score").problem("'score' must have at least one item")
+        reader.down("score").problem("'score' must have at least one item")
         return None
     before = len(reader.problems)
     items: list[Points] = []
     whens: list[tuple[Node, float | int]] = []
-    for item in reader.at("score").items():
+    for item in reader.down("score").items():
         if isinstance(item.value, dict) and "when" in item.value:
             when = item.model(WhenItem)
-            node = None if when is None else nested(item.at("when"), place)
+            node = None if when is None else nested(item.down("when"), context)
             if when is not None and node is not None:
                 whens.append((node, when.points))
         else:
-            points = _read_points(item, place)
+            points = _read_points(item, context)
             if points is not None:
                 items.append(points)
     if len(reader.problems) > before:
@@ -331,14 +332,14 @@ def read_score(reader: Reader, place: Place, nested: ReadRule) -> Score | None:
     return Score(reader.value, tuple(items), tuple(whens), keys.at_least)
 
 
-def _read_points(reader: Reader, place: Place) -> Points | None:
+def _read_points(reader: DefinitionReader, context: RuleContext) -> Points | None:
     keys = reader.model(EventItem)
     if keys is None:
         return None
-    matcher = read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, place)
-    window = read_window(keys, reader, place, keys.bucket)
+    matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
+    window = read_window(keys, reader, context, keys.bucket)
     if keys.points <= 0:
-        reader.at("points").problem("'points' of an event must be above 0")
+        reader.down("points").problem("'points' of an event must be above 0")
         return None
     if matcher is None or window is None:
         return None

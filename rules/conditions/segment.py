@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.language.operators import FALSE, TRUE
-from rules.language.problems import Duration, Id, Maybe, Reader
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Id, Maybe
 
 
 class SegmentDefinition(Definition):
@@ -43,7 +44,7 @@ class InSegment(Condition):
         return self._text
 
 
-def read_segment_condition(reader: Reader, place: Place, nested: ReadRule) -> InSegment | None:
+def read_segment_condition(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> InSegment | None:
     """Read a segment condition. That the segment exists, and that there is no cycle, is for the catalogue to check."""
     keys = reader.model(SegmentDefinition)
     return None if keys is None else InSegment(reader.value, keys.segment, keys.for_)

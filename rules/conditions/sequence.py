@@ -17,7 +17,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.conditions.base import Place, ReadRule, Verdict
+from rules.conditions.base import ReadRule, RuleContext, Verdict
 from rules.conditions.in_window import InWindow
 from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.occurrences import (
@@ -36,7 +36,8 @@ from rules.conditions.window import Definition, SinceKeys, Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.operators import FALSE
-from rules.language.problems import Duration, Maybe, Reader, canonical_json
+from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Duration, Maybe
 
 MASK_BYTES: Final = 4
 NONE_MS: Final = -FOREVER
@@ -283,13 +284,13 @@ def _matching(bits: list[int], masks: list[int]) -> bool:
 class _Reading:
     """Reads the steps of one sequence; equal matchers share a bit."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, context: RuleContext) -> None:
+        self._context = context
         self.matchers: list[Matcher] = []
         self.steps: list[Step] = []
         self.texts: list[str] = []
 
-    def read(self, items: Items[Reader]) -> None:
+    def read(self, items: Items[DefinitionReader]) -> None:
         """Read all; every problem is recorded."""
         for index, reader in enumerate(items):
             if isinstance(reader.value, dict) and "not" in reader.value:
@@ -297,14 +298,14 @@ class _Reading:
             else:
                 self._read_step(reader, index)
 
-    def _read_not(self, reader: Reader, index: int) -> None:
+    def _read_not(self, reader: DefinitionReader, index: int) -> None:
         keys = reader.model(NotDefinition)
         if keys is None:
             return
         if index == 0:
             reader.problem("'not' cannot be first: it begins at the event matched before it")
             return
-        matcher = self._matcher(reader.at("not"))
+        matcher = self._matcher(reader.down("not"))
         if matcher is None or not self.steps:
             return
         last = self.steps[-1]
@@ -312,17 +313,17 @@ class _Reading:
         self.steps[-1] = Step(last.bit, last.within_ms, last.gap_ms, nots)
         self.texts.append(f"no {matcher.text} within {format_duration(keys.within)}")
 
-    def _read_step(self, reader: Reader, index: int) -> None:
+    def _read_step(self, reader: DefinitionReader, index: int) -> None:
         within_ms = after_ms = None
         if isinstance(reader.value, dict):
             keys = reader.model(StepDefinition)
             if keys is None:
                 return
             within_ms, after_ms = keys.within, keys.after
-            here = reader.at("event"), reader.at("where") if keys.where is not None else None
-            matcher = read_matcher(*here, self._place)
+            here = reader.down("event"), reader.down("where") if keys.where is not None else None
+            matcher = read_matcher(*here, self._context)
         else:
-            matcher = read_matcher(reader, None, self._place)
+            matcher = read_matcher(reader, None, self._context)
         if index == 0 and (within_ms is not None or after_ms is not None):
             reader.problem("the first step has no event before it: 'within' and 'after' are for later ones")
             return
@@ -335,13 +336,15 @@ class _Reading:
         within = "" if within_ms is None else f" less than {format_duration(within_ms)} later"
         self.texts.append(f"{matcher.text}{after}{within}")
 
-    def _matcher(self, reader: Reader) -> Matcher | None:
+    def _matcher(self, reader: DefinitionReader) -> Matcher | None:
         if not isinstance(reader.value, dict):
-            return read_matcher(reader, None, self._place)
+            return read_matcher(reader, None, self._context)
         keys = reader.model(BareDefinition)
         if keys is None:
             return None
-        return read_matcher(reader.at("event"), reader.at("where") if keys.where is not None else None, self._place)
+        return read_matcher(
+            reader.down("event"), reader.down("where") if keys.where is not None else None, self._context
+        )
 
     def _bit(self, matcher: Matcher) -> int:
         for index, known in enumerate(self.matchers):
@@ -351,18 +354,18 @@ class _Reading:
         return 1 << len(self.matchers) - 1
 
 
-def read_sequence(reader: Reader, place: Place, nested: ReadRule) -> Sequence | None:
+def read_sequence(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Sequence | None:
     """Read a sequence condition."""
     keys = reader.model(SequenceDefinition)
     if keys is None:
         return None
     if not keys.sequence:
-        reader.at("sequence").problem("'sequence' must have at least one step")
+        reader.down("sequence").problem("'sequence' must have at least one step")
         return None
     before = len(reader.problems)
-    reading = _Reading(place)
-    reading.read(list(reader.at("sequence").items()))
-    found = read_window(keys, reader, place)
+    reading = _Reading(context)
+    reading.read(list(reader.down("sequence").items()))
+    found = read_window(keys, reader, context)
     if found is None or len(reader.problems) > before:
         return None
     window = Window(keys.within, None, found.since_ms, None, found.mark)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from rules.conditions.base import Condition, Place, ReadRule, Verdict
+from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
-from rules.language.problems import Reader
+from rules.language.problems import DefinitionReader
 
 
 class TraitDefinition(OperatorKeys):
@@ -42,19 +42,19 @@ class Trait(Condition):
         return [] if register is None else [(register.time_ms, register.source, register.id)]
 
 
-def read_trait(reader: Reader, place: Place, nested: ReadRule) -> Trait | None:
+def read_trait(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Trait | None:
     """Read a trait condition."""
     keys = reader.model(TraitDefinition)
     if keys is None:
         return None
-    test = read_trait_test(reader, keys.trait, place)
+    test = read_trait_test(reader, keys.trait, context)
     return None if test is None else Trait(reader.value, keys.trait, test)
 
 
-def read_trait_test(reader: Reader, trait: str, place: Place) -> Test | None:
+def read_trait_test(reader: DefinitionReader, trait: str, context: RuleContext) -> Test | None:
     """Read the operators of a condition on a declared trait."""
-    declared = place.dictionary.traits.get(trait)
+    declared = context.dictionary.traits.get(trait)
     if declared is None:
-        reader.at("trait").problem(f"unknown trait {trait!r}", name=trait, known=place.dictionary.traits)
+        reader.down("trait").problem(f"unknown trait {trait!r}", name=trait, known=context.dictionary.traits)
         return None
     return read_test(reader, [key for key in reader.value if key in OPERATORS], declared.type, f"trait {trait!r}")

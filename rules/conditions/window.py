@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, PlainValidator
 
-from rules.conditions.base import Place
+from rules.conditions.base import RuleContext
 from rules.conditions.view import MarkKind
 from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
-from rules.language.problems import Duration, Instant, Maybe, Reader, Strict
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Instant, Maybe, Strict
 
 SinceWord: TypeAlias = Literal["entry", "exit", "ever"]
 _SINCE_WORDS: Final = ("entry", "exit", "ever")
@@ -118,10 +119,12 @@ def rounded_up(time_ms: int, bucket_ms: int | None) -> int:
     return time_ms if bucket_ms is None else -(-time_ms // bucket_ms) * bucket_ms
 
 
-def read_window(keys: SinceKeys, reader: Reader, place: Place, bucket_ms: int | None = None) -> Window | None:
+def read_window(
+    keys: SinceKeys, reader: DefinitionReader, context: RuleContext, bucket_ms: int | None = None
+) -> Window | None:
     """Make the window of a definition at its place; None if it makes no sense there, the problem recorded."""
     before = len(reader.problems)
-    since_ms, mark = _read_since(keys.since, reader, place)
+    since_ms, mark = _read_since(keys.since, reader, context)
     within_ms = older_ms = until_ms = None
     if isinstance(keys, WindowKeys):
         within_ms, older_ms, until_ms = keys.within, keys.older_than, keys.until
@@ -130,18 +133,20 @@ def read_window(keys: SinceKeys, reader: Reader, place: Place, bucket_ms: int | 
     return Window(within_ms, older_ms, since_ms, until_ms, mark, bucket_ms)
 
 
-def _read_since(since: int | str | None, reader: Reader, place: Place) -> tuple[int | None, MarkKind | None]:
+def _read_since(
+    since: int | str | None, reader: DefinitionReader, context: RuleContext
+) -> tuple[int | None, MarkKind | None]:
     """Find the date and the mark from which events count; the exit's is the default where a segment forgets."""
-    re_entry = place.rule == "enter" and place.forgets
+    re_entry = context.rule == "enter" and context.forgets
     if since is None or isinstance(since, int):
         return since, "exit" if re_entry else None
     if since == "entry":
-        if place.rule != "exit":
-            reader.at("since").problem("'since: entry' is for the exit rule: in 'enter' there is no entry yet")
+        if context.rule != "exit":
+            reader.down("since").problem("'since: entry' is for the exit rule: in 'enter' there is no entry yet")
         return None, "entry"
     if since == "exit":
         if not re_entry:
-            reader.at("since").problem(
+            reader.down("since").problem(
                 "'since: exit' is for 'enter' of a segment with 'exit' or 'max_stay'; elsewhere no exit counts"
             )
         return None, "exit"

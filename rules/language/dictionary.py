@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import BeforeValidator, Field
 
 from rules.ground.values import ValueType, may_be_both
-from rules.language.problems import Duration, Maybe, Name, Reader, Strict
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Duration, Maybe, Name, Strict
 
 OWN_PREFIX: Final = "segue."
 """Types of records without an event, reserved for the owner of the topic."""
@@ -70,7 +71,7 @@ class Dictionary:
     """Memo of `rules.engine.decode`: how the values of an event type are taken out of its data."""
 
 
-def read_dictionary(reader: Reader) -> Dictionary | None:
+def read_dictionary(reader: DefinitionReader) -> Dictionary | None:
     """Read `dictionary.yaml`; None if anything is wrong, every problem recorded at its place."""
     model = reader.model(_Dictionary)
     if model is None:
@@ -79,7 +80,7 @@ def read_dictionary(reader: Reader) -> Dictionary | None:
     traits = {name: _attribute(trait) for name, trait in model.traits.items()}
     events = {name: _event(event) for name, event in model.events.items()}
     for name, event in events.items():
-        _check_event(reader.at("events", name), name, event, traits)
+        _check_event(reader.down("events", name), name, event, traits)
     if len(reader.problems) > before:
         return None
     return Dictionary(traits, {name: _with_built_in(name, events.get(name)) for name in {**BUILT_IN, **events}})
@@ -126,19 +127,21 @@ def _event(model: _Event) -> EventDeclaration:
     return EventDeclaration(data, dict(model.sets), model.definition, model.source, model.restricted)
 
 
-def _check_event(reader: Reader, name: str, event: EventDeclaration, traits: Mapping[str, TraitDeclaration]) -> None:
+def _check_event(
+    reader: DefinitionReader, name: str, event: EventDeclaration, traits: Mapping[str, TraitDeclaration]
+) -> None:
     if name.startswith(OWN_PREFIX):
         reader.problem(f"event {name!r}: types {OWN_PREFIX}* are reserved for Segue's own records")
     for path, attribute in event.data.items():
         if path in BUILT_IN.get(name, ()) and attribute.type != "string":
-            reader.at("data", path).problem(f"{path!r} of {name} is built in as a string, not {attribute.type}")
+            reader.down("data", path).problem(f"{path!r} of {name} is built in as a string, not {attribute.type}")
         inside = next((outer for outer in event.data if path.startswith(outer + ".")), None)
         if inside is not None:
-            reader.at("data", path).problem(
+            reader.down("data", path).problem(
                 f"{path!r} lies inside {inside!r}, which is declared as a {event.data[inside].type}, no object"
             )
     for trait, path in event.sets.items():
-        here = reader.at("sets", trait)
+        here = reader.down("sets", trait)
         if trait not in traits:
             here.problem(f"unknown trait {trait!r}", name=trait, known=traits)
             continue

@@ -16,7 +16,8 @@ from rules.ground.event import Value
 from rules.ground.instants import FOREVER, format_duration, format_instant, parse_duration
 from rules.ground.patterns import BadPattern, whole_match
 from rules.ground.values import BadNumber, ValueType, WrongType, typed
-from rules.language.problems import Reader, Strict
+from rules.language.problems import DefinitionReader
+from rules.language.validation import Strict
 
 Check: TypeAlias = Callable[[Any], bool]
 Interval: TypeAlias = tuple[int, int]
@@ -204,7 +205,7 @@ def _joined(checks: tuple[Check, ...], nothing: bool) -> Callable[[Value | None]
     return every
 
 
-def read_test(reader: Reader, keys: Iterable[str], kind: ValueType, what: str) -> Test | None:
+def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, what: str) -> Test | None:
     """Read the operators that stand under `keys` of a mapping, for a value of the declared type.
 
     `what` names the value in messages: `trait 'specialty'`. None if anything is wrong, every problem recorded.
@@ -217,7 +218,7 @@ def read_test(reader: Reader, keys: Iterable[str], kind: ValueType, what: str) -
     checks: list[Check] = []
     nothing, lengths, texts = True, {"older_than": None, "newer_than": None}, []
     for key in keys:
-        here = reader.at(key)
+        here = reader.down(key)
         operator = OPERATORS.get(key)
         if operator is None:
             here.problem(f"unknown operator {key!r} on {what}", name=key, known=_names(kind))
@@ -265,7 +266,7 @@ def _listed(kind: str) -> str:
     return ", ".join(_names(kind))
 
 
-def read_operand(reader: Reader, kind: ValueType) -> Value | None:
+def read_operand(reader: DefinitionReader, kind: ValueType) -> Value | None:
     """Read one operand of a declared type; None if it is wrong (or no value), the problem recorded."""
     try:
         value = typed(kind, reader.value)
@@ -277,12 +278,12 @@ def read_operand(reader: Reader, kind: ValueType) -> Value | None:
     return value
 
 
-def _read_operand(reader: Reader, name: str, operand: Operand, kind: ValueType) -> Any:
+def _read_operand(reader: DefinitionReader, name: str, operand: Operand, kind: ValueType) -> Any:
     """Read an operand by its shape; None if it is wrong, the problem recorded."""
     return _READERS[operand](reader, "string" if operand in ("element", "elements") else kind)
 
 
-def _read_many(reader: Reader, kind: ValueType) -> list[Value] | None:
+def _read_many(reader: DefinitionReader, kind: ValueType) -> list[Value] | None:
     if not isinstance(reader.value, list) or not reader.value:
         reader.problem(f"{reader.name} must be a list of at least one {kind}")
         return None
@@ -290,7 +291,7 @@ def _read_many(reader: Reader, kind: ValueType) -> list[Value] | None:
     return None if None in values else cast("list[Value]", values)
 
 
-def _read_pair(reader: Reader, kind: ValueType) -> tuple[Any, Any] | None:
+def _read_pair(reader: DefinitionReader, kind: ValueType) -> tuple[Any, Any] | None:
     if not isinstance(reader.value, list) or len(reader.value) != 2:
         reader.problem(f"{reader.name} must be a list of two, like [1, 5]; both ends are included")
         return None
@@ -298,8 +299,8 @@ def _read_pair(reader: Reader, kind: ValueType) -> tuple[Any, Any] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _read_pattern(reader: Reader, _kind: ValueType) -> tuple[str, Check] | None:
-    if not isinstance(reader.value, str) or not reader.value:
+def _read_pattern(reader: DefinitionReader, _kind: ValueType) -> tuple[str, Check] | None:
+    if not isinstance(reader.value, str):
         reader.problem(f"{reader.name} must be a pattern in RE2 syntax")
         return None
     try:
@@ -309,14 +310,14 @@ def _read_pattern(reader: Reader, _kind: ValueType) -> tuple[str, Check] | None:
         return None
 
 
-def _read_flag(reader: Reader, _kind: ValueType) -> bool | None:
+def _read_flag(reader: DefinitionReader, _kind: ValueType) -> bool | None:
     if isinstance(reader.value, bool):
         return reader.value
     reader.problem(f"{reader.name} must be true or false")
     return None
 
 
-def _read_length(reader: Reader, _kind: ValueType) -> int | None:
+def _read_length(reader: DefinitionReader, _kind: ValueType) -> int | None:
     try:
         if isinstance(reader.value, str):
             return parse_duration(reader.value, signed=True)
@@ -326,7 +327,7 @@ def _read_length(reader: Reader, _kind: ValueType) -> int | None:
     return None
 
 
-_READERS: Final[Mapping[Operand, Callable[[Reader, ValueType], Any]]] = {
+_READERS: Final[Mapping[Operand, Callable[[DefinitionReader, ValueType], Any]]] = {
     "one": read_operand,
     "many": _read_many,
     "pair": _read_pair,
@@ -344,7 +345,7 @@ def _said(name: str, operand: Operand, value: Any, kind: str) -> str:
     if operand == "length":
         return f"{words} {format_duration(value)}"
     if operand == "pattern":
-        return f"{words} {value[0]}"
+        return f"{words} {value[0] or repr(value[0])}"
     if operand == "flag":
         return "exists" if value else "does not exist"
     if operand in ("many", "elements"):

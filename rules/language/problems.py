@@ -1,8 +1,8 @@
 """Definition errors with their places: `file:line:col: what is wrong; the nearest right name` (definitions.md, head).
 
-A definition file arrives as a `Source`: plain values and where each of them stands. Whoever compiles a part of it holds
-a `Reader`, a cursor into the source; what is wrong goes into the one `Problems` collector, so that an author sees
-everything at once. Models of definitions and the types of their fields come from `rules.language.validation`.
+A definition file arrives as a `Source`: plain values and the place of each. A compiler reads it through a
+`DefinitionReader`, a cursor into the source. Every problem goes into one `Problems` collector, so that an author sees
+all of them at once. `rules.language.validation` has the models of definitions and the types of their fields.
 """
 
 import json
@@ -12,42 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rules.language.validation import (
-    Duration,
-    Id,
-    Instant,
-    Items,
-    Maybe,
-    Name,
-    Number,
-    Path,
-    Strict,
-    closest,
-    name_of,
-    nearest,
-    say,
-)
-
-__all__ = [
-    "FAR_INTEGER",
-    "CatalogueErrors",
-    "Duration",
-    "Id",
-    "Instant",
-    "Items",
-    "Maybe",
-    "Name",
-    "Number",
-    "Path",
-    "Problem",
-    "Problems",
-    "Reader",
-    "Source",
-    "Strict",
-    "canonical_json",
-    "closest",
-    "nearest",
-]
+from rules.language.validation import Path, closest, name_of, nearest, say
 
 FAR_INTEGER: Final = 1 << 53
 """Beyond it a float is whole by nature, not by the author's will, and integers are no longer exact in JSON readers."""
@@ -116,7 +81,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class DefinitionReader:
     """A cursor: a raw value and where it stands. Cheap; make as many as wanted."""
 
     source: Source
@@ -125,16 +90,16 @@ class Reader:
     problems: Problems
 
     @classmethod
-    def of(cls, source: Source, problems: Problems) -> "Reader":
+    def of(cls, source: Source, problems: Problems) -> "DefinitionReader":
         """Make a reader at the root of a source."""
         return cls(source, (), source.value, problems)
 
-    def at(self, *keys: str | int) -> "Reader":
+    def down(self, *keys: str | int) -> "DefinitionReader":
         """Go down; KeyError or IndexError where there is nothing (ask `in reader.value` before)."""
         value = self.value
         for key in keys:
             value = value[key]
-        return Reader(self.source, (*self.path, *keys), value, self.problems)
+        return DefinitionReader(self.source, (*self.path, *keys), value, self.problems)
 
     def problem(self, message: str, *, name: str | None = None, known: Iterable[str] = ()) -> None:
         """Record that this value is wrong; with `name` and `known`, the nearest right name is appended."""
@@ -163,15 +128,15 @@ class Reader:
                 self.problem(f"missing key {key!r}")
         return not unknown and not missing
 
-    def entries(self) -> Iterator[tuple[str, "Reader"]]:
+    def entries(self) -> Iterator[tuple[str, "DefinitionReader"]]:
         """Walk the entries of a mapping."""
         for key in self.value:
-            yield key, self.at(key)
+            yield key, self.down(key)
 
-    def items(self) -> Iterator["Reader"]:
+    def items(self) -> Iterator["DefinitionReader"]:
         """Walk the items of a list."""
         for index in range(len(self.value)):
-            yield self.at(index)
+            yield self.down(index)
 
     @property
     def name(self) -> str:

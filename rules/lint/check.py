@@ -10,13 +10,10 @@ from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.language.problems import Source
-from rules.lint.findings import Code, Finding
-from rules.lint.footprint import Contributor, SizeReport, state_size
+from rules.lint.findings import Code, Suspicion
 from rules.lint.likeness import check_likeness
 from rules.lint.rules import check_rules
 from rules.lint.words import check_documentation, check_examples, check_sets, check_spelling, check_use
-
-__all__ = ["Code", "Contributor", "LintWarning", "SizeReport", "lint", "state_size"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +32,7 @@ class LintWarning:
         return f"{self.file}{where}: warning: {self.message} [{self.code}]"
 
 
-CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Finding]]]] = (
+CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
     check_rules,
     check_likeness,
     check_documentation,

@@ -8,7 +8,7 @@ from rules.catalogue.catalogue import DICTIONARY, POLICY, Catalogue
 from rules.catalogue.logic import AtLeastOf, Group
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Node
-from rules.language.problems import Path
+from rules.language.validation import Path
 
 Code = Literal[
     "load",
@@ -34,7 +34,7 @@ Code = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Suspicion:
     """Something that is probably not meant: in which file (its raw value), at which path of it."""
 
     root: Any
@@ -46,14 +46,14 @@ class Finding:
 RULES: Final = ("enter", "exit")
 
 
-def in_dictionary(catalogue: Catalogue, path: Path, code: Code, message: str) -> Finding:
+def in_dictionary(catalogue: Catalogue, path: Path, code: Code, message: str) -> Suspicion:
     """Make a finding in dictionary.yaml."""
-    return Finding(catalogue.files[DICTIONARY], path, code, message)
+    return Suspicion(catalogue.files[DICTIONARY], path, code, message)
 
 
-def in_policy(catalogue: Catalogue, path: Path, code: Code, message: str) -> Finding:
+def in_policy(catalogue: Catalogue, path: Path, code: Code, message: str) -> Suspicion:
     """Make a finding in policy.yaml."""
-    return Finding(catalogue.files.get(POLICY), path, code, message)
+    return Suspicion(catalogue.files.get(POLICY), path, code, message)
 
 
 def judged(catalogue: Catalogue) -> list[Segment]:

@@ -18,7 +18,7 @@ from rules.ground.instants import AHEAD_LIMIT_MS, parse_duration, parse_instant
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
 from rules.language.operators import OPERATORS, Test, read_test
-from rules.language.problems import Problems, Reader, Source, canonical_json
+from rules.language.problems import DefinitionReader, Problems, Source, canonical_json
 
 CONSENTS: Final = frozenset({"granted", "withdrawn", "unknown"})
 _SINCE_WORDS: Final = ("entry", "exit", "ever")
@@ -80,7 +80,7 @@ class Tests:
                 test = self._made.get((kind, operator, text))
                 if test is None:
                     alone = {operator: operand}
-                    test = read_test(Reader(Source("", alone), (), alone, Problems()), alone, kind, "")
+                    test = read_test(DefinitionReader(Source("", alone), (), alone, Problems()), alone, kind, "")
                     assert test is not None, "checked when the catalogue was loaded"
                     self._made[kind, operator, text] = test
                 found.append(Tested(variable, kind, operator, text, False, operand, test))

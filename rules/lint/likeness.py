@@ -10,7 +10,7 @@ from rules.catalogue.logic import leaves
 from rules.catalogue.mentions import EVENT_KEYS
 from rules.catalogue.segment import Segment
 from rules.language.problems import canonical_json
-from rules.lint.findings import Finding, judged, rules_of
+from rules.lint.findings import Suspicion, judged, rules_of
 
 SHARED_MIN: Final = 0.75
 """Share of their conditions that two nearly equal segments have in common: three of four."""
@@ -38,7 +38,7 @@ class _Shape:
     figureless: frozenset[str]
 
 
-def check_likeness(catalogue: Catalogue) -> Iterator[Finding]:
+def check_likeness(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Compare every two segments of one base; each is reported with the first that it is like."""
     seen: list[_Shape] = []
     for segment in sorted(judged(catalogue), key=lambda each: each.id):
@@ -80,10 +80,10 @@ def _sorted(value: Any, key: str = "") -> Any:
     return value
 
 
-def _compare(one: _Shape, other: _Shape) -> Finding | None:
+def _compare(one: _Shape, other: _Shape) -> Suspicion | None:
     name = other.segment.id
     if one.whole == other.whole:
-        return Finding(one.segment.raw, ("segment",), "duplicate", f"has the same rules as segment {name!r}")
+        return Suspicion(one.segment.raw, ("segment",), "duplicate", f"has the same rules as segment {name!r}")
     shared, all_ = one.items & other.items, one.items | other.items
     if one.items == other.items:
         told = "in its groups or lengths of stay"
@@ -98,4 +98,4 @@ def _compare(one: _Shape, other: _Shape) -> Finding | None:
     else:
         return None
     told = f"differs from segment {name!r} only {told}"
-    return Finding(one.segment.raw, ("segment",), "near-duplicate", told)
+    return Suspicion(one.segment.raw, ("segment",), "near-duplicate", told)

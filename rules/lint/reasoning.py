@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import AllOf, AtLeastOf, Group, NoneOf, read_rule
 from rules.catalogue.segment import Segment
-from rules.conditions.base import Condition, Node, Place
+from rules.conditions.base import Condition, Node, RuleContext
 from rules.conditions.facts import (
     ALWAYS,
     NEVER,
@@ -28,7 +28,7 @@ from rules.conditions.facts import (
     bounded,
     consistent,
 )
-from rules.language.problems import Problems, Reader, Source
+from rules.language.problems import DefinitionReader, Problems, Source
 from rules.lint.leaf_facts import LEAVES, Scene, Tests
 
 CHOICES_MAX: Final = 64
@@ -147,9 +147,9 @@ class Reasoning:
 
     def when(self, raw: Any, scene: Scene) -> Node:
         """Compile the condition of a score's item, as it stands in that rule."""
-        place = Place(
+        context = RuleContext(
             dictionary=self._catalogue.dictionary, rule=scene.rule, segment=scene.segment, forgets=scene.forgets
         )
-        node = read_rule(Reader(Source("", raw), (), raw, Problems()), place)
+        node = read_rule(DefinitionReader(Source("", raw), (), raw, Problems()), context)
         assert node is not None, "checked when the catalogue was loaded"
         return node

@@ -13,8 +13,8 @@ from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition, Node
 from rules.conditions.occurrences import MEMORY
 from rules.ground.instants import format_duration
-from rules.language.problems import Path
-from rules.lint.findings import Code, Finding, judged, parts, rules_of
+from rules.language.validation import Path
+from rules.lint.findings import Code, Suspicion, judged, parts, rules_of
 from rules.lint.leaf_facts import Scene, count_bounds
 from rules.lint.reasoning import Reasoning, scene_of
 
@@ -25,7 +25,7 @@ State = Literal["never", "always"]
 _CODES: Final[dict[State, Code]] = {"never": "never-holds", "always": "always-holds"}
 
 
-def check_rules(catalogue: Catalogue) -> Iterator[Finding]:
+def check_rules(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Judge the rules of every segment, referred ones first."""
     reasoning = Reasoning(catalogue)
     for segment in judged(catalogue):
@@ -38,7 +38,7 @@ def check_rules(catalogue: Catalogue) -> Iterator[Finding]:
         yield from findings
 
 
-def _parent(catalogue: Catalogue, segment: Segment) -> Iterator[Finding]:
+def _parent(catalogue: Catalogue, segment: Segment) -> Iterator[Suspicion]:
     if segment.parent is None:
         return
     mine, theirs = segment.layers.audience, catalogue.segments[segment.parent].layers.audience
@@ -46,42 +46,42 @@ def _parent(catalogue: Catalogue, segment: Segment) -> Iterator[Finding]:
         message = (
             f"the parent {segment.parent!r} is of audience {theirs!r}, this segment of {mine!r}: nobody is of both"
         )
-        yield Finding(segment.raw, ("parent",), "parent-audience", message)
+        yield Suspicion(segment.raw, ("parent",), "parent-audience", message)
 
 
-def _stay(segment: Segment) -> Iterator[Finding]:
+def _stay(segment: Segment) -> Iterator[Suspicion]:
     least_ms, most_ms = segment.min_stay_ms, segment.max_stay_ms
     if least_ms is not None and most_ms is not None and least_ms >= most_ms:
         message = (
             f"'min_stay' {format_duration(least_ms)} is not shorter than 'max_stay' {format_duration(most_ms)}: "
             "no rule can end a stay before its longest time does"
         )
-        yield Finding(segment.raw, ("min_stay",), "stay-lengths", message)
+        yield Suspicion(segment.raw, ("min_stay",), "stay-lengths", message)
 
 
-def _entry(reasoning: Reasoning, segment: Segment) -> Iterator[Finding]:
+def _entry(reasoning: Reasoning, segment: Segment) -> Iterator[Suspicion]:
     """Say why nobody can enter."""
     if reasoning.never(segment.enter, scene_of(segment)):
         reasoning.empty.add(segment.id)
-        yield Finding(segment.raw, ("enter",), "never-enters", "nobody can ever enter: 'enter' can never hold")
+        yield Suspicion(segment.raw, ("enter",), "never-enters", "nobody can ever enter: 'enter' can never hold")
     elif reasoning.never_admitted(segment):
         reasoning.empty.add(segment.id)
         message = "nobody can ever enter: 'enter' cannot hold of those whom audience, markets and parent admit"
-        yield Finding(segment.raw, ("enter",), "never-enters", message)
+        yield Suspicion(segment.raw, ("enter",), "never-enters", message)
     elif reasoning.never_first(segment):
         reasoning.empty.add(segment.id)
         message = "nobody can ever enter: 'exit' holds whenever 'enter' does (did you mean 'since: entry'?)"
-        yield Finding(segment.raw, ("exit",), "exit-at-entry", message)
+        yield Suspicion(segment.raw, ("exit",), "exit-at-entry", message)
 
 
-def _exit(reasoning: Reasoning, segment: Segment) -> Iterator[Finding]:
+def _exit(reasoning: Reasoning, segment: Segment) -> Iterator[Suspicion]:
     if segment.exit is None or segment.id in reasoning.empty:
         return
     if reasoning.never(segment.exit, scene_of(segment, "exit")):
-        yield Finding(segment.raw, ("exit",), "exit-never-fires", "'exit' can never hold")
+        yield Suspicion(segment.raw, ("exit",), "exit-never-fires", "'exit' can never hold")
     elif reasoning.never_leaves(segment):
         message = "'exit' can never hold of a member: audience, markets, parent or 'max_stay' rule it out"
-        yield Finding(segment.raw, ("exit",), "exit-never-fires", message)
+        yield Suspicion(segment.raw, ("exit",), "exit-never-fires", message)
 
 
 class _Parts:
@@ -92,13 +92,13 @@ class _Parts:
         self._segment = segment
         self._scene = scene
 
-    def run(self, node: Node, path: Path) -> list[Finding]:
+    def run(self, node: Node, path: Path) -> list[Suspicion]:
         """Judge a rule; that everyone is let in is said on purpose."""
         if isinstance(node, Condition) and node.kind == "everyone" and path[-1] != "exit":
             return []
         return self._findings(node, path)
 
-    def _findings(self, node: Node, path: Path) -> list[Finding]:
+    def _findings(self, node: Node, path: Path) -> list[Suspicion]:
         inside = [finding for inner, part in parts(node, path) for finding in self._findings(part, inner)]
         if isinstance(node, Condition) and node.kind == "score":
             for index, item in enumerate(node.definition["score"]):
@@ -115,14 +115,14 @@ class _Parts:
             return "never"
         return "always" if self._reasoning.always(node, self._scene) else None
 
-    def _finding(self, node: Node, path: Path, state: State) -> Finding:
+    def _finding(self, node: Node, path: Path, state: State) -> Suspicion:
         if isinstance(node, Condition) and node.kind == "event" and "bucket" not in node.definition:
             bounds = count_bounds(node.definition)
             if any(MEMORY < bound < float("inf") for bound in bounds):
                 message = f"only the latest {MEMORY} events are remembered to be counted; 'bucket' lifts that"
-                return Finding(self._segment.raw, (*path, "count"), "memory", message)
+                return Suspicion(self._segment.raw, (*path, "count"), "memory", message)
         word = "can never hold" if state == "never" else "always holds"
-        return Finding(self._segment.raw, path, _CODES[state], f"{word}: {self._told(node, state)}")
+        return Suspicion(self._segment.raw, path, _CODES[state], f"{word}: {self._told(node, state)}")
 
     def _told(self, node: Node, state: State) -> str:
         """Quote the rule, or the two of its parts that exclude each other."""

@@ -11,9 +11,9 @@ from rules.catalogue.segment import Segment, references
 from rules.conditions.base import Condition
 from rules.ground.values import BadNumber, WrongType, typed
 from rules.language.dictionary import BUILT_IN, Attribute
-from rules.language.problems import Path, closest
+from rules.language.validation import Path, closest
 from rules.lint.codes import CodeSystem, system_of
-from rules.lint.findings import Code, Finding, in_dictionary, judged, rules_of, walk
+from rules.lint.findings import Code, Suspicion, in_dictionary, judged, rules_of, walk
 
 SLIP_RATIO: Final = 0.85
 """`promotional` and `promotionnal` (0.96) are one purpose, `email` and `e-mail-de` two."""
@@ -24,7 +24,7 @@ _LAYER_WORDS: Final = ("audience", "use_case", "stage")
 _OWNER_WORDS: Final = ("team", "compliance")
 
 
-def check_documentation(catalogue: Catalogue) -> Iterator[Finding]:
+def check_documentation(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Ask for what people need to know of traits, events and segments."""
     for name, trait in catalogue.dictionary.traits.items():
         words = {"definition": trait.definition, "source": trait.source, "refresh": trait.refresh_ms}
@@ -41,7 +41,7 @@ def check_documentation(catalogue: Catalogue) -> Iterator[Finding]:
         missing += [f"owner.{word}" for word in _OWNER_WORDS if not getattr(segment.owner, word)]
         if missing:
             message = _missing(f"segment {segment.id!r}", missing)
-            yield Finding(segment.raw, ("segment",), "undocumented", message)
+            yield Suspicion(segment.raw, ("segment",), "undocumented", message)
 
 
 def _missing(what: str, words: Iterable[str]) -> str:
@@ -58,7 +58,7 @@ def _mentions(catalogue: Catalogue) -> Iterator[tuple[Segment | None, Mention]]:
             yield None, mention
 
 
-def check_use(catalogue: Catalogue) -> Iterator[Finding]:
+def check_use(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find traits and events that nothing uses, and traits that are used but never set."""
     traits, events = catalogue.dictionary.traits, catalogue.dictionary.events
     named: dict[tuple[str, str], tuple[Segment | None, Mention]] = {}
@@ -70,7 +70,7 @@ def check_use(catalogue: Catalogue) -> Iterator[Finding]:
             by, mention = named["trait", name]
             if name not in settable and by is not None:
                 message = f"no event sets trait {name!r}: it never has a value"
-                yield Finding(by.raw, mention.path, "never-set", message)
+                yield Suspicion(by.raw, mention.path, "never-set", message)
         elif name != catalogue.policy.market_trait:
             yield in_dictionary(catalogue, ("traits", name), "unused-trait", f"no rule uses trait {name!r}")
     for name, event in events.items():
@@ -79,7 +79,7 @@ def check_use(catalogue: Catalogue) -> Iterator[Finding]:
             yield in_dictionary(catalogue, ("events", name), "unused-event", message)
 
 
-def check_sets(catalogue: Catalogue) -> Iterator[Finding]:
+def check_sets(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find settings from a path that is not declared, but looks like one that is."""
     for name, event in catalogue.dictionary.events.items():
         for trait, path in event.sets.items():
@@ -89,7 +89,7 @@ def check_sets(catalogue: Catalogue) -> Iterator[Finding]:
                 yield in_dictionary(catalogue, ("events", name, "sets", trait), "undeclared-path", message)
 
 
-def check_examples(catalogue: Catalogue) -> Iterator[Finding]:
+def check_examples(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find examples that are not of their type, and codes in examples and rules that cannot be codes."""
     for path, name, attribute in _attributes(catalogue):
         system = system_of(name, attribute.definition) if attribute.type in ("string", "list") else None
@@ -122,7 +122,7 @@ def _wrong(attribute: Attribute, system: CodeSystem | None, example: Any) -> tup
     return None
 
 
-def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Finding]:
+def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Suspicion]:
     """Look at the codes with which a rule compares traits and attributes."""
     for rule, node in rules_of(segment).items():
         for path, leaf in walk(node, (rule,)):
@@ -135,7 +135,7 @@ def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Finding]:
                     for text in operand if isinstance(operand, list) else [operand]:
                         if system is not None and isinstance(text, str) and not system.accepts(text):
                             message = f"{text!r} is not {system.name}"
-                            yield Finding(segment.raw, (*path, *inner, operator), "code", message)
+                            yield Suspicion(segment.raw, (*path, *inner, operator), "code", message)
 
 
 def _compared(catalogue: Catalogue, leaf: Condition) -> Iterator[tuple[Path, str, Attribute, Mapping[str, Any]]]:
@@ -151,7 +151,7 @@ def _compared(catalogue: Catalogue, leaf: Condition) -> Iterator[tuple[Path, str
                 yield (key, name), name, data[name], operators
 
 
-def check_spelling(catalogue: Catalogue) -> Iterator[Finding]:
+def check_spelling(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find channels and purposes of consent that look like one and the same, spelt twice."""
     found: dict[tuple[str, str], list[tuple[Any, Path]]] = {}
     for segment in judged(catalogue):
@@ -169,4 +169,4 @@ def check_spelling(catalogue: Catalogue) -> Iterator[Finding]:
         if one[0] == other[0] and SequenceMatcher(None, one[1], other[1]).ratio() >= SLIP_RATIO:
             rarer, usual = sorted((one, other), key=lambda name: len(found[name]))
             root, path = found[rarer][0]
-            yield Finding(root, path, "spelling", f"{rarer[0]} {rarer[1]!r} is nearly {usual[1]!r}; is it the same")
+            yield Suspicion(root, path, "spelling", f"{rarer[0]} {rarer[1]!r} is nearly {usual[1]!r}; is it the same")

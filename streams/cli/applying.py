@@ -18,9 +18,9 @@ from typing import Any, Final
 import orjson
 from rich.text import Text
 
-from rules.catalogue.catalogue import Catalogue, CatalogueErrors, catalogue_json, load_catalogue
+from rules.catalogue.catalogue import Catalogue, catalogue_json, load_catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What, differences
-from rules.language.problems import Source
+from rules.language.problems import CatalogueErrors, Source
 from rules.reports.beginnings import beginnings
 from streams.cli.console import out, row, table
 from streams.cli.naming import channels_of

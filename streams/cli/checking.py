@@ -7,7 +7,8 @@ from typing import Any, Final, get_args
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Status
 from rules.language.problems import Problem
-from rules.lint.check import LintWarning, SizeReport, state_size
+from rules.lint.check import LintWarning
+from rules.lint.footprint import SizeReport, state_size
 from streams.cli.console import out, row, table
 
 CONTRIBUTORS_SHOWN: Final = 5

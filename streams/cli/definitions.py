@@ -9,8 +9,9 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 from typer.core import TyperCommand
 
-from rules.catalogue.catalogue import Catalogue, CatalogueErrors, load_catalogue
+from rules.catalogue.catalogue import Catalogue, load_catalogue
 from rules.engine.replay import Refused, Replay, Then
+from rules.language.problems import CatalogueErrors
 from rules.lint.check import lint
 from streams.cli.console import Json, err, expect_file, progress, read_instant, tell, write_json
 from streams.exits import Exit

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
-from rules.language.problems import nearest
+from rules.language.validation import nearest
 from streams.exits import Exit
 from streams.operations.failure import Failure
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
-from rules.language.problems import nearest
+from rules.language.validation import nearest
 from streams.cli.console import out, tell, write_line
 from streams.cli.naming import channels_of
 from streams.cli.why import why

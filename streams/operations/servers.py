@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from redis.asyncio.connection import parse_url
 
-from rules.catalogue.catalogue import Catalogue, CatalogueErrors, OtherRules, load_catalogue_json
+from rules.catalogue.catalogue import Catalogue, OtherRules, load_catalogue_json
+from rules.language.problems import CatalogueErrors
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
 from streams.exits import Exit
 from streams.log.admin import Cluster, connected

@@ -28,7 +28,7 @@ from ruamel.yaml.reader import ReaderError
 
 from rules.catalogue.catalogue import belongs, mistaken
 from rules.language.problems import FAR_INTEGER, CatalogueErrors, Problem, Source
-from rules.language.problems import Path as Steps
+from rules.language.validation import Path as Steps
 
 FILE_BYTES_MAX: Final = 1 << 20
 """1 MiB: what Kafka's default takes for one record; a definition file is a few KB."""

@@ -1,14 +1,14 @@
 """A catalogue loads whole or not at all; its parts agree; it travels as JSON under a hash of its meaning."""
 
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from rules.catalogue.catalogue import (
-    RULES_VERSION,
     Catalogue,
-    CatalogueErrors,
     OtherRules,
     catalogue_json,
     differs,
@@ -18,7 +18,8 @@ from rules.catalogue.catalogue import (
 from rules.catalogue.logic import leaves
 from rules.catalogue.mentions import Mention, mentions
 from rules.catalogue.rank import rank
-from rules.language.problems import Source
+from rules.catalogue.version import RULES_VERSION
+from rules.language.problems import CatalogueErrors, Source
 from streams.operations.yaml_files import read_yaml
 from tests.rules.catalogues import DICTIONARY, load, refused, segment, texts
 
@@ -391,3 +392,12 @@ def test_whole_numbers_are_equal_however_written() -> None:
     assert not differs(one.segments["a"], same.segments["a"], one, same)
     assert one.hash == same.hash
     assert differs(one.segments["a"], other.segments["a"], one, other)
+
+
+def test_the_rules_version_stands_in_one_place() -> None:
+    """Two numbers of one name: the wrong one was raised, and nothing happened."""
+    root = Path(__file__).parents[3]
+    sources = (path for folder in ("rules", "streams") for path in (root / folder).rglob("*.py"))
+    assert [path.name for path in sources if re.search(r"^RULES_VERSION\b.*=", path.read_text(), re.M)] == [
+        "version.py"
+    ]

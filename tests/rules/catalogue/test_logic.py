@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf, leaves, map_leaves
 from rules.conditions import DEFINED, KINDS
-from rules.conditions.base import Condition, Node, Place, Verdict
+from rules.conditions.base import Condition, Node, RuleContext, Verdict
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from tests.naive.conditions import at_least_of
@@ -146,11 +146,11 @@ def test_every_problem_of_a_rule_is_said_at_once() -> None:
 
 
 def test_a_restriction_may_refuse_by_traits_and_consent_only() -> None:
-    place = Place(PLACE.dictionary, "restriction", "", forgets=False)
-    compiled({"trait": "b", "equals": True}, place)
-    compiled({"consent": {"channel": "email", "purpose": "all"}, "is": "withdrawn"}, place)
-    assert refused({"event": "a"}, place)
-    assert refused({"trait": "b", "equals": True, "for": "3d"}, place)
+    context = RuleContext(PLACE.dictionary, "restriction", "", forgets=False)
+    compiled({"trait": "b", "equals": True}, context)
+    compiled({"consent": {"channel": "email", "purpose": "all"}, "is": "withdrawn"}, context)
+    assert refused({"event": "a"}, context)
+    assert refused({"trait": "b", "equals": True, "for": "3d"}, context)
 
 
 def test_the_table_of_kinds_is_total() -> None:

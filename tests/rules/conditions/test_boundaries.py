@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from rules.conditions.base import Place
+from rules.conditions.base import RuleContext
 from rules.conditions.view import Mark
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, World, at, event, learned
 
 NEVER = FOREVER - START
-FORGETS = Place(PLACE.dictionary, "enter", "here", forgets=True)
-EXIT = Place(PLACE.dictionary, "exit", "here", forgets=True)
+FORGETS = RuleContext(PLACE.dictionary, "enter", "here", forgets=True)
+EXIT = RuleContext(PLACE.dictionary, "exit", "here", forgets=True)
 
 
 def flips(world: World, start: int = 0, end: int = 100) -> list[int]:
@@ -206,7 +206,7 @@ class TestEvent:
         assert world.verdict(90) == (True, NEVER)
 
     def test_a_tie_with_the_mark_counts_if_it_arrived_later(self) -> None:
-        world = learned({"event": "a", "count": {"at_least": 1}}, event(5, "2"), place=FORGETS)
+        world = learned({"event": "a", "count": {"at_least": 1}}, event(5, "2"), context=FORGETS)
         world.exit_mark = world.mark_now()
         assert not world.holds(6)
         world.learn(event(5, "1"), 6)
@@ -218,13 +218,13 @@ class TestEvent:
     def test_re_entry_asks_for_new_evidence_by_default_and_ever_opts_out(self) -> None:
         for since, holds in [(None, False), ("exit", False), ("ever", True), (at(0), False)]:
             rule = {"event": "a", **({} if since is None else {"since": since})}
-            world = learned(rule, event(5), place=FORGETS)
+            world = learned(rule, event(5), context=FORGETS)
             assert world.holds(5)
             world.exit_mark = world.mark_now()
             assert world.holds(5) is holds
 
     def test_since_entry_counts_from_the_entrys_mark(self) -> None:
-        world = learned({"event": "a", "since": "entry"}, event(5), place=EXIT)
+        world = learned({"event": "a", "since": "entry"}, event(5), context=EXIT)
         world.entry_mark = Mark(START + 5, 1, 0)
         assert not world.holds(5)
         world.learn(event(6, "2"), 6)
@@ -305,7 +305,7 @@ class TestAbsent:
         assert world.holds(22)
 
     def test_in_exit_a_member_must_have_been_in_for_as_long(self) -> None:
-        world = learned(ABSENT, event(0, kind="c"), place=EXIT)
+        world = learned(ABSENT, event(0, kind="c"), context=EXIT)
         assert world.verdict(50) == (False, NEVER), "out"
         world.entered_ms = START + 45
         assert world.verdict(54) == (False, 55)
@@ -495,7 +495,7 @@ class TestSequence:
         assert flips(learned(rule, event(0), event(12, kind="b"))) == [20, 50]
 
     def test_every_matched_event_is_later_than_the_mark(self) -> None:
-        world = learned({"sequence": ["a", "b"], "within": "50ms"}, event(0), event(1, kind="b"), place=FORGETS)
+        world = learned({"sequence": ["a", "b"], "within": "50ms"}, event(0), event(1, kind="b"), context=FORGETS)
         assert world.holds(1)
         world.exit_mark = world.mark_now()
         world.learn(event(2, kind="b"), 2)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from rules.conditions.base import Place
+from rules.conditions.base import RuleContext
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, at, condition, event, learned, refused
 
-FORGETS = Place(PLACE.dictionary, "enter", "here", forgets=True)
-EXIT = Place(PLACE.dictionary, "exit", "here", forgets=True)
+FORGETS = RuleContext(PLACE.dictionary, "enter", "here", forgets=True)
+EXIT = RuleContext(PLACE.dictionary, "exit", "here", forgets=True)
 DAY = 86_400_000
 SEEN = START + 300_000
 """5 min after a cut at START."""

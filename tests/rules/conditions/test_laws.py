@@ -10,7 +10,7 @@ from rules.conditions.view import Mark
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from tests.naive import conditions as naive
-from tests.rules.conditions.worlds import END, START, World, histories, placed, places, rules
+from tests.rules.conditions.worlds import END, START, World, contexts, histories, placed, rules
 
 KINDS = sorted(rules)
 
@@ -18,8 +18,8 @@ KINDS = sorted(rules)
 @st.composite
 def stories(draw: st.DrawFn, kind: str) -> tuple[World, list[tuple[Event, int, str]]]:
     """A world and what happens in it: (event, R, what else happens after it), with late ones and redeliveries."""
-    place = draw(places)
-    world = World(placed(draw(rules[kind]), place), place)
+    context = draw(contexts)
+    world = World(placed(draw(rules[kind]), context), context)
     events = draw(histories(fills=kind == "covered"))
     order = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4))))
     if draw(st.booleans()):
@@ -53,7 +53,7 @@ def test_verdicts_equal_the_naive_ones_at_every_instant_and_the_next_flip_is_nev
     kind: str, data: st.DataObject
 ) -> None:
     world, happenings = data.draw(stories(kind))
-    world.entry_mark = Mark(START - 1, 0, 0) if world.place.rule == "exit" else None
+    world.entry_mark = Mark(START - 1, 0, 0) if world.context.rule == "exit" else None
     for index, (event, r_offset, what) in enumerate(happenings):
         world.learn(event, r_offset)
         happen(world, what, r_offset)
@@ -72,10 +72,10 @@ def test_verdicts_equal_the_naive_ones_at_every_instant_and_the_next_flip_is_nev
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_the_order_of_arrival_and_duplicates_change_no_verdict(kind: str, data: st.DataObject) -> None:
-    place = data.draw(places)
-    rule = placed(data.draw(rules[kind]), place)
+    context = data.draw(contexts)
+    rule = placed(data.draw(rules[kind]), context)
     events = data.draw(histories(fills=kind == "covered"))
-    ordered, shuffled = World(rule, place), World(rule, place)
+    ordered, shuffled = World(rule, context), World(rule, context)
     for one in sorted(events, key=lambda one: (one.time_ms, one.source, one.id)):
         ordered.learn(one, 41, packed=False)
     for index, one in enumerate(data.draw(st.permutations(events + events))):
@@ -111,10 +111,10 @@ def undated(rule: object) -> bool:
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_beyond_the_limit_the_latest_by_time_source_and_id_are_remembered(kind: str, data: st.DataObject) -> None:
-    place = data.draw(places)
-    rule = placed(data.draw(rules[kind].filter(undated)), place)
-    world = World(rule, place)
-    world.entry_mark = Mark(START - 1, 0, 0) if place.rule == "exit" else None
+    context = data.draw(contexts)
+    rule = placed(data.draw(rules[kind].filter(undated)), context)
+    world = World(rule, context)
+    world.entry_mark = Mark(START - 1, 0, 0) if context.rule == "exit" else None
     for one in data.draw(st.permutations(data.draw(histories()))):
         world.learn(one, 41)
     for offset in range(41, END):
@@ -133,10 +133,10 @@ def bucketed(rule: object) -> bool:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_buckets_lose_nothing_beyond_the_limit(kind: str, data: st.DataObject) -> None:
-    place = data.draw(places)
-    rule = placed(data.draw(rules[kind].filter(bucketed)), place)
-    world = World(rule, place)
-    world.entry_mark = Mark(START - 1, 0, 0) if place.rule == "exit" else None
+    context = data.draw(contexts)
+    rule = placed(data.draw(rules[kind].filter(bucketed)), context)
+    world = World(rule, context)
+    world.entry_mark = Mark(START - 1, 0, 0) if context.rule == "exit" else None
     r_offset = 0
     for one in data.draw(st.permutations(data.draw(histories()) + data.draw(histories()))):
         if any(known.event.identity == (one.time_ms, one.source, one.id) for known in world.known):
@@ -145,7 +145,7 @@ def test_buckets_lose_nothing_beyond_the_limit(kind: str, data: st.DataObject) -
         world.learn(one, r_offset)
         assert not world.learn(one, r_offset)
         if data.draw(st.integers(0, 4)) == 0:
-            happen(world, "entry" if place.rule == "exit" else "exit", r_offset)
+            happen(world, "entry" if context.rule == "exit" else "exit", r_offset)
         for offset in (r_offset, r_offset + 7, r_offset + 15, r_offset + 28):
             if not any(part.capped(world.view(offset)) for part in world.conditions):
                 assert world.holds(offset) == world.naive_holds(offset)

@@ -11,12 +11,12 @@ import orjson
 from hypothesis import strategies as st
 
 from rules.catalogue.logic import read_rule
-from rules.conditions.base import Condition, Node, Place
+from rules.conditions.base import Condition, Node, RuleContext
 from rules.conditions.view import Mark, Register, State, View
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.dictionary import Dictionary, read_dictionary
-from rules.language.problems import Problems, Reader, Source
+from rules.language.problems import DefinitionReader, Problems, Source
 from tests.naive import conditions as naive
 from tests.naive.decode import Event as NaiveEvent
 from tests.naive.reading import catalogue as naive_catalogue
@@ -47,34 +47,34 @@ DICTIONARY: dict[str, Any] = {
 
 def dictionary() -> Dictionary:
     """The dictionary of all worlds."""
-    found = read_dictionary(Reader.of(Source("dictionary.yaml", DICTIONARY), Problems()))
+    found = read_dictionary(DefinitionReader.of(Source("dictionary.yaml", DICTIONARY), Problems()))
     assert found is not None
     return found
 
 
-PLACE = Place(dictionary(), "enter", "here", forgets=False)
+PLACE = RuleContext(dictionary(), "enter", "here", forgets=False)
 
 
-def compiled(rule: Any, place: Place = PLACE) -> Node:
+def compiled(rule: Any, context: RuleContext = PLACE) -> Node:
     """Compile a rule that must compile."""
     problems = Problems()
-    node = read_rule(Reader.of(Source("s.yaml", {"enter": rule}), problems).at("enter"), place)
+    node = read_rule(DefinitionReader.of(Source("s.yaml", {"enter": rule}), problems).down("enter"), context)
     assert node is not None, (rule, problems)
     assert not problems
     return node
 
 
-def condition(rule: Any, place: Place = PLACE) -> Condition:
+def condition(rule: Any, context: RuleContext = PLACE) -> Condition:
     """Compile a condition that must compile."""
-    node = compiled(rule, place)
+    node = compiled(rule, context)
     assert isinstance(node, Condition)
     return node
 
 
-def refused(rule: Any, place: Place = PLACE) -> list[str]:
+def refused(rule: Any, context: RuleContext = PLACE) -> list[str]:
     """Compile a rule that must not; what is wrong."""
     problems = Problems()
-    assert read_rule(Reader.of(Source("s.yaml", {"enter": rule}), problems).at("enter"), place) is None
+    assert read_rule(DefinitionReader.of(Source("s.yaml", {"enter": rule}), problems).down("enter"), context) is None
     assert problems
     return [problem.message for problem in sorted(set(problems))]
 
@@ -116,10 +116,10 @@ class Facts:
 class World:
     """One profile, one rule, and the naive reading of both."""
 
-    def __init__(self, rule: Any, place: Place = PLACE) -> None:
+    def __init__(self, rule: Any, context: RuleContext = PLACE) -> None:
         self.rule = rule
-        self.place = place
-        self.node = compiled(rule, place)
+        self.context = context
+        self.node = compiled(rule, context)
         self.conditions = [part for leaf in self.node.conditions() for part in (leaf, *leaf.parts)]
         self.facts = Facts()
         self.known: list[naive.Known] = []
@@ -176,7 +176,7 @@ class World:
 
     def view(self, offset: int) -> View:
         """The profile as seen at an instant."""
-        observed = self.facts.known_since_ms if self.place.rule == "enter" else self.entered_ms
+        observed = self.facts.known_since_ms if self.context.rule == "enter" else self.entered_ms
         return View(START + offset, self.facts, self.entry_mark, self.exit_mark, observed)
 
     def verdict(self, offset: int) -> tuple[bool | None, int]:
@@ -196,8 +196,8 @@ class World:
                 t=START + offset,
                 catalogue=self.catalogue,
                 known=self.known,
-                rule=self.place.rule,
-                forgets=self.place.forgets,
+                rule=self.context.rule,
+                forgets=self.context.forgets,
                 entry_mark=_naive_mark(self.entry_mark),
                 exit_mark=_naive_mark(self.exit_mark),
                 entered_at=self.entered_ms,
@@ -211,9 +211,9 @@ def _naive_mark(mark: Mark | None) -> naive.Mark | None:
     return None if mark is None else naive.Mark(mark.time_ms, mark.arrival, 0)
 
 
-def learned(rule: Any, *events: Event, place: Place = PLACE) -> World:
+def learned(rule: Any, *events: Event, context: RuleContext = PLACE) -> World:
     """A world that learned events in that order, each at its own time."""
-    world, r_offset = World(rule, place), 0
+    world, r_offset = World(rule, context), 0
     for one in events:
         r_offset = max(r_offset, one.time_ms - START)
         world.learn(one, r_offset)
@@ -278,7 +278,7 @@ def maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 sinces = st.sampled_from(["mark", "ever", at(5), at(20)])
-"""`mark` stands for the mark of the place."""
+"""`mark` stands for the mark of the context."""
 
 
 @st.composite
@@ -448,26 +448,26 @@ def histories(draw: st.DrawFn, *, fills: bool = False) -> list[Event]:
     return list(found.values())
 
 
-def placed(rule: Any, place: Place) -> Any:
-    """The rule with `since: mark` made the mark of the place (or left out, where it has none)."""
+def placed(rule: Any, context: RuleContext) -> Any:
+    """The rule with `since: mark` made the mark of the context (or left out, where it has none)."""
     if isinstance(rule, list):
-        return [placed(item, place) for item in rule]
+        return [placed(item, context) for item in rule]
     if not isinstance(rule, dict):
         return rule
-    word: Literal["entry", "exit"] | None = "entry" if place.rule == "exit" else "exit" if place.forgets else None
+    word: Literal["entry", "exit"] | None = "entry" if context.rule == "exit" else "exit" if context.forgets else None
     found = {}
     for key, value in rule.items():
         if key != "since" or value != "mark":
-            found[key] = placed(value, place)
+            found[key] = placed(value, context)
         elif word is not None:
             found[key] = word
     return found
 
 
-places = st.sampled_from(
+contexts = st.sampled_from(
     [
         PLACE,
-        Place(PLACE.dictionary, "enter", "here", forgets=True),
-        Place(PLACE.dictionary, "exit", "here", forgets=True),
+        RuleContext(PLACE.dictionary, "enter", "here", forgets=True),
+        RuleContext(PLACE.dictionary, "exit", "here", forgets=True),
     ]
 )

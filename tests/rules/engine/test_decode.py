@@ -13,7 +13,7 @@ from rules.ground.event import Event
 from rules.ground.instants import parse_instant
 from rules.ground.partitioning import partition_of
 from rules.language.dictionary import Dictionary, read_dictionary
-from rules.language.problems import Problems, Reader, Source
+from rules.language.problems import DefinitionReader, Problems, Source
 from tests.naive import Catalogue
 from tests.naive import decode as naive
 
@@ -55,7 +55,7 @@ def _dictionary() -> Dictionary:
         },
     }
     problems = Problems()
-    dictionary = read_dictionary(Reader.of(Source("dictionary.yaml", value), problems))
+    dictionary = read_dictionary(DefinitionReader.of(Source("dictionary.yaml", value), problems))
     assert dictionary is not None, problems
     return dictionary
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from rules.language.dictionary import BUILT_IN, Dictionary, read_dictionary
-from rules.language.problems import Problems, Reader, Source
+from rules.language.problems import DefinitionReader, Problems, Source
 
 
 def read(value: Any) -> tuple[Dictionary | None, list[str]]:
     problems = Problems()
-    dictionary = read_dictionary(Reader.of(Source("dictionary.yaml", value), problems))
+    dictionary = read_dictionary(DefinitionReader.of(Source("dictionary.yaml", value), problems))
     return dictionary, [problem.message for problem in problems]
 
 
@@ -147,5 +147,5 @@ def test_a_problem_has_the_place_of_its_key() -> None:
         {"events": {"e": {"sets": {"b": "x"}}}},
         {("events", "e"): (2, 3), ("events", "e", "sets", "b"): (4, 7)},
     )
-    read_dictionary(Reader.of(source, problems))
+    read_dictionary(DefinitionReader.of(source, problems))
     assert [str(problem) for problem in problems] == ["dictionary.yaml:4:7: unknown trait 'b'"]

@@ -8,7 +8,7 @@ from rules.ground.event import Value
 from rules.ground.instants import FOREVER, parse_instant
 from rules.ground.values import VALUE_TYPES, ValueType
 from rules.language.operators import NEVER, OPERATORS, Test, read_test
-from rules.language.problems import Problems, Reader, Source
+from rules.language.problems import DefinitionReader, Problems, Source
 
 DAY = 86_400_000
 NOON = parse_instant("2026-03-01T12:00:00Z")
@@ -17,7 +17,7 @@ NOON = parse_instant("2026-03-01T12:00:00Z")
 def read(kind: ValueType, operators: dict[str, Any]) -> Test:
     """Read operators that are right."""
     problems = Problems()
-    test = read_test(Reader.of(Source("f", operators), problems), operators, kind, "it")
+    test = read_test(DefinitionReader.of(Source("f", operators), problems), operators, kind, "it")
     assert test is not None, problems
     return test
 
@@ -25,7 +25,7 @@ def read(kind: ValueType, operators: dict[str, Any]) -> Test:
 def refused(kind: ValueType, operators: dict[str, Any]) -> list[str]:
     """Read operators that are wrong."""
     problems = Problems()
-    assert read_test(Reader.of(Source("f", operators), problems), operators, kind, "it") is None
+    assert read_test(DefinitionReader.of(Source("f", operators), problems), operators, kind, "it") is None
     return [problem.message for problem in problems]
 
 
@@ -42,6 +42,7 @@ def refused(kind: ValueType, operators: dict[str, Any]) -> list[str]:
         ("string", {"starts_with": "ab"}, ["abc"], ["cab", None]),
         ("string", {"ends_with": "ab"}, ["cab"], ["abc", None]),
         ("string", {"matches": "a+|é."}, ["aaa", "éx", "éé"], ["ab", "é", "xa", None]),
+        ("string", {"matches": ""}, [], ["a", " ", None]),
         ("number", {"equals": 1}, [1, 1.0], [True, 2, None]),
         ("number", {"in": [1, 2]}, [1.0, 2], [True, 3, None]),
         ("number", {"not_in": [1, 2]}, [True, 3, None], [1, 2.0]),
@@ -163,4 +164,5 @@ def test_a_fact_that_kept_another_type_fails_without_an_error() -> None:
 def test_operators_say_themselves() -> None:
     assert read("string", {"in": ["a", "b"], "exists": True}).text == "in [a, b] and exists"
     assert read("datetime", {"older_than": "-30d"}).text == "older than -30d"
+    assert read("string", {"matches": ""}).text == "matches ''"
     assert read("number", {"between": [1, 2.5]}).text == "between 1 and 2.5"

@@ -4,24 +4,8 @@ from typing import Any, Literal
 
 import pytest
 
-from rules.language.problems import (
-    CatalogueErrors,
-    Duration,
-    Id,
-    Instant,
-    Items,
-    Maybe,
-    Name,
-    Number,
-    Problem,
-    Problems,
-    Reader,
-    Source,
-    Strict,
-    canonical_json,
-    closest,
-    nearest,
-)
+from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
+from rules.language.validation import Duration, Id, Instant, Items, Maybe, Name, Number, Strict, closest, nearest
 from streams.operations.yaml_files import read_yaml
 
 
@@ -48,8 +32,8 @@ class Outer(Strict):
 OTHERS = ", ".join(sorted(set(Outer.model_fields) - {"version"}))
 
 
-def reader(text: str) -> Reader:
-    return Reader.of(read_yaml(text.encode(), "a.yaml"), Problems())
+def reader(text: str) -> DefinitionReader:
+    return DefinitionReader.of(read_yaml(text.encode(), "a.yaml"), Problems())
 
 
 def problems(text: str) -> list[str]:
@@ -155,11 +139,11 @@ def test_without_a_place_the_nearest_above_counts() -> None:
 def test_readers_go_down_and_keep_their_place() -> None:
     here = reader("a:\n  - b: 1\n    c: 2\n  - x\n")
     assert [name for name, _ in here.entries()] == ["a"]
-    assert [each.path for each in here.at("a").items()] == [("a", 0), ("a", 1)]
-    here.at("a", 0, "c").problem("no c", name="portal.logn", known=["portal.login", "x"])
+    assert [each.path for each in here.down("a").items()] == [("a", 0), ("a", 1)]
+    here.down("a", 0, "c").problem("no c", name="portal.logn", known=["portal.login", "x"])
     assert list(map(str, here.problems)) == ["a.yaml:3:5: no c; did you mean 'portal.login'"]
     with pytest.raises(KeyError):
-        here.at("b")
+        here.down("b")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from typing import get_args
 import pytest
 
 from rules.catalogue.catalogue import load_catalogue
-from rules.lint.check import LintWarning, lint, state_size
+from rules.lint.check import LintWarning, lint
 from rules.lint.findings import Code
+from rules.lint.footprint import state_size
 from streams.operations.yaml_files import read_folder, read_yaml
 from tests.rules.catalogues import load, texts
 
