@@ -5,16 +5,17 @@ for (`segments.all` and `any`; what keeps out has no say). A message *speaks* if
 content may be sent at the instant asked about. Retired definitions are left out.
 
 - A **gap** is an audience that nothing speaks to, or a stage of its segments, or a channel that other audiences use;
-  and a segment that no message is for, in a stage that has some, unless other definitions are made of it (a parent, a
-  condition, one that keeps out). Who is in a segment hears what its parents do. A channel that restrictions keep from
-  every segment of the audience is closed, not a gap.
+  and a segment that no message is for, in a stage that has some, unless other definitions use it (as a parent or in a
+  condition). A member of a segment hears the messages for its parents. A segment that activations name only in
+  `segments.none` or `suppress_while` keeps members out of messages: it needs none, and is never part of a gap. A
+  channel that restrictions keep from every segment of the audience is closed, not a gap.
 - Two activations **cover twice** if they share audience, stage, channel, and topic or intent, and nothing in them rules
   out that both are active for one profile: two journeys of one exclusive group, markets apart, one keeping out members
   that the other needs. What the rules of two segments exclude is not looked into.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, Literal, TypeAlias
 
@@ -91,7 +92,9 @@ class MessageMap:
     closed: frozenset[tuple[str, str, str]]
     """(audience, stage, channel) that restrictions keep from every segment there."""
     building: frozenset[str]
-    """Segments that other definitions are made of."""
+    """Segments that other definitions use."""
+    keeping_out: frozenset[str]
+    """Segments that activations name only to keep members out: in `segments.none` or `suppress_while`."""
 
     def is_gap(self, audience: str, stage: str) -> bool:
         """Tell whether nothing speaks to an audience at a stage, or at all."""
@@ -135,7 +138,6 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
         for channel in channels
         if found and not any(_open(catalogue, each, channel) for each in found)
     )
-    building = frozenset(_building(catalogue, messages))
     drawn = MessageMap(
         at_ms,
         tuple((audience, tuple(sorted(stages))) for audience, stages in sorted(places.items())),
@@ -144,12 +146,11 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
         (),
         tuple(_doubles(catalogue, messages)),
         closed,
-        building,
+        frozenset(_building(catalogue, messages)),
+        frozenset(_kept_out_by(messages) - _addressed(messages)),
     )
-    gaps = tuple(
-        gap for audience, stages in sorted(places.items()) for gap in _gaps(catalogue, drawn, audience, stages)
-    )
-    return MessageMap(at_ms, drawn.stages, channels, messages, gaps, drawn.doubles, closed, building)
+    gaps = (gap for audience, stages in sorted(places.items()) for gap in _gaps(catalogue, drawn, audience, stages))
+    return replace(drawn, gaps=tuple(gaps))
 
 
 def _message(catalogue: Catalogue, activation: Activation, at_ms: int) -> Message:
@@ -183,22 +184,34 @@ def _open(catalogue: Catalogue, segment: Segment, channel: str) -> bool:
 def _building(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[str]:
     for segment in catalogue.approved.values():
         yield from (each.name for each in references(segment.raw) if each.kind == "segment")
-    for message in messages:
-        yield from message.activation.segments.none or ()
-        yield from message.activation.suppress_while
+    yield from _kept_out_by(messages)
+
+
+def _kept_out_by(messages: Iterable[Message]) -> set[str]:
+    """Return the segments whose members some activation does not contact."""
+    activations = [each.activation for each in messages]
+    return {name for each in activations for name in (*(each.segments.none or ()), *each.suppress_while)}
+
+
+def _addressed(messages: Iterable[Message]) -> set[str]:
+    """Return the segments whose members some activation is for."""
+    return {name for each in messages for name in _for(each.activation)}
 
 
 def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[str, list[Segment]]) -> Iterator[Gap]:
-    # who is of every audience is addressed by messages for any of them
+    # a message for any audience also speaks to the segments that admit every audience
     meant = [each for each in drawn.messages if audience in (ANY, each.activation.audience)]
     spoken = {name for each in meant if each.speaks for name in _for(each.activation)}
     heard = {each.id for found in stages.values() for each in found if _above(catalogue, each.id) & spoken}
     if not heard and not any(each.speaks for each in meant if audience != ANY):
-        everybody = tuple(sorted(each.id for found in stages.values() for each in found))
-        yield Gap(audience, segments=everybody, silent=_silent(meant, everybody))
+        everybody = _listening(drawn, (each for found in stages.values() for each in found))
+        if everybody or not any(stages.values()):
+            yield Gap(audience, segments=everybody, silent=_silent(meant, everybody))
         return
     for stage, found in sorted(stages.items()):
-        names = tuple(sorted(each.id for each in found))
+        names = _listening(drawn, found)
+        if found and not names:
+            continue
         if stage != ANY and not heard & {*names} and not any(each.speaks and stage in each.stages for each in meant):
             yield Gap(audience, stage, segments=names, silent=_silent(meant, names))
             continue
@@ -210,6 +223,11 @@ def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[s
         shut = all((audience, stage, channel) in drawn.closed for stage in stages)
         if not shut and not any(each.speaks for each in on):
             yield Gap(audience, channel=channel, silent=tuple(each.activation.id for each in on))
+
+
+def _listening(drawn: MessageMap, segments: Iterable[Segment]) -> tuple[str, ...]:
+    """Return the segments that a message could be for, sorted."""
+    return tuple(sorted(each.id for each in segments if each.id not in drawn.keeping_out))
 
 
 def _silent(messages: Iterable[Message], segments: Collection[str]) -> tuple[str, ...]:

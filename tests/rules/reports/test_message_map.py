@@ -64,8 +64,27 @@ def test_what_keeps_out_gives_a_message_no_stage() -> None:
         activation("m", segments={"all": ["a"], "none": ["b"]}),
     )
     assert found.messages[0].stages == ("evaluation",)
-    assert found.gaps == (Gap("hcp", "start", segments=("b",)),)
-    assert found.building == {"b"}
+    assert found.keeping_out == {"b"}
+
+
+KEPT_OUT: dict[str, Any] = {"none": {"segments": {"all": ["a"], "none": ["b"]}}, "while": {"suppress_while": ["b"]}}
+
+
+@pytest.mark.parametrize("keeps_out", KEPT_OUT.values(), ids=KEPT_OUT)
+def test_a_segment_that_only_keeps_members_out_is_no_gap(keeps_out: dict[str, Any]) -> None:
+    for stage in ("start", "evaluation", None):
+        found = drawn(segment("a"), segment("b", stage), activation("m", "a", **keeps_out))
+        assert found.gaps == ()
+    # its stage is still a gap for the segments beside it, and it is not named there
+    found = drawn(segment("a"), segment("b", "start"), segment("c", "start"), activation("m", "a", **keeps_out))
+    assert found.gaps == (Gap("hcp", "start", segments=("c",)),)
+    # an audience of such segments alone needs no message
+    found = drawn(segment("a"), segment("b", "start", None), activation("m", "a", **keeps_out))
+    assert found.gaps == ()
+    # of a message for its members, too: one that does not speak leaves the gap
+    silent = activation("n", "b", status="draft")
+    found = drawn(segment("a"), segment("b", "start"), activation("m", "a", **keeps_out), silent)
+    assert found.gaps == (Gap("hcp", "start", segments=("b",), silent=("n",)),)
 
 
 def test_an_audience_that_nothing_speaks_to_is_one_gap() -> None:
