@@ -20,7 +20,7 @@ from streams.cli.naming import resolve
 from streams.clock import SystemClock
 from streams.errors import Gap, Unanswered
 from streams.exits import Exit
-from streams.intake.decoding import reader
+from streams.intake.decoding import decoder_of
 from streams.operations.failure import Failure
 from streams.operations.servers import Servers
 from streams.store.base import Meta
@@ -74,7 +74,7 @@ async def explain_profile(servers: Servers, subject: str, name: str | None, at_m
         meta, blob = await _read(store, subject, partition)
     if not meta.cuts:
         raise Failure(Exit.WRONG_INPUT, "no catalogue has taken effect yet: run `segue apply DIR` and a worker")
-    engine = Partition(deployment.generation, reader(partition, deployment.partitions), clock_ms=meta.clock_ms)
+    engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions), clock_ms=meta.clock_ms)
     for cut in meta.cuts:
         engine.know(cut.catalogue, await servers.catalogue_of(cut.catalogue))
     engine.resume([PendingCut(c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions) for c in meta.cuts])

@@ -21,8 +21,8 @@ from faust.web.base import Web
 from faust.web.drivers.aiohttp import Web as AiohttpWeb
 from yarl import URL
 
-from streams.intake.input import Place
-from streams.intake.transport import Consumer, Intake, Reading, Transport
+from streams.intake.input import InputOffsets
+from streams.intake.transport import Consumer, ConsumerOptions, Intake, Transport
 from streams.pages import Page
 
 log = logging.getLogger(__name__)
@@ -65,19 +65,19 @@ class App(faust.App):
 
     BootStrategy = _Boot
 
-    def __init__(self, reading: Reading, intake: Intake, *, web_host: str, web_port: int) -> None:
-        self.reading = reading
+    def __init__(self, options: ConsumerOptions, intake: Intake, *, web_host: str, web_port: int) -> None:
+        self.options = options
         """How the event topic is read; `streams.intake.transport` looks here."""
         self.intake = intake
         self.web_host = web_host
         self.web_port = web_port
         """0 takes a free one, see `listens_on`."""
         super().__init__(
-            reading.group,
-            broker=[URL(f"kafka://{server.strip()}") for server in reading.bootstrap_servers.split(",")],
-            broker_session_timeout=reading.session_timeout_ms / 1000,
-            broker_rebalance_timeout=reading.rebalance_timeout_ms / 1000,
-            broker_request_timeout=max(reading.request_timeout_ms, reading.session_timeout_ms) / 1000,
+            options.group,
+            broker=[URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")],
+            broker_session_timeout=options.session_timeout_ms / 1000,
+            broker_rebalance_timeout=options.rebalance_timeout_ms / 1000,
+            broker_request_timeout=max(options.request_timeout_ms, options.session_timeout_ms) / 1000,
             broker_commit_interval=60.0,
             autodiscover=False,
             topic_allow_declare=False,
@@ -92,7 +92,7 @@ class App(faust.App):
             worker_redirect_stdouts=False,
             datadir="/nonexistent",  # nothing is kept on disk; Faust only makes it for tables
         )
-        self.topics.add(self.topic(reading.topic, value_type=bytes, key_type=bytes))
+        self.topics.add(self.topic(options.topic, value_type=bytes, key_type=bytes))
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -104,7 +104,7 @@ class App(faust.App):
         """Make none."""
 
     @property
-    def reader(self) -> Consumer:
+    def event_consumer(self) -> Consumer:
         """The consumer, with its batches."""
         return cast("Consumer", self.consumer)
 
@@ -126,23 +126,23 @@ class App(faust.App):
         self.page(path, name=path.strip("/"))(handler)
 
 
-class Reader:
+class HostedInput:
     """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def open(self, partition: int, offset: int) -> None:
-        await self._app.reader.open(partition, offset)
+        await self._app.event_consumer.open(partition, offset)
 
     def shut(self, partition: int) -> None:
-        self._app.reader.shut(partition)
+        self._app.event_consumer.shut(partition)
 
     def hold(self, partition: int) -> None:
-        self._app.reader.hold(partition)
+        self._app.event_consumer.hold(partition)
 
     def resume(self, partition: int) -> None:
-        self._app.reader.resume(partition)
+        self._app.event_consumer.resume(partition)
 
-    def place(self, partition: int) -> Place:
-        return self._app.reader.place(partition)
+    def offsets(self, partition: int) -> InputOffsets:
+        return self._app.event_consumer.offsets(partition)

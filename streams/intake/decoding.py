@@ -9,7 +9,7 @@ from rules.language.dictionary import Dictionary
 from streams.records import Fetched
 
 
-def reader(partition: int, partitions: int) -> Decode:
+def decoder_of(partition: int, partitions: int) -> Decode:
     """Make the decoder of one partition's records: the event, and whether it is where it belongs."""
 
     def read(record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:

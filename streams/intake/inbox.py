@@ -78,4 +78,4 @@ class Inbox:
     @property
     def at_end(self) -> bool:
         """Whether nothing waits here nor in the log."""
-        return not self._batches and self._source.place(self._partition).at_end
+        return not self._batches and self._source.offsets(self._partition).at_end

@@ -8,16 +8,18 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the reading of a partition stands: its position and the high watermark, as last heard. None: unknown."""
+class InputOffsets:
+    """How far the consumer has read a partition, as last heard. None: not known."""
 
-    position: int | None
+    next: int | None
+    """The next record to read."""
     end: int | None
+    """The high watermark."""
 
     @property
     def at_end(self) -> bool:
         """Whether nothing is left to read."""
-        return self.position is not None and self.end is not None and self.position >= self.end
+        return self.next is not None and self.end is not None and self.next >= self.end
 
 
 class Input(Protocol):
@@ -39,6 +41,6 @@ class Input(Protocol):
         """Read on after `hold`."""
         ...
 
-    def place(self, partition: int) -> Place:
-        """Tell where the reading of a partition stands."""
+    def offsets(self, partition: int) -> InputOffsets:
+        """Return how far a partition is read."""
         ...

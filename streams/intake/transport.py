@@ -31,7 +31,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.intake.input import Place
+from streams.intake.input import InputOffsets
 from streams.log import consumers
 from streams.records import Batch
 
@@ -69,7 +69,7 @@ class Intake(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ConsumerOptions:
     """How the event topic is read. Times in ms."""
 
     topic: str
@@ -84,7 +84,7 @@ class Reading:
 class Host(Protocol):
     """What the transport asks of the application."""
 
-    reading: Reading
+    options: ConsumerOptions
     intake: Intake
 
 
@@ -92,21 +92,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, over a consumer that reads committed records only and never resets a position."""
 
     def _create_worker_consumer(self, transport: Any) -> consumers.Consumer:
-        reading = cast("Host", self.app).reading
+        options = cast("Host", self.app).options
         self._assignor = RoundRobinPartitionAssignor
         return consumers.Consumer(
-            bootstrap_servers=reading.bootstrap_servers,
+            bootstrap_servers=options.bootstrap_servers,
             client_id="segue",
-            group_id=reading.group,
+            group_id=options.group,
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_max_wait_ms=FETCH_WAIT_MS,
-            request_timeout_ms=reading.request_timeout_ms,
-            session_timeout_ms=reading.session_timeout_ms,
-            heartbeat_interval_ms=max(200, reading.session_timeout_ms // 5),
-            rebalance_timeout_ms=reading.rebalance_timeout_ms,
+            request_timeout_ms=options.request_timeout_ms,
+            session_timeout_ms=options.session_timeout_ms,
+            heartbeat_interval_ms=max(200, options.session_timeout_ms // 5),
+            rebalance_timeout_ms=options.rebalance_timeout_ms,
             # nobody is put out of the group for holding back its partitions: the loop of _drain_messages is what polls
             max_poll_interval_ms=300_000,
             check_crcs=True,
@@ -115,15 +115,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust looks for stuck streams here, and there are none. The worker watches progress."""
 
-    def place(self, tp: TP) -> Place:
+    def offsets(self, tp: TP) -> InputOffsets:
         """Tell where reading stands. Reads plain attributes of the consumer thread; may be a moment old."""
         consumer = self._consumer
         subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
         assignment = None if subscription is None else subscription.assignment
         if assignment is None or TopicPartition(*tp) not in assignment.tps:
-            return Place(None, None)
+            return InputOffsets(None, None)
         state = assignment.state_value(TopicPartition(*tp))
-        return Place(state.position if state.has_valid_position else None, state.highwater)
+        return InputOffsets(state.position if state.has_valid_position else None, state.highwater)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit group offsets; for lag tools only, so a failure is logged and forgotten."""
@@ -166,7 +166,7 @@ class Consumer(driver.Consumer):
         return cast("Host", self.app)
 
     def _tp(self, partition: int) -> TP:
-        return TP(self._host.reading.topic, partition)
+        return TP(self._host.options.topic, partition)
 
     async def open(self, partition: int, offset: int) -> None:
         """Seek a partition of this worker and read it from there. What was fetched before is never handed over.
@@ -196,9 +196,9 @@ class Consumer(driver.Consumer):
         """Read on after `hold`."""
         self._held.discard(self._tp(partition))
 
-    def place(self, partition: int) -> Place:
+    def offsets(self, partition: int) -> InputOffsets:
         """Tell where the reading of a partition stands."""
-        return self._thread.place(self._tp(partition))
+        return self._thread.offsets(self._tp(partition))
 
     async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
         """Commit group offsets by partition."""
@@ -226,7 +226,7 @@ class Consumer(driver.Consumer):
         await self._host.intake.on_assigned(self._of_events(assigned))
 
     def _of_events(self, partitions: Iterable[TP]) -> frozenset[int]:
-        topic = self._host.reading.topic
+        topic = self._host.options.topic
         return frozenset(tp.partition for tp in partitions if tp.topic == topic)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
@@ -291,4 +291,4 @@ class Transport(driver.Transport):
     Consumer: ClassVar[type[Consumer]] = Consumer
 
 
-__all__ = ["Consumer", "Intake", "Reading", "Transport"]
+__all__ = ["Consumer", "ConsumerOptions", "Intake", "Transport"]

@@ -24,7 +24,7 @@ from streams.log.base import Log
 from streams.log.kafka import KafkaLog
 from streams.settings import Deployment
 from streams.store.base import Meta, PartitionStore, Token
-from streams.wire.progress import Progress, Unreadable, read_progress
+from streams.wire.progress import MalformedRecord, Progress, read_progress
 from streams.wire.topics import Topic, activation_topics, judge_broker, judge_topic, topics
 
 AT_ONCE: Final = 16
@@ -160,7 +160,7 @@ async def _partition(
     try:
         found = await _look(partition, log, deployment)
         meta = await store.read_meta()
-    except (Incident, Unreadable) as error:
+    except (Incident, MalformedRecord) as error:
         return False, [Finding(where, str(error), f"restore it from a backup, or {rebuild}")]
     if meta is not None:
         return False, [Finding(where, *problem) for problem in await _problems(partition, meta, found, log, deployment)]

@@ -15,7 +15,7 @@ from rules.engine.decode import Own, Refusal
 from rules.engine.partition import Applied, Partition, Record, UnknownCatalogue
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
-from streams.intake.decoding import reader
+from streams.intake.decoding import decoder_of
 
 FETCH_BYTES: Final = 8 << 20
 FETCH_WAIT_MS: Final = 500
@@ -37,7 +37,7 @@ class Shadow:
     """An engine that applies a partition's records from the beginning of the log."""
 
     def __init__(self, partition: int, partitions: int, generation: str, catalogue: Loaded) -> None:
-        self._read = reader(partition, partitions)
+        self._read = decoder_of(partition, partitions)
         self._catalogue = catalogue
         self._decoded: Event | Own | Refusal | None = None
         self.engine = Partition(generation, self._decode)

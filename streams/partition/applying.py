@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from rules.engine.change import AnyChange
 from rules.engine.partition import BEGINNING_MS, Partition, PendingCut, Record, Rehomed, Slice, UnknownCatalogue
 from streams.errors import Incident
-from streams.intake.decoding import reader, subjects_of
+from streams.intake.decoding import decoder_of, subjects_of
 from streams.partition.checkpoints import Checkpoints
-from streams.partition.points import NOWHERE
-from streams.partition.surroundings import Surroundings
+from streams.partition.points import UNOBSERVED
+from streams.partition.shared import Shared
 from streams.partition.waking import Waking
 from streams.records import Fetched, OutRecord
 from streams.store.base import Meta
@@ -56,19 +56,17 @@ class Output:
 class Applying:
     """The engine of one partition with what it needs around it, from one `meta` on."""
 
-    def __init__(
-        self, partition: int, around: Surroundings, checkpoints: Checkpoints, meta: Meta, silent: Boundary
-    ) -> None:
+    def __init__(self, partition: int, shared: Shared, checkpoints: Checkpoints, meta: Meta, silent: Boundary) -> None:
         """`silent`: replay puts nothing out up to there, where its digest must be equal."""
         self._partition = partition
-        self._around = around
-        self._clock = around.clock
+        self._shared = shared
+        self._clock = shared.clock
         self._checkpoints = checkpoints
         self._rehomed: list[Rehomed] = []
         """Of the record at hand."""
         self.engine = Partition(
-            around.place.generation,
-            reader(partition, around.place.partitions),
+            shared.deployment.generation,
+            decoder_of(partition, shared.deployment.partitions),
             offset=meta.offset,
             clock_ms=meta.clock_ms,
             last_ms=meta.last_ms,
@@ -84,7 +82,7 @@ class Applying:
     async def resume(self, meta: Meta) -> None:
         """Take up the cuts of `meta`; waits for their catalogues. Raises Incident."""
         for cut in meta.cuts:
-            self.engine.know(cut.catalogue, await self._around.catalogue(cut.catalogue))
+            self.engine.know(cut.catalogue, await self._shared.catalogue(cut.catalogue))
         self.engine.resume(
             [PendingCut(cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to, cut.introductions) for cut in meta.cuts]
         )
@@ -114,7 +112,7 @@ class Applying:
         changes: list[AnyChange] = []
         output = Output()
         until_ms = self._clock.now_ms() + TURN_MS
-        at = None if self._around.at is NOWHERE else self._around.at
+        on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
         for done, found in enumerate(chunk):
             if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
                 if self.silent is None:
@@ -129,8 +127,8 @@ class Applying:
                 self._put_out(found, changes, code, output)
             changes.clear()
             self._rehomed.clear()
-            if at is not None:
-                at("step" if self.silent is None else "replay")
+            if on_point is not None:
+                on_point("step" if self.silent is None else "replay")
             if output.changes + output.withdrawn >= changes_max:
                 submit(output)
                 output = Output()
@@ -139,7 +137,7 @@ class Applying:
             submit(output)
 
     def _put_out(self, found: Fetched, changes: Sequence[AnyChange], code: str | None, output: Output) -> None:
-        wire, engine = self._around.wire, self.engine
+        wire, engine = self._shared.wire, self.engine
         output.applied += 1
         rehomed = deque(self._rehomed)
         output.withdrawn += len(rehomed)
@@ -164,12 +162,12 @@ class Applying:
             try:
                 applied = engine.apply(record)
             except UnknownCatalogue as unknown:
-                engine.know(unknown.catalogue, await self._around.catalogue(unknown.catalogue))
+                engine.know(unknown.catalogue, await self._shared.catalogue(unknown.catalogue))
             else:
                 break
         changes += applied.changes
         if applied.kind == "cut":
-            self._around.at("cut")
+            self._shared.on_point("cut")
             log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
         return applied.refusal if applied.kind == "refused" else None
 

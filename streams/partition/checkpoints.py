@@ -20,7 +20,7 @@ from rules.engine.partition import Slice
 from streams.clock import Clock, backoff_ms
 from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens
-from streams.partition.points import At
+from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
 from streams.store.base import CHECKPOINT_PROFILES_MAX, Checkpoint, Cut, Meta, PartitionStore, Token
 
@@ -49,7 +49,7 @@ class Checkpoints:
         fixed: Fixed,
         status: PartitionStatus,
         clock: Clock,
-        at: At,
+        on_point: OnPoint,
     ) -> None:
         self._store = store
         self._lock = lock
@@ -58,7 +58,7 @@ class Checkpoints:
         self._fixed = fixed
         self._status = status
         self._clock = clock
-        self._at = at
+        self._on_point = on_point
         self._token = meta.token
         self._in_flight: Checkpoint | None = None
         self._waiting: deque[Slice] = deque()
@@ -166,14 +166,14 @@ class Checkpoints:
         while True:
             try:
                 async with self._lock:
-                    self._at("checkpoint")
+                    self._on_point("checkpoint")
                     await self._store.write(checkpoint)
                     self._token, self._in_flight = checkpoint.meta.token, None
                     break
             except Unanswered as error:
                 attempt += 1
                 await self._back_off(attempt, error)
-        self._at("checkpointed")
+        self._on_point("checkpointed")
         self._heard()
         self.written_offset = checkpoint.meta.offset
         status = self._status

@@ -30,8 +30,9 @@ from streams.errors import Fenced, Incident, NotReachable, Unanswered
 from streams.log.base import Log, Ring
 from streams.partition.states import CLAIM, ClaimState, Step
 from streams.records import Stored
+from streams.settings import Deployment
 from streams.store.base import Meta, PartitionStore, Token
-from streams.wire.progress import Claim, Progress, Unreadable, claim_record, read_claim, read_progress, tombstones
+from streams.wire.progress import Claim, MalformedRecord, Progress, claim_record, read_claim, read_progress, tombstones
 
 T = TypeVar("T")
 
@@ -71,17 +72,6 @@ class Claimed:
     tokens: Tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a claim needs to know of the deployment."""
-
-    generation: str
-    partitions: int
-    events_topic: str
-    owners_topic: str
-    progress_topic: str
-
-
 async def _no_catalogue(hash_: str) -> None:
     raise Incident(f"catalogue {hash_} cannot be loaded here")
 
@@ -112,7 +102,9 @@ class _Course:
         self._on_step(step)
 
 
-async def claim(partition: int, log: Log, ring: Ring, store: PartitionStore, place: Place, hooks: Hooks) -> Claimed:
+async def claim(
+    partition: int, log: Log, ring: Ring, store: PartitionStore, deployment: Deployment, hooks: Hooks
+) -> Claimed:
     """Claim a partition by steps 1 to 6 (see the module). Raises LaterClaimant, Fenced, Incident, Doubt, StoreBug.
 
     While the log or the store cannot be reached it waits (`hooks.wait`) and goes on where it was; cancel it to stop.
@@ -120,10 +112,10 @@ async def claim(partition: int, log: Log, ring: Ring, store: PartitionStore, pla
     """
     course = _Course(hooks.on_step)
     nonce = hooks.nonce()
-    await ring.transaction([claim_record(place.owners_topic, partition, ring.name, Claim(ring.ids, nonce))])
+    await ring.transaction([claim_record(deployment.owners_topic, partition, ring.name, Claim(ring.ids, nonce))])
     course.done("claimed")
 
-    owners = await _patiently(hooks, lambda: log.read_to_end(place.owners_topic, partition))
+    owners = await _patiently(hooks, lambda: log.read_to_end(deployment.owners_topic, partition))
     epoch, earlier = _standing(owners, ring.name, nonce)
     course.done("read")
 
@@ -131,13 +123,13 @@ async def claim(partition: int, log: Log, ring: Ring, store: PartitionStore, pla
         await _fence(hooks, log, id_)
     course.done("fenced")
 
-    owners = await _patiently(hooks, lambda: log.read_to_end(place.owners_topic, partition))
+    owners = await _patiently(hooks, lambda: log.read_to_end(deployment.owners_topic, partition))
     _standing(owners, ring.name, nonce)
-    last = await _patiently(hooks, lambda: log.last(place.progress_topic, partition))
+    last = await _patiently(hooks, lambda: log.last(deployment.progress_topic, partition))
     course.done("reread")
 
     if earlier:
-        await ring.transaction(tombstones(place.owners_topic, partition, list(earlier)))
+        await ring.transaction(tombstones(deployment.owners_topic, partition, list(earlier)))
     course.done("buried")
 
     tokens = Tokens(epoch)
@@ -145,13 +137,13 @@ async def claim(partition: int, log: Log, ring: Ring, store: PartitionStore, pla
     course.done("raised")
 
     published = _published(last, meta)
-    await _check(partition, log, meta, published, place, hooks)
+    await _check(partition, log, meta, published, deployment, hooks)
     course.done("loaded")
     return Claimed(partition, epoch, meta, published, tokens)
 
 
 async def regain(
-    log: Log, store: PartitionStore, claimed: Claimed, published: Progress, place: Place, hooks: Hooks
+    log: Log, store: PartitionStore, claimed: Claimed, published: Progress, deployment: Deployment, hooks: Hooks
 ) -> Meta:
     """After a GAP: read `meta` again, and do step 5 again first where a lower epoch is stored. Raises Fenced, Incident.
 
@@ -165,17 +157,17 @@ async def regain(
         raise Fenced(f"epoch {meta.token.epoch} is stored, ours is {claimed.epoch}")
     if meta.token.epoch < claimed.epoch:
         meta = await _patiently(hooks, lambda: store.raise_epoch(claimed.tokens.next()))
-    await _check(claimed.partition, log, meta, published, place, hooks)
+    await _check(claimed.partition, log, meta, published, deployment, hooks)
     return meta
 
 
-async def hand_over(partition: int, ring: Ring, place: Place) -> None:
+async def hand_over(partition: int, ring: Ring, deployment: Deployment) -> None:
     """Write the ring's own tombstone: the end of an orderly hand-over. Raises Doubt (then the successor fences).
 
     Only after every transaction that touched the partition was answered, and after its last checkpoint was; if one was
     not, never call it.
     """
-    await ring.transaction(tombstones(place.owners_topic, partition, [ring.name]))
+    await ring.transaction(tombstones(deployment.owners_topic, partition, [ring.name]))
 
 
 def _standing(owners: Sequence[Stored], ring: str, nonce: str) -> tuple[int, dict[str, Claim]]:
@@ -186,7 +178,7 @@ def _standing(owners: Sequence[Stored], ring: str, nonce: str) -> tuple[int, dic
         for record in owners:
             latest[(record.key or b"").decode()] = record
         claims = {name: read_claim(record.value) for name, record in latest.items() if record.value is not None}
-    except (Unreadable, UnicodeDecodeError) as error:
+    except (MalformedRecord, UnicodeDecodeError) as error:
         raise Incident(f"who claimed the partition cannot be read, so not fenced either: {error}") from None
     mine = claims.pop(ring, None)
     if mine is None or mine.nonce != nonce:
@@ -205,20 +197,24 @@ def _published(last: Stored | None, meta: Meta) -> Progress:
     if last is not None:
         try:
             return read_progress(last.value)
-        except Unreadable as error:
+        except MalformedRecord as error:
             raise Incident(f"up to where changes are out cannot be read: {error}") from None
     if meta.clock_ms >= 0:
         raise Incident("state is stored, but no progress: were the internal topics made anew?")
     return Progress(meta.generation, -1, meta.offset, meta.clock_ms, meta.catalogue, meta.digest)
 
 
-async def _check(partition: int, log: Log, meta: Meta, published: Progress, place: Place, hooks: Hooks) -> None:
+async def _check(
+    partition: int, log: Log, meta: Meta, published: Progress, deployment: Deployment, hooks: Hooks
+) -> None:
     """Step 6: that state, progress and input are of one piece, and the catalogues are at hand."""
-    start, end = await _patiently(hooks, lambda: log.offsets(place.events_topic, partition))
+    start, end = await _patiently(hooks, lambda: log.offsets(deployment.events_topic, partition))
     problems = {
-        f"state is of generation {meta.generation}, not {place.generation}": meta.generation != place.generation,
-        f"progress is of generation {published.generation}": published.generation != place.generation,
-        f"state is of {meta.partitions} partitions, not {place.partitions}": meta.partitions != place.partitions,
+        f"state is of generation {meta.generation}, not {deployment.generation}": meta.generation
+        != deployment.generation,
+        f"progress is of generation {published.generation}": published.generation != deployment.generation,
+        f"state is of {meta.partitions} partitions, not {deployment.partitions}": meta.partitions
+        != deployment.partitions,
         f"state is at {meta.offset}, beyond what is published, {published.offset}": meta.offset > published.offset,
         f"state is at {meta.offset}, the input begins at {start}: records are gone": meta.offset < start,
         f"the input ends at {end}, before what is published, {published.offset}": published.offset > end,
@@ -230,7 +226,7 @@ async def _check(partition: int, log: Log, meta: Meta, published: Progress, plac
         if holds:
             raise Incident(problem)
     if meta.last_ms >= 0 and meta.offset > start:
-        remembered = await _patiently(hooks, lambda: log.at(place.events_topic, partition, meta.offset - 1))
+        remembered = await _patiently(hooks, lambda: log.at(deployment.events_topic, partition, meta.offset - 1))
         if remembered is None or remembered.timestamp_ms != meta.last_ms:
             raise Incident(f"the record before {meta.offset} is not the one applied: was the input made anew?")
     for hash_ in dict.fromkeys([*(cut.catalogue for cut in meta.cuts), meta.catalogue]):

@@ -25,11 +25,12 @@ submitted: output given to the publisher; published: its transaction was answere
 checkpoint(ed): before and after its write; tick: appended; take_up: the engine stands at `meta`, nothing read yet.
 With an open transaction and after its deliveries are points of the ring of producers."""
 
-At: TypeAlias = Callable[[Point], None]
+OnPoint: TypeAlias = Callable[[Point], None]
+"""What is called as a worker comes to a point."""
 
 
-def nowhere(point: Point) -> None:
+def unobserved(point: Point) -> None:
     """Do nothing."""
 
 
-NOWHERE: Final[At] = nowhere
+UNOBSERVED: Final[OnPoint] = unobserved

@@ -1,8 +1,8 @@
 """Publish the changes of a worker's partitions, one transaction at a time, several partitions in each (design, 5).
 
 A transaction takes whatever is ready, whole slices, round robin over the partitions; the last record of each partition
-in it is its progress. Progress without changes costs a transaction too, so it waits: for company (`Pace.ride_ms`), or
-for `quiet_ms` or `quiet_records_max`, or for a `flush`.
+in it is its progress. Progress without changes costs a transaction too, so it waits: for company (`ride_ms` of
+TransactionPace), or for `quiet_ms` or `quiet_records_max`, or for a `flush`.
 
 The pace adapts: while a transaction is on its way, slices gather for the next; and one that is not full waits as long
 as the last one took, so that transactions take half of the time at most while little is going on, and are ever larger
@@ -10,11 +10,11 @@ the slower the brokers are.
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from streams.clock import Clock
 from streams.errors import Doubt
 from streams.log.base import Ring
 from streams.partition.claim import Claimed
@@ -38,12 +38,12 @@ class PublishSlice:
 
     @property
     def weight(self) -> int:
-        """What counts towards `Pace.changes_max`: changes, each with what stands after it, and all other records."""
+        """What counts towards `changes_max`: changes, each with what stands after it, and all other records."""
         return max(self.changes, len(self.records) - self.changes)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TransactionPace:
     """How transactions are paced. Lengths in ms."""
 
     changes_max: int = 1_000
@@ -61,15 +61,6 @@ class Pace:
     """A transaction that is not full waits as long as the last one took, but no longer than this."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time, given in: it paces, and decides nothing."""
-
-    now_ms: Callable[[], float] = field(default=lambda: time.monotonic() * 1000)
-    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
-    """Seconds."""
 
 
 class _Queue:
@@ -103,7 +94,7 @@ class _Queue:
         """Whether there are changes to publish."""
         return bool(self.slices and self.slices[0].records)
 
-    def due(self, pace: Pace, now_ms: float) -> bool:
+    def due(self, pace: TransactionPace, now_ms: float) -> bool:
         """Whether something has to be published by now, changes or not."""
         return bool(self.slices) and (
             self.loud()
@@ -139,16 +130,16 @@ class Publisher:
         progress_topic: str,
         on_published: Callable[[int, Progress], None],
         on_doubt: Callable[[BaseException], None],
-        pace: Pace | None = None,
-        clock: Clock | None = None,
+        pace: TransactionPace,
+        clock: Clock,
     ) -> None:
         self._ring = ring
         self._generation = generation
         self._progress_topic = progress_topic
         self._on_published = on_published
         self._on_doubt = on_doubt
-        self._pace = pace or Pace()
-        self._clock = clock or Clock()
+        self._pace = pace
+        self._clock = clock
         self._queues: dict[int, _Queue] = {}
         self._in_hand: frozenset[int] = frozenset()
         self._began_ms = 0.0
@@ -269,21 +260,15 @@ class Publisher:
             sum(slice_.weight for queue in self._queues.values() for slice_ in queue.slices) >= self._pace.changes_max
         )
         if not full and not any(queue.flushing for queue in self._queues.values()):
-            await self._clock.sleep(min(self._took_ms, self._pace.linger_max_ms) / 1000)
+            await self._clock.sleep(min(self._took_ms, self._pace.linger_max_ms))
 
     async def _until_work(self, now_ms: float) -> None:
         """Wait for a submit, or until quiet progress is due."""
         waiting = [queue.written_ms for queue in self._queues.values() if queue.slices]
-        if not waiting:
+        if waiting:
+            await self._clock.wait(self._work, min(waiting) + self._pace.quiet_ms - now_ms)
+        else:
             await self._work.wait()
-            return
-        alarm = asyncio.ensure_future(self._clock.sleep((min(waiting) + self._pace.quiet_ms - now_ms) / 1000))
-        work = asyncio.ensure_future(self._work.wait())
-        try:
-            await asyncio.wait({alarm, work}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
-            work.cancel()
 
     def _take(self) -> _Batch:
         """Take what is due, whole slices, partitions in turn, up to the limit; then quiet progress that rides along."""

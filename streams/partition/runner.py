@@ -24,20 +24,17 @@ from typing import Final
 
 from streams.clock import backoff_ms
 from streams.errors import Doubt, Fenced, Gap, Incident
-from streams.intake.decoding import reader
 from streams.intake.guard import BadStamp
 from streams.log.base import Ring
 from streams.partition.claim import Hooks, LaterClaimant, claim, hand_over, regain
 from streams.partition.publisher import Publisher
+from streams.partition.shared import Shared
 from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
-from streams.partition.surroundings import Limits, Surroundings, Wire
 from streams.partition.tenure import Calls, Tenure
 from streams.records import Batch
 from streams.store.base import PartitionStore
-from streams.wire.progress import Progress, Unreadable
-
-__all__ = ["Ending", "Limits", "PartitionRunner", "Surroundings", "Wire", "reader"]
+from streams.wire.progress import MalformedRecord, Progress
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +42,7 @@ CLAIM_WAITS_MS: Final = 10_000
 """A claim that waits so long says so in the log."""
 
 
-class Ending(Enum):
+class TenureEnd(Enum):
     """Why a tenure ended."""
 
     RELEASED = auto()
@@ -65,12 +62,12 @@ class _Released(Exception):
 class PartitionRunner:
     """Runs one partition, tenure after tenure. `on_…` are called from the same event loop and never block."""
 
-    def __init__(self, partition: int, store: PartitionStore, around: Surroundings, status: PartitionStatus) -> None:
+    def __init__(self, partition: int, store: PartitionStore, shared: Shared, status: PartitionStatus) -> None:
         self.partition = partition
         self.status = status
         self._store = store
-        self._around = around
-        self._at = around.at
+        self._shared = shared
+        self._on_point = shared.on_point
         self._lock = asyncio.Lock()
         self._calls = Calls()
         self._tenure: Tenure | None = None
@@ -82,14 +79,14 @@ class PartitionRunner:
 
     def on_batch(self, batch: Batch) -> None:
         """Take a fetched batch; never empty."""
-        self._at("fetched")
+        self._on_point("fetched")
         if self._tenure is not None:
             self._tenure.on_batch(batch)
             self._calls.poke.set()
 
     def on_published(self, progress: Progress) -> None:
         """Learn that changes are out up to an offset."""
-        self._at("published")
+        self._on_point("published")
         if self._tenure is not None:
             self._tenure.on_published(progress)
             self._calls.poke.set()
@@ -128,7 +125,7 @@ class PartitionRunner:
 
     # -- tenures
 
-    async def run(self, publisher: Publisher, ring: Ring) -> Ending:
+    async def run(self, publisher: Publisher, ring: Ring) -> TenureEnd:
         """Claim the partition with this ring and run it until the tenure ends.
 
         Anything raised besides is our bug (or TooMuchBadInput) and stops the worker. Cancel it to abandon everything.
@@ -142,44 +139,44 @@ class PartitionRunner:
         except (LaterClaimant, Fenced) as error:
             log.warning("partition %d: somebody claimed it after us (%s)", self.partition, type(error).__name__)
             status.move("waiting")
-            ending = Ending.OVERTAKEN
+            ending = TenureEnd.OVERTAKEN
             await publisher.drop(self.partition)
         except Doubt as error:
             log.warning("partition %d: the ring of producers is over: %s", self.partition, error)
             status.move("waiting")
-            ending = Ending.DOUBT
+            ending = TenureEnd.DOUBT
             publisher.doubt(error)
         except _Released:
             if status.state != "releasing":
                 status.move("releasing")
             status.move("released")
-            ending = Ending.RELEASED
-        except (Incident, BadStamp, Unreadable) as error:
+            ending = TenureEnd.RELEASED
+        except (Incident, BadStamp, MalformedRecord) as error:
             status.move("stopped")
             status.incident = _with_remedy(str(error))
             log.error("partition %d stopped: %s", self.partition, status.incident)  # noqa: TRY400 - no bug
             ending = await self._let_go(publisher, ring)
         finally:
-            self._around.input.shut(self.partition)
+            self._shared.input.shut(self.partition)
             tenure, self._tenure = self._tenure, None
             if tenure is not None:
                 await tenure.abandon()
         return ending
 
-    async def _let_go(self, publisher: Publisher, ring: Ring) -> Ending:
+    async def _let_go(self, publisher: Publisher, ring: Ring) -> TenureEnd:
         """After an incident: publish nothing more, and hand over, so that no successor need fence the whole worker."""
         try:
             if await publisher.drop(self.partition):
-                await hand_over(self.partition, ring, self._around.place)
+                await hand_over(self.partition, ring, self._shared.deployment)
         except Doubt as error:
             publisher.doubt(error)
-        return Ending.INCIDENT
+        return TenureEnd.INCIDENT
 
-    async def _run(self, publisher: Publisher, ring: Ring) -> Ending:
-        around = self._around
+    async def _run(self, publisher: Publisher, ring: Ring) -> TenureEnd:
+        shared = self._shared
         hooks = Hooks(load_catalogue=self._have_catalogue, wait=self._wait, on_step=self._on_step)
         self._get_on()
-        claimed = await claim(self.partition, around.log, ring, self._store, around.place, hooks)
+        claimed = await claim(self.partition, shared.log, ring, self._store, shared.deployment, hooks)
         self.status.epoch = claimed.epoch
         publisher.begin(claimed)
         log.info(
@@ -189,7 +186,7 @@ class PartitionRunner:
             claimed.meta.offset,
             claimed.published.offset,
         )
-        tenure = Tenure(claimed, publisher, self._store, self._lock, around, self.status, self._calls)
+        tenure = Tenure(claimed, publisher, self._store, self._lock, shared, self.status, self._calls)
         self._tenure = tenure
         meta = claimed.meta
         while not self._calls.releasing:
@@ -197,47 +194,47 @@ class PartitionRunner:
             try:
                 await tenure.work()
             except Gap:
-                self._at("gap")
+                self._on_point("gap")
                 self.status.gaps += 1
                 log.warning("partition %d: the store went back; its state is read again", self.partition)
                 await tenure.abandon()
                 published = publisher.published(self.partition)
                 self._get_on()
-                meta = await regain(around.log, self._store, claimed, published, around.place, hooks)
+                meta = await regain(shared.log, self._store, claimed, published, shared.deployment, hooks)
                 continue
             break
         if self.status.state != "releasing":
             # asked for in the moment between the claim, or a GAP, and the work
             self.status.move("releasing")
         if await publisher.drop(self.partition):
-            await hand_over(self.partition, ring, around.place)
-            self._at("handed_over")
+            await hand_over(self.partition, ring, shared.deployment)
+            self._on_point("handed_over")
         self.status.move("released")
-        return Ending.RELEASED
+        return TenureEnd.RELEASED
 
     async def _have_catalogue(self, digest: str) -> None:
-        await self._around.catalogue(digest)
+        await self._shared.catalogue(digest)
 
     async def _wait(self, attempt: int, what: str) -> None:
         # nothing is in hand while a claim waits: the one place where it can be broken off without a doubt
         self._calls.check()
         if self._calls.releasing:
             raise _Released
-        waited_ms = self._around.clock.now_ms() - self._got_on_ms
+        waited_ms = self._shared.clock.now_ms() - self._got_on_ms
         if attempt > 1 or waited_ms >= CLAIM_WAITS_MS:
             self.status.waiting_for = what
         if waited_ms >= self._silence_ms:
             # after a while, then twice as late each time
             self._silence_ms = 2 * waited_ms
             log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
-        await self._around.clock.sleep(backoff_ms(attempt))
+        await self._shared.clock.sleep(backoff_ms(attempt))
 
     def _on_step(self, step: Step) -> None:
-        self._at("claim")
+        self._on_point("claim")
         self._get_on()
 
     def _get_on(self) -> None:
-        self._got_on_ms, self._silence_ms = self._around.clock.now_ms(), CLAIM_WAITS_MS
+        self._got_on_ms, self._silence_ms = self._shared.clock.now_ms(), CLAIM_WAITS_MS
 
 
 def _with_remedy(incident: str) -> str:

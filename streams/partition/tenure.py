@@ -15,8 +15,8 @@ from streams.partition.applying import Applying, Boundary, Output
 from streams.partition.checkpoints import Checkpoints, Fixed
 from streams.partition.claim import Claimed
 from streams.partition.publisher import Publisher, PublishSlice
+from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
-from streams.partition.surroundings import Surroundings
 from streams.partition.ticks import Ticks
 from streams.records import Batch
 from streams.store.base import Meta, PartitionStore
@@ -61,7 +61,7 @@ class Tenure:
         publisher: Publisher,
         store: PartitionStore,
         lock: asyncio.Lock,
-        around: Surroundings,
+        shared: Shared,
         status: PartitionStatus,
         calls: Calls,
     ) -> None:
@@ -71,13 +71,13 @@ class Tenure:
         self._publisher = publisher
         self._store = store
         self._lock = lock
-        self._around = around
-        self._clock = around.clock
-        self._limits = around.limits
-        self._at = around.at
+        self._shared = shared
+        self._clock = shared.clock
+        self._limits = shared.limits
+        self._on_point = shared.on_point
         self._status = status
         self._calls = calls
-        self._inbox = Inbox(claimed.partition, around.input)
+        self._inbox = Inbox(claimed.partition, shared.input)
         self._published = claimed.published.offset
         self._submitted = Boundary(claimed.published.offset, claimed.published.digest)
         """What the publisher was given last, answered or not: up to there nothing is submitted again."""
@@ -99,13 +99,13 @@ class Tenure:
 
     async def take_up(self, meta: Meta) -> None:
         """Stand at `meta`, with nothing in memory, and open the input there. Raises Incident."""
-        around, status = self._around, self._status
-        fixed = Fixed(around.place.generation, around.place.partitions)
+        shared, status = self._shared, self._status
+        fixed = Fixed(shared.deployment.generation, shared.deployment.partitions)
         self.checkpoints = Checkpoints(
-            self._store, self._lock, meta, self._claimed.tokens, fixed, status, self._clock, self._at
+            self._store, self._lock, meta, self._claimed.tokens, fixed, status, self._clock, self._on_point
         )
         self.checkpoints.published(self._published)
-        self._applying = Applying(self._partition, around, self.checkpoints, meta, self._submitted)
+        self._applying = Applying(self._partition, shared, self.checkpoints, meta, self._submitted)
         await self._applying.resume(meta)
         self._slice_ms = self._clock.now_ms()
         self._ticks = Ticks()
@@ -115,12 +115,12 @@ class Tenure:
         status.move("replaying" if replaying else "running")
         status.published_offset = self._published
         self._tell()
-        self._at("take_up")
-        await around.input.open(self._partition, meta.offset)
+        self._on_point("take_up")
+        await shared.input.open(self._partition, meta.offset)
 
     async def abandon(self) -> None:
         """Drop everything in hand; what is in flight may still happen, and does no harm."""
-        self._around.input.shut(self._partition)
+        self._shared.input.shut(self._partition)
         for task in (self._writing, self._ticking):
             if task is not None:
                 task.cancel()
@@ -203,10 +203,10 @@ class Tenure:
                 ),
             )
             self._submitted = applying.boundary
-            self._at("submitted")
+            self._on_point("submitted")
         status.changes += output.changes
         status.dead_letters += output.refused
-        self._around.share.add(output.applied, output.refused)
+        self._shared.share.add(output.applied, output.refused)
 
     # -- keeping: slices, checkpoints, memory, probes
 
@@ -219,7 +219,7 @@ class Tenure:
             # a batch half-applied is fetched again from where the engine stands
             self._calls.reopening = False
             self._inbox.clear()
-            await self._around.input.open(self._partition, self._applying.engine.offset)
+            await self._shared.input.open(self._partition, self._applying.engine.offset)
         if not self._blocked():
             self._inbox.resume_if_low()
         if self._writing is None and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
@@ -233,7 +233,7 @@ class Tenure:
             self.checkpoints.take(self._applying.take_slice())
             self.checkpoints.published(self._published)
             self._slice_ms = self._clock.now_ms()
-            self._at("slice")
+            self._on_point("slice")
 
     def _write_if_ready(self) -> None:
         if self._writing is None and self.checkpoints.writable:
@@ -256,7 +256,7 @@ class Tenure:
         status.catalogue = applying.catalogue
         status.profiles = len(applying.engine.profiles)
         status.oldest_unapplied_ms = self._inbox.oldest_ms
-        end = self._around.input.place(self._partition).end
+        end = self._shared.input.offsets(self._partition).end
         if end is not None:
             # at the end only markers are left, which are nobody's lag
             status.end_offset = applying.engine.offset if self._inbox.at_end else end
@@ -278,7 +278,7 @@ class Tenure:
         return max(1.0, min(waits))
 
     def _check_end(self, silent: Boundary) -> None:
-        end = self._around.input.place(self._partition).end
+        end = self._shared.input.offsets(self._partition).end
         if end is not None and end < silent.offset:
             raise Incident(
                 f"changes were published up to {silent.offset}, but the input ends at {end}: it lost records."
@@ -300,7 +300,7 @@ class Tenure:
 
     async def _tick(self, ticks: Ticks) -> None:
         try:
-            offset = await self._around.log.append(self._around.wire.tick(self._partition))
+            offset = await self._shared.log.append(self._shared.wire.tick(self._partition))
         except NotReachable:
             ticks.failed(self._clock.wall_ms())
         else:
@@ -309,7 +309,7 @@ class Tenure:
             # it may have been read before its offset was known
             ticks.applied(engine.offset, engine.clock_ms, self._clock.wall_ms())
             self._status.ticks += 1
-            self._at("tick")
+            self._on_point("tick")
         self._calls.poke.set()
 
     # -- ending
@@ -317,8 +317,8 @@ class Tenure:
     async def _finish(self) -> None:
         """Finish what is in hand: publish all that was applied, and write it."""
         self._status.move("releasing")
-        self._at("release")
-        self._around.input.shut(self._partition)
+        self._on_point("release")
+        self._shared.input.shut(self._partition)
         self._inbox.clear()
         if self._ticking is not None:
             self._ticking.cancel()

@@ -19,7 +19,7 @@ PROGRESS_KEY: Final = b"progress"
 _M = TypeVar("_M", bound=BaseModel)
 
 
-class Unreadable(Exception):
+class MalformedRecord(Exception):
     """A record of an internal topic that this version cannot read. An incident: nothing may be concluded from it."""
 
 
@@ -72,7 +72,7 @@ def progress_record(topic: str, partition: int, progress: Progress) -> OutRecord
 
 
 def read_progress(value: bytes | None) -> Progress:
-    """Unpack a progress record's value. Raises Unreadable."""
+    """Unpack a progress record's value. Raises MalformedRecord."""
     wire = _read(_WireProgress, value, "progress")
     return Progress(**wire.model_dump())
 
@@ -83,7 +83,7 @@ def claim_record(topic: str, partition: int, ring: str, claim: Claim) -> OutReco
 
 
 def read_claim(value: bytes | None) -> Claim:
-    """Unpack a claim's value. Raises Unreadable."""
+    """Unpack a claim's value. Raises MalformedRecord."""
     wire = _read(_WireClaim, value, "claim")
     return Claim(tuple(wire.ids), wire.nonce)
 
@@ -97,4 +97,4 @@ def _read(model: type[_M], value: bytes | None, what: str) -> _M:
     try:
         return model.model_validate_json(value or b"")
     except ValidationError as error:
-        raise Unreadable(f"{what} record: {error.error_count()} problems") from None
+        raise MalformedRecord(f"{what} record: {error.error_count()} problems") from None

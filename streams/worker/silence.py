@@ -1,4 +1,4 @@
-"""Watch that a worker hears of its input: whether the log is there, and whether the consumer still reads it.
+"""SilenceDetector that a worker hears of its input: whether the log is there, and whether the consumer still reads it.
 
 aiokafka's consumer can go silent after a broker's restart (design section 9). What it says is compared with the end of
 the log as another client sees it. A silence is noticed after 15 to 25 s and told in /status, and the worker is not
@@ -35,7 +35,7 @@ class _Heard:
     """How often reading was begun again."""
 
 
-class Watch:
+class SilenceDetector:
     """Watches the partitions that a worker holds."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Watch:
 
     async def _look_at(self, partition: int, runner: PartitionRunner, before: _Heard) -> _Heard:
         now_ms = self._clock.now_ms()
-        position = self._reads.place(partition).position
+        position = self._reads.offsets(partition).next
         reading = runner.status.state in ("running", "replaying") and runner.status.oldest_unapplied_ms < 0
         if position is None or not reading or position != before.position:
             return _Heard(-1 if position is None else position, now_ms)
@@ -92,7 +92,7 @@ class Watch:
             return before
         log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, SILENT_MS // 1000)
         runner.reopen()
-        known = self._reads.place(partition).end
+        known = self._reads.offsets(partition).end
         # a consumer that hears of the end is alive: a producer's open transaction holds the input up
         alive = known is not None and known >= end
         return _Heard(position, now_ms, 0 if alive else before.silences + 1)

@@ -25,20 +25,18 @@ import uvloop
 from streams import logs
 from streams.clock import Clock, SystemClock
 from streams.finding import Finding
-from streams.intake.app import REBALANCE_MARGIN_MS, App, Reader
+from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
 from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.intake.input import Input
-from streams.intake.transport import Reading
+from streams.intake.transport import ConsumerOptions
 from streams.log.base import Log, Ring
 from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
-from streams.partition.claim import Place
-from streams.partition.points import NOWHERE, At
-from streams.partition.publisher import Clock as PublisherClock
-from streams.partition.publisher import Pace, Publisher
-from streams.partition.runner import Ending, PartitionRunner
+from streams.partition.points import UNOBSERVED, OnPoint
+from streams.partition.publisher import Publisher, TransactionPace
+from streams.partition.runner import PartitionRunner, TenureEnd
+from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
-from streams.partition.surroundings import Limits, Surroundings
 from streams.records import Batch
 from streams.settings import Deployment, Settings
 from streams.store.base import PartitionStore
@@ -49,7 +47,7 @@ from streams.worker.catalogues import Catalogues
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.preflight import OK, UNREACHABLE, WRONG, Check, preflight
 from streams.worker.sessions import Sessions
-from streams.worker.silence import Watch
+from streams.worker.silence import SilenceDetector
 from streams.worker.status import WorkerStatus
 
 log = logging.getLogger(__name__)
@@ -85,7 +83,7 @@ class Worker:
         settings: Settings,
         *,
         clock: Clock | None = None,
-        at: At = NOWHERE,
+        on_point: OnPoint = UNOBSERVED,
         source: Log | None = None,
         reads: Input | None = None,
         store: Callable[[int], PartitionStore] | None = None,
@@ -115,7 +113,7 @@ class Worker:
         self._ended = asyncio.Event()
         self._exit = OK
         self._app = App(
-            Reading(
+            ConsumerOptions(
                 topic=deployment.events_topic,
                 bootstrap_servers=settings.kafka_bootstrap_servers,
                 group=settings.group,
@@ -126,27 +124,21 @@ class Worker:
             web_host=settings.web_host,
             web_port=settings.web_port,
         )
-        self._around = Surroundings(
+        self._shared = Shared(
             log=self._log,
-            input=reads or Reader(self._app),
+            input=reads or HostedInput(self._app),
             wire=Wire(deployment),
-            place=Place(
-                deployment.generation,
-                deployment.partitions,
-                deployment.events_topic,
-                deployment.owners_topic,
-                deployment.progress_topic,
-            ),
+            deployment=deployment,
             clock=self._clock,
             share=RefusalShare(settings.bad_input_share_max, settings.bad_input_window),
             catalogue=self._catalogues.get,
             limits=self._limits(settings, deployment.partitions),
-            at=at,
+            on_point=on_point,
         )
 
     @staticmethod
-    def _limits(settings: Settings, partitions: int) -> Limits:
-        return Limits(
+    def _limits(settings: Settings, partitions: int) -> PartitionLimits:
+        return PartitionLimits(
             settings.checkpoint_every_ms,
             settings.unpublished_records_max,
             settings.changes_per_transaction_max,
@@ -263,7 +255,7 @@ class Worker:
         for partition in sorted(partitions - self._held.keys()):
             known = self.status.partitions.setdefault(partition, PartitionStatus(partition))
             store = self._store(partition)
-            held = _Held(PartitionRunner(partition, store, self._around, known), store, asyncio.Event())
+            held = _Held(PartitionRunner(partition, store, self._shared, known), store, asyncio.Event())
             self._held[partition] = held
             held.tending = asyncio.ensure_future(self._tend(partition, held))
 
@@ -312,7 +304,7 @@ class Worker:
                 if session is None or held.leaving.is_set():
                     return
                 ending = await held.runner.run(session.publisher, session.ring)
-                if ending is Ending.RELEASED:
+                if ending is TenureEnd.RELEASED:
                     return
                 await self._clock.wait(held.leaving, self._pause_ms(ending))
         except TooMuchBadInput as error:
@@ -326,12 +318,12 @@ class Worker:
             log.exception("partition %d: a bug", partition)
             self._fail(f"partition {partition}: a bug ({type(error).__name__}), see the log", WRONG)
 
-    def _pause_ms(self, ending: Ending) -> float:
+    def _pause_ms(self, ending: TenureEnd) -> float:
         return {
-            Ending.DOUBT: 50,
+            TenureEnd.DOUBT: 50,
             # the group must have had the time to say that the partition is somebody else's: two heartbeats
-            Ending.OVERTAKEN: max(500, self._settings.session_timeout_ms * 2 / 5),
-            Ending.INCIDENT: INCIDENT_RETRY_MS,
+            TenureEnd.OVERTAKEN: max(500, self._settings.session_timeout_ms * 2 / 5),
+            TenureEnd.INCIDENT: INCIDENT_RETRY_MS,
         }.get(ending, 0)
 
     # -- sessions
@@ -344,11 +336,11 @@ class Worker:
             self._deployment.progress_topic,
             self._on_published,
             self._on_doubt,
-            Pace(
+            TransactionPace(
                 changes_max=settings.changes_per_transaction_max,
                 quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
             ),
-            PublisherClock(self._clock.now_ms, lambda length_s: self._clock.sleep(length_s * 1000)),
+            self._clock,
         )
 
     def _on_published(self, partition: int, progress: Progress) -> None:
@@ -374,14 +366,14 @@ class Worker:
                 if offset is not None and committed.get(partition) != offset
             }
             if news:
-                await self._app.reader.commit_offsets(news)
+                await self._app.event_consumer.commit_offsets(news)
                 committed = {**{p: at for p, at in committed.items() if p in written}, **news}
 
     async def _watch(self) -> None:
-        watch = Watch(
+        watch = SilenceDetector(
             self._log,
             self._deployment.events_topic,
-            self._around.input,
+            self._shared.input,
             self._clock,
             self.status,
             lambda why: self._fail(why, UNREACHABLE),

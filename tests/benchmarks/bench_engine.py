@@ -15,7 +15,7 @@ import random
 import time
 
 from rules.engine.partition import Partition, Record
-from streams.intake.decoding import reader
+from streams.intake.decoding import decoder_of
 from tests.benchmarks.bench_pipeline import make_catalogue, make_event
 
 START_MS = 1_790_000_000_000
@@ -35,7 +35,7 @@ def make_records(events: int, profiles: int, days: int) -> list[Record]:
 def run(segments: int, records: list[Record], slice_records: int) -> tuple[float, float, int, int]:
     """Apply all records; returns (µs an event applied, µs an event packed, changes, bytes a profile)."""
     catalogue = make_catalogue(segments)
-    partition = Partition("g1", reader(0, 1))
+    partition = Partition("g1", decoder_of(0, 1))
     partition.cut(catalogue, START_MS - 1)
     packing = 0.0
     sizes: dict[str, int] = {}

@@ -52,7 +52,7 @@ def install(hook: Callable[[str], None]) -> None:
 
     class Worker(worker.Worker):
         def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **{**named, "at": hook})
+            super().__init__(*arguments, **{**named, "on_point": hook})
 
     async def hooked_claim(partition: int, log: Any, ring: Any, store: Any, place: Any, hooks: Hooks) -> Any:
         def on_step(step: Any) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from streams.errors import Doubt, Fenced, Incident, NotReachable
 from streams.partition import claim as claims
-from streams.partition.claim import Claimed, Hooks, Place, Tokens, regain
+from streams.partition.claim import Claimed, Hooks, Tokens, regain
 from streams.records import OutRecord, Stored
+from streams.settings import Deployment
 from streams.store.base import Checkpoint, Meta, Token
 from streams.wire.progress import Claim, claim_record, read_claim, tombstones
 from tests.models import log as log_memory
@@ -45,12 +46,12 @@ class Claiming:
         return [(protocol, "claim", self.claim)]
 
     async def claim(
-        self, partition: int, log: MemoryLog, ring: MemoryRing, store: MemoryStore, place: Place, hooks: Hooks
+        self, partition: int, log: MemoryLog, ring: MemoryRing, store: MemoryStore, deployment: Deployment, hooks: Hooks
     ) -> Claimed:
         """See `streams.partition.claim.claim`."""
         last = None
         if self.fence_first:
-            before = await self._owners(partition, log, place, hooks)
+            before = await self._owners(partition, log, deployment, hooks)
             latest = {(record.key or b"").decode(): record.value for record in before}
             await self._fence(
                 {name: read_claim(value) for name, value in latest.items() if value is not None and name != ring.name},
@@ -58,23 +59,30 @@ class Claiming:
                 hooks,
             )
         nonce = hooks.nonce()
-        await ring.transaction([claim_record(place.owners_topic, partition, ring.name, Claim(ring.ids, nonce))])
-        epoch, earlier = _standing(await self._owners(partition, log, place, hooks), ring.name, nonce)
+        await ring.transaction([claim_record(deployment.owners_topic, partition, ring.name, Claim(ring.ids, nonce))])
+        epoch, earlier = _standing(await self._owners(partition, log, deployment, hooks), ring.name, nonce)
         if self.progress_first:
-            last = await _patiently(hooks, lambda: log.last(place.progress_topic, partition))
+            last = await _patiently(hooks, lambda: log.last(deployment.progress_topic, partition))
         if self.bury_first and earlier:
-            await ring.transaction(tombstones(place.owners_topic, partition, list(earlier)))
+            await ring.transaction(tombstones(deployment.owners_topic, partition, list(earlier)))
         if not self.fence_first:
             await self._fence(earlier, log, hooks)
-        _standing(await self._owners(partition, log, place, hooks), ring.name, nonce)
+        _standing(await self._owners(partition, log, deployment, hooks), ring.name, nonce)
         if not self.progress_first:
-            last = await _patiently(hooks, lambda: log.last(place.progress_topic, partition))
+            last = await _patiently(hooks, lambda: log.last(deployment.progress_topic, partition))
         if earlier and not self.bury_first:
-            await ring.transaction(tombstones(place.owners_topic, partition, list(earlier)))
-        return await self._raise(partition, epoch, last, log, store, place, hooks)
+            await ring.transaction(tombstones(deployment.owners_topic, partition, list(earlier)))
+        return await self._raise(partition, epoch, last, log, store, deployment, hooks)
 
     async def _raise(
-        self, partition: int, epoch: int, last: Any, log: MemoryLog, store: MemoryStore, place: Place, hooks: Hooks
+        self,
+        partition: int,
+        epoch: int,
+        last: Any,
+        log: MemoryLog,
+        store: MemoryStore,
+        deployment: Deployment,
+        hooks: Hooks,
     ) -> Claimed:
         read: Any = await _patiently(hooks, store.read_meta) if self.meta_first or self.epoch_of_store else None
         tokens = Tokens(read.token.epoch + 1 if self.epoch_of_store else epoch)
@@ -82,11 +90,11 @@ class Claiming:
         if self.meta_first:
             meta = replace(read, token=meta.token)
         published = claims._published(last, meta)  # noqa: SLF001
-        await claims._check(partition, log, meta, published, place, hooks)  # noqa: SLF001
+        await claims._check(partition, log, meta, published, deployment, hooks)  # noqa: SLF001
         return Claimed(partition, tokens.epoch, meta, published, tokens)
 
-    async def _owners(self, partition: int, log: MemoryLog, place: Place, hooks: Hooks) -> Sequence[Stored]:
-        found: Sequence[Stored] = await _patiently(hooks, lambda: log.read_to_end(place.owners_topic, partition))
+    async def _owners(self, partition: int, log: MemoryLog, deployment: Deployment, hooks: Hooks) -> Sequence[Stored]:
+        found: Sequence[Stored] = await _patiently(hooks, lambda: log.read_to_end(deployment.owners_topic, partition))
         return found
 
     async def _fence(self, earlier: dict[str, Claim], log: MemoryLog, hooks: Hooks) -> None:

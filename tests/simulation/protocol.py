@@ -14,15 +14,17 @@ from hashlib import blake2b
 from typing import Final, TypeVar
 
 from streams.errors import Doubt, Fenced, Gap, NotReachable, Unanswered
-from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over, regain
-from streams.partition.publisher import Clock, Pace, Publisher, PublishSlice
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, claim, hand_over, regain
+from streams.partition.publisher import Publisher, PublishSlice, TransactionPace
 from streams.records import OutRecord
+from streams.settings import Deployment
 from streams.store.base import Checkpoint, Meta, Token
 from streams.wire.progress import Progress
 from tests.models.broker import Broker, Concurrent, Refused
 from tests.models.log import Lost, MemoryLog, MemoryRing, Network
 from tests.models.store import Carry, Content, MemoryServer, MemoryStore, Request
 from tests.simulation.loop import TurnLoop
+from tests.streams.world import first_of
 
 T = TypeVar("T")
 DIGEST_START: Final = "0" * 16
@@ -61,7 +63,13 @@ class World:
         self.random = random.Random(seed)
         self.faults = faults
         self.records = records
-        self.place = Place("g1", partitions, "events", "owners", "progress")
+        self.deployment = Deployment(
+            generation="g1",
+            partitions=partitions,
+            events_topic="events",
+            owners_topic="owners",
+            progress_topic="progress",
+        )
         self.broker = Broker(dict.fromkeys(("events", "owners", "progress", "out"), partitions))
         self.assigned = {partition: partition % workers for partition in range(partitions)}
         self.oracle = Oracle(self)
@@ -175,6 +183,25 @@ class Wires(Network):
         await self._world.turns(30)
 
 
+class Waits:
+    """The publisher's clock: it stands still, and every wait takes a few turns."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def wall_ms(self) -> int:
+        return 0
+
+    def now_ms(self) -> float:
+        return 0.0
+
+    async def sleep(self, length_ms: float) -> None:
+        await self._world.turns(5)
+
+    async def wait(self, event: asyncio.Event, length_ms: float) -> None:
+        await first_of(event.wait(), self.sleep(length_ms))
+
+
 class Owner:
     """One partition in a worker's hands, from its claim to its end."""
 
@@ -208,7 +235,7 @@ class Owner:
                 await self.step()
             except Gap:
                 meta = await regain(
-                    self.worker.log, self.store, self.claimed, self.published, self.world.place, self.worker.hooks
+                    self.worker.log, self.store, self.claimed, self.published, self.world.deployment, self.worker.hooks
                 )
                 self.load(meta)
 
@@ -278,7 +305,7 @@ class Owner:
         if self.offset > self.meta.offset:
             await self.checkpoint(self.offset)
         if await self.worker.publisher.drop(self.partition):
-            await hand_over(self.partition, self.worker.ring, self.world.place)
+            await hand_over(self.partition, self.worker.ring, self.world.deployment)
 
 
 def hash_of(change: str) -> int:
@@ -318,8 +345,8 @@ class Worker:
                 "progress",
                 self.on_published,
                 lambda error, doubt=doubt: doubt.set(),  # type: ignore[misc]
-                Pace(changes_max=3),
-                Clock(lambda: 0.0, self.sleep),
+                TransactionPace(changes_max=3),
+                Waits(self.world),
             )
             tasks = [asyncio.ensure_future(self.publisher.run()), asyncio.ensure_future(self.learn())]
             tasks += [asyncio.ensure_future(self.keep(partition)) for partition in self.world.assigned]
@@ -343,9 +370,6 @@ class Worker:
             self.news.clear()
             await self.world.turns(30 if self.world.calm else 600)
 
-    async def sleep(self, seconds: float) -> None:
-        await self.world.turns(5)
-
     def on_published(self, partition: int, progress: Progress) -> None:
         owner = self.owners.get(partition)
         if owner is not None:
@@ -360,7 +384,7 @@ class Worker:
                 continue
             store = MemoryStore(self.world.server, partition)
             try:
-                claimed = await claim(partition, self.log, self.ring, store, self.world.place, self.hooks)
+                claimed = await claim(partition, self.log, self.ring, store, self.world.deployment, self.hooks)
                 self.publisher.begin(claimed)
                 self.submitted[partition] = 0
                 self.owners[partition] = Owner(self, partition, claimed, store)

@@ -122,7 +122,7 @@ class Process:
             store=lambda partition: MemoryStore(world.server, partition),
         )
         # catalogues are the world's, not a topic's
-        self.worker._around = replace(self.worker._around, catalogue=world.catalogue)  # noqa: SLF001
+        self.worker._shared = replace(self.worker._shared, catalogue=world.catalogue)  # noqa: SLF001
 
     @property
     def owned(self) -> set[int]:

@@ -24,7 +24,7 @@ from rules.ground.digest import DIGEST_START
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.intake.decoding import reader
+from streams.intake.decoding import decoder_of
 from streams.settings import Deployment, Settings
 from streams.store.base import Meta, Token
 from streams.store.redis import RedisStore
@@ -148,7 +148,9 @@ class Live:
         """What the engine alone says of the input as it stands."""
         result = {}
         for partition, records in (await self.read(self.deployment.events_topic)).items():
-            engine = Partition(self.deployment.generation, reader(partition, self.deployment.partitions), clock_ms=-1)
+            engine = Partition(
+                self.deployment.generation, decoder_of(partition, self.deployment.partitions), clock_ms=-1
+            )
             for catalogue in catalogues:
                 engine.know(catalogue.hash, catalogue)
             changes: list[AnyChange] = []

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.activations.change import ActivationChange
@@ -11,18 +12,17 @@ from rules.engine.change import AnyChange
 from rules.engine.partition import Partition, Record, Rehomed
 from rules.ground.digest import DIGEST_START
 from streams.errors import Incident
-from streams.intake.decoding import reader
+from streams.intake.decoding import decoder_of
 from streams.intake.guard import RefusalShare
-from streams.intake.input import Place as Reading
+from streams.intake.input import InputOffsets
 from streams.log.base import Ring
-from streams.partition.claim import Place
-from streams.partition.points import NOWHERE, At
-from streams.partition.publisher import Clock as PublisherClock
-from streams.partition.publisher import Pace, Publisher
-from streams.partition.runner import Ending, PartitionRunner
+from streams.partition.points import UNOBSERVED, OnPoint
+from streams.partition.publisher import Publisher, TransactionPace
+from streams.partition.runner import PartitionRunner, TenureEnd
+from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
-from streams.partition.surroundings import Limits, Surroundings
 from streams.records import Fetched, OutRecord
+from streams.settings import Deployment
 from streams.store.base import Meta, Token
 from streams.wire.progress import Progress
 from tests.models.broker import Broker
@@ -58,6 +58,16 @@ def catalogue(*segments: str, hidden: bool = False) -> Catalogue:
     return load(files)
 
 
+async def first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of these is done, and cancel the others."""
+    waiting = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+
+
 class ManualClock:
     """Time that moves only when the world moves it."""
 
@@ -80,12 +90,7 @@ class ManualClock:
             self._timers.remove(timer)
 
     async def wait(self, event: asyncio.Event, length_ms: float) -> None:
-        waiting = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.sleep(length_ms))]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
+        await first_of(event.wait(), self.sleep(length_ms))
 
     def advance_to(self, ms: float) -> None:
         self.ms = max(self.ms, ms)
@@ -132,8 +137,8 @@ class MemoryInput:
     def resume(self, partition: int) -> None:
         self.held.discard(partition)
 
-    def place(self, partition: int) -> Reading:
-        return Reading(self.position.get(partition), self.world.broker.watermarks(EVENTS, partition)[1])
+    def offsets(self, partition: int) -> InputOffsets:
+        return InputOffsets(self.position.get(partition), self.world.broker.watermarks(EVENTS, partition)[1])
 
     def pump(self) -> bool:
         moved = False
@@ -182,8 +187,8 @@ class Worker:
     """One incarnation of a worker: its ring, publisher, input and runners."""
 
     world: "World"
-    limits: Limits = field(default_factory=Limits)
-    at: At = NOWHERE
+    limits: PartitionLimits = field(default_factory=PartitionLimits)
+    on_point: OnPoint = UNOBSERVED
     batch: int = 1_000
     status: dict[int, PartitionStatus] = field(default_factory=dict)
     share: RefusalShare = field(default_factory=lambda: RefusalShare(0.05, 10_000))
@@ -200,25 +205,25 @@ class Worker:
             PROGRESS,
             self._on_published,
             self._on_doubt,
-            Pace(quiet_ms=5_000, linger_max_ms=0),
-            PublisherClock(world.clock.now_ms, lambda seconds: world.clock.sleep(seconds * 1000)),
+            TransactionPace(quiet_ms=5_000, linger_max_ms=0),
+            world.clock,
         )
         self.publishing = asyncio.ensure_future(self.publisher.run())
-        around = Surroundings(
+        shared = Shared(
             self.log,
             self.input,
             PlainWire(),
-            Place("g1", world.partitions, EVENTS, OWNERS, PROGRESS),
+            world.deployment,
             world.clock,
             self.share,
             world.catalogue,
             self.limits,
-            self.at,
+            self.on_point,
         )
-        self.tasks: dict[int, asyncio.Task[Ending]] = {}
+        self.tasks: dict[int, asyncio.Task[TenureEnd]] = {}
         for partition in partitions:
             self.status[partition] = PartitionStatus(partition)
-            runner = PartitionRunner(partition, MemoryStore(world.server, partition), around, self.status[partition])
+            runner = PartitionRunner(partition, MemoryStore(world.server, partition), shared, self.status[partition])
             self.input.runners[partition] = runner
             self.tasks[partition] = asyncio.ensure_future(runner.run(self.publisher, self.ring))
         return self
@@ -233,7 +238,7 @@ class Worker:
     def applied(self, partition: int = 0) -> int:
         return self.status[partition].applied_offset
 
-    async def release(self) -> list[Ending]:
+    async def release(self) -> list[TenureEnd]:
         for runner in self.input.runners.values():
             runner.release()
         await self.world.until(lambda: all(task.done() for task in self.tasks.values()))
@@ -253,6 +258,13 @@ class World:
 
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
+        self.deployment = Deployment(
+            generation="g1",
+            partitions=partitions,
+            events_topic=EVENTS,
+            owners_topic=OWNERS,
+            progress_topic=PROGRESS,
+        )
         self.clock = ManualClock()
         self.broker = Broker(dict.fromkeys(TOPICS, partitions), START_MS)
         self.network = Network(self.broker)
@@ -346,7 +358,7 @@ class World:
 
     def expected(self, partition: int = 0) -> list[bytes]:
         """What the engine says of the input as it stands, all in memory, one record after the other."""
-        engine = Partition("g1", reader(partition, self.partitions), clock_ms=-1)
+        engine = Partition("g1", decoder_of(partition, self.partitions), clock_ms=-1)
         for digest, found in self.catalogues.items():
             engine.know(digest, found)
         changes: list[AnyChange] = []

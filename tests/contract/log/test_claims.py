@@ -4,9 +4,10 @@ import pytest
 
 from streams.errors import Doubt, Fenced
 from streams.log.base import Log, Ring
-from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, claim, hand_over
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, claim, hand_over
 from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
+from streams.settings import Deployment
 from streams.store.base import Meta, Token
 from streams.wire.progress import PROGRESS_KEY, Progress, progress_record
 from tests.contract.log.worlds import World
@@ -28,7 +29,13 @@ class Partition:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.place = Place("g1", 1, world.other, world.compacted, world.plain)
+        self.deployment = Deployment(
+            generation="g1",
+            partitions=1,
+            events_topic=world.other,
+            owners_topic=world.compacted,
+            progress_topic=world.plain,
+        )
         self.server = MemoryServer()
 
     async def create(self) -> "Partition":
@@ -41,7 +48,7 @@ class Partition:
             if step == kill_at:
                 raise Killed(step)
 
-        return await claim(0, log, ring, MemoryStore(self.server, 0), self.place, Hooks(no_wait, on_step=on_step))
+        return await claim(0, log, ring, MemoryStore(self.server, 0), self.deployment, Hooks(no_wait, on_step=on_step))
 
     def change(self, claimed: Claimed, offset: int) -> list[OutRecord]:
         """What a transaction holds: a change (here beside the progress), and the progress."""
@@ -106,11 +113,11 @@ async def test_after_a_hand_over_in_order_nobody_is_fenced(world: World, partiti
     first = await partition.claim(log, rings[0])
     await partition.input(log, 1)
     await rings[0].transaction(partition.change(first, 1))
-    await hand_over(0, rings[0], partition.place)
+    await hand_over(0, rings[0], partition.deployment)
     second = await partition.claim(log, rings[1])
     assert second.published.offset == 1
     await rings[0].transaction([OutRecord(world.other, 1, b"k", b"of another partition")])
-    await hand_over(0, rings[1], partition.place)
+    await hand_over(0, rings[1], partition.deployment)
     third = await partition.claim(log, rings[0])
     assert third.epoch > second.epoch
     await rings[1].transaction([OutRecord(world.other, 1, b"k", b"of another partition")])

@@ -14,7 +14,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.embedded import KafkaServer
 from streams.intake.app import App
-from streams.intake.transport import Reading
+from streams.intake.transport import ConsumerOptions
 from streams.log.batches import Batches
 from streams.log.kafka import KafkaLog
 from streams.records import Batch
@@ -69,8 +69,8 @@ async def topic(kafka: KafkaServer) -> AsyncIterator[tuple[str, AIOKafkaProducer
 
 @asynccontextmanager
 async def app(kafka: KafkaServer, name: str, taken: Taken) -> AsyncIterator[App]:
-    reading = Reading(name, kafka.bootstrap, f"group-{name}", 6_000, 10_000)
-    running = App(reading, taken, web_host="127.0.0.1", web_port=0)
+    options = ConsumerOptions(name, kafka.bootstrap, f"group-{name}", 6_000, 10_000)
+    running = App(options, taken, web_host="127.0.0.1", web_port=0)
     running.serve({"/live": lambda: (200, {"live": True})})
     await running.start()
     try:
@@ -92,11 +92,11 @@ async def test_batches_come_whole_from_where_the_partition_was_opened(kafka: Kaf
         await wait_for(lambda: len(taken.given) == PARTITIONS)
         await asyncio.sleep(0.3)
         assert taken.batches == {}, "nothing is read before it is opened"
-        await running.reader.open(0, 200)
+        await running.event_consumer.open(0, 200)
         await wait_for(lambda: taken.offsets(0)[-1:] == [499])
         assert taken.offsets(0) == list(range(200, 500))
         assert len(taken.batches[0]) < 20
-        assert running.reader.place(0).at_end
+        assert running.event_consumer.offsets(0).at_end
 
 
 async def test_opening_again_never_hands_over_what_was_fetched_before(kafka: KafkaServer) -> None:
@@ -105,7 +105,7 @@ async def test_opening_again_never_hands_over_what_was_fetched_before(kafka: Kaf
         await produce(producer, name, 2_000)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
         for start in (0, 1_000, 3, 1_999, 0):
-            await running.reader.open(0, start)
+            await running.event_consumer.open(0, start)
             taken.batches.clear()
             await wait_for(lambda: taken.offsets(0)[-1:] == [1_999])
             assert taken.offsets(0) == list(range(start, 2_000))
@@ -115,15 +115,15 @@ async def test_a_held_partition_waits_and_loses_nothing(kafka: KafkaServer) -> N
     taken = Taken()
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.reader.open(0, 0)
-        running.reader.hold(0)
+        await running.event_consumer.open(0, 0)
+        running.event_consumer.hold(0)
         await asyncio.sleep(0.2)
         await produce(producer, name, 100)
         await asyncio.sleep(0.3)
         assert taken.offsets(0) == []
-        running.reader.resume(0)
+        running.event_consumer.resume(0)
         await wait_for(lambda: len(taken.offsets(0)) == 100)
-        running.reader.shut(0)
+        running.event_consumer.shut(0)
         await produce(producer, name, 100)
         await asyncio.sleep(0.3)
         assert taken.offsets(0) == list(range(100))
@@ -133,7 +133,7 @@ async def test_an_aborted_transaction_is_never_seen_and_the_end_is_reached_past_
     taken = Taken()
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.reader.open(0, 0)
+        await running.event_consumer.open(0, 0)
         transactional = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=unique("id"))
         await transactional.start()
         for commit in (True, False):
@@ -141,9 +141,9 @@ async def test_an_aborted_transaction_is_never_seen_and_the_end_is_reached_past_
             await transactional.send_and_wait(name, b"%d" % commit, partition=0)
             await (transactional.commit_transaction() if commit else transactional.abort_transaction())
         await transactional.stop()
-        await wait_for(lambda: running.reader.place(0).position == 4)
+        await wait_for(lambda: running.event_consumer.offsets(0).next == 4)
         assert [record.value for batch in taken.batches[0] for record in batch] == [b"1"]
-        assert running.reader.place(0).at_end
+        assert running.event_consumer.offsets(0).at_end
         await produce(producer, name, 1)
         await wait_for(lambda: taken.offsets(0) == [0, 4])
 
@@ -153,8 +153,8 @@ async def test_a_position_outside_the_log_is_told_and_never_moved(kafka: KafkaSe
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await produce(producer, name, 10)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.reader.open(1, 0)
-        await running.reader.open(0, 5_000)
+        await running.event_consumer.open(1, 0)
+        await running.event_consumer.open(0, 5_000)
         await wait_for(lambda: taken.unreadable == [0])
         assert taken.batches == {}
         await produce(producer, name, 10, partition=1)
@@ -166,8 +166,8 @@ async def test_a_rebalance_takes_everything_first_and_leaves_nothing_open(kafka:
     async with topic(kafka) as (name, producer), app(kafka, name, first) as one:
         await wait_for(lambda: len(first.given) == PARTITIONS)
         for partition in range(PARTITIONS):
-            await one.reader.open(partition, 0)
-        await one.reader.commit_offsets({0: 0, 1: 0})
+            await one.event_consumer.open(partition, 0)
+        await one.event_consumer.commit_offsets({0: 0, 1: 0})
         async with app(kafka, name, second) as other:
             await wait_for(lambda: first.given and second.given and len(first.given | second.given) == PARTITIONS)
             assert first.revoked[-1] == frozenset(range(PARTITIONS))
@@ -178,7 +178,7 @@ async def test_a_rebalance_takes_everything_first_and_leaves_nothing_open(kafka:
             assert first.batches == {}, "what comes back is closed until it is opened again"
             assert second.batches == {}
             for partition in second.given:
-                await other.reader.open(partition, 0)
+                await other.event_consumer.open(partition, 0)
             await wait_for(lambda: all(len(second.offsets(p)) == 5 for p in second.given))
         await wait_for(lambda: len(first.given) == PARTITIONS)
 
@@ -217,7 +217,7 @@ async def test_what_producers_compress_is_read(kafka: KafkaServer, codec: str) -
         finally:
             await compressing.stop()
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.reader.open(0, 0)
+        await running.event_consumer.open(0, 0)
         await wait_for(lambda: len(taken.offsets(0)) == 500)
         assert [record.value for batch in taken.batches[0] for record in batch] == [b"%d" % n for n in range(500)]
 
@@ -244,7 +244,7 @@ async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, co
         await (await producer.send_batch(batch, name, partition=0))
         await produce(producer, name, 3)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.reader.open(0, 0)
+        await running.event_consumer.open(0, 0)
         await wait_for(lambda: len(taken.offsets(0)) == 16)
         assert taken.offsets(0) == list(range(16))
         found = [record for part in taken.batches[0] for record in part]

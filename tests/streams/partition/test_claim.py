@@ -8,17 +8,28 @@ from typing import Any, TypeVar
 import pytest
 
 from streams.errors import Doubt, Fenced, Incident, NotReachable
-from streams.partition.claim import Claimed, Hooks, LaterClaimant, Place, Tokens, claim, hand_over, regain
+from streams.partition.claim import Claimed, Hooks, LaterClaimant, Tokens, claim, hand_over, regain
 from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
+from streams.settings import Deployment
 from streams.store.base import Cut, Meta, Token
-from streams.wire.progress import Claim, Progress, Unreadable, claim_record, progress_record, read_claim, read_progress
+from streams.wire.progress import (
+    Claim,
+    MalformedRecord,
+    Progress,
+    claim_record,
+    progress_record,
+    read_claim,
+    read_progress,
+)
 from tests.models.broker import Broker
 from tests.models.log import MemoryLog, MemoryRing, Network
 from tests.models.store import Content, MemoryServer, MemoryStore, Mishaps
 
 T = TypeVar("T")
-PLACE = Place("g1", 1, "events", "owners", "progress")
+DEPLOYMENT = Deployment(
+    generation="g1", partitions=1, events_topic="events", owners_topic="owners", progress_topic="progress"
+)
 FRESH = Meta("g1", Token(0, 0), 0, -1, "", 1, "d0", -1)
 
 
@@ -59,7 +70,7 @@ class Worker:
         return self
 
     async def claim(self) -> Claimed:
-        return await claim(0, self.log, self.ring, self.store, PLACE, self.hooks)
+        return await claim(0, self.log, self.ring, self.store, DEPLOYMENT, self.hooks)
 
     @property
     def hooks(self) -> Hooks:
@@ -233,7 +244,7 @@ class TestTwoClaims:
             task = asyncio.create_task(slow.claim())
             await settled()
             await fast.claim()
-            await hand_over(0, fast.ring, PLACE)
+            await hand_over(0, fast.ring, DEPLOYMENT)
             scene.broker.settle()
             if compacted:
                 scene.broker.compact("owners", 0)
@@ -346,7 +357,7 @@ class TestRegain:
         worker = await scene.finished(offset=3, clock_ms=102, last_ms=102)
         claimed = await worker.claim()
         scene.server.roll_back(0, 1)
-        meta = await regain(worker.log, worker.store, claimed, claimed.published, PLACE, worker.hooks)
+        meta = await regain(worker.log, worker.store, claimed, claimed.published, DEPLOYMENT, worker.hooks)
         assert (meta.offset, meta.token) == (0, Token(claimed.epoch, 1))
         assert claimed.tokens.next() == Token(claimed.epoch, 2)
 
@@ -354,7 +365,7 @@ class TestRegain:
         scene = Scene()
         worker = await scene.worker()
         claimed = await worker.claim()
-        meta = await regain(worker.log, worker.store, claimed, claimed.published, PLACE, worker.hooks)
+        meta = await regain(worker.log, worker.store, claimed, claimed.published, DEPLOYMENT, worker.hooks)
         assert meta == claimed.meta
 
     async def test_a_later_epoch_fences_and_no_meta_is_an_incident(self) -> None:
@@ -363,10 +374,10 @@ class TestRegain:
         claimed = await worker.claim()
         scene.server.put(0, Content(replace(FRESH, token=Token(99, 0))))
         with pytest.raises(Fenced):
-            await regain(worker.log, worker.store, claimed, claimed.published, PLACE, worker.hooks)
+            await regain(worker.log, worker.store, claimed, claimed.published, DEPLOYMENT, worker.hooks)
         scene.server.put(0, Content(None))
         with pytest.raises(Incident):
-            await regain(worker.log, worker.store, claimed, claimed.published, PLACE, worker.hooks)
+            await regain(worker.log, worker.store, claimed, claimed.published, DEPLOYMENT, worker.hooks)
 
 
 class TestWire:
@@ -389,7 +400,7 @@ class TestWire:
 
     @pytest.mark.parametrize("value", [None, b"", b"null", b"[]", b'{"generation":"g1"}', b"\xff"])
     def test_what_is_neither_is_unreadable_never_guessed_at(self, value: bytes | None) -> None:
-        with pytest.raises(Unreadable):
+        with pytest.raises(MalformedRecord):
             read_progress(value)
-        with pytest.raises(Unreadable):
+        with pytest.raises(MalformedRecord):
             read_claim(value)

@@ -8,12 +8,13 @@ import pytest
 
 from streams.errors import Doubt, RecordTooLarge
 from streams.partition.claim import Claimed, Tokens
-from streams.partition.publisher import Clock, Pace, Publisher, PublishSlice
+from streams.partition.publisher import Publisher, PublishSlice, TransactionPace
 from streams.records import OutRecord
 from streams.store.base import Meta, Token
 from streams.wire.progress import Progress, read_progress
 from tests.models.broker import Broker
 from tests.models.log import Lost, MemoryLog, MemoryRing, Network
+from tests.streams.world import first_of
 
 T = TypeVar("T")
 START = 10
@@ -46,13 +47,22 @@ class Time:
         self.ms = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
-    async def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
+    def wall_ms(self) -> int:
+        return int(self.ms)
+
+    def now_ms(self) -> float:
+        return self.ms
+
+    async def sleep(self, length_ms: float) -> None:
+        if length_ms <= 0:
             await asyncio.sleep(0)
             return
         future = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.ms + seconds * 1000, future))
+        self._sleepers.append((self.ms + length_ms, future))
         await future
+
+    async def wait(self, event: asyncio.Event, length_ms: float) -> None:
+        await first_of(event.wait(), self.sleep(length_ms))
 
     async def move(self, ms: float) -> None:
         self.ms += ms
@@ -60,10 +70,6 @@ class Time:
             if until_ms <= self.ms and not future.done():
                 future.set_result(None)
         await settled()
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(lambda: self.ms, self.sleep)
 
 
 async def settled() -> None:
@@ -74,7 +80,7 @@ async def settled() -> None:
 class Bench:
     """A publisher that runs, over partitions 0 to 2."""
 
-    def __init__(self, ring: MemoryRing, wire: Wire, broker: Broker, pace: Pace) -> None:
+    def __init__(self, ring: MemoryRing, wire: Wire, broker: Broker, pace: TransactionPace) -> None:
         self.ring, self.wire, self.broker = ring, wire, broker
         self.time = Time()
         self.told: list[tuple[int, int]] = []
@@ -86,17 +92,17 @@ class Bench:
             lambda partition, progress: self.told.append((partition, progress.offset)),
             self.doubts.append,
             pace,
-            self.time.clock,
+            self.time,
         )
         for partition in range(3):
             self.begin(partition)
         self.running = asyncio.create_task(self.publisher.run())
 
     @classmethod
-    async def make(cls, pace: Pace | None = None) -> "Bench":
+    async def make(cls, pace: TransactionPace | None = None) -> "Bench":
         broker = Broker({"out": 3, "progress": 3})
         wire = Wire(broker)
-        return cls(await MemoryLog(wire).open_ring(2), wire, broker, pace or Pace())
+        return cls(await MemoryLog(wire).open_ring(2), wire, broker, pace or TransactionPace())
 
     def begin(self, partition: int) -> None:
         meta = Meta("g1", Token(7, 0), START, -1, "", 3, "d", -1)
@@ -160,7 +166,7 @@ async def test_one_transaction_at_a_time_and_what_comes_meanwhile_goes_into_the_
 
 
 async def test_a_transaction_takes_whole_slices_up_to_the_limit() -> None:
-    bench = await Bench.make(Pace(changes_max=10))
+    bench = await Bench.make(TransactionPace(changes_max=10))
     bench.wire.open.clear()
     bench.submit(0, 11, "first")
     await settled()
@@ -173,7 +179,7 @@ async def test_a_transaction_takes_whole_slices_up_to_the_limit() -> None:
 
 
 async def test_a_slice_larger_than_the_limit_goes_alone_and_whole() -> None:
-    bench = await Bench.make(Pace(changes_max=10))
+    bench = await Bench.make(TransactionPace(changes_max=10))
     bench.wire.open.clear()
     bench.submit(0, 11, "first")
     await settled()
@@ -185,7 +191,7 @@ async def test_a_slice_larger_than_the_limit_goes_alone_and_whole() -> None:
 
 
 async def test_no_partition_is_starved_by_another() -> None:
-    bench = await Bench.make(Pace(changes_max=4))
+    bench = await Bench.make(TransactionPace(changes_max=4))
     bench.wire.open.clear()
     bench.submit(0, 11, "first")
     await settled()
@@ -199,7 +205,7 @@ async def test_no_partition_is_starved_by_another() -> None:
 
 
 async def test_dead_letters_alone_count_too() -> None:
-    bench = await Bench.make(Pace(changes_max=10))
+    bench = await Bench.make(TransactionPace(changes_max=10))
     bench.wire.open.clear()
     bench.submit(0, 11, "first")
     await settled()
@@ -272,7 +278,7 @@ class TestPace:
         assert bench.progress(0) == [11, 13]
 
     async def test_a_full_one_does_not_wait(self) -> None:
-        bench = await Bench.make(Pace(changes_max=2))
+        bench = await Bench.make(TransactionPace(changes_max=2))
         bench.wire.open.clear()
         bench.submit(0, 11, "a")
         await settled()

@@ -9,8 +9,8 @@ import pytest
 
 from streams.errors import Unanswered
 from streams.intake.guard import RefusalShare, TooMuchBadInput
-from streams.partition.runner import Ending
-from streams.partition.surroundings import Limits
+from streams.partition.runner import TenureEnd
+from streams.partition.shared import PartitionLimits
 from streams.records import OutRecord
 from streams.store.base import Token
 from tests.models.log import Lost, Network
@@ -55,7 +55,7 @@ async def test_changes_come_out_once_and_in_the_order_of_the_records() -> None:
     await world.until(lambda: worker.applied() >= world.end() and worker.status[0].written_offset >= 60)
     assert world.out() == world.expected()
     assert len(world.out()) == 40
-    assert await worker.release() == [Ending.RELEASED]
+    assert await worker.release() == [TenureEnd.RELEASED]
     assert world.meta().offset == worker.applied()
     content = world.server.content(0)
     assert content.members["visitors"] == {f"hcp:{n}" for n in range(20)}
@@ -66,7 +66,7 @@ async def test_a_released_partition_is_hidden_by_a_tombstone_and_needs_no_fence(
     world = await world_with(VISITORS)
     first = await Worker(world).start(0)
     await world.until(lambda: first.status[0].state == "running")
-    assert await first.release() == [Ending.RELEASED]
+    assert await first.release() == [TenureEnd.RELEASED]
     second = await Worker(world).start(0)
     await world.until(lambda: second.status[0].state == "running")
     assert not first.ring.over
@@ -111,7 +111,7 @@ async def test_a_worker_killed_anywhere_is_replaced_and_nothing_is_lost_or_repea
     countdown = nth
     dead = asyncio.Event()
 
-    def at(name: str) -> None:
+    def on_point(name: str) -> None:
         nonlocal countdown
         if name == point:
             countdown -= 1
@@ -119,21 +119,21 @@ async def test_a_worker_killed_anywhere_is_replaced_and_nothing_is_lost_or_repea
                 dead.set()
                 raise asyncio.CancelledError
 
-    first = await Worker(world, Limits(checkpoint_every_ms=10), at, batch=7).start(0)
+    first = await Worker(world, PartitionLimits(checkpoint_every_ms=10), on_point, batch=7).start(0)
     await world.until(lambda: dead.is_set() or first.applied() >= world.end())
     await first.kill()
     traffic(world)
     second = await Worker(world, batch=5).start(0)
     await world.until(lambda: second.applied() >= world.end())
     await world.until(lambda: world.out() == world.expected(), 60_000)
-    assert await second.release() == [Ending.RELEASED]
+    assert await second.release() == [TenureEnd.RELEASED]
     assert world.meta().offset == world.end()
 
 
 async def test_after_a_rollback_of_the_store_the_same_is_computed_again_silently() -> None:
     world = await world_with(VISITORS, FOREVER_IN)
     traffic(world)
-    worker = await Worker(world, Limits(checkpoint_every_ms=10), batch=5).start(0)
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=10), batch=5).start(0)
     await world.until(lambda: worker.status[0].written_offset >= 30)
     before = len(world.server.history[0])
     world.server.roll_back(0, before // 2)
@@ -141,7 +141,7 @@ async def test_after_a_rollback_of_the_store_the_same_is_computed_again_silently
     await world.until(lambda: worker.applied() >= world.end() and worker.status[0].gaps == 1)
     await world.until(lambda: world.out() == world.expected())
     assert worker.status[0].state == "running"
-    assert await worker.release() == [Ending.RELEASED]
+    assert await worker.release() == [TenureEnd.RELEASED]
     profiles = world.server.content(0).profiles
     # and the state is what another computation of it gives
     fresh = await world_with(VISITORS, FOREVER_IN)
@@ -158,7 +158,7 @@ async def test_after_a_rollback_of_the_store_the_same_is_computed_again_silently
 async def test_an_idle_owner_notices_a_rollback_by_its_token() -> None:
     world = await world_with(FOREVER_IN)
     world.send("hcp:1")
-    worker = await Worker(world, Limits(checkpoint_every_ms=10)).start(0)
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=10)).start(0)
     await world.until(lambda: worker.status[0].written_offset == 2)
     written = [n for n, content in enumerate(world.server.history[0]) if content.meta is not None]
     world.server.roll_back(0, written[0])
@@ -169,12 +169,12 @@ async def test_an_idle_owner_notices_a_rollback_by_its_token() -> None:
 
 async def test_a_higher_epoch_in_the_store_ends_the_tenure_without_a_trace() -> None:
     world = await world_with(FOREVER_IN)
-    worker = await Worker(world, Limits(checkpoint_every_ms=10)).start(0)
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=10)).start(0)
     await world.until(lambda: worker.status[0].written_offset == 1)
     await MemoryStore(world.server, 0).raise_epoch(Token(1_000, 0))
     world.send("hcp:1")
     await world.until(worker.tasks[0].done)
-    assert worker.tasks[0].result() is Ending.OVERTAKEN
+    assert worker.tasks[0].result() is TenureEnd.OVERTAKEN
     assert world.meta().token == Token(1_000, 0)
 
 
@@ -192,7 +192,7 @@ async def test_a_checkpoint_without_an_answer_is_sent_again_with_the_same_bytes(
 
     world.server.carry = carry
     world.send("hcp:1")
-    worker = await Worker(world, Limits(checkpoint_every_ms=10)).start(0)
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=10)).start(0)
     await world.until(lambda: worker.status[0].written_offset == 2)
     assert len(sent) == 3
     assert len(set(sent)) == 1, "the first was applied, the others changed nothing"
@@ -225,13 +225,13 @@ async def test_what_was_replayed_is_written_even_if_nothing_more_can_be_publishe
     world.server.roll_back(0, next(n for n, one in enumerate(world.server.history[0]) if one.meta is not None))
     traffic(world)
 
-    def at(point: str) -> None:
+    def on_point(point: str) -> None:
         if point == "take_up":
             # nothing that this worker computes from here on will get out
             network.free.clear()
 
     # all of the input in one batch
-    second = await Worker(world, Limits(checkpoint_every_ms=10), at).start(0)
+    second = await Worker(world, PartitionLimits(checkpoint_every_ms=10), on_point).start(0)
     await world.until(lambda: second.status[0].written_offset > 0)
     await world.pass_time(500)
     assert second.status[0].state == "running"
@@ -301,7 +301,7 @@ async def test_a_second_claimant_fences_the_first_which_goes_without_a_trace() -
     await world.until(lambda: second.status[0].state == "running")
     traffic(world)
     await world.until(lambda: first.tasks[0].done() and second.applied() >= world.end())
-    assert first.tasks[0].result() in (Ending.DOUBT, Ending.OVERTAKEN)
+    assert first.tasks[0].result() in (TenureEnd.DOUBT, TenureEnd.OVERTAKEN)
     await world.until(lambda: world.out() == world.expected())
     await second.release()
 
@@ -311,7 +311,7 @@ async def test_a_second_claimant_fences_the_first_which_goes_without_a_trace() -
 async def test_memory_and_batching_change_nothing(cached: int, batch: int) -> None:
     world = await world_with(VISITORS, FOREVER_IN)
     traffic(world)
-    worker = await Worker(world, Limits(10, 500, profiles_cached_max=cached), batch=batch).start(0)
+    worker = await Worker(world, PartitionLimits(10, 500, profiles_cached_max=cached), batch=batch).start(0)
     await world.until(lambda: worker.applied() >= world.end())
     world.advance(3_600_000)
     traffic(world)
@@ -324,7 +324,7 @@ async def test_a_cut_visits_every_profile_also_those_that_are_not_in_memory() ->
     world = await world_with(VISITORS)
     for n in range(1_200):
         world.send(f"hcp:{n}")
-    worker = await Worker(world, Limits(10, 50_000, profiles_cached_max=0)).start(0)
+    worker = await Worker(world, PartitionLimits(10, 50_000, profiles_cached_max=0)).start(0)
     await world.until(lambda: worker.status[0].written_offset == world.end())
     await world.pass_time(5_000)
     world.cut(catalogue(FOREVER_IN))
@@ -332,7 +332,7 @@ async def test_a_cut_visits_every_profile_also_those_that_are_not_in_memory() ->
     world.send("hcp:77")
     await world.until(lambda: len(world.out()) == 1_200)
     assert world.out() == world.expected()
-    assert await worker.release() == [Ending.RELEASED]
+    assert await worker.release() == [TenureEnd.RELEASED]
     second = await Worker(world).start(0)
     await world.until(lambda: second.status[0].state == "running")
     world.send("hcp:78")
@@ -353,16 +353,16 @@ async def test_a_worker_killed_while_it_visits_is_replaced(nth: int) -> None:
         world.send(f"hcp:{77 + n}")
     written = 0
 
-    def at(name: str) -> None:
+    def on_point(name: str) -> None:
         nonlocal written
         written += name == "checkpointed"
         if written == nth:
             raise asyncio.CancelledError
 
-    first = await Worker(world, Limits(1, 50_000, profiles_cached_max=0), at, batch=1).start(0)
+    first = await Worker(world, PartitionLimits(1, 50_000, profiles_cached_max=0), on_point, batch=1).start(0)
     await world.until(lambda: written >= nth or first.applied() >= world.end())
     await first.kill()
-    second = await Worker(world, Limits(10)).start(0)
+    second = await Worker(world, PartitionLimits(10)).start(0)
     await world.until(lambda: second.applied() >= world.end())
     await world.until(lambda: world.out() == world.expected())
     await second.release()
@@ -389,7 +389,7 @@ def move(world: World, subjects: str, country: str) -> None:
 async def test_a_segment_that_becomes_restricted_leaves_the_public_snapshot_at_the_cut(cached: int) -> None:
     world = await world_with(IN_SPAIN, FOREVER_IN)
     move(world, "hcp:1 hcp:2 hcp:3 hcp:4", "ES")
-    worker = await Worker(world, Limits(10, profiles_cached_max=cached)).start(0)
+    worker = await Worker(world, PartitionLimits(10, profiles_cached_max=cached)).start(0)
     await world.until(lambda: worker.status[0].written_offset == world.end())
     everyone = {f"hcp:{n}|known" for n in range(1, 5)}
     assert standing(world, CURRENT) == everyone | {f"hcp:{n}|abroad" for n in range(1, 5)}
@@ -408,7 +408,7 @@ async def test_a_segment_that_becomes_restricted_leaves_the_public_snapshot_at_t
     # nothing stands where it does not belong, and who came back has left the restricted one as well
     assert standing(world, HIDDEN_CURRENT) == set()
     assert standing(world, CURRENT) == everyone
-    assert await worker.release() == [Ending.RELEASED]
+    assert await worker.release() == [TenureEnd.RELEASED]
 
 
 async def test_an_entry_at_one_cut_and_a_move_at_the_next_come_out_in_their_order() -> None:
@@ -437,7 +437,7 @@ async def test_a_refused_record_goes_to_the_dead_letters_in_the_same_transaction
     await world.until(lambda: len(world.out()) == 1)
     assert world.out(DEAD) == [b"not json", b"{}"]
     assert worker.status[0].dead_letters == 2
-    assert await worker.release() == [Ending.RELEASED]
+    assert await worker.release() == [TenureEnd.RELEASED]
 
 
 async def test_a_key_of_another_partition_is_bad_input() -> None:
@@ -470,7 +470,7 @@ async def test_a_producers_own_stamp_stops_the_partition_before_anything_moves()
     world.broker.now_ms += 400_000
     world.send("hcp:1")
     await world.until(worker.tasks[0].done)
-    assert worker.tasks[0].result() is Ending.INCIDENT
+    assert worker.tasks[0].result() is TenureEnd.INCIDENT
     assert "ahead" in worker.status[0].incident
     assert world.out() == []
     assert worker.applied() == 1
@@ -480,7 +480,7 @@ async def test_a_digest_that_differs_stops_the_partition_and_says_so() -> None:
     world = await world_with(FOREVER_IN)
     world.send("hcp:1")
     world.send("hcp:2")
-    first = await Worker(world, Limits(checkpoint_every_ms=10_000_000)).start(0)
+    first = await Worker(world, PartitionLimits(checkpoint_every_ms=10_000_000)).start(0)
     await world.until(lambda: len(world.out()) == 2)
     await first.kill()
     # the log is not what it was: another event stands where one was applied
@@ -489,7 +489,7 @@ async def test_a_digest_that_differs_stops_the_partition_and_says_so() -> None:
     entry.record = OutRecord(EVENTS, 0, b"hcp:3", (entry.record.value or b"").replace(b"hcp:2", b"hcp:3"))
     second = await Worker(world).start(0)
     await world.until(second.tasks[0].done)
-    assert second.tasks[0].result() is Ending.INCIDENT
+    assert second.tasks[0].result() is TenureEnd.INCIDENT
     assert "digest" in second.status[0].incident
     assert len(world.out()) == 2
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.intake.input import Place
-from streams.worker.silence import EVERY_MS, SILENT_MAX, SILENT_MS, Watch
+from streams.intake.input import InputOffsets
+from streams.worker.silence import EVERY_MS, SILENT_MAX, SILENT_MS, SilenceDetector
 from tests.streams.world import EVENTS, MemoryInput, Worker, World, catalogue
 
 
@@ -12,12 +12,12 @@ class Deaf(MemoryInput):
 
     heard_end: int | None = None
 
-    def place(self, partition: int) -> Place:
-        found = super().place(partition)
-        return Place(found.position, self.heard_end)
+    def offsets(self, partition: int) -> InputOffsets:
+        found = super().offsets(partition)
+        return InputOffsets(found.next, self.heard_end)
 
 
-async def watched(heard: str) -> tuple[World, Worker, Watch, list[str]]:
+async def watched(heard: str) -> tuple[World, Worker, SilenceDetector, list[str]]:
     world = await World().create()
     world.cut(catalogue("known|enter: {everyone: true}"))
     worker = await Worker(world).start(0)
@@ -28,7 +28,9 @@ async def watched(heard: str) -> tuple[World, Worker, Watch, list[str]]:
     given_up: list[str] = []
     from streams.worker.status import WorkerStatus
 
-    watch = Watch(worker.log, EVENTS, deaf, world.clock, WorkerStatus("g1", 0, {0: worker.status[0]}), given_up.append)
+    watch = SilenceDetector(
+        worker.log, EVENTS, deaf, world.clock, WorkerStatus("g1", 0, {0: worker.status[0]}), given_up.append
+    )
     return world, worker, watch, given_up
 
 
@@ -43,7 +45,7 @@ async def test_a_record_that_has_just_come_is_no_silence() -> None:
     await worker.kill()
 
 
-async def look(world: World, worker: Worker, watch: Watch, times: int) -> None:
+async def look(world: World, worker: Worker, watch: SilenceDetector, times: int) -> None:
     for _ in range(times):
         world.clock.advance_to(world.clock.ms + EVERY_MS)
         await watch.look(worker.input.runners)

@@ -1,4 +1,4 @@
-"""What a runner works with: all that reaches the world outside, given in, and the limits it keeps to."""
+"""What the partitions of one worker share: everything that reaches servers and clocks, and the limits to keep."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from streams.clock import Clock
 from streams.intake.guard import RefusalShare
 from streams.intake.input import Input
 from streams.log.base import Log
-from streams.partition.claim import Place
-from streams.partition.points import NOWHERE, At
+from streams.partition.points import UNOBSERVED, OnPoint
 from streams.records import Fetched, OutRecord
+from streams.settings import Deployment
 
 
-class Wire(Protocol):
-    """How output looks; see streams.wire.records."""
+class OutputRecords(Protocol):
+    """Makes the records of the output; `streams.wire.records.Wire` is the one that ships."""
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         """The records of one change, in order."""
@@ -37,8 +37,8 @@ class Wire(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of a runner; see Settings for what they are."""
+class PartitionLimits:
+    """PartitionLimits of a runner; see Settings for what they are."""
 
     checkpoint_every_ms: int = 1_000
     unpublished_records_max: int = 50_000
@@ -48,16 +48,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a runner works with; shared by the runners of a worker."""
+class Shared:
+    """What the partitions of one worker share."""
 
     log: Log
     input: Input
-    wire: Wire
-    place: Place
+    wire: OutputRecords
+    deployment: Deployment
     clock: Clock
     share: RefusalShare
     catalogue: Callable[[str], Awaitable[Catalogue]]
     """The catalogue of a hash. Raises Incident: it is nowhere. Waits while the log cannot be reached."""
-    limits: Limits = field(default_factory=Limits)
-    at: At = NOWHERE
+    limits: PartitionLimits = field(default_factory=PartitionLimits)
+    on_point: OnPoint = UNOBSERVED
