@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from streams import logs
-from streams.clock import SystemClock, backoff_ms
+from streams.clock import SystemClock
 from streams.intake.guard import AHEAD_OF_WALL_MAX_MS, BadStamp, RefusalShare, TooMuchBadInput, check_stamps
 from streams.partition.status import PartitionStatus
 from streams.partition.ticks import LOST_MS, PAUSE_MS, Ticks
@@ -85,11 +85,6 @@ async def test_waiting_leaves_the_event_as_it_is() -> None:
     event.set()
     await clock.wait(event, 60_000)
     assert event.is_set()
-
-
-def test_back_off_doubles_up_to_its_limit() -> None:
-    assert [backoff_ms(n) for n in (1, 2, 3, 4)] == [50, 100, 200, 400]
-    assert backoff_ms(1_000) == 5_000
 
 
 def test_a_worker_is_ready_when_all_it_was_given_runs_or_is_stopped_on_purpose() -> None:
