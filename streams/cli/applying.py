@@ -33,7 +33,7 @@ from streams.operations.failure import Failure
 from streams.operations.provision import have_topics
 from streams.operations.servers import Servers
 from streams.records import OutRecord, Stored
-from streams.wire.records import Wire
+from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, topics
 
 CATALOGUE_MB_MAX: Final = 8
@@ -110,7 +110,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
 
 async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before: Stored | None) -> None:
     deployment = servers.deployment
-    wire = Wire(deployment)
+    wire = RecordMaker(deployment)
     record = OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue))
     cuts = [wire.catalogue(partition, catalogue.hash) for partition in range(deployment.partitions)]
     try:

@@ -19,7 +19,7 @@ from streams.operations.failure import Failure
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, records
 from streams.store.redis import RedisStore
-from streams.wire.records import channel_topics
+from streams.wire.names import channel_topics
 
 SCANNED_AT_ONCE: Final = 1_000
 

@@ -160,7 +160,7 @@ def _in_words(route: "Route") -> str:
 
 async def _have_topics(servers: "Servers", channel: str) -> None:
     """See that the channel's topic is there, and create the one for its dead letters."""
-    from streams.wire.records import channel_topics
+    from streams.wire.names import channel_topics
     from streams.wire.topics import delivery_topic, judge_topic
 
     deployment = servers.deployment
@@ -188,7 +188,7 @@ async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
     from streams.cli.lagging import Reached, behind
     from streams.clock import SystemClock
     from streams.delivery.deliverer import group_of
-    from streams.wire.records import channel_topics
+    from streams.wire.names import channel_topics
 
     topic = channel_topics(servers.deployment, channel)[0]
     async with servers.cluster() as cluster:

@@ -23,8 +23,8 @@ from streams.exits import Exit
 from streams.intake.decoding import decoder_of
 from streams.operations.failure import Failure
 from streams.operations.servers import Servers
-from streams.store.base import Meta
 from streams.store.redis import RedisStore
+from streams.store.terms import Meta
 
 ATTEMPTS: Final = 20
 """Reads of one profile: a checkpoint comes between two calls at most once a second."""

@@ -9,7 +9,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.reports.lineage import Lineage, Place, Reach, lineage
 from streams.cli.console import out, row, table
 from streams.settings import Deployment
-from streams.wire.records import channel_topics, restricted_topics
+from streams.wire.names import channel_topics, restricted_topics
 
 _SHAPES: Final = {
     "event": ('["', '"]'),

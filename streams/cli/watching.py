@@ -21,7 +21,7 @@ from streams.exits import Exit
 from streams.operations.failure import Failure
 from streams.operations.servers import Servers, compiled
 from streams.records import Stored
-from streams.wire.records import channel_topics, restricted_topics
+from streams.wire.names import channel_topics, restricted_topics
 
 POLL_MS: Final = 200
 CATALOGUES_AGAIN_S: Final = 2.0

@@ -1,4 +1,4 @@
-"""What a channel's platform refused for good: the change untouched, the reason in headers (see `streams.wire.records`).
+"""What a channel's platform refused for good: the change untouched, the reason in headers (see `streams.wire.maker`).
 
 | `segue_reason` | means |
 |---|---|
@@ -11,14 +11,15 @@ Nothing that the platform said is kept: its texts may repeat what was sent.
 """
 
 from streams.settings import Deployment
-from streams.wire.records import Wire, channel_topics
+from streams.wire.maker import RecordMaker
+from streams.wire.names import channel_topics
 from streams.wire.topics import delivery_topic
 
 
-def dead_letters_of(deployment: Deployment, channel: str) -> Wire:
+def dead_letters_of(deployment: Deployment, channel: str) -> RecordMaker:
     """Make the wire whose dead letters are those of a channel."""
     names = {
         "events_topic": channel_topics(deployment, channel)[0],
         "dead_letter_topic": delivery_topic(deployment, channel).name,
     }
-    return Wire(deployment.model_copy(update=names))
+    return RecordMaker(deployment.model_copy(update=names))

@@ -36,11 +36,11 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
 from streams.errors import NotReachable
+from streams.log.client import KafkaLog
 from streams.log.consumers import Consumer
-from streams.log.kafka import KafkaLog
 from streams.records import OutRecord
 from streams.settings import Deployment, Settings
-from streams.wire.records import channel_topics
+from streams.wire.names import channel_topics
 
 log = logging.getLogger(__name__)
 

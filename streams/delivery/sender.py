@@ -24,7 +24,7 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
 from streams.errors import NotReachable
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.records import OutRecord
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from rules.ground.instants import format_instant
 from streams.operations.dump import line_of
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
-from streams.wire.records import channel_topics
+from streams.wire.names import channel_topics
 
 _EVERY: Final = 500
 """Records between two words on how far it is."""

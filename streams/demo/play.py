@@ -34,7 +34,7 @@ from streams.demo.words import Words
 from streams.exits import Exit
 from streams.operations.dump import write_catalogue
 from streams.operations.failure import Failure
-from streams.wire.records import channel_topics
+from streams.wire.names import channel_topics
 
 DRAW_S: Final = 0.25
 FETCH_WAIT_MS: Final = 50

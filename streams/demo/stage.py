@@ -22,7 +22,7 @@ from streams.cli.applying import put_into_force
 from streams.demo.figures import Crew, Figures, Lane
 from streams.embedded.server import LOOPBACK, Guarded, free_port
 from streams.exits import Exit
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.log.producer import Tuning
 from streams.operations.failure import Failure
 from streams.operations.provision import create_or_verify

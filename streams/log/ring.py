@@ -1,4 +1,4 @@
-"""A ring of transactional Kafka producers: see `streams.log.base.Ring`."""
+"""A ring of transactional Kafka producers: see `streams.log.terms.Ring`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from streams.records import OutRecord
 
 
 class KafkaRing:
-    """See `streams.log.base.Ring`."""
+    """See `streams.log.terms.Ring`."""
 
     def __init__(self, servers: str, name: str, size: int, tuning: Tuning) -> None:
         self._name = name

@@ -20,10 +20,10 @@ from rules.ground.digest import DIGEST_START
 from streams.errors import Incident
 from streams.finding import Finding
 from streams.log.admin import Cluster, connected
-from streams.log.base import Log
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
+from streams.log.terms import Log
 from streams.settings import Deployment
-from streams.store.base import Meta, PartitionStore, Token
+from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import MalformedRecord, Progress, read_progress
 from streams.wire.topics import Topic, activation_topics, judge_broker, judge_topic, topics
 

@@ -21,7 +21,7 @@ from streams.operations.failure import Failure
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole, published
-from streams.store.base import Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import Checkpoint, Cut, Meta, PartitionStore, Token
 
 REBUILDING: Final = "rebuilding…"
 """The generation of a half-made state: with a character that `Deployment.generation` never has."""

@@ -23,8 +23,8 @@ from rules.language.problems import CatalogueErrors
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
 from streams.exits import Exit
 from streams.log.admin import Cluster, connected
+from streams.log.client import KafkaLog
 from streams.log.consumers import Consumer
-from streams.log.kafka import KafkaLog
 from streams.log.producer import Tuning
 from streams.operations.failure import Failure
 from streams.records import Stored

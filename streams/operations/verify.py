@@ -18,8 +18,8 @@ from streams.exits import Exit
 from streams.operations.failure import Failure
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
+from streams.wire.names import channel_topics, restricted_topics
 from streams.wire.progress import Progress, read_progress
-from streams.wire.records import channel_topics, restricted_topics
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from streams.partition.points import UNOBSERVED
 from streams.partition.shared import Shared
 from streams.partition.waking import Waking
 from streams.records import Fetched, OutRecord
-from streams.store.base import Meta
+from streams.store.terms import Meta
 
 log = logging.getLogger(__name__)
 

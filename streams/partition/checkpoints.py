@@ -22,7 +22,7 @@ from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens
 from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
-from streams.store.base import CHECKPOINT_PROFILES_MAX, Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import CHECKPOINT_PROFILES_MAX, Checkpoint, Cut, Meta, PartitionStore, Token
 
 T = TypeVar("T")
 

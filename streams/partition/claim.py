@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from streams.errors import Fenced, Incident, NotReachable, Unanswered
-from streams.log.base import Log, Ring
+from streams.log.terms import Log, Ring
 from streams.partition.states import CLAIM, ClaimState, Step
 from streams.records import Stored
 from streams.settings import Deployment
-from streams.store.base import Meta, PartitionStore, Token
+from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import Claim, MalformedRecord, Progress, claim_record, read_claim, read_progress, tombstones
 
 T = TypeVar("T")

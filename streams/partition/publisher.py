@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from streams.clock import Clock
 from streams.errors import Doubt
-from streams.log.base import Ring
+from streams.log.terms import Ring
 from streams.partition.claim import Claimed
 from streams.records import OutRecord
 from streams.wire.progress import Progress, progress_record

@@ -25,7 +25,7 @@ from typing import Final
 from streams.clock import backoff_ms
 from streams.errors import Doubt, Fenced, Gap, Incident
 from streams.intake.guard import BadStamp
-from streams.log.base import Ring
+from streams.log.terms import Ring
 from streams.partition.claim import Hooks, LaterClaimant, claim, hand_over, regain
 from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
@@ -33,7 +33,7 @@ from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
 from streams.partition.tenure import Calls, Tenure
 from streams.records import Batch
-from streams.store.base import PartitionStore
+from streams.store.terms import PartitionStore
 from streams.wire.progress import MalformedRecord, Progress
 
 log = logging.getLogger(__name__)

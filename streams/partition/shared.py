@@ -10,14 +10,14 @@ from rules.engine.partition import Rehomed
 from streams.clock import Clock
 from streams.intake.guard import RefusalShare
 from streams.intake.input import Input
-from streams.log.base import Log
+from streams.log.terms import Log
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
 
 
 class OutputRecords(Protocol):
-    """Makes the records of the output; `streams.wire.records.Wire` is the one that ships."""
+    """Makes the records of the output; `streams.wire.maker.RecordMaker` is the one that ships."""
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         """The records of one change, in order."""

@@ -19,7 +19,7 @@ from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
 from streams.partition.ticks import Ticks
 from streams.records import Batch
-from streams.store.base import Meta, PartitionStore
+from streams.store.terms import Meta, PartitionStore
 from streams.wire.progress import Progress
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ import orjson
 
 from rules.ground.instants import FOREVER
 from streams.errors import Incident
-from streams.store.base import Cut, Meta, Token
+from streams.store.terms import Cut, Meta, Token
 
 SLOTS: Final = 16_384
 WAKE_MAX_MS: Final = 1 << 53

@@ -15,7 +15,7 @@
 from collections.abc import Sequence
 
 from streams.errors import Fenced, Gap, Incident
-from streams.store.base import Token
+from streams.store.terms import Token
 
 
 def present(stored: Token | None) -> Token:

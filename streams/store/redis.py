@@ -24,10 +24,10 @@ from redis.exceptions import ResponseError
 
 from streams.errors import StoreBug, Unanswered
 from streams.finding import Finding
-from streams.store.base import Checkpoint, Meta, Token
 from streams.store.connection import Argument, Connection, code_of, fault, pack
 from streams.store.keys import Keys, due, pack_meta, score, unpack_meta
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
+from streams.store.terms import Checkpoint, Meta, Token
 
 COMMAND_ARGUMENTS_MAX: Final = 2_000
 """Arguments of one command inside the atomic write: keeps each a few hundred KB, well inside every server's limits."""

@@ -1,6 +1,6 @@
 """Values and headers on the wire as models: what consumers may rely on, and what the AsyncAPI document says.
 
-The hot paths write bytes themselves (`rules.engine.change`, `streams.wire.records`, `streams.wire.progress`); the
+The hot paths write bytes themselves (`rules.engine.change`, `streams.wire.maker`, `streams.wire.progress`); the
 models are held against those bytes by tests. Docstrings become the descriptions of the schemas.
 """
 

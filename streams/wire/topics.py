@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from rules.ground.instants import MS_PER_DAY
 from streams.finding import Finding
 from streams.settings import Deployment
-from streams.wire.records import channel_topics, restricted_topics
+from streams.wire.names import channel_topics, restricted_topics
 
 Role: TypeAlias = Literal[
     "events",

@@ -6,7 +6,7 @@ import logging
 from rules.catalogue.catalogue import Catalogue, load_catalogue_json
 from streams.clock import Clock, backoff_ms
 from streams.errors import Incident, NotReachable
-from streams.log.base import Log
+from streams.log.terms import Log
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from streams.clock import Clock, backoff_ms
 from streams.errors import NotReachable
-from streams.log.base import Log, Ring
+from streams.log.terms import Log, Ring
 from streams.partition.publisher import Publisher
 from streams.partition.status import PartitionStatus
 from streams.worker.status import WorkerStatus

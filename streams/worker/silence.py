@@ -13,7 +13,7 @@ from typing import Final
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.intake.input import Input
-from streams.log.base import Log
+from streams.log.terms import Log
 from streams.partition.runner import PartitionRunner
 from streams.worker.status import WorkerStatus
 

@@ -29,9 +29,9 @@ from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
 from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.intake.input import Input
 from streams.intake.transport import ConsumerOptions
-from streams.log.base import Log, Ring
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.log.producer import Tuning
+from streams.log.terms import Log, Ring
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher, TransactionPace
 from streams.partition.runner import PartitionRunner, TenureEnd
@@ -39,10 +39,10 @@ from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
 from streams.records import Batch
 from streams.settings import Deployment, Settings
-from streams.store.base import PartitionStore
 from streams.store.redis import RedisStore, check_server
+from streams.store.terms import PartitionStore
+from streams.wire.maker import RecordMaker
 from streams.wire.progress import Progress
-from streams.wire.records import Wire
 from streams.worker.catalogues import Catalogues
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.preflight import OK, UNREACHABLE, WRONG, Check, preflight
@@ -127,7 +127,7 @@ class Worker:
         self._shared = Shared(
             log=self._log,
             input=reads or HostedInput(self._app),
-            wire=Wire(deployment),
+            wire=RecordMaker(deployment),
             deployment=deployment,
             clock=self._clock,
             share=RefusalShare(settings.bad_input_share_max, settings.bad_input_window),

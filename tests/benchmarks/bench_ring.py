@@ -12,7 +12,7 @@ import time
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.records import OutRecord
 from streams.wire.progress import Progress, progress_record
 from tests.servers import running_kafka

@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio.connection import Connection as RedisConnection
 
-from streams.store.base import Checkpoint, Meta, Token
 from streams.store.connection import Connection, pack
 from streams.store.keys import Keys
 from streams.store.redis import RedisStore
+from streams.store.terms import Checkpoint, Meta, Token
 from tests.servers import running_valkey
 
 META = Meta("g1", Token(1, 0), 0, -1, "c" * 64, 8, "d" * 64, -1)

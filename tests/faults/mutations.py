@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from streams.log import kafka as kafka_log
+from streams.log import client as kafka_log
 from streams.store import redis as redis_store
-from streams.store.base import Meta, Token
+from streams.store.terms import Meta, Token
 from tests.models import log as memory_log
 from tests.models import store as memory_store
 

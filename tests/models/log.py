@@ -41,7 +41,7 @@ class Network:
 
 
 class MemoryRing:
-    """See `streams.log.base.Ring`."""
+    """See `streams.log.terms.Ring`."""
 
     def __init__(self, network: Network, name: str, size: int) -> None:
         self._network = network
@@ -118,7 +118,7 @@ class MemoryRing:
 
 
 class MemoryLog:
-    """See `streams.log.base.Log`. `patience`: how often it asks again before it says NotReachable (its deadline)."""
+    """See `streams.log.terms.Log`. `patience`: how often it asks again before it says NotReachable (its deadline)."""
 
     def __init__(self, network: Network, patience: int = 1_000) -> None:
         self._network = network

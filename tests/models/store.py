@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar, cast
 
 from streams.errors import StoreBug, Unanswered
-from streams.store.base import Checkpoint, Meta, Token
 from streams.store.keys import exact_due
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
+from streams.store.terms import Checkpoint, Meta, Token
 
 T = TypeVar("T")
 Request: TypeAlias = Callable[[], object]

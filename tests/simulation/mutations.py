@@ -14,7 +14,7 @@ from streams.partition import claim as claims
 from streams.partition.claim import Claimed, Hooks, Tokens, regain
 from streams.records import OutRecord, Stored
 from streams.settings import Deployment
-from streams.store.base import Checkpoint, Meta, Token
+from streams.store.terms import Checkpoint, Meta, Token
 from streams.wire.progress import Claim, claim_record, read_claim, tombstones
 from tests.models import log as log_memory
 from tests.models import store as store_memory

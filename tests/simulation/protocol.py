@@ -18,7 +18,7 @@ from streams.partition.claim import Claimed, Hooks, LaterClaimant, claim, hand_o
 from streams.partition.publisher import Publisher, PublishSlice, TransactionPace
 from streams.records import OutRecord
 from streams.settings import Deployment
-from streams.store.base import Checkpoint, Meta, Token
+from streams.store.terms import Checkpoint, Meta, Token
 from streams.wire.progress import Progress
 from tests.models.broker import Broker, Concurrent, Refused
 from tests.models.log import Lost, MemoryLog, MemoryRing, Network

@@ -26,9 +26,9 @@ from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
 from streams.settings import Deployment, Settings
-from streams.store.base import Meta, Token
 from streams.store.redis import RedisStore
-from streams.wire.records import Wire
+from streams.store.terms import Meta, Token
+from streams.wire.maker import RecordMaker
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ class Live:
         await self.producer.send_and_wait(
             self.deployment.catalogues_topic, catalogue_json(catalogue), key=catalogue.hash.encode(), partition=0
         )
-        wire = Wire(self.deployment)
+        wire = RecordMaker(self.deployment)
         for partition in range(self.deployment.partitions):
             cut = wire.catalogue(partition, catalogue.hash)
             await self.producer.send_and_wait(cut.topic, cut.value, partition=partition, headers=list(cut.headers))

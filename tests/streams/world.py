@@ -15,7 +15,7 @@ from streams.errors import Incident
 from streams.intake.decoding import decoder_of
 from streams.intake.guard import RefusalShare
 from streams.intake.input import InputOffsets
-from streams.log.base import Ring
+from streams.log.terms import Ring
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher, TransactionPace
 from streams.partition.runner import PartitionRunner, TenureEnd
@@ -23,7 +23,7 @@ from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
-from streams.store.base import Meta, Token
+from streams.store.terms import Meta, Token
 from streams.wire.progress import Progress
 from tests.models.broker import Broker
 from tests.models.log import MemoryLog, Network

@@ -3,12 +3,12 @@
 import pytest
 
 from streams.errors import Doubt, Fenced
-from streams.log.base import Log, Ring
+from streams.log.terms import Log, Ring
 from streams.partition.claim import Claimed, Hooks, LaterClaimant, claim, hand_over
 from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
 from streams.settings import Deployment
-from streams.store.base import Meta, Token
+from streams.store.terms import Meta, Token
 from streams.wire.progress import PROGRESS_KEY, Progress, progress_record
 from tests.contract.log.worlds import World
 from tests.models.store import MemoryServer, MemoryStore

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.embedded import KafkaServer
 from streams.errors import Doubt, HeldUp, NotReachable
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.log.producer import Tuning
 from streams.records import OutRecord
 from tests.contract.log.worlds import KafkaWorld

@@ -1,4 +1,4 @@
-"""The contract of `streams.log.base`: rings, fences, and what readers see."""
+"""The contract of `streams.log.terms`: rings, fences, and what readers see."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.errors import Doubt, RecordTooLarge
-from streams.log.base import Log, Ring
+from streams.log.terms import Log, Ring
 from streams.records import OutRecord, Stored
 from tests.contract.log.worlds import Refusal, World
 

@@ -8,9 +8,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from streams.log.base import Log, Ring
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.log.producer import Producer, Tuning
+from streams.log.terms import Log, Ring
 from streams.records import OutRecord
 from tests.models.broker import Broker, Refused
 from tests.models.log import Lost, MemoryLog, Network

@@ -9,9 +9,9 @@ import pytest
 import redis.asyncio
 
 from streams.embedded import ValkeyServer
-from streams.store.base import PartitionStore
 from streams.store.keys import Keys
 from streams.store.redis import RedisStore
+from streams.store.terms import PartitionStore
 from tests.contract.store.proxy import Proxy
 from tests.models.store import MemoryServer, MemoryStore, Mishaps
 from tests.servers import TEST_REDIS_URL, unique

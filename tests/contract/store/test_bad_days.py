@@ -13,9 +13,9 @@ import redis.asyncio
 from streams.embedded import RedisServer, ValkeyServer
 from streams.embedded.server import free_port
 from streams.errors import Incident, StoreBug, Unanswered
-from streams.store.base import Token
 from streams.store.keys import SLOTS, Keys, hash_tag, slot
 from streams.store.redis import RedisStore, check_server, server_findings
+from streams.store.terms import Token
 from tests.contract.store.conftest import REAL
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import FIRST, SUBJECTS, checkpoint, everything, meta

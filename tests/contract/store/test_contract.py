@@ -1,4 +1,4 @@
-"""The contract of a partition's store (streams/store/base.py): one suite for the model and for the real servers."""
+"""The contract of a partition's store (streams/store/terms.py): one suite for the model and for the real servers."""
 
 import itertools
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ import pytest
 
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, StoreBug, Unanswered
-from streams.store.base import Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import Checkpoint, Cut, Meta, PartitionStore, Token
 from tests.contract.store.conftest import Backend
 
 SUBJECTS = ["hcp:1", "hcp:é", "hcp:z", "patient:\U0001f600", "patient:\ufffd", "patient:a b", "payer:{x}:y", "lab:*"]

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, Unanswered
-from streams.store.base import Checkpoint, PartitionStore, Token
+from streams.store.terms import Checkpoint, PartitionStore, Token
 from tests.contract.store.conftest import REAL, MemoryBackend, RealBackend, server_url
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import everything, meta

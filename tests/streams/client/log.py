@@ -13,7 +13,7 @@ from rules.engine.activations.change import ActivationChange, ActivationReason, 
 from rules.ground.partitioning import partition_of
 from streams.client import Change, Channel
 from streams.settings import Deployment
-from streams.wire.records import Wire
+from streams.wire.maker import RecordMaker
 from tests.servers import unique
 
 PARTITIONS = 3
@@ -45,7 +45,7 @@ class Log:
 
     kafka: str
     prefix: str
-    wire: Wire
+    wire: RecordMaker
     producer: AIOKafkaProducer
     dice: random.Random
     sequences: dict[str, int] = field(default_factory=dict)
@@ -141,7 +141,7 @@ async def written(kafka: str, seed: int = 0) -> AsyncIterator[Log]:
         await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=unique("writer"), acks="all")
     await producer.start()
-    wire = Wire(Deployment(activation_topic_prefix=prefix, partitions=PARTITIONS))
+    wire = RecordMaker(Deployment(activation_topic_prefix=prefix, partitions=PARTITIONS))
     try:
         yield Log(kafka, prefix, wire, producer, random.Random(seed))
     finally:

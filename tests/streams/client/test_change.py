@@ -9,7 +9,7 @@ import pytest
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from streams.client import ActiveKey, Change, Content, Reason, Unreadable, read_change, read_standing
 from streams.settings import Deployment
-from streams.wire.records import Wire
+from streams.wire.maker import RecordMaker
 
 SUBJECT = "hcp:é/1 2"
 """With all that a subject may hold: letters beyond ASCII, a blank, a slash, which also stands between an id's parts."""
@@ -29,7 +29,7 @@ class Read:
 
 def written(change: ActivationChange) -> tuple[Read, Read]:
     """What Segue writes for a change: of the topic of changes, of the snapshot."""
-    changed, current = Wire(Deployment()).change_records(3, change)
+    changed, current = RecordMaker(Deployment()).change_records(3, change)
     first, second = (
         Read(each.topic, each.value, each.key, tuple((name, value or b"") for name, value in each.headers))
         for each in (changed, current)

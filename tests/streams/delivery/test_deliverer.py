@@ -17,7 +17,7 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.embedded import KafkaServer
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.settings import Settings
 from tests.streams.delivery.platform import (
     API_KEY,

@@ -15,7 +15,7 @@ from streams.delivery.plan import Window
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.settings import Deployment, Settings
 from tests.streams.delivery.platform import SECRET
 from tests.streams.delivery.world import CHANNEL

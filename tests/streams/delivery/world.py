@@ -12,7 +12,7 @@ from rules.engine.activations.change import ActivationChange, ActivationReason, 
 from rules.ground.partitioning import partition_of
 from streams.log.admin import connected
 from streams.settings import Deployment
-from streams.wire.records import Wire
+from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, delivery_topic
 from tests.acceptance.command import Segue
 from tests.servers import unique
@@ -78,7 +78,7 @@ class Channel:
 
     async def publish(self, made: Sequence[ActivationChange], per_transaction: int = 50) -> None:
         """Publish changes as a worker does; before every third transaction, the same once aborted."""
-        wire = Wire(self.deployment)
+        wire = RecordMaker(self.deployment)
         for n, start in enumerate(range(0, len(made), per_transaction)):
             for aborted in (True, False) if n % 3 == 2 else (False,):
                 await self.producer.begin_transaction()

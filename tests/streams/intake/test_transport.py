@@ -16,7 +16,7 @@ from streams.embedded import KafkaServer
 from streams.intake.app import App
 from streams.intake.transport import ConsumerOptions
 from streams.log.batches import Batches
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.records import Batch
 from tests.servers import unique
 from tests.streams.live import wait_for

@@ -11,7 +11,7 @@ from rules.reports.beginnings import beginnings
 from streams.cli import applying
 from streams.errors import Doubt, RecordTooLarge
 from streams.exits import Exit
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.log.ring import KafkaRing
 from streams.operations.failure import Failure
 from streams.operations.servers import Servers

@@ -12,7 +12,7 @@ from streams.partition.claim import Claimed, Hooks, LaterClaimant, Tokens, claim
 from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
 from streams.settings import Deployment
-from streams.store.base import Cut, Meta, Token
+from streams.store.terms import Cut, Meta, Token
 from streams.wire.progress import (
     Claim,
     MalformedRecord,

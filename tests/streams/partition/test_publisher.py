@@ -10,7 +10,7 @@ from streams.errors import Doubt, RecordTooLarge
 from streams.partition.claim import Claimed, Tokens
 from streams.partition.publisher import Publisher, PublishSlice, TransactionPace
 from streams.records import OutRecord
-from streams.store.base import Meta, Token
+from streams.store.terms import Meta, Token
 from streams.wire.progress import Progress, read_progress
 from tests.models.broker import Broker
 from tests.models.log import Lost, MemoryLog, MemoryRing, Network

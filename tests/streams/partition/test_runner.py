@@ -12,7 +12,7 @@ from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
 from streams.records import OutRecord
-from streams.store.base import Token
+from streams.store.terms import Token
 from tests.models.log import Lost, Network
 from tests.models.store import MemoryStore, Request
 from tests.streams.world import (

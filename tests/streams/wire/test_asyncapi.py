@@ -16,15 +16,15 @@ from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
 from streams.wire.asyncapi import CARRIES, MESSAGES, defaults, document, render
+from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.progress import Claim, Progress, claim_record, progress_record, tombstones
-from streams.wire.records import DEAD_LETTER_BYTES_MAX, Wire
 from streams.wire.topics import activation_topics, delivery_topic, topics
 from tests.streams.wire.test_wire import Read, activation, change
 
 ROOT = Path(__file__).parents[3]
 CHECKED_IN = ROOT / "deploy" / "asyncapi.yaml"
 DOCUMENT = document()
-WIRE = Wire(defaults())
+WIRE = RecordMaker(defaults())
 UNDELIVERED = dead_letters_of(defaults(), "email")
 
 

@@ -16,11 +16,11 @@ from streams.errors import NotReachable
 from streams.finding import Finding
 from streams.log import admin as cluster_module
 from streams.log.admin import Cluster, connected
-from streams.log.kafka import KafkaLog
+from streams.log.client import KafkaLog
 from streams.operations.provision import Provisioned, check_topics, create_or_verify
 from streams.records import OutRecord
 from streams.settings import Deployment
-from streams.store.base import Meta, Token
+from streams.store.terms import Meta, Token
 from streams.wire.progress import Progress, progress_record
 from streams.wire.topics import ROLES, Described, activation_topics, judge_broker, judge_topic, topics
 from tests.models.store import MemoryServer, MemoryStore

@@ -12,10 +12,10 @@ from rules.engine.decode import CODES, Own, decode
 from rules.engine.partition import EMPTY_DICTIONARY
 from streams.records import OutRecord
 from streams.settings import Deployment
+from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.payloads import DeadLetterPointer, MembershipChange
-from streams.wire.records import DEAD_LETTER_BYTES_MAX, Wire
 
-WIRE = Wire(Deployment(generation="g7"), nonce="nonce")
+WIRE = RecordMaker(Deployment(generation="g7"), nonce="nonce")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def test_a_restricted_change_never_meets_the_public_topics() -> None:
 
 
 def test_the_same_change_has_the_same_bytes_in_every_worker() -> None:
-    assert WIRE.change_records(3, change()) == Wire(Deployment(generation="g7")).change_records(3, change())
+    assert WIRE.change_records(3, change()) == RecordMaker(Deployment(generation="g7")).change_records(3, change())
 
 
 def test_the_value_is_what_its_model_says() -> None:
@@ -189,7 +189,7 @@ def test_a_catalogue_record_names_the_catalogue() -> None:
 
 
 def test_a_change_of_an_activation_goes_to_its_channel_and_to_who_is_active_there() -> None:
-    change, active = Wire(Deployment(generation="g1"), nonce="nonce").change_records(3, activation())
+    change, active = RecordMaker(Deployment(generation="g1"), nonce="nonce").change_records(3, activation())
     assert (change.topic, change.key) == ("activation.email", b"hcp:1234567893")
     assert (active.topic, active.key) == ("activation.email.current", b"hcp:1234567893|access-resources-email")
     assert active.value == change.value == activation().value

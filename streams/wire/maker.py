@@ -37,6 +37,7 @@ from rules.engine.partition import Rehomed
 from rules.ground.instants import format_instant
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
+from streams.wire.names import channel_topics, restricted_topics
 from streams.wire.payloads import CatalogueInForce, DeadLetterPointer
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
@@ -51,7 +52,7 @@ _JSON: Final = ("content-type", b"application/json")
 _CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
 
 
-class Wire:
+class RecordMaker:
     """Makes the records of one deployment."""
 
     def __init__(self, deployment: Deployment, nonce: str | None = None) -> None:
@@ -141,18 +142,6 @@ class Wire:
             "data": data,
         }
         return OutRecord(self._events, partition, None, orjson.dumps(event), (_CLOUDEVENT,))
-
-
-def restricted_topics(deployment: Deployment) -> tuple[str, str]:
-    """Name the topics of restricted segments: (changes, standing memberships)."""
-    changes = f"{deployment.membership_topic}.restricted"
-    return changes, f"{changes}.current"
-
-
-def channel_topics(deployment: Deployment, channel: str) -> tuple[str, str]:
-    """Name the topics of a channel: (changes of its activations, who is active)."""
-    changes = f"{deployment.activation_topic_prefix}.{channel}"
-    return changes, f"{changes}.current"
 
 
 def _size_of(headers: Sequence[tuple[str, bytes | None]]) -> int:

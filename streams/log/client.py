@@ -1,7 +1,7 @@
 """The log on Apache Kafka 3.7 or later, by aiokafka 0.14 (pinned: `producer` subclasses its insides).
 
 Reading does without aiokafka's consumer: a claim reads few records, of many partitions, to an end that the consumer
-does not know (see `streams.log.base`), so it fetches by itself, and only aiokafka's decoding and its filter of aborted
+does not know (see `streams.log.terms`), so it fetches by itself, and only aiokafka's decoding and its filter of aborted
 transactions are used. Fetches never wait at the broker: requests on one connection are answered in order, and one that
 waits would hold up every other claim.
 """
@@ -37,7 +37,7 @@ _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 
 
 class KafkaLog:
-    """See `streams.log.base.Log`. Connects at the first call. For one event loop."""
+    """See `streams.log.terms.Log`. Connects at the first call. For one event loop."""
 
     def __init__(self, bootstrap_servers: str, tuning: Tuning | None = None) -> None:
         self._servers = bootstrap_servers

@@ -1,0 +1,15 @@
+"""The names of the topics that are derived from the settings: restricted segments, channels."""
+
+from streams.settings import Deployment
+
+
+def restricted_topics(deployment: Deployment) -> tuple[str, str]:
+    """Name the topics of restricted segments: (changes, standing memberships)."""
+    changes = f"{deployment.membership_topic}.restricted"
+    return changes, f"{changes}.current"
+
+
+def channel_topics(deployment: Deployment, channel: str) -> tuple[str, str]:
+    """Name the topics of a channel: (changes of its activations, who is active)."""
+    changes = f"{deployment.activation_topic_prefix}.{channel}"
+    return changes, f"{changes}.current"
