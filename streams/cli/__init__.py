@@ -1,5 +1,1 @@
 """The command line: `segue --help`. Exit status 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable."""
-
-from streams.cli.main import app, main
-
-__all__ = ["app", "main"]

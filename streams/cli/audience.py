@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from streams.cli.console import Json, out, read_instant, read_subject, row, table, write_json
+from streams.cli.arguments import Json, read_instant, read_subject
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out, write_json
 
 
 def explain(
@@ -23,11 +25,12 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say why a profile is in a segment, and why a channel may contact it; why not; and what would change that next.
+    """Say why a profile is in a segment or may be contacted, or why not.
 
-    Reads the profile's state as last written by its worker (about a second behind) and evaluates the rules in force
-    on it at T. Of a segment: ✓ holds, ✗ does not, ? has no verdict yet. Of an activation: every refusal that applies,
-    the first being the reason, and when it ends by itself. Exit status 1: the profile or the name is not known.
+    Says, too, what would change that next. Reads the profile's state as last written by its worker (about a second
+    behind) and evaluates the rules in force on it at T. Of a segment: ✓ holds, ✗ does not, ? has no verdict yet. Of an
+    activation: every refusal that applies, the first being the reason, and when it ends by itself. Exit status 1: the
+    profile or the name is not known.
 
     Example: segue explain hcp:1234567893 access-resources-email
     """
@@ -52,10 +55,10 @@ def members(
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help='A line a member: {"profile":"…"}.')] = False,
 ) -> None:
-    """List the members of a segment, or the profiles for which an activation is active; a line each, in no order.
+    """List the members of a segment or the profiles of an activation.
 
-    Members as last written to Redis; who is active as published in the channel's snapshot. Exit status 1: the
-    catalogue in force has no such segment or activation.
+    A line each, in no order. Members as last written to Redis; who is active as published in the channel's snapshot.
+    Exit status 1: the catalogue in force has no such segment or activation.
 
     Example: segue members oncology-access-planners --limit 20
     """
@@ -72,9 +75,10 @@ def members(
 
 
 def sizes(as_json: Json = False) -> None:
-    """Show how many members each segment of the catalogue in force has, and how many profiles each activation reaches.
+    """Count the members of each segment and the profiles of each activation.
 
-    Members as last written to Redis; who is active as published in the channels' snapshots, which are read whole.
+    Those of the catalogue in force. Members as last written to Redis; who is active as published in the channels'
+    snapshots, which are read whole.
 
     Example: segue sizes
     """
@@ -115,10 +119,11 @@ def lag(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how far each partition is behind: in records, and in seconds since its oldest unapplied record came.
+    """Show how far each partition is behind, in records and in seconds.
 
-    "applied" is the state in Redis, written about once a second; "published" is up to where changes are out. What is
-    published was applied, so the lag counts from the later of the two. Markers of transactions are no lag.
+    The seconds are the age of the oldest unapplied record. "applied" is the state in Redis, written about once a
+    second; "published" is up to where changes are out. What is published was applied, so the lag counts from the later
+    of the two. Markers of transactions are no lag.
 
     Example: segue lag --watch 2
     """
@@ -126,9 +131,3 @@ def lag(
     from streams.operations.servers import run
 
     run(lambda servers: follow(servers, watch, as_json))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this family."""
-    for command in (explain, members, sizes, lag):
-        app.command()(command)

@@ -12,10 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
-from streams.cli.console import progress
-from streams.cli.naming import channels_of, resolve
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.cli.render.progress import progress
+from streams.operations.errors import WrongInput
+from streams.operations.naming import channels_of, resolve
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, records
 from streams.store.redis import RedisStore
@@ -37,7 +36,7 @@ async def list_members(
     elif named.segment is not None and not activation:
         await _list_members(servers, named.segment.id, limit, write)
     else:
-        raise Failure(Exit.WRONG_INPUT, f"{name!r} is a segment; the catalogue in force has no such activation")
+        raise WrongInput(f"{name!r} is a segment; the catalogue in force has no such activation")
 
 
 async def _list_members(servers: Servers, segment: str, limit: int | None, write: Callable[[str], None]) -> None:

@@ -9,7 +9,8 @@ from rules.catalogue.segment import Status
 from rules.language.problems import Problem
 from rules.lint.check import LintWarning
 from rules.lint.footprint import SizeReport, state_size
-from streams.cli.console import out, row, table
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out
 
 CONTRIBUTORS_SHOWN: Final = 5
 STATUSES: Final[tuple[str, ...]] = get_args(Status)

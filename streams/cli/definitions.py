@@ -9,30 +9,21 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 from typer.core import TyperCommand
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import load_catalogue
 from rules.engine.replay import Refused, Replay, Then
 from rules.language.problems import CatalogueErrors
 from rules.lint.check import lint
-from streams.cli.console import Json, err, expect_file, progress, read_instant, tell, write_json
+from streams.cli.arguments import Folder, Json, expect_file, read_instant
+from streams.cli.render.progress import progress
+from streams.cli.render.terminal import err, tell, write_json
 from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.definitions import load
+from streams.operations.errors import WrongInput, WrongRequest
 from streams.operations.yaml_files import read_folder
 
-Folder = Annotated[
-    Path,
-    typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
-]
 SHOWN_EVERY: Final = 1_000
 """Lines between two moves of the progress bar."""
 _JOIN: Final = "\0"
-
-
-def load(folder: Path) -> Catalogue:
-    """Load a catalogue folder; ends the command with every error at its place."""
-    try:
-        return load_catalogue(read_folder(folder))
-    except CatalogueErrors as wrong:
-        raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
 
 
 def check(
@@ -44,10 +35,10 @@ def check(
     ] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the lineage as a Mermaid picture.")] = False,
 ) -> None:
-    """Compile and lint a catalogue, with no servers: every error with its place, then what is probably not meant.
+    """Compile and lint a catalogue: every error at its place.
 
-    Errors and warnings go to standard error as `file:line:col: …`; what the catalogue has, and the largest possible
-    size of a profile's state, to standard output. Exit status 1: it does not load.
+    Needs no servers. Errors and warnings go to standard error as `file:line:col: …`; what the catalogue has, and the
+    largest possible size of a profile's state, to standard output. Exit status 1: it does not load.
 
     Example: segue check catalogue --strict
     """
@@ -61,7 +52,7 @@ def check(
     except CatalogueErrors as wrong:
         if as_json:
             write_json(refused_json(wrong.problems))
-        raise Failure(Exit.WRONG_INPUT, *map(str, wrong.problems)) from None
+        raise WrongInput(*map(str, wrong.problems)) from None
     warnings = lint(catalogue, sources)
     tell(*warnings)
     if mermaid:
@@ -78,7 +69,7 @@ def check(
         raise typer.Exit(int(Exit.WRONG_INPUT))
 
 
-class PairedOption(TyperCommand):
+class CommandClass(TyperCommand):
     """Lets `--then` take two values: Typer's lists hold one value an item, so the two are joined before parsing."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -119,10 +110,11 @@ def replay(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any line was refused.")] = False,
 ) -> None:
-    """Run events from a file through a catalogue: the worker's engine, one partition, no servers.
+    """Run events from a file through a catalogue, as a worker would.
 
-    Changes of memberships and activations go to standard output, one compact JSON a line; refused lines to standard
-    error as `line N: code`. A line's `recordedtime` is the timestamp of its record (without one, its `time`).
+    The worker's engine, one partition, no servers. Changes of memberships and activations go to standard output, one
+    compact JSON a line; refused lines to standard error as `line N: code`. A line's `recordedtime` is the timestamp of
+    its record (without one, its `time`).
 
     Example: segue replay catalogue events.ndjson --until 2026-03-31T00:00:00Z
     """
@@ -179,11 +171,5 @@ def _read_cuts(pairs: Sequence[str]) -> Iterator[Then]:
         instant, _, folder = pair.partition(_JOIN)
         t_ms = read_instant(instant)
         if not Path(folder).is_dir():
-            raise Failure(Exit.USAGE, f"--then: {folder} is no folder")
+            raise WrongRequest(f"--then: {folder} is no folder")
         yield Then(t_ms, load(Path(folder)))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this family."""
-    app.command(cls=PairedOption)(replay)
-    app.command()(check)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 from rich.console import Console
 
-from streams.cli.console import tell, write_json
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.cli.render.terminal import tell, write_json
+from streams.operations.errors import Unreachable, WrongInput
 
 if TYPE_CHECKING:
     from streams.demo.play import Outcome, Play
@@ -66,8 +65,9 @@ def demo(
         bool, typer.Option("--json", help="Only the summary on standard output, as JSON; the rest to standard error.")
     ] = False,
 ) -> None:
-    """Show the whole system at work: the real Kafka and Valkey, two workers, live events and changes.
+    """Show the whole system at work on this machine, then check what it published.
 
+    The real Kafka and Valkey, two workers, live events and changes.
     Everything runs on loopback in a folder of its own, and is gone at the end,
     whatever ends it; no other servers are touched. Half-way one worker is killed
     with -9. At the end every published change is compared with the log applied
@@ -108,7 +108,7 @@ def demo(
             play = Play(Options(played_s, rate, steady, seed), source, servers, show)
             outcome = _run(lambda: _play(play, keep, console, chosen))
     except embedded.EmbeddedError as error:
-        raise Failure(Exit.NOT_REACHABLE, str(error)) from None
+        raise Unreachable(str(error)) from None
     except KeyboardInterrupt:
         tell("Interrupted: servers and workers are stopped, nothing is left behind.")
         raise
@@ -116,7 +116,7 @@ def demo(
     if as_json or seconds is not None or not live:
         write_json(told)
     if not outcome.right:
-        raise Failure(Exit.WRONG_INPUT, *summary.wrong(told))
+        raise WrongInput(*summary.wrong(told))
 
 
 async def _play(play: "Play", keep: bool, console: Console, data: Any) -> "Outcome":
@@ -159,8 +159,3 @@ def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(demo)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import Json, expect_file, out, read_channel, write_json
+from streams.cli.arguments import Json, expect_file, read_channel
+from streams.cli.render.terminal import out, write_json
 
 
 def send(
@@ -22,11 +23,11 @@ def send(
     rate: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many events a second.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send events to the input topic: the subject as key, acknowledged by all replicas.
+    """Send events from a file to the input topic.
 
-    A line without a readable subject is sent too, without a key: the worker puts it into the dead-letter topic. Lines
-    of types segue.* (in a dump) are the workers' own and are left out; so is what is larger than a record may be.
-    Exit status 1: a line was too large.
+    The subject is the key; all replicas acknowledge. A line without a readable subject is sent too, without a key: the
+    worker puts it into the dead-letter topic. Lines of types segue.* (in a dump) are the workers' own and are left out;
+    so is what is larger than a record may be. Exit status 1: a line was too large.
 
     Example: segue send events.ndjson --rate 500
     """
@@ -66,7 +67,7 @@ def watch(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The changes as published, one JSON a line.")] = False,
 ) -> None:
-    """Follow what is published, each change with the reason behind it, until Ctrl-C.
+    """Follow published changes, each with its reason, until Ctrl-C.
 
     Without options: all memberships, and the activations of every channel, also of those that come meanwhile.
     Only what is committed is shown: every change once, in order for each profile and channel.
@@ -91,9 +92,3 @@ def watch(
         restricted=restricted,
     )
     run(lambda servers: follow(servers, wanted, as_json))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this family."""
-    for command in (send, watch):
-        app.command()(command)

@@ -15,8 +15,9 @@ from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
 from rules.ground.instants import format_instant
-from streams.cli.console import out, row, table
 from streams.cli.explaining import Told, traits_of
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out
 
 EVIDENCE_SHOWN: Final = 5
 MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}

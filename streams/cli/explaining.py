@@ -16,12 +16,11 @@ from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.segments import Explanation, Leaf, explain
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
-from streams.cli.naming import resolve
 from streams.clock import SystemClock
 from streams.errors import Gap, Unanswered
-from streams.exits import Exit
 from streams.intake.decoding import decoder_of
-from streams.operations.failure import Failure
+from streams.operations.errors import WrongInput
+from streams.operations.naming import resolve
 from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
 from streams.store.terms import Meta
@@ -66,14 +65,14 @@ class Told:
 async def explain_profile(servers: Servers, subject: str, name: str | None, at_ms: int | None) -> Told:
     """Explain a profile at an instant (now): all of it, or the segment and the activation of a name.
 
-    Raises Failure where the profile or the name is not known.
+    Raises OperationError where the profile or the name is not known.
     """
     deployment = servers.deployment
     partition = partition_of(subject.encode(), deployment.partitions)
     async with servers.stored(partition) as store:
         meta, blob = await _read(store, subject, partition)
     if not meta.cuts:
-        raise Failure(Exit.WRONG_INPUT, "no catalogue has taken effect yet: run `segue apply DIR` and a worker")
+        raise WrongInput("no catalogue has taken effect yet: run `segue apply DIR` and a worker")
     engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions), clock_ms=meta.clock_ms)
     for cut in meta.cuts:
         engine.know(cut.catalogue, await servers.catalogue_of(cut.catalogue))
@@ -83,12 +82,12 @@ async def explain_profile(servers: Servers, subject: str, name: str | None, at_m
         raise AssertionError("a cut without a plan")
     named = None if name is None else resolve(plan.catalogue, name)
     if blob is None:
-        raise Failure(Exit.WRONG_INPUT, f"the profile is not known: partition {partition} has applied no event of it")
+        raise WrongInput(f"the profile is not known: partition {partition} has applied no event of it")
     try:
         engine.add(subject, blob)
     except (KeyError, ValueError):
         what = "the profile's state was written by another version of Segue: explain it with that one"
-        raise Failure(Exit.WRONG_INPUT, what) from None
+        raise WrongInput(what) from None
     profile = engine.profiles[subject]
     wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
     # a cut that has not come to this profile yet comes with the next records
@@ -107,7 +106,7 @@ async def _read(store: RedisStore, subject: str, partition: int) -> tuple[Meta, 
     for _ in range(ATTEMPTS):
         meta = await store.read_meta()
         if meta is None:
-            raise Failure(Exit.WRONG_INPUT, f"partition {partition} has no state: run `segue topics`")
+            raise WrongInput(f"partition {partition} has no state: run `segue topics`")
         try:
             [blob] = await store.profiles([subject], [meta.token])
         except Gap:

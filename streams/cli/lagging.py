@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.console import out, row, table, write_json
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out, write_json
 from streams.clock import SystemClock
 from streams.exits import Exit
 from streams.operations.servers import Servers

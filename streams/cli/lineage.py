@@ -7,7 +7,8 @@ from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue
 from rules.reports.lineage import Lineage, Place, Reach, lineage
-from streams.cli.console import out, row, table
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
 

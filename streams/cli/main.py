@@ -1,20 +1,32 @@
-"""The root of the command line: one Typer application, its commands each in a module of their family."""
+"""The root of the command line: `segue`, its own options, and how every command ends."""
 
 import os
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import audience, audit, definitions, delivering, demo, events, mapping, operations
-from streams.cli.console import fail
+from streams.cli.commands import COMMANDS, Named
 from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import OperationError, Unreachable, WrongInput, WrongRequest
+
+STATUSES: Final[dict[type[OperationError], Exit]] = {
+    WrongInput: Exit.WRONG_INPUT,
+    WrongRequest: Exit.USAGE,
+    Unreachable: Exit.NOT_REACHABLE,
+}
+"""The exit status of each family of errors."""
 
 
 class Root(TyperGroup):
-    """Ends every command alike: Ctrl-C with 130, a reader that has enough (`| head`) with 0."""
+    """Knows every command by name and ends all of them alike: Ctrl-C with 130, a reader that has enough with 0."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in COMMANDS:
+            self.add_command(Named(command))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -28,29 +40,49 @@ class Root(TyperGroup):
             raise typer.Exit(int(Exit.DONE)) from None
 
 
-app = typer.Typer(
+app: Final = typer.Typer(
     cls=Root,
     name="segue",
-    help=(
-        "Keep audience segments true in real time: engagement events in from Kafka; every membership change, "
-        "and whom each channel may contact now, out, once.\n\n"
-        "Start with [bold]segue demo[/bold]; write definitions with [bold]segue check[/bold] and "
-        "[bold]segue replay[/bold] (no servers needed); run with [bold]topics[/bold], [bold]apply[/bold], "
-        "[bold]worker[/bold]. Settings come from SEGUE_* environment variables.\n\n"
-        "Exit status: 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable (within 10 s)."
-    ),
     no_args_is_help=True,
     rich_markup_mode="rich",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (demo, definitions, mapping, operations, events, delivering, audience, audit):
-    family.add_to(app)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"segue {version('segue')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Keep audience segments true in real time.
+
+    Engagement events come in from Kafka; every membership change, and whom each channel may contact now, goes out,
+    once.
+
+    Start with [bold]segue demo[/bold]; write definitions with [bold]segue check[/bold] and [bold]segue replay[/bold]
+    (no servers needed); run with [bold]topics[/bold], [bold]apply[/bold], [bold]worker[/bold]. Settings come from
+    SEGUE_* environment variables.
+
+    Exit status: 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable (within 10 s).
+    """
 
 
 def main() -> None:
-    """Run the command line; a `Failure` becomes its text on stderr and its exit status."""
+    """Run the command line; an OperationError becomes its lines on stderr and its family's exit status."""
     try:
         app(prog_name="segue")
-    except Failure as failure:
-        raise SystemExit(fail(failure)) from None
+    except OperationError as error:
+        print(error, file=sys.stderr, flush=True)
+        raise SystemExit(int(status_of(error))) from None
+
+
+def status_of(error: OperationError) -> Exit:
+    """Return the exit status of an error: that of its family."""
+    return next(status for family, status in STATUSES.items() if isinstance(error, family))

@@ -11,10 +11,12 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.ground.instants import format_instant
 from rules.reports.message_map import Message, MessageMap, message_map
-from streams.cli.console import Json, out, read_instant, row, table, tell, write_json
+from streams.cli.arguments import Json, read_instant
 from streams.cli.render import map_words as words
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out, tell, write_json
+from streams.operations.definitions import load
+from streams.operations.errors import WrongRequest
 
 NAME_WIDTH_MAX: Final = 34
 """An activation's id up to here stands on one line."""
@@ -40,8 +42,9 @@ def map_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Map the messages: activations by audience, stage and channel, with topic, evidence, call to action and asset.
+    """Map the messages: who is told what on which channel, and what is missing.
 
+    Shows activations by audience, stage and channel, with topic, evidence, call to action and asset.
     Says what is missing (an audience, a stage, a channel, a segment that nothing speaks to), what is covered twice (two
     activations that may reach one member with the same topic or intent), and which content cannot be sent or soon not.
     With DIR no server is needed.
@@ -51,7 +54,7 @@ def map_(
     from streams.clock import SystemClock
 
     if as_json and str(html) == "-":
-        raise Failure(Exit.USAGE, "--json and --html - would both write to stdout: give the page a file")
+        raise WrongRequest("--json and --html - would both write to stdout: give the page a file")
     at_ms = SystemClock().wall_ms() if at is None else read_instant(at)
     catalogue = _catalogue(folder)
     drawn = message_map(catalogue, at_ms)
@@ -64,8 +67,6 @@ def map_(
 
 
 def _catalogue(folder: Path | None) -> Catalogue:
-    from streams.cli.definitions import load
-
     if folder is not None:
         return load(folder)
     from streams.operations.servers import run
@@ -83,7 +84,7 @@ def _write(file: Path, drawn: MessageMap, catalogue: Catalogue) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as wrong:
-        raise Failure(Exit.USAGE, f"{file} cannot be written: {wrong.strerror}") from None
+        raise WrongRequest(f"{file} cannot be written: {wrong.strerror}") from None
     tell(f"{file}: {_summary(drawn)}")
 
 
@@ -212,8 +213,3 @@ def _summary(drawn: MessageMap) -> str:
             words.counted(len(drawn.doubles), "pair covers twice", "pairs cover twice"),
         )
     )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this family."""
-    app.command("map")(map_)

@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
 from rules.ground.partitioning import partition_of
-from streams.cli.console import progress, tell
+from streams.cli.render.progress import progress
+from streams.cli.render.terminal import tell
 from streams.operations.servers import REACH_MS, Servers
 
 RECORD_BYTES_MAX: Final = 1_000_000

@@ -14,11 +14,10 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.language.validation import nearest
-from streams.cli.console import out, tell, write_line
-from streams.cli.naming import channels_of
-from streams.cli.why import why
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.cli.render.terminal import out, tell, write_line
+from streams.operations.errors import OperationError, WrongInput
+from streams.operations.naming import channels_of
+from streams.operations.reason_words import why
 from streams.operations.servers import Servers, compiled
 from streams.records import Stored
 from streams.wire.names import channel_topics, restricted_topics
@@ -97,7 +96,7 @@ async def _take_up(servers: Servers, consumer: Any, applied: Any) -> None:
     """Read the channels that a catalogue has brought, too, from when it was applied."""
     try:
         channels = channels_of(compiled(applied.value or b""))
-    except (Failure, ValueError):
+    except (OperationError, ValueError):
         tell("note: a catalogue was applied that this version of Segue cannot read; its channels are not followed")
         return
     followed = {tp: await consumer.position(tp) for tp in consumer.assignment()}
@@ -124,7 +123,7 @@ async def _topics(servers: Servers, wanted: Wanted, channels: Sequence[str]) -> 
     if wanted.memberships:
         topics.insert(0, restricted_topics(deployment)[0] if wanted.restricted else deployment.membership_topic)
     if not topics:
-        raise Failure(Exit.WRONG_INPUT, "no activation of the catalogue in force is approved: there is no channel")
+        raise WrongInput("no activation of the catalogue in force is approved: there is no channel")
     await servers.expect_topics(*topics)
     return topics
 
@@ -166,7 +165,7 @@ async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
         if topic not in existing:
             known = _channels(await _in_force(servers))
             said = f"no activation of the catalogue in force has the channel {channel!r}{nearest(channel, known)}"
-            raise Failure(Exit.WRONG_INPUT, said)
+            raise WrongInput(said)
 
 
 def _in_order(fetched: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[tuple[bytes, Any]]:
@@ -253,7 +252,7 @@ class _RuleTexts:
             self._known.add(record.key)
             try:
                 self._add(compiled(record.value))
-            except (Failure, ValueError):
+            except (OperationError, ValueError):
                 continue  # of another version of Segue: paths must do
 
     def _add(self, catalogue: Catalogue) -> None:

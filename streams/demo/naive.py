@@ -17,8 +17,7 @@ import orjson
 
 from streams.demo.check import Ledger, Verdict, judge_profiles
 from streams.embedded.server import Guarded
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import WrongInput
 
 PROFILES_A_FILE: Final = 25
 AT_ONCE: Final = 2
@@ -112,7 +111,7 @@ async def _evaluate(
             await asyncio.sleep(_POLL_S)
         values = out.read_bytes().splitlines()
         if process.status or not all(value.startswith(b"{") for value in values):
-            raise Failure(Exit.WRONG_INPUT, "the naive evaluator failed:", *(v.decode() for v in values[-3:]))
+            raise WrongInput("the naive evaluator failed:", *(v.decode() for v in values[-3:]))
     finally:
         process.close()
     said: defaultdict[str, list[bytes]] = defaultdict(list, {subject: [] for subject in part.subjects})

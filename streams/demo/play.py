@@ -20,7 +20,6 @@ from aiokafka import TopicPartition
 from rules.ground.instants import parse_instant
 from streams import embedded
 from streams.cli.explaining import explain_profile
-from streams.cli.naming import channels_of
 from streams.clock import SystemClock
 from streams.demo import check, naive, stage
 from streams.demo.arrivals import quantile
@@ -31,9 +30,9 @@ from streams.demo.show import Show, partitions
 from streams.demo.sources import ALONE_S, Source
 from streams.demo.suppress import Suppressor
 from streams.demo.words import Words
-from streams.exits import Exit
 from streams.operations.dump import write_catalogue
-from streams.operations.failure import Failure
+from streams.operations.errors import OperationError, WrongInput
+from streams.operations.naming import channels_of
 from streams.wire.names import channel_topics
 
 DRAW_S: Final = 0.25
@@ -124,7 +123,7 @@ class Play:
         self.figures = Figures(stage.lanes(), seconds=options.seconds, total=source.total)
 
     async def run(self) -> Outcome:
-        """Do all of it. Raises Failure; whatever ends it, `close` is for the caller."""
+        """Do all of it. Raises OperationError; whatever ends it, `close` is for the caller."""
         await self._get_ready()
         try:
             drained = await self._play()
@@ -308,7 +307,7 @@ class Play:
         for share in (EXPLAIN_FROM, EXPLAIN_AGAIN):
             change = await self._worth_explaining(share)
             await asyncio.sleep(WRITTEN_S)
-            with suppress(Failure):  # its state is not written yet: another one will do
+            with suppress(OperationError):  # its state is not written yet: another one will do
                 name = change.get("segment") or change["activation"]
                 told = await explain_profile(self._servers, change["profile"], name, None)
                 found = told.segments[0] if "segment" in change else told.activations[0]
@@ -390,7 +389,7 @@ def _said(verdict: check.Verdict) -> str:
 
 async def _wait(until: float, what: str) -> None:
     if monotonic() > until:
-        raise Failure(Exit.WRONG_INPUT, f"{what} within {DRAIN_S:.0f} s")
+        raise WrongInput(f"{what} within {DRAIN_S:.0f} s")
     await asyncio.sleep(0.1)
 
 

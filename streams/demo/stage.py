@@ -18,13 +18,12 @@ from typing import Any, Final
 import streams
 from rules.catalogue.catalogue import Catalogue
 from streams import embedded
-from streams.cli.applying import put_into_force
 from streams.demo.figures import Crew, Figures, Lane
 from streams.embedded.server import LOOPBACK, Guarded, free_port
-from streams.exits import Exit
 from streams.log.client import KafkaLog
 from streams.log.producer import Tuning
-from streams.operations.failure import Failure
+from streams.operations.apply import put_into_force
+from streams.operations.errors import Unreachable, WrongInput
 from streams.operations.provision import create_or_verify
 from streams.operations.servers import Servers
 from streams.settings import Deployment, Settings
@@ -89,7 +88,7 @@ async def provision(servers: Acquainted) -> None:
     async with servers.cluster() as cluster:
         done = await create_or_verify(cluster, servers.log, servers.store, servers.deployment)
     if done.fatal:
-        raise Failure(Exit.WRONG_INPUT, *map(str, done.findings))
+        raise WrongInput(*map(str, done.findings))
     await put_into_force(servers, servers.known, again=False)
 
 
@@ -127,7 +126,7 @@ class Worker:
         if not self.running():
             log = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
             what = f"worker {self.number} ended by itself with {self._process.status}; the end of its log:"
-            raise Failure(Exit.WRONG_INPUT, what, *log)
+            raise WrongInput(what, *log)
 
     def ask(self) -> dict[str, Any] | None:
         """What its /status says; None: nobody answers. Blocks."""
@@ -196,7 +195,7 @@ class Workers:
         until = monotonic() + READY_S
         while not (figures.ready and {lane.owner for lane in figures.lanes} == {crew.number for crew in figures.crew}):
             if monotonic() > until:
-                raise Failure(Exit.NOT_REACHABLE, f"the workers did not share the partitions within {READY_S:.0f} s")
+                raise Unreachable(f"the workers did not share the partitions within {READY_S:.0f} s")
             await self.look(figures)
             await asyncio.sleep(LOOK_S)
 
@@ -209,7 +208,7 @@ def _note(lane: Lane, found: tuple[int, dict[str, Any]] | None) -> None:
     incident = status["incident"]
     lane.state = status["state"]
     if incident:
-        raise Failure(Exit.WRONG_INPUT, f"partition {lane.partition} was stopped: {incident}")
+        raise WrongInput(f"partition {lane.partition} was stopped: {incident}")
     if lane.state == "running":
         lane.applied = max(lane.applied, status["applied_offset"])
         lane.published = max(lane.published, status["published_offset"])

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.console import row
 from streams.demo.arrivals import quantile, undisturbed_ms
 from streams.demo.play import Outcome
 from streams.demo.sources import Data
@@ -90,7 +89,7 @@ def show(console: Console, outcome: Outcome, data: Data) -> None:
         ("out of order", _count(told["out_of_order"]), "partitions or profiles"),
     ]
     for cells in rows:
-        shown.add_row(*row(cells))
+        shown.add_row(*(each if isinstance(each, Text) else Text(str(each)) for each in cells))
     console.print(shown)
     if outcome.right:
         console.print(Text("Nothing was lost, and nothing was repeated.", "bold green"))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
-from streams.cli.why import why
+from streams.operations.reason_words import why
 
 TIME_ALONE: Final = "time alone"
 _KINDS: Final[Mapping[str, str]] = {

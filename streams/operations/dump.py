@@ -5,7 +5,6 @@ catalogues, refused records) as a line of a type `segue.*` that moves the clock 
 file with the catalogues of its cuts gives the published changes byte for byte.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from rules.engine.decode import Own, is_binary
 from rules.engine.partition import CATALOGUE_TYPE, Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
+from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, Step, records
 from streams.operations.verify import check_whole
@@ -33,9 +33,11 @@ class Dumped:
     cuts: list[tuple[int, str]] = field(default_factory=list)
 
 
-async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: Callable[[int, int], None]) -> Dumped:
-    """Write a partition's committed records up to its present end."""
+async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: OnOffset) -> Dumped:
+    """Write a partition's committed records up to its present end; return what was written."""
     deployment = servers.deployment
+    chosen([partition], deployment.partitions)
+    await servers.expect_topics(deployment.events_topic)
     await check_whole(servers, partition)
     _, end = await servers.log.offsets(deployment.events_topic, partition)
     shadow = Shadow(partition, deployment.partitions, deployment.generation, servers.catalogue_of)
@@ -44,7 +46,7 @@ async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: Callab
     async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         consumer.assign([inputs])
         await consumer.seek_to_beginning(inputs)
-        async for record in records(consumer, inputs, end, lambda at: on_offset(at, end)):
+        async for record in records(consumer, inputs, end, lambda offset: on_offset(partition, offset, end)):
             step = await shadow.apply(record)
             to.write(orjson.dumps(line_of(step)) + b"\n")
             done.lines += 1

@@ -11,7 +11,7 @@ Running it again changes nothing and finds the same.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -22,7 +22,9 @@ from streams.finding import Finding
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
 from streams.log.terms import Log
+from streams.operations.servers import Servers
 from streams.settings import Deployment
+from streams.store.redis import check_server
 from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import MalformedRecord, Progress, read_progress
 from streams.wire.topics import Topic, activation_topics, judge_broker, judge_topic, topics
@@ -55,6 +57,16 @@ class _Log:
     end: int
     owners_end: int
     published: Progress | None
+
+
+async def provision(servers: Servers) -> Provisioned:
+    """Create and verify what a deployment needs, Redis first; see the module. Raises NotReachable, Unanswered."""
+    checked = await check_server(servers.settings.redis_url)
+    if any(finding.fatal for finding in checked):
+        return Provisioned((), (), tuple(checked))
+    async with servers.cluster() as cluster:
+        done = await create_or_verify(cluster, servers.log, servers.store, servers.deployment)
+    return replace(done, findings=(*checked, *done.findings))
 
 
 async def create_or_verify(

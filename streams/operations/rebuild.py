@@ -8,7 +8,7 @@
 (4) Write `meta` as it is to be, in one last checkpoint: from here the partition can be claimed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -16,8 +16,8 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from rules.engine.partition import Slice
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import DigestDiffers, NothingPublished, StateExists, WrongInput
+from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole, published
@@ -38,33 +38,39 @@ class Rebuilt:
     members: int
 
 
-async def rebuild(servers: Servers, partition: int, *, force: bool, on_offset: Callable[[int, int], None]) -> Rebuilt:
-    """Rebuild one partition; ends the command where its state exists (without `force`) or the digest differs."""
+async def rebuild(
+    servers: Servers, partitions: Sequence[int] | None, on_offset: OnOffset, *, force: bool = False
+) -> list[Rebuilt]:
+    """Rebuild partitions (None: all), one after the other; return what came of each, by partition.
+
+    Raises StateExists, DigestDiffers or NothingPublished at the first whose state exists (without `force`), whose
+    digest differs, or of which nothing was ever published. Those before it are rebuilt.
+    """
+    deployment = servers.deployment
+    wanted = chosen(partitions, deployment.partitions)
+    await servers.expect_topics(deployment.events_topic, deployment.progress_topic)
+    return [await _rebuild(servers, partition, on_offset, force=force) for partition in wanted]
+
+
+async def _rebuild(servers: Servers, partition: int, on_offset: OnOffset, *, force: bool) -> Rebuilt:
     deployment = servers.deployment
     async with servers.stored(partition) as store:
         if await store.read_meta() is not None and not force:
-            raise Failure(
-                Exit.WRONG_INPUT,
-                f"partition {partition}: its state is there; nothing was done. To replace it, stop the workers"
-                " and give --force",
-            )
+            raise StateExists(partition)
         await check_whole(servers, partition)
         progress = await published(servers, partition)
         if progress is None:
-            raise Failure(Exit.WRONG_INPUT, f"partition {partition}: nothing was ever published: run `segue topics`")
+            raise NothingPublished(partition)
         shadow = Shadow(partition, deployment.partitions, progress.generation, servers.catalogue_of)
         inputs = TopicPartition(deployment.events_topic, partition)
         async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
             consumer.assign([inputs])
             await consumer.seek_to_beginning(inputs)
-            async for record in records(consumer, inputs, progress.offset, lambda at: on_offset(at, progress.offset)):
+            until = progress.offset
+            async for record in records(consumer, inputs, until, lambda offset: on_offset(partition, offset, until)):
                 await shadow.apply(record)
         if shadow.engine.digest != progress.digest:
-            raise Failure(
-                Exit.WRONG_INPUT,
-                f"partition {partition}: the log gives other changes than were published (the digests at offset"
-                f" {progress.offset} differ); nothing was written. Run `segue verify {partition}`",
-            )
+            raise DigestDiffers(partition, progress.offset)
         taken = replace(shadow.engine.take_slice(), offset=progress.offset)
         meta = Meta(
             generation=progress.generation,
@@ -85,7 +91,7 @@ async def _write(store: PartitionStore, meta: Meta, taken: Slice) -> int:
     await store.drop()
     token = Token(0, 1)
     if not await store.create(replace(meta, generation=REBUILDING, token=token)):
-        raise Failure(Exit.WRONG_INPUT, "somebody else wrote state meanwhile: stop the workers and run it again")
+        raise WrongInput("somebody else wrote state meanwhile: stop the workers and run it again")
     members = [(segment, subject) for segment, subjects in taken.joined.items() for subject in subjects]
     profiles = iter(taken.profiles.items())
     following = iter(members)

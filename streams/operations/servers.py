@@ -1,7 +1,7 @@
 """Kafka and Redis as commands reach them: settings, connections, and what is said where one is not there.
 
 A command's work is an async function of `Servers`; `run` runs it and turns every way in which a server can be away
-into a `Failure` of one line that names the server and its setting. No address is repeated with its credentials.
+into a `OperationError` of one line that names the server and its setting. No address is repeated with its credentials.
 """
 
 import asyncio
@@ -21,12 +21,19 @@ from redis.asyncio.connection import parse_url
 from rules.catalogue.catalogue import Catalogue, OtherRules, load_catalogue_json
 from rules.language.problems import CatalogueErrors
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
-from streams.exits import Exit
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
 from streams.log.consumers import Consumer
 from streams.log.producer import Tuning
-from streams.operations.failure import Failure
+from streams.operations.errors import (
+    CatalogueNotStored,
+    NoCatalogue,
+    TopicMissing,
+    Unreachable,
+    WrongInput,
+    WrongPartitionCount,
+    WrongRequest,
+)
 from streams.records import Stored
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore
@@ -93,14 +100,11 @@ class Servers:
             found = await cluster.existing(names)
         missing = [name for name in names if name not in found]
         if missing:
-            raise Failure(Exit.WRONG_INPUT, f"topic {missing[0]} is missing: run `segue topics`")
+            raise TopicMissing(missing[0])
         for name in names:
             count = found[name].partitions
             if name != deployment.catalogues_topic and count != deployment.partitions:
-                raise Failure(
-                    Exit.WRONG_INPUT,
-                    f"topic {name} has {count} partitions, but SEGUE_PARTITIONS is {deployment.partitions}",
-                )
+                raise WrongPartitionCount(name, count, deployment.partitions)
 
     async def latest_catalogue(self) -> Stored | None:
         """Read the catalogue applied last, as stored; None: none was. Every `segue apply` appends its own again."""
@@ -111,7 +115,7 @@ class Servers:
         await self.expect_topics(self.deployment.catalogues_topic)
         stored = await self.latest_catalogue()
         if stored is None or stored.value is None:
-            raise Failure(Exit.WRONG_INPUT, "no catalogue is in force: run `segue apply DIR`")
+            raise NoCatalogue
         return compiled(stored.value)
 
     async def catalogue_of(self, digest: str) -> Catalogue:
@@ -119,7 +123,7 @@ class Servers:
         topic = self.deployment.catalogues_topic
         data = await self.log.find(topic, digest.encode())
         if data is None:
-            raise Failure(Exit.WRONG_INPUT, f"catalogue {digest[:12]} is not in {topic}: apply it again")
+            raise CatalogueNotStored(digest, topic)
         return compiled(data)
 
     @asynccontextmanager
@@ -159,11 +163,11 @@ def run(work: Callable[[Servers], Awaitable[T]]) -> T:
     try:
         return asyncio.run(within())
     except (NotReachable, KafkaError) as error:
-        raise Failure(Exit.NOT_REACHABLE, kafka_away(settings, error)) from None
+        raise Unreachable(kafka_away(settings, error)) from None
     except (Unanswered, StoreBug) as error:
-        raise Failure(Exit.NOT_REACHABLE, redis_away(settings, error)) from None
+        raise Unreachable(redis_away(settings, error)) from None
     except Incident as error:
-        raise Failure(Exit.WRONG_INPUT, str(error)) from None
+        raise WrongInput(str(error)) from None
 
 
 def compiled(data: bytes) -> Catalogue:
@@ -171,22 +175,22 @@ def compiled(data: bytes) -> Catalogue:
     try:
         return load_catalogue_json(data)
     except OtherRules as wrong:
-        raise Failure(Exit.WRONG_INPUT, str(wrong)) from None
+        raise WrongInput(str(wrong)) from None
     except CatalogueErrors:
         what = "the catalogue in force does not load here: use the version of Segue that applied it, or apply it again"
-        raise Failure(Exit.WRONG_INPUT, what) from None
+        raise WrongInput(what) from None
 
 
 def read_settings() -> tuple[Deployment, Settings]:
     """Read the settings from the environment; ends the command with usage where one is wrong."""
     deployment, settings = _settings(Deployment), _settings(Settings)
     if settings.request_timeout_ms >= settings.transaction_timeout_ms:
-        raise Failure(Exit.USAGE, "SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
+        raise WrongRequest("SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
     try:
         parse_url(settings.redis_url)
     except ValueError:
         what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
-        raise Failure(Exit.USAGE, what) from None
+        raise WrongRequest(what) from None
     return deployment, settings
 
 
@@ -195,7 +199,7 @@ def _settings(kind: type[S]) -> S:
         return kind()
     except ValidationError as wrong:
         found = [f"SEGUE_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in wrong.errors()]
-        raise Failure(Exit.USAGE, *found) from None
+        raise WrongRequest(*found) from None
 
 
 def kafka_away(settings: Settings, error: BaseException) -> str:

@@ -5,7 +5,7 @@ must be the next record of its output topic: same key, same value, same type. At
 published one. Nothing is written, and nothing is asked of the workers.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from aiokafka import TopicPartition
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.partition import Record
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import InputTruncated
+from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.wire.names import channel_topics, restricted_topics
@@ -43,18 +43,21 @@ async def published(servers: Servers, partition: int) -> Progress | None:
 
 
 async def check_whole(servers: Servers, partition: int) -> None:
-    """See that the input still has its first record; ends the command otherwise."""
+    """See that the input still has its first record; raises InputTruncated otherwise."""
     start, _ = await servers.log.offsets(servers.deployment.events_topic, partition)
     if start > 0:
-        raise Failure(
-            Exit.WRONG_INPUT,
-            f"partition {partition}: retention has dropped the input before offset {start};"
-            " the state there cannot be computed from the log alone",
-        )
+        raise InputTruncated(partition, start)
 
 
-async def verify(servers: Servers, partition: int, on_offset: Callable[[int, int], None]) -> Verdict:
-    """Verify one partition. `on_offset(offset, end)` is told how far it has come."""
+async def verify(servers: Servers, partitions: Sequence[int] | None, on_offset: OnOffset) -> list[Verdict]:
+    """Verify partitions (None: all), one after the other; return a verdict for each, by partition."""
+    deployment = servers.deployment
+    wanted = chosen(partitions, deployment.partitions)
+    await servers.expect_topics(deployment.events_topic, deployment.membership_topic, deployment.progress_topic)
+    return [await _verify(servers, partition, on_offset) for partition in wanted]
+
+
+async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> Verdict:
     deployment = servers.deployment
     await check_whole(servers, partition)
     progress = await published(servers, partition)
@@ -68,7 +71,8 @@ async def verify(servers: Servers, partition: int, on_offset: Callable[[int, int
         await consumer.seek_to_beginning(inputs)
         async with AsyncExitStack() as opened:
             outputs = _Outputs(servers, partition, opened)
-            async for record in records(consumer, inputs, progress.offset, lambda at: on_offset(at, progress.offset)):
+            until = progress.offset
+            async for record in records(consumer, inputs, until, lambda offset: on_offset(partition, offset, until)):
                 step = await shadow.apply(record)
                 counted += 1
                 for change in step.changes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from tests.acceptance.command import Segue
 from tests.acceptance.test_definitions import SMALL, write_catalogue
 

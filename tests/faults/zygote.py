@@ -29,7 +29,7 @@ ROOT: Final = Path(__file__).parents[2]
 WANTED: Final = (
     "uvloop",
     "streams.cli.main",
-    "streams.cli.applying",
+    "streams.operations.apply",
     "streams.operations.provision",
     "streams.worker.worker",
 )

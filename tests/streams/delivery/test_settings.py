@@ -2,10 +2,9 @@
 
 import pytest
 
-from streams.cli.delivering import read_delivery_settings
+from streams.cli.deliver import read_delivery_settings
 from streams.delivery.settings import DeliverySettings
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import WrongRequest
 
 
 @pytest.mark.parametrize(
@@ -35,9 +34,8 @@ def test_a_setting_that_is_missing_or_wrong_is_usage_and_hides_its_secret(
 ) -> None:
     for key, value in settings.items():
         monkeypatch.setenv(f"SEGUE_DELIVER_{key}", value)
-    with pytest.raises(Failure) as failure:
+    with pytest.raises(WrongRequest) as failure:
         read_delivery_settings()
-    assert failure.value.status is Exit.USAGE
     assert failure.value.lines[0].startswith(said)
     assert "hidden" not in str(failure.value.lines)
     assert failure.value.__cause__ is None

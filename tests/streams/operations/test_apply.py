@@ -8,12 +8,11 @@ import pytest
 
 from rules.catalogue.catalogue import Catalogue, catalogue_json
 from rules.reports.beginnings import beginnings
-from streams.cli import applying
 from streams.errors import Doubt, RecordTooLarge
-from streams.exits import Exit
 from streams.log.client import KafkaLog
 from streams.log.ring import KafkaRing
-from streams.operations.failure import Failure
+from streams.operations import apply
+from streams.operations.errors import CatalogueTooLarge, NotApplied, WrongInput
 from streams.operations.servers import Servers
 from streams.records import OutRecord, Stored
 from streams.settings import Deployment, Settings
@@ -58,7 +57,7 @@ class Ring:
 async def write(ring: Ring, given: Catalogue) -> None:
     servers = Servers(Deployment(partitions=3), Settings(), cast("KafkaLog", ring.log))
     before = await ring.log.last("", 0)
-    await applying._write(servers, cast("KafkaRing", ring), given, before)  # noqa: SLF001 - the one transaction
+    await apply._write(servers, cast("KafkaRing", ring), given, before)  # noqa: SLF001 - the one transaction
 
 
 async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition() -> None:
@@ -72,9 +71,11 @@ async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition(
 
 
 async def test_a_catalogue_larger_than_a_record_is_said_in_megabytes() -> None:
-    with pytest.raises(Failure, match=r"too large: 0.0 MB, and one record of Kafka holds 8 MB") as failed:
-        await write(Ring(Log(), RecordTooLarge("segue.catalogues"), committed=False), catalogue(KNOWN))
-    assert failed.value.status is Exit.WRONG_INPUT
+    given = catalogue(KNOWN)
+    with pytest.raises(CatalogueTooLarge, match=r"too large: 0.0 MB, and one record of Kafka holds 8 MB") as failed:
+        await write(Ring(Log(), RecordTooLarge("segue.catalogues"), committed=False), given)
+    assert isinstance(failed.value, WrongInput)
+    assert failed.value.size_bytes == len(catalogue_json(given))
 
 
 async def test_an_answer_that_was_lost_is_looked_up_after_fencing() -> None:
@@ -85,14 +86,14 @@ async def test_an_answer_that_was_lost_is_looked_up_after_fencing() -> None:
 
 @pytest.mark.parametrize(("doubt", "said"), [("TimeoutError", "it failed"), ("ProducerFenced", "another apply")])
 async def test_what_was_not_committed_is_said_to_be_not_applied(doubt: str, said: str) -> None:
-    with pytest.raises(Failure, match=f"{said}.*was not applied"):
+    with pytest.raises(NotApplied, match=f"{said}.*was not applied"):
         await write(Ring(Log(), Doubt(doubt), committed=False), catalogue(KNOWN))
 
 
 async def test_the_same_catalogue_in_force_before_does_not_count_as_applied() -> None:
     given = catalogue(KNOWN)
     log = Log([Stored(4, given.hash.encode(), catalogue_json(given), 0)])
-    with pytest.raises(Failure, match="was not applied"):
+    with pytest.raises(NotApplied, match="was not applied"):
         await write(Ring(log, Doubt("TimeoutError"), committed=False), given)
 
 

@@ -6,8 +6,7 @@ from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
 from rules.language.validation import nearest
-from streams.exits import Exit
-from streams.operations.failure import Failure
+from streams.operations.errors import WrongInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ def resolve(catalogue: Catalogue, name: str) -> Named:
         activation = None
     found = Named(catalogue.approved.get(name), activation)
     if found.segment is None and found.activation is None:
-        raise Failure(Exit.WRONG_INPUT, _missing(catalogue, name))
+        raise WrongInput(_missing(catalogue, name))
     return found
 
 

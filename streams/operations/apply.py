@@ -10,34 +10,27 @@ transaction that writes the cuts: so the last record is the catalogue applied la
    Two at once therefore come one after the other, in the same order in every partition; the one that lost says so.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
-from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue, catalogue_json, load_catalogue
-from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What, differences
+from rules.catalogue.differences import WAYS, WHATS, Difference, differences
 from rules.language.problems import CatalogueErrors, Source
 from rules.reports.beginnings import beginnings
-from streams.cli.console import out, row, table
-from streams.cli.naming import channels_of
 from streams.clock import SystemClock
 from streams.errors import Doubt, RecordTooLarge
-from streams.exits import Exit
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.operations.failure import Failure
+from streams.operations.errors import CatalogueTooLarge, NotApplied, TopicsWrong
+from streams.operations.naming import channels_of
 from streams.operations.provision import have_topics
 from streams.operations.servers import Servers
 from streams.records import OutRecord, Stored
 from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, topics
-
-CATALOGUE_MB_MAX: Final = 8
-"""A catalogue travels as one record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,10 @@ class Outcome:
 
 
 async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool) -> Outcome:
-    """Put a catalogue into force; see the module. Raises Failure, NotReachable."""
+    """Put a catalogue into force; see the module. Raises NotReachable and these:
+
+    CatalogueTooLarge; NotApplied; TopicsWrong, TopicMissing, WrongPartitionCount.
+    """
     deployment, settings = servers.deployment, servers.settings
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
     created = await _have_topics(servers, catalogue)
@@ -116,19 +112,12 @@ async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before
     try:
         await ring.transaction([record, *cuts])
     except RecordTooLarge:
-        size_mb = len(record.value or b"") / 1e6
-        raise Failure(
-            Exit.WRONG_INPUT,
-            f"the catalogue is too large: {size_mb:.1f} MB, and one record of Kafka holds {CATALOGUE_MB_MAX} MB;"
-            " shorten its descriptions, or retire segments into another folder",
-        ) from None
+        raise CatalogueTooLarge(len(record.value or b"")) from None
     except Doubt as doubt:
         await servers.log.fence(ring.ids[0])
         found = await servers.latest_catalogue()
         if found is None or found.key != record.key or (before is not None and found.offset <= before.offset):
-            overtaken = "another apply came at the same time" if "Fenced" in str(doubt) else f"it failed ({doubt})"
-            what = f"{overtaken}: this catalogue was not applied, run `segue apply` again"
-            raise Failure(Exit.NOT_REACHABLE, what) from None
+            raise NotApplied(str(doubt)) from None
 
 
 async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
@@ -144,9 +133,8 @@ async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
         return []
     async with servers.cluster() as cluster:
         created, findings = await have_topics(cluster, wanted, servers.deployment)
-    fatal = [str(finding) for finding in findings if finding.fatal]
-    if fatal:
-        raise Failure(Exit.WRONG_INPUT, *fatal)
+    if any(finding.fatal for finding in findings):
+        raise TopicsWrong([finding for finding in findings if finding.fatal])
     return created
 
 
@@ -168,59 +156,3 @@ def _unchanged(catalogue: Catalogue, found: Sequence[Difference]) -> tuple[int, 
         sum(("segment", name) not in differ for name in catalogue.approved),
         sum(("activation", name) not in differ for name in activations),
     )
-
-
-_STYLES: Final[Mapping[Way, str]] = {
-    "new": "green",
-    "changed": "yellow",
-    "reworded": "dim",
-    "moved": "yellow",
-    "retired": "red",
-    "gone": "red",
-}
-SHOWN_MAX: Final = 60
-"""Differences in the table; the rest is counted."""
-PLURALS: Final[Mapping[What, str]] = {
-    "segment": "segments",
-    "activation": "activations",
-    "trait": "traits",
-    "event": "events",
-    "policy": "rulings of the policy",
-}
-
-
-def show(outcome: Outcome, catalogue: Catalogue) -> None:
-    """Say what an apply did, for people."""
-    for name in outcome.created_topics:
-        out.print(Text(f"created  {name}", "green"))
-    if not outcome.applied:
-        out.print(f"Catalogue {outcome.hash[:12]} is in force already: nothing was written (--again does it anyway).")
-        return
-    shown = table("", "", "name", "what it means")
-    # with the first catalogue all is new: what it declares is more than anybody reads
-    told = [each for each in outcome.differences if outcome.before or each.what in ("segment", "activation")]
-    for each in told[:SHOWN_MAX]:
-        means = each.said or _title(catalogue, each)
-        shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, means]))
-    if told:
-        out.print(shown)
-    if len(told) > SHOWN_MAX:
-        out.print(f"… and {len(told) - SHOWN_MAX} more: --json names them all.")
-    segments, activations = outcome.unchanged
-    counted = [_counted(what, outcome.differences) for what in WHATS]
-    if segments or activations:
-        counted.append(f"unchanged: {segments} segments, {activations} activations")
-    for said in filter(None, counted):
-        out.print(said)
-    out.print(f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {outcome.partitions} partitions.")
-
-
-def _counted(what: What, found: Sequence[Difference]) -> str:
-    ways = Counter(each.way for each in found if each.what == what)
-    counts = ", ".join(f"{ways[way]} {way}" for way in WAYS if ways[way])
-    return f"{PLURALS[what]}: {counts}" if counts else ""
-
-
-def _title(catalogue: Catalogue, each: Difference) -> str | None:
-    found = catalogue.segments.get(each.name) if each.what == "segment" else None
-    return None if found is None else found.title

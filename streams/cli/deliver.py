@@ -1,7 +1,4 @@
-"""`deliver`: a channel's changes to an HTTP endpoint, and how far behind that is.
-
-What talks to servers is imported when a command runs: the client libraries take half a second to load.
-"""
+"""`segue deliver`: a channel's changes to an HTTP endpoint, and how far behind that is."""
 
 import asyncio
 import logging
@@ -9,19 +6,27 @@ import signal
 import sys
 from collections.abc import Collection
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
+from pydantic import ValidationError
 
-from streams.cli.console import out, read_channel, row, table, write_json
-from streams.cli.operations import LogLevel
-from streams.exits import Exit
-from streams.operations.failure import Failure
-
-if TYPE_CHECKING:
-    from streams.delivery.deliverer import Route
-    from streams.delivery.settings import DeliverySettings
-    from streams.operations.servers import Servers
+from streams.cli.arguments import LogLevel, read_channel
+from streams.cli.lagging import Reached, behind
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out, write_json
+from streams.clock import SystemClock
+from streams.delivery.deliverer import Deliverer, Route, group_of
+from streams.delivery.endpoint import Endpoint
+from streams.delivery.sender import Stopped
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes import shape_of
+from streams.delivery.status import DeliveryStatus
+from streams.delivery.web import serving
+from streams.operations.errors import WrongInput, WrongRequest
+from streams.operations.servers import Servers, run
+from streams.wire.names import channel_topics
+from streams.wire.topics import delivery_topic, judge_topic
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,7 +39,9 @@ def deliver(
     log_level: Annotated[LogLevel, typer.Option(help="What to log to standard error.")] = LogLevel.INFO,
     as_json: Annotated[bool, typer.Option("--json", help="With --lag: one JSON value, for programs.")] = False,
 ) -> None:
-    """Deliver a channel's activation changes to an HTTP endpoint, until SIGTERM.
+    """Deliver a channel's activation changes to an HTTP endpoint.
+
+    Runs until SIGTERM or Ctrl-C.
 
     [bold]At least once[/bold]: after a lost answer or a crash a change is sent
     again, with the same id. Receivers drop ids that they have seen, and what
@@ -66,15 +73,13 @@ def deliver(
 
     Example: SEGUE_DELIVER_URL=https://crm.example/hooks segue deliver email
     """
-    from streams.operations.servers import run
-
     channel = read_channel(channel)
     if lag:
         found = run(lambda servers: _lag(servers, channel))
         _show_lag(found, as_json=as_json)
         return
     if as_json:
-        raise Failure(Exit.USAGE, "--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
+        raise WrongRequest("--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
     delivery = read_delivery_settings()
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
@@ -83,24 +88,19 @@ def deliver(
     run(lambda servers: _deliver(servers, channel, delivery))
 
 
-def read_delivery_settings() -> "DeliverySettings":
+def read_delivery_settings() -> DeliverySettings:
     """Read SEGUE_DELIVER_* and see that the shape has its credentials; ends the command with usage otherwise."""
-    from pydantic import ValidationError
-
-    from streams.delivery.settings import DeliverySettings
-    from streams.delivery.shapes import shape_of
-
     try:
         found = DeliverySettings()
     except ValidationError as wrong:
-        raise Failure(Exit.USAGE, *map(_said, wrong.errors(include_input=False, include_context=False))) from None
+        raise WrongRequest(*map(_said, wrong.errors(include_input=False, include_context=False))) from None
     if not found.url:
-        raise Failure(Exit.USAGE, "SEGUE_DELIVER_URL is not set: where to deliver, https://…")
+        raise WrongRequest("SEGUE_DELIVER_URL is not set: where to deliver, https://…")
     try:
         shape_of(found)
     except ValueError as missing:
         text = str(missing)
-        raise Failure(Exit.USAGE, text if text.startswith("SEGUE_") else f"SEGUE_DELIVER_SECRETS: {text}") from None
+        raise WrongRequest(text if text.startswith("SEGUE_") else f"SEGUE_DELIVER_SECRETS: {text}") from None
     return found
 
 
@@ -112,13 +112,7 @@ def _said(error: Any) -> str:
     return f"SEGUE_DELIVER_{'_'.join(map(str, error['loc'])).upper()}: {text}"
 
 
-async def _deliver(servers: "Servers", channel: str, delivery: "DeliverySettings") -> None:
-    from streams.delivery.deliverer import Deliverer, Route
-    from streams.delivery.endpoint import Endpoint
-    from streams.delivery.sender import Stopped
-    from streams.delivery.shapes import shape_of
-    from streams.delivery.status import DeliveryStatus
-    from streams.delivery.web import serving
+async def _deliver(servers: Servers, channel: str, delivery: DeliverySettings) -> None:
 
     await _have_topics(servers, channel)
     shape = shape_of(delivery)
@@ -126,7 +120,7 @@ async def _deliver(servers: "Servers", channel: str, delivery: "DeliverySettings
         endpoint = Endpoint(delivery, shape.path)
     except OSError as wrong:
         what = wrong.strerror or type(wrong).__name__
-        raise Failure(Exit.USAGE, f"SEGUE_DELIVER_CA_FILE: {delivery.ca_file}: {what}") from None
+        raise WrongRequest(f"SEGUE_DELIVER_CA_FILE: {delivery.ca_file}: {what}") from None
     status = DeliveryStatus(channel, endpoint.host, delivery.shape)
     route = Route(channel, servers.deployment, servers.settings, delivery, shape)
     stop = asyncio.Event()
@@ -141,28 +135,25 @@ async def _deliver(servers: "Servers", channel: str, delivery: "DeliverySettings
                 pages = serving(status.pages(), settings.web_host, settings.web_port)
                 port = await open_.enter_async_context(pages)
             except OSError as taken:
-                raise Failure(Exit.USAGE, f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
+                raise WrongRequest(f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
             where = f"http://{settings.web_host}:{port}/status"
             log.info("%s to %s as %s; %s", channel, endpoint.host, _in_words(route), where)
             await Deliverer(route, servers.log, endpoint, status).run(stop)
     except Stopped as stopped:
         said = f"{stopped}; what was not answered for is delivered after the next start"
-        raise Failure(Exit.WRONG_INPUT, said) from None
+        raise WrongInput(said) from None
     finally:
         await endpoint.close()
         log.info("%s", status.line())
 
 
-def _in_words(route: "Route") -> str:
+def _in_words(route: Route) -> str:
     """Name the shape and what one request of it holds at most."""
     return f"{route.delivery.shape}, up to {route.shape.limits.changes_max} changes a request"
 
 
-async def _have_topics(servers: "Servers", channel: str) -> None:
+async def _have_topics(servers: Servers, channel: str) -> None:
     """See that the channel's topic is there, and create the one for its dead letters."""
-    from streams.wire.names import channel_topics
-    from streams.wire.topics import delivery_topic, judge_topic
-
     deployment = servers.deployment
     changes, _ = channel_topics(deployment, channel)
     wanted = delivery_topic(deployment, channel)
@@ -174,21 +165,17 @@ async def _have_topics(servers: "Servers", channel: str) -> None:
         else:
             found = await cluster.create([wanted], deployment.replication)
     if found:
-        raise Failure(Exit.WRONG_INPUT, *map(str, found))
+        raise WrongInput(*map(str, found))
 
 
-async def _expect_channel(servers: "Servers", channel: str, topic: str, existing: Collection[str]) -> None:
+async def _expect_channel(servers: Servers, channel: str, topic: str, existing: Collection[str]) -> None:
     if topic not in existing:
         what = f"topic {topic} is missing: no activation that was applied is for the channel {channel!r}"
-        raise Failure(Exit.WRONG_INPUT, f"{what} (`segue apply` creates it)")
+        raise WrongInput(f"{what} (`segue apply` creates it)")
     await servers.expect_topics(topic)
 
 
-async def _lag(servers: "Servers", channel: str) -> dict[str, Any]:
-    from streams.cli.lagging import Reached, behind
-    from streams.clock import SystemClock
-    from streams.delivery.deliverer import group_of
-    from streams.wire.names import channel_topics
+async def _lag(servers: Servers, channel: str) -> dict[str, Any]:
 
     topic = channel_topics(servers.deployment, channel)[0]
     async with servers.cluster() as cluster:
@@ -230,8 +217,3 @@ def _show_lag(found: dict[str, Any], *, as_json: bool) -> None:
     shown.add_section()
     shown.add_row(*row(["all", "", "", f"{found['lag_changes']:,}", f"{found['lag_seconds']:.1f}"]))
     out.print(shown)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this family."""
-    app.command()(deliver)

@@ -1,0 +1,97 @@
+"""`segue apply`: put a catalogue into force, and say what that changes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
+from streams.cli.arguments import Folder, Json
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out, tell, write_json
+from streams.operations.apply import Outcome, put_into_force
+from streams.operations.definitions import load
+from streams.operations.servers import run
+
+_STYLES: Final[Mapping[Way, str]] = {
+    "new": "green",
+    "changed": "yellow",
+    "reworded": "dim",
+    "moved": "yellow",
+    "retired": "red",
+    "gone": "red",
+}
+SHOWN_MAX: Final = 60
+"""Differences in the table; the rest is counted."""
+PLURALS: Final[Mapping[What, str]] = {
+    "segment": "segments",
+    "activation": "activations",
+    "trait": "traits",
+    "event": "events",
+    "policy": "rulings of the policy",
+}
+
+
+def apply(
+    folder: Folder,
+    again: Annotated[
+        bool, typer.Option("--again", help="Put it into force again although it is: a new cut in every partition.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a catalogue and put it into force.
+
+    One transaction does it for every partition of the input. Says what changes against the catalogue in force:
+    segments, activations, dictionary, policy. Creates the topics of channels that are new, and deletes none. Warns of
+    what begins without the history that it looks at. Already in force: says so and writes nothing.
+
+    Example: segue apply catalogue
+    """
+    catalogue = load(folder)
+    outcome = run(lambda servers: put_into_force(servers, catalogue, again=again))
+    for warning in outcome.beginnings:
+        tell(f"warning: {warning}")
+    if as_json:
+        write_json(outcome.as_json())
+    else:
+        show(outcome, catalogue)
+
+
+def show(outcome: Outcome, catalogue: Catalogue) -> None:
+    """Say what an apply did, for people."""
+    for name in outcome.created_topics:
+        out.print(Text(f"created  {name}", "green"))
+    if not outcome.applied:
+        out.print(f"Catalogue {outcome.hash[:12]} is in force already: nothing was written (--again does it anyway).")
+        return
+    shown = table("", "", "name", "what it means")
+    # with the first catalogue all is new: what it declares is more than anybody reads
+    told = [each for each in outcome.differences if outcome.before or each.what in ("segment", "activation")]
+    for each in told[:SHOWN_MAX]:
+        means = each.said or _title(catalogue, each)
+        shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, means]))
+    if told:
+        out.print(shown)
+    if len(told) > SHOWN_MAX:
+        out.print(f"… and {len(told) - SHOWN_MAX} more: --json names them all.")
+    segments, activations = outcome.unchanged
+    counted = [_counted(what, outcome.differences) for what in WHATS]
+    if segments or activations:
+        counted.append(f"unchanged: {segments} segments, {activations} activations")
+    for said in filter(None, counted):
+        out.print(said)
+    out.print(f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {outcome.partitions} partitions.")
+
+
+def _counted(what: What, found: Sequence[Difference]) -> str:
+    ways = Counter(each.way for each in found if each.what == what)
+    counts = ", ".join(f"{ways[way]} {way}" for way in WAYS if ways[way])
+    return f"{PLURALS[what]}: {counts}" if counts else ""
+
+
+def _title(catalogue: Catalogue, each: Difference) -> str | None:
+    found = catalogue.segments.get(each.name) if each.what == "segment" else None
+    return None if found is None else found.title

@@ -1,0 +1,66 @@
+"""Arguments that several commands take, and how their texts are read. A wrong one raises WrongRequest."""
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from rules.catalogue.policy import CHANNEL_NAME
+from rules.ground.instants import format_instant, parse_instant
+from streams.operations.errors import WrongRequest
+
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
+Partitions = Annotated[
+    list[int] | None, typer.Argument(metavar="[PARTITION]...", min=0, help="Partitions of the input; without: all.")
+]
+_SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
+
+
+class LogLevel(StrEnum):
+    """The least grave messages that a process logs."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def read_instant(text: str) -> int:
+    """Read an instant, RFC 3339 or epoch milliseconds, and return epoch milliseconds."""
+    try:
+        t_ms = int(text) if text.lstrip("-").isdecimal() else parse_instant(text)
+        format_instant(t_ms)
+    except (ValueError, OverflowError) as wrong:
+        raise WrongRequest(f"{text!r} is no instant: {wrong}; give RFC 3339 or epoch milliseconds") from None
+    return t_ms
+
+
+def read_subject(text: str) -> str:
+    """Read a subject, `kind:name`. The message does not repeat it."""
+    if _SUBJECT.fullmatch(text) is None:
+        raise WrongRequest("SUBJECT must be kind:name, like hcp:1234567893, without | and control characters")
+    return text
+
+
+def read_channel(text: str) -> str:
+    """Read the name of a channel; `email.current` is none."""
+    if re.fullmatch(CHANNEL_NAME, text) is None:
+        raise WrongRequest(f"{text!r} is no channel: up to 64 of A-Z, a-z, 0-9, _ and -, like email")
+    return text
+
+
+def expect_file(path: Path) -> None:
+    """See that a file can be read, or that it is `-`. Typer's own check takes `-` for a file of that name."""
+    if str(path) == "-":
+        return
+    if not path.is_file() and not path.is_fifo():
+        raise WrongRequest(f"{path}: there is no such file")
+    if not os.access(path, os.R_OK):
+        raise WrongRequest(f"{path}: the file cannot be read")

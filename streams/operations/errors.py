@@ -1,0 +1,153 @@
+"""What ends an operation, told apart by type. Every text is for people; none holds personal data.
+
+Three families say who can mend it: `WrongRequest` (the caller: an argument or a setting), `WrongInput` (the owner of
+the catalogue, the topics or the state) and `Unreachable` (the operator of a server). A program that acts on one case
+catches its own type and reads its fields; the command line knows the families only.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from streams.finding import Finding
+
+if TYPE_CHECKING:  # the root of the command line imports this module, and rules would bring pydantic with it
+    from rules.language.problems import Problem
+
+CATALOGUE_MB_MAX: Final = 8
+"""A catalogue travels as one record."""
+
+
+class OperationError(Exception):
+    """Ends an operation. `lines`: what is wrong and what to do, a line each."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+class WrongRequest(OperationError):
+    """An argument or a setting is wrong: the same request never succeeds."""
+
+
+class WrongInput(OperationError):
+    """What the operation works on is wrong: a catalogue, a topic, the state of a partition, a name not in force."""
+
+
+class Unreachable(OperationError):
+    """A server cannot be reached, or cannot tell yet. The same request may succeed later."""
+
+
+class CatalogueRefused(WrongInput):
+    """A catalogue does not compile. `problems`: every error, at its place."""
+
+    def __init__(self, problems: Sequence["Problem"]) -> None:
+        super().__init__(*map(str, problems))
+        self.problems = tuple(problems)
+
+
+class CatalogueTooLarge(WrongInput):
+    """A catalogue does not fit into the one record that it travels as."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"the catalogue is too large: {size_bytes / 1e6:.1f} MB, and one record of Kafka holds"
+            f" {CATALOGUE_MB_MAX} MB;"
+            " shorten its descriptions, or retire segments into another folder"
+        )
+        self.size_bytes = size_bytes
+
+
+class NotApplied(Unreachable):
+    """A catalogue was not put into force: its transaction failed, or another apply came at the same time."""
+
+    def __init__(self, doubt: str) -> None:
+        why = "another apply came at the same time" if "Fenced" in doubt else f"it failed ({doubt})"
+        super().__init__(f"{why}: this catalogue was not applied, run `segue apply` again")
+        self.doubt = doubt
+
+
+class NoCatalogue(WrongInput):
+    """No catalogue is in force."""
+
+    def __init__(self) -> None:
+        super().__init__("no catalogue is in force: run `segue apply DIR`")
+
+
+class CatalogueNotStored(WrongInput):
+    """A catalogue that a partition was brought to is not in the topic of catalogues."""
+
+    def __init__(self, catalogue: str, topic: str) -> None:
+        super().__init__(f"catalogue {catalogue[:12]} is not in {topic}: apply it again")
+        self.catalogue = catalogue
+
+
+class TopicMissing(WrongInput):
+    """A topic that the operation needs does not exist."""
+
+    def __init__(self, topic: str, remedy: str = "run `segue topics`") -> None:
+        super().__init__(f"topic {topic} is missing: {remedy}")
+        self.topic = topic
+
+
+class WrongPartitionCount(WrongInput):
+    """A topic has another number of partitions than the settings say."""
+
+    def __init__(self, topic: str, found: int, expected: int) -> None:
+        super().__init__(f"topic {topic} has {found} partitions, but SEGUE_PARTITIONS is {expected}")
+        self.topic = topic
+        self.found = found
+        self.expected = expected
+
+
+class TopicsWrong(WrongInput):
+    """Topics or brokers are not as they must be. `findings`: each with what to do."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(*map(str, findings))
+        self.findings = tuple(findings)
+
+
+class InputTruncated(WrongInput):
+    """Retention has dropped the beginning of an input partition."""
+
+    def __init__(self, partition: int, start: int) -> None:
+        super().__init__(
+            f"partition {partition}: retention has dropped the input before offset {start};"
+            " the state there cannot be computed from the log alone"
+        )
+        self.partition = partition
+        self.start = start
+
+
+class StateExists(WrongInput):
+    """A partition's state exists, and replacing it was not asked for."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(
+            f"partition {partition}: its state is there; nothing was done. To replace it, stop the workers"
+            " and give --force"
+        )
+        self.partition = partition
+
+
+class NothingPublished(WrongInput):
+    """Nothing was ever published for a partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"partition {partition}: nothing was ever published: run `segue topics`")
+        self.partition = partition
+
+
+class DigestDiffers(WrongInput):
+    """The log gives other changes than were published up to an offset."""
+
+    def __init__(self, partition: int, offset: int) -> None:
+        super().__init__(
+            f"partition {partition}: the log gives other changes than were published (the digests at offset {offset}"
+            f" differ); nothing was written. Run `segue verify {partition}`"
+        )
+        self.partition = partition
+        self.offset = offset
