@@ -271,9 +271,8 @@ def _layers(segment: Segment) -> dict[str, str]:
 
 def _gone(catalogue: Catalogue, plan: SegmentPlan) -> Gone:
     file = catalogue.segments.get(plan.id)
-    if file is None:
-        return Gone(plan.id, plan.rank, plan.version, plan.layers, plan.restricted)
-    return Gone(plan.id, catalogue.rank[plan.id], file.version, _layers(file), plan.restricted)
+    version, layers = (plan.version, plan.layers) if file is None else (file.version, _layers(file))
+    return Gone(plan.id, plan.rank, version, layers, plan.restricted)
 
 
 def _needed(node: Node) -> Iterator[str]:

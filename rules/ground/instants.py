@@ -23,7 +23,7 @@ _UNITS_MS: Final = {
 _DURATION: Final = re.compile(r"(-?)([0-9]{1,18})(ms|s|m|h|d|w)", re.ASCII)
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))?",
+    r"(?:[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))?",
     re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def parse_instant(text: str) -> int:
-    """Read an RFC 3339 date-time (with `Z` or an offset) or a bare date (00:00Z).
+    """Read an RFC 3339 date-time (`T` of either case, never a space; `Z` or an offset) or a bare date (00:00Z).
 
     Returns UTC epoch milliseconds, floored. Raises ValueError: not of that form, second 60,
     or outside the years 1 to 9999 (in UTC).

@@ -34,11 +34,11 @@ class Era:
 
     @cached_property
     def order(self) -> list[str]:
-        """List the segments that a visit looks at, by rank and id; those gone by the rank that they had."""
+        """List the segments that a visit looks at, by rank and id; those that are retired or gone by their old rank."""
         ranks = {segment: self.catalogue.rank(segment) for segment in self.catalogue.segments}
         if self.before:
             old = self.before[-1].catalogue
-            ranks |= {segment: old.rank(segment) for segment in old.segments if segment not in ranks}
+            ranks |= {segment: old.rank(segment) for segment in old.segments if not self.catalogue.approved(segment)}
         return sorted(ranks, key=lambda segment: (ranks[segment], segment))
 
     @cached_property

@@ -9,7 +9,7 @@ UNITS_MS = {"ms": 1, "s": 1000, "m": 60 * 1000, "h": 3600 * 1000, "d": 24 * 3600
 FIVE_MINUTES_MS = 5 * UNITS_MS["m"]
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 DATE_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
 )
 DURATION = re.compile(r"(-?)(\d+)(ms|s|m|h|d|w)", re.ASCII)
 
