@@ -21,8 +21,9 @@ from faust.web.base import Web
 from faust.web.drivers.aiohttp import Web as AiohttpWeb
 from yarl import URL
 
-from streams.intake.input import InputOffsets
-from streams.intake.transport import Consumer, ConsumerOptions, Intake, Transport
+from streams.intake.hosting import ConsumerOptions, GroupListener
+from streams.intake.input import BatchQueue, InputOffsets
+from streams.intake.transport import Consumer, Transport
 from streams.pages import Page
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,10 @@ class App(faust.App):
 
     BootStrategy = _Boot
 
-    def __init__(self, options: ConsumerOptions, intake: Intake, *, web_host: str, web_port: int) -> None:
+    def __init__(self, options: ConsumerOptions, listener: GroupListener, *, web_host: str, web_port: int) -> None:
         self.options = options
         """How the event topic is read; `streams.intake.transport` looks here."""
-        self.intake = intake
+        self.listener = listener
         self.web_host = web_host
         self.web_port = web_port
         """0 takes a free one, see `listens_on`."""
@@ -132,8 +133,8 @@ class HostedInput:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def open(self, partition: int, offset: int) -> None:
-        await self._app.event_consumer.open(partition, offset)
+    async def open(self, partition: int, offset: int, queue: BatchQueue) -> None:
+        await self._app.event_consumer.open(partition, offset, queue)
 
     def shut(self, partition: int) -> None:
         self._app.event_consumer.shut(partition)

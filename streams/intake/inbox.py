@@ -1,7 +1,7 @@
 """The records of one partition that were fetched and are not applied yet, and when to fetch no more for a while."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from streams.intake.guard import check_stamps
@@ -17,9 +17,13 @@ RECORDS_LOW: Final = 1_000
 class Inbox:
     """A queue of fetched batches, taken out in chunks."""
 
-    def __init__(self, partition: int, source: Input) -> None:
+    def __init__(self, partition: int, source: Input, on_news: Callable[[], None]) -> None:
+        """`on_news` is called after a batch was put, and when the input is unreadable."""
         self._partition = partition
         self._source = source
+        self._on_news = on_news
+        self.error: BaseException | None = None
+        """Why the log does not hold the next record to read; None: it does."""
         self._batches: deque[Batch] = deque()
         self._head = 0
         """How many records of the first batch are applied."""
@@ -36,6 +40,12 @@ class Inbox:
         self._records += len(batch)
         if self._records > RECORDS_HIGH:
             self.hold()
+        self._on_news()
+
+    def unreadable(self, error: BaseException) -> None:
+        """Note that the log does not hold the next record to read."""
+        self.error = error
+        self._on_news()
 
     def chunk(self, size: int, wall_ms: int) -> Sequence[Fetched]:
         """The next records, at most `size`, left in place. Raises BadStamp before the first of a bad batch."""
@@ -69,6 +79,7 @@ class Inbox:
         self._batches.clear()
         self._records = self._head = 0
         self._held = False
+        self.error = None
 
     @property
     def oldest_ms(self) -> int:

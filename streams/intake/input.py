@@ -1,10 +1,12 @@
-"""The input of a partition as its runner sees it: batches of fetched records, and where reading stands.
+"""The input of a partition as its owner sees it: batches of fetched records, and how far they are read.
 
 Implementations: `streams.intake.transport.Consumer` (Kafka, in Faust), and the models of tests and simulation.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
+
+from streams.records import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,26 @@ class InputOffsets:
         return self.next is not None and self.end is not None and self.next >= self.end
 
 
-class Input(Protocol):
-    """What a runner may ask of the event topic. Batches come by `PartitionRunner.on_batch`."""
+class BatchQueue(Protocol):
+    """Takes the batches of one open partition: `streams.intake.inbox.Inbox`."""
 
-    async def open(self, partition: int, offset: int) -> None:
-        """Seek a partition and read it from there. What was fetched before is never handed over."""
+    def put(self, batch: Batch) -> None:
+        """Take a fetched batch. Must not block; hold the partition when it is too much."""
+        ...
+
+    def unreadable(self, error: BaseException) -> None:
+        """Learn that the log does not hold the next record to read. The partition was shut."""
+        ...
+
+
+class Input(Protocol):
+    """What the owner of a partition may ask of the event topic."""
+
+    async def open(self, partition: int, offset: int, queue: BatchQueue) -> None:
+        """Seek a partition and put its batches into the queue from there on, until `shut` or a rebalance.
+
+        A batch that was fetched before is never put into it.
+        """
         ...
 
     def shut(self, partition: int) -> None:

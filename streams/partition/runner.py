@@ -31,10 +31,9 @@ from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
-from streams.partition.tenure import Calls, Tenure
-from streams.records import Batch
+from streams.partition.tenure import Notices, Tenure
 from streams.store.terms import PartitionStore
-from streams.wire.progress import MalformedRecord, Progress
+from streams.wire.progress import MalformedRecord
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class PartitionRunner:
         self._shared = shared
         self._on_point = shared.on_point
         self._lock = asyncio.Lock()
-        self._calls = Calls()
+        self._notices = Notices()
         self._tenure: Tenure | None = None
         self._got_on_ms = 0.0
         """When the last step of the claim was done."""
@@ -77,46 +76,20 @@ class PartitionRunner:
 
     # -- what others tell it
 
-    def on_batch(self, batch: Batch) -> None:
-        """Take a fetched batch; never empty."""
-        self._on_point("fetched")
-        if self._tenure is not None:
-            self._tenure.on_batch(batch)
-            self._calls.poke.set()
-
-    def on_published(self, progress: Progress) -> None:
-        """Learn that changes are out up to an offset."""
-        self._on_point("published")
-        if self._tenure is not None:
-            self._tenure.on_published(progress)
-            self._calls.poke.set()
-
-    def on_unreadable(self, error: BaseException) -> None:
-        """Learn that the position is outside the log."""
-        self._fail(
-            Incident(
-                f"the input has no record at offset {self.status.applied_offset} any more ({type(error).__name__}):"
-                " run `segue rebuild` with a log that reaches back far enough, or start a new generation"
-            )
-        )
-
     def on_doubt(self, error: BaseException) -> None:
         """Learn that the ring is over."""
-        self._fail(Doubt(str(error)))
-
-    def _fail(self, error: BaseException) -> None:
-        self._calls.failure = self._calls.failure or error
-        self._calls.poke.set()
+        self._notices.failure = self._notices.failure or Doubt(str(error))
+        self._notices.poke.set()
 
     def release(self) -> None:
         """Ask for the end of the tenure: finish what is in hand, write it, hand over. `run` returns when done."""
-        self._calls.releasing = True
-        self._calls.poke.set()
+        self._notices.releasing = True
+        self._notices.poke.set()
 
     def reopen(self) -> None:
         """Ask for the input to be opened again where it stands: it went silent."""
-        self._calls.reopening = True
-        self._calls.poke.set()
+        self._notices.reopening = True
+        self._notices.poke.set()
 
     @property
     def written_offset(self) -> int | None:
@@ -130,7 +103,7 @@ class PartitionRunner:
 
         Anything raised besides is our bug (or TooMuchBadInput) and stops the worker. Cancel it to abandon everything.
         """
-        self._calls = Calls()
+        self._notices = Notices()
         status = self.status
         status.move("claiming")
         status.incident = ""
@@ -178,7 +151,6 @@ class PartitionRunner:
         self._get_on()
         claimed = await claim(self.partition, shared.log, ring, self._store, shared.deployment, hooks)
         self.status.epoch = claimed.epoch
-        publisher.begin(claimed)
         log.info(
             "partition %d is ours: epoch %d, state at %d, published to %d",
             self.partition,
@@ -186,10 +158,11 @@ class PartitionRunner:
             claimed.meta.offset,
             claimed.published.offset,
         )
-        tenure = Tenure(claimed, publisher, self._store, self._lock, shared, self.status, self._calls)
+        tenure = Tenure(claimed, publisher, self._store, self._lock, shared, self.status, self._notices)
         self._tenure = tenure
+        publisher.begin(claimed, tenure.on_published)
         meta = claimed.meta
-        while not self._calls.releasing:
+        while not self._notices.releasing:
             await tenure.take_up(meta)
             try:
                 await tenure.work()
@@ -217,8 +190,8 @@ class PartitionRunner:
 
     async def _wait(self, attempt: int, what: str) -> None:
         # nothing is in hand while a claim waits: the one place where it can be broken off without a doubt
-        self._calls.check()
-        if self._calls.releasing:
+        self._notices.check()
+        if self._notices.releasing:
             raise _Released
         waited_ms = self._shared.clock.now_ms() - self._got_on_ms
         if attempt > 1 or waited_ms >= CLAIM_WAITS_MS:

@@ -14,11 +14,11 @@ from streams.intake.inbox import Inbox
 from streams.partition.applying import Applying, Boundary, Output
 from streams.partition.checkpoints import Checkpoints, Fixed
 from streams.partition.claim import Claimed
-from streams.partition.publisher import Publisher, PublishSlice
+from streams.partition.outgoing import PublishSlice
+from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
 from streams.partition.ticks import Ticks
-from streams.records import Batch
 from streams.store.terms import Meta, PartitionStore
 from streams.wire.progress import Progress
 
@@ -36,18 +36,18 @@ SLOW_LOOK_MS: Final = 50
 """While a transaction is slow: until the next look whether it has been answered."""
 
 
-class Calls:
-    """What others have to say to a tenure; it looks whenever `poke` is set."""
+class Notices:
+    """What others tell a tenure. It looks whenever `poke` is set."""
 
     def __init__(self) -> None:
         self.poke = asyncio.Event()
         self.releasing = False
         self.reopening = False
         self.failure: BaseException | None = None
-        """A doubt, or an incident of the input."""
+        """A doubt: the ring is over."""
 
     def check(self) -> None:
-        """Raise what was said."""
+        """Raise the failure, if there is one."""
         if self.failure is not None:
             raise self.failure
 
@@ -63,7 +63,7 @@ class Tenure:
         lock: asyncio.Lock,
         shared: Shared,
         status: PartitionStatus,
-        calls: Calls,
+        notices: Notices,
     ) -> None:
         """`lock`: of the store's one connection."""
         self._partition = claimed.partition
@@ -76,8 +76,8 @@ class Tenure:
         self._limits = shared.limits
         self._on_point = shared.on_point
         self._status = status
-        self._calls = calls
-        self._inbox = Inbox(claimed.partition, shared.input)
+        self._notices = notices
+        self._inbox = Inbox(claimed.partition, shared.input, self._on_fetched)
         self._published = claimed.published.offset
         self._submitted = Boundary(claimed.published.offset, claimed.published.digest)
         """What the publisher was given last, answered or not: up to there nothing is submitted again."""
@@ -86,14 +86,27 @@ class Tenure:
 
     # -- what others tell it
 
-    def on_batch(self, batch: Batch) -> None:
-        """Take a fetched batch."""
-        self._inbox.put(batch)
-
     def on_published(self, progress: Progress) -> None:
         """Learn that changes are out up to an offset."""
+        self._on_point("published")
         self._published = self._status.published_offset = progress.offset
         self.checkpoints.published(progress.offset)
+        self._notices.poke.set()
+
+    def _on_fetched(self) -> None:
+        """Learn that a batch was fetched, or none can be."""
+        self._on_point("fetched")
+        self._notices.poke.set()
+
+    def _check(self) -> None:
+        """Raise what was told: Doubt, or Incident where the log does not hold the next record."""
+        self._notices.check()
+        if self._inbox.error is not None:
+            raise Incident(
+                f"the input has no record at offset {self._applying.engine.offset} any more"
+                f" ({type(self._inbox.error).__name__}): run `segue rebuild` with a log that reaches back far enough,"
+                " or start a new generation"
+            )
 
     # -- beginning
 
@@ -116,7 +129,7 @@ class Tenure:
         status.published_offset = self._published
         self._tell()
         self._on_point("take_up")
-        await shared.input.open(self._partition, meta.offset)
+        await shared.input.open(self._partition, meta.offset, self._inbox)
 
     async def abandon(self) -> None:
         """Drop everything in hand; what is in flight may still happen, and does no harm."""
@@ -135,10 +148,10 @@ class Tenure:
 
     async def work(self) -> None:
         """Run until the release is done. Raises Gap, Fenced, Doubt, Incident, BadStamp, or what is our bug."""
-        calls = self._calls
-        while not calls.releasing:
-            calls.poke.clear()
-            calls.check()
+        notices = self._notices
+        while not notices.releasing:
+            notices.poke.clear()
+            self._check()
             self._reap()
             if self._inbox and not self._blocked():
                 await self._apply_chunk()
@@ -146,7 +159,7 @@ class Tenure:
                 await asyncio.sleep(0)
             await self._keep()
             if not self._inbox or self._blocked():
-                await self._clock.wait(calls.poke, await self._idle())
+                await self._clock.wait(notices.poke, await self._idle())
         await self._finish()
 
     def _blocked(self) -> bool:
@@ -215,11 +228,11 @@ class Tenure:
         self._slice_if_due()
         self._write_if_ready()
         self._applying.evict(self._limits.profiles_cached_max)
-        if self._calls.reopening:
+        if self._notices.reopening:
             # a batch half-applied is fetched again from where the engine stands
-            self._calls.reopening = False
+            self._notices.reopening = False
             self._inbox.clear()
-            await self._shared.input.open(self._partition, self._applying.engine.offset)
+            await self._shared.input.open(self._partition, self._applying.engine.offset, self._inbox)
         if not self._blocked():
             self._inbox.resume_if_low()
         if self._writing is None and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
@@ -238,7 +251,7 @@ class Tenure:
     def _write_if_ready(self) -> None:
         if self._writing is None and self.checkpoints.writable:
             self._writing = asyncio.ensure_future(self.checkpoints.write())
-            self._writing.add_done_callback(lambda task: self._calls.poke.set())
+            self._writing.add_done_callback(lambda task: self._notices.poke.set())
 
     def _reap(self) -> None:
         """Take the result of a checkpoint or a tick that ended. Raises what it raised."""
@@ -310,7 +323,7 @@ class Tenure:
             ticks.applied(engine.offset, engine.clock_ms, self._clock.wall_ms())
             self._status.ticks += 1
             self._on_point("tick")
-        self._calls.poke.set()
+        self._notices.poke.set()
 
     # -- ending
 
@@ -334,9 +347,9 @@ class Tenure:
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():
-            self._calls.poke.clear()
-            self._calls.check()
+            self._notices.poke.clear()
+            self._check()
             self._reap()
             self._write_if_ready()
             if not done():
-                await self._clock.wait(self._calls.poke, IDLE_MS)
+                await self._clock.wait(self._notices.poke, IDLE_MS)

@@ -27,22 +27,21 @@ from streams.clock import Clock, SystemClock
 from streams.finding import Finding
 from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
 from streams.intake.guard import RefusalShare, TooMuchBadInput
+from streams.intake.hosting import ConsumerOptions
 from streams.intake.input import Input
-from streams.intake.transport import ConsumerOptions
 from streams.log.client import KafkaLog
 from streams.log.producer import Tuning
 from streams.log.terms import Log, Ring
+from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
-from streams.partition.publisher import Publisher, TransactionPace
+from streams.partition.publisher import Publisher
 from streams.partition.runner import PartitionRunner, TenureEnd
 from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
-from streams.records import Batch
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore, check_server
 from streams.store.terms import PartitionStore
 from streams.wire.maker import RecordMaker
-from streams.wire.progress import Progress
 from streams.worker.catalogues import Catalogues
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.preflight import OK, UNREACHABLE, WRONG, Check, preflight
@@ -231,22 +230,10 @@ class Worker:
         await self._log.offsets(self._deployment.events_topic, 0)
         return []
 
-    # -- what the group says (streams.intake.transport.Intake)
-
-    def on_batch(self, partition: int, batch: Batch) -> None:
-        """See Intake."""
-        held = self._held.get(partition)
-        if held is not None:
-            held.runner.on_batch(batch)
-
-    def on_unreadable(self, partition: int, error: BaseException) -> None:
-        """See Intake."""
-        held = self._held.get(partition)
-        if held is not None:
-            held.runner.on_unreadable(error)
+    # -- what the group says (streams.intake.hosting.GroupListener)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
-        """See Intake. Everything was revoked before: the group's protocol is the eager one."""
+        """See GroupListener. Everything was revoked before: the group's protocol is the eager one."""
         self.status.rebalances += 1
         self.status.assigned = True
         if self.status.stopping:
@@ -260,7 +247,7 @@ class Worker:
             held.tending = asyncio.ensure_future(self._tend(partition, held))
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
-        """See Intake."""
+        """See GroupListener."""
         self.status.assigned = False
         await self._let_go(partitions)
 
@@ -334,7 +321,6 @@ class Worker:
             ring,
             self._deployment.generation,
             self._deployment.progress_topic,
-            self._on_published,
             self._on_doubt,
             TransactionPace(
                 changes_max=settings.changes_per_transaction_max,
@@ -342,11 +328,6 @@ class Worker:
             ),
             self._clock,
         )
-
-    def _on_published(self, partition: int, progress: Progress) -> None:
-        held = self._held.get(partition)
-        if held is not None:
-            held.runner.on_published(progress)
 
     def _on_doubt(self, error: BaseException) -> None:
         log.warning("the ring of producers is over: %s", error)

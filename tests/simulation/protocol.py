@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 from streams.errors import Doubt, Fenced, Gap, NotReachable, Unanswered
 from streams.partition.claim import Claimed, Hooks, LaterClaimant, claim, hand_over, regain
-from streams.partition.publisher import Publisher, PublishSlice, TransactionPace
+from streams.partition.outgoing import PublishSlice, TransactionPace
+from streams.partition.publisher import Publisher
 from streams.records import OutRecord
 from streams.settings import Deployment
 from streams.store.terms import Checkpoint, Meta, Token
@@ -221,6 +222,10 @@ class Owner:
         self.boundaries: dict[int, tuple[dict[str, str], str]] = {}
         """After each record applied and not yet written: the profiles in memory, and the digest."""
 
+    def on_published(self, progress: Progress) -> None:
+        """Learn that changes are out."""
+        self.published = progress
+
     @property
     def mine(self) -> bool:
         return self.worker.knows[self.partition]
@@ -343,7 +348,6 @@ class Worker:
                 self.ring,
                 "g1",
                 "progress",
-                self.on_published,
                 lambda error, doubt=doubt: doubt.set(),  # type: ignore[misc]
                 TransactionPace(changes_max=3),
                 Waits(self.world),
@@ -370,11 +374,6 @@ class Worker:
             self.news.clear()
             await self.world.turns(30 if self.world.calm else 600)
 
-    def on_published(self, partition: int, progress: Progress) -> None:
-        owner = self.owners.get(partition)
-        if owner is not None:
-            owner.published = progress
-
     async def keep(self, partition: int) -> None:
         """Own a partition whenever the group says so."""
         while True:
@@ -385,9 +384,9 @@ class Worker:
             store = MemoryStore(self.world.server, partition)
             try:
                 claimed = await claim(partition, self.log, self.ring, store, self.world.deployment, self.hooks)
-                self.publisher.begin(claimed)
                 self.submitted[partition] = 0
-                self.owners[partition] = Owner(self, partition, claimed, store)
+                self.owners[partition] = owner = Owner(self, partition, claimed, store)
+                self.publisher.begin(claimed, owner.on_published)
                 await self.again(self.owners[partition].run)
             except (LaterClaimant, Fenced):
                 pass

@@ -130,8 +130,6 @@ class Process:
 
     async def give(self, partitions: set[int]) -> None:
         await self.worker.on_assigned(frozenset(partitions))
-        for partition, held in self.worker._held.items():  # noqa: SLF001
-            self.input.runners[partition] = held.runner
 
     async def revoke(self) -> None:
         """Let go in order; takes as long as it takes."""

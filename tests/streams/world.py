@@ -14,17 +14,17 @@ from rules.ground.digest import DIGEST_START
 from streams.errors import Incident
 from streams.intake.decoding import decoder_of
 from streams.intake.guard import RefusalShare
-from streams.intake.input import InputOffsets
+from streams.intake.input import BatchQueue, InputOffsets
 from streams.log.terms import Ring
+from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
-from streams.partition.publisher import Publisher, TransactionPace
+from streams.partition.publisher import Publisher
 from streams.partition.runner import PartitionRunner, TenureEnd
 from streams.partition.shared import PartitionLimits, Shared
 from streams.partition.status import PartitionStatus
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
 from streams.store.terms import Meta, Token
-from streams.wire.progress import Progress
 from tests.models.broker import Broker
 from tests.models.log import MemoryLog, Network
 from tests.models.store import MemoryServer, MemoryStore
@@ -122,10 +122,11 @@ class MemoryInput:
         self.size = size
         self.position: dict[int, int] = {}
         self.held: set[int] = set()
-        self.runners: dict[int, PartitionRunner] = {}
+        self.queues: dict[int, BatchQueue] = {}
 
-    async def open(self, partition: int, offset: int) -> None:
+    async def open(self, partition: int, offset: int, queue: BatchQueue) -> None:
         self.position[partition] = offset
+        self.queues[partition] = queue
         self.held.discard(partition)
 
     def shut(self, partition: int) -> None:
@@ -150,7 +151,7 @@ class MemoryInput:
             self.position[partition] = after
             moved |= after != before
             if found:
-                self.runners[partition].on_batch([Read(r.offset, r.timestamp_ms, r.key, r.value) for r in found])
+                self.queues[partition].put([Read(r.offset, r.timestamp_ms, r.key, r.value) for r in found])
         return moved
 
 
@@ -203,7 +204,6 @@ class Worker:
             self.ring,
             "g1",
             PROGRESS,
-            self._on_published,
             self._on_doubt,
             TransactionPace(quiet_ms=5_000, linger_max_ms=0),
             world.clock,
@@ -220,26 +220,24 @@ class Worker:
             self.limits,
             self.on_point,
         )
+        self.runners: dict[int, PartitionRunner] = {}
         self.tasks: dict[int, asyncio.Task[TenureEnd]] = {}
         for partition in partitions:
             self.status[partition] = PartitionStatus(partition)
             runner = PartitionRunner(partition, MemoryStore(world.server, partition), shared, self.status[partition])
-            self.input.runners[partition] = runner
+            self.runners[partition] = runner
             self.tasks[partition] = asyncio.ensure_future(runner.run(self.publisher, self.ring))
         return self
 
-    def _on_published(self, partition: int, progress: Progress) -> None:
-        self.input.runners[partition].on_published(progress)
-
     def _on_doubt(self, error: BaseException) -> None:
-        for runner in self.input.runners.values():
+        for runner in self.runners.values():
             runner.on_doubt(error)
 
     def applied(self, partition: int = 0) -> int:
         return self.status[partition].applied_offset
 
     async def release(self) -> list[TenureEnd]:
-        for runner in self.input.runners.values():
+        for runner in self.runners.values():
             runner.release()
         await self.world.until(lambda: all(task.done() for task in self.tasks.values()))
         return [task.result() for task in self.tasks.values()]

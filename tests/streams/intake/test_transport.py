@@ -14,7 +14,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.embedded import KafkaServer
 from streams.intake.app import App
-from streams.intake.transport import ConsumerOptions
+from streams.intake.hosting import ConsumerOptions
 from streams.log.batches import Batches
 from streams.log.client import KafkaLog
 from streams.records import Batch
@@ -26,8 +26,22 @@ pytestmark = pytest.mark.servers
 PARTITIONS = 3
 
 
+class Queue:
+    """The queue of one partition, which keeps everything."""
+
+    def __init__(self, taken: "Taken", partition: int) -> None:
+        self.taken = taken
+        self.partition = partition
+
+    def put(self, batch: Batch) -> None:
+        self.taken.batches.setdefault(self.partition, []).append(batch)
+
+    def unreadable(self, error: BaseException) -> None:
+        self.taken.unreadable.append(self.partition)
+
+
 class Taken:
-    """An intake that keeps everything."""
+    """What hears from the group, and everything that was put into its queues."""
 
     def __init__(self) -> None:
         self.batches: dict[int, list[Batch]] = {}
@@ -35,11 +49,8 @@ class Taken:
         self.unreadable: list[int] = []
         self.revoked: list[frozenset[int]] = []
 
-    def on_batch(self, partition: int, batch: Batch) -> None:
-        self.batches.setdefault(partition, []).append(batch)
-
-    def on_unreadable(self, partition: int, error: BaseException) -> None:
-        self.unreadable.append(partition)
+    def queue(self, partition: int) -> Queue:
+        return Queue(self, partition)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
         self.given = partitions
@@ -92,7 +103,7 @@ async def test_batches_come_whole_from_where_the_partition_was_opened(kafka: Kaf
         await wait_for(lambda: len(taken.given) == PARTITIONS)
         await asyncio.sleep(0.3)
         assert taken.batches == {}, "nothing is read before it is opened"
-        await running.event_consumer.open(0, 200)
+        await running.event_consumer.open(0, 200, taken.queue(0))
         await wait_for(lambda: taken.offsets(0)[-1:] == [499])
         assert taken.offsets(0) == list(range(200, 500))
         assert len(taken.batches[0]) < 20
@@ -105,7 +116,7 @@ async def test_opening_again_never_hands_over_what_was_fetched_before(kafka: Kaf
         await produce(producer, name, 2_000)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
         for start in (0, 1_000, 3, 1_999, 0):
-            await running.event_consumer.open(0, start)
+            await running.event_consumer.open(0, start, taken.queue(0))
             taken.batches.clear()
             await wait_for(lambda: taken.offsets(0)[-1:] == [1_999])
             assert taken.offsets(0) == list(range(start, 2_000))
@@ -115,7 +126,7 @@ async def test_a_held_partition_waits_and_loses_nothing(kafka: KafkaServer) -> N
     taken = Taken()
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.event_consumer.open(0, 0)
+        await running.event_consumer.open(0, 0, taken.queue(0))
         running.event_consumer.hold(0)
         await asyncio.sleep(0.2)
         await produce(producer, name, 100)
@@ -133,7 +144,7 @@ async def test_an_aborted_transaction_is_never_seen_and_the_end_is_reached_past_
     taken = Taken()
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.event_consumer.open(0, 0)
+        await running.event_consumer.open(0, 0, taken.queue(0))
         transactional = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=unique("id"))
         await transactional.start()
         for commit in (True, False):
@@ -153,8 +164,8 @@ async def test_a_position_outside_the_log_is_told_and_never_moved(kafka: KafkaSe
     async with topic(kafka) as (name, producer), app(kafka, name, taken) as running:
         await produce(producer, name, 10)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.event_consumer.open(1, 0)
-        await running.event_consumer.open(0, 5_000)
+        await running.event_consumer.open(1, 0, taken.queue(1))
+        await running.event_consumer.open(0, 5_000, taken.queue(0))
         await wait_for(lambda: taken.unreadable == [0])
         assert taken.batches == {}
         await produce(producer, name, 10, partition=1)
@@ -166,7 +177,7 @@ async def test_a_rebalance_takes_everything_first_and_leaves_nothing_open(kafka:
     async with topic(kafka) as (name, producer), app(kafka, name, first) as one:
         await wait_for(lambda: len(first.given) == PARTITIONS)
         for partition in range(PARTITIONS):
-            await one.event_consumer.open(partition, 0)
+            await one.event_consumer.open(partition, 0, first.queue(partition))
         await one.event_consumer.commit_offsets({0: 0, 1: 0})
         async with app(kafka, name, second) as other:
             await wait_for(lambda: first.given and second.given and len(first.given | second.given) == PARTITIONS)
@@ -178,7 +189,7 @@ async def test_a_rebalance_takes_everything_first_and_leaves_nothing_open(kafka:
             assert first.batches == {}, "what comes back is closed until it is opened again"
             assert second.batches == {}
             for partition in second.given:
-                await other.event_consumer.open(partition, 0)
+                await other.event_consumer.open(partition, 0, second.queue(partition))
             await wait_for(lambda: all(len(second.offsets(p)) == 5 for p in second.given))
         await wait_for(lambda: len(first.given) == PARTITIONS)
 
@@ -217,7 +228,7 @@ async def test_what_producers_compress_is_read(kafka: KafkaServer, codec: str) -
         finally:
             await compressing.stop()
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.event_consumer.open(0, 0)
+        await running.event_consumer.open(0, 0, taken.queue(0))
         await wait_for(lambda: len(taken.offsets(0)) == 500)
         assert [record.value for batch in taken.batches[0] for record in batch] == [b"%d" % n for n in range(500)]
 
@@ -244,7 +255,7 @@ async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, co
         await (await producer.send_batch(batch, name, partition=0))
         await produce(producer, name, 3)
         await wait_for(lambda: len(taken.given) == PARTITIONS)
-        await running.event_consumer.open(0, 0)
+        await running.event_consumer.open(0, 0, taken.queue(0))
         await wait_for(lambda: len(taken.offsets(0)) == 16)
         assert taken.offsets(0) == list(range(16))
         found = [record for part in taken.batches[0] for record in part]

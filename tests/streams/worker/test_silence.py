@@ -48,7 +48,7 @@ async def test_a_record_that_has_just_come_is_no_silence() -> None:
 async def look(world: World, worker: Worker, watch: SilenceDetector, times: int) -> None:
     for _ in range(times):
         world.clock.advance_to(world.clock.ms + EVERY_MS)
-        await watch.look(worker.input.runners)
+        await watch.look(worker.runners)
 
 
 async def test_an_idle_consumer_at_the_end_is_never_disturbed() -> None:

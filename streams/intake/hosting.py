@@ -1,0 +1,36 @@
+"""What the transport and the application ask of each other, and what the worker hears from the consumer group."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class GroupListener(Protocol):
+    """What hears from the consumer group which partitions are this worker's: the worker."""
+
+    async def on_assigned(self, partitions: frozenset[int]) -> None:
+        """Learn all partitions that are this worker's from now on. Must return soon: the group waits."""
+        ...
+
+    async def on_revoked(self, partitions: frozenset[int]) -> None:
+        """Let go of partitions, in order, within a deadline: their next owner waits for this to return."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """How the event topic is read. Times in ms."""
+
+    topic: str
+    bootstrap_servers: str
+    group: str
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    """How long the group waits for a worker that is letting go of its partitions."""
+    request_timeout_ms: int = 30_000
+
+
+class Host(Protocol):
+    """What the transport asks of the application."""
+
+    options: ConsumerOptions
+    listener: GroupListener

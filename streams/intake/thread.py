@@ -1,0 +1,75 @@
+"""The thread in which aiokafka's consumer of the event topic runs, as Faust has it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.intake.hosting import Host
+from streams.intake.input import InputOffsets
+from streams.log import consumers
+
+log = logging.getLogger(__name__)
+
+FETCH_WAIT_MS: Final = 25
+"""How long the broker may hold back an empty answer. aiokafka has one request to a node in flight, without the
+partitions just handed over: their next records wait for it, so it must be short."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, over a consumer that reads committed records only and never resets a position."""
+
+    def _create_worker_consumer(self, transport: Any) -> consumers.Consumer:
+        options = cast("Host", self.app).options
+        self._assignor = RoundRobinPartitionAssignor
+        return consumers.Consumer(
+            bootstrap_servers=options.bootstrap_servers,
+            client_id="segue",
+            group_id=options.group,
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=options.request_timeout_ms,
+            session_timeout_ms=options.session_timeout_ms,
+            heartbeat_interval_ms=max(200, options.session_timeout_ms // 5),
+            rebalance_timeout_ms=options.rebalance_timeout_ms,
+            # nobody is put out of the group for holding back its partitions: the loop of _drain_messages is what polls
+            max_poll_interval_ms=300_000,
+            check_crcs=True,
+        )
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Do nothing: Faust looks for stuck streams here, and there are none. The worker watches progress."""
+
+    def offsets(self, tp: TP) -> InputOffsets:
+        """Tell where reading stands. Reads plain attributes of the consumer thread; may be a moment old."""
+        consumer = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or TopicPartition(*tp) not in assignment.tps:
+            return InputOffsets(None, None)
+        state = assignment.state_value(TopicPartition(*tp))
+        return InputOffsets(state.position if state.has_valid_position else None, state.highwater)
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
+        """Commit group offsets; for lag tools only, so a failure is logged and forgotten."""
+        consumer = self._ensure_consumer()
+        mine = {TopicPartition(*tp): OffsetAndMetadata(at, "") for tp, at in offsets.items() if tp in self.assignment()}
+        if not mine:
+            return
+        try:
+            await consumer.commit(mine)
+        except (KafkaError, ValueError) as error:
+            log.info("group offsets were not committed: %s", type(error).__name__)
+
+    async def touch(self) -> None:
+        """Let aiokafka know that somebody still polls, though no partition is open."""
+        with self._ensure_consumer()._fetcher._subscriptions.fetch_context():  # noqa: SLF001
+            pass

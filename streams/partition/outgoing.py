@@ -1,0 +1,178 @@
+"""What the partitions of a worker have to publish, and which of it goes into the next transaction. No I/O, no waiting.
+
+A transaction takes whatever is due, whole slices, round robin over the partitions. The last record of each partition in
+it is its progress. Progress without changes costs a transaction too, so it waits: for company (`ride_ms` of
+TransactionPace), or for `quiet_ms` or `quiet_records_max`, or for a flush.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from streams.partition.claim import Claimed
+from streams.records import OutRecord
+from streams.wire.progress import Progress, progress_record
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSlice:
+    """The output of one partition's records up to a record boundary, in order. Without records: only progress."""
+
+    upto_offset: int
+    """Next input record: with this slice, the changes of every record before it are out."""
+    records: Sequence[OutRecord]
+    """Changes, what stands after them, withdrawals and dead letters of the slice."""
+    clock_ms: int
+    catalogue: str
+    digest: str
+    changes: int = 0
+    """How many changes are in it."""
+
+    @property
+    def weight(self) -> int:
+        """What counts towards `changes_max`: changes, each with what stands after it, and all other records."""
+        return max(self.changes, len(self.records) - self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionPace:
+    """How transactions are paced. Lengths in ms."""
+
+    changes_max: int = 1_000
+    """Changes a transaction. Slices are never split, so one alone may exceed it: progress cannot name half a record,
+    and a single record that passes many wakes may carry more."""
+    quiet_ms: int = 2_000
+    """Progress without changes is written after this long at the latest: state is written to Redis only up to it, and
+    `explain`, `lag` and autoscalers should not see a quiet partition a minute behind (design section 5 says a minute) …
+    """
+    quiet_records_max: int = 10_000
+    """… or after so many input records …"""
+    ride_ms: int = 1_000
+    """… and rides along in a transaction of other partitions when the last is older than this."""
+    linger_max_ms: int = 20
+    """A transaction that is not full waits as long as the last one took, but no longer than this."""
+    slow_ms: int = 1_000
+    """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
+
+
+class PartitionQueue:
+    """What one partition has to publish."""
+
+    def __init__(self, claimed: Claimed, on_published: Callable[[Progress], None], now_ms: float) -> None:
+        self.on_published = on_published
+        self.epoch = claimed.epoch
+        self.published = claimed.published
+        self.written_ms = now_ms
+        """When progress was written last (or the partition taken)."""
+        self.slices: deque[PublishSlice] = deque()
+        self.upto = claimed.published.offset
+        """The `upto_offset` of the newest slice."""
+        self.flushing = 0
+        self.failed = False
+        """A transaction that touched it was not answered."""
+
+    def add(self, new: PublishSlice) -> None:
+        if new.upto_offset <= self.upto:
+            raise ValueError(f"a slice up to {new.upto_offset} after one up to {self.upto}")
+        self.upto = new.upto_offset
+        if self.slices and not new.records:
+            # nothing but later progress: the slice before it takes it over
+            new = replace(new, records=self.slices[-1].records, changes=self.slices[-1].changes)
+            self.slices.pop()
+        elif self.slices and not self.slices[-1].records:
+            self.slices.pop()
+        self.slices.append(new)
+
+    def loud(self) -> bool:
+        """Whether there are changes to publish."""
+        return bool(self.slices and self.slices[0].records)
+
+    def due(self, pace: TransactionPace, now_ms: float) -> bool:
+        """Whether something has to be published by now, changes or not."""
+        return bool(self.slices) and (
+            self.loud()
+            or self.flushing > 0
+            or now_ms >= self.written_ms + pace.quiet_ms
+            or self.upto - self.published.offset >= pace.quiet_records_max
+        )
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One transaction in the making."""
+
+    records: list[OutRecord] = field(default_factory=list)
+    progress: dict[int, tuple[PartitionQueue, Progress]] = field(default_factory=dict)
+    weight: int = 0
+
+
+class Outgoing:
+    """The queues of a worker's partitions."""
+
+    def __init__(self, generation: str, progress_topic: str, pace: TransactionPace) -> None:
+        self._generation = generation
+        self._progress_topic = progress_topic
+        self._pace = pace
+        self._queues: dict[int, PartitionQueue] = {}
+        self._turn = 0
+
+    @property
+    def queues(self) -> Mapping[int, PartitionQueue]:
+        """The queue of each partition that was begun and not dropped."""
+        return self._queues
+
+    def begin(self, claimed: Claimed, on_published: Callable[[Progress], None], now_ms: float) -> None:
+        """Make the queue of a partition that was claimed."""
+        self._queues[claimed.partition] = PartitionQueue(claimed, on_published, now_ms)
+
+    def drop(self, partition: int) -> PartitionQueue | None:
+        """Forget the queue of a partition and return it; None: there is none."""
+        return self._queues.pop(partition, None)
+
+    def due(self, now_ms: float) -> bool:
+        """Whether a transaction has to be made by now."""
+        return any(queue.due(self._pace, now_ms) for queue in self._queues.values())
+
+    def hurried(self) -> bool:
+        """Whether a transaction should not wait for more: it is full, or somebody flushes."""
+        weight = sum(slice_.weight for queue in self._queues.values() for slice_ in queue.slices)
+        return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
+
+    def quiet_due_ms(self) -> float | None:
+        """When progress without changes is due (clock of `now_ms`); None: no partition has any."""
+        waiting = [queue.written_ms for queue in self._queues.values() if queue.slices]
+        return min(waiting) + self._pace.quiet_ms if waiting else None
+
+    def take(self, now_ms: float) -> Transaction:
+        """Take what is due, whole slices, partitions in turn, up to the limit; then quiet progress that rides along."""
+        transaction = Transaction()
+        partitions = sorted(self._queues)
+        start = self._turn % len(partitions) if partitions else 0
+        self._turn += 1
+        in_turn = partitions[start:] + partitions[:start]
+        for partition in in_turn:
+            queue = self._queues[partition]
+            if queue.due(self._pace, now_ms):
+                self._take_slices(partition, queue, transaction)
+        for partition in in_turn:
+            queue = self._queues[partition]
+            riding = queue.slices and not queue.loud() and now_ms >= queue.written_ms + self._pace.ride_ms
+            if transaction.records and riding and partition not in transaction.progress:
+                self._take_slices(partition, queue, transaction)
+        return transaction
+
+    def _take_slices(self, partition: int, queue: PartitionQueue, transaction: Transaction) -> None:
+        taken = None
+        while queue.slices:
+            weight = queue.slices[0].weight
+            if transaction.weight and weight and transaction.weight + weight > self._pace.changes_max:
+                break
+            taken = queue.slices.popleft()
+            transaction.records.extend(taken.records)
+            transaction.weight += weight
+        if taken is not None:
+            progress = Progress(
+                self._generation, queue.epoch, taken.upto_offset, taken.clock_ms, taken.catalogue, taken.digest
+            )
+            transaction.records.append(progress_record(self._progress_topic, partition, progress))
+            transaction.progress[partition] = (queue, progress)
