@@ -1,4 +1,4 @@
-"""Time, given in: the wall clock that guards and asks, and the steady one that paces. Neither ever decides a change."""
+"""Time as an argument: a wall clock for guards and ticks, a steady clock for pace. Neither ever decides a change."""
 
 import asyncio
 import contextlib
@@ -7,42 +7,39 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What may be asked of time. The simulation has its own; a test moves it by hand."""
+    """The time that the code may ask for. The simulation has its own clock; tests move theirs by hand."""
 
     def wall_ms(self) -> int:
-        """UTC epoch ms: for guarding timestamps and for asking for ticks."""
+        """Return UTC epoch ms: for guards of timestamps and for ticks."""
         ...
 
     def now_ms(self) -> float:
-        """Milliseconds from any start; never goes back: for pacing."""
+        """Return ms since any start; never goes back. For pace and deadlines."""
         ...
 
     async def sleep(self, length_ms: float) -> None:
-        """Wait that long."""
+        """Wait for `length_ms`."""
         ...
 
     async def wait(self, event: asyncio.Event, length_ms: float) -> None:
-        """Wait until the event is set, but no longer than that."""
+        """Wait until the event is set, at most `length_ms`. The event is left as it is."""
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The machine's clocks."""
 
     def wall_ms(self) -> int:
-        """See Clock."""
         return time.time_ns() // 1_000_000
 
     def now_ms(self) -> float:
-        """See Clock."""
         return time.monotonic() * 1000
 
     async def sleep(self, length_ms: float) -> None:
-        """See Clock."""
         await asyncio.sleep(length_ms / 1000)
 
     async def wait(self, event: asyncio.Event, length_ms: float) -> None:
-        """See Clock. The event is left as it is; no task is made, unlike by `wait_for`."""
+        # no wait_for: it would make a task
         if not event.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, length_ms) / 1000):
@@ -50,5 +47,5 @@ class SystemClock:
 
 
 def backoff_ms(attempt: int, *, first_ms: int = 50, most_ms: int = 5_000) -> int:
-    """How long to wait before attempt n (1, 2, …): doubles from `first_ms` to `most_ms`."""
+    """Return the wait after failed attempt `attempt` (1, 2, …): doubles from `first_ms` up to `most_ms`."""
     return min(most_ms, first_ms << min(attempt - 1, 16))

@@ -1,0 +1,17 @@
+"""Kafka: the log's terms and contract, a client, transactional producers in a ring, consumers, and the admin client.
+
+Every mend of aiokafka 0.14.0 (pinned) is in this room or in `streams.intake`. A test
+(tests/streams/log/test_private_names.py) finds any other module that uses a private name of aiokafka. The client for
+platforms (`streams.client`) imports nothing of Segue, so it has the mends that it needs, too; this room imports them
+from there.
+
+- `batches`: aiokafka decodes header names as UTF-8 and fails for ever on others. Any name is decoded.
+- `consumers`, by `streams.client.stopping`: `stop` raises what the consumer's tasks ended with, and leaves connections
+  open and tasks running. They are closed and ended.
+- `streams.client.silence`, `streams.worker.silence`: a consumer may bring nothing more after a broker's restart. It is
+  noticed.
+- `producer`: aiokafka commits although a batch was refused, repeats an unanswered EndTxn, and flushes without
+  a deadline when it stops. Deliveries are awaited, EndTxn is sent once, nothing is flushed.
+- `admin`: there is no call for the versions that a broker speaks. The request is sent.
+- `call`: there is no call for the metadata of one topic. The private one is used.
+"""

@@ -1,4 +1,4 @@
-"""The Kafka cluster as `segue topics` sees it: what is there, and topics to be made. By aiokafka's admin client."""
+"""The Kafka cluster as `segue topics` sees it: describe topics and brokers, create topics."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -15,10 +15,10 @@ from streams.finding import Finding
 from streams.wire.topics import Described, Topic
 
 FETCH: Final = (1, 16)
-"""Kafka tells no version, but what it understands: Fetch (request 1) in version 16 came with 3.7."""
+"""A broker tells no version of its own, only the requests that it speaks: Fetch (1) in version 16 came with 3.7."""
 SETTLE_POLLS: Final = 300
 SETTLE_POLL_S: Final = 0.1
-"""New topics may take half a minute to have a leader for each partition."""
+"""New topics may take half a minute until each partition has a leader."""
 _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 _FORBIDDEN: Final = (errors.TopicAuthorizationFailedError.errno, errors.ClusterAuthorizationFailedError.errno)
 _UNKNOWN: Final = errors.UnknownTopicOrPartitionError.errno
@@ -26,16 +26,16 @@ _EXISTS: Final = errors.TopicAlreadyExistsError.errno
 
 
 class Cluster:
-    """An admin connection. All methods raise NotReachable."""
+    """An admin connection. Every method raises NotReachable."""
 
     def __init__(self, admin: Any) -> None:
         """`admin`: a started AIOKafkaAdminClient."""
         self._admin: Final = admin
 
     async def existing(self, names: Sequence[str]) -> dict[str, Described]:
-        """Describe those of the topics that are there. Creates none, whatever the brokers' settings."""
+        """Describe the topics that exist, by name. Creates none, whatever the brokers' settings."""
         with _reaching("describe topics"):
-            # all topics: a request that names one may create it
+            # asks for all topics: a request that names one may create it
             found = {each["topic"]: each for each in await self._admin.describe_topics()}
         there = [name for name in names if name in found and found[name]["partitions"]]
         configs = await self._configs(ConfigResourceType.TOPIC, there)
@@ -50,7 +50,7 @@ class Cluster:
         }
 
     async def brokers(self) -> list[Described]:
-        """Describe the brokers: their settings."""
+        """Describe the settings of each broker."""
         names = await self._brokers()
         configs = await self._configs(ConfigResourceType.BROKER, names)
         return [Described(name, configs=configs[name]) for name in names]
@@ -60,7 +60,7 @@ class Cluster:
         findings = []
         for name in await self._brokers():
             with _reaching("ask for versions"):
-                answer = await self._admin._send_request(ApiVersionRequest(), int(name))  # noqa: SLF001 - no public way
+                answer = await self._admin._send_request(ApiVersionRequest(), int(name))  # noqa: SLF001 - there is no public call
             newest = {key: newest for key, _, newest in answer.api_versions}
             if newest.get(FETCH[0], 0) < FETCH[1]:
                 what = "it is older than Apache Kafka 3.7, whose transactions let a late write join a foreign one"
@@ -68,7 +68,7 @@ class Cluster:
         return findings
 
     async def create(self, topics: Sequence[Topic], replication: int) -> list[Finding]:
-        """Create topics and wait until they can be written to; what could not be created is a finding."""
+        """Create topics and wait until they can be written to. Each one that could not be created is a finding."""
         if not topics:
             return []
         new = [NewTopic(each.name, each.partitions, replication, topic_configs=dict(each.configs)) for each in topics]
@@ -114,7 +114,7 @@ class Cluster:
                 answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
             if not any(found[0] == _UNKNOWN for answer in answers for found in answer.resources):
                 break
-            # a topic made a moment ago: one part of a broker has heard of it, another has not
+            # the topic is new: one part of the broker knows it, another does not yet
             await asyncio.sleep(SETTLE_POLL_S)
         configs: dict[str, dict[str, str] | None] = {}
         for answer in answers:
@@ -147,7 +147,7 @@ def _reaching(what: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def connected(bootstrap_servers: str, *, timeout_ms: int = 10_000) -> AsyncIterator[Cluster]:
-    """Connect to a cluster; NotReachable where there is none."""
+    """Connect to a cluster. Raises NotReachable."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=timeout_ms)
     try:
         with _reaching("connect"):

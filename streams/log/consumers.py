@@ -1,4 +1,4 @@
-"""aiokafka's consumer, as Segue needs it: it reads past any header name (see `streams.log.batches`), and it stops."""
+"""The consumer of Segue's own processes. Make no other: it accepts any header name, and it stops whole."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from streams.log.batches import accept_any_header_name
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Any consumer of Segue's own; arguments and errors are aiokafka's."""
+    """aiokafka's consumer, with its arguments and errors."""
 
     def __init__(self, *topics: str, **options: Any) -> None:
         accept_any_header_name()
         super().__init__(*topics, **options)
 
     async def stop(self) -> None:
-        """Stop, and let go of all connections. Raises CancelledError only where the caller was cancelled."""
+        """Stop, and close all connections. Raises CancelledError only if the caller was cancelled."""
         await stop_whole(self, super().stop)

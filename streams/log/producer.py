@@ -1,12 +1,14 @@
-"""Kafka producers that keep to the protocol of design section 5; `ring` puts the transactional ones to use.
+"""Kafka producers that keep to the protocol (docs/protocol.md, publishing); `ring` uses the transactional ones.
 
-What of aiokafka 0.14 had to be changed or avoided, each a way to lose or repeat changes:
-- It commits although a batch was refused: every delivery is awaited before the commit.
-- It sends an EndTxn that was not answered again and again, unseen: here it is sent once, and then is the end.
-- It flushes for ever when it is stopped: here it is stopped within a deadline, and nothing is flushed.
-- A future and a task switch for each record: whole batches are built here, one or a few a partition.
+This module changes or avoids four things in aiokafka 0.14. The first three could lose or repeat changes:
 
-No compression: a worker writes hundreds of changes a second, not megabytes. Where it does write much
+- aiokafka commits although the broker refused a batch. Here every delivery is awaited before the commit.
+- aiokafka repeats an EndTxn that was not answered, and tells nobody. Here EndTxn is sent once; without an answer the
+  producer is done.
+- aiokafka flushes without a deadline when it is stopped. Here a producer ends within a deadline and flushes nothing.
+- aiokafka makes a future and a task switch for each record. Here whole batches are built, one or a few a partition.
+
+There is no compression: a worker writes hundreds of changes a second, not megabytes. Under a heavy load
 (`tests/benchmarks/bench_ring.py`: 500 KB a transaction) a quarter of the time goes into the socket: look here first.
 """
 
@@ -24,25 +26,25 @@ from streams.errors import NotReachable, RecordTooLarge
 from streams.records import OutRecord
 
 FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
-"""What aiokafka raises; AssertionError and IllegalOperation (no KafkaError) where its transaction manager is in another
-state than a moment ago, a fatal one: fenced between two batches of a transaction, say."""
+"""What aiokafka raises. AssertionError and IllegalOperation (no KafkaErrors) come when its transaction manager has just
+gone into a fatal state: when it is fenced between two batches of a transaction, say."""
 RECORD_OVERHEAD_BYTES = 512
-"""Upper bound of what a batch adds to one record with few headers (batch header 61, varints, lengths)."""
+"""Upper bound of the bytes that a batch adds to one record with few headers (batch header 61, varints, lengths)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Deadlines in ms, sizes in bytes. See `streams.settings.Settings` for those that are settings."""
+    """Deadlines in ms and sizes in bytes. `streams.settings.Settings` describes the first two."""
 
     transaction_timeout_ms: int = 10_000
     request_timeout_ms: int = 5_000
     read_timeout_ms: int = 30_000
-    """Of everything but transactions; longer than a transaction that has to be waited for."""
+    """For every call but a transaction. Longer than `transaction_timeout_ms`: a read may wait for a transaction."""
     close_timeout_ms: int = 3_000
     batch_bytes_max: int = 900_000
-    """A batch of several records; what is longer goes in several, and a longer record alone."""
+    """Size of a batch of several records. A longer record goes alone in its batch."""
     record_bytes_max: int = 8_000_000
-    """One record with key and headers; below `max.message.bytes` of the topics written to (`streams.wire.topics`)."""
+    """Size of one record with key and headers; below `max.message.bytes` of the topics (`streams.wire.topics`)."""
 
     def __post_init__(self) -> None:
         if not self.request_timeout_ms < self.transaction_timeout_ms:
@@ -51,7 +53,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Records of one partition, sent as one; `places` in the transaction's sequence."""
+    """Records of one partition that are sent together. `places`: their indexes in the transaction's sequence."""
 
     topic: str
     partition: int
@@ -60,13 +62,14 @@ class _Batch:
 
 
 class EndUnanswered(errors.ProducerFenced):  # type: ignore[misc]  # aiokafka has no types
-    """An EndTxn was not answered, or with "ask again". A ProducerFenced, which aiokafka's sender takes as its end."""
+    """EndTxn was not answered, or was answered with "ask again". As a ProducerFenced, it ends aiokafka's sender."""
 
 
 class _Sender(Sender):  # type: ignore[misc]
-    """aiokafka's sender, but for EndTxn: it goes out once a transaction."""
+    """aiokafka's sender; it sends EndTxn once a transaction."""
 
     ended = False
+    """Whether EndTxn has been sent in this transaction."""
 
     async def _do_txn_commit(self, commit_result: Any) -> None:
         if self.ended:
@@ -76,7 +79,7 @@ class _Sender(Sender):  # type: ignore[misc]
 
 
 class Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """An aiokafka producer with that sender, and an end within a deadline."""
+    """aiokafka's producer with that sender, and with an end within a deadline."""
 
     _closed: bool
 
@@ -102,7 +105,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         )
 
     async def open(self) -> None:
-        """Start, with the producer id initialised. Raises NotReachable, and then it is closed."""
+        """Start, and initialise the producer id. Raises NotReachable; the producer is closed then."""
         try:
             async with asyncio.timeout(self._tuning.read_timeout_ms / 1000):
                 await self.start()
@@ -113,13 +116,16 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             raise
 
     async def publish(self, records: Sequence[OutRecord]) -> list[int]:
-        """One transaction, awaited to its end. Raises RecordTooLarge (nothing was sent), and what aiokafka raises."""
+        """Publish records in one transaction and wait for its end; return their offsets, -1 where none is reported.
+
+        Raises RecordTooLarge (nothing was sent), and FAILING.
+        """
         batches = self._batches(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
             self._sender.ended = False
             await self.begin_transaction()
             deliveries = []
-            # a second batch of a partition waits until the first is on its way, so all first ones go before
+            # aiokafka holds a partition's second batch until the first is on its way: all first batches go before it
             for batch in batches:
                 delivery = await self.send_batch(batch.builder, batch.topic, partition=batch.partition)
                 delivery.add_done_callback(_seen)
@@ -134,7 +140,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             return offsets
 
     def _batches(self, records: Sequence[OutRecord]) -> list[_Batch]:
-        """Pack the records into batches: the first one of each partition, then the second ones, and so on."""
+        """Pack the records into batches: first the first batch of each partition, then the second ones, and so on."""
         now_ms = int(time.time() * 1000)
         open_: dict[tuple[str, int], tuple[int, _Batch]] = {}
         waves: list[list[_Batch]] = [[]]
@@ -146,7 +152,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             if batch is not None:
                 added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
             if batch is None or added is None:
-                # the first record of a batch is always taken, whatever its size
+                # a batch takes its first record, whatever its size
                 wave, batch = wave + 1, _Batch(record.topic, record.partition, self.create_batch(), [])
                 added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
                 if wave == len(waves):
@@ -159,14 +165,14 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         return [batch for wave in waves for batch in wave]
 
     async def end(self) -> None:
-        """Close within the deadline, sending nothing any more: no flush, no commit, no abort."""
+        """Close within the deadline. Sends nothing any more: no flush, no commit, no abort."""
         if self._closed:
             return
         self._closed = True
         sender = self._sender.sender_task
         half_s = self._tuning.close_timeout_ms / 2000
         if sender is not None:
-            # cancelled, it waits for requests in flight; without connections these fail; cancelled again, it gives up
+            # the first cancel lets it wait for requests in flight; closed connections fail these; the next one ends it
             sender.cancel()
             await asyncio.wait({sender}, timeout=half_s / 4)
         with contextlib.suppress(*FAILING):
@@ -177,7 +183,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
                 sender.cancel()
                 await asyncio.wait({sender}, timeout=half_s / 4)
             _seen(sender)
-        # what failed stands in the Doubt; aiokafka set it on futures that nobody waits for any more
+        # the Doubt has the reason; aiokafka also set it on futures that nobody awaits any more
         waiting = [batch for batches in self._message_accumulator._batches.values() for batch in batches]  # noqa: SLF001
         drains = [batch._drain_waiter for batch in waiting]  # noqa: SLF001
         for future in [self._txn_manager.wait_for_transaction_end(), *drains, *(batch.future for batch in waiting)]:
@@ -186,7 +192,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
 
 class Appender:
-    """Appends single records, idempotently, acknowledged by all; a new producer after every failure."""
+    """Appends single records, idempotently, acknowledged by all replicas. A failure ends the producer it uses."""
 
     def __init__(self, servers: str, tuning: Tuning) -> None:
         self._servers = servers
@@ -195,7 +201,7 @@ class Appender:
         self._opening = asyncio.Lock()
 
     async def append(self, record: OutRecord) -> int:
-        """See Log."""
+        """Append one record; return its offset. Raises NotReachable (it may be appended yet), RecordTooLarge."""
         if _size_bytes(record) > self._tuning.record_bytes_max:
             raise RecordTooLarge(record.topic)
         producer = await self._opened()
@@ -232,12 +238,12 @@ class Appender:
 
 
 def _size_bytes(record: OutRecord) -> int:
-    """Upper bound of what a record with few headers takes."""
+    """Return an upper bound of a record's size in its batch."""
     size = len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
     return size + sum(len(name) + len(value) + 10 for name, value in record.headers)
 
 
 def _seen(delivery: asyncio.Future[Any]) -> None:
-    """Take note of a failure that nobody waits for any more: one Doubt is enough."""
+    """Mark the exception of a future as retrieved, so that asyncio does not log it: one Doubt is enough."""
     if not delivery.cancelled():
         delivery.exception()

@@ -1,15 +1,16 @@
-"""A ring of transactional Kafka producers: see `streams.log.terms.Ring`."""
+"""A ring of transactional Kafka producers."""
 
 import asyncio
 from collections.abc import Sequence
 
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.producer import FAILING, Producer, Tuning
+from streams.log.terms import Ring
 from streams.records import OutRecord
 
 
-class KafkaRing:
-    """See `streams.log.terms.Ring`."""
+class KafkaRing(Ring):
+    """A ring on Kafka; `KafkaLog.open_ring` makes it."""
 
     def __init__(self, servers: str, name: str, size: int, tuning: Tuning) -> None:
         self._name = name
@@ -20,21 +21,18 @@ class KafkaRing:
 
     @property
     def name(self) -> str:
-        """See Ring."""
         return self._name
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """See Ring."""
         return tuple(self._producers)
 
     @property
     def over(self) -> bool:
-        """See Ring."""
         return self._over
 
     async def open(self) -> None:
-        """Initialise every producer, all at once. Raises NotReachable, and then all are closed."""
+        """Initialise all producers at the same time. Raises NotReachable; all are closed then."""
         failed: BaseException | None = None
         try:
             opened = await asyncio.gather(*(each.open() for each in self._producers.values()), return_exceptions=True)
@@ -46,7 +44,6 @@ class KafkaRing:
             raise failed
 
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
-        """See Ring."""
         async with self._lock:
             if self._over:
                 raise Doubt("the ring is over")
@@ -66,6 +63,5 @@ class KafkaRing:
                 raise
 
     async def close(self) -> None:
-        """See Ring."""
         self._over = True
         await asyncio.gather(*(producer.end() for producer in self._producers.values()))

@@ -1,9 +1,12 @@
-"""The log as Segue's protocol needs it: terms and contract. Implementations: `memory` (model), `kafka`.
+"""The log as Segue's protocol needs it: terms and contract. Implementations: `client` (Kafka), `tests.models.log`.
 
-Terms: *offset* is the next record to read. *Committed* records are those of committed transactions, and those
-appended outside any. The *end* of a partition is the high watermark, asked for after the step before, once a
-`read_committed` position has come to it (design section 5): never the last stable offset. A reader therefore waits
-for the markers of every transaction below it, and for an open one until it is ended, fenced or timed out.
+- *Offset*: the next record to read.
+- *Committed record*: a record of a committed transaction, or one that was appended outside any transaction.
+- *End* of a partition: its high watermark, asked for after the step before. It is never the last stable offset.
+
+A reader reads committed records up to the end. So it waits for the marker of every transaction below the end; a
+transaction that is open holds it up until that transaction is ended, fenced or timed out. docs/protocol.md says why
+claims need this.
 """
 
 from collections.abc import Sequence
@@ -13,79 +16,82 @@ from streams.records import OutRecord, Stored
 
 
 class Ring(Protocol):
-    """A worker's small ring of transactional producers; one transaction at a time, the next producer each time."""
+    """A worker's small ring of transactional producers: one transaction at a time, the next producer each time."""
 
     @property
     def name(self) -> str:
-        """Random, of this incarnation; the ring's key in `segue.owners`."""
+        """A random name, new with every ring; the ring's key in `segue.owners`."""
         ...
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The transactional ids: random, of this incarnation, each initialised once, before the ring is returned."""
+        """The transactional ids: random, new with every ring. Each is initialised before the ring is returned."""
         ...
 
     @property
     def over(self) -> bool:
-        """Whether a Doubt has ended it."""
+        """Whether a Doubt has ended the ring."""
         ...
 
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
-        """Publish the records in one transaction: every delivery awaited, then committed, then answered.
+        """Publish the records in one transaction: await every delivery, then commit, then await the answer.
 
-        Records of one partition keep their order. Returns the offset of each record in order, as the producer reports
-        it (-1 where the report lacks it: nothing may rest on it). Raises Doubt on anything else; after that every
-        further call raises Doubt. Cancelled half-way, the ring is over as well. RecordTooLarge: nothing was sent, the
-        ring lives. Calls do not overlap (a second caller waits). An empty sequence does nothing.
+        Records of one partition keep their order. Returns the offset of each record, in order, as the producer reports
+        it; -1 where the report lacks it, so nothing may rest on it. An empty sequence does nothing. Calls do not
+        overlap: a second caller waits.
+
+        Raises RecordTooLarge: nothing was sent, and the ring goes on. Raises Doubt in every other case; the ring is
+        over then, and every later call raises Doubt. A call that is cancelled half-way ends the ring, too.
         """
         ...
 
     async def close(self) -> None:
-        """Close every producer within a deadline, idempotently; an open transaction is left to be fenced."""
+        """Close every producer within a deadline; may be repeated. An open transaction is left to be fenced."""
         ...
 
 
 class Log(Protocol):
-    """What claims, publishing and silent replay ask of Kafka. All methods raise NotReachable, within a deadline."""
+    """What claims, publishing and silent replay ask of Kafka. Every method raises NotReachable, within a deadline."""
 
     async def open_ring(self, size: int) -> Ring:
-        """Make a ring of `size` producers with fresh random ids, all initialised."""
+        """Make a ring of `size` producers with new random ids, all initialised."""
         ...
 
     async def fence(self, transactional_id: str) -> None:
-        """InitProducerId on that id: aborts or completes what was open, and returns only when that is done."""
+        """Initialise that id anew (InitProducerId). Returns when its open transaction is aborted or completed."""
         ...
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
-        """Read every committed record of a (small) partition to its end as defined above, in offset order."""
+        """Return every committed record of a (small) partition up to its end, in offset order."""
         ...
 
     async def last(self, topic: str, partition: int) -> Stored | None:
-        """The last committed record of a partition, its end as defined above, read backwards in growing windows."""
+        """Return the last committed record of a partition; reads backwards from its end in growing windows."""
         ...
 
-    async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
-        """The committed record at exactly this offset; None: there is none (trimmed, a marker, aborted)."""
+    async def record_at(self, topic: str, partition: int, offset: int) -> Stored | None:
+        """Return the committed record at this offset; None if there is none (trimmed, a marker, an aborted record)."""
         ...
 
     async def find(self, topic: str, key: bytes) -> bytes | None:
-        """The value of the last committed record with that key in any partition of a compacted topic; for catalogues.
+        """Return the value of the last committed record with that key in a compacted topic; None if there is none.
 
-        Partitions are looked at in order, and the first that holds the key (not as a tombstone) answers.
+        Reads one partition after the other, each whole. The first one in which the key's last record is no tombstone
+        answers. For catalogues.
         """
         ...
 
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
-        """(log start offset, high watermark)."""
+        """Return (log start offset, high watermark)."""
         ...
 
     async def append(self, record: OutRecord) -> int:
-        """Append one record outside any transaction, acknowledged by all; its offset. For ticks.
+        """Append one record outside any transaction, acknowledged by all replicas; return its offset. For ticks.
 
-        NotReachable: it may or may not have been appended, and may yet be.
+        NotReachable: the record may have been appended, or may be appended yet.
         """
         ...
 
     async def close(self) -> None:
-        """Close every client. Rings are closed by their owners."""
+        """Close every client. The owners of rings close these."""
         ...

@@ -245,7 +245,7 @@ async def _problems(partition: int, meta: Meta, found: _Log, log: Log, deploymen
     ]
     problems = [(what, remedy) for wrong, what, remedy in table if wrong]
     if not problems and meta.last_ms >= 0 and meta.offset > found.start:
-        last = await log.at(deployment.events_topic, partition, meta.offset - 1)
+        last = await log.record_at(deployment.events_topic, partition, meta.offset - 1)
         if last is None or last.timestamp_ms != meta.last_ms:
             what = f"the record at {meta.offset - 1} is not the one that was applied: the input topic was made anew"
             problems.append((what, f"restore the topic, {NEW_GENERATION}"))

@@ -226,7 +226,7 @@ async def _check(
         if holds:
             raise Incident(problem)
     if meta.last_ms >= 0 and meta.offset > start:
-        remembered = await _patiently(hooks, lambda: log.at(deployment.events_topic, partition, meta.offset - 1))
+        remembered = await _patiently(hooks, lambda: log.record_at(deployment.events_topic, partition, meta.offset - 1))
         if remembered is None or remembered.timestamp_ms != meta.last_ms:
             raise Incident(f"the record before {meta.offset} is not the one applied: was the input made anew?")
     for hash_ in dict.fromkeys([*(cut.catalogue for cut in meta.cuts), meta.catalogue]):

@@ -1,7 +1,8 @@
-"""The log in memory: the client of `memory_broker.Broker`, for tests and for the simulation of faults.
+"""The log in memory: a client of the model `tests.models.broker.Broker`, for tests and for the simulation of faults.
 
-Its every request goes through a `Network`, the one place for faults: a subclass may delay a request, lose it or its
-reply (raise `Lost`), deliver it late or twice, write markers when it likes, time transactions out.
+It passes the same contract suite as the log on Kafka (tests/contract/log). Every request goes through a `Network`, the
+one place for faults: a subclass may delay a request, lose it or its reply (raise `Lost`), deliver it late or twice,
+write markers when it likes, and let transactions time out.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from streams.errors import Doubt, NotReachable, RecordTooLarge
+from streams.log.terms import Log, Ring
 from streams.records import OutRecord, Stored
 from tests.models.broker import Broker, Concurrent, Refused, TopicPartition
 
@@ -40,8 +42,8 @@ class Network:
         await asyncio.sleep(0)
 
 
-class MemoryRing:
-    """See `streams.log.terms.Ring`."""
+class MemoryRing(Ring):
+    """A ring on the model."""
 
     def __init__(self, network: Network, name: str, size: int) -> None:
         self._network = network
@@ -55,17 +57,14 @@ class MemoryRing:
 
     @property
     def name(self) -> str:
-        """See Ring."""
         return self._name
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """See Ring."""
         return self._ids
 
     @property
     def over(self) -> bool:
-        """See Ring."""
         return self._over
 
     async def open(self, patience: int) -> None:
@@ -74,7 +73,6 @@ class MemoryRing:
             self._epochs[id_] = await _init(self._network, id_, patience)
 
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
-        """See Ring."""
         for record in records:
             if len(record.key or b"") + len(record.value or b"") > self._broker.record_bytes_max:
                 raise RecordTooLarge(record.topic)
@@ -113,12 +111,11 @@ class MemoryRing:
                 await self._network.pause("produce", attempt)
 
     async def close(self) -> None:
-        """See Ring."""
         self._over = True
 
 
-class MemoryLog:
-    """See `streams.log.terms.Log`. `patience`: how often it asks again before it says NotReachable (its deadline)."""
+class MemoryLog(Log):
+    """The log on the model. `patience`: how often a read asks again before it raises NotReachable; its deadline."""
 
     def __init__(self, network: Network, patience: int = 1_000) -> None:
         self._network = network
@@ -126,23 +123,19 @@ class MemoryLog:
         self._patience = patience
 
     async def open_ring(self, size: int) -> MemoryRing:
-        """See Log."""
         self._broker.names += 1
         ring = MemoryRing(self._network, f"ring-{self._broker.names}", size)
         await ring.open(self._patience)
         return ring
 
     async def fence(self, transactional_id: str) -> None:
-        """See Log."""
         await _init(self._network, transactional_id, self._patience)
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
-        """See Log."""
         start, end = await self.offsets(topic, partition)
         return await self._read(topic, partition, start, end)
 
     async def last(self, topic: str, partition: int) -> Stored | None:
-        """See Log."""
         start, end = await self.offsets(topic, partition)
         window = 4
         while True:
@@ -152,8 +145,7 @@ class MemoryLog:
                 return records[-1] if records else None
             window *= 8
 
-    async def at(self, topic: str, partition: int, offset: int) -> Stored | None:
-        """See Log."""
+    async def record_at(self, topic: str, partition: int, offset: int) -> Stored | None:
         start, end = await self.offsets(topic, partition)
         if not start <= offset < end:
             return None
@@ -161,7 +153,6 @@ class MemoryLog:
         return records[0] if records and records[0].offset == offset else None
 
     async def find(self, topic: str, key: bytes) -> bytes | None:
-        """See Log."""
         for partition in self._broker.partitions(topic):
             values = [record.value for record in await self.read_to_end(topic, partition) if record.key == key]
             if values and values[-1] is not None:
@@ -169,15 +160,13 @@ class MemoryLog:
         return None
 
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
-        """See Log."""
         return await self._ask("watermarks", lambda: self._broker.watermarks(topic, partition))
 
     async def append(self, record: OutRecord) -> int:
-        """See Log."""
         return await self._ask("append", lambda: self._broker.append(record))
 
     async def close(self) -> None:
-        """See Log."""
+        pass
 
     async def _read(self, topic: str, partition: int, position: int, end: int) -> list[Stored]:
         """Read committed records from a position to an end, waiting for what is undecided between."""

@@ -215,7 +215,7 @@ class TestReading:
         assert await log.offsets(world.plain, 0) == (0, 0)
         assert await log.read_to_end(world.plain, 0) == []
         assert await log.last(world.plain, 0) is None
-        assert await log.at(world.plain, 0, 0) is None
+        assert await log.record_at(world.plain, 0, 0) is None
         assert await log.find(world.compacted, b"k") is None
 
     async def test_the_end_is_beyond_an_open_transaction_and_is_waited_for(self, world: World, log: Log) -> None:
@@ -274,7 +274,7 @@ class TestReading:
         await abort(world, log, [rec(world.plain, "z", "1")])
         await ring.transaction([rec(world.plain, "a", "3")])
         # offsets: 0 a1, 1 a2, 2 marker, 3 z1 (aborted), 4 marker, 5 a3, 6 marker
-        found = [await log.at(world.plain, 0, offset) for offset in range(8)]
+        found = [await log.record_at(world.plain, 0, offset) for offset in range(8)]
         values = [each and each.value for each in found]
         assert values == [b"1", b"2", None, None, None, b"3", None, None]
         await ring.close()

@@ -266,7 +266,7 @@ async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, co
         # a claim looks at one record of the input
         log = KafkaLog(kafka.bootstrap)
         try:
-            stored = await log.at(name, 0, 8)
+            stored = await log.record_at(name, 0, 8)
             assert stored is not None
             assert (stored.value, stored.timestamp_ms) == (b"5", found[8].timestamp)
         finally:

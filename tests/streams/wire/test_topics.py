@@ -179,7 +179,7 @@ class World:
     async def append(self, topic: str, partition: int = 0) -> tuple[int, int]:
         """Append a record: (offset, timestamp)."""
         offset = await self.log.append(OutRecord(topic, partition, b"hcp:1", b"{}"))
-        stored = await self.log.at(topic, partition, offset)
+        stored = await self.log.record_at(topic, partition, offset)
         assert stored is not None
         return offset, stored.timestamp_ms
 
