@@ -12,9 +12,9 @@ from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
 from streams.cli.arguments import Folder, Json
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, tell, write_json
+from streams.cli.running import run
 from streams.operations.apply import Outcome, put_into_force
 from streams.operations.definitions import load
-from streams.operations.servers import run
 
 _STYLES: Final[Mapping[Way, str]] = {
     "new": "green",

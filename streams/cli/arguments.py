@@ -18,7 +18,7 @@ Folder = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 Partitions = Annotated[
-    list[int] | None, typer.Argument(metavar="[PARTITION]...", min=0, help="Partitions of the input; without: all.")
+    list[int] | None, typer.Argument(metavar="PARTITION", help="Partitions of the input; without: all.")
 ]
 _SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
 

@@ -8,7 +8,7 @@ from streams.wire.asyncapi import render
 def asyncapi() -> None:
     """Print the AsyncAPI 3 document of all topics.
 
-    The same as deploy/asyncapi.yaml, with the topic names and partitions of your settings.
+    The same text as deploy/asyncapi.yaml: the topics under their default names.
 
     Example: segue asyncapi > asyncapi.yaml
     """

@@ -17,7 +17,7 @@ def explain(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A profile, like hcp:1234567893.")],
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One segment or activation, with all behind it; without: all of them."),
+        typer.Argument(metavar="NAME", help="One segment or activation, with all behind it; without: all of them."),
     ] = None,
     at: Annotated[
         str | None,
@@ -36,7 +36,7 @@ def explain(
     """
     from streams.cli.explained import show
     from streams.cli.explaining import explain_profile
-    from streams.operations.servers import run
+    from streams.cli.running import run
 
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
@@ -63,7 +63,7 @@ def members(
     Example: segue members oncology-access-planners --limit 20
     """
     from streams.cli.audiences import list_members
-    from streams.operations.servers import run
+    from streams.cli.running import run
 
     def write(subject: str) -> None:
         if as_json:
@@ -75,7 +75,7 @@ def members(
 
 
 def sizes(as_json: Json = False) -> None:
-    """Count the members of each segment and the profiles of each activation.
+    """Count the members of segments and the profiles of activations.
 
     Those of the catalogue in force. Members as last written to Redis; who is active as published in the channels'
     snapshots, which are read whole.
@@ -83,7 +83,7 @@ def sizes(as_json: Json = False) -> None:
     Example: segue sizes
     """
     from streams.cli.audiences import count
-    from streams.operations.servers import run
+    from streams.cli.running import run
 
     counted = run(count)
     if as_json:
@@ -128,6 +128,6 @@ def lag(
     Example: segue lag --watch 2
     """
     from streams.cli.lagging import follow
-    from streams.operations.servers import run
+    from streams.cli.running import run
 
     run(lambda servers: follow(servers, watch, as_json))

@@ -4,6 +4,9 @@ A command's module is imported when the command is run or its own help is asked 
 pydantic take half a second to load. A test holds each line against the first line of the command's docstring.
 """
 
+import inspect
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -23,11 +26,39 @@ class Command:
 
     def load(self) -> Any:
         """Import the command's module and return the command; a class `CommandClass` there parses its arguments."""
-        module_name, _, function = self.target.partition(":")
+        module_name, _, name = self.target.partition(":")
         module = import_module(f"streams.cli.{module_name}")
+        function = getattr(module, name)
         app = typer.Typer(rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
-        app.command(self.name, cls=getattr(module, "CommandClass", None))(getattr(module, function))
+        made = app.command(self.name, cls=getattr(module, "CommandClass", PlainCommand), help=paragraphs(function))
+        made(function)
         return typer.main.get_command(app)
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help is written as people write it: `DIR`, not `{DIR}`; `--json`, not `--json <bool>`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return arguments and options for parsing and for the help."""
+        return without_flag_types(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line."""
+        return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+
+def without_flag_types(parameters: Sequence[Any]) -> list[Any]:
+    """Give flags no type to show: Typer says `<bool>`, which looks like a value to be given."""
+    for each in parameters:
+        if getattr(each, "is_flag", False) and each.metavar is None:
+            each.metavar = ""
+    return list(parameters)
+
+
+def paragraphs(function: Any) -> str:
+    """Return a command's docstring with a line a paragraph: the terminal breaks the lines, not the source."""
+    text = inspect.getdoc(function) or ""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.split("\n\n"))
 
 
 BEGIN: Final = "Begin"
@@ -37,10 +68,10 @@ LOOK: Final = "Look"
 PROVE: Final = "Prove and repair"
 
 COMMANDS: Final = (
-    Command("demo", "demo:demo", BEGIN, "Show the whole system at work on this machine, then check what it published."),
+    Command("demo", "demo:demo", BEGIN, "Show the whole system at work here, and check what it published."),
     Command("check", "definitions:check", DEFINE, "Compile and lint a catalogue: every error at its place."),
     Command("replay", "definitions:replay", DEFINE, "Run events from a file through a catalogue, as a worker would."),
-    Command("map", "mapping:map_", DEFINE, "Map the messages: who is told what on which channel, and what is missing."),
+    Command("map", "mapping:map_", DEFINE, "Map who is told what on which channel, and what is missing."),
     Command("asyncapi", "asyncapi:asyncapi", DEFINE, "Print the AsyncAPI 3 document of all topics."),
     Command("topics", "topics:topics", RUN, "Create the topics and the state of each partition, or verify them."),
     Command("apply", "apply:apply", RUN, "Check a catalogue and put it into force."),
@@ -55,10 +86,10 @@ COMMANDS: Final = (
         LOOK,
         "List the members of a segment or the profiles of an activation.",
     ),
-    Command("sizes", "audience:sizes", LOOK, "Count the members of each segment and the profiles of each activation."),
+    Command("sizes", "audience:sizes", LOOK, "Count the members of segments and the profiles of activations."),
     Command("lag", "audience:lag", LOOK, "Show how far each partition is behind, in records and in seconds."),
-    Command("verify", "verify:verify", PROVE, "Apply the log again and compare every published change byte for byte."),
-    Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state of partitions from the log, after Redis was lost."),
+    Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
+    Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),
     Command("dump", "dump:dump", PROVE, "Write an input partition as a file for `segue replay`."),
 )
 

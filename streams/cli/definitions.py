@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
 import typer
-from typer.core import TyperCommand
 
 from rules.catalogue.catalogue import load_catalogue
 from rules.engine.replay import Refused, Replay, Then
 from rules.language.problems import CatalogueErrors
 from rules.lint.check import lint
 from streams.cli.arguments import Folder, Json, expect_file, read_instant
+from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
 from streams.cli.render.terminal import err, tell, write_json
 from streams.exits import Exit
@@ -69,7 +69,7 @@ def check(
         raise typer.Exit(int(Exit.WRONG_INPUT))
 
 
-class CommandClass(TyperCommand):
+class CommandClass(PlainCommand):
     """Lets `--then` take two values: Typer's lists hold one value an item, so the two are joined before parsing."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

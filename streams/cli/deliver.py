@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
 
 import typer
-from pydantic import ValidationError
 
 from streams.cli.arguments import LogLevel, read_channel
 from streams.cli.lagging import Reached, behind
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
+from streams.cli.running import run
 from streams.clock import SystemClock
 from streams.delivery.deliverer import Deliverer, Route, group_of
 from streams.delivery.endpoint import Endpoint
@@ -24,7 +24,8 @@ from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.delivery.web import serving
 from streams.operations.errors import WrongInput, WrongRequest
-from streams.operations.servers import Servers, run
+from streams.operations.servers import Servers
+from streams.operations.settings import read_delivery_settings
 from streams.wire.names import channel_topics
 from streams.wire.topics import delivery_topic, judge_topic
 
@@ -86,30 +87,6 @@ def deliver(
     )
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     run(lambda servers: _deliver(servers, channel, delivery))
-
-
-def read_delivery_settings() -> DeliverySettings:
-    """Read SEGUE_DELIVER_* and see that the shape has its credentials; ends the command with usage otherwise."""
-    try:
-        found = DeliverySettings()
-    except ValidationError as wrong:
-        raise WrongRequest(*map(_said, wrong.errors(include_input=False, include_context=False))) from None
-    if not found.url:
-        raise WrongRequest("SEGUE_DELIVER_URL is not set: where to deliver, https://…")
-    try:
-        shape_of(found)
-    except ValueError as missing:
-        text = str(missing)
-        raise WrongRequest(text if text.startswith("SEGUE_") else f"SEGUE_DELIVER_SECRETS: {text}") from None
-    return found
-
-
-def _said(error: Any) -> str:
-    text = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:
-        name, _, text = text.partition(": ")
-        return f"SEGUE_DELIVER_{name.upper()}: {text}"
-    return f"SEGUE_DELIVER_{'_'.join(map(str, error['loc'])).upper()}: {text}"
 
 
 async def _deliver(servers: Servers, channel: str, delivery: DeliverySettings) -> None:

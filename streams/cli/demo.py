@@ -65,7 +65,7 @@ def demo(
         bool, typer.Option("--json", help="Only the summary on standard output, as JSON; the rest to standard error.")
     ] = False,
 ) -> None:
-    """Show the whole system at work on this machine, then check what it published.
+    """Show the whole system at work here, and check what it published.
 
     The real Kafka and Valkey, two workers, live events and changes.
     Everything runs on loopback in a folder of its own, and is gone at the end,

@@ -9,14 +9,15 @@ import typer
 
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.terminal import tell
+from streams.cli.running import run
 from streams.operations.dump import Dumped, write_catalogue
 from streams.operations.dump import dump as dump_partition
 from streams.operations.partitions import OnOffset
-from streams.operations.servers import Servers, run
+from streams.operations.servers import Servers
 
 
 def dump(
-    partition: Annotated[int, typer.Argument(metavar="PARTITION", min=0, help="A partition of the input.")],
+    partition: Annotated[int, typer.Argument(metavar="PARTITION", help="A partition of the input.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, not to stdout.")
     ] = None,

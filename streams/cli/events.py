@@ -31,8 +31,8 @@ def send(
 
     Example: segue send events.ndjson --rate 500
     """
+    from streams.cli.running import run
     from streams.cli.sending import send_lines
-    from streams.operations.servers import run
 
     expect_file(file)
     sent = run(lambda servers: send_lines(servers, file, rate))
@@ -74,8 +74,8 @@ def watch(
 
     Example: segue watch --channel email --channel field --from-start
     """
+    from streams.cli.running import run
     from streams.cli.watching import Wanted, follow
-    from streams.operations.servers import run
 
     channels = tuple(dict.fromkeys(map(read_channel, channel or ())))
     of_segments, of_channels = bool(membership or segment or restricted), bool(channel or activation)

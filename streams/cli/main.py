@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from streams.cli.commands import COMMANDS, Named
+from streams.cli.commands import COMMANDS, Named, paragraphs, without_flag_types
 from streams.exits import Exit
 from streams.operations.errors import OperationError, Unreachable, WrongInput, WrongRequest
 
@@ -27,6 +27,10 @@ class Root(TyperGroup):
         super().__init__(**attributes)
         for command in COMMANDS:
             self.add_command(Named(command))
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the root's own options."""
+        return without_flag_types(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -55,7 +59,6 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and end.")
@@ -63,15 +66,18 @@ def root(
 ) -> None:
     """Keep audience segments true in real time.
 
-    Engagement events come in from Kafka; every membership change, and whom each channel may contact now, goes out,
+    Engagement events come in from Kafka; every membership change, and whom each channel may contact now, goes out
     once.
 
-    Start with [bold]segue demo[/bold]; write definitions with [bold]segue check[/bold] and [bold]segue replay[/bold]
-    (no servers needed); run with [bold]topics[/bold], [bold]apply[/bold], [bold]worker[/bold]. Settings come from
+    Start with [bold]segue demo[/bold]. Write definitions with [bold]segue check[/bold] and [bold]segue replay[/bold],
+    which need no servers. Run with [bold]topics[/bold], [bold]apply[/bold] and [bold]worker[/bold]. Settings come from
     SEGUE_* environment variables.
 
     Exit status: 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable (within 10 s).
     """
+
+
+app.callback(help=paragraphs(root))(root)
 
 
 def main() -> None:

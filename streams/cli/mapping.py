@@ -26,7 +26,7 @@ def map_(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             exists=True,
             file_okay=False,
             readable=True,
@@ -42,7 +42,7 @@ def map_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Map the messages: who is told what on which channel, and what is missing.
+    """Map who is told what on which channel, and what is missing.
 
     Shows activations by audience, stage and channel, with topic, evidence, call to action and asset.
     Says what is missing (an audience, a stage, a channel, a segment that nothing speaks to), what is covered twice (two
@@ -69,7 +69,7 @@ def map_(
 def _catalogue(folder: Path | None) -> Catalogue:
     if folder is not None:
         return load(folder)
-    from streams.operations.servers import run
+    from streams.cli.running import run
 
     return run(lambda servers: servers.catalogue())
 

@@ -8,9 +8,9 @@ from streams.cli.arguments import Json, Partitions
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
+from streams.cli.running import run
 from streams.operations.rebuild import Rebuilt
 from streams.operations.rebuild import rebuild as rebuild_partitions
-from streams.operations.servers import run
 
 
 def rebuild(
@@ -20,7 +20,7 @@ def rebuild(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compute the state of partitions from the log, after Redis was lost.
+    """Compute the state again from the log, after Redis was lost.
 
     The published digest proves it equal. Applies the input from its first record to the published offset in memory,
     compares the digest there, and only then writes profiles, wakes, members and `meta`. Workers take the partition up

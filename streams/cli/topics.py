@@ -6,10 +6,10 @@ from rich.text import Text
 from streams.cli.arguments import Json
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import err, out, write_json
+from streams.cli.running import run
 from streams.exits import Exit
 from streams.finding import Finding
 from streams.operations.provision import Provisioned, provision
-from streams.operations.servers import run
 
 
 def topics(as_json: Json = False) -> None:

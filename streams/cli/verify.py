@@ -4,18 +4,18 @@ from streams.cli.arguments import Json, Partitions
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
+from streams.cli.running import run
 from streams.operations.errors import WrongInput
-from streams.operations.servers import run
 from streams.operations.verify import Verdict
 from streams.operations.verify import verify as verify_partitions
 
 
 def verify(partitions: Partitions = None, as_json: Json = False) -> None:
-    """Apply the log again and compare every published change byte for byte.
+    """Compare every published change with the log, applied again.
 
-    Works beside the live system. Reads the input from its first record to the published offset, and the membership
-    topics; writes nothing and asks nothing of the workers. Exit status 1: something differs (the first difference is
-    named by offsets), or the input's retention has dropped its beginning.
+    Compares them byte for byte, beside the live system. Reads the input from its first record to the published offset,
+    and the membership topics; writes nothing and asks nothing of the workers. Exit status 1: something differs (the
+    first difference is named by offsets), or the input's retention has dropped its beginning.
 
     Example: segue verify 0 3
     """

@@ -8,8 +8,9 @@ import typer
 import uvloop
 
 from streams.cli.arguments import LogLevel
+from streams.cli.running import settings
 from streams.operations.provision import check_topics
-from streams.operations.servers import read_settings, silence_libraries
+from streams.operations.servers import silence_libraries
 from streams.worker.worker import Worker, run_until_signal
 
 
@@ -24,7 +25,7 @@ def worker(
 
     Example: SEGUE_WEB_PORT=6066 segue worker
     """
-    deployment, settings = read_settings()
+    deployment, found = settings()
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
@@ -33,8 +34,8 @@ def worker(
         handler.addFilter(_says_something)
 
     async def main() -> int:
-        checks = [lambda: check_topics(settings.kafka_bootstrap_servers, deployment)]
-        return await run_until_signal(Worker(deployment, settings, checks=checks))
+        checks = [lambda: check_topics(found.kafka_bootstrap_servers, deployment)]
+        return await run_until_signal(Worker(deployment, found, checks=checks))
 
     status = uvloop.run(main())
     logging.shutdown()

@@ -151,3 +151,41 @@ class DigestDiffers(WrongInput):
         )
         self.partition = partition
         self.offset = offset
+
+
+class CatalogueUnusable(WrongInput):
+    """The catalogue in force was applied under other rules, or does not load here."""
+
+
+class StateWrong(WrongInput):
+    """A partition's state is missing or another's: it must not be guessed at."""
+
+
+class KafkaAway(Unreachable):
+    """Kafka did not answer in time."""
+
+    def __init__(self, address: str, reason: str, within_ms: int) -> None:
+        super().__init__(
+            f"Kafka at {address} is not reachable within {within_ms // 1000} s ({reason}):"
+            " is it up, and is SEGUE_KAFKA_BOOTSTRAP_SERVERS right?"
+        )
+        self.address = address
+
+
+class KafkaUndecided(Unreachable):
+    """Kafka answers, but somebody's open transaction holds up what was asked for."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Kafka at {address} answers, but cannot tell yet: {reason}")
+        self.address = address
+
+
+class RedisAway(Unreachable):
+    """Redis did not answer in time, or not as it must. `address` is without user and password."""
+
+    def __init__(self, address: str, reason: str, within_ms: int) -> None:
+        super().__init__(
+            f"Redis at {address} is not reachable within {within_ms // 1000} s ({reason}):"
+            " is it up, and is SEGUE_REDIS_URL right?"
+        )
+        self.address = address

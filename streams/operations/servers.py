@@ -1,7 +1,7 @@
-"""Kafka and Redis as commands reach them: settings, connections, and what is said where one is not there.
+"""Kafka and Redis as an operation reaches them.
 
-A command's work is an async function of `Servers`; `run` runs it and turns every way in which a server can be away
-into a `OperationError` of one line that names the server and its setting. No address is repeated with its credentials.
+An operation is an async function of `Servers`. `serving` makes them and turns every way in which a server can be away
+into an error of one line that names the server and its setting, without the credentials of its address.
 """
 
 import asyncio
@@ -14,9 +14,6 @@ from urllib.parse import urlsplit
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
-from redis.asyncio.connection import parse_url
 
 from rules.catalogue.catalogue import Catalogue, OtherRules, load_catalogue_json
 from rules.language.problems import CatalogueErrors
@@ -27,12 +24,14 @@ from streams.log.consumers import Consumer
 from streams.log.producer import Tuning
 from streams.operations.errors import (
     CatalogueNotStored,
+    CatalogueUnusable,
+    KafkaAway,
+    KafkaUndecided,
     NoCatalogue,
+    RedisAway,
+    StateWrong,
     TopicMissing,
-    Unreachable,
-    WrongInput,
     WrongPartitionCount,
-    WrongRequest,
 )
 from streams.records import Stored
 from streams.settings import Deployment, Settings
@@ -46,7 +45,6 @@ QUIET: Final = ("aiokafka", "faust", "mode", "asyncio")
 """Loggers whose every line a command says better itself, or need not say."""
 
 T = TypeVar("T")
-S = TypeVar("S", bound=BaseSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,80 +143,40 @@ class Servers:
             await consumer.stop()
 
 
-def run(work: Callable[[Servers], Awaitable[T]]) -> T:
-    """Run a command's work to its end."""
-    silence_libraries()
-    deployment, settings = read_settings()
-
-    async def within() -> T:
-        tuning = Tuning(
-            transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
-        )
-        log = KafkaLog(settings.kafka_bootstrap_servers, tuning)
-        try:
-            return await work(Servers(deployment, settings, log))
-        finally:
-            await log.close()
-
+@asynccontextmanager
+async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[Servers]:
+    """Have the servers of a deployment. What goes wrong inside comes out as an OperationError: a server that is away
+    as KafkaAway or RedisAway, state that must not be guessed at as StateWrong.
+    """
+    tuning = Tuning(
+        transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
+    )
+    log = KafkaLog(settings.kafka_bootstrap_servers, tuning)
     try:
-        return asyncio.run(within())
-    except (NotReachable, KafkaError) as error:
-        raise Unreachable(kafka_away(settings, error)) from None
+        yield Servers(deployment, settings, log)
+    except HeldUp as error:
+        raise KafkaUndecided(settings.kafka_bootstrap_servers, str(error)) from None
+    except NotReachable as error:
+        raise KafkaAway(settings.kafka_bootstrap_servers, str(error), REACH_MS) from None
+    except KafkaError as error:
+        raise KafkaAway(settings.kafka_bootstrap_servers, type(error).__name__, REACH_MS) from None
     except (Unanswered, StoreBug) as error:
-        raise Unreachable(redis_away(settings, error)) from None
+        raise RedisAway(address_of(settings.redis_url), str(error), REACH_MS) from None
     except Incident as error:
-        raise WrongInput(str(error)) from None
+        raise StateWrong(str(error)) from None
+    finally:
+        await log.close()
 
 
 def compiled(data: bytes) -> Catalogue:
-    """Compile a stored catalogue; ends the command where this version of Segue cannot."""
+    """Compile a stored catalogue; raises CatalogueUnusable where this version of Segue cannot."""
     try:
         return load_catalogue_json(data)
     except OtherRules as wrong:
-        raise WrongInput(str(wrong)) from None
+        raise CatalogueUnusable(str(wrong)) from None
     except CatalogueErrors:
         what = "the catalogue in force does not load here: use the version of Segue that applied it, or apply it again"
-        raise WrongInput(what) from None
-
-
-def read_settings() -> tuple[Deployment, Settings]:
-    """Read the settings from the environment; ends the command with usage where one is wrong."""
-    deployment, settings = _settings(Deployment), _settings(Settings)
-    if settings.request_timeout_ms >= settings.transaction_timeout_ms:
-        raise WrongRequest("SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
-    try:
-        parse_url(settings.redis_url)
-    except ValueError:
-        what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
-        raise WrongRequest(what) from None
-    return deployment, settings
-
-
-def _settings(kind: type[S]) -> S:
-    try:
-        return kind()
-    except ValidationError as wrong:
-        found = [f"SEGUE_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in wrong.errors()]
-        raise WrongRequest(*found) from None
-
-
-def kafka_away(settings: Settings, error: BaseException) -> str:
-    """Say that Kafka is not reachable."""
-    if isinstance(error, HeldUp):
-        return f"Kafka at {settings.kafka_bootstrap_servers} answers, but cannot tell yet: {error}"
-    what = str(error) if isinstance(error, NotReachable) else type(error).__name__
-    return (
-        f"Kafka at {settings.kafka_bootstrap_servers} is not reachable within {REACH_MS // 1000} s ({what}):"
-        " is it up, and is SEGUE_KAFKA_BOOTSTRAP_SERVERS right?"
-    )
-
-
-def redis_away(settings: Settings, error: BaseException) -> str:
-    """Say that Redis is not reachable, or does not answer as it must."""
-    return (
-        f"Redis at {address_of(settings.redis_url)} is not reachable within {REACH_MS // 1000} s ({error}):"
-        " is it up, and is SEGUE_REDIS_URL right?"
-    )
+        raise CatalogueUnusable(what) from None
 
 
 def address_of(url: str) -> str:

@@ -1,5 +1,6 @@
 """What all commands keep to: help, exit statuses, one clear line about what is wrong."""
 
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +66,30 @@ def test_a_setting_that_is_wrong_is_usage_and_named() -> None:
     ended = Segue()("lag", SEGUE_PARTITIONS="many")
     assert (ended.status, ended.out) == (2, "")
     assert "SEGUE_PARTITIONS" in ended.err
+
+
+def test_a_misspelt_setting_is_told_with_the_nearest_and_without_its_value() -> None:
+    ended = Segue()("lag", SEGUE_PARTITONS="hidden", SEGUE_REDIS_URL="http://wrong")
+    assert ended.status == 2
+    assert ended.err.splitlines()[0] == (
+        "warning: SEGUE_PARTITONS is set, but there is no such setting; did you mean SEGUE_PARTITIONS?"
+    )
+    assert "hidden" not in ended.err
+
+
+def test_the_version_is_one_line() -> None:
+    ended = Segue().done("--version")
+    assert re.fullmatch(r"segue \d+\.\d+\.\d+\n", ended.out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_without_importing_them(shell: str) -> None:
+    asked = {"bash": {"COMP_WORDS": "segue re", "COMP_CWORD": "1"}}.get(
+        shell, {"_TYPER_COMPLETE_ARGS": "segue re", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    )
+    ended = Segue().done(_SEGUE_COMPLETE=f"complete_{shell}", **asked)
+    assert {"replay", "rebuild"} <= set(re.findall(r"\w+", ended.out))
+    assert "topics" not in ended.out
 
 
 def test_a_server_that_is_not_there_is_3_named_with_its_setting(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.cli.deliver import read_delivery_settings
 from streams.delivery.settings import DeliverySettings
 from streams.operations.errors import WrongRequest
+from streams.operations.settings import read_delivery_settings
 
 
 @pytest.mark.parametrize(
