@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange, Change
+from rules.engine.cut import Cut, Introduced
 from rules.engine.decode import Own, Refusal
 from rules.engine.pending import Introduction
 from rules.engine.plan import Plan, make_plan
@@ -70,21 +71,6 @@ class Rehomed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PendingCut:
-    """A catalogue that took effect, and the subject up to which the queue's visits have come (None: none yet).
-
-    `introductions`, of the oldest only: (condition, segment, cut, t_ms) of what came in without its history; a plan
-    made from the catalogue alone could not know it.
-    """
-
-    ordinal: int
-    t_ms: int
-    catalogue: str
-    visited_to: str | None
-    introductions: tuple[tuple[str, str, int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Slice:
     """All that was touched since the last slice, packed, at one record boundary."""
 
@@ -93,7 +79,7 @@ class Slice:
     last_ms: int
     catalogue: str
     digest: str
-    cuts: tuple[PendingCut, ...]
+    cuts: tuple[Cut, ...]
     profiles: dict[str, bytes]
     wakes: dict[str, int]
     joined: dict[str, list[str]]
@@ -157,7 +143,7 @@ class Partition:
         """Hand in a catalogue under its hash, before the record that puts it into force."""
         self._catalogues[digest] = catalogue
 
-    def resume(self, cuts: Sequence[PendingCut]) -> None:
+    def resume(self, cuts: Sequence[Cut]) -> None:
         """Take up the cuts of a checkpoint, oldest first; their catalogues must be known."""
         for cut in cuts:
             self._enforce(cut.ordinal, cut.t_ms, self._catalogues[cut.catalogue], cut.introductions)
@@ -179,7 +165,7 @@ class Partition:
         ordinal: int,
         t_ms: int,
         catalogue: Catalogue,
-        introduced: Iterable[tuple[str, str, int, int]] = (),
+        introduced: Iterable[Introduced] = (),
     ) -> None:
         self.current = make_plan(
             catalogue,
@@ -193,11 +179,11 @@ class Partition:
         self._visited[ordinal] = None
 
     @property
-    def cuts(self) -> tuple[PendingCut, ...]:
+    def cuts(self) -> tuple[Cut, ...]:
         """What `resume` needs: the oldest catalogue that a profile may stand under, and the cuts since."""
         oldest = next(iter(self.plans), 0)
         return tuple(
-            PendingCut(
+            Cut(
                 ordinal,
                 plan.t_ms,
                 plan.catalogue.hash,
@@ -208,7 +194,7 @@ class Partition:
         )
 
     @property
-    def unvisited(self) -> tuple[PendingCut, ...]:
+    def unvisited(self) -> tuple[Cut, ...]:
         """The cuts of which some profile may not have been visited."""
         oldest = next(iter(self.plans), 0)
         return tuple(cut for cut in self.cuts if cut.ordinal > oldest)
@@ -463,9 +449,9 @@ class Partition:
             del self.plans[oldest], self._visited[oldest]
 
 
-def _introduced(plan: Plan) -> tuple[tuple[str, str, int, int], ...]:
+def _introduced(plan: Plan) -> tuple[Introduced, ...]:
     known = plan.introductions.items()
-    return tuple((text, segment, i.cut, i.t_ms) for (text, segment), i in known if i is not None)
+    return tuple(Introduced(text, segment, i.cut, i.t_ms) for (text, segment), i in known if i is not None)
 
 
 MAX_SUBJECT: Final = "\U0010ffff" * 4

@@ -2,7 +2,7 @@
 
 Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optional parts as null or empty):
 
-    [ LAYOUT, cut, known_since, first_seen, born_cut, latest, arrivals, sequence, evaluated,
+    [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
       {trait: [time, source, id, value]},
       [[channel, purpose, granted, withdrawn], …],
       {short state key: state},
@@ -11,6 +11,9 @@ Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optio
       {day of the record: [identity, …]},
       {activation: [active, kind of its last deactivated]},
       {channel: sequence} ]
+
+Layout 2 had one more instant, after known_since, that nothing read; it is skipped. `pack` always writes the newest
+layout, so a profile changes over when it is touched.
 
 Condition states stand under short names that a `StateNames` (of the catalogue named by `cut`) maps both ways.
 """
@@ -24,8 +27,9 @@ from rules.conditions.view import Mark, Register, State
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 
-LAYOUT: Final = 2
-"""Version of the packed layout; another one is refused, never guessed at."""
+LAYOUT: Final = 3
+"""Version of the packed layout that is written. Layout 2 is read too; any other is refused, never guessed at."""
+LAYOUT_WITH_FIRST_SEEN: Final = 2
 SEEN_MAX: Final = 512
 """Recognised event identities kept a profile: the same limit as a condition's memory (definitions section 5)."""
 SEEN_DAYS: Final = 7
@@ -87,7 +91,6 @@ class Profile:
         "consents",
         "cut",
         "evaluated_ms",
-        "first_seen_ms",
         "kind",
         "known_since_ms",
         "latest_ms",
@@ -113,7 +116,6 @@ class Profile:
         self.born_cut = cut
         self.known_since_ms = event_ms
         self.latest_ms = event_ms
-        self.first_seen_ms = r_ms
         self.evaluated_ms = r_ms
         self.arrivals = 0
         self.sequence = 0
@@ -192,7 +194,6 @@ class Profile:
                 LAYOUT,
                 self.cut,
                 self.known_since_ms,
-                self.first_seen_ms,
                 self.born_cut,
                 self.latest_ms,
                 self.arrivals,
@@ -221,24 +222,30 @@ def unpack(subject: str, blob: bytes | list[Any], names: StateNames) -> Profile:
     """Read a packed profile (or the array it decodes to). Raises ValueError for another layout."""
     fields = orjson.loads(blob) if isinstance(blob, bytes) else blob
     _check(fields[0])
-    profile = Profile(subject, fields[1], fields[2], fields[3])
-    profile.born_cut, profile.latest_ms, profile.arrivals, profile.sequence, profile.evaluated_ms = fields[4:9]
-    profile.traits = {name: Register(r[0], r[1], r[2], _value(r[3])) for name, r in fields[9].items()}
-    profile.consents = {(c[0], c[1]): (c[2], c[3]) for c in fields[10]}
+    if fields[0] == LAYOUT_WITH_FIRST_SEEN:
+        fields = fields[:3] + fields[4:]
+    _, cut, known_since_ms, born_cut, latest_ms, arrivals, sequence, evaluated_ms, *folded = fields
+    profile = Profile(subject, cut, known_since_ms, evaluated_ms)
+    profile.born_cut, profile.latest_ms, profile.arrivals, profile.sequence = born_cut, latest_ms, arrivals, sequence
+    traits, consents, states, stays, wakes, seen, activations, sequences = folded
+    profile.traits = {name: Register(r[0], r[1], r[2], _value(r[3])) for name, r in traits.items()}
+    profile.consents = {(c[0], c[1]): (c[2], c[3]) for c in consents}
     keys = names.state_keys
-    profile.states = {keys[short]: state for short, state in fields[11].items()}
-    profile.stays = {segment: _unpack_stay(stay) for segment, stay in fields[12].items()}
-    profile.wakes = fields[13]
-    profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
-    profile.seen = {identity: int(day) for day, found in fields[14].items() for identity in found}
-    profile.activations = {name: Standing(bool(active), was) for name, (active, was) in fields[15].items()}
-    profile.sequences = fields[16]
+    profile.states = {keys[short]: state for short, state in states.items()}
+    profile.stays = {segment: _unpack_stay(stay) for segment, stay in stays.items()}
+    profile.wakes = wakes
+    profile.wake_ms = min(wakes.values(), default=FOREVER)
+    profile.seen = {identity: int(day) for day, found in seen.items() for identity in found}
+    profile.activations = {name: Standing(bool(active), was) for name, (active, was) in activations.items()}
+    profile.sequences = sequences
     return profile
 
 
 def _check(layout: int) -> None:
-    if layout != LAYOUT:
-        raise ValueError(f"a profile packed in layout {layout}, this version reads {LAYOUT}")
+    if layout not in (LAYOUT, LAYOUT_WITH_FIRST_SEEN):
+        raise ValueError(
+            f"a profile packed in layout {layout}; this version reads {LAYOUT_WITH_FIRST_SEEN} and {LAYOUT}"
+        )
 
 
 def _value(raw: Any) -> Value | None:

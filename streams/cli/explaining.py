@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
-from rules.engine.partition import Partition, PendingCut
+from rules.engine.partition import Partition
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.explain.activations import ActivationExplanation, explain_activations
@@ -76,7 +76,7 @@ async def explain_profile(servers: Servers, subject: str, name: str | None, at_m
     engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions), clock_ms=meta.clock_ms)
     for cut in meta.cuts:
         engine.know(cut.catalogue, await servers.catalogue_of(cut.catalogue))
-    engine.resume([PendingCut(c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions) for c in meta.cuts])
+    engine.resume(meta.cuts)
     plan = engine.current
     if plan is None:
         raise AssertionError("a cut without a plan")

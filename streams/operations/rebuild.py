@@ -21,7 +21,7 @@ from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole, published
-from streams.store.terms import Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
 REBUILDING: Final = "rebuilding…"
 """The generation of a half-made state: with a character that `Deployment.generation` never has."""
@@ -81,7 +81,7 @@ async def _rebuild(servers: Servers, partition: int, on_offset: OnOffset, *, for
             partitions=deployment.partitions,
             digest=taken.digest,
             last_ms=taken.last_ms,
-            cuts=tuple(Cut(c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions) for c in taken.cuts),
+            cuts=taken.cuts,
         )
         members = await _write(store, meta, taken)
         return Rebuilt(partition, progress.offset, len(taken.profiles), members)

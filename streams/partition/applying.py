@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from rules.engine.change import AnyChange
-from rules.engine.partition import BEGINNING_MS, Partition, PendingCut, Record, Rehomed, Slice, UnknownCatalogue
+from rules.engine.partition import BEGINNING_MS, Partition, Record, Rehomed, Slice, UnknownCatalogue
 from streams.errors import Incident
 from streams.intake.decoding import decoder_of, subjects_of
 from streams.partition.checkpoints import Checkpoints
@@ -83,9 +83,7 @@ class Applying:
         """Take up the cuts of `meta`; waits for their catalogues. Raises Incident."""
         for cut in meta.cuts:
             self.engine.know(cut.catalogue, await self._shared.catalogue(cut.catalogue))
-        self.engine.resume(
-            [PendingCut(cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to, cut.introductions) for cut in meta.cuts]
-        )
+        self.engine.resume(meta.cuts)
         self.end_silence()
 
     @property

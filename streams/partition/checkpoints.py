@@ -22,7 +22,7 @@ from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens
 from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
-from streams.store.terms import CHECKPOINT_PROFILES_MAX, Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import CHECKPOINT_PROFILES_MAX, Checkpoint, Meta, PartitionStore, Token
 
 T = TypeVar("T")
 
@@ -227,8 +227,6 @@ class Checkpoints:
             partitions=self._fixed.partitions,
             digest=last.digest,
             last_ms=last.last_ms,
-            cuts=tuple(
-                Cut(cut.ordinal, cut.t_ms, cut.catalogue, cut.visited_to, cut.introductions) for cut in last.cuts
-            ),
+            cuts=last.cuts,
         )
         return Checkpoint(self._token, meta, profiles, wakes, joined, left)

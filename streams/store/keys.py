@@ -10,7 +10,8 @@ share one slot and one MULTI can write them. The salt is the smallest number tha
 own n-th of the slot range (partition i of N into slots [i * 16384 / N, (i + 1) * 16384 / N)): nodes own runs of
 slots, so the partitions spread over any number of nodes as evenly as their count allows.
 
-Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]` (base.Cut).
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]`, a row for
+each cut (rules/engine/cut.py).
 Scores are doubles, exact for |ms| <= 2^53; a wake later than that (the year 287,396) is +inf and read back as FOREVER.
 """
 
@@ -22,9 +23,10 @@ from typing import Final
 
 import orjson
 
+from rules.engine.cut import Cut, Introduced
 from rules.ground.instants import FOREVER
 from streams.errors import Incident
-from streams.store.terms import Cut, Meta, Token
+from streams.store.terms import Meta, Token
 
 SLOTS: Final = 16_384
 WAKE_MAX_MS: Final = 1 << 53
@@ -86,7 +88,8 @@ def exact_due(due_ms: int) -> int:
 
 def pack_meta(meta: Meta) -> dict[str, str]:
     """Lay `meta` out as hash fields."""
-    cuts = [[c.ordinal, c.t_ms, c.catalogue, c.visited_to, c.introductions] for c in meta.cuts]
+    # orjson takes no named tuples
+    cuts = [[c.ordinal, c.t_ms, c.catalogue, c.visited_to, [list(each) for each in c.introductions]] for c in meta.cuts]
     return {
         "generation": meta.generation,
         "token": str(meta.token),
@@ -113,7 +116,7 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             digest=fields["digest"],
             last_ms=int(fields["last"]),
             cuts=tuple(
-                Cut(ordinal, t_ms, catalogue, visited_to, tuple(tuple(one) for one in introductions))
+                Cut(ordinal, t_ms, catalogue, visited_to, tuple(Introduced(*one) for one in introductions))
                 for ordinal, t_ms, catalogue, visited_to, introductions in orjson.loads(fields["cuts"])
             ),
         )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from rules.engine.cut import Cut
+
 
 class Token(NamedTuple):
     """Names one content of a partition's state. Ordered by epoch, then n."""
@@ -23,18 +25,6 @@ class Token(NamedTuple):
         """Read `<epoch>.<n>`; ValueError otherwise."""
         epoch, _, n = text.partition(".")
         return cls(int(epoch), int(n))
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A catalogue that took effect at `t_ms`, and how far its visits have come (None: not begun)."""
-
-    ordinal: int
-    t_ms: int
-    catalogue: str
-    visited_to: str | None = None
-    introductions: tuple[tuple[str, str, int, int], ...] = ()
-    """(condition, segment, cut, t_ms) of what came in without its history; see rules.engine.partition.PendingCut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from rules.catalogue.logic import leaves
 from rules.conditions.view import View
 from rules.engine.change import AnyChange
+from rules.engine.cut import Cut
 from rules.engine.decode import record_time
-from rules.engine.partition import BEGINNING_MS, Partition, PendingCut, Record
+from rules.engine.partition import BEGINNING_MS, Partition, Record
 from rules.engine.replay import decode_line
 from rules.ground.instants import FOREVER
 from streams.partition.waking import Waking
@@ -38,7 +39,7 @@ class Store:
 
     profiles: dict[str, bytes] = field(default_factory=dict)
     wakes: dict[str, int] = field(default_factory=dict)
-    cuts: tuple[PendingCut, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     offset: int = 0
     clock_ms: int = BEGINNING_MS
     last_ms: int = -1

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from rules.engine.cut import Cut, Introduced
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, StoreBug, Unanswered
-from streams.store.terms import Checkpoint, Cut, Meta, PartitionStore, Token
+from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 from tests.contract.store.conftest import Backend
 
 SUBJECTS = ["hcp:1", "hcp:é", "hcp:z", "patient:\U0001f600", "patient:\ufffd", "patient:a b", "payer:{x}:y", "lab:*"]
@@ -29,7 +30,13 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
         last_ms=1_772_373_900_011,
         cuts=(
             Cut(1, -1, "b" * 64, None),
-            Cut(2, 1_772_373_800_000, "c" * 64, "hcp:é", (("event:a|b", "seg-a", 2, 5), ("absent", "", 2, 6))),
+            Cut(
+                2,
+                1_772_373_800_000,
+                "c" * 64,
+                "hcp:é",
+                (Introduced("event:a|b", "seg-a", 2, 5), Introduced("absent", "", 2, 6)),
+            ),
         ),
     )
     return replace(base, **changes)

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import pytest
 
+from rules.engine.cut import Cut
 from streams.errors import Doubt, Fenced, Incident, NotReachable
 from streams.partition.claim import Claimed, Hooks, LaterClaimant, Tokens, claim, hand_over, regain
 from streams.partition.states import STEPS, Step
 from streams.records import OutRecord
 from streams.settings import Deployment
-from streams.store.terms import Cut, Meta, Token
+from streams.store.terms import Meta, Token
 from streams.wire.progress import (
     Claim,
     MalformedRecord,
