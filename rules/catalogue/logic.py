@@ -8,10 +8,11 @@ while enough of them stay true, so it looks again when the n-th of them to last 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from rules.conditions import KINDS, Kind
-from rules.conditions.base import Condition, Node, RuleContext, Verdict
+from rules.conditions.base import Condition, Node, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.kinds import keywords, kind_of
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from rules.language.operators import FALSE, TRUE
@@ -52,7 +53,7 @@ def _cost(node: Node) -> int:
     """Order parts by what asking them costs: registers and memberships before folded states, groups last."""
     if not isinstance(node, Condition):
         return 2
-    return 0 if node.state_key is None and not node.parts else 1
+    return 0 if node.memory is None and not node.parts else 1
 
 
 class AllOf(Group):
@@ -152,8 +153,7 @@ class AtLeastOf(Group):
 
 
 _GROUPS: Final[Mapping[str, Callable[[tuple[Node, ...]], Group]]] = {"all": AllOf, "any": AnyOf, "none": NoneOf}
-_RESTRICTION_KINDS: Final = frozenset({"trait", "consent"})
-"""What `refuse` may be (definitions.md section 9)."""
+GROUP_KEYWORDS: Final = (*_GROUPS, "at_least_of")
 
 
 def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
@@ -167,26 +167,19 @@ def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
             return None if parts is None else make(parts)
     if "at_least_of" in value:
         return _read_at_least(reader.down("at_least_of"), context) if _alone(reader, "at_least_of") else None
-    kind = _kind_of(value)
+    kind = kind_of(value)
     if kind is None:
         _unknown_kind(reader)
         return None
-    if context.rule == "restriction" and kind.condition.kind not in _RESTRICTION_KINDS:
+    if context.rule == "restriction" and not kind.refuses:
         reader.problem("'refuse' must be a trait or a consent condition")
         return None
     return kind.read(reader, context, read_rule)
 
 
-def _kind_of(value: Mapping[str, Any]) -> Kind | None:
-    for kind in KINDS:
-        if kind.keyword in value and (kind.also is None or kind.also in value):
-            return kind
-    return None
-
-
 def _unknown_kind(reader: DefinitionReader) -> None:
     """Say that no key tells a kind, at the key most like one."""
-    known = [*dict.fromkeys(kind.keyword for kind in KINDS), *_GROUPS, "at_least_of"]
+    known = [*keywords(), *GROUP_KEYWORDS]
     first = next(iter(reader.value))
     reader.down(first).problem(f"{first!r} is no kind of condition or group", name=str(first), known=known)
 

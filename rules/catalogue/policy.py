@@ -8,7 +8,9 @@ from pydantic import Field
 
 from rules.catalogue.logic import read_rule
 from rules.catalogue.segment import Kind
-from rules.conditions.base import Node, RuleContext
+from rules.conditions.base import Node
+from rules.conditions.context import RuleContext
+from rules.conditions.kinds import kind_of
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Items, Maybe, Name, Strict, matching
@@ -18,8 +20,6 @@ Positive = Annotated[int, Field(ge=1)]
 CHANNEL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Channel = Annotated[str, matching(CHANNEL_NAME, "must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -")]
 """A channel names a topic, `activation.<channel>`; a dot would run into `….current`."""
-REFUSING_KINDS: Final = ("trait", "consent")
-"""What `refuse` may be: a present value, whose history nobody has to have seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ def _restriction(reader: DefinitionReader, model: _Restriction, dictionary: Dict
     if "refuse" in reader.value:
         here = reader.down("refuse")
         raw = here.value
-        if isinstance(raw, dict) and "for" not in raw and any(kind in raw for kind in REFUSING_KINDS):
+        kind = kind_of(raw) if isinstance(raw, dict) else None
+        if kind is not None and kind.refuses:
             refuse = read_rule(here, RuleContext(dictionary=dictionary, rule="restriction", segment="", forgets=False))
         else:
             here.problem("'refuse' must be a trait or a consent condition")

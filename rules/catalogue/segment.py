@@ -7,8 +7,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, PlainValidator
 
 from rules.catalogue.logic import read_rule
-from rules.catalogue.mentions import Mention, mentions
-from rules.conditions.base import Node, RuleContext
+from rules.catalogue.mentions import mentions
+from rules.conditions.base import Node
+from rules.conditions.context import RuleContext
+from rules.conditions.mention import Mention
 from rules.ground.instants import FOREVER, parse_duration
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader

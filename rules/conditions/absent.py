@@ -1,14 +1,22 @@
 """The condition `absent`: no matching event for so long, and the absence was observed for so long."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
-from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.base import Completion, Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives, Counted, Range
+from rules.conditions.kind import Kind
+from rules.conditions.matching import Matcher, compared_attributes, read_matcher
+from rules.conditions.memory import Memory
+from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
+from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.view import State, View
 from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
 from rules.ground.instants import format_duration
+from rules.language.dictionary import Dictionary
 from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
@@ -22,20 +30,14 @@ class AbsentDefinition(Definition):
     within: Duration
 
 
-class Absent(Condition):
+class LatestMatch(Memory):
     """Remembers the latest match; a state is its [time, source, id]."""
 
-    kind = "absent"
-    looks_at_history = True
-
-    def __init__(self, definition: Any, matcher: Matcher, within_ms: int, in_enter: bool) -> None:
-        self.definition = definition
+    def __init__(self, matcher: Matcher, within_ms: int) -> None:
+        self.state_key = canonical_json(["absent", matcher.key, within_ms])
         self.types = matcher.types
-        self.reads_known_since = in_enter
         self._where = matcher.where
         self._within_ms = within_ms
-        self._text = f"no {matcher.text} within {format_duration(within_ms)}"
-        self.state_key = canonical_json(["absent", matcher.key, within_ms])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the latest."""
@@ -50,33 +52,66 @@ class Absent(Condition):
         """Drop it when it has left the window."""
         return None if state is not None and state[0] <= t_ms - self._within_ms else state
 
+    def bytes_max(self) -> int:
+        """One entry."""
+        return ENTRY_BYTES
+
+
+class Absent(Condition):
+    """Holds when the latest match, and the beginning of the observation, lie so long ago."""
+
+    kind = "absent"
+    looks_at_history = True
+
+    def __init__(self, definition: Any, matcher: Matcher, within_ms: int, in_enter: bool) -> None:
+        self.definition = definition
+        self.memory: LatestMatch = LatestMatch(matcher, within_ms)
+        self.reads_known_since = in_enter
+        self._key = self.memory.state_key
+        self._matcher = matcher
+        self._within_ms = within_ms
+        self._text = f"no {matcher.text} within {format_duration(within_ms)}"
+
     def verdict(self, view: View) -> Verdict:
         """True from so long after the last match, and after the observation began, on."""
         since_ms = view.observed_since_ms
         if since_ms is None:
             return FALSE
-        last = view.facts.states.get(self.state_key)  # type: ignore[arg-type]
+        last = view.facts.states.get(self._key)
         if last is not None and last[0] > since_ms:
             since_ms = last[0]
         absent_ms = since_ms + self._within_ms
         return TRUE if view.t_ms >= absent_ms else (False, absent_ms)
 
-    def complete_at(self, cut_ms: int) -> int:
-        """As a window `within`."""
-        return Window(within_ms=self._within_ms).complete_at(cut_ms)
+    def completions(self, cut_ms: int) -> tuple[Completion, ...]:
+        """As of a window `within`."""
+        return ((Window(within_ms=self._within_ms).complete_at(cut_ms), None),)
 
     def describe(self) -> str:
         """`no portal.login within 60d`."""
         return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The latest match, as long as it is in the window."""
-        last = view.facts.states.get(self.state_key or "")
+        """Return the latest match, as long as it is in the window."""
+        last = view.facts.states.get(self._key)
         return [(last[0], last[1], last[2])] if last and last[0] > view.t_ms - self._within_ms else []
 
-    def state_bytes_max(self) -> int:
-        """One entry."""
-        return ENTRY_BYTES
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say how long the absence has lasted, and that nothing is in the window if it holds."""
+        if scene.entering:
+            return NEVER if holds else ALWAYS
+        where = self.definition.get("where")
+        length = ("absent", scene.rule, canonical_json([sorted(self._matcher.types), where]))
+        if not holds:
+            return [frozenset({Range(length, high=self._within_ms - 1)})]
+        text = "" if where is None else canonical_json(where)
+        counted = Counted(self._matcher.types, text, Window(within_ms=self._within_ms))
+        longest = scene.stay_max_ms if scene.rule == "exit" else UP
+        return [frozenset({Range(length, low=self._within_ms, high=longest), Range(counted, 0, 0)})]
+
+    def compared(self, dictionary: Dictionary) -> Iterator[Compared]:
+        """Walk `where`."""
+        return compared_attributes(self.definition, self._matcher.types, dictionary)
 
 
 def read_absent(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Absent | None:
@@ -86,3 +121,6 @@ def read_absent(reader: DefinitionReader, context: RuleContext, nested: ReadRule
         return None
     matcher = read_matcher(reader.down("absent"), reader.down("where") if keys.where is not None else None, context)
     return None if matcher is None else Absent(reader.value, matcher, keys.within, context.rule == "enter")
+
+
+KIND: Final = Kind("absent", Absent, read_absent, mentions_events("absent"), types_key="absent")

@@ -1,9 +1,7 @@
 """What a condition is: one testable statement inside a rule, compiled.
 
-A condition keeps a *state* a profile: a plain JSON value (lists, strings, numbers, null), folded from
-events, the same for any order and any duplicates of the same set of events. Its verdict at an instant is
-a pure function of that state and of the `View`. Conditions whose `state_key` is equal share one state
-(the key says everything that `fold` depends on; windows' marks and the segment do not belong to it).
+A condition judges: its verdict at an instant is a pure function of the `View`. What it needs to know of earlier events
+is kept by its `Memory` (`rules.conditions.memory`).
 
 A verdict is `(holds, next_ms)`: `holds` is True, False, or None for *no verdict* (Kleene); `next_ms` is an
 instant later than `view.t_ms` before which the verdict cannot change with no new event (FOREVER: never).
@@ -12,15 +10,20 @@ It may be too early (the engine looks again then and finds nothing), never too l
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
-from rules.conditions.view import MarkKind, Register, State, View
-from rules.ground.event import Event
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import Alternatives
+from rules.conditions.memory import Memory
+from rules.conditions.scene import Compared, Judge, Scene, Word
+from rules.conditions.view import MarkKind, View
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader
+from rules.language.validation import Path
 
 Verdict: TypeAlias = tuple[bool | None, int]
+Completion: TypeAlias = tuple[int, MarkKind | None]
+"""When a window is complete after a cut, and the mark that it counts from."""
 
 
 class Node(ABC):
@@ -41,17 +44,6 @@ class Node(ABC):
         """Walk its leaves in document order."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleContext:
-    """Where a rule stands, which says what it may name and from which mark it counts."""
-
-    dictionary: Dictionary
-    rule: Literal["enter", "exit", "restriction"]
-    segment: str
-    forgets: bool
-    """Whether the segment has `exit` or `max_stay`: then `since: exit` is the default in `enter`."""
-
-
 ReadRule: TypeAlias = Callable[[DefinitionReader, RuleContext], Node | None]
 """Reads a condition or a group, as `rules.catalogue.logic.read_rule`: handed to the kinds that have rules inside
 them."""
@@ -61,77 +53,66 @@ class Condition(Node):
     """A compiled leaf. Subclasses are frozen after construction and hold no state of any profile."""
 
     kind: ClassVar[str]
-    looks_at_history: ClassVar[bool]
-    """Whether it can be *pending* after a cut (definitions.md section 8, Pending)."""
+    looks_at_history: ClassVar[bool] = False
+    """Whether it can be *pending* after a cut: then `completions` says for how long."""
+    meant_always: ClassVar[bool] = False
+    """Whether an author writes it in `enter` because it always holds."""
 
     definition: Any = None
-    """The raw value that it was read from; equal ones are the same condition (definitions.md section 8)."""
-    state_key: str | None = None
-    """Canonical text of all that `fold` depends on (kind, types, where, sizes …); None: keeps no state."""
-    kin_key: str | None = None
-    """The state key that the same definition has in a place with, or without, a mark; None: it is the same."""
-    types: frozenset[str] = frozenset()
-    """Event types that `fold` wants to see."""
+    """The raw value that it was read from; two conditions are the same if theirs are equal."""
+    memory: Memory | None = None
+    """What it remembers; None: it reads only what the profile keeps anyway."""
     traits: frozenset[str] = frozenset()
-    """Traits whose settings can move its verdict (and, for held and changed, its state)."""
+    """Traits whose settings can move its verdict."""
     segments: frozenset[str] = frozenset()
     """Segments whose membership changes can move its verdict."""
     reads_consent: bool = False
     reads_known_since: bool = False
     """Whether a smaller `known_since_ms`, by a late event, can move its verdict."""
     mark: MarkKind | None = None
-    """From which mark it counts, given its place (default marks included)."""
+    """From which mark it counts in its rule (default marks included)."""
     parts: tuple["Condition", ...] = ()
-    """The conditions inside it that keep states of their own (a score's `when`)."""
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Fold one event (its type is in `types`, and not a redelivery that the profile still recognises).
-
-        Returns the very same object when nothing moved. Idempotent by (time, source, id). `arrival` grows by one with
-        each event of the profile; `t_ms` is R: what no window can reach at t_ms or later may be dropped.
-        """
-        return state
-
-    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
-        """Fold one setting of a trait in `traits`. Contract as `fold`. Only held and changed keep state of settings."""
-        return state
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop what no window can reach at t_ms or later; None when nothing is left."""
-        return state
-
-    def adopt(self, state: State) -> State:
-        """Make a state of that of its kin: at a cut a condition keeps what it knows though its place has changed."""
-        return None
-
-    def inert(self, state: State) -> bool:
-        """Tell whether with this state it is false for ever without an event, whatever the mark and the instant.
-
-        Folding that leaves a state inert moves no verdict (a flip by time is a wake of its own), so the segments need
-        not be visited. False where that cannot be told at a glance.
-        """
-        return False
-
-    def complete_at(self, cut_ms: int) -> int:
-        """The first instant at which its window begins at cut_ms + 5 min or later; FOREVER: the window never moves."""
-        raise NotImplementedError(self.kind)
-
-    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
-        """For each part that has a window of its own: when that is complete, and the mark that it counts from."""
-        return ((self.complete_at(cut_ms), self.mark),)
+    """The conditions inside it that have memories of their own (a score's `when`)."""
 
     def conditions(self) -> "Iterator[Condition]":
-        """Itself."""
+        """Yield itself."""
         yield self
 
+    # -- for explanations
+
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands."""
+        """Return the occurrences (time_ms, source, id), oldest first, on which the verdict at `view.t_ms` stands."""
         return []
 
     def capped(self, view: View) -> bool:
-        """Whether the 512-entry limit was hit for this profile, so that the verdict is of the latest entries only."""
-        return False
+        """Tell whether the limit of entries was hit for this profile: then the verdict is of the latest entries."""
+        memory = self.memory
+        return memory is not None and memory.capped(view.facts.states.get(memory.state_key), view.mark(self.mark))
 
-    def state_bytes_max(self) -> int:
-        """The largest size of its packed state in bytes, for lint (64 bytes of source and id taken for each entry)."""
-        return 0
+    # -- for cuts
+
+    def completions(self, cut_ms: int) -> tuple[Completion, ...]:
+        """For each window: the first instant at which it begins at cut_ms + 5 min or later (FOREVER: never)."""
+        return ()
+
+    # -- for lint
+
+    @abstractmethod
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say in facts what is so when it holds, or when it does not (see `rules.conditions.facts`)."""
+
+    def compared(self, dictionary: Dictionary) -> Iterator[Compared]:
+        """Walk what it compares with operators: traits and attributes."""
+        return iter(())
+
+    def words(self) -> Iterator[Word]:
+        """Walk the words in it that no dictionary declares: channels and purposes."""
+        return iter(())
+
+    def rules_inside(self) -> Iterator[tuple[Path, Node]]:
+        """Walk the rules inside it, each with its path below the condition."""
+        return iter(())
+
+    def beyond_memory(self) -> tuple[Path, str] | None:
+        """If it asks for more than is remembered: the path of the key that does, and what to tell the author."""
+        return None

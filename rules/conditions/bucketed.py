@@ -1,21 +1,21 @@
-"""Memory for conditions that say `bucket`: the latest MEMORY occurrences as they are, older ones counted by bucket.
+"""What is kept for `bucket`: the latest ENTRIES_MAX occurrences as they are, older ones counted by bucket.
 
 A state is `[entries, units, identities]`:
 
-    entries     as in `rules.conditions.occurrences`, the latest MEMORY by (time, source, id)
+    entries     as in `rules.conditions.occurrences`, the latest ENTRIES_MAX by (time, source, id)
     units       [[bucket_ms, number, first_ms, last_ms, values], …] in order: what overflowed, by its rounded-up time.
                 `values` stand for the attribute's values in a figure made of them; null for conditions that only count
     identities  [[identity, until_ms], …]: what overflowed is recognised for SEEN_MS; later a redelivery counts again
 
 Marks compare the event's own time: a unit counts if all of it is later than the mark. (The mark would have to lie
-inside a bucket, with more than MEMORY events after it, for a part to be missed; `straddles` tells.)
+inside a bucket, with more than ENTRIES_MAX events after it, for a part to be missed; `straddles` tells.)
 """
 
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, VALUE, Entries, Entry, drop_until, later_than
+from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, VALUE, Entries, Entry, drop_until, later_than
 from rules.conditions.view import Mark, State
 from rules.conditions.window import rounded_up
 from rules.ground.digest import identity
@@ -50,7 +50,7 @@ def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, 
         if any(known[0] == name for known in identities):
             return state
     kept = [*entries[:at], entry, *entries[at:]]
-    if len(kept) > MEMORY:
+    if len(kept) > ENTRIES_MAX:
         first = kept.pop(0)
         units = _add(units, first, bucket_ms, join)
         identities = [known for known in identities if known[1] > t_ms]
@@ -102,4 +102,4 @@ def straddles(state: State, mark: Mark | None) -> bool:
 
 def bytes_max() -> int:
     """A size to reckon with: all entries, and units and identities of a busy profile."""
-    return (MEMORY + UNITS_LINTED) * ENTRY_BYTES
+    return (ENTRIES_MAX + UNITS_LINTED) * ENTRY_BYTES

@@ -2,13 +2,19 @@
 
 from typing import Any, Final
 
-from rules.conditions.base import ReadRule, RuleContext, Verdict
+from rules.conditions.base import ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import ALWAYS, NEVER, Alternatives, Range
+from rules.conditions.kind import Kind
+from rules.conditions.mention import mentions_trait
+from rules.conditions.scene import Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings, plain
 from rules.conditions.view import View
 from rules.conditions.window import Definition
+from rules.ground.instants import format_duration
 from rules.ground.values import ValueType
 from rules.language.operators import FALSE, read_operand, said_value
-from rules.language.problems import DefinitionReader
+from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration
 
 ANY: Final = object()
@@ -30,14 +36,14 @@ class Changed(OfSettings):
     kind = "changed"
 
     def __init__(self, definition: Any, trait: str, from_: Any, to: Any, within_ms: int, kind: ValueType) -> None:
-        super().__init__(definition, trait, within_ms)
-        self._from, self._to = from_, to
         sides = "".join(
             f" {word} {'no value' if side is None else said_value(side, kind)}"
             for word, side in (("from", from_), ("to", to))
             if side is not ANY
         )
-        self._text = f"{trait} changed{sides} within {self.reach()}"
+        text = f"{trait} changed{sides} within {format_duration(within_ms)}"
+        super().__init__(definition, trait, within_ms, text)
+        self._from, self._to = from_, to
 
     def verdict(self, view: View) -> Verdict:
         """Look for the latest such step; it leaves the window at its time + D."""
@@ -52,9 +58,13 @@ class Changed(OfSettings):
                 return True, time_ms + self._reach_ms
         return FALSE
 
-    def describe(self) -> str:
-        """`stage changed from trial to use within 30d`."""
-        return self._text
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say how long ago the latest such step was."""
+        raw, within_ms = self.definition, self._reach_ms
+        if {"from", "to"} <= raw.keys() and canonical_json(raw["from"]) == canonical_json(raw["to"]):
+            return NEVER if holds else ALWAYS  # a step is between two different values
+        age = ("changed", canonical_json({key: value for key, value in raw.items() if key != "within"}))
+        return [frozenset({Range(age, high=within_ms - 1) if holds else Range(age, low=within_ms)})]
 
 
 def _fits(side: Any, value: Any) -> bool:
@@ -87,3 +97,6 @@ def _read_side(reader: DefinitionReader, side: str, kind: ValueType) -> Any:
     if side not in reader.value:
         return ANY
     return None if reader.value[side] is None else plain(read_operand(reader.down(side), kind))
+
+
+KIND: Final = Kind("changed", Changed, read_changed, mentions_trait("changed"))

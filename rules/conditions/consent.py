@@ -1,17 +1,24 @@
 """The condition `consent`: what a profile said last of a channel and a purpose."""
 
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, TypeAlias, get_args
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import Alternatives, OneOf
+from rules.conditions.kind import Kind
+from rules.conditions.mention import Mention, WalkRule
+from rules.conditions.scene import Judge, Scene, Word
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.event import Event
 from rules.language.dictionary import GRANTED, REPLIED, WITHDRAWN
 from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Name
+from rules.language.validation import Name, Path
 
 ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
+STATES: Final = frozenset(get_args(ConsentState))
 ALL: Final = "all"
 """As a channel or a purpose: every one."""
 
@@ -70,13 +77,12 @@ class Consent(Condition):
     """The latest consent event for the channel and the purpose decides; at equal times a withdrawal; none: unknown."""
 
     kind = "consent"
-    looks_at_history = False
     reads_consent = True
 
     def __init__(self, definition: Any, channel: str, purpose: str, state: ConsentState) -> None:
         self.definition = definition
         self._keys = tuple({(c, p): None for c in (channel, ALL) for p in (purpose, ALL)})
-        self._state = state
+        self._channel, self._purpose, self._state = channel, purpose, state
         self._text = f"consent to {purpose} by {channel} is {state}"
 
     def verdict(self, view: View) -> Verdict:
@@ -105,6 +111,23 @@ class Consent(Condition):
         """`consent to promotional by email is granted`."""
         return self._text
 
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say in which of its states the consent is."""
+        asked = frozenset({self._state})
+        variable = ("consent", self._channel, self._purpose)
+        return [frozenset({OneOf(variable, asked if holds else STATES - asked)})]
+
+    def words(self) -> Iterator[Word]:
+        """The channel and the purpose."""
+        yield Word("channel", self._channel, ("consent", "channel"))
+        yield Word("purpose", self._purpose, ("consent", "purpose"))
+
+
+def mentioned(raw: Mapping[str, Any], path: Path, nested: WalkRule) -> Iterator[Mention]:
+    """Name the events that grant and withdraw."""
+    for name in (GRANTED, WITHDRAWN):
+        yield Mention("event", name, (*path, "consent"))
+
 
 def read_consent(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Consent | None:
     """Read a consent condition."""
@@ -112,3 +135,6 @@ def read_consent(reader: DefinitionReader, context: RuleContext, nested: ReadRul
     if keys is None:
         return None
     return Consent(reader.value, keys.consent.channel, keys.consent.purpose, keys.is_)
+
+
+KIND: Final = Kind("consent", Consent, read_consent, mentioned, refuses=True)

@@ -7,26 +7,28 @@ depends on those before it, and a late one may come before all others, so all ar
 import math
 from typing import Any, Final, Literal
 
-from rules.conditions.base import ReadRule, RuleContext, Verdict
-from rules.conditions.in_window import InWindow
+from rules.conditions.base import ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.entry_memory import ValueOf, WindowMemory
+from rules.conditions.facts import ALWAYS, NEVER, Alternatives
+from rules.conditions.in_window import OfMatcher
+from rules.conditions.kind import Kind
 from rules.conditions.matching import Matcher, read_attribute, read_matcher
-from rules.conditions.occurrences import (
-    ENTRY_BYTES,
-    MEMORY,
-    VALUE,
-    Entries,
-    entry_of,
-    keep_all,
-)
-from rules.conditions.view import State, View
+from rules.conditions.mention import mentions_events
+from rules.conditions.occurrences import VALUE, Entries
+from rules.conditions.own_facts import own
+from rules.conditions.scene import Judge, Scene
+from rules.conditions.view import View
 from rules.conditions.window import SinceKeys, Window, read_window
-from rules.ground.event import Event, Value
+from rules.ground.event import Event
 from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration
 from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
 
 LENGTH_BYTES: Final = 14
+
+Form = Literal["add", "merge", "until"]
 
 
 class CoveredDefinition(SinceKeys):
@@ -40,60 +42,61 @@ class CoveredDefinition(SinceKeys):
     overlap: Maybe[Literal["add", "merge"]] = None
 
 
-class Covered(InWindow):
+def length_of(attribute: str) -> ValueOf:
+    """Make the function that reads an event's `days` as ms; None: no fill."""
+
+    def length(event: Event) -> int | None:
+        days = event.data.get(attribute)
+        if not isinstance(days, int | float) or days <= 0:
+            return None
+        try:
+            return min(math.floor(days * MS_PER_DAY), FOREVER)
+        except OverflowError:  # longer than every double: for ever
+            return FOREVER
+
+    return length
+
+
+def end_of(attribute: str) -> ValueOf:
+    """Make the function that reads an event's `until`; None: no fill."""
+
+    def end(event: Event) -> int | None:
+        until_ms = event.data.get(attribute)
+        if not isinstance(until_ms, int | float) or until_ms <= event.time_ms:
+            return None
+        return int(until_ms)
+
+    return end
+
+
+class Covered(OfMatcher):
     """Holds until the end of the fills plus the gap."""
 
     kind = "covered"
 
     def __init__(
-        self,
-        definition: Any,
-        matcher: Matcher,
-        form: Literal["add", "merge", "until"],
-        attribute: str,
-        gap_ms: int,
-        window: Window,
+        self, definition: Any, matcher: Matcher, form: Form, attribute: str, gap_ms: int, window: Window
     ) -> None:
         gap = f" and a gap of {format_duration(gap_ms)}" if gap_ms else ""
         how = "until its" if form == "until" else "for the sum of its" if form == "add" else "for its"
         text = f"covered by {matcher.text}{window.describe()} {how} {attribute}{gap}"
-        super().__init__(definition, matcher.types, window, text)
-        self._where = matcher.where
-        self._form = form
-        self._attribute = attribute
-        self._gap_ms = gap_ms
         shape = "until" if form == "until" else "days"
-        self.state_key = canonical_json(["covered", matcher.key, shape, attribute, window.key()])
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Keep the fill."""
-        if self._where is not None and not self._where(event):
-            return state
-        if not self.window.admits(event.time_ms):
-            return state
-        fill = self._fill(event.time_ms, event.data.get(self._attribute))
-        if fill is None:
-            return state
-        entry = entry_of(event, arrival)
-        entry.append(fill)
-        return keep_all(state, entry, -FOREVER)
-
-    def _fill(self, time_ms: int, value: Value | None) -> int | None:
-        """The fifth field; None: no fill."""
-        if not isinstance(value, int | float):
-            return None
-        if self._form == "until":
-            return int(value) if value > time_ms else None
-        if value <= 0:
-            return None
-        try:
-            return min(math.floor(value * MS_PER_DAY), FOREVER)
-        except OverflowError:  # longer than every double: for ever
-            return FOREVER
+        memory = WindowMemory(
+            canonical_json(["covered", matcher.key, shape, attribute, window.key()]),
+            matcher.types,
+            matcher.where,
+            window,
+            reach_ms=None,
+            value_of=end_of(attribute) if form == "until" else length_of(attribute),
+            value_bytes=LENGTH_BYTES,
+        )
+        super().__init__(definition, matcher, memory, window, text)
+        self._form = form
+        self._gap_ms = gap_ms
 
     def verdict(self, view: View) -> Verdict:
         """True until end + gap."""
-        entries = self.entries(view)
+        _, entries = self.counted(view)
         if not entries:
             return FALSE
         end_ms = min(self._end(entries) + self._gap_ms, FOREVER)
@@ -113,9 +116,11 @@ class Covered(InWindow):
                 end_ms = max(end_ms, entry[VALUE])
         return end_ms
 
-    def state_bytes_max(self) -> int:
-        """All fills up to the limit."""
-        return (MEMORY + 1) * (ENTRY_BYTES + LENGTH_BYTES)
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say nothing but itself; never, if no event can match."""
+        if self.counts_nothing(judge, scene):
+            return NEVER if holds else ALWAYS
+        return own(self, holds, scene)
 
 
 def read_covered(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Covered | None:
@@ -139,5 +144,8 @@ def read_covered(reader: DefinitionReader, context: RuleContext, nested: ReadRul
         attribute = read_attribute(reader.down("days"), matcher.names, context, ("number", "integer"), "'days'")
     if attribute is None:
         return None
-    form: Literal["add", "merge", "until"] = "until" if keys.until is not None else keys.overlap or "add"
+    form: Form = "until" if keys.until is not None else keys.overlap or "add"
     return Covered(reader.value, matcher, form, attribute[0], keys.gap or 0, window)
+
+
+KIND: Final = Kind("covered", Covered, read_covered, mentions_events("covered", ["days", "until"]), types_key="covered")

@@ -1,14 +1,22 @@
 """The condition `during`: between two dates."""
 
-from typing import Any
+from typing import Any, Final
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import UP, Alternatives, Range
+from rules.conditions.kind import Kind
+from rules.conditions.mention import no_mentions
+from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Instant, Maybe
+
+_NOW: Final = ("now",)
+"""The variable of facts that is the instant of the evaluation."""
 
 
 class Dates(Definition):
@@ -28,7 +36,6 @@ class During(Condition):
     """Holds from one instant (inclusive) until another (exclusive)."""
 
     kind = "during"
-    looks_at_history = False
 
     def __init__(self, definition: Any, from_ms: int | None, until_ms: int | None) -> None:
         self.definition = definition
@@ -43,6 +50,15 @@ class During(Condition):
         if view.t_ms < self._from_ms:
             return False, self._from_ms if self._from_ms < self._until_ms else FOREVER
         return (True, self._until_ms) if view.t_ms < self._until_ms else FALSE
+
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say between which instants it is now."""
+        from_ms, until_ms = self._from_ms, self._until_ms
+        low, high = -UP if from_ms == -FOREVER else from_ms, UP if until_ms == FOREVER else until_ms - 1
+        if holds:
+            return [frozenset({Range(_NOW, low, high)})]
+        before = [] if from_ms == -FOREVER else [frozenset({Range(_NOW, high=from_ms - 1)})]
+        return before if until_ms == FOREVER else [*before, frozenset({Range(_NOW, low=until_ms)})]
 
     def describe(self) -> str:
         """`the date is from 2026-01-01T00:00:00.000Z`."""
@@ -59,3 +75,6 @@ def read_during(reader: DefinitionReader, context: RuleContext, nested: ReadRule
         reader.down("during").problem("'during' needs 'from' or 'until'")
         return None
     return During(reader.value, dates.from_, dates.until)
+
+
+KIND: Final = Kind("during", During, read_during, no_mentions)

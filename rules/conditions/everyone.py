@@ -1,8 +1,13 @@
 """The condition `everyone`: always."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import ALWAYS, NEVER, Alternatives
+from rules.conditions.kind import Kind
+from rules.conditions.mention import no_mentions
+from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.language.operators import TRUE
@@ -19,7 +24,7 @@ class Everyone(Condition):
     """Holds always."""
 
     kind = "everyone"
-    looks_at_history = False
+    meant_always = True
 
     def __init__(self, definition: Any) -> None:
         self.definition = definition
@@ -27,6 +32,10 @@ class Everyone(Condition):
     def verdict(self, view: View) -> Verdict:
         """True for ever."""
         return TRUE
+
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say that it always holds."""
+        return ALWAYS if holds else NEVER
 
     def describe(self) -> str:
         """`everyone`."""
@@ -36,3 +45,6 @@ class Everyone(Condition):
 def read_everyone(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Everyone | None:
     """Read `everyone: true`."""
     return None if reader.model(EveryoneDefinition) is None else Everyone(reader.value)
+
+
+KIND: Final = Kind("everyone", Everyone, read_everyone, no_mentions)

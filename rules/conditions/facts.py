@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import ge, le
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.occurrences import MEMORY
+from rules.conditions.occurrences import ENTRIES_MAX
 from rules.conditions.possible_values import Tested, possible
 from rules.conditions.window import Window
 
@@ -104,7 +104,7 @@ def consistent(facts: Iterable[Fact]) -> bool:
 
 def _domain(variable: Variable) -> tuple[float, float]:
     if isinstance(variable, Counted):
-        return 0, MEMORY if variable.window.bucket_ms is None else UP
+        return 0, ENTRIES_MAX if variable.window.bucket_ms is None else UP
     return -UP, UP
 
 

@@ -1,15 +1,21 @@
 """The condition `held`: operators on a trait that have held all the time for so long."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-from rules.conditions.base import ReadRule, RuleContext, Verdict
+from rules.conditions.base import ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import Alternatives, Range
+from rules.conditions.kind import Kind
+from rules.conditions.mention import mentions_trait
+from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings
-from rules.conditions.trait import TraitDefinition, read_trait_test
+from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_test
 from rules.conditions.view import View
-from rules.ground.instants import FOREVER
+from rules.ground.instants import FOREVER, format_duration
+from rules.language.dictionary import Dictionary
 from rules.language.operators import Interval, Test
-from rules.language.problems import DefinitionReader
+from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration
 
 
@@ -32,9 +38,8 @@ class Held(OfSettings):
     reads_known_since = True
 
     def __init__(self, definition: Any, trait: str, test: Test, for_ms: int) -> None:
-        super().__init__(definition, trait, for_ms)
+        super().__init__(definition, trait, for_ms, f"{trait} {test.text} for {format_duration(for_ms)}")
         self._test = test
-        self._text = f"{trait} {test.text} for {self.reach()}"
 
     def verdict(self, view: View) -> Verdict:
         """Look for the interval that t is in, else for the first that a later t will be in."""
@@ -75,9 +80,17 @@ class Held(OfSettings):
         if open_ is not None:
             yield open_
 
-    def describe(self) -> str:
-        """`stage equals trial for 30d`."""
-        return self._text
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say for how long it has held, and that it holds now."""
+        raw, for_ms = self.definition, self._reach_ms
+        length = ("held", canonical_json({key: value for key, value in raw.items() if key != "for"}))
+        if not holds:
+            return [frozenset({Range(length, high=for_ms - 1)})]
+        return [frozenset({Range(length, low=for_ms), *judge.operators.of_trait(raw)})]
+
+    def compared(self, dictionary: Dictionary) -> Iterator[Compared]:
+        """The trait."""
+        return compared_trait(self.definition, dictionary)
 
 
 def read_held(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Held | None:
@@ -87,3 +100,6 @@ def read_held(reader: DefinitionReader, context: RuleContext, nested: ReadRule) 
         return None
     test = read_trait_test(reader, keys.trait, context)
     return None if test is None else Held(reader.value, keys.trait, test, keys.for_)
+
+
+KIND: Final = Kind("trait", Held, read_held, mentions_trait("trait"), also="for")

@@ -6,28 +6,23 @@ or that interval. Without `older_than` the latest event suffices, with those of 
 
 from typing import Any, Final
 
-from rules.conditions.base import ReadRule, RuleContext, Verdict
-from rules.conditions.in_window import InWindow
+from rules.conditions.base import ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.entry_memory import LatestMemory, ValueOf, WindowMemory
+from rules.conditions.facts import ALWAYS, NEVER, Alternatives, Range
+from rules.conditions.in_window import OfMatcher
+from rules.conditions.kind import Kind
 from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
-from rules.conditions.occurrences import (
-    ENTRY_BYTES,
-    MEMORY,
-    VALUE,
-    Entries,
-    Entry,
-    Slide,
-    drop_until,
-    entry_of,
-    evidence_of,
-    flip_after,
-    keep_all,
-    keep_latest,
-)
-from rules.conditions.view import State, View
+from rules.conditions.mention import mentions_events
+from rules.conditions.occurrences import VALUE, Entries, Entry, flip_after
+from rules.conditions.own_facts import own
+from rules.conditions.scene import Judge, Scene
+from rules.conditions.view import View
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-from rules.language.operators import EVER, FALSE, NEVER, Interval, Test
+from rules.language.operators import EVER, FALSE, Interval, Test
+from rules.language.operators import NEVER as AT_NO_INSTANT
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Maybe
 
@@ -42,7 +37,42 @@ class LastDefinition(WindowKeys):
     is_: dict[str, Any]
 
 
-class Last(InWindow):
+def satisfied_by(tests: dict[str, Test]) -> ValueOf:
+    """Make the function that tells on which instants an event satisfies `is`."""
+
+    def satisfied(event: Event) -> int | list[int]:
+        start_ms, end_ms = EVER
+        for attribute, test in tests.items():
+            low, high = test.interval(event.data.get(attribute))
+            start_ms, end_ms = max(start_ms, low), min(end_ms, high)
+        if (start_ms, end_ms) == EVER:
+            return 1
+        return [start_ms, end_ms] if start_ms < end_ms else 0
+
+    return satisfied
+
+
+def memory_of(definition: Any, matcher: Matcher, tests: dict[str, Test], window: Window) -> WindowMemory:
+    """Make the memory: of the latest event, or with `older_than` of all that may become the latest."""
+    key = canonical_json(["last", matcher.key, definition["is"], window.key()])
+    reach_ms, value_of = window.within_ms, satisfied_by(tests)
+    if window.older_ms is None:
+        return LatestMemory(
+            key,
+            matcher.types,
+            matcher.where,
+            window,
+            reach_ms=reach_ms,
+            wanted=1,
+            value_of=value_of,
+            value_bytes=INTERVAL_BYTES,
+        )
+    return WindowMemory(
+        key, matcher.types, matcher.where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=INTERVAL_BYTES
+    )
+
+
+class Last(OfMatcher):
     """Holds when the latest matching event in the window satisfies `is`; without one it does not."""
 
     kind = "last"
@@ -50,49 +80,18 @@ class Last(InWindow):
     def __init__(self, definition: Any, matcher: Matcher, tests: dict[str, Test], window: Window) -> None:
         said = " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
         text = f"the last {matcher.text}{window.describe()} has {said}"
-        super().__init__(definition, matcher.types, window, text)
-        self._where = matcher.where
-        self._tests = tuple(tests.items())
-        self._reach_ms = window.within_ms
-        self.state_key = canonical_json(["last", matcher.key, definition["is"], window.key()])
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Keep the latest, or with `older_than` all that may become the latest."""
-        if self._where is not None and not self._where(event):
-            return state
-        if not self.window.admits(event.time_ms):
-            return state
-        entry = entry_of(event, arrival)
-        entry.append(self._satisfied(event))
-        oldest_ms = -FOREVER if self._reach_ms is None else t_ms - self._reach_ms
-        if self.window.older_ms is None:
-            return keep_latest(state, entry, 1, oldest_ms)
-        return keep_all(state, entry, oldest_ms)
-
-    def _satisfied(self, event: Event) -> int | list[int]:
-        """On which instants the event satisfies `is`."""
-        start_ms, end_ms = EVER
-        for attribute, test in self._tests:
-            low, high = test.interval(event.data.get(attribute))
-            start_ms, end_ms = max(start_ms, low), min(end_ms, high)
-        if (start_ms, end_ms) == EVER:
-            return 1
-        return [start_ms, end_ms] if start_ms < end_ms else 0
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop what has left the window."""
-        return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
+        super().__init__(definition, matcher, memory_of(definition, matcher, tests, window), window, text)
 
     def verdict(self, view: View) -> Verdict:
         """Ask the latest in the window; it flips by itself, or when another becomes the latest, or leaves."""
-        entries = self.entries(view)
+        _, entries = self.counted(view)
         if not entries:
             return FALSE
         t_ms = view.t_ms
         if self.window.older_ms is not None:
             return self._verdict_older(entries, t_ms)
-        last = entries[-1]
-        end_ms = FOREVER if self._reach_ms is None else last[0] + self._reach_ms
+        last, within_ms = entries[-1], self.window.within_ms
+        end_ms = FOREVER if within_ms is None else last[0] + within_ms
         if t_ms >= end_ms:
             return FALSE
         low, high = _interval(last)
@@ -101,11 +100,11 @@ class Last(InWindow):
         return (True, min(high, end_ms)) if t_ms < high else FALSE
 
     def _verdict_older(self, entries: Entries, t_ms: int) -> Verdict:
-        slide = self._slide(entries)
+        slide = self.slide(entries)
 
         def last_at(at_ms: int) -> Interval:
             first, end = slide.slice_at(at_ms)
-            return _interval(entries[end - 1]) if first < end else NEVER
+            return _interval(entries[end - 1]) if first < end else AT_NO_INSTANT
 
         def holds_at(at_ms: int) -> bool:
             low, high = last_at(at_ms)
@@ -118,25 +117,22 @@ class Last(InWindow):
         holds = holds_at(t_ms)
         return holds, flip_after(t_ms, holds, holds_at, change_after)
 
-    def _slide(self, entries: Entries) -> Slide:
-        return Slide(entries, self._reach_ms, self.window.older_ms)
-
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The latest in the window."""
-        entries = self.entries(view)
-        first, end = self._slide(entries).slice_at(view.t_ms)
-        return evidence_of(entries[end - 1 : end] if first < end else [])
+        """Return the latest in the window."""
+        return super().evidence(view)[-1:]
 
-    def state_bytes_max(self) -> int:
-        """One entry (ties apart), or all up to the limit."""
-        return (1 if self.window.older_ms is None else MEMORY + 1) * (ENTRY_BYTES + INTERVAL_BYTES)
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say that there is a matching event, if it holds."""
+        if self.counts_nothing(judge, scene, self.definition["is"]):
+            return NEVER if holds else ALWAYS
+        return own(self, holds, scene, [Range(self.count_variable(scene), low=1)])
 
 
 def _interval(entry: Entry) -> Interval:
     """On which instants the entry's event satisfies `is`."""
     satisfied = entry[VALUE]
     if isinstance(satisfied, int):
-        return EVER if satisfied else NEVER
+        return EVER if satisfied else AT_NO_INSTANT
     return satisfied[0], satisfied[1]
 
 
@@ -153,3 +149,6 @@ def read_last(reader: DefinitionReader, context: RuleContext, nested: ReadRule) 
     if tests is None or window is None:
         return None
     return Last(reader.value, matcher, tests, window)
+
+
+KIND: Final = Kind("last", Last, read_last, mentions_events("last"), types_key="last")

@@ -4,13 +4,15 @@ Wherever a type stands, a list of types may; an attribute that a rule names must
 them. The tests of a `where` are closures made once, for they run on every event of those types.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from rules.conditions.base import RuleContext
+from rules.conditions.context import RuleContext
+from rules.conditions.scene import Compared
 from rules.ground.event import Event
 from rules.ground.values import ValueType
+from rules.language.dictionary import Dictionary
 from rules.language.operators import Test, read_test, with_article
 from rules.language.problems import DefinitionReader, canonical_json
 
@@ -119,6 +121,16 @@ def read_attribute_tests(
         if test is not None:
             tests[name] = test
     return tests if len(reader.problems) == before else None
+
+
+def compared_attributes(
+    definition: Mapping[str, Any], types: Iterable[str], dictionary: Dictionary
+) -> Iterator[Compared]:
+    """Walk the attributes that a checked definition compares under `where` and `is`."""
+    data = dictionary.events[min(types)].data
+    for key in ("where", "is"):
+        for name, operators in (definition.get(key) or {}).items():
+            yield Compared((key, name), name, data[name], operators)
 
 
 def _closure(tests: Mapping[str, Test]) -> Where | None:

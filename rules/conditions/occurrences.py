@@ -6,8 +6,8 @@ and by a mark; both cut off the *older* entries in the order of (time, arrival),
 every question about "at least k" (and k + 1 every one about "exactly k"). Entries of equal time are all kept with the
 last of those k: their arrivals and their identities stay known.
 
-Every memory is bounded by MEMORY entries, the latest by (time, source, id). One more is kept as the witness that the
-limit was hit; no verdict looks at it.
+Every memory is bounded by ENTRIES_MAX entries, the latest by (time, source, id). One more is kept as the witness that
+the limit was hit; no verdict looks at it.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ from rules.conditions.window import rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 
-MEMORY: Final = 512
+ENTRIES_MAX: Final = 512
 """Entries kept a condition and profile (definitions.md section 5, Memory)."""
 WALK_MAX: Final = 16
 """Steps of a search for the next flip: what a wake that finds nothing costs is about as much."""
@@ -57,12 +57,12 @@ def keep_latest(entries: Entries | None, entry: Entry, wanted: int, oldest_ms: i
         at = bisect_left(entries, entry[:3])
         if at < len(entries) and entries[at][:3] == entry[:3]:
             return entries
-        if at == 0 and len(entries) > max(wanted, MEMORY):
+        if at == 0 and len(entries) > max(wanted, ENTRIES_MAX):
             return entries
         kept = [*entries[:at], entry, *entries[at:]]
     if len(kept) > wanted:
         floor_ms = max(oldest_ms, kept[-wanted][0] - 1)
-        first = max(0, len(kept) - max(wanted, MEMORY + 1))
+        first = max(0, len(kept) - max(wanted, ENTRIES_MAX + 1))
         while kept[first][0] <= floor_ms:
             first += 1
     else:
@@ -73,7 +73,7 @@ def keep_latest(entries: Entries | None, entry: Entry, wanted: int, oldest_ms: i
 
 
 def keep_all(entries: Entries | None, entry: Entry, oldest_ms: int) -> Entries | None:
-    """Add an entry and keep all later than `oldest_ms`: the latest MEMORY by (time, source, id), and the witness."""
+    """Add an entry and keep what is later than `oldest_ms`: the latest ENTRIES_MAX, and the witness."""
     if entry[0] <= oldest_ms:
         return entries
     if not entries:
@@ -84,10 +84,10 @@ def keep_all(entries: Entries | None, entry: Entry, oldest_ms: int) -> Entries |
         at = bisect_left(entries, entry[:3])
         if at < len(entries) and entries[at][:3] == entry[:3]:
             return entries
-        if at == 0 and len(entries) > MEMORY:
+        if at == 0 and len(entries) > ENTRIES_MAX:
             return entries
         kept = [*entries[:at], entry, *entries[at:]]
-    first = max(0, len(kept) - MEMORY - 1)
+    first = max(0, len(kept) - ENTRIES_MAX - 1)
     while kept[first][0] <= oldest_ms:
         first += 1
     return kept[first:] if first else kept
@@ -114,7 +114,7 @@ def drop_until(entries: Entries | None, oldest_ms: int) -> Entries | None:
 
 def remembered(entries: Entries) -> Entries:
     """The entries that may count: without the witness."""
-    return entries if len(entries) <= MEMORY else entries[-MEMORY:]
+    return entries if len(entries) <= ENTRIES_MAX else entries[-ENTRIES_MAX:]
 
 
 def count_later(entries: Entries, mark: Mark) -> int:

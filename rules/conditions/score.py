@@ -8,30 +8,29 @@ instant is far, the lower bound serves: the engine looks again there.
 """
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rules.conditions import bucketed
-from rules.conditions.aggregate import exact_sum
-from rules.conditions.base import Condition, Node, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Completion, Condition, Node, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.entry_memory import BucketedMemory, WindowMemory
+from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives
+from rules.conditions.figures import exact_sum
+from rules.conditions.kind import Kind
 from rules.conditions.matching import Matcher, read_matcher
-from rules.conditions.occurrences import (
-    ENTRY_BYTES,
-    MEMORY,
-    Entries,
-    drop_until,
-    entry_of,
-    evidence_of,
-    keep_all,
-    later_than,
-    remembered,
-)
-from rules.conditions.view import MarkKind, State, View
+from rules.conditions.memory import Memory
+from rules.conditions.mention import Mention, WalkRule, as_list, as_mapping, as_names, walk_events
+from rules.conditions.occurrences import evidence_of
+from rules.conditions.own_facts import own
+from rules.conditions.scene import Judge, Scene
+from rules.conditions.view import State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration, Maybe, Number
+from rules.language.validation import Duration, Maybe, Number, Path
 
 Decaying: TypeAlias = tuple[float | int, int, int, int]
 """Points of one event, how many events, the time from which they decay, and their half-life."""
@@ -66,57 +65,80 @@ class WhenItem(Definition):
     points: Number
 
 
-@dataclass(frozen=True, slots=True)
 class Points:
-    """An event item, compiled."""
+    """An event item, compiled. Frozen after construction."""
 
-    matcher: Matcher
-    points: float | int
-    half_life_ms: int | None
-    window: Window
-
-    def oldest_ms(self, t_ms: int) -> int:
-        """The latest time whose points are nothing at t."""
-        return -FOREVER if self.half_life_ms is None else t_ms - self.half_life_ms * HALF_LIVES_MAX
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Keep the event if it is one of the item's."""
-        if not self.matcher.matches(event) or not self.window.admits(event.time_ms):
-            return state
-        entry, oldest_ms, bucket_ms = entry_of(event, arrival), self.oldest_ms(t_ms), self.window.bucket_ms
-        if bucket_ms is None:
-            return keep_all(state, entry, oldest_ms)
-        return bucketed.keep(state, entry, oldest_ms, t_ms, bucket_ms, None)
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop events whose points have become nothing."""
-        if self.window.bucket_ms is None:
-            return drop_until(state, self.oldest_ms(t_ms))
-        return bucketed.drop(state, self.oldest_ms(t_ms), self.window.bucket_ms)
-
-    def entries(self, state: State, view: View) -> Entries:
-        """The events remembered one by one that count."""
-        if state is not None and self.window.bucket_ms is not None:
-            state = state[0]
-        return later_than(remembered(state), view.mark(self.window.mark)) if state else []
+    def __init__(self, matcher: Matcher, points: float | int, half_life_ms: int | None, window: Window) -> None:
+        self.matcher = matcher
+        self.points = points
+        self.half_life_ms = half_life_ms
+        self.window = window
+        self.key = [matcher.key, half_life_ms, window.key()]
+        """What folding depends on."""
+        # an event whose points have become nothing may be forgotten
+        reach_ms = None if half_life_ms is None else half_life_ms * HALF_LIVES_MAX
+        memory = WindowMemory if window.bucket_ms is None else BucketedMemory
+        self.memory: WindowMemory = memory(
+            canonical_json(self.key), matcher.types, matcher.where, window, reach_ms=reach_ms
+        )
 
     def times(self, state: State, view: View) -> list[tuple[int, int]]:
-        """The times from which the points of the events that count decay, and how many decay from each."""
-        bucket_ms = self.window.bucket_ms
-        times = [(rounded_up(entry[0], bucket_ms), 1) for entry in self.entries(state, view)]
-        if bucket_ms is not None:
-            units, _ = bucketed.counted(state, view.mark(self.window.mark))
-            times.extend((unit[0], unit[bucketed.NUMBER]) for unit in units)
+        """Return the times from which the points of the events that count decay, and how many decay from each."""
+        units, entries = self.memory.counted(state, view.mark(self.window.mark))
+        times = [(rounded_up(entry[0], self.window.bucket_ms), 1) for entry in entries]
+        times.extend((unit[0], unit[bucketed.NUMBER]) for unit in units)
         return times
-
-    def key(self) -> list[Any]:
-        """What folding depends on."""
-        return [self.matcher.key, self.half_life_ms, self.window.key()]
 
     def describe(self) -> str:
         """`5 for webinar.attended, halved every 30d`."""
         halved = "" if self.half_life_ms is None else f", halved every {format_duration(self.half_life_ms)}"
         return f"{self.points} for {self.matcher.text}{self.window.describe()}{halved}"
+
+
+class ScoreMemory(Memory):
+    """The memories of all event items, side by side: a state is the list of theirs."""
+
+    def __init__(self, items: tuple[Points, ...]) -> None:
+        self.state_key = canonical_json(["score", [item.key for item in items]])
+        self._memories = tuple(item.memory for item in items)
+        self.types = frozenset[str]().union(*(memory.types for memory in self._memories))
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Fold every item."""
+        moved: list[Any] | None = None
+        for index, memory in enumerate(self._memories):
+            if event.type not in memory.types:
+                continue
+            known = None if state is None else state[index]
+            entries = memory.fold(known, event, arrival, t_ms)
+            if entries is not known:
+                if moved is None:
+                    moved = [None] * len(self._memories) if state is None else list(state)
+                moved[index] = entries
+        return state if moved is None else moved
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop events whose points have become nothing."""
+        if state is None:
+            return None
+        left = [memory.prune(known, t_ms) for memory, known in zip(self._memories, state, strict=True)]
+        if not any(left):
+            return None
+        return state if all(a is b for a, b in zip(left, state, strict=True)) else left
+
+    def bytes_max(self) -> int:
+        """The states of all items."""
+        return sum(memory.bytes_max() for memory in self._memories)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A `when` item, compiled: the points count while the rule holds."""
+
+    index: int
+    """Among all items, as written."""
+    rule: Node
+    points: float | int
 
 
 class Score(Condition):
@@ -125,62 +147,33 @@ class Score(Condition):
     kind = "score"
     looks_at_history = True
 
-    def __init__(
-        self,
-        definition: Any,
-        items: tuple[Points, ...],
-        whens: tuple[tuple[Node, float | int], ...],
-        least: float | int,
-    ) -> None:
+    def __init__(self, definition: Any, items: tuple[Points, ...], whens: tuple[When, ...], least: float | int) -> None:
         self.definition = definition
         self._items = items
         self._whens = whens
         self._least = least
-        self.parts = tuple(leaf for node, _ in whens for leaf in node.conditions())
-        self.types = frozenset[str]().union(*(item.matcher.types for item in items))
+        self.memory = ScoreMemory(items) if items else None
+        self.parts = tuple(leaf for when in whens for leaf in when.rule.conditions())
         self.traits = frozenset[str]().union(*(part.traits for part in self.parts))
         self.segments = frozenset[str]().union(*(part.segments for part in self.parts))
         self.reads_consent = any(part.reads_consent for part in self.parts)
         self.reads_known_since = any(part.reads_known_since for part in self.parts)
         marks = {item.window.mark for item in items}
         self.mark = marks.pop() if len(marks) == 1 else None
-        if items:
-            self.state_key = canonical_json(["score", [item.key() for item in items]])
-        told = [item.describe() for item in items] + [f"{points} if {node.describe()}" for node, points in whens]
+        told = [item.describe() for item in items] + [f"{when.points} if {when.rule.describe()}" for when in whens]
         self._text = f"a score of at least {least}: {'; '.join(told)}"
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Fold every item."""
-        moved: list[Any] | None = None
-        for index, item in enumerate(self._items):
-            known = None if state is None else state[index]
-            entries = item.fold(known, event, arrival, t_ms)
-            if entries is not known:
-                if moved is None:
-                    moved = [None] * len(self._items) if state is None else list(state)
-                moved[index] = entries
-        return state if moved is None else moved
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop events whose points have become nothing."""
-        if state is None:
-            return None
-        left = [item.prune(known, t_ms) for item, known in zip(self._items, state, strict=True)]
-        if not any(left):
-            return None
-        return state if all(a is b for a, b in zip(left, state, strict=True)) else left
 
     def verdict(self, view: View) -> Verdict:
         """Add the points; the next flip is that of a condition, or when what decays has fallen below."""
         fixed: list[float | int] = []
         open_: list[int] = []
         when_ms = FOREVER
-        for node, points in self._whens:
-            holds, next_ms = node.verdict(view)
+        for when in self._whens:
+            holds, next_ms = when.rule.verdict(view)
             if holds is None:
                 open_.append(next_ms)
             elif holds:
-                fixed.append(points)
+                fixed.append(when.points)
             when_ms = min(when_ms, next_ms)
         if open_:
             return None, max(open_)
@@ -194,9 +187,8 @@ class Score(Condition):
 
     def _decaying(self, view: View, fixed: list[float | int]) -> list[Decaying]:
         """What decays; points that stay go to `fixed`."""
-        state = view.facts.states.get(self.state_key) if self.state_key is not None else None
         decaying: list[Decaying] = []
-        for item, known in zip(self._items, state or (), strict=False):
+        for item, known in self._states(view):
             times = item.times(known, view)
             if item.half_life_ms is None:
                 for _, number in times:
@@ -204,6 +196,11 @@ class Score(Condition):
             else:
                 decaying.extend((item.points, number, time_ms, item.half_life_ms) for time_ms, number in times)
         return decaying
+
+    def _states(self, view: View) -> Iterator[tuple[Points, State]]:
+        """Walk the items with their states; nothing while there is no state."""
+        state = None if self.memory is None else view.facts.states.get(self.memory.state_key)
+        return zip(self._items, state or (), strict=False)
 
     def _falls_ms(self, fixed: list[float | int], decaying: list[Decaying], t_ms: int, before_ms: int) -> int:
         """The first instant after t at which the sum is below the threshold, or `before_ms` if that is earlier."""
@@ -233,12 +230,8 @@ class Score(Condition):
                 high_ms = middle_ms
         return min(high_ms, before_ms)
 
-    def complete_at(self, cut_ms: int) -> int:
-        """When its own events are; the conditions inside it are pending for themselves."""
-        return max((item.window.complete_at(cut_ms) for item in self._items), default=cut_ms)
-
-    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
-        """Each of its events has a window of its own."""
+    def completions(self, cut_ms: int) -> tuple[Completion, ...]:
+        """Each of its events has a window of its own; the conditions inside it are pending for themselves."""
         return tuple((item.window.complete_at(cut_ms), item.window.mark) for item in self._items)
 
     def describe(self) -> str:
@@ -246,31 +239,41 @@ class Score(Condition):
         return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The events that count, and what the conditions that hold stand on."""
+        """Return the events that count, and those on which the conditions that hold stand."""
         found: set[tuple[int, str, str]] = set()
-        state = view.facts.states.get(self.state_key) if self.state_key is not None else None
-        for item, known in zip(self._items, state or (), strict=False):
-            found.update(evidence_of(item.entries(known, view)))
-        for node, _ in self._whens:
-            if node.verdict(view)[0]:
-                found.update(event for part in node.conditions() for event in part.evidence(view))
+        for item, known in self._states(view):
+            found.update(evidence_of(item.memory.counted(known, view.mark(item.window.mark))[1]))
+        for when in self._whens:
+            if when.rule.verdict(view)[0]:
+                found.update(event for part in when.rule.conditions() for event in part.evidence(view))
         return sorted(found)
 
     def capped(self, view: View) -> bool:
-        """Whether an item's events, or what a condition inside remembers, were dropped at the limit."""
-        state = view.facts.states.get(self.state_key or "") or ()
-        for item, known in zip(self._items, state, strict=False):
-            if item.window.bucket_ms is not None:
-                if bucketed.straddles(known, view.mark(item.window.mark)):
-                    return True
-            elif known and len(known) > MEMORY:
-                return True
+        """Tell whether an item's events, or what a condition inside remembers, were dropped at the limit."""
+        if any(item.memory.capped(known, view.mark(item.window.mark)) for item, known in self._states(view)):
+            return True
         return any(part.capped(view) for part in self.parts)
 
-    def state_bytes_max(self) -> int:
-        """All entries up to the limit, of every item."""
-        plain = [item for item in self._items if item.window.bucket_ms is None]
-        return len(plain) * (MEMORY + 1) * ENTRY_BYTES + (len(self._items) - len(plain)) * bucketed.bytes_max()
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Add the points that are sure and those that are possible; between them it speaks for itself."""
+        events = (raw for raw in self.definition["score"] if "when" not in raw)
+        sure: list[float] = []
+        perhaps: list[float] = [UP for raw in events if judge.operators.match(as_names(raw["event"]), raw.get("where"))]
+        for when in self._whens:
+            if judge.always(when.rule, scene):
+                sure.append(when.points)
+            elif not judge.never(when.rule, scene):
+                perhaps.append(when.points)
+        if exact_sum(sure + [points for points in perhaps if points < 0]) >= self._least:
+            return ALWAYS if holds else NEVER
+        if UP not in perhaps and exact_sum(sure + [points for points in perhaps if points > 0]) < self._least:
+            return NEVER if holds else ALWAYS
+        return own(self, holds, scene, rule="" if scene.first_time else scene.rule)
+
+    def rules_inside(self) -> Iterator[tuple[Path, Node]]:
+        """Walk the rules of its `when` items."""
+        for when in self._whens:
+            yield ("score", when.index, "when"), when.rule
 
 
 def _copies(points: float | int, number: int) -> list[float | int]:
@@ -316,13 +319,13 @@ def read_score(reader: DefinitionReader, context: RuleContext, nested: ReadRule)
         return None
     before = len(reader.problems)
     items: list[Points] = []
-    whens: list[tuple[Node, float | int]] = []
-    for item in reader.down("score").items():
+    whens: list[When] = []
+    for index, item in enumerate(reader.down("score").items()):
         if isinstance(item.value, dict) and "when" in item.value:
             when = item.model(WhenItem)
             node = None if when is None else nested(item.down("when"), context)
             if when is not None and node is not None:
-                whens.append((node, when.points))
+                whens.append(When(index, node, when.points))
         else:
             points = _read_points(item, context)
             if points is not None:
@@ -344,3 +347,14 @@ def _read_points(reader: DefinitionReader, context: RuleContext) -> Points | Non
     if matcher is None or window is None:
         return None
     return Points(matcher, keys.points, keys.half_life, window)
+
+
+def mentioned(raw: Mapping[str, Any], path: Path, nested: WalkRule) -> Iterator[Mention]:
+    """Name what the items name."""
+    for index, item in enumerate(as_list(raw.get("score"))):
+        inside = (*path, "score", index)
+        yield from nested(as_mapping(item).get("when"), (*inside, "when"))
+        yield from walk_events(as_mapping(item), inside, "event")
+
+
+KIND: Final = Kind("score", Score, read_score, mentioned)

@@ -1,14 +1,20 @@
 """The condition `segment`: the profile is a member of another segment, for so long at least."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import Alternatives, Range
+from rules.conditions.kind import Kind
+from rules.conditions.mention import Mention, WalkRule
+from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Duration, Id, Maybe
+from rules.language.validation import Duration, Id, Maybe, Path
 
 
 class SegmentDefinition(Definition):
@@ -22,7 +28,6 @@ class InSegment(Condition):
     """Holds while the profile is a member, from so long after the present stay's entry on."""
 
     kind = "segment"
-    looks_at_history = False
 
     def __init__(self, definition: Any, segment: str, for_ms: int | None) -> None:
         self.definition = definition
@@ -43,8 +48,23 @@ class InSegment(Condition):
         """`in segment oncology-hcp for 30d`."""
         return self._text
 
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say how long the present stay has lasted; a member is whom the segment admits."""
+        if holds:
+            return judge.in_segment(self._segment, self._for_ms)
+        return [frozenset({Range(("stay", self._segment), high=self._for_ms - 1)})]
+
+
+def mentioned(raw: Mapping[str, Any], path: Path, nested: WalkRule) -> Iterator[Mention]:
+    """Name the segment."""
+    if isinstance(raw.get("segment"), str):
+        yield Mention("segment", raw["segment"], (*path, "segment"))
+
 
 def read_segment_condition(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> InSegment | None:
     """Read a segment condition. That the segment exists, and that there is no cycle, is for the catalogue to check."""
     keys = reader.model(SegmentDefinition)
     return None if keys is None else InSegment(reader.value, keys.segment, keys.for_)
+
+
+KIND: Final = Kind("segment", InSegment, read_segment_condition, mentioned)

@@ -5,14 +5,14 @@ value is null. The latest setting at or before the window's start is kept too: i
 """
 
 from bisect import bisect_left
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from rules.conditions.base import Condition
-from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, Entries, Entry, remembered
-from rules.conditions.view import Register, State, View
+from rules.conditions.base import Completion, Condition
+from rules.conditions.memory import Memory
+from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, evidence_of, remembered
+from rules.conditions.view import Mark, Register, State, View
 from rules.conditions.window import Window
 from rules.ground.event import Value
-from rules.ground.instants import format_duration
 from rules.language.problems import canonical_json
 
 VALUE: Final = 3
@@ -46,7 +46,7 @@ def keep_settings(history: Entries | None, entry: Entry, start_ms: int, one_a_mi
         if after is not None and (after[:3] == entry[:3] or (one_a_millisecond and after[0] == entry[0])):
             return history
         before = at - 1 if one_a_millisecond and at and history[at - 1][0] == entry[0] else at
-        if before == 0 and (len(history) > MEMORY or (after is not None and after[0] <= start_ms)):
+        if before == 0 and (len(history) > ENTRIES_MAX or (after is not None and after[0] <= start_ms)):
             return history if before == at else [entry, *history[at:]]
         kept = [*history[:before], entry, *history[at:]]
     return drop_settings(kept, start_ms)
@@ -54,57 +54,72 @@ def keep_settings(history: Entries | None, entry: Entry, start_ms: int, one_a_mi
 
 def drop_settings(history: Entries, start_ms: int) -> Entries:
     """Drop what stood before the window's start; the very same list if nothing was dropped."""
-    first = max(0, len(history) - MEMORY - 1)
+    first = max(0, len(history) - ENTRIES_MAX - 1)
     if len(history) > 1 and history[1][0] <= start_ms:
         first = max(first, bisect_left(history, [start_ms + 1]) - 1)
     return history[first:] if first else history
+
+
+class SettingsMemory(Memory):
+    """Keeps the settings of a trait in the last `reach_ms`, and the one that stood when they began."""
+
+    def __init__(self, kind: str, trait: str, reach_ms: int, *, one_a_millisecond: bool) -> None:
+        self.state_key = canonical_json([kind, trait, reach_ms])
+        self.traits = frozenset({trait})
+        self._reach_ms = reach_ms
+        self._one_a_millisecond = one_a_millisecond
+
+    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
+        """Keep the setting."""
+        return keep_settings(state, entry_of(setting), t_ms - self._reach_ms, self._one_a_millisecond)
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what no window can reach; the last setting stays."""
+        return drop_settings(state, t_ms - self._reach_ms) if state else None
+
+    def capped(self, state: State, mark: Mark | None) -> bool:
+        """Tell whether settings were dropped at the limit."""
+        return len(state or ()) > ENTRIES_MAX
+
+    def bytes_max(self) -> int:
+        """All settings up to the limit."""
+        return (ENTRIES_MAX + 1) * (ENTRY_BYTES + VALUE_BYTES)
 
 
 class OfSettings(Condition):
     """A condition on the settings of a trait in the last `reach_ms`."""
 
     looks_at_history = True
-    one_a_millisecond = False
+    one_a_millisecond: ClassVar[bool] = False
+    """Whether of several settings in one millisecond only the last counts."""
 
-    def __init__(self, definition: Any, trait: str, reach_ms: int) -> None:
+    def __init__(self, definition: Any, trait: str, reach_ms: int, text: str) -> None:
+        """`text` says it in plain English."""
         self.definition = definition
-        self.traits = frozenset({trait})
+        self.memory: SettingsMemory = SettingsMemory(
+            self.kind, trait, reach_ms, one_a_millisecond=self.one_a_millisecond
+        )
+        self.traits = self.memory.traits
         self._trait = trait
         self._reach_ms = reach_ms
-        self.state_key = canonical_json([self.kind, trait, reach_ms])
-
-    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
-        """Keep the setting."""
-        return keep_settings(state, entry_of(setting), t_ms - self._reach_ms, self.one_a_millisecond)
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop what no window can reach; the last setting stays."""
-        return drop_settings(state, t_ms - self._reach_ms) if state else None
+        self._text = text
 
     def history(self, view: View) -> Entries:
-        """The settings remembered. One that only the register knows (set before this was kept) is the last."""
-        history = remembered(view.facts.states.get(self.state_key) or [])  # type: ignore[arg-type]
+        """Return the settings remembered. One that only the register knows (set before this was kept) is the last."""
+        history = remembered(view.facts.states.get(self.memory.state_key) or [])
         register = view.facts.traits.get(self._trait)
         if register is None or (history and [*register[:3]] <= history[-1][:3]):
             return history
         return [*history, entry_of(register)]
 
-    def complete_at(self, cut_ms: int) -> int:
-        """As a window `within`."""
-        return Window(within_ms=self._reach_ms).complete_at(cut_ms)
+    def completions(self, cut_ms: int) -> tuple[Completion, ...]:
+        """As of a window `within`."""
+        return ((Window(within_ms=self._reach_ms).complete_at(cut_ms), None),)
+
+    def describe(self) -> str:
+        """`stage equals trial for 30d`."""
+        return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """The settings in reach."""
-        return [(entry[0], entry[1], entry[2]) for entry in self.history(view)]
-
-    def capped(self, view: View) -> bool:
-        """Whether settings were dropped at the limit."""
-        return len(view.facts.states.get(self.state_key or "") or ()) > MEMORY
-
-    def state_bytes_max(self) -> int:
-        """All settings up to the limit."""
-        return (MEMORY + 1) * (ENTRY_BYTES + VALUE_BYTES)
-
-    def reach(self) -> str:
-        """The length of the window, in plain English."""
-        return format_duration(self._reach_ms)
+        """Return the settings in reach."""
+        return evidence_of(self.history(view))

@@ -1,9 +1,17 @@
 """The condition `trait`: operators on the value of a trait, its last setting known."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
-from rules.conditions.base import Condition, ReadRule, RuleContext, Verdict
+from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.facts import Alternatives
+from rules.conditions.kind import Kind
+from rules.conditions.mention import mentions_trait
+from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.view import View
+from rules.language.dictionary import Dictionary
 from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
 from rules.language.problems import DefinitionReader
 
@@ -18,7 +26,6 @@ class Trait(Condition):
     """Holds while the operators do of the trait's value; of a trait never set there is no value."""
 
     kind = "trait"
-    looks_at_history = False
 
     def __init__(self, definition: Any, trait: str, test: Test) -> None:
         self.definition = definition
@@ -41,6 +48,23 @@ class Trait(Condition):
         register = view.facts.traits.get(self._trait)
         return [] if register is None else [(register.time_ms, register.source, register.id)]
 
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
+        """Say that the value passes every operator, or that it does not pass one of them."""
+        tests = judge.operators.of_trait(self.definition)
+        if holds:
+            return [frozenset(tests)]
+        return [frozenset({replace(test, denied=True)}) for test in tests]
+
+    def compared(self, dictionary: Dictionary) -> Iterator[Compared]:
+        """The trait."""
+        return compared_trait(self.definition, dictionary)
+
+
+def compared_trait(definition: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Compared]:
+    """Walk the one trait that a checked definition compares."""
+    name = definition["trait"]
+    yield Compared((), name, dictionary.traits[name], definition)
+
 
 def read_trait(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Trait | None:
     """Read a trait condition."""
@@ -58,3 +82,6 @@ def read_trait_test(reader: DefinitionReader, trait: str, context: RuleContext) 
         reader.down("trait").problem(f"unknown trait {trait!r}", name=trait, known=context.dictionary.traits)
         return None
     return read_test(reader, [key for key in reader.value if key in OPERATORS], declared.type, f"trait {trait!r}")
+
+
+KIND: Final = Kind("trait", Trait, read_trait, mentions_trait("trait"), refuses=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, PlainValidator
 
-from rules.conditions.base import RuleContext
+from rules.conditions.context import RuleContext
 from rules.conditions.view import MarkKind
 from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
 from rules.language.problems import DefinitionReader

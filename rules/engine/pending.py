@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeAlias
 
-from rules.conditions.base import Condition, Verdict
-from rules.conditions.view import MarkKind, Register, State, View
-from rules.ground.event import Event
+from rules.conditions.base import Completion, Condition, Node, Verdict
+from rules.conditions.facts import Alternatives
+from rules.conditions.scene import Compared, Judge, Scene, Word
+from rules.conditions.view import MarkKind, View
 from rules.ground.instants import FOREVER
+from rules.language.dictionary import Dictionary
 from rules.language.problems import canonical_json
+from rules.language.validation import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,15 @@ class Guard:
 class Pending(Condition):
     """A leaf that has no verdict while any of its guards stands; afterwards it is the leaf itself."""
 
-    kind = "pending"
     looks_at_history = True
 
     def __init__(self, inner: Condition, guards: tuple[Guard, ...]) -> None:
         self.inner = inner
         self.guards = guards
-        self.definition = inner.definition
-        self.state_key, self.types, self.traits = inner.state_key, inner.types, inner.traits
-        self.kin_key = inner.kin_key
-        self.segments, self.reads_consent = inner.segments, inner.reads_consent
+        self.kind = inner.kind  # type: ignore[misc]
+        self.meant_always = inner.meant_always  # type: ignore[misc]
+        self.definition, self.memory = inner.definition, inner.memory
+        self.traits, self.segments, self.reads_consent = inner.traits, inner.segments, inner.reads_consent
         self.reads_known_since, self.mark, self.parts = inner.reads_known_since, inner.mark, inner.parts
 
     def verdict(self, view: View) -> Verdict:
@@ -69,31 +71,7 @@ class Pending(Condition):
         """Tell whether it has no verdict yet; for explanations."""
         return any(not guard.over(view) for guard in self.guards)
 
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """As the leaf does: a pending condition gathers its history."""
-        return self.inner.fold(state, event, arrival, t_ms)
-
-    def adopt(self, state: State) -> State:
-        """As the leaf does."""
-        return self.inner.adopt(state)
-
-    def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
-        """As the leaf does."""
-        return self.inner.fold_setting(state, trait, setting, arrival, t_ms)
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """As the leaf does."""
-        return self.inner.prune(state, t_ms)
-
-    def inert(self, state: State) -> bool:
-        """As the leaf does."""
-        return self.inner.inert(state)
-
-    def complete_at(self, cut_ms: int) -> int:
-        """As the leaf does."""
-        return self.inner.complete_at(cut_ms)
-
-    def completions(self, cut_ms: int) -> tuple[tuple[int, MarkKind | None], ...]:
+    def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """As the leaf does."""
         return self.inner.completions(cut_ms)
 
@@ -109,9 +87,25 @@ class Pending(Condition):
         """As the leaf does."""
         return self.inner.capped(view)
 
-    def state_bytes_max(self) -> int:
+    def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
         """As the leaf does."""
-        return self.inner.state_bytes_max()
+        return self.inner.facts(judge, holds, scene)
+
+    def compared(self, dictionary: Dictionary) -> Iterator[Compared]:
+        """As the leaf does."""
+        return self.inner.compared(dictionary)
+
+    def words(self) -> Iterator[Word]:
+        """As the leaf does."""
+        return self.inner.words()
+
+    def rules_inside(self) -> Iterator[tuple[Path, Node]]:
+        """As the leaf does."""
+        return self.inner.rules_inside()
+
+    def beyond_memory(self) -> tuple[Path, str] | None:
+        """As the leaf does."""
+        return self.inner.beyond_memory()
 
 
 def text_name(condition: Condition) -> str:

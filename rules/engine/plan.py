@@ -6,7 +6,7 @@ moved is one integer, and the next segment to visit is its lowest bit. The bits 
 
 from base64 import urlsafe_b64encode
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -15,6 +15,7 @@ from rules.catalogue.catalogue import Catalogue, differs
 from rules.catalogue.logic import AllOf, leaves, map_leaves
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition, Node
+from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
 from rules.engine.activations.sends import SendCounter
@@ -70,7 +71,7 @@ class Fold:
     """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
 
     state_key: str
-    condition: Condition
+    memory: Memory
     enter_mask: int
     exit_mask: int
     needed_mask: int
@@ -94,9 +95,9 @@ class Plan:
     folds: Mapping[str, tuple[Fold, ...]]
     """By event type."""
     setting_folds: Mapping[str, tuple[Fold, ...]]
-    """By trait: conditions that keep the history of settings."""
-    states: Mapping[str, Condition]
-    """By state key: one condition that folds it."""
+    """By trait: memories of its settings."""
+    states: Mapping[str, Memory]
+    """By state key: the memory that keeps it."""
     trait_masks: Mapping[str, int]
     dependents: Mapping[str, int]
     """By segment: those that look at its membership."""
@@ -172,8 +173,8 @@ def make_plan(
             if plan.id in by_id and by_id[plan.id].restricted != plan.restricted
         ),
         visits=tuple(sorted([*segments, *gone], key=lambda each: (each.rank, each.id))),
-        folds=masks.folds_by(lambda condition: condition.types),
-        setting_folds=masks.folds_by(_settings_kept),
+        folds=masks.folds_by(lambda memory: memory.types),
+        setting_folds=masks.folds_by(lambda memory: memory.traits),
         states=masks.states,
         trait_masks=dict(masks.traits),
         dependents=dict(masks.dependents),
@@ -280,15 +281,8 @@ def _needed(node: Node) -> Iterator[str]:
     if isinstance(node, AllOf):
         for part in node.parts:
             yield from _needed(part)
-    elif isinstance(node, Condition) and not isinstance(node, Pending) and node.state_key and node.inert(None):
-        yield node.state_key
-
-
-def _settings_kept(condition: Condition) -> frozenset[str]:
-    keeps = type(condition).fold_setting is not Condition.fold_setting
-    if isinstance(condition, Pending):
-        keeps = type(condition.inner).fold_setting is not Condition.fold_setting
-    return condition.traits if keeps and condition.state_key is not None else frozenset()
+    elif isinstance(node, Condition) and not isinstance(node, Pending) and node.memory and node.memory.inert(None):
+        yield node.memory.state_key
 
 
 def _short_name(state_key: str) -> str:
@@ -299,7 +293,7 @@ class _Masks:
     """Gathers which segments and activations each thing can move."""
 
     def __init__(self) -> None:
-        self.states: dict[str, Condition] = {}
+        self.states: dict[str, Memory] = {}
         self.enter_masks: defaultdict[str, int] = defaultdict(int)
         self.exit_masks: defaultdict[str, int] = defaultdict(int)
         self.traits: defaultdict[str, int] = defaultdict(int)
@@ -345,9 +339,10 @@ class _Masks:
                     self._add_condition(leaf, each.bit, self.enter_masks)
 
     def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
-        if condition.state_key is not None:
-            self.states.setdefault(condition.state_key, condition)
-            masks[condition.state_key] |= bit
+        memory = condition.memory
+        if memory is not None:
+            self.states.setdefault(memory.state_key, memory)
+            masks[memory.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit
         for segment in condition.segments:
@@ -359,10 +354,10 @@ class _Masks:
         for part in condition.parts:
             self._add_condition(part, bit, masks)
 
-    def folds_by(self, names: Any) -> dict[str, tuple[Fold, ...]]:
+    def folds_by(self, names: Callable[[Memory], frozenset[str]]) -> dict[str, tuple[Fold, ...]]:
         """The folds by what they want to see: event types, or traits."""
         found: defaultdict[str, list[Fold]] = defaultdict(list)
-        for key, condition in self.states.items():
-            for name in names(condition):
-                found[name].append(Fold(key, condition, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
+        for key, memory in self.states.items():
+            for name in names(memory):
+                found[name].append(Fold(key, memory, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
         return {name: tuple(folds) for name, folds in found.items()}

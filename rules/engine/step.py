@@ -281,7 +281,7 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 mask |= plan.trait_masks.get(trait, 0)
         for fold in plan.setting_folds.get(trait, ()):
             state = states.get(fold.state_key)
-            moved = fold.condition.fold_setting(state, trait, setting, arrival, r_ms)
+            moved = fold.memory.fold_setting(state, trait, setting, arrival, r_ms)
             if moved is not state:
                 states[fold.state_key] = moved
                 enter_mask |= fold.enter_mask
@@ -291,11 +291,11 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         mask |= plan.consent_mask
     for fold in plan.folds.get(event.type, ()):
         state = states.get(fold.state_key)
-        condition = fold.condition
-        moved = condition.fold(state, event, arrival, r_ms)
+        memory = fold.memory
+        moved = memory.fold(state, event, arrival, r_ms)
         if moved is not state:
             states[fold.state_key] = moved
-            if not condition.inert(moved):
+            if not memory.inert(moved):
                 enter_mask |= fold.enter_mask
                 exit_mask |= fold.exit_mask
                 if fold.needed_mask & profile.asleep_mask:

@@ -12,6 +12,7 @@ from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition
+from rules.conditions.memory import Memory
 from rules.engine.activations.sends import caps_of, counters_of
 from rules.engine.profile import SEEN_MAX
 
@@ -94,29 +95,31 @@ def _leaves(segment: Segment) -> Iterator[Condition]:
 
 
 def _contributors(segments: list[Segment], catalogue: Catalogue) -> tuple[Contributor, ...]:
-    states: dict[str, Condition] = {}
+    states: dict[str, tuple[Memory, str]] = {}
     users: dict[str, dict[str, None]] = {}
     for segment in segments:
         for leaf in _leaves(segment):
-            if leaf.state_key is not None:
-                states.setdefault(leaf.state_key, leaf)
-                users.setdefault(leaf.state_key, {})[segment.id] = None
+            if leaf.memory is not None:
+                key = leaf.memory.state_key
+                states.setdefault(key, (leaf.memory, leaf.describe()))
+                users.setdefault(key, {})[segment.id] = None
     counters = counters_of(catalogue)
     for counter in counters.values():
-        states[counter.state_key] = counter
+        states[counter.state_key] = counter, counter.describe()
         users[counter.state_key] = {}
     for activation in catalogue.activations.values():
         if activation.status == "approved":
             for cap in caps_of(activation, catalogue, counters):
                 users[cap.counter.state_key][activation.id] = None
-    found = [Contributor(leaf.state_bytes_max(), leaf.describe(), tuple(users[key])) for key, leaf in states.items()]
+    found = [Contributor(memory.bytes_max(), text, tuple(users[key])) for key, (memory, text) in states.items()]
     return tuple(sorted(found, key=lambda each: (-each.bytes_max, each.description)))
 
 
 def _consents(segments: list[Segment], activations: list[Activation]) -> int:
     """Grants and withdrawals come for each channel and purpose, and for all of either."""
-    asked = [leaf.definition["consent"] for segment in segments for leaf in _leaves(segment) if leaf.kind == "consent"]
+    words = {(each.what, each.word) for segment in segments for leaf in _leaves(segment) for each in leaf.words()}
     required = [each for each in activations if each.consent_purpose is not None]
-    channels = {"all", *(each["channel"] for each in asked), *(each.channel for each in required)}
-    purposes = {"all", *(each["purpose"] for each in asked), *(str(each.consent_purpose) for each in required)}
+    channels = {"all", *(word for what, word in words if what == "channel"), *(each.channel for each in required)}
+    purposes = {"all", *(word for what, word in words if what == "purpose")}
+    purposes |= {str(each.consent_purpose) for each in required}
     return sum(CONSENT_BYTES + len(f"{channel}{purpose}".encode()) for channel in channels for purpose in purposes)

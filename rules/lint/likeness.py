@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
-from rules.catalogue.mentions import EVENT_KEYS
 from rules.catalogue.segment import Segment
+from rules.conditions.kinds import types_keys
 from rules.language.problems import canonical_json
 from rules.lint.findings import Suspicion, judged, rules_of
 
@@ -20,9 +20,8 @@ LENGTHS: Final = ("min_stay", "max_stay", "reenter_after")
 
 _FIGURE: Final = re.compile(r'(?<=[:\[,])(?:-?[0-9.]+(?:e[+-]?[0-9]+)?|"-?[0-9]+(?:ms|s|m|h|d|w)")(?=[,}\]])')
 _INDEX: Final = re.compile(r"\[[0-9]+\]")
-_UNORDERED: Final = frozenset(
-    {"in", "not_in", "contains_any", "event", "last", "absent", "covered", "all", "any", "none"}
-)
+_UNORDERED: Final = frozenset({"in", "not_in", "contains_any", "all", "any", "none"})
+"""Keys whose list means the same in any order; besides those that take event types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,11 @@ def _sorted(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: _sorted(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
+        types = key in types_keys()
         inner = [_sorted(item) for item in value]
-        if key in EVENT_KEYS and len(inner) == 1:
+        if types and len(inner) == 1:
             return inner[0]
-        return sorted(inner, key=canonical_json) if key in _UNORDERED else inner
+        return sorted(inner, key=canonical_json) if types or key in _UNORDERED else inner
     return value
 
 

@@ -8,12 +8,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from rules.catalogue.catalogue import Catalogue
-from rules.catalogue.logic import AllOf, AtLeastOf, Group, NoneOf, read_rule
+from rules.catalogue.logic import AllOf, AtLeastOf, Group, NoneOf
 from rules.catalogue.segment import Segment
-from rules.conditions.base import Condition, Node, RuleContext
+from rules.conditions.base import Condition, Node
 from rules.conditions.facts import (
     ALWAYS,
     NEVER,
@@ -28,8 +28,8 @@ from rules.conditions.facts import (
     bounded,
     consistent,
 )
-from rules.language.problems import DefinitionReader, Problems, Source
-from rules.lint.leaf_facts import LEAVES, Scene, Tests
+from rules.conditions.operator_facts import OperatorFacts
+from rules.conditions.scene import Scene
 
 CHOICES_MAX: Final = 64
 """Most ways to choose n parts of an `at_least_of` that are gone through."""
@@ -46,7 +46,7 @@ class Reasoning:
     def __init__(self, catalogue: Catalogue) -> None:
         self.empty: set[str] = set()
         self._catalogue = catalogue
-        self.tests = Tests(catalogue.dictionary)
+        self.operators = OperatorFacts(catalogue.dictionary)
         self._known: dict[tuple[int, bool, Scene], Alternatives | None] = {}
         self._nodes: list[Node] = []
 
@@ -98,12 +98,13 @@ class Reasoning:
             facts.add(OneOf(("audience",), frozenset({segment.layers.audience})))
         market = self._catalogue.policy.market_trait
         if market is not None and segment.markets:
-            facts.update(self.tests.of(("trait", market), {"in": list(segment.markets)}, "string"))
+            facts.update(self.operators.of(("trait", market), {"in": list(segment.markets)}, "string"))
         if segment.parent is not None:
             return both([frozenset(facts)], self.in_segment(segment.parent, 0))
         return both([frozenset(facts)], ALWAYS)
 
     def in_segment(self, name: str, for_ms: float) -> Alternatives:
+        """Say what is so of every profile that has been a member for so long."""
         if name in self.empty:
             return NEVER
         return both([frozenset({Range(("stay", name), low=for_ms)})], self.admitted(self._catalogue.segments[name]))
@@ -126,7 +127,7 @@ class Reasoning:
         if isinstance(node, Group):
             return self._group(node, holds, scene)
         assert isinstance(node, Condition)
-        return [facts for facts in LEAVES[node.kind](self, node, holds, scene) if consistent(facts)]
+        return [facts for facts in node.facts(self, holds, scene) if consistent(facts)]
 
     def _group(self, group: Group, holds: bool, scene: Scene) -> Alternatives:
         parts, wanted = group.parts, holds != isinstance(group, NoneOf)
@@ -144,12 +145,3 @@ class Reasoning:
                 joined = both(joined, each)
             found.update(dict.fromkeys(joined))
         return bounded(found)
-
-    def when(self, raw: Any, scene: Scene) -> Node:
-        """Compile the condition of a score's item, as it stands in that rule."""
-        context = RuleContext(
-            dictionary=self._catalogue.dictionary, rule=scene.rule, segment=scene.segment, forgets=scene.forgets
-        )
-        node = read_rule(DefinitionReader(Source("", raw), (), raw, Problems()), context)
-        assert node is not None, "checked when the catalogue was loaded"
-        return node

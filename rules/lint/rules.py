@@ -11,11 +11,10 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import AllOf
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition, Node
-from rules.conditions.occurrences import MEMORY
+from rules.conditions.scene import Scene
 from rules.ground.instants import format_duration
 from rules.language.validation import Path
 from rules.lint.findings import Code, Suspicion, judged, parts, rules_of
-from rules.lint.leaf_facts import Scene, count_bounds
 from rules.lint.reasoning import Reasoning, scene_of
 
 TEXT_MAX: Final = 160
@@ -94,17 +93,15 @@ class _Parts:
 
     def run(self, node: Node, path: Path) -> list[Suspicion]:
         """Judge a rule; that everyone is let in is said on purpose."""
-        if isinstance(node, Condition) and node.kind == "everyone" and path[-1] != "exit":
+        if isinstance(node, Condition) and node.meant_always and path[-1] != "exit":
             return []
         return self._findings(node, path)
 
     def _findings(self, node: Node, path: Path) -> list[Suspicion]:
         inside = [finding for inner, part in parts(node, path) for finding in self._findings(part, inner)]
-        if isinstance(node, Condition) and node.kind == "score":
-            for index, item in enumerate(node.definition["score"]):
-                if "when" in item:
-                    when = self._reasoning.when(item["when"], self._scene)
-                    inside += self.run(when, (*path, "score", index, "when"))
+        if isinstance(node, Condition):
+            for below, rule in node.rules_inside():
+                inside += self.run(rule, (*path, *below))
         state = self._state(node)
         if inside or state is None:
             return inside
@@ -116,11 +113,10 @@ class _Parts:
         return "always" if self._reasoning.always(node, self._scene) else None
 
     def _finding(self, node: Node, path: Path, state: State) -> Suspicion:
-        if isinstance(node, Condition) and node.kind == "event" and "bucket" not in node.definition:
-            bounds = count_bounds(node.definition)
-            if any(MEMORY < bound < float("inf") for bound in bounds):
-                message = f"only the latest {MEMORY} events are remembered to be counted; 'bucket' lifts that"
-                return Suspicion(self._segment.raw, (*path, "count"), "memory", message)
+        beyond = node.beyond_memory() if isinstance(node, Condition) else None
+        if beyond is not None:
+            below, message = beyond
+            return Suspicion(self._segment.raw, (*path, *below), "memory", message)
         word = "can never hold" if state == "never" else "always holds"
         return Suspicion(self._segment.raw, path, _CODES[state], f"{word}: {self._told(node, state)}")
 

@@ -1,14 +1,15 @@
 """Lint of words: what is not documented, not used, never set, or spelt like a slip; examples that are none."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from itertools import combinations
 from typing import Any, Final
 
 from rules.catalogue.catalogue import Catalogue
-from rules.catalogue.mentions import Mention, mentions
+from rules.catalogue.mentions import mentions
 from rules.catalogue.segment import Segment, references
 from rules.conditions.base import Condition
+from rules.conditions.mention import Mention
 from rules.ground.values import BadNumber, WrongType, typed
 from rules.language.dictionary import BUILT_IN, Attribute
 from rules.language.validation import Path, closest
@@ -128,7 +129,7 @@ def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Suspicion]:
         for path, leaf in walk(node, (rule,)):
             if not isinstance(leaf, Condition):
                 continue
-            for inner, name, attribute, operators in _compared(catalogue, leaf):
+            for inner, name, attribute, operators in leaf.compared(catalogue.dictionary):
                 system = system_of(name, attribute.definition)
                 for operator in ("equals", "in"):
                     operand = operators.get(operator, [])
@@ -138,28 +139,14 @@ def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Suspicion]:
                             yield Suspicion(segment.raw, (*path, *inner, operator), "code", message)
 
 
-def _compared(catalogue: Catalogue, leaf: Condition) -> Iterator[tuple[Path, str, Attribute, Mapping[str, Any]]]:
-    """Find what a condition compares: where, the name, its declaration, and the operators."""
-    raw = leaf.definition
-    if leaf.kind in ("trait", "held"):
-        yield (), raw["trait"], catalogue.dictionary.traits[raw["trait"]], raw
-    for key in ("where", "is"):
-        tests = raw.get(key)
-        if isinstance(tests, dict):
-            data = catalogue.dictionary.events[min(leaf.types)].data
-            for name, operators in tests.items():
-                yield (key, name), name, data[name], operators
-
-
 def check_spelling(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find channels and purposes of consent that look like one and the same, spelt twice."""
     found: dict[tuple[str, str], list[tuple[Any, Path]]] = {}
     for segment in judged(catalogue):
         for rule, node in rules_of(segment).items():
             for path, leaf in walk(node, (rule,)):
-                if isinstance(leaf, Condition) and leaf.kind == "consent":
-                    for word, name in leaf.definition["consent"].items():
-                        found.setdefault((word, name), []).append((segment.raw, (*path, "consent", word)))
+                for what, word, below in leaf.words() if isinstance(leaf, Condition) else ():
+                    found.setdefault((what, word), []).append((segment.raw, (*path, *below)))
     for activation in catalogue.activations.values():
         found.setdefault(("channel", activation.channel), []).append((activation.raw, ("channel",)))
         if activation.consent_purpose is not None:

@@ -12,8 +12,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
-from rules.catalogue.mentions import Mention, mentions
+from rules.catalogue.mentions import mentions
 from rules.catalogue.segment import references
+from rules.conditions.mention import Mention
 from rules.language.dictionary import GRANTED, REPLIED, SENT, WITHDRAWN
 
 NodeKind: TypeAlias = Literal["event", "attribute", "trait", "segment", "activation"]

@@ -8,7 +8,7 @@ import pytest
 
 import rules
 from rules.catalogue.catalogue import load_catalogue
-from rules.conditions import KINDS
+from rules.conditions.kinds import KINDS
 from rules.ground.reasons import PRECEDENCE
 from rules.language.operators import OPERATORS
 from rules.language.problems import Source

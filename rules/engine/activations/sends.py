@@ -1,8 +1,8 @@
 """Frequency caps: how many `message.sent` events a profile had lately, of a channel, journey, intent or activation.
 
 All caps of one (of, value) share one counter, a state like a condition's: the sends within the longest of their
-windows, up to the latest MEMORY by (time, source, id), kept in full rather than only as many as the caps ask for, so
-that a cap which is tightened or widened at a cut goes on with what is known. A counter that comes in at a cut without
+windows, up to the latest ENTRIES_MAX by (time, source, id), kept in full rather than only as many as the caps ask for.
+So a cap which is tightened or widened at a cut goes on with what is known. A counter that comes in at a cut without
 history begins there; no cap is ever pending.
 """
 
@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from rules.catalogue.activation import Activation, CapOf
 from rules.catalogue.catalogue import Catalogue
-from rules.conditions.base import Condition, Verdict
-from rules.conditions.occurrences import ENTRY_BYTES, MEMORY, drop_until, entry_of, keep_all
+from rules.conditions.base import Verdict
+from rules.conditions.memory import Memory
+from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, drop_until, entry_of, keep_all
 from rules.conditions.view import State, View
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
@@ -23,11 +24,8 @@ from rules.language.problems import canonical_json
 OF_POLICY: Final[CapOf] = "channel"
 
 
-class SendCounter(Condition):
-    """The sends that share a value; no rule by itself, `SendCap` asks it."""
-
-    kind = "sends"
-    looks_at_history = False
+class SendCounter(Memory):
+    """The sends that share a value; `SendCap` asks it."""
 
     def __init__(self, of: CapOf, value: str, reach_ms: int, least: int) -> None:
         self.of = of
@@ -35,7 +33,7 @@ class SendCounter(Condition):
         self.reach_ms = reach_ms
         self._least = least
         self.types = frozenset((SENT,))
-        self.state_key: str = canonical_json(["sends", of, value])
+        self.state_key = canonical_json(["sends", of, value])
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep what some window may reach."""
@@ -51,17 +49,13 @@ class SendCounter(Condition):
         """Too few for any cap."""
         return len(state) < self._least if state else True
 
-    def verdict(self, view: View) -> Verdict:
-        """Never asked: a cap asks, with its own number and window."""
-        raise NotImplementedError(self.kind)
-
     def describe(self) -> str:
         """`message.sent where channel equals email within 7d`."""
         return f"{SENT} where {self.of} equals {self.value} within {format_duration(self.reach_ms)}"
 
-    def state_bytes_max(self) -> int:
+    def bytes_max(self) -> int:
         """All up to the limit."""
-        return (MEMORY + 1) * ENTRY_BYTES
+        return (ENTRIES_MAX + 1) * ENTRY_BYTES
 
 
 class SendCap(NamedTuple):
@@ -74,7 +68,7 @@ class SendCap(NamedTuple):
     def reached(self, view: View) -> Verdict:
         """Tell whether the cap is reached, and until when with no further send."""
         entries = view.facts.states.get(self.counter.state_key)
-        if not entries or len(entries) < self.at_most or self.at_most > MEMORY:
+        if not entries or len(entries) < self.at_most or self.at_most > ENTRIES_MAX:
             return FALSE
         end_ms = entries[-self.at_most][0] + self.within_ms
         return (True, end_ms) if view.t_ms < end_ms else FALSE

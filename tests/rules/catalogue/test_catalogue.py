@@ -16,9 +16,10 @@ from rules.catalogue.catalogue import (
     load_catalogue_json,
 )
 from rules.catalogue.logic import leaves
-from rules.catalogue.mentions import Mention, mentions
+from rules.catalogue.mentions import mentions
 from rules.catalogue.rank import rank
 from rules.catalogue.version import RULES_VERSION
+from rules.conditions.mention import Mention
 from rules.language.problems import CatalogueErrors, Source
 from streams.operations.yaml_files import read_yaml
 from tests.rules.catalogues import DICTIONARY, load, refused, segment, texts
@@ -239,7 +240,7 @@ def test_mentions_are_what_the_compiled_rule_looks_at() -> None:
         for condition in (leaf, *leaf.parts):
             compiled["segment"] |= condition.segments
             compiled["trait"] |= condition.traits
-            compiled["event"] |= condition.types
+            compiled["event"] |= frozenset() if condition.memory is None else condition.memory.types
     named = list(mentions(found.raw["enter"], ("enter",)))
     for kind, names in compiled.items():
         assert {mention.name for mention in named if mention.kind == kind} == names

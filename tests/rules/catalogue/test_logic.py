@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf, leaves, map_leaves
-from rules.conditions import DEFINED, KINDS
-from rules.conditions.base import Condition, Node, RuleContext, Verdict
+from rules.conditions.base import Condition, Node, Verdict
+from rules.conditions.context import RuleContext
+from rules.conditions.kinds import DEFINED, KINDS
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from tests.naive.conditions import at_least_of
@@ -154,4 +155,4 @@ def test_a_restriction_may_refuse_by_traits_and_consent_only() -> None:
 
 
 def test_the_table_of_kinds_is_total() -> None:
-    assert {kind.condition.kind for kind in KINDS} == set(DEFINED)
+    assert {kind.name for kind in KINDS} == set(DEFINED)

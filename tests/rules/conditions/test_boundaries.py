@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rules.conditions.base import RuleContext
+from rules.conditions.context import RuleContext
 from rules.conditions.view import Mark
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import PLACE, START, World, at, event, learned
@@ -436,9 +436,9 @@ class TestScore:
     def test_points_that_are_nothing_are_forgotten(self) -> None:
         world = learned({"score": [{"event": "a", "points": 4, "half_life": "1ms"}], "at_least": 1}, event(0))
         world.prune(1099)
-        assert world.facts.states[world.conditions[0].state_key or ""]
+        assert world.facts.states[world.memories[0].state_key]
         world.prune(1100)
-        assert world.facts.states[world.conditions[0].state_key or ""] is None
+        assert world.facts.states[world.memories[0].state_key] is None
 
 
 class TestSequence:

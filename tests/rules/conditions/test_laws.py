@@ -89,8 +89,8 @@ def tiny_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conditions remember three entries, so that small worlds reach the limit."""
     monkeypatch.setattr(naive, "ENTRIES_MAX", 3)
     for name, module in list(sys.modules.items()):
-        if name.startswith("rules.conditions.") and hasattr(module, "MEMORY"):
-            monkeypatch.setattr(module, "MEMORY", 3)
+        if name.startswith("rules.conditions.") and hasattr(module, "ENTRIES_MAX"):
+            monkeypatch.setattr(module, "ENTRIES_MAX", 3)
 
 
 def undated(rule: object) -> bool:

@@ -11,7 +11,9 @@ import orjson
 from hypothesis import strategies as st
 
 from rules.catalogue.logic import read_rule
-from rules.conditions.base import Condition, Node, RuleContext
+from rules.conditions.base import Condition, Node
+from rules.conditions.context import RuleContext
+from rules.conditions.memory import Memory
 from rules.conditions.view import Mark, Register, State, View
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, format_instant
@@ -71,6 +73,13 @@ def condition(rule: Any, context: RuleContext = PLACE) -> Condition:
     return node
 
 
+def memory(rule: Any, context: RuleContext = PLACE) -> Memory:
+    """The memory of a condition that has one."""
+    found = condition(rule, context).memory
+    assert found is not None
+    return found
+
+
 def refused(rule: Any, context: RuleContext = PLACE) -> list[str]:
     """Compile a rule that must not; what is wrong."""
     problems = Problems()
@@ -121,6 +130,8 @@ class World:
         self.context = context
         self.node = compiled(rule, context)
         self.conditions = [part for leaf in self.node.conditions() for part in (leaf, *leaf.parts)]
+        memories = (part.memory for part in self.conditions if part.memory is not None)
+        self.memories = list({memory.state_key: memory for memory in memories}.values())
         self.facts = Facts()
         self.known: list[naive.Known] = []
         self.entry_mark: Mark | None = None
@@ -146,29 +157,28 @@ class World:
             )
             self.known.append(naive.Known(seen, arrival, era=1))
             self.known.sort(key=lambda one: one.event.identity)
-        for part in {part.state_key: part for part in self.conditions if part.state_key}.values():
-            assert part.state_key is not None
-            state = facts.states.get(part.state_key)
+        for memory in self.memories:
+            state = facts.states.get(memory.state_key)
             moved = state
-            if event.type in part.types:
-                moved = part.fold(moved, event, arrival, r_ms)
+            if event.type in memory.types:
+                moved = memory.fold(moved, event, arrival, r_ms)
             for trait, value in event.sets:
-                if trait in part.traits:
+                if trait in memory.traits:
                     setting = Register(event.time_ms, event.source, event.id, value)
-                    moved = part.fold_setting(moved, trait, setting, arrival, r_ms)
+                    moved = memory.fold_setting(moved, trait, setting, arrival, r_ms)
             assert new or moved is state, "a redelivery moved the state"
-            if moved is not state and part is self.node and part.inert(moved):
-                self.facts.states[part.state_key] = moved
+            alone = isinstance(self.node, Condition) and memory is self.node.memory
+            if moved is not state and alone and memory.inert(moved):
+                self.facts.states[memory.state_key] = moved
                 assert self.verdict(r_offset) == (False, FOREVER - START), "inert, and yet it holds or will"
-            facts.states[part.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
+            facts.states[memory.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
         return new
 
     def prune(self, r_offset: int) -> None:
         """Prune every state at R."""
-        for part in self.conditions:
-            if part.state_key:
-                state = self.facts.states.get(part.state_key)
-                self.facts.states[part.state_key] = part.prune(state, START + r_offset)
+        for memory in self.memories:
+            state = self.facts.states.get(memory.state_key)
+            self.facts.states[memory.state_key] = memory.prune(state, START + r_offset)
 
     def mark_now(self) -> Mark:
         """The mark of a change now."""

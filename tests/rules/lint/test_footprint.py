@@ -1,6 +1,6 @@
 """The bound of a profile's size holds with activations, too: what their caps count, and how they stand."""
 
-from rules.conditions.occurrences import MEMORY
+from rules.conditions.occurrences import ENTRIES_MAX
 from rules.engine.replay import Replay
 from rules.lint.footprint import state_size
 from tests.rules.engine.test_activations import LINES, catalogue, line
@@ -19,7 +19,7 @@ def test_a_profile_that_was_sent_more_than_is_kept_stays_within_the_bound_and_co
     }
     sent = [
         line(f"2026-03-02T00:{n // 60:02}:{n % 60:02}.{n % 1000:03}Z", "message.sent", data, f"{n:060}")
-        for n in range(MEMORY + 88)
+        for n in range(ENTRIES_MAX + 88)
     ]
     replay = Replay(given)
     list(replay.run([*LINES, *sent]))

@@ -1,0 +1,115 @@
+"""What the condition `event` remembers: no more events than its numbers ask for.
+
+Without `older_than` the window is bounded below only, so the latest k by (time, arrival) suffice: k for `at_least`,
+one more than the largest number for the rest. With `older_than` alone and no mark, the earliest k do. With
+`older_than` and `within` or a mark every event of the window may matter in its turn: all are kept, up to the limit.
+Where more than the limit is needed and the definition says `bucket`, what overflows is counted by bucket.
+"""
+
+from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, LatestMemory, WindowMemory
+from rules.conditions.matching import Matcher
+from rules.conditions.occurrences import ENTRIES_MAX
+from rules.conditions.view import State
+from rules.conditions.window import Window
+from rules.language.problems import canonical_json
+
+
+class LatestCountMemory(LatestMemory):
+    """The latest matching events, as many as decide the count."""
+
+    def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        self._least = least
+        wanted = wanted_of(least, most)
+        super().__init__(
+            canonical_json(["event", matcher.key, wanted, least, window.key()]),
+            matcher.types,
+            matcher.where,
+            window,
+            reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
+            wanted=wanted,
+        )
+
+    def inert(self, state: State) -> bool:
+        """Too few to reach the lower bound (which is part of the state's key: who shares the state shares that)."""
+        return len(state) < self._least if state else self._least > 0
+
+
+class EarliestCountMemory(EarliestMemory):
+    """The earliest matching events, as many as decide the count: for `older_than` alone, without a mark."""
+
+    def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        self._least = least
+        super().__init__(
+            earliest_key(matcher, least, most, window),
+            matcher.types,
+            matcher.where,
+            window,
+            wanted=wanted_of(least, most),
+        )
+        self._kin_is_bucketed = window.bucket_ms is not None
+        self.kin_key = bucketed_key(matcher, window) if self._kin_is_bucketed else all_key(matcher, least, window)
+
+    def adopt(self, state: State) -> State:
+        """Take the earliest of all that were kept."""
+        return (state[0] if self._kin_is_bucketed else state)[: self._wanted]
+
+    def inert(self, state: State) -> bool:
+        """Too few to reach the lower bound."""
+        return len(state) < self._least if state else self._least > 0
+
+
+class AllCountMemory(WindowMemory):
+    """All matching events that the window may reach: for `older_than` with `within` or a mark."""
+
+    def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        self._least = least
+        super().__init__(
+            all_key(matcher, least, window),
+            matcher.types,
+            matcher.where,
+            window,
+            reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
+        )
+        if window.within_ms is None:
+            self.kin_key = earliest_key(matcher, least, most, window)
+
+    def adopt(self, state: State) -> State:
+        """Take the earliest that were kept: what comes later is what a mark lets count."""
+        return state
+
+    def inert(self, state: State) -> bool:
+        """Too few to reach the lower bound."""
+        return len(state) < self._least if state else self._least > 0
+
+
+class BucketedCountMemory(BucketedMemory):
+    """All matching events, by bucket where there are more than the limit."""
+
+    def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
+        super().__init__(bucketed_key(matcher, window), matcher.types, matcher.where, window, reach_ms=window.within_ms)
+        if window.within_ms is None and window.older_ms is not None:
+            self.kin_key = earliest_key(matcher, least, most, window)
+
+    def adopt(self, state: State) -> State:
+        """Take the earliest, as they are."""
+        return [state, [], []]
+
+
+def wanted_of(least: int, most: int | None) -> int:
+    """Return how many events decide the count; at least one, so that the state tells whether there was any."""
+    return min(max(1, least if most is None else most + 1), ENTRIES_MAX)
+
+
+def earliest_key(matcher: Matcher, least: int, most: int | None, window: Window) -> str:
+    """Name the state of `EarliestCountMemory`."""
+    return canonical_json(["event", matcher.key, f"first {wanted_of(least, most)}", least, window.key()])
+
+
+def all_key(matcher: Matcher, least: int, window: Window) -> str:
+    """Name the state of `AllCountMemory`."""
+    return canonical_json(["event", matcher.key, "all", least, window.key()])
+
+
+def bucketed_key(matcher: Matcher, window: Window) -> str:
+    """Name the state of `BucketedCountMemory`."""
+    return canonical_json(["event", matcher.key, "bucketed", window.key()])

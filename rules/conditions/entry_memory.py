@@ -1,0 +1,177 @@
+"""Memories that keep an entry for each matching event (`rules.conditions.occurrences`).
+
+They differ in how much is kept: all that the window may reach (`WindowMemory`), only the latest few, only the earliest
+few, or by bucket what is more than the limit. A condition reads them all in one way: `counted`.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from rules.conditions import bucketed
+from rules.conditions.bucketed import Join
+from rules.conditions.matching import Where
+from rules.conditions.memory import Memory
+from rules.conditions.occurrences import (
+    ENTRIES_MAX,
+    ENTRY_BYTES,
+    Entries,
+    Entry,
+    drop_until,
+    entry_of,
+    keep_all,
+    keep_earliest,
+    keep_latest,
+    later_than,
+    remembered,
+)
+from rules.conditions.view import Mark, State
+from rules.conditions.window import Window
+from rules.ground.event import Event
+from rules.ground.instants import FOREVER
+
+ValueOf: TypeAlias = Callable[[Event], Any]
+"""Makes the fifth field of an event's entry; None: the event does not count."""
+
+
+class WindowMemory(Memory):
+    """Keeps all that the window may reach: the latest ENTRIES_MAX by (time, source, id), and the witness."""
+
+    def __init__(
+        self,
+        state_key: str,
+        types: frozenset[str],
+        where: Where | None,
+        window: Window,
+        *,
+        reach_ms: int | None,
+        value_of: ValueOf | None = None,
+        value_bytes: int = 0,
+    ) -> None:
+        """`reach_ms`: what is as old at R or older counts no more; None: nothing grows too old."""
+        self.state_key = state_key
+        self.types = types
+        self._where = where
+        self._window = window
+        self._dated = window.since_ms is not None or window.until_ms is not None
+        self._reach_ms = reach_ms
+        self._value_of = value_of
+        self._entry_bytes = ENTRY_BYTES + value_bytes
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Keep the event's entry, if it matches and the dates admit it."""
+        where = self._where
+        if where is not None and not where(event):
+            return state
+        if self._dated and not self._window.admits(event.time_ms):
+            return state
+        entry = entry_of(event, arrival)
+        if self._value_of is not None:
+            value = self._value_of(event)
+            if value is None:
+                return state
+            entry.append(value)
+        return self._keep(state, entry, t_ms)
+
+    def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
+        return keep_all(state, entry, self._oldest_ms(t_ms))
+
+    def _oldest_ms(self, t_ms: int) -> int:
+        return -FOREVER if self._reach_ms is None else t_ms - self._reach_ms
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what has left the window."""
+        return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
+
+    def counted(self, state: State, mark: Mark | None) -> tuple[Entries, Entries]:
+        """Return the units (`rules.conditions.bucketed`) and the entries that are later than a mark, in order."""
+        return [], later_than(remembered(state), mark) if state else []
+
+    def capped(self, state: State, mark: Mark | None) -> bool:
+        """Tell whether entries were dropped at the limit."""
+        return len(state or ()) > ENTRIES_MAX
+
+    def bytes_max(self) -> int:
+        """All entries up to the limit."""
+        return (ENTRIES_MAX + 1) * self._entry_bytes
+
+
+class LatestMemory(WindowMemory):
+    """Keeps the latest few, with those that tie with the last of them in time."""
+
+    def __init__(
+        self,
+        state_key: str,
+        types: frozenset[str],
+        where: Where | None,
+        window: Window,
+        *,
+        reach_ms: int | None,
+        wanted: int,
+        value_of: ValueOf | None = None,
+        value_bytes: int = 0,
+    ) -> None:
+        super().__init__(state_key, types, where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes)
+        self._wanted = wanted
+
+    def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
+        return keep_latest(state, entry, self._wanted, self._oldest_ms(t_ms))
+
+    def bytes_max(self) -> int:
+        """The wanted entries (ties apart)."""
+        return self._wanted * self._entry_bytes
+
+
+class EarliestMemory(WindowMemory):
+    """Keeps the earliest few."""
+
+    def __init__(
+        self, state_key: str, types: frozenset[str], where: Where | None, window: Window, *, wanted: int
+    ) -> None:
+        super().__init__(state_key, types, where, window, reach_ms=None)
+        self._wanted = wanted
+
+    def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
+        return keep_earliest(state, entry, self._wanted)
+
+    def bytes_max(self) -> int:
+        """The wanted entries."""
+        return self._wanted * self._entry_bytes
+
+
+class BucketedMemory(WindowMemory):
+    """Keeps the latest ENTRIES_MAX one by one, and counts older ones by bucket."""
+
+    def __init__(
+        self,
+        state_key: str,
+        types: frozenset[str],
+        where: Where | None,
+        window: Window,
+        *,
+        reach_ms: int | None,
+        value_of: ValueOf | None = None,
+        join: Join | None = None,
+    ) -> None:
+        super().__init__(state_key, types, where, window, reach_ms=reach_ms, value_of=value_of)
+        assert window.bucket_ms is not None
+        self._bucket_ms = window.bucket_ms
+        self._join = join
+
+    def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
+        return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._join)
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Drop what has left the window."""
+        return bucketed.drop(state, self._oldest_ms(t_ms), self._bucket_ms)
+
+    def counted(self, state: State, mark: Mark | None) -> tuple[Entries, Entries]:
+        """Return the units and the entries that are later than a mark."""
+        return bucketed.counted(state, mark)
+
+    def capped(self, state: State, mark: Mark | None) -> bool:
+        """Tell whether a mark lies inside a bucket that was counted as one."""
+        return bucketed.straddles(state, mark)
+
+    def bytes_max(self) -> int:
+        """What a busy profile needs."""
+        return bucketed.bytes_max()
