@@ -46,7 +46,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@sed -n 's/^#   //p' Makefile
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml streams/client/pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Segue needs Python 3.11 or newer; $(PYTHON) is `"$(PYTHON)" --version 2>&1 | tail -1`." >&2; \
 		echo "Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
@@ -54,7 +54,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@"$(PYTHON)" -m venv --clear .venv || { \
 		echo "Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install `[ -t 1 ] || echo --quiet` --require-hashes --prefer-binary -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable streams/client
 	@touch $@
 
 $(PREPARED): $(INSTALLED) streams/embedded/jgo.lock.toml
@@ -100,5 +100,5 @@ lock: $(INSTALLED)
 	$(BIN)/python -m streams.embedded lock
 
 clean:
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf streams/client/build streams/client/*.egg-info .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 	find rules streams tests -name __pycache__ -prune -exec rm -rf {} +

@@ -3,9 +3,9 @@
 For platforms: imports aiokafka, orjson and the standard library, and nothing else of Segue.
 """
 
-from streams.client.change import ActiveKey, Change, Content, Reason, Standing, read_change, read_standing
-from streams.client.channel import Channel, Position
-from streams.client.errors import ChannelError, Disorder, Hole, NoChannel, NoOffset, Unreadable
+from .change import ActiveKey, Change, Content, Reason, Standing, read_change, read_standing
+from .channel import Channel, Position
+from .errors import ChannelError, Disorder, Hole, NoChannel, NoOffset, Unreadable
 
 __all__ = [
     "ActiveKey",

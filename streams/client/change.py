@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from streams.client.errors import Unreadable
+from .errors import Unreadable
 
 ID_HEADER: Final = "ce_id"
 _CHANGES: Final = {"activated": True, "deactivated": False}

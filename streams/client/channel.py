@@ -38,12 +38,12 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from streams.client.change import ActiveKey, Change, read_change
-from streams.client.errors import ChannelError, Hole, NoChannel, NoOffset
-from streams.client.order import REPEATS_MAX, Order
-from streams.client.silence import SILENT_S, Silence
-from streams.client.snapshot import take
-from streams.client.stopping import has_died, stop_whole
+from .change import ActiveKey, Change, read_change
+from .errors import ChannelError, Hole, NoChannel, NoOffset
+from .order import REPEATS_MAX, Order
+from .silence import SILENT_S, Silence
+from .snapshot import take
+from .stopping import has_died, stop_whole
 
 Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
 log = logging.getLogger(__name__)

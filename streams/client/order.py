@@ -8,8 +8,8 @@ by one is disorder. The first change of a profile that is known here is taken as
 from collections import OrderedDict
 from typing import Final
 
-from streams.client.change import Change
-from streams.client.errors import Disorder
+from .change import Change
+from .errors import Disorder
 
 PROFILES_MAX: Final = 100_000
 """Profiles remembered a partition, about 30 MB; then that one is forgotten whose last change is longest ago."""

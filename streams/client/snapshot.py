@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from streams.client.change import ActiveKey, Change, Standing, read_change, read_standing
+from .change import ActiveKey, Change, Standing, read_change, read_standing
 
 POLL_MS: Final = 500
 
