@@ -95,6 +95,8 @@ class MessageMap:
     """Segments that other definitions use."""
     keeping_out: frozenset[str]
     """Segments that activations name only to keep members out: in `segments.none` or `suppress_while`."""
+    excluding: frozenset[tuple[str, str]]
+    """(audience, stage) where every segment only keeps members out."""
 
     def is_gap(self, audience: str, stage: str) -> bool:
         """Tell whether nothing speaks to an audience at a stage, or at all."""
@@ -138,6 +140,7 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
         for channel in channels
         if found and not any(_open(catalogue, each, channel) for each in found)
     )
+    keeping_out = frozenset(_kept_out_by(messages) - _addressed(messages))
     drawn = MessageMap(
         at_ms,
         tuple((audience, tuple(sorted(stages))) for audience, stages in sorted(places.items())),
@@ -147,7 +150,13 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
         tuple(_doubles(catalogue, messages)),
         closed,
         frozenset(_building(catalogue, messages)),
-        frozenset(_kept_out_by(messages) - _addressed(messages)),
+        keeping_out,
+        frozenset(
+            (audience, stage)
+            for audience, stages in places.items()
+            for stage, found in stages.items()
+            if found and all(each.id in keeping_out for each in found)
+        ),
     )
     gaps = (gap for audience, stages in sorted(places.items()) for gap in _gaps(catalogue, drawn, audience, stages))
     return replace(drawn, gaps=tuple(gaps))

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.cli.arguments import LogLevel, read_channel
-from streams.cli.lagging import Reached, behind
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
 from streams.cli.running import run
@@ -24,6 +23,7 @@ from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.delivery.web import serving
 from streams.operations.errors import WrongInput, WrongRequest
+from streams.operations.lag import Reached, behind
 from streams.operations.servers import Servers
 from streams.operations.settings import read_delivery_settings
 from streams.wire.names import channel_topics

@@ -19,7 +19,6 @@ from aiokafka import TopicPartition
 
 from rules.ground.instants import parse_instant
 from streams import embedded
-from streams.cli.explaining import explain_profile
 from streams.clock import SystemClock
 from streams.demo import check, naive, stage
 from streams.demo.arrivals import quantile
@@ -32,6 +31,7 @@ from streams.demo.suppress import Suppressor
 from streams.demo.words import Words
 from streams.operations.dump import write_catalogue
 from streams.operations.errors import OperationError, WrongInput
+from streams.operations.explain import explain_profile
 from streams.operations.naming import channels_of
 from streams.wire.names import channel_topics
 

@@ -76,12 +76,51 @@ class NoCatalogue(WrongInput):
         super().__init__("no catalogue is in force: run `segue apply DIR`")
 
 
+class NoCutYet(WrongInput):
+    """No catalogue has taken effect in a partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__("no catalogue has taken effect yet: run `segue apply DIR` and a worker")
+        self.partition = partition
+
+
 class CatalogueNotStored(WrongInput):
     """A catalogue that a partition was brought to is not in the topic of catalogues."""
 
     def __init__(self, catalogue: str, topic: str) -> None:
         super().__init__(f"catalogue {catalogue[:12]} is not in {topic}: apply it again")
         self.catalogue = catalogue
+
+
+class UnknownName(WrongInput):
+    """The catalogue in force has nothing by this name that the operation takes; `said` tells the nearest name."""
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(said)
+        self.name = name
+
+
+class UnknownProfile(WrongInput):
+    """No event of a profile was applied in its partition. The profile is not named: a subject is personal data."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"the profile is not known: partition {partition} has applied no event of it")
+        self.partition = partition
+
+
+class OtherState(WrongInput):
+    """Another version of Segue wrote a profile's state."""
+
+    def __init__(self) -> None:
+        super().__init__("the profile's state was written by another version of Segue: explain it with that one")
+
+
+class NoState(WrongInput):
+    """A partition has no state in Redis."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"partition {partition} has no state: run `segue topics`")
+        self.partition = partition
 
 
 class TopicMissing(WrongInput):

@@ -1,4 +1,4 @@
-"""What a name on the command line stands for: a segment, an activation, or both."""
+"""What a name stands for in the catalogue in force: a segment, an activation, or both."""
 
 from dataclasses import dataclass
 
@@ -6,30 +6,30 @@ from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
 from rules.language.validation import nearest
-from streams.operations.errors import WrongInput
+from streams.operations.errors import UnknownName
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What is in force under a name; at least one is there."""
+    """What is in force under a name; at least one of the two."""
 
     segment: Segment | None
     activation: Activation | None
 
 
 def resolve(catalogue: Catalogue, name: str) -> Named:
-    """Find what is in force under a name. Ends the command where nothing is, with the nearest name."""
+    """Return what is in force under a name. Raises UnknownName, which says the nearest name."""
     activation = catalogue.activations.get(name)
     if activation is not None and activation.status != "approved":
         activation = None
     found = Named(catalogue.approved.get(name), activation)
     if found.segment is None and found.activation is None:
-        raise WrongInput(_missing(catalogue, name))
+        raise UnknownName(name, _missing(catalogue, name))
     return found
 
 
 def channels_of(catalogue: Catalogue) -> list[str]:
-    """List the channels that approved activations use."""
+    """Return the channels that approved activations use, sorted."""
     return sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"})
 
 

@@ -76,8 +76,8 @@ def test_lineage_tells_which_fields_reach_which_topics_and_marks_the_restricted_
     assert marked["segment", "supply-lapsed"] == marked["activation", "supply-reminder-sms"] == ["patient-level"]
     assert ("activation", "access-resources-email") not in marked
     shown = Segue().done("check", EXAMPLE, "--lineage").out
-    [line] = [each for each in shown.splitlines() if " trait therapy " in each]
-    assert "patient-level" in line
+    [line] = [each for each in shown.splitlines() if each.startswith("trait therapy ")]
+    assert line == "trait therapy  restricted: patient-level"
 
 
 def test_lineage_is_a_mermaid_picture_whose_edges_lead_from_node_to_node(tmp_path: Path) -> None:

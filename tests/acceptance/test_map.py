@@ -10,8 +10,8 @@ from rich.console import Console
 
 from rules.catalogue.catalogue import load_catalogue
 from rules.reports.message_map import message_map
-from streams.cli.mapping import map_table
 from streams.cli.render.map_page import page
+from streams.cli.render.map_table import map_table
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.operations.yaml_files import read_folder
 from tests.acceptance.command import EXAMPLE, Segue, deployment

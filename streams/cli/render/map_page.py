@@ -8,8 +8,8 @@ from importlib.resources import files
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
+from rules.reports import map_words as words
 from rules.reports.message_map import ANY, Message, MessageMap
-from streams.cli.render import map_words as words
 
 _STYLE: Final = files("streams.cli.render").joinpath("map_page.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -103,7 +103,8 @@ def _stage(drawn: MessageMap, catalogue: Catalogue, audience: str, stage: str) -
             if (each.layers.audience or ANY, each.layers.stage or ANY) == (audience, stage)
         )
         kind = ' class="nothing"' if missing else ""
-        said = f'Nothing <span class="soft">for {escape(words.names(segments))}</span>'
+        reason = words.nothing(drawn, audience, stage).capitalize()
+        said = f'{reason}: <span class="soft">{escape(words.names(segments))}</span>'
         return f'<tr{kind}>{title}<td colspan="{max(1, len(drawn.channels))}">{said}</td></tr>'
     cells = "".join(_cell(drawn, audience, stage, channel) for channel in drawn.channels)
     return f"<tr>{title}{cells}</tr>"

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from streams.cli.render.terminal import err
 from streams.operations.partitions import OnOffset
+from streams.operations.sizes import OnPartition
 
 
 def progress() -> Progress:
@@ -20,6 +21,20 @@ def progress() -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=err, disable=not err.is_terminal, transient=True)
+
+
+@contextmanager
+def channel_progress() -> Iterator[OnPartition]:
+    """Show a bar for each channel whose snapshot is read."""
+    with progress() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def on_partition(channel: str, read: int, partitions: int) -> None:
+            if channel not in tasks:
+                tasks[channel] = bars.add_task(f"who is active on {channel}", total=partitions, note="partitions")
+            bars.update(tasks[channel], completed=read)
+
+        yield on_partition
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Where text goes: results to standard output, all else to standard error."""
 
+import os
 import sys
 from typing import Any, Final
 
 import orjson
 from rich.console import Console
 
-PLAIN_WIDTH: Final = 240
-"""Columns of a table where standard output is no terminal: wide enough that nothing is cut off."""
+PLAIN_WIDTH: Final = 100
+"""Columns of a table where standard output is no terminal, and COLUMNS says nothing: cells wrap by words."""
 
 
 class _Console(Console):
@@ -19,7 +20,7 @@ class _Console(Console):
 
 
 err: Final = _Console(stderr=True, highlight=False, soft_wrap=True)
-out: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+out: Final = _Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH)
 
 
 def tell(*lines: object) -> None:

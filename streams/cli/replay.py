@@ -1,4 +1,4 @@
-"""Commands about definitions, with no servers: `check`, `replay`."""
+"""`segue replay`: events from a file through the engine, with no servers."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,72 +8,25 @@ from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
-from rules.catalogue.catalogue import load_catalogue
 from rules.engine.replay import Refused, Replay, Then
-from rules.language.problems import CatalogueErrors
-from rules.lint.check import lint
-from streams.cli.arguments import Folder, Json, expect_file, read_instant
+from streams.cli.arguments import Folder, expect_file, read_instant
 from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
-from streams.cli.render.terminal import err, tell, write_json
+from streams.cli.render.terminal import err
 from streams.exits import Exit
 from streams.operations.definitions import load
-from streams.operations.errors import WrongInput, WrongRequest
-from streams.operations.yaml_files import read_folder
+from streams.operations.errors import WrongRequest
 
 SHOWN_EVERY: Final = 1_000
 """Lines between two moves of the progress bar."""
 _JOIN: Final = "\0"
 
 
-def check(
-    folder: Folder,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is any warning.")] = False,
-    as_json: Json = False,
-    lineage: Annotated[
-        bool, typer.Option("--lineage", help="Print which fields reach which segment, activation and topic.")
-    ] = False,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the lineage as a Mermaid picture.")] = False,
-) -> None:
-    """Compile and lint a catalogue: every error at its place.
-
-    Needs no servers. Errors and warnings go to standard error as `file:line:col: …`; what the catalogue has, and the
-    largest possible size of a profile's state, to standard output. Exit status 1: it does not load.
-
-    Example: segue check catalogue --strict
-    """
-    from streams.cli import lineage as tracing
-    from streams.cli.checking import checked_json, refused_json, show
-    from streams.settings import Deployment
-
-    sources = read_folder(folder)
-    try:
-        catalogue = load_catalogue(sources)
-    except CatalogueErrors as wrong:
-        if as_json:
-            write_json(refused_json(wrong.problems))
-        raise WrongInput(*map(str, wrong.problems)) from None
-    warnings = lint(catalogue, sources)
-    tell(*warnings)
-    if mermaid:
-        print(tracing.mermaid(catalogue, Deployment()), end="")
-    elif lineage and as_json:
-        write_json(tracing.lineage_json(catalogue, Deployment()))
-    elif lineage:
-        tracing.show(catalogue, Deployment())
-    elif as_json:
-        write_json(checked_json(catalogue, warnings))
-    else:
-        show(catalogue)
-    if strict and warnings:
-        raise typer.Exit(int(Exit.WRONG_INPUT))
-
-
 class CommandClass(PlainCommand):
     """Lets `--then` take two values: Typer's lists hold one value an item, so the two are joined before parsing."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Join what follows each `--then`."""
+        """Join the two words after each `--then`."""
         joined: list[str] = []
         rest = iter(args)
         for word in rest:

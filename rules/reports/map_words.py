@@ -1,4 +1,4 @@
-"""What the message map says in words, for the terminal and the page alike."""
+"""The message map in words: gaps, pairs that cover twice, content to look at; for terminal, page and programs alike."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -24,13 +24,13 @@ def day(t_ms: int) -> str:
 
 
 def where(gap: Gap) -> str:
-    """Name the place of a gap."""
+    """Return the place of a gap: `hcp × evaluation × email`."""
     parts = [gap.audience, gap.stage, gap.segment and f"segment {gap.segment}", gap.channel]
     return " × ".join(part for part in parts if part)
 
 
 def what(gap: Gap, drawn: MessageMap) -> str:
-    """Say what is missing there, of whom, and what could fill it."""
+    """Say what is missing at a gap, for which segments, and which activations would fill it."""
     if gap.channel is not None:
         said = "nothing on this channel"
     elif gap.segment is not None:
@@ -57,7 +57,7 @@ def twice(double: Double) -> str:
 
 
 def content(message: Message) -> str | None:
-    """Say what is to be looked at of an activation's content; None: nothing."""
+    """Say what somebody should look at in the content of an activation; None: nothing."""
     expires_ms = message.activation.review_expires_ms
     if message.state == "expired" and expires_ms is not None:
         return f"content expired on {day(expires_ms)}"
@@ -68,13 +68,30 @@ def content(message: Message) -> str | None:
 
 
 def journeys(drawn: MessageMap) -> dict[str, list[Message]]:
-    """Collect activations by journey, the highest priority first."""
+    """Return the messages by journey, sorted; the highest priority first."""
     found: dict[str, list[Message]] = {}
     for message in drawn.messages:
         found.setdefault(message.activation.slot, []).append(message)
     for each in found.values():
         each.sort(key=lambda message: (-message.activation.priority, message.activation.id))
     return dict(sorted(found.items()))
+
+
+def summary(drawn: MessageMap) -> str:
+    """Count what is on a map."""
+    return ", ".join(
+        (
+            counted(len(drawn.messages), "activation", "activations"),
+            counted(len(journeys(drawn)), "journey", "journeys"),
+            counted(len(drawn.gaps), "gap", "gaps"),
+            counted(len(drawn.doubles), "pair covers twice", "pairs cover twice"),
+        )
+    )
+
+
+def nothing(drawn: MessageMap, audience: str, stage: str) -> str:
+    """Say why a stage has no message."""
+    return "only keeps members out" if (audience, stage) in drawn.excluding else "nothing"
 
 
 def names(found: Iterable[str]) -> str:

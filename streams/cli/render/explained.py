@@ -1,0 +1,197 @@
+"""An explanation for people: one segment or activation as a tree, or all of them as tables."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from rules.catalogue.logic import AtLeastOf, Group
+from rules.conditions.base import Node
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.explain.activations import ActivationExplanation, Refusing
+from rules.explain.segments import Explanation, Leaf
+from rules.explain.sentences import FOR_GOOD
+from rules.ground.instants import format_instant
+from streams.cli.render.lines import write_sentence
+from streams.cli.render.tables import row, table
+from streams.cli.render.terminal import out
+from streams.operations.explain import Explained
+
+EVIDENCE_SHOWN: Final = 5
+MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+NOTHING_NEXT: Final = "nothing changes without a new event"
+_GROUPS: Final = {"all": "all of", "any": "any of", "none": "none of"}
+
+
+def show_explained(explained: Explained, *, whole: bool) -> None:
+    """Show the profile, then all in tables, or `whole`: what was asked for by name, as trees with every condition."""
+    _show_profile(explained)
+    if whole:
+        for each in explained.segments:
+            out.print(_segment_tree(each, explained))
+        for activation in explained.activations:
+            out.print(_activation_tree(activation))
+        return
+    out.print(segment_table(explained.segments))
+    others = [each.activation for each in explained.activations if _for_others(each)]
+    mine = [each for each in explained.activations if not _for_others(each)]
+    if mine:
+        out.print(activation_table(mine))
+    if others:
+        write_sentence(Text(f"Activations for other audiences: {', '.join(others)}.", "dim"))
+
+
+def _show_profile(explained: Explained) -> None:
+    known = f"known since {_at(explained.known_since_ms)}, state as of {_at(explained.applied_ms)}"
+    write_sentence(Text.assemble((explained.subject, "bold"), (f"  at {_at(explained.at_ms)}  {known}", "dim")))
+    if explained.traits:
+        write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explained.traits.items()))
+    for change in explained.expected:
+        said = f"on its way: {_way(change)} at {_at(change.effective_ms)} ({change.kind.replace('_', ' ')})"
+        write_sentence(Text(said, "yellow"))
+
+
+def segment_table(segments: Sequence[Explanation]) -> Table:
+    """Make the table of segments: memberships first, then the segments that the profile enters by itself."""
+    shown = table("", "segment", "why, and what comes next if nothing happens")
+    shown.columns[1].no_wrap = True
+    for each in sorted(segments, key=lambda one: (not one.member, one.next is None, one.segment)):
+        why = Text("; ".join(each.because))
+        following = _next(each)
+        if following is not None:
+            why.append(f"\nnext: {following}", "yellow")
+        shown.add_row(*row([_membership(each), each.segment, why]))
+    return shown
+
+
+def activation_table(activations: Sequence[ActivationExplanation]) -> Table:
+    """Make the table of activations: the active ones first; of each every refusal, and what would end it."""
+    shown = table("", "activation\nchannel", "why, and what would change it")
+    shown.columns[1].no_wrap = True
+    for each in sorted(activations, key=lambda one: (not one.active, one.activation)):
+        name = Text.assemble(each.activation, (f"\n{each.channel}", "dim"))
+        why = Text("\n").join([_refusal(refusal) for refusal in each.refusals] or [Text("; ".join(each.because))])
+        turn = _turn(each)
+        if turn is not None:
+            why.append(f"\nnext: {turn}", "yellow")
+        shown.add_row(*row([_state(each), name, why]))
+    return shown
+
+
+def _refusal(refusal: Refusing) -> Text:
+    return Text.assemble((f"{refusal.code}: ", "red"), refusal.text, (f"\n→ {_ending(refusal)}", "dim"))
+
+
+def _ending(refusal: Refusing) -> str:
+    return refusal.changes_it + ("" if refusal.until_ms is None else f" (by itself at {_at(refusal.until_ms)})")
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _at(instant_ms: int) -> str:
+    return format_instant(instant_ms)[:-1].replace("T", " ").removesuffix(".000")
+
+
+def _way(change: AnyChange) -> str:
+    if isinstance(change, ActivationChange):
+        return f"{'activate' if change.activated else 'deactivate'} {change.activation} on {change.channel}"
+    return f"{'enter' if change.entered else 'leave'} {change.segment}"
+
+
+def _for_others(each: ActivationExplanation) -> bool:
+    return any(refusal.code == "audience" for refusal in each.refusals)
+
+
+def _state(each: ActivationExplanation) -> Text:
+    return Text("active", "bold green") if each.active else Text("refused", "dim")
+
+
+def _turn(each: ActivationExplanation) -> str | None:
+    """Say the next change of an activation with no event; None: there is none."""
+    following = each.next
+    if following is None:
+        return None
+    at = _at(following.at_ms)
+    if following.activated:
+        return f"becomes active at {at}"
+    by = f" {', '.join(following.by)}" if following.by else ""
+    return f"ends at {at} ({following.kind}{by})"
+
+
+def _membership(each: Explanation) -> Text:
+    return Text("in", "bold green") if each.member else Text("out", "dim")
+
+
+def _next(each: Explanation) -> str | None:
+    """Say the next change of a membership with no event; None: there is none."""
+    if each.next is None:
+        return None
+    way = "enters" if each.next.entered else "leaves"
+    return f"{way} at {_at(each.next.at_ms)} ({each.next.kind.replace('_', ' ')})"
+
+
+def _segment_tree(each: Explanation, explained: Explained) -> Tree:
+    tree = Tree(Text.assemble((each.segment, "bold cyan"), "  ", _membership(each)))
+    why = tree.add(Text("why", "bold"))
+    for sentence in each.because:
+        why.add(Text(sentence))
+    segment = explained.catalogue.approved[each.segment]
+    for name, node, leaves in (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit)):
+        if node is not None:
+            _add_rule(tree.add(Text(name, "bold")), node, iter(leaves))
+    following = _next(each) or ("stays" if each.member else NOTHING_NEXT)
+    tree.add(Text.assemble(("next  ", "bold"), following))
+    return tree
+
+
+def _add_rule(tree: Tree, node: Node, leaves: Iterator[Leaf]) -> None:
+    """Add a part of a rule; `leaves` gives its conditions in document order."""
+    if isinstance(node, Group):
+        said = f"at least {node.n} of" if isinstance(node, AtLeastOf) else _GROUPS[node.keyword]
+        branch = tree.add(Text(said, "dim"))
+        for part in node.parts:
+            _add_rule(branch, part, leaves)
+        return
+    _add_leaf(tree, next(leaves))
+
+
+def _add_leaf(tree: Tree, leaf: Leaf) -> None:
+    mark, style = MARKS[leaf.holds]
+    line = Text.assemble((f"{mark} ", style), leaf.text)
+    if leaf.pending:
+        line.append("  no verdict yet: its history is not at hand", "yellow")
+    if leaf.until_ms is not None:
+        line.append(f"  until {_at(leaf.until_ms)}", "dim")
+    if leaf.capped:
+        line.append("  of the latest 512 only", "yellow")
+    branch = tree.add(line)
+    for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
+        branch.add(Text(f"{_at(t_ms)}  {source} {id_}", "dim"))
+    more = len(leaf.evidence) - EVIDENCE_SHOWN
+    if more > 0:
+        branch.add(Text(f"and {more} before", "dim"))
+
+
+def _activation_tree(each: ActivationExplanation) -> Tree:
+    journey = "" if each.journey is None else f"  journey {each.journey}"
+    place = f"  channel {each.channel}{journey}  "
+    tree = Tree(Text.assemble((each.activation, "bold cyan"), (place, "dim"), _state(each)))
+    why = tree.add(Text("why", "bold"))
+    if each.active:
+        for sentence in each.because:
+            why.add(Text(sentence))
+        ends = tree.add(Text("what would end it", "bold"))
+        for end in each.ends:
+            ends.add(Text(end.text + ("" if end.at_ms is None else f", at {_at(end.at_ms)}")))
+    for number, refusal in enumerate(each.refusals, start=1):
+        branch = why.add(Text.assemble((f"{number}. ", "dim"), (f"{refusal.code}: ", "red"), refusal.text))
+        branch.add(Text(f"until {_ending(refusal)}" if refusal.code not in FOR_GOOD else refusal.changes_it, "dim"))
+    if each.was is not None:
+        tree.add(Text.assemble(("before  ", "bold"), f"it ended last by {each.was}"))
+    tree.add(Text.assemble(("next  ", "bold"), _turn(each) or NOTHING_NEXT))
+    return tree

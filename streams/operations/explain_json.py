@@ -1,0 +1,103 @@
+"""An explanation as one JSON value, for programs. Keys and their order are a contract; instants are RFC 3339, UTC."""
+
+from typing import Any
+
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange
+from rules.explain.activations import ActivationExplanation
+from rules.explain.segments import Explanation, Leaf
+from rules.ground.instants import format_instant
+from streams.operations.explain import Explained
+
+
+def explained_json(explained: Explained) -> dict[str, Any]:
+    """Return the JSON value of an explanation."""
+    return {
+        "profile": explained.subject,
+        "at": format_instant(explained.at_ms),
+        "applied_to": {"clock": format_instant(explained.applied_ms), "offset": explained.offset},
+        "catalogue": explained.catalogue.hash,
+        "known_since": format_instant(explained.known_since_ms),
+        "evaluated_at": format_instant(explained.evaluated_ms),
+        "traits": explained.traits,
+        "on_its_way": [_expected_json(each) for each in explained.expected],
+        "segments": [_segment_json(each) for each in explained.segments],
+        "activations": [_activation_json(each) for each in explained.activations],
+    }
+
+
+def _expected_json(change: AnyChange) -> dict[str, Any]:
+    """Return a change in the shape of `next`."""
+    told = {"at": format_instant(change.effective_ms), "kind": change.kind}
+    if isinstance(change, ActivationChange):
+        done = "activated" if change.activated else "deactivated"
+        return {"activation": change.activation, "channel": change.channel, "change": done, **told}
+    return {"segment": change.segment, "change": "entered" if change.entered else "exited", **told}
+
+
+def _activation_json(each: ActivationExplanation) -> dict[str, Any]:
+    following = each.next
+    return {
+        "activation": each.activation,
+        "channel": each.channel,
+        "journey": each.journey,
+        "exclusive_group": each.group,
+        "arm": each.arm,
+        "active": each.active,
+        "was": each.was,
+        "because": each.because,
+        "refusals": [
+            {
+                "code": refusal.code,
+                "by": refusal.by,
+                "text": refusal.text,
+                "until": _instant(refusal.until_ms),
+                "changes_it": refusal.changes_it,
+            }
+            for refusal in each.refusals
+        ],
+        "ends": [{"text": end.text, "at": _instant(end.at_ms)} for end in each.ends],
+        "next": None
+        if following is None
+        else {
+            "at": format_instant(following.at_ms),
+            "change": "activated" if following.activated else "deactivated",
+            "kind": following.kind,
+            "by": following.by,
+        },
+    }
+
+
+def _instant(instant_ms: int | None) -> str | None:
+    return None if instant_ms is None else format_instant(instant_ms)
+
+
+def _segment_json(each: Explanation) -> dict[str, Any]:
+    following = each.next
+    return {
+        "segment": each.segment,
+        "member": each.member,
+        "since": _instant(each.since_ms),
+        "because": each.because,
+        "enter": [_leaf_json(leaf) for leaf in each.enter],
+        "exit": [_leaf_json(leaf) for leaf in each.exit],
+        "next": None
+        if following is None
+        else {
+            "at": format_instant(following.at_ms),
+            "change": "entered" if following.entered else "exited",
+            "kind": following.kind,
+        },
+    }
+
+
+def _leaf_json(leaf: Leaf) -> dict[str, Any]:
+    return {
+        "path": leaf.path,
+        "text": leaf.text,
+        "holds": leaf.holds,
+        "until": _instant(leaf.until_ms),
+        "evidence": [{"time": format_instant(t), "source": s, "id": i} for t, s, i in leaf.evidence],
+        "capped": leaf.capped,
+        "pending": leaf.pending,
+    }

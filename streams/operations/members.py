@@ -1,0 +1,54 @@
+"""The members of a segment, and the profiles for which an activation is active."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from rules.catalogue.activation import Activation
+from streams.operations.errors import UnknownName
+from streams.operations.naming import resolve
+from streams.operations.servers import Servers
+from streams.operations.snapshots import standing
+
+SCANNED_AT_ONCE: Final = 1_000
+
+
+async def members(servers: Servers, name: str, *, activation: bool = False) -> AsyncGenerator[str, None]:
+    """Yield the subject of every member of a segment, or of every profile for which an activation is active, once.
+
+    `activation`: take the name for the activation's where a segment has it too. Members come as last written to Redis,
+    a partition after the other, in no order; who is active comes as last published, sorted within a partition. Close
+    the iterator to end early. Raises UnknownName; Unreachable.
+    """
+    named = resolve(await servers.catalogue(), name)
+    if named.activation is not None and (activation or named.segment is None):
+        found = _active(servers, named.activation)
+    elif named.segment is not None and not activation:
+        found = _members(servers, named.segment.id)
+    else:
+        raise UnknownName(name, f"{name!r} is a segment; the catalogue in force has no such activation")
+    async with aclosing(found):
+        async for subject in found:
+            yield subject
+
+
+async def _members(servers: Servers, segment: str) -> AsyncGenerator[str, None]:
+    for partition in range(servers.deployment.partitions):
+        async with servers.stored(partition) as store:
+            cursor, seen = 0, set[str]()
+            while True:
+                cursor, found = await store.members(segment, cursor, SCANNED_AT_ONCE)
+                for subject in found:
+                    # a scan may meet a member twice while the set is changing
+                    if subject not in seen:
+                        seen.add(subject)
+                        yield subject
+                if cursor == 0:
+                    break
+
+
+async def _active(servers: Servers, activation: Activation) -> AsyncGenerator[str, None]:
+    async with aclosing(standing(servers, activation.channel)) as snapshot:
+        async for active in snapshot:
+            for subject in sorted(subject for subject, name in active if name == activation.id):
+                yield subject

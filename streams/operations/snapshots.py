@@ -1,0 +1,37 @@
+"""Who is active now, read from a channel's snapshot topic (`activation.<channel>.current`).
+
+A snapshot is compacted: the last record of a key stands, and a tombstone ends it. Reading a partition to its end gives
+the exact answer and unpacks no profile.
+"""
+
+from collections.abc import AsyncGenerator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.operations.servers import Servers
+from streams.operations.shadow import FETCH_BYTES, records
+from streams.wire.names import channel_topics
+
+
+async def standing(servers: Servers, channel: str) -> AsyncGenerator[set[tuple[str, str]], None]:
+    """Yield (subject, activation) of all that is active on a channel: a set for each partition, in order.
+
+    Raises WrongInput where the channel has no snapshot topic.
+    """
+    _, topic = channel_topics(servers.deployment, channel)
+    await servers.expect_topics(topic)
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, partitions):
+        for partition in partitions:
+            yield await _standing(servers, consumer, partition)
+
+
+async def _standing(servers: Servers, consumer: AIOKafkaConsumer, partition: TopicPartition) -> set[tuple[str, str]]:
+    """Read one partition to the end that it has now."""
+    found = set[tuple[str, str]]()
+    consumer.assign([partition])
+    await consumer.seek_to_beginning(partition)
+    _, end = await servers.log.offsets(partition.topic, partition.partition)
+    async for record in records(consumer, partition, end):
+        subject, _, activation = (record.key or b"").decode().rpartition("|")
+        (found.discard if record.value is None else found.add)((subject, activation))
+    return found
