@@ -1,23 +1,35 @@
-"""A worker's log: one JSON object a line, no personal data, and no flood from the clients while a server is away.
+"""What a process of Segue logs: no personal data, and no flood from the client libraries while a server is away.
 
-Fields: `at` (UTC), `level`, `logger`, `message`, and `error` where there is a traceback. What Kafka's client and Faust
-say is let through from WARNING on, each kind of message once in `SELDOM_S` (it asks again ten times a second).
+    json     one JSON object a line: `at` (UTC), `level`, `logger`, `message`, and `error` where there is a traceback
+    human    one line: the same in this order, and the traceback below it
+
+Kafka's client and Faust are let through from WARNING on, each kind of message once in `SELDOM_S`: they repeat it ten
+times a second.
 """
 
 import logging
 import sys
 import time
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO, TypeAlias
 
 import orjson
 
 from rules.ground.instants import format_instant
 
+LogFormat: TypeAlias = Literal["auto", "json", "human"]
+"""auto: human where standard error is a terminal, else json."""
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+"""The least grave messages that are logged."""
+
 CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio")
+STRANGERS: Final = "aiohttp"
+"""Logs the requests that it cannot read, with what a stranger sent: nothing of that belongs into a log."""
+SERVICE_MARK: Final = "[^"
+"""Faust's services log under the module of their class, ours too. Their messages begin so: `[^--App]: Starting...`."""
 SELDOM_S: Final = 10.0
 
 
-class Lines(logging.Formatter):
+class JsonLines(logging.Formatter):
     """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -33,8 +45,19 @@ class Lines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class HumanLines(logging.Formatter):
+    """Formats a record as a line to read, with the traceback below it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """Format the instant in UTC."""
+        return format_instant(int(record.created * 1000))
+
+
 class Seldom(logging.Filter):
-    """Lets each kind of message of the clients through once in a while, saying how many were kept back."""
+    """Lets each kind of message of the client libraries through once in a while, with how many were kept back."""
 
     def __init__(self, every_s: float = SELDOM_S) -> None:
         super().__init__()
@@ -43,7 +66,10 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether to let it through."""
-        if record.name.partition(".")[0] not in CLIENTS:
+        of_service = str(record.msg).startswith(SERVICE_MARK)
+        if of_service and record.levelno < logging.WARNING:
+            return False
+        if not of_service and record.name.partition(".")[0] not in CLIENTS:
             return True
         kind = (record.name, str(record.msg))
         said_s, kept_back = self._last.get(kind, (float("-inf"), 0))
@@ -57,16 +83,17 @@ class Seldom(logging.Filter):
         return True
 
 
-def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Log to a stream (standard error), replacing what was configured before."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(Lines())
+def configure(log_format: LogFormat = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+    """Log to a stream (standard error), in place of everything that was configured before."""
+    stream = stream or sys.stderr
+    human = log_format == "human" or (log_format == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(HumanLines() if human else JsonLines())
     handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    least = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(least)
     for name in CLIENTS:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    # Faust's services log under the module of the class that uses them
-    for name in ("streams.intake.app", "streams.intake.transport"):
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(max(least, logging.WARNING))
+    logging.getLogger(STRANGERS).setLevel(logging.CRITICAL)

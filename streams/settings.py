@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.logs import LogFormat, LogLevel
+
 
 class Deployment(BaseSettings):
     """Fixed for a deployment's life: changing one of these needs a new generation, or new topics."""
@@ -58,5 +60,9 @@ class Settings(BaseSettings):
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Faust's web server (health); 0 takes a free port."""
+    log_level: LogLevel = "info"
+    """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
+    log_format: LogFormat = "auto"
+    """json: one object a line; human: lines to read; auto: human where standard error is a terminal, else json."""
     stop_deadline_ms: Annotated[int, Field(ge=100)] = 8_000
     """How long a clean stop may take to finish what is in hand."""

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
 
 import typer
 
+from streams import logs
 from streams.cli.arguments import LogLevel, read_channel
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
@@ -37,7 +37,9 @@ def deliver(
     lag: Annotated[
         bool, typer.Option("--lag", help="Only show how many changes are not delivered yet, per partition, and end.")
     ] = False,
-    log_level: Annotated[LogLevel, typer.Option(help="What to log to standard error.")] = LogLevel.INFO,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="What to log to standard error; without: SEGUE_LOG_LEVEL.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --lag: one JSON value, for programs.")] = False,
 ) -> None:
     """Deliver a channel's activation changes to an HTTP endpoint.
@@ -82,15 +84,11 @@ def deliver(
     if as_json:
         raise WrongRequest("--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
     delivery = read_delivery_settings()
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
-    run(lambda servers: _deliver(servers, channel, delivery))
+    run(lambda servers: _deliver(servers, channel, delivery, log_level or servers.settings.log_level))
 
 
-async def _deliver(servers: Servers, channel: str, delivery: DeliverySettings) -> None:
-
+async def _deliver(servers: Servers, channel: str, delivery: DeliverySettings, log_level: str) -> None:
+    logs.configure(servers.settings.log_format, log_level)
     await _have_topics(servers, channel)
     shape = shape_of(delivery)
     try:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 from streams.errors import NotReachable, Unanswered
+from streams.exits import Exit
 from streams.finding import Finding
+from streams.retry import GivenUp, Patience, until_answered
 
 log = logging.getLogger(__name__)
 
@@ -16,33 +18,22 @@ Check = Callable[[], Awaitable[list[Finding]]]
 
 PATIENCE_MS: Final = 30_000
 """How long a server may be away when a worker starts; afterwards any time will do."""
-OK: Final = 0
-WRONG: Final = 1
-UNREACHABLE: Final = 3
+RETRY_MOST_MS: Final = 2_000
 
 
-async def preflight(checks: Iterable[Check], clock: Clock, ended: asyncio.Event) -> int:
-    """Ask every check; the exit status: 0; 1 after a fatal finding; 3 if a server stays away, or `ended` is set."""
-    until_ms = clock.now_ms() + PATIENCE_MS
+async def preflight(checks: Iterable[Check], clock: Clock, ended: asyncio.Event) -> Exit:
+    """Ask every check, in order. Returns DONE; WRONG_INPUT after a fatal finding; NOT_REACHABLE if a server stays away,
+    or `ended` is set.
+    """
+    patience = Patience(clock, ended=ended, until_ms=clock.now_ms() + PATIENCE_MS, most_ms=RETRY_MOST_MS)
     for check in checks:
-        findings = await _patiently(check, clock, ended, until_ms)
-        if findings is None:
-            return UNREACHABLE
+        try:
+            findings = await until_answered(check, (NotReachable, Unanswered, OSError), patience)
+        except GivenUp as given_up:
+            log.error("a server is not reachable: %s", given_up.fault)  # noqa: TRY400 - no bug, no traceback
+            return Exit.NOT_REACHABLE
         for finding in findings:
             log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding)
         if any(finding.fatal for finding in findings):
-            return WRONG
-    return OK
-
-
-async def _patiently(check: Check, clock: Clock, ended: asyncio.Event, until_ms: float) -> list[Finding] | None:
-    attempt = 0
-    while True:
-        try:
-            return await check()
-        except (NotReachable, Unanswered, OSError) as error:
-            attempt += 1
-            if ended.is_set() or clock.now_ms() > until_ms:
-                log.error("a server is not reachable: %s", error)  # noqa: TRY400 - no bug, no traceback
-                return None
-            await clock.wait(ended, backoff_ms(attempt, most_ms=2_000))
+            return Exit.WRONG_INPUT
+    return Exit.DONE

@@ -13,20 +13,15 @@ published nothing of what it was computing; 3 a server is not reachable.
 """
 
 import asyncio
-import contextlib
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
-import uvloop
-
-from streams import logs
 from streams.clock import Clock, SystemClock
+from streams.exits import Exit
 from streams.finding import Finding
 from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
-from streams.intake.guard import RefusalShare, TooMuchBadInput
+from streams.intake.guard import RefusalShare
 from streams.intake.hosting import ConsumerOptions
 from streams.intake.input import Input
 from streams.log.client import KafkaLog
@@ -35,16 +30,16 @@ from streams.log.terms import Log, Ring
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
-from streams.partition.runner import PartitionRunner, TenureEnd
 from streams.partition.shared import PartitionLimits, Shared
-from streams.partition.status import PartitionStatus
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore, check_server
 from streams.store.terms import PartitionStore
 from streams.wire.maker import RecordMaker
 from streams.worker.catalogues import Catalogues
+from streams.worker.deadline import unfinished
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
-from streams.worker.preflight import OK, UNREACHABLE, WRONG, Check, preflight
+from streams.worker.holding import Holding
+from streams.worker.preflight import Check, preflight
 from streams.worker.sessions import Sessions
 from streams.worker.silence import SilenceDetector
 from streams.worker.status import WorkerStatus
@@ -53,24 +48,13 @@ log = logging.getLogger(__name__)
 
 COMMIT_EVERY_MS: Final = 1_000
 """Group offsets trail checkpoints by at most so much; for lag tools only."""
-INCIDENT_RETRY_MS: Final = 30_000
-"""A stopped partition is claimed again after so long: its cause may have been repaired."""
+HEARTBEATS_OF_SESSION: Final = 2 / 5
+"""Two heartbeats, as a share of the session's time-out: by then the group has said whose an overtaken partition is."""
 FAREWELL_MS: Final = 5_000
 """For what was abandoned at a revocation to end; the group waits longer (`app.REBALANCE_MARGIN_MS`)."""
 CLOSING_MS: Final = 1_500
 """For leaving the group and closing clients at a stop, beyond `stop_deadline_ms` for letting go of partitions: with the
 default of 8 s it ends within 10 s, whatever is away."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """A partition that the group has given us."""
-
-    runner: PartitionRunner
-    store: PartitionStore
-    leaving: asyncio.Event
-    """Set when it is to be let go."""
-    tending: "asyncio.Task[None] | None" = None
 
 
 class Worker:
@@ -83,34 +67,32 @@ class Worker:
         *,
         clock: Clock | None = None,
         on_point: OnPoint = UNOBSERVED,
-        source: Log | None = None,
-        reads: Input | None = None,
+        log_: Log | None = None,
+        input_: Input | None = None,
         store: Callable[[int], PartitionStore] | None = None,
         checks: Iterable[Check] = (),
     ) -> None:
         """`checks` are asked before the start; a fatal finding refuses it.
 
-        `source`, `reads` and `store` stand for Kafka, Faust's consumer and Redis: a simulation gives its models, and
+        `log_`, `input_` and `store` stand for Kafka, Faust's consumer and Redis: a simulation gives its models, and
         calls `on_assigned` and its like instead of `run`.
         """
         self._deployment = deployment
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
-        self._log: Log = source or KafkaLog(
+        self._log: Log = log_ or KafkaLog(
             settings.kafka_bootstrap_servers,
             Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
         )
-        self._store = store or self._redis_store
         # given checks first: of a missing topic `_check_kafka` could only say that it did not answer
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
-        self._held: dict[int, _Held] = {}
         self._sessions = Sessions(
             self._log, settings.ring_size, self._publisher, self._guarded, self._clock, self.status
         )
         self._ended = asyncio.Event()
-        self._exit = OK
+        self._exit = Exit.DONE
         self._app = App(
             ConsumerOptions(
                 topic=deployment.events_topic,
@@ -125,7 +107,7 @@ class Worker:
         )
         self._shared = Shared(
             log=self._log,
-            input=reads or HostedInput(self._app),
+            input=input_ or HostedInput(self._app),
             wire=RecordMaker(deployment),
             deployment=deployment,
             clock=self._clock,
@@ -133,6 +115,14 @@ class Worker:
             catalogue=self._catalogues.get,
             limits=self._limits(settings, deployment.partitions),
             on_point=on_point,
+        )
+        self.holding = Holding(
+            self._shared,
+            store or self._redis_store,
+            self._sessions,
+            self.status,
+            max(500, settings.session_timeout_ms * HEARTBEATS_OF_SESSION),
+            self._fail,
         )
 
     @staticmethod
@@ -150,10 +140,10 @@ class Worker:
 
     # -- life
 
-    async def run(self) -> int:
+    async def run(self) -> Exit:
         """Run to the end; returns the exit status. Installs no signal handlers: call `stop`."""
         ready = await preflight(self._checks, self._clock, self._ended)
-        if ready != OK:
+        if ready != Exit.DONE:
             await self._log.close()
             return ready
         self._app.serve(self.status.pages(self._clock.wall_ms))
@@ -163,13 +153,13 @@ class Worker:
             log.info("the worker listens on http://%s:%s", self._settings.web_host, self._app.listens_on)
             tasks = [
                 asyncio.ensure_future(self._guarded(work()))
-                for work in (self._commit_offsets, self._watch, self._collect_garbage, self._until_app_ends)
+                for work in (self._commit_offsets, self._detect_silence, self._collect_garbage, self._until_app_ends)
             ]
             await self._ended.wait()
         except Exception:
             # a consumer that cannot start has lost its broker between the checks and here
             log.exception("the worker did not start")
-            self._fail("it did not start", UNREACHABLE)
+            self._fail("it did not start", Exit.NOT_REACHABLE)
         finally:
             for task in tasks:
                 task.cancel()
@@ -189,7 +179,7 @@ class Worker:
         """The web server's port; None before it listens."""
         return self._app.listens_on
 
-    def _fail(self, why: str, status: int) -> None:
+    def _fail(self, why: str, status: Exit) -> None:
         """End the worker as a whole; the first reason counts."""
         if not self.status.failure:
             self.status.failure, self._exit = why, status
@@ -202,16 +192,16 @@ class Worker:
             await work
         except Exception:
             log.exception("a bug")
-            self._fail("a bug, see the log", WRONG)
+            self._fail("a bug, see the log", Exit.WRONG_INPUT)
 
     async def _shut_down(self) -> None:
         self.status.stopping = True
         end_ms = self._clock.now_ms() + self._settings.stop_deadline_ms + CLOSING_MS
-        await self._let_go(frozenset(self._held), CLOSING_MS / 3)
+        await self.holding.let_go_of_all(self._settings.stop_deadline_ms, CLOSING_MS / 3)
         closing = {
             asyncio.ensure_future(each) for each in (self._sessions.close(), self._app.stop(), self._log.close())
         }
-        late = await self._late(closing, max(CLOSING_MS / 2, end_ms - self._clock.now_ms()))
+        late = await unfinished(closing, self._clock, max(CLOSING_MS / 2, end_ms - self._clock.now_ms()))
         for task in late:
             task.cancel()
         failed = [task.exception() for task in closing - late if not task.cancelled()]
@@ -219,7 +209,7 @@ class Worker:
             log.warning("something did not close: %s", type(error).__name__)
         if late:
             log.warning("%d of what was open did not close in time", len(late))
-            await self._late(late, CLOSING_MS / 3)
+            await unfinished(late, self._clock, CLOSING_MS / 3)
 
     # -- before the start
 
@@ -236,82 +226,14 @@ class Worker:
         """See GroupListener. Everything was revoked before: the group's protocol is the eager one."""
         self.status.rebalances += 1
         self.status.assigned = True
-        if self.status.stopping:
-            return
-        log.info("given %d partitions: %s", len(partitions), sorted(partitions))
-        for partition in sorted(partitions - self._held.keys()):
-            known = self.status.partitions.setdefault(partition, PartitionStatus(partition))
-            store = self._store(partition)
-            held = _Held(PartitionRunner(partition, store, self._shared, known), store, asyncio.Event())
-            self._held[partition] = held
-            held.tending = asyncio.ensure_future(self._tend(partition, held))
+        if not self.status.stopping:
+            log.info("given %d partitions: %s", len(partitions), sorted(partitions))
+            self.holding.take(partitions)
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
         """See GroupListener."""
         self.status.assigned = False
-        await self._let_go(partitions)
-
-    async def _let_go(self, partitions: frozenset[int], farewell_ms: float = FAREWELL_MS) -> None:
-        """Let go of partitions: in order within the deadline, else by abandoning them within another."""
-        going = {partition: self._held[partition] for partition in partitions if partition in self._held}
-        for held in going.values():
-            held.leaving.set()
-            held.runner.release()
-        tasks = {held.tending for held in going.values() if held.tending is not None}
-        if tasks:
-            late = await self._late(tasks, self._settings.stop_deadline_ms)
-            for task in late:
-                task.cancel()
-            if late:
-                log.warning("%d partitions were abandoned: they were not finished in time", len(late))
-                await self._late(late, farewell_ms)
-        for partition, held in going.items():
-            self._held.pop(partition, None)
-            self.status.retire(partition)
-            with contextlib.suppress(Exception):
-                await held.store.close()
-
-    async def _late(self, tasks: "set[asyncio.Task[None]]", deadline_ms: float) -> "set[asyncio.Task[None]]":
-        """Wait for tasks, no longer than a deadline; those that are not done."""
-        alarm = asyncio.ensure_future(self._clock.sleep(deadline_ms))
-        pending = tasks
-        while pending and not alarm.done():
-            _, waiting = await asyncio.wait({*pending, alarm}, return_when=asyncio.FIRST_COMPLETED)
-            pending = waiting - {alarm}
-        alarm.cancel()
-        return pending
-
-    # -- partitions
-
-    async def _tend(self, partition: int, held: _Held) -> None:
-        """Run a partition's tenures, one after the other, until it is let go."""
-        try:
-            while not held.leaving.is_set():
-                session = await self._sessions.live(held.leaving, held.runner.status)
-                if session is None or held.leaving.is_set():
-                    return
-                ending = await held.runner.run(session.publisher, session.ring)
-                if ending is TenureEnd.RELEASED:
-                    return
-                await self._clock.wait(held.leaving, self._pause_ms(ending))
-        except TooMuchBadInput as error:
-            self._fail(str(error), WRONG)
-        except asyncio.CancelledError:
-            if self._sessions.current is not None:
-                await self._sessions.current.publisher.drop(partition)
-            raise
-        except Exception as error:
-            # our bug: nothing of what it was computing is published
-            log.exception("partition %d: a bug", partition)
-            self._fail(f"partition {partition}: a bug ({type(error).__name__}), see the log", WRONG)
-
-    def _pause_ms(self, ending: TenureEnd) -> float:
-        return {
-            TenureEnd.DOUBT: 50,
-            # the group must have had the time to say that the partition is somebody else's: two heartbeats
-            TenureEnd.OVERTAKEN: max(500, self._settings.session_timeout_ms * 2 / 5),
-            TenureEnd.INCIDENT: INCIDENT_RETRY_MS,
-        }.get(ending, 0)
+        await self.holding.let_go(partitions, self._settings.stop_deadline_ms, FAREWELL_MS)
 
     # -- sessions
 
@@ -331,8 +253,7 @@ class Worker:
 
     def _on_doubt(self, error: BaseException) -> None:
         log.warning("the ring of producers is over: %s", error)
-        for held in self._held.values():
-            held.runner.on_doubt(error)
+        self.holding.doubt(error)
 
     # -- what goes on beside
 
@@ -340,7 +261,7 @@ class Worker:
         committed: dict[int, int] = {}
         while True:
             await self._clock.sleep(COMMIT_EVERY_MS)
-            written = {partition: held.runner.written_offset for partition, held in self._held.items()}
+            written = {partition: runner.written_offset for partition, runner in self.holding.runners.items()}
             news = {
                 partition: offset
                 for partition, offset in written.items()
@@ -350,16 +271,16 @@ class Worker:
                 await self._app.event_consumer.commit_offsets(news)
                 committed = {**{p: at for p, at in committed.items() if p in written}, **news}
 
-    async def _watch(self) -> None:
-        watch = SilenceDetector(
+    async def _detect_silence(self) -> None:
+        detector = SilenceDetector(
             self._log,
             self._deployment.events_topic,
             self._shared.input,
             self._clock,
             self.status,
-            lambda why: self._fail(why, UNREACHABLE),
+            lambda why: self._fail(why, Exit.NOT_REACHABLE),
         )
-        await watch.run(lambda: {partition: held.runner for partition, held in self._held.items()})
+        await detector.run(lambda: self.holding.runners)
 
     async def _collect_garbage(self) -> None:
         with Garbage(self._clock) as garbage:
@@ -370,26 +291,4 @@ class Worker:
     async def _until_app_ends(self) -> None:
         await self._app.wait_until_stopped()
         if not self.status.stopping:
-            self._fail("the consumer ended", UNREACHABLE)
-
-
-async def run_until_signal(worker: Worker) -> int:
-    """Run a worker; SIGTERM and SIGINT stop it cleanly."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop)
-    try:
-        return await worker.run()
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-def run_worker(deployment: Deployment, settings: Settings) -> int:
-    """Run a worker in this process to its end; returns the exit status. For `segue worker`."""
-    logs.configure()
-
-    async def main() -> int:
-        return await run_until_signal(Worker(deployment, settings))
-
-    return uvloop.run(main())
+            self._fail("the consumer ended", Exit.NOT_REACHABLE)

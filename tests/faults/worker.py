@@ -48,18 +48,18 @@ def install(hook: Callable[[str], None]) -> None:
     from streams.partition import runner
     from streams.partition.claim import Hooks, claim
     from streams.store.redis import RedisStore
-    from streams.worker import worker
+    from streams.worker import main, worker
 
     class Worker(worker.Worker):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **{**named, "on_point": hook})
 
-    async def hooked_claim(partition: int, log: Any, ring: Any, store: Any, place: Any, hooks: Hooks) -> Any:
+    async def hooked_claim(partition: int, log: Any, ring: Any, store: Any, deployment: Any, hooks: Hooks) -> Any:
         def on_step(step: Any) -> None:
             hooks.on_step(step)
             hook(f"claim.{step}")
 
-        return await claim(partition, log, ring, store, place, replace(hooks, on_step=on_step))
+        return await claim(partition, log, ring, store, deployment, replace(hooks, on_step=on_step))
 
     send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, RedisStore._commit  # noqa: SLF001
 
@@ -79,7 +79,7 @@ def install(hook: Callable[[str], None]) -> None:
         return await write(self, writes)
 
     patches: list[tuple[Any, str, Any]] = [
-        (worker, "Worker", Worker),
+        (main, "Worker", Worker),
         (runner, "claim", hooked_claim),
         (Producer, "send_batch", hooked_send),
         (Producer, "commit_transaction", hooked_commit),

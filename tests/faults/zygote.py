@@ -31,7 +31,8 @@ WANTED: Final = (
     "streams.cli.main",
     "streams.operations.apply",
     "streams.operations.provision",
-    "streams.worker.worker",
+    "streams.cli.worker",
+    "streams.worker.main",
 )
 """What a worker and the commands of a run import, sooner or later."""
 

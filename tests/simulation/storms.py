@@ -8,7 +8,7 @@ has got exactly the changes that the checker's own model makes of the records, a
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from rules.ground.partitioning import partition_of
@@ -117,16 +117,16 @@ class Process:
             deployment,
             settings,
             clock=world.clock,
-            source=MemoryLog(world.network, patience=200),
-            reads=self.input,
+            log_=MemoryLog(world.network, patience=200),
+            input_=self.input,
             store=lambda partition: MemoryStore(world.server, partition),
         )
         # catalogues are the world's, not a topic's
-        self.worker._shared = replace(self.worker._shared, catalogue=world.catalogue)  # noqa: SLF001
+        self.worker._catalogues._loaded = world.catalogues  # noqa: SLF001
 
     @property
     def owned(self) -> set[int]:
-        return set(self.worker._held)  # noqa: SLF001
+        return set(self.worker.holding.runners)
 
     async def give(self, partitions: set[int]) -> None:
         await self.worker.on_assigned(frozenset(partitions))
@@ -139,7 +139,7 @@ class Process:
 
     async def kill(self) -> None:
         self.world.inputs.remove(self.input)
-        tasks = {held.tending for held in self.worker._held.values() if held.tending is not None}  # noqa: SLF001
+        tasks = {held.tending for held in self.worker.holding._held.values() if held.tending is not None}  # noqa: SLF001
         if self.worker._sessions.current is not None:  # noqa: SLF001
             tasks.add(self.worker._sessions.current.publishing)  # noqa: SLF001
             self.worker._sessions.current = None  # noqa: SLF001

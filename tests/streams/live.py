@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from rules.catalogue.catalogue import Catalogue, catalogue_json
 from rules.engine.change import AnyChange
 from rules.engine.partition import Partition, Record
-from rules.ground.digest import DIGEST_START
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
+from streams.log.admin import connected
+from streams.log.client import KafkaLog
+from streams.operations.provision import create_or_verify
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore
-from streams.store.terms import Meta, Token
 from streams.wire.maker import RecordMaker
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ class Live:
             port = free.getsockname()[1]
         more = {f"SEGUE_{name.upper()}": str(value) for name, value in settings.items()}
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.streams.live"],
+            [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"],
             cwd=ROOT,
             env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), **more},
         )
@@ -174,6 +174,22 @@ async def wait_for(done: Any, limit_s: float = 60) -> None:
         await asyncio.sleep(0.1)
 
 
+async def provide(deployment: Deployment, kafka: str, redis: str) -> None:
+    """Make topics and state, as `segue topics` does."""
+    log = KafkaLog(kafka)
+    try:
+        async with connected(kafka) as cluster:
+            done = await create_or_verify(
+                cluster,
+                log,
+                lambda partition: RedisStore(redis, deployment.redis_prefix, partition, deployment.partitions),
+                deployment,
+            )
+        assert not done.fatal, done.findings
+    finally:
+        await log.close()
+
+
 @asynccontextmanager
 async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **settings: Any) -> AsyncIterator[Live]:
     """Make a deployment of its own; its workers are killed at the end."""
@@ -181,22 +197,10 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
         f"{topic}_topic": f"{name}.{topic}"
         for topic in ("events", "dead_letter", "membership", "current", "progress", "owners", "catalogues")
     }
-    deployment = Deployment(**{"partitions": partitions, **topics, "redis_prefix": name})  # type: ignore[arg-type]
+    names = {**topics, "activation_topic_prefix": f"{name}.activation", "redis_prefix": name}
+    deployment = Deployment(**{"partitions": partitions, **names})  # type: ignore[arg-type]
     base = {"group": name, "session_timeout_ms": 6_000, "kafka_bootstrap_servers": kafka, "redis_url": redis}
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        stamped = {"message.timestamp.type": "LogAppendTime"}
-        await admin.create_topics(
-            [NewTopic(topic, deployment.partitions, 1, topic_configs=stamped) for topic in topics.values()]
-        )
-    finally:
-        await admin.close()
-    for partition in range(deployment.partitions):
-        store = RedisStore(redis, name, partition, deployment.partitions)
-        meta = Meta(deployment.generation, Token(-1, 0), 0, -1, "", deployment.partitions, DIGEST_START, -1)
-        assert await store.create(meta)
-        await store.close()
+    await provide(deployment, kafka, redis)
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5)
     await producer.start()
     running = Live(deployment, Settings(**{**base, **settings}), producer)
@@ -206,14 +210,3 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
         for worker in running.workers:
             worker.kill()
         await producer.stop()
-
-
-def main() -> int:
-    """Run a worker by the settings in the environment."""
-    from streams.worker.worker import run_worker
-
-    return run_worker(Deployment(), Settings())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

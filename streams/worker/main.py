@@ -1,0 +1,40 @@
+"""A worker as a process, from the settings to the exit status: what `segue worker` runs.
+
+Tests, faults, demo and benchmarks start the same command, so what they test is what ships.
+"""
+
+import asyncio
+import signal
+from typing import Final
+
+import uvloop
+
+from streams import logs
+from streams.exits import Exit
+from streams.operations.provision import check_topics
+from streams.settings import Deployment, Settings
+from streams.worker.worker import Worker
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def main(deployment: Deployment, settings: Settings, log_level: str = "") -> Exit:
+    """Run a worker to its end and return the exit status. `log_level` wins over the setting; "": none was given.
+
+    SIGTERM and SIGINT stop the worker cleanly.
+    """
+    logs.configure(settings.log_format, log_level or settings.log_level)
+    return uvloop.run(_run(deployment, settings))
+
+
+async def _run(deployment: Deployment, settings: Settings) -> Exit:
+    checks = [lambda: check_topics(settings.kafka_bootstrap_servers, deployment)]
+    worker = Worker(deployment, settings, checks=checks)
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, worker.stop)
+    try:
+        return await worker.run()
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
