@@ -4,8 +4,8 @@
 
 A version is a revision, which is taken out of Git into a temporary folder, or a folder that holds a tree (`.`). Each
 round runs `bench_engine` of the first, then of the second, in this Python. Prints the median microseconds of CPU an
-event (applied and packed), and two ratios: of the medians, and of the best rounds, which other work disturbs less. Above
-1.00 the second is slower. The last line is JSON.
+event (applied and packed), and two ratios: of the medians, and of the best rounds, which other work disturbs less.
+Above 1.00 the second is slower. The last line is JSON.
 """
 
 import argparse
