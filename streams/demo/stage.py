@@ -27,7 +27,7 @@ from streams.operations.errors import Unreachable, WrongInput
 from streams.operations.provision import create_or_verify
 from streams.operations.servers import Servers
 from streams.settings import Deployment, Settings
-from streams.store.redis import check_server
+from streams.store.server import check_server
 
 ROOT: Final = Path(streams.__path__[0]).parent
 """Of the checkout, or where the package is installed."""

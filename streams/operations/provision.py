@@ -24,7 +24,7 @@ from streams.log.client import KafkaLog
 from streams.log.terms import Log
 from streams.operations.servers import Servers
 from streams.settings import Deployment
-from streams.store.redis import check_server
+from streams.store.server import check_server
 from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import MalformedRecord, Progress, read_progress
 from streams.wire.topics import Topic, activation_topics, judge_broker, judge_topic, topics

@@ -32,7 +32,8 @@ from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, Shared
 from streams.settings import Deployment, Settings
-from streams.store.redis import RedisStore, check_server
+from streams.store.redis import RedisStore
+from streams.store.server import check_server
 from streams.store.terms import PartitionStore
 from streams.wire.maker import RecordMaker
 from streams.worker.catalogues import Catalogues

@@ -47,7 +47,7 @@ def install(hook: Callable[[str], None]) -> None:
     from streams.log.producer import Producer
     from streams.partition import runner
     from streams.partition.claim import Hooks, claim
-    from streams.store.redis import RedisStore
+    from streams.store.exchanges import Exchanges
     from streams.worker import main, worker
 
     class Worker(worker.Worker):
@@ -61,7 +61,7 @@ def install(hook: Callable[[str], None]) -> None:
 
         return await claim(partition, log, ring, store, deployment, replace(hooks, on_step=on_step))
 
-    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, RedisStore._commit  # noqa: SLF001
+    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, Exchanges.commit
 
     async def hooked_send(self: Any, *arguments: Any, **named: Any) -> Any:
         delivery = await send_batch(self, *arguments, **named)
@@ -83,7 +83,7 @@ def install(hook: Callable[[str], None]) -> None:
         (runner, "claim", hooked_claim),
         (Producer, "send_batch", hooked_send),
         (Producer, "commit_transaction", hooked_commit),
-        (RedisStore, "_commit", hooked_write),
+        (Exchanges, "commit", hooked_write),
     ]
     for place, name, patch in patches:
         setattr(place, name, patch)

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 from streams.errors import StoreBug, Unanswered
 from streams.store.keys import exact_due
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
-from streams.store.terms import Checkpoint, Meta, Token
+from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
 T = TypeVar("T")
 Request: TypeAlias = Callable[[], object]
@@ -91,8 +91,8 @@ class MemoryServer:
             del contents[:-1]
 
 
-class MemoryStore:
-    """The state of one partition in a `MemoryServer`. Contract: `base`."""
+class MemoryStore(PartitionStore):
+    """The state of one partition in a `MemoryServer`."""
 
     def __init__(self, server: MemoryServer, partition: int) -> None:
         self._server: Final = server
@@ -100,12 +100,9 @@ class MemoryStore:
         self._busy = False
 
     async def read_meta(self) -> Meta | None:
-        """Read `meta` whole; None where there is none."""
         return await self._call("read_meta", lambda content: content.meta)
 
     async def create(self, meta: Meta) -> bool:
-        """Create `meta` if there is none. False: it exists."""
-
         def act(content: Content) -> bool:
             if content.meta is not None:
                 return False
@@ -115,8 +112,6 @@ class MemoryStore:
         return await self._call("create", act)
 
     async def raise_epoch(self, token: Token) -> Meta:
-        """Claim step 5; contract in `base`."""
-
         def act(content: Content) -> Meta:
             raised = judge_raise(content.token, token)
             if content.meta is None:
@@ -129,30 +124,23 @@ class MemoryStore:
         return await self._call("raise_epoch", act)
 
     async def write(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint; contract in `base`."""
-        new = checkpoint.meta.token
-        if new.epoch != checkpoint.expect.epoch or new <= checkpoint.expect:
-            raise StoreBug(f"token {new} does not follow {checkpoint.expect}")
+        checkpoint.check()
 
         def act(content: Content) -> None:
-            if judge_write(content.token, checkpoint.expect, new):
+            if judge_write(content.token, checkpoint.expect, checkpoint.meta.token):
                 self._server.put(self._partition, content.after(checkpoint))
 
         await self._call("write", act)
 
     async def token(self) -> Token:
-        """Read the token alone. No meta: Incident."""
         return await self._call("token", lambda content: present(content.token))
 
     async def profiles(self, subjects: Sequence[str], expect: Sequence[Token]) -> list[bytes | None]:
-        """Read packed profiles, in the order asked."""
         return await self._read("profiles", expect, lambda content: [content.profiles.get(one) for one in subjects])
 
     async def due(
         self, before_ms: int, after: tuple[int, str] | None, limit: int, expect: Sequence[Token]
     ) -> list[tuple[int, str]]:
-        """Read up to `limit` wakes with due < before_ms that sort after `after`."""
-
         def act(content: Content) -> list[tuple[int, str]]:
             wakes = sorted((due, subject) for subject, due in content.wakes.items() if due < exact_due(before_ms))
             first = 0 if after is None else bisect_right(wakes, (exact_due(after[0]), after[1]))
@@ -161,7 +149,6 @@ class MemoryStore:
         return await self._read("due", expect, act)
 
     async def next_wake(self, expect: Sequence[Token]) -> tuple[int, str] | None:
-        """The smallest (due, subject) of all; None for an empty partition."""
         return await self._read(
             "next_wake",
             expect,
@@ -169,25 +156,21 @@ class MemoryStore:
         )
 
     async def subjects(self, cursor: int, count: int, expect: Sequence[Token]) -> tuple[int, list[str]]:
-        """Scan all subjects."""
         return await self._read("subjects", expect, lambda content: _scan(content.wakes, cursor, count))
 
     async def members(self, segment: str, cursor: int, count: int) -> tuple[int, list[str]]:
-        """Scan the members of a segment."""
         return await self._call(
             "members", lambda content: _scan(content.members.get(segment, frozenset()), cursor, count)
         )
 
     async def size(self, segment: str) -> int:
-        """How many members."""
         return await self._call("size", lambda content: len(content.members.get(segment, frozenset())))
 
     async def drop(self) -> None:
-        """Unlink everything of this partition."""
         await self._call("drop", lambda _: self._server.put(self._partition, Content()))
 
     async def close(self) -> None:
-        """Nothing is open."""
+        pass
 
     async def _read(self, method: str, expect: Sequence[Token], read: Callable[[Content], T]) -> T:
         def act(content: Content) -> T:

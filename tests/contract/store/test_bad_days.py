@@ -14,7 +14,8 @@ from streams.embedded import RedisServer, ValkeyServer
 from streams.embedded.server import free_port
 from streams.errors import Incident, StoreBug, Unanswered
 from streams.store.keys import SLOTS, Keys, hash_tag, slot
-from streams.store.redis import RedisStore, check_server, server_findings
+from streams.store.redis import RedisStore
+from streams.store.server import check_server, server_findings
 from streams.store.terms import Token
 from tests.contract.store.conftest import REAL
 from tests.contract.store.proxy import Proxy

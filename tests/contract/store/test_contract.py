@@ -10,7 +10,7 @@ import pytest
 from rules.engine.cut import Cut, Introduced
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, StoreBug, Unanswered
-from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
+from streams.store.terms import WRITE_BYTES_MAX, Checkpoint, Meta, PartitionStore, Token
 from tests.contract.store.conftest import Backend
 
 SUBJECTS = ["hcp:1", "hcp:é", "hcp:z", "patient:\U0001f600", "patient:\ufffd", "patient:a b", "payer:{x}:y", "lab:*"]
@@ -257,6 +257,20 @@ async def test_a_token_that_does_not_follow_is_a_bug_and_changes_nothing(
     with pytest.raises(StoreBug):
         await store.write(Checkpoint(expect=Token(5, 1), meta=meta(*new), profiles={"hcp:1": None}))
     assert await everything(store) == before
+
+
+async def test_a_checkpoint_that_is_too_large_is_a_bug_and_nothing_of_it_is_sent(backend: Backend) -> None:
+    store = await filled(backend)
+    before = await everything(store)
+    blob = bytes(WRITE_BYTES_MAX // 4)
+    large = {f"hcp:large-{number}": blob for number in range(4)}
+    backend.befall("reply lost")  # would befall the next request
+    with pytest.raises(StoreBug, match="bytes"):
+        await store.write(checkpoint((5, 1), 2, profiles={**large, "hcp:1": b"x"}))
+    with pytest.raises(Unanswered):
+        await store.write(checkpoint((5, 1), 2))
+    await store.write(checkpoint((5, 1), 2))
+    assert await everything(store) == before | {"meta": meta(5, 2, offset=44)}
 
 
 async def test_a_write_sent_again_after_it_was_applied_changes_nothing_more(backend: Backend) -> None:
