@@ -8,6 +8,7 @@
 #   make servers                    Apache Kafka and Valkey for work by hand, until Ctrl-C
 #   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
+#   make model                      every interleaving of the protocol's steps, within bounds; needs rustc (MODEL=big)
 #   make bench                      how fast a backlog is read (BENCH_ARGS); README, how fast, for the others
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
@@ -29,6 +30,7 @@ SEEDS ?= 500
 SIZE ?= ci
 JOBS ?=
 MINUTES ?=
+MODEL ?= mutations holds
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -40,7 +42,7 @@ COMPILE = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test quick check servers faults simulate bench lock clean
+.PHONY: help setup demo test quick check servers faults simulate model bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -88,6 +90,9 @@ faults: $(PREPARED)
 
 simulate: $(INSTALLED)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(SEEDS))
+
+model:
+	@$(foreach part,$(MODEL),tests/model/check.sh $(part) &&) true
 
 bench: $(PREPARED)
 	@$(BIN)/python -m tests.benchmarks.bench_pipeline $(BENCH_ARGS)
