@@ -353,6 +353,11 @@ class Partition:
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
+    @property
+    def touched(self) -> int:
+        """How many profiles were touched since the last slice."""
+        return len(self._dirty)
+
     def take_slice(self) -> Slice:
         """Pack all that was touched since the last slice. The boundary is the next record to apply."""
         profiles = {}

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
 from typing import Final
 
 from streams.intake.guard import check_stamps
@@ -12,6 +13,11 @@ RECORDS_HIGH: Final = 4_000
 """Records waiting above which the input is held …"""
 RECORDS_LOW: Final = 1_000
 """… and below which it is read on."""
+
+
+def bytes_of(records: Sequence[Fetched]) -> int:
+    """Return the length of the records' values together."""
+    return sum(len(record.value or b"") for record in records)
 
 
 class Inbox:
@@ -47,12 +53,21 @@ class Inbox:
         self.error = error
         self._on_news()
 
-    def chunk(self, size: int, wall_ms: int) -> Sequence[Fetched]:
-        """The next records, at most `size`, left in place. Raises BadStamp before the first of a bad batch."""
+    def chunk(self, records_max: int, bytes_max: int, wall_ms: int) -> Sequence[Fetched]:
+        """Return the next records, and leave them in place. Raises BadStamp before the first of a bad batch.
+
+        There are at most `records_max`, with at most `bytes_max` in their values; a first record alone may have more.
+        """
         batch = self._batches[0]
         if not self._head:
             check_stamps(batch, wall_ms)
-        return batch[self._head : self._head + size]
+        chunk = batch[self._head : self._head + records_max]
+        if bytes_of(chunk) > bytes_max:
+            fitting = takewhile(
+                lambda upto: upto <= bytes_max, accumulate(len(record.value or b"") for record in chunk)
+            )
+            chunk = chunk[: max(1, sum(1 for _ in fitting))]
+        return chunk
 
     def done(self, count: int) -> None:
         """Take out the first records of the last chunk: they are applied."""

@@ -13,8 +13,7 @@ token before it and its own. A Gap, a Fenced or an Incident from any call ends t
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from rules.engine.partition import Slice
 from streams.clock import Clock, backoff_ms
@@ -22,19 +21,22 @@ from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens
 from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
-from streams.store.terms import CHECKPOINT_PROFILES_MAX, Checkpoint, Meta, PartitionStore, Token
+from streams.retry import until_answered
+from streams.settings import Deployment
+from streams.store.terms import CHECKPOINT_BYTES_MAX, CHECKPOINT_PROFILES_MAX, Checkpoint, Meta, PartitionStore, Token
 
 T = TypeVar("T")
 
 STORE: Final = "the store"
+PROFILE_BYTES: Final = 4_096.0
+"""Taken for the length of a packed profile before any was packed: several times the usual length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """What stands in every `meta` of a deployment."""
+class _Taken(NamedTuple):
+    """A slice, and the length of its packed profiles together."""
 
-    generation: str
-    partitions: int
+    slice: Slice
+    bytes: int
 
 
 class Checkpoints:
@@ -46,7 +48,7 @@ class Checkpoints:
         lock: asyncio.Lock,
         meta: Meta,
         tokens: Tokens,
-        fixed: Fixed,
+        deployment: Deployment,
         status: PartitionStatus,
         clock: Clock,
         on_point: OnPoint,
@@ -55,18 +57,20 @@ class Checkpoints:
         self._lock = lock
         """Of the store's one connection; outlives this object."""
         self._tokens = tokens
-        self._fixed = fixed
+        self._deployment = deployment
         self._status = status
         self._clock = clock
         self._on_point = on_point
         self._token = meta.token
         self._in_flight: Checkpoint | None = None
-        self._waiting: deque[Slice] = deque()
-        self._ready: list[Slice] = []
+        self._waiting: deque[_Taken] = deque()
+        self._ready: list[_Taken] = []
         self._unwritten: Counter[str] = Counter()
         """How many slices that are not written hold a subject: what the store has of it is old."""
         self.written_offset = meta.offset
         self.taken_offset = meta.offset
+        self.profile_bytes = PROFILE_BYTES
+        """The mean length of a packed profile in the slice taken last."""
         self.asked_ms = clock.now_ms()
         """When the store was last heard (steady clock)."""
         status.written_offset = meta.offset
@@ -101,25 +105,21 @@ class Checkpoints:
             raise Fenced("the token") if token.epoch > self._tokens.epoch else Gap("the token")
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
-        attempt = 0
-        while True:
-            try:
-                async with self._lock:
-                    answer = await call()
-            except Unanswered as error:
-                attempt += 1
-                await self._back_off(attempt, error)
-            else:
-                self._heard()
-                return answer
+        async def ask() -> T:
+            async with self._lock:
+                return await call()
+
+        answer = await until_answered(ask, Unanswered, self._back_off)
+        self._heard()
+        return answer
 
     def _heard(self) -> None:
         self.asked_ms = self._clock.now_ms()
         self._status.waiting_for = ""
 
-    async def _back_off(self, attempt: int, error: BaseException) -> None:
+    async def _back_off(self, attempt: int, fault: Exception) -> None:
         if attempt > 1:
-            self._status.waiting_for = f"{STORE}: {error}"
+            self._status.waiting_for = f"{STORE}: {fault}"
         await self._clock.sleep(backoff_ms(attempt))
 
     # -- slices
@@ -127,12 +127,15 @@ class Checkpoints:
     def take(self, taken: Slice) -> None:
         """Queue a slice; its boundary is beyond the one before it."""
         self._unwritten.update(taken.profiles.keys())
-        self._waiting.append(taken)
+        size = sum(map(len, taken.profiles.values()))
+        self._waiting.append(_Taken(taken, size))
         self.taken_offset = taken.offset
+        if taken.profiles:
+            self.profile_bytes = size / len(taken.profiles)
 
     def published(self, offset: int) -> None:
         """Note up to where changes are out: slices up to there may be written."""
-        while self._waiting and self._waiting[0].offset <= offset:
+        while self._waiting and self._waiting[0].slice.offset <= offset:
             self._ready.append(self._waiting.popleft())
 
     @property
@@ -162,17 +165,14 @@ class Checkpoints:
         slices = self._batch()
         checkpoint = self._checkpoint(slices)
         self._in_flight = checkpoint
-        attempt = 0
-        while True:
-            try:
-                async with self._lock:
-                    self._on_point("checkpoint")
-                    await self._store.write(checkpoint)
-                    self._token, self._in_flight = checkpoint.meta.token, None
-                    break
-            except Unanswered as error:
-                attempt += 1
-                await self._back_off(attempt, error)
+
+        async def send() -> None:
+            async with self._lock:
+                self._on_point("checkpoint")
+                await self._store.write(checkpoint)
+                self._token, self._in_flight = checkpoint.meta.token, None
+
+        await until_answered(send, Unanswered, self._back_off)
         self._on_point("checkpointed")
         self._heard()
         self.written_offset = checkpoint.meta.offset
@@ -182,15 +182,16 @@ class Checkpoints:
         return self._clean(slices)
 
     def _batch(self) -> list[Slice]:
-        """As many ready slices as one checkpoint should hold; at least one: a slice is never split."""
-        size, count = 0, 0
+        """Take as many ready slices as one checkpoint may hold; at least one: a slice is never split."""
+        profiles, size, count = 0, 0, 0
         for found in self._ready:
-            size += len(found.profiles)
-            if count and size > CHECKPOINT_PROFILES_MAX:
+            profiles += len(found.slice.profiles)
+            size += found.bytes
+            if count and (profiles > CHECKPOINT_PROFILES_MAX or size > CHECKPOINT_BYTES_MAX):
                 break
             count += 1
         batch, self._ready = self._ready[:count], self._ready[count:]
-        return batch
+        return [found.slice for found in batch]
 
     def _clean(self, slices: Sequence[Slice]) -> list[str]:
         clean = []
@@ -219,12 +220,12 @@ class Checkpoints:
         for (segment, subject), member in moved.items():
             (joined if member else left).setdefault(segment, []).append(subject)
         meta = Meta(
-            generation=self._fixed.generation,
+            generation=self._deployment.generation,
             token=self._tokens.next(),
             offset=last.offset,
             clock_ms=last.clock_ms,
             catalogue=last.catalogue,
-            partitions=self._fixed.partitions,
+            partitions=self._deployment.partitions,
             digest=last.digest,
             last_ms=last.last_ms,
             cuts=last.cuts,

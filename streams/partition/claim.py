@@ -30,6 +30,7 @@ from streams.errors import Fenced, Incident, NotReachable, Unanswered
 from streams.log.terms import Log, Ring
 from streams.partition.states import CLAIM, ClaimState, Step
 from streams.records import Stored
+from streams.retry import Wait, until_answered
 from streams.settings import Deployment
 from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import Claim, MalformedRecord, Progress, claim_record, read_claim, read_progress, tombstones
@@ -80,8 +81,8 @@ async def _no_catalogue(hash_: str) -> None:
 class Hooks:
     """What is given in: catalogues, waiting, and a place for faults."""
 
-    wait: Callable[[int, str], Awaitable[None]]
-    """Back off before attempt n (1, 2, …) at what cannot be reached; the text says what, without personal data."""
+    wait: Wait
+    """What happens between two attempts at a server that is away."""
     load_catalogue: Callable[[str], Awaitable[None]] = _no_catalogue
     """Step 6: have the catalogue of that hash ready ("" is never asked for). Raises Incident (it is nowhere),
     NotReachable."""
@@ -240,10 +241,4 @@ async def _load(hooks: Hooks, hash_: str) -> None:
 
 async def _patiently(hooks: Hooks, ask: Callable[[], Awaitable[T]]) -> T:
     """Ask until there is an answer."""
-    attempt = 0
-    while True:
-        try:
-            return await ask()
-        except (NotReachable, Unanswered) as error:
-            attempt += 1
-            await hooks.wait(attempt, f"{type(error).__name__}: {error}")
+    return await until_answered(ask, (NotReachable, Unanswered), hooks.wait)

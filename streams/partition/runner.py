@@ -188,7 +188,8 @@ class PartitionRunner:
     async def _have_catalogue(self, digest: str) -> None:
         await self._shared.catalogue(digest)
 
-    async def _wait(self, attempt: int, what: str) -> None:
+    async def _wait(self, attempt: int, fault: Exception) -> None:
+        what = f"{type(fault).__name__}: {fault}"
         # nothing is in hand while a claim waits: the one place where it can be broken off without a doubt
         self._notices.check()
         if self._notices.releasing:

@@ -10,22 +10,27 @@ from collections.abc import Callable
 from typing import Final
 
 from streams.errors import Doubt, Incident, NotReachable
-from streams.intake.inbox import Inbox
+from streams.intake.inbox import Inbox, bytes_of
 from streams.partition.applying import Applying, Boundary, Output
-from streams.partition.checkpoints import Checkpoints, Fixed
+from streams.partition.checkpoints import Checkpoints
 from streams.partition.claim import Claimed
 from streams.partition.outgoing import PublishSlice
 from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
 from streams.partition.ticks import Ticks
-from streams.store.terms import Meta, PartitionStore
+from streams.store.terms import CHECKPOINT_BYTES_MAX, Meta, PartitionStore
 from streams.wire.progress import Progress
 
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 200
 """Records whose profiles are read together; between chunks slices are taken and checkpoints written."""
+CHUNK_BYTES_MAX: Final = 2 << 20
+"""Of their values together: a slice can be taken only between chunks."""
+SLICE_BYTES_MAX: Final = CHECKPOINT_BYTES_MAX // 2
+"""Estimated length of a slice's packed profiles at which it is taken before its time: it is written whole, and how long
+it is shows only when it is packed."""
 PROBE_MS: Final = 1_000
 """How long an owner may go without comparing the token."""
 SLICE_RECORDS_MAX: Final = 10_000
@@ -113,14 +118,14 @@ class Tenure:
     async def take_up(self, meta: Meta) -> None:
         """Stand at `meta`, with nothing in memory, and open the input there. Raises Incident."""
         shared, status = self._shared, self._status
-        fixed = Fixed(shared.deployment.generation, shared.deployment.partitions)
         self.checkpoints = Checkpoints(
-            self._store, self._lock, meta, self._claimed.tokens, fixed, status, self._clock, self._on_point
+            self._store, self._lock, meta, self._claimed.tokens, shared.deployment, status, self._clock, self._on_point
         )
         self.checkpoints.published(self._published)
         self._applying = Applying(self._partition, shared, self.checkpoints, meta, self._submitted)
         await self._applying.resume(meta)
         self._slice_ms = self._clock.now_ms()
+        self._applied_bytes = 0
         self._ticks = Ticks()
         self._inbox.clear()
         replaying = self._applying.silent is not None
@@ -173,7 +178,7 @@ class Tenure:
 
     async def _apply_chunk(self) -> None:
         applying, status = self._applying, self._status
-        chunk = self._inbox.chunk(CHUNK, self._clock.wall_ms())
+        chunk = self._inbox.chunk(CHUNK, CHUNK_BYTES_MAX, self._clock.wall_ms())
         changes_max = max(1, self._limits.changes_per_transaction_max // 2)
         if applying.silent is not None:
             upto = applying.silent.offset
@@ -184,6 +189,7 @@ class Tenure:
                 chunk = [found for found in chunk if found.offset < upto]
         await applying.chunk(chunk, self._submit, changes_max)
         self._inbox.done(len(chunk))
+        self._applied_bytes += bytes_of(chunk)
         status.events += len(chunk)
         if applying.silent is None and status.state == "replaying":
             self._replayed()
@@ -242,11 +248,17 @@ class Tenure:
     def _slice_if_due(self, *, now: bool = False) -> None:
         applied = self._applying.engine.offset - self.checkpoints.taken_offset
         waited_ms = self._clock.now_ms() - self._slice_ms
-        if applied > 0 and (now or waited_ms >= self._limits.checkpoint_every_ms or applied >= SLICE_RECORDS_MAX):
+        full = applied >= SLICE_RECORDS_MAX or self._slice_bytes() >= SLICE_BYTES_MAX
+        if applied > 0 and (now or full or waited_ms >= self._limits.checkpoint_every_ms):
             self.checkpoints.take(self._applying.take_slice())
             self.checkpoints.published(self._published)
             self._slice_ms = self._clock.now_ms()
+            self._applied_bytes = 0
             self._on_point("slice")
+
+    def _slice_bytes(self) -> float:
+        """Estimate the length of a slice taken now: the profiles as they were, and everything applied since."""
+        return self._applying.engine.touched * self.checkpoints.profile_bytes + self._applied_bytes
 
     def _write_if_ready(self) -> None:
         if self._writing is None and self.checkpoints.writable:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from rules.catalogue.catalogue import Catalogue, load_catalogue_json
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 from streams.errors import Incident, NotReachable
 from streams.log.terms import Log
+from streams.retry import Patience, until_answered
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +38,8 @@ class Catalogues:
             return self._loaded[digest]
 
     async def _fetch(self, digest: str) -> bytes:
-        attempt = 0
-        while True:
-            try:
-                data = await self._source.find(self._topic, digest.encode())
-            except NotReachable:
-                attempt += 1
-                await self._clock.sleep(backoff_ms(attempt))
-            else:
-                break
+        ask = partial(self._source.find, self._topic, digest.encode())
+        data = await until_answered(ask, NotReachable, Patience(self._clock))
         if data is None:
             raise Incident(f"catalogue {digest} is not in {self._topic}: apply it again with `segue apply`")
         return data

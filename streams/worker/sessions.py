@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.log.terms import Log, Ring
 from streams.partition.publisher import Publisher
 from streams.partition.status import PartitionStatus
+from streams.retry import GivenUp, Patience, until_answered
 from streams.worker.status import WorkerStatus
 
 CLOSE_MS: Final = 5_000
@@ -44,7 +45,7 @@ class Sessions:
 
     def __init__(
         self,
-        source: Log,
+        log: Log,
         ring_size: int,
         publisher: Callable[[Ring], Publisher],
         guarded: Callable[[Awaitable[None]], Awaitable[None]],
@@ -52,7 +53,7 @@ class Sessions:
         status: WorkerStatus,
     ) -> None:
         """`publisher` makes one over a new ring; `guarded` runs it, and ends the worker if that raises."""
-        self._source = source
+        self._log = log
         self._ring_size = ring_size
         self._publisher = publisher
         self._guarded = guarded
@@ -68,22 +69,23 @@ class Sessions:
             if self.current is not None and not self.current.over:
                 return self.current
             self._retire()
-            attempt = 0
-            while not leaving.is_set():
-                try:
-                    ring = await self._source.open_ring(self._ring_size)
-                except NotReachable as error:
-                    attempt += 1
-                    status.waiting_for = f"the log: {error}"
-                    await self._clock.wait(leaving, backoff_ms(attempt))
-                else:
-                    status.waiting_for = ""
-                    self._status.rings += 1
-                    publisher = self._publisher(ring)
-                    publishing = asyncio.ensure_future(self._guarded(publisher.run()))
-                    self.current = Session(ring, publisher, publishing)
-                    return self.current
-            return None
+            if leaving.is_set():
+                return None
+
+            def tell(attempt: int, fault: Exception) -> None:
+                status.waiting_for = f"the log: {fault}"
+
+            patience = Patience(self._clock, ended=leaving, tell=tell)
+            try:
+                ring = await until_answered(lambda: self._log.open_ring(self._ring_size), NotReachable, patience)
+            except GivenUp:
+                return None
+            status.waiting_for = ""
+            self._status.rings += 1
+            publisher = self._publisher(ring)
+            publishing = asyncio.ensure_future(self._guarded(publisher.run()))
+            self.current = Session(ring, publisher, publishing)
+            return self.current
 
     def _retire(self) -> None:
         """Close the session that is over, beside everything else."""

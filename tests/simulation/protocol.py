@@ -330,7 +330,7 @@ class Worker:
         self.news = asyncio.Event()
         """Set for a moment whenever it learns of them."""
 
-    async def wait(self, attempt: int, what: str) -> None:
+    async def wait(self, attempt: int, fault: Exception) -> None:
         await self.world.turns(20)
 
     async def run(self) -> None:

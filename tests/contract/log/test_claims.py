@@ -20,8 +20,8 @@ class Killed(Exception):
     """A crash at a step."""
 
 
-async def no_wait(attempt: int, what: str) -> None:
-    raise AssertionError(f"waited for {what}")
+async def no_wait(attempt: int, fault: Exception) -> None:
+    raise AssertionError(f"waited for {fault}")
 
 
 class Partition:

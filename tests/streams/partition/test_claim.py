@@ -82,8 +82,8 @@ class Worker:
         if step == self.stop_at:
             self.network.open.clear()
 
-    async def wait(self, attempt: int, what: str) -> None:
-        self.waits.append(f"{attempt} {what}")
+    async def wait(self, attempt: int, fault: Exception) -> None:
+        self.waits.append(f"{attempt} {type(fault).__name__}: {fault}")
         await asyncio.sleep(0)
 
     async def load(self, hash_: str) -> None:

@@ -12,7 +12,7 @@ from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
 from streams.records import OutRecord
-from streams.store.terms import Token
+from streams.store.terms import CHECKPOINT_BYTES_MAX, Checkpoint, Token
 from tests.models.log import Lost, Network
 from tests.models.store import MemoryStore, Request
 from tests.streams.world import (
@@ -197,6 +197,34 @@ async def test_a_checkpoint_without_an_answer_is_sent_again_with_the_same_bytes(
     assert len(sent) == 3
     assert len(set(sent)) == 1, "the first was applied, the others changed nothing"
     await worker.release()
+
+
+def written_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collect the length of the profiles in each checkpoint."""
+    found: list[int] = []
+    write = MemoryStore.write
+
+    async def watched(self: MemoryStore, checkpoint: Checkpoint) -> None:
+        found.append(sum(len(blob or b"") for blob in checkpoint.profiles.values()))
+        await write(self, checkpoint)
+
+    monkeypatch.setattr(MemoryStore, "write", watched)
+    return found
+
+
+async def test_no_checkpoint_is_longer_than_a_store_should_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await world_with(FOREVER_IN)
+    # twice, so that the second time every profile is long before its event
+    for n in range(600):
+        world.send(f"hcp:{n % 300}", data={"country": f"{n}".ljust(200_000, "x")})
+    written = written_bytes(monkeypatch)
+    # nothing is written by time: only the length can end a slice
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=1_000_000)).start(0)
+    await world.until(lambda: worker.applied() >= world.end())
+    assert await worker.release() == [TenureEnd.RELEASED]
+    assert sum(written) > 2 * CHECKPOINT_BYTES_MAX
+    assert max(written) <= CHECKPOINT_BYTES_MAX
+    assert world.meta().offset == world.end()
 
 
 class Stuck(Network):
