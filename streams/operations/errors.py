@@ -228,3 +228,11 @@ class RedisAway(Unreachable):
             " is it up, and is SEGUE_REDIS_URL right?"
         )
         self.address = address
+
+
+class DeliveryStopped(WrongInput):
+    """An endpoint refuses the credentials, is not there, or refuses everything. Nothing was skipped."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; what was not answered for is delivered after the next start")
+        self.reason = reason

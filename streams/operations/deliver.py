@@ -1,0 +1,97 @@
+"""`segue deliver`: the process that delivers a channel's changes to an endpoint.
+
+1. The channel's topic must exist; the topic of its dead letters is created.
+2. /live, /ready and /status are served.
+3. Changes are delivered until SIGTERM or SIGINT, or until the endpoint refuses for good. A crash at any point: changes
+   that no answer came for are delivered again, with the same ids.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Final
+
+from streams.delivery.deliverer import Deliverer, Route
+from streams.delivery.endpoint import Endpoint
+from streams.delivery.sender import Stopped
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes import shape_of
+from streams.delivery.status import DeliveryStatus
+from streams.delivery.web import serving
+from streams.operations.errors import DeliveryStopped, TopicMissing, TopicsWrong, WrongRequest
+from streams.operations.servers import Servers
+from streams.wire.names import channel_topics
+from streams.wire.topics import delivery_topic, judge_topic
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger("streams.delivery")
+
+
+async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) -> None:
+    """Deliver a channel's changes until a signal. Raises DeliveryStopped where the endpoint refuses for good."""
+    await _have_topics(servers, channel)
+    shape = shape_of(delivery)
+    endpoint = _endpoint(delivery, shape.path)
+    status = DeliveryStatus(channel, endpoint.host, delivery.shape)
+    route = Route(channel, servers.deployment, servers.settings, delivery, shape)
+    stop = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with _status_pages(servers, status) as where:
+            request = f"{delivery.shape}, up to {shape.limits.changes_max} changes a request"
+            log.info("%s to %s as %s; %s", channel, endpoint.host, request, where)
+            await Deliverer(route, servers.log, endpoint, status).run(stop)
+    except Stopped as stopped:
+        raise DeliveryStopped(str(stopped)) from None
+    finally:
+        await endpoint.close()
+        log.info("%s", status.line())
+
+
+async def expect_channel(servers: Servers, channel: str, topic: str, existing: Collection[str]) -> None:
+    """See that the topic of a channel is there, with this deployment's partitions."""
+    if topic not in existing:
+        what = f"no activation that was applied is for the channel {channel!r} (`segue apply` creates it)"
+        raise TopicMissing(topic, what)
+    await servers.expect_topics(topic)
+
+
+async def _have_topics(servers: Servers, channel: str) -> None:
+    deployment = servers.deployment
+    changes, _ = channel_topics(deployment, channel)
+    wanted = delivery_topic(deployment, channel)
+    async with servers.cluster() as cluster:
+        existing = await cluster.existing([changes, wanted.name])
+        await expect_channel(servers, channel, changes, existing)
+        if wanted.name in existing:
+            found = [each for each in judge_topic(wanted, existing[wanted.name], deployment) if each.fatal]
+        else:
+            found = await cluster.create([wanted], deployment.replication)
+    if found:
+        raise TopicsWrong(found)
+
+
+def _endpoint(delivery: DeliverySettings, path: str) -> Endpoint:
+    try:
+        return Endpoint(delivery, path)
+    except OSError as wrong:
+        what = wrong.strerror or type(wrong).__name__
+        raise WrongRequest(f"SEGUE_DELIVER_CA_FILE: {delivery.ca_file}: {what}") from None
+
+
+@asynccontextmanager
+async def _status_pages(servers: Servers, status: DeliveryStatus) -> AsyncIterator[str]:
+    """Serve the pages; give the address of /status. Raises WrongRequest where the port is taken."""
+    settings = servers.settings
+    pages = serving(status.pages(), settings.web_host, settings.web_port)
+    try:
+        port = await pages.__aenter__()
+    except OSError as taken:
+        raise WrongRequest(f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
+    try:
+        yield f"http://{settings.web_host}:{port}/status"
+    finally:
+        await pages.__aexit__(None, None, None)
