@@ -3,9 +3,11 @@
 For platforms: imports aiokafka, orjson and the standard library, and nothing else of Segue.
 """
 
-from .change import ActiveKey, Change, Content, Reason, Standing, read_change, read_standing
-from .channel import Channel, Position
+from .change import ActiveKey, Change, Content, Reason, Standing
+from .channel import Channel
 from .errors import ChannelError, Disorder, Hole, NoChannel, NoOffset, Unreadable
+from .position import Position
+from .reading import read_change, read_standing
 
 __all__ = [
     "ActiveKey",

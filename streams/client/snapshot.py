@@ -24,11 +24,13 @@ from typing import Any, Final, TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from .change import ActiveKey, Change, Standing, read_change, read_standing
+from .change import ActiveKey, Change, Standing
+from .connection import Isolation
+from .reading import read_change, read_standing
 
 POLL_MS: Final = 500
 
-Connect: TypeAlias = Callable[[str], AbstractAsyncContextManager[Any]]
+Connect: TypeAlias = Callable[[Isolation], AbstractAsyncContextManager[Any]]
 """Makes a consumer of an isolation level, started and without partitions."""
 Offsets: TypeAlias = Mapping[TopicPartition, int]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from streams.client.channel import _running
+from streams.client.connection import running
 from streams.embedded import KafkaServer
 from streams.log.consumers import Consumer
 from tests.contract.log.test_kafka import make_topic
@@ -51,12 +51,12 @@ async def ours(consumer: Consumer) -> AsyncIterator[Consumer]:
         await consumer.stop()
 
 
-@pytest.mark.parametrize("way", [ours, _running], ids=["segue", "client"])
+@pytest.mark.parametrize("way", [ours, running], ids=["segue", "client"])
 async def test_a_consumer_stops_in_the_middle_of_a_fetch_that_failed(
     kafka: KafkaServer, way: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = await failing(kafka)
-    if way is _running:
+    if way is running:
         # the client's is aiokafka's own
         made.stop = super(Consumer, made).stop  # type: ignore[method-assign]
     async with way(made) as consumer:

@@ -343,7 +343,7 @@ async def test_a_consumer_gone_silent_is_replaced_and_nothing_is_lost(
         await log.producer.begin_transaction()
         await log.send(log.flips(5))
         at = {TopicPartition(log.topic, partition): place.offset for partition, place in channel.positions.items()}
-        ends = await channel._ends(list(at))  # noqa: SLF001
+        ends = await channel._connection.ends("read_committed", list(at))  # noqa: SLF001
         await log.producer.abort_transaction()
     assert all(ends[tp] <= offset for tp, offset in at.items())
     assert sorted(each.value for each in found) == sorted(each.value for each in changes)
