@@ -229,14 +229,15 @@ def _check_intent(reader: DefinitionReader, model: _Definition, policy: Policy) 
             f"intent {name!r} is not for audience {model.audience!r}", name=model.audience, known=intent.audiences
         )
     if intent.markets is not None and model.markets is None:
-        reader.problem(f"intent {name!r} is for some markets only; name 'markets' among {', '.join(intent.markets)}")
+        here = reader.down("content", "intent")
+        here.problem(f"intent {name!r} is for some markets only; name 'markets' among {', '.join(intent.markets)}")
     for index, market in enumerate(model.markets or ()):
         if intent.markets is not None and market not in intent.markets:
             here = reader.down("markets", index)
             here.problem(f"intent {name!r} is not for market {market!r}", name=market, known=intent.markets)
     required = model.requires_consent.purpose if model.requires_consent else None
     if intent.consent is not None and required != intent.consent:
-        here = reader.down("requires_consent", "purpose") if required is not None else reader
+        here = reader.down(*(("content", "intent") if required is None else ("requires_consent", "purpose")))
         here.problem(f"intent {name!r} needs 'requires_consent: {{purpose: {intent.consent}}}'")
 
 

@@ -158,7 +158,7 @@ GROUP_KEYWORDS: Final = (*_GROUPS, "at_least_of")
 
 def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
     """Read a condition or a group, and all inside it; None if anything is wrong, every problem recorded."""
-    if not reader.mapping("a condition or a group"):
+    if not reader.mapping("a condition or a group: a mapping like {trait: NAME, equals: VALUE} or {all: […]}"):
         return None
     value = reader.value
     for keyword, make in _GROUPS.items():
@@ -205,7 +205,7 @@ def _read_parts(reader: DefinitionReader, keyword: str, context: RuleContext) ->
 
 
 def _read_at_least(reader: DefinitionReader, context: RuleContext) -> AtLeastOf | None:
-    if not reader.mapping() or not reader.keys(["n", "of"], ["n", "of"]):
+    if not reader.mapping("a mapping like {n: 2, of: […]}") or not reader.keys(["n", "of"], ["n", "of"]):
         return None
     parts = _read_parts(reader, "of", context)
     n = reader.down("n")

@@ -7,7 +7,7 @@ from rules.conditions.base import Completion, Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives, Counted, Range
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, compared_attributes, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, compared_attributes, read_matcher
 from rules.conditions.memory import Memory
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
@@ -26,7 +26,7 @@ class AbsentDefinition(Definition):
     """`absent: T, where: {…}, within: D`."""
 
     absent: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     within: Duration
 
 

@@ -15,8 +15,8 @@ from rules.conditions.facts import Alternatives
 from rules.conditions.figures import FIGURES, Function
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_attribute, read_matcher
-from rules.conditions.mention import mentions_events
+from rules.conditions.matching import AttributeTests, Matcher, read_attribute, read_matcher
+from rules.conditions.mention import as_mapping, as_names, mentions_events
 from rules.conditions.occurrences import VALUE, Entry, Slide, flip_after
 from rules.conditions.own_facts import variable_of
 from rules.conditions.scene import Judge, Scene
@@ -26,7 +26,8 @@ from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.ground.values import ValueType
-from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
+from rules.language.dictionary import Dictionary
+from rules.language.operators import OPERATORS, OperatorKeys, Test, names_for, read_test
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
 
@@ -46,7 +47,7 @@ class AggregateDefinition(OperatorKeys, WindowKeys):
     aggregate: Function
     of: str
     event: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     bucket: Maybe[Duration] = None
     older_than: Maybe[Duration] = None
 
@@ -177,9 +178,25 @@ class Aggregate(OfMatcher):
         return [frozenset((*known, replace(test, denied=True))) for test in tests]
 
 
+def aggregate_keys(raw: Any, dictionary: Dictionary) -> list[str] | None:
+    """Return the keys of an aggregate of its function and attribute; None: it does not name both."""
+    figure = FIGURES.get(str(as_mapping(raw).get("aggregate")))
+    if figure is None:
+        return None
+    kind = figure.gives
+    if kind is None:
+        events = [dictionary.events[name] for name in as_names(raw.get("event")) if name in dictionary.events]
+        attribute = events[0].data.get(str(raw.get("of"))) if events else None
+        if attribute is None:
+            return None
+        kind = attribute.type
+    own = ("of", "event", "where", "within", "older_than", "since", "until", "bucket")
+    return [*own, *(name for name in names_for(kind) if name not in own)]
+
+
 def read_aggregate(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Aggregate | None:
     """Read an aggregate condition."""
-    keys = reader.model(AggregateDefinition)
+    keys = reader.model(AggregateDefinition, aggregate_keys(reader.value, context.dictionary))
     if keys is None:
         return None
     matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)

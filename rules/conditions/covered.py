@@ -13,7 +13,7 @@ from rules.conditions.entry_memory import ValueOf, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_attribute, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, read_attribute, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries
 from rules.conditions.own_facts import own
@@ -35,7 +35,7 @@ class CoveredDefinition(SinceKeys):
     """`covered: T, where: {…}, days: ATTR, gap: D, overlap: add` or with `until: ATTR` instead of days; since."""
 
     covered: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     days: Maybe[str] = None
     until: Maybe[str] = None
     gap: Maybe[Duration] = None

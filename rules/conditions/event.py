@@ -15,7 +15,7 @@ from rules.conditions.entry_memory import WindowMemory
 from rules.conditions.facts import UP, Alternatives, Range
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRIES_MAX, count_later, flip_after
 from rules.conditions.scene import Judge, Scene
@@ -41,7 +41,7 @@ class EventDefinition(WindowKeys):
     """`event: T, where: {…}, count: {…}`, window, bucket."""
 
     event: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     count: Maybe[CountKeys] = None
     bucket: Maybe[Duration] = None
 

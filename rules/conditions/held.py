@@ -10,7 +10,7 @@ from rules.conditions.kind import Kind
 from rules.conditions.mention import mentions_trait
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings
-from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_test
+from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_test, trait_keys
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
@@ -95,7 +95,7 @@ class Held(OfSettings):
 
 def read_held(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Held | None:
     """Read a trait condition with `for`."""
-    keys = reader.model(HeldDefinition)
+    keys = reader.model(HeldDefinition, trait_keys(reader, context))
     if keys is None:
         return None
     test = read_trait_test(reader, keys.trait, context)

@@ -12,7 +12,7 @@ from rules.conditions.entry_memory import LatestMemory, ValueOf, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives, Range
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, read_attribute_tests, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries, Entry, flip_after
 from rules.conditions.own_facts import own
@@ -33,8 +33,8 @@ class LastDefinition(WindowKeys):
     """`last: T, where: {…}, is: {ATTR: {OP: v}}`, window."""
 
     last: Any
-    where: Maybe[dict[str, Any]] = None
-    is_: dict[str, Any]
+    where: Maybe[AttributeTests] = None
+    is_: AttributeTests
 
 
 def satisfied_by(tests: dict[str, Test]) -> ValueOf:

@@ -6,15 +6,20 @@ them. The tests of a `where` are closures made once, for they run on every event
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from rules.conditions.context import RuleContext
 from rules.conditions.scene import Compared
 from rules.ground.event import Event
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
-from rules.language.operators import Test, read_test, with_article
+from rules.language.operators import Test, names_for, read_test, with_article
 from rules.language.problems import DefinitionReader, canonical_json
+from rules.language.validation import Shape
+
+TESTS_SHAPE: Final = "{ATTRIBUTE: {OPERATOR: …}}"
+AttributeTests = Annotated[dict[str, Any], Shape(TESTS_SHAPE)]
+"""The field of a definition for `where` and `is`: operators by attribute."""
 
 Where: TypeAlias = Callable[[Event], bool]
 
@@ -109,13 +114,16 @@ def read_attribute_tests(
     reader: DefinitionReader, types: tuple[str, ...], context: RuleContext
 ) -> dict[str, Test] | None:
     """Read `{ATTRIBUTE: {OPERATOR: operand, …}, …}`; None if anything is wrong, all problems recorded."""
-    if not reader.mapping():
+    if not reader.mapping(f"a mapping like {TESTS_SHAPE}"):
         return None
     before = len(reader.problems)
     tests: dict[str, Test] = {}
     for name, here in reader.entries():
         kind = attribute_type(here, name, types, context)
-        if kind is None or not here.mapping(f"attribute {name!r}"):
+        if kind is None:
+            continue
+        wanted = f"a mapping like {{equals: …}}; {with_article(kind)} takes {', '.join(names_for(kind))}"
+        if not here.mapping(wanted, f"attribute {name!r}"):
             continue
         test = read_test(here, here.value, kind, f"attribute {name!r}")
         if test is not None:

@@ -19,7 +19,7 @@ from rules.conditions.entry_memory import BucketedMemory, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives
 from rules.conditions.figures import exact_sum
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, read_matcher
 from rules.conditions.memory import Memory
 from rules.conditions.mention import Mention, WalkRule, as_list, as_mapping, as_names, walk_events
 from rules.conditions.occurrences import evidence_of
@@ -52,7 +52,7 @@ class EventItem(SinceKeys):
     """`{event: T, where: {…}, points: P, half_life: D, bucket: D}`, since."""
 
     event: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     points: Number
     half_life: Maybe[Duration] = None
     bucket: Maybe[Duration] = None

@@ -17,7 +17,7 @@ from rules.conditions.entry_memory import WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.in_window import InWindow
 from rules.conditions.kind import Kind
-from rules.conditions.matching import Matcher, read_matcher
+from rules.conditions.matching import AttributeTests, Matcher, read_matcher
 from rules.conditions.mention import Mention, WalkRule, as_list, as_names, walk_events
 from rules.conditions.occurrences import ENTRIES_MAX, VALUE, WALK_MAX, Entries, drop_until, remembered
 from rules.conditions.own_facts import nothing_yet, own
@@ -45,7 +45,7 @@ class StepDefinition(Definition):
     """`{event: T, where: {…}, within: D, after: D}`."""
 
     event: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
     within: Maybe[Duration] = None
     after: Maybe[Duration] = None
 
@@ -54,7 +54,7 @@ class BareDefinition(Definition):
     """What a `not` names: `{event: T, where: {…}}`."""
 
     event: Any
-    where: Maybe[dict[str, Any]] = None
+    where: Maybe[AttributeTests] = None
 
 
 class NotDefinition(Definition):

@@ -8,11 +8,11 @@ from rules.conditions.base import Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives
 from rules.conditions.kind import Kind
-from rules.conditions.mention import mentions_trait
+from rules.conditions.mention import as_mapping, mentions_trait
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.view import View
 from rules.language.dictionary import Dictionary
-from rules.language.operators import OPERATORS, OperatorKeys, Test, read_test
+from rules.language.operators import OPERATORS, OperatorKeys, Test, names_for, read_test
 from rules.language.problems import DefinitionReader
 
 
@@ -68,11 +68,17 @@ def compared_trait(definition: Mapping[str, Any], dictionary: Dictionary) -> Ite
 
 def read_trait(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Trait | None:
     """Read a trait condition."""
-    keys = reader.model(TraitDefinition)
+    keys = reader.model(TraitDefinition, trait_keys(reader, context))
     if keys is None:
         return None
     test = read_trait_test(reader, keys.trait, context)
     return None if test is None else Trait(reader.value, keys.trait, test)
+
+
+def trait_keys(reader: DefinitionReader, context: RuleContext) -> list[str] | None:
+    """Return the keys of a condition on the trait that it names; None: it names no declared one."""
+    declared = context.dictionary.traits.get(as_mapping(reader.value).get("trait", ""))
+    return None if declared is None else ["for", *names_for(declared.type)]
 
 
 def read_trait_test(reader: DefinitionReader, trait: str, context: RuleContext) -> Test | None:

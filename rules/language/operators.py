@@ -17,7 +17,7 @@ from rules.ground.instants import FOREVER, format_duration, format_instant, pars
 from rules.ground.patterns import BadPattern, whole_match
 from rules.ground.values import BadNumber, ValueType, WrongType, typed
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Strict
+from rules.language.validation import Strict, nearest
 
 Check: TypeAlias = Callable[[Any], bool]
 Interval: TypeAlias = tuple[int, int]
@@ -221,7 +221,8 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
         here = reader.down(key)
         operator = OPERATORS.get(key)
         if operator is None:
-            here.problem(f"unknown operator {key!r} on {what}", name=key, known=_names(kind))
+            names = names_for(kind)
+            here.problem(f"unknown operator {key!r} on {what}, {with_article(kind)}{nearest(key, names, len(names))}")
             continue
         if kind not in operator.kinds:
             here.problem(f"operator {key!r} is not for {what}, {with_article(kind)}; it takes {_listed(kind)}")
@@ -253,7 +254,8 @@ def _strict(operator: Operator, operand: Any, kind: ValueType) -> Check:
     return lambda value: check(value) if value.__class__ is not bool else otherwise
 
 
-def _names(kind: str) -> list[str]:
+def names_for(kind: str) -> list[str]:
+    """Name the operators that a type takes."""
     return [name for name, operator in OPERATORS.items() if kind in operator.kinds]
 
 
@@ -263,15 +265,38 @@ def with_article(kind: str) -> str:
 
 
 def _listed(kind: str) -> str:
-    return ", ".join(_names(kind))
+    return ", ".join(names_for(kind))
+
+
+_FORMS: Final[Mapping[ValueType, str]] = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "a boolean, true or false",
+    "datetime": "a datetime like 2027-01-31 or 2027-01-31T12:00:00Z",
+    "list": "a list of strings",
+}
+"""What an operand of a type must be."""
+
+
+def _said_raw(value: Any) -> str:
+    """Say a raw value that is of a wrong type."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else repr(value)
 
 
 def read_operand(reader: DefinitionReader, kind: ValueType) -> Value | None:
     """Read one operand of a declared type; None if it is wrong (or no value), the problem recorded."""
     try:
         value = typed(kind, reader.value)
-    except (WrongType, BadNumber) as error:
-        reader.problem(f"{reader.name} must be {with_article(kind)}: {error}")
+    except WrongType:
+        reader.problem(f"{reader.name} must be {_FORMS[kind]}, not {_said_raw(reader.value)}")
+        return None
+    except BadNumber as error:
+        reader.problem(f"{reader.name} must be {_FORMS[kind]}; {reader.value} is {error}")
         return None
     if value is None:
         reader.problem(f"{reader.name} must be {with_article(kind)}, not empty; `exists: false` asks for no value")

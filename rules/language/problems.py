@@ -105,11 +105,14 @@ class DefinitionReader:
         """Record that this value is wrong; with `name` and `known`, the nearest right name is appended."""
         self.problems.add(self.source, self.path, message, name=name, known=known)
 
-    def mapping(self, what: str | None = None) -> bool:
-        """Tell whether the value is a mapping with at least one key; otherwise record that it must be."""
+    def mapping(self, wanted: str, what: str | None = None) -> bool:
+        """Tell whether the value is a mapping with at least one key; otherwise record that it must be what is wanted.
+
+        `wanted` says which mapping: `a mapping like {n: 2, of: […]}`. `what` names the value where its key does not.
+        """
         if isinstance(self.value, dict) and self.value:
             return True
-        state = "must not be empty" if self.value == {} else "must be a mapping"
+        state = "must not be empty" if self.value == {} else f"must be {wanted}"
         self.problem(f"{what or self.name} {state}")
         return False
 
@@ -143,12 +146,15 @@ class DefinitionReader:
         """Say what stands here: `'version'`, `item 2 of 'markets'`, `the file`."""
         return name_of(self.path)
 
-    def model(self, model: type[M]) -> M | None:
-        """Validate the value by a model; None if anything was wrong, every error recorded at its own place."""
+    def model(self, model: type[M], keys: Iterable[str] | None = None) -> M | None:
+        """Validate the value by a model; None if anything was wrong, every error recorded at its own place.
+
+        `keys` are the right names for a key that the model does not know, where not all of the model's own are right.
+        """
         try:
             return model.model_validate(self.value)
         except ValidationError as error:
-            for said in say(model, self.value, self.path, error.errors(include_url=False)):
+            for said in say(model, self.value, self.path, error.errors(include_url=False), keys):
                 path = (*self.path, *said.path)
                 self.problems.add(self.source, path, said.message, name=said.name, known=said.known)
             return None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 from types import UnionType
@@ -98,13 +99,13 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], listed_max: int = NAMES_LISTED_MAX) -> str:
     """Say the nearest right name: `; did you mean 'within'`, else `; known: …` if there are few, else nothing."""
     names = sorted(set(known) - {name})
     near = closest(name, names)
     if near is not None:
         return f"; did you mean {near!r}"
-    return f"; known: {', '.join(names)}" if 0 < len(names) <= NAMES_LISTED_MAX else ""
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= listed_max else ""
 
 
 def name_of(path: Path) -> str:
@@ -126,11 +127,6 @@ _SENTENCES: Final = {
     "tuple_type": "must be a list",
     "set_type": "must be a list",
     "frozen_set_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "mapping_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
-    "dataclass_type": "must be a mapping",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must have at most {max_length} items",
@@ -139,6 +135,18 @@ _SENTENCES: Final = {
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
 }
+
+
+_MAPPING_ERRORS: Final = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
+KEYS_SHOWN_MAX: Final = 4
+"""Keys of a mapping that an error shows, so that it stays one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Says how a mapping is written whose type does not tell: `Annotated[dict[str, Any], Shape("{NAME: …}")]`."""
+
+    text: str
 
 
 class Saying(NamedTuple):
@@ -150,9 +158,12 @@ class Saying(NamedTuple):
     known: Iterable[str] = ()
 
 
-def say(model: type[BaseModel], value: Any, above: Path, errors: list[ErrorDetails]) -> Iterator[Saying]:
+def say(
+    model: type[BaseModel], value: Any, above: Path, errors: list[ErrorDetails], keys: Iterable[str] | None = None
+) -> Iterator[Saying]:
     """Say the errors that a model found in a value, which stands at `above` in its file.
 
+    `keys` are the right keys of the value itself, all of which are listed; without them the model's own are right.
     A key that is missing is passed over where an unknown one was close to it: "did you mean" has said it.
     """
     meant: set[Path] = set()
@@ -162,12 +173,18 @@ def say(model: type[BaseModel], value: Any, above: Path, errors: list[ErrorDetai
         if error["type"] == "extra_forbidden":
             path = _path(value, loc)
             present = _inside(value, path[:-1])
-            free = [name for name in _field_names(model, loc[:-1]) if name not in present]
+            given = keys if len(loc) == 1 else None
+            free = [name for name in given or _field_names(model, loc[:-1]) if name not in present]
             key = str(loc[-1])
-            yield Saying(path, f"unknown key {key!r}", key, free)
+            if given is None:
+                yield Saying(path, f"unknown key {key!r}", key, free)
+            else:
+                yield Saying(path, f"unknown key {key!r}{nearest(key, free, len(free))}")
             meant.add((*path[:-1], closest(key, free) or key))
         elif error["type"] != "missing":
-            said.setdefault(_path(value, loc), []).append(_sentence(error))
+            mapping = error["type"] in _MAPPING_ERRORS
+            sentence = f"must be a mapping like {_shape_at(model, loc)}" if mapping else _sentence(error)
+            said.setdefault(_path(value, loc), []).append(sentence)
     for error in errors:
         path = _path(value, error["loc"][:-1])
         if error["type"] == "missing" and (*path, error["loc"][-1]) not in meant:
@@ -221,17 +238,43 @@ def _either(sentences: list[str]) -> str:
     return "; or ".join(told)
 
 
+def _kinds_at(model: type[BaseModel], loc: Path) -> list[Any]:
+    """Find the types that may stand at a location."""
+    kinds: list[Any] = [model]
+    for step in loc:
+        kinds = [found for candidate in kinds for found in _step(candidate, step)] or kinds
+    return kinds
+
+
 def _field_names(model: type[BaseModel], loc: Path) -> list[str]:
     """Find the keys that the model at a location takes."""
-    models: list[Any] = [model]
-    for step in loc:
-        models = [found for candidate in models for found in _step(candidate, step)] or models
-    return [
-        field_info.alias or name
-        for found in models
-        if isinstance(found, type) and issubclass(found, BaseModel)
-        for name, field_info in found.model_fields.items()
-    ]
+    return [name for found in _kinds_at(model, loc) if _is_model(found) for name in _keys_of(found)]
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _keys_of(model: type[BaseModel]) -> list[str]:
+    return [field_info.alias or name for name, field_info in model.model_fields.items()]
+
+
+def _shape_at(model: type[BaseModel], loc: Path) -> str:
+    """Show how the mapping at a location is written: `{type: …}`, `{NAME: {preempt: …}}`."""
+    shapes = [_shape(kind) for kind in _kinds_at(model, loc)]
+    return next((shape for shape in shapes if shape.startswith("{")), "{NAME: …}")
+
+
+def _shape(kind: Any) -> str:
+    if isinstance(kind, Shape):
+        return kind.text
+    if _is_model(kind):
+        needed = [info.alias or name for name, info in kind.model_fields.items() if info.is_required()]
+        keys = (needed or _keys_of(kind))[:KEYS_SHOWN_MAX]
+        return f"{{{', '.join(f'{key}: …' for key in keys)}}}"
+    if get_origin(kind) in (dict, Mapping):
+        return f"{{NAME: {next(iter(map(_shape, _flat(get_args(kind)[1]))))}}}"
+    return "…"
 
 
 def _step(kind: Any, step: str | int) -> list[Any]:
@@ -240,7 +283,8 @@ def _step(kind: Any, step: str | int) -> list[Any]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         for name, field_info in kind.model_fields.items():
             if step == (field_info.alias or name):
-                return _flat(field_info.annotation)
+                shapes = [found for found in field_info.metadata if isinstance(found, Shape)]
+                return list(shapes) or _flat(field_info.annotation)
         return []
     if origin in (dict, Mapping):
         return _flat(get_args(kind)[1])
@@ -250,10 +294,11 @@ def _step(kind: Any, step: str | int) -> list[Any]:
 
 
 def _flat(kind: Any) -> list[Any]:
-    """Take unions and annotations apart."""
+    """Take unions and annotations apart; a mapping whose `Shape` is annotated is that shape."""
     origin = get_origin(kind)
     if origin is Annotated:
-        return _flat(get_args(kind)[0])
+        shapes = [found for found in get_args(kind)[1:] if isinstance(found, Shape)]
+        return list(shapes) or _flat(get_args(kind)[0])
     if origin in (Union, UnionType):
         return [found for member in get_args(kind) for found in _flat(member)]
     return [kind]

@@ -110,7 +110,7 @@ def test_consent_may_refuse() -> None:
         ("assignment_key: ''", "1:1: 'assignment_key' must not be empty"),
         ("assignment_key: 5", "1:1: 'assignment_key' must be a text"),
         ("exclusive_groups: {a: {preempt: no}}", "1:24: 'preempt' must be true or false"),
-        ("exclusive_groups: [a]", "1:1: 'exclusive_groups' must be a mapping"),
+        ("exclusive_groups: [a]", "1:1: 'exclusive_groups' must be a mapping like {NAME: {preempt: …}}"),
         ("caps: [{channel: email, at_most: 0, within: 7d}]", "1:25: 'at_most' must be at least 1"),
         ("caps: [{channel: email, within: 7d}]", "1:8: missing key 'at_most'"),
         (
@@ -135,7 +135,10 @@ def test_consent_may_refuse() -> None:
         ),
         ("intents: {a: {audiences: []}}", "1:15: 'audiences' must not be empty"),
         ("intents: {a: {consents: x}}", "1:15: unknown key 'consents'; did you mean 'consent'"),
-        ("[]", "1:1: the file must be a mapping"),
+        (
+            "[]",
+            "1:1: the file must be a mapping like {market_trait: …, assignment_key: …, exclusive_groups: …, caps: …}",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_policy_is_said_at_its_place(text: str, said: str) -> None:
@@ -305,7 +308,7 @@ content: {intent: access_resources, review: {status: approved}}
         ),
         (
             ("markets: [US]\n", ""),
-            "1:1: intent 'access_resources' is for some markets only; name 'markets' among US, CA",
+            "8:11: intent 'access_resources' is for some markets only; name 'markets' among US, CA",
         ),
         (
             ("purpose: promotional", "purpose: service"),
@@ -313,7 +316,7 @@ content: {intent: access_resources, review: {status: approved}}
         ),
         (
             ("requires_consent: {purpose: promotional}\n", ""),
-            "1:1: intent 'access_resources' needs 'requires_consent: {purpose: promotional}'",
+            "8:11: intent 'access_resources' needs 'requires_consent: {purpose: promotional}'",
         ),
     ],
 )

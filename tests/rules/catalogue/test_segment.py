@@ -62,6 +62,9 @@ def test_never_is_for_ever() -> None:
     assert load({"segments/a.yaml": segment("a", "reenter_after: never")}).segments["a"].reenter_after_ms == FOREVER
 
 
+RULE = "a condition or a group: a mapping like {trait: NAME, equals: VALUE} or {all: […]}"
+
+
 @pytest.mark.parametrize(
     ("more", "forgets"),
     [("", False), ("exit: {everyone: true}", True), ("max_stay: 3d", True), ("min_stay: 3d\nreenter_after: 3d", False)],
@@ -115,15 +118,15 @@ def test_a_segment_of_any_status_is_checked_and_kept(status: str) -> None:
             "5:1: 'reenter_after': not a duration: a positive integer and one of ms s m h d w, like 30d; or never",
         ]),
         (segment("a", "reenter_after: 3"), ["5:1: 'reenter_after' must be a duration like 14d, or never"]),
-        (segment("a", "exit:"), ["5:1: a condition or a group must be a mapping"]),
-        (segment("a", enter="[]"), ["4:1: a condition or a group must be a mapping"]),
-        (segment("a", enter="{}"), ["4:1: a condition or a group must not be empty"]),
+        (segment("a", "exit:"), ["5:1: 'exit' must be " + RULE]),
+        (segment("a", enter="[]"), ["4:1: 'enter' must be " + RULE]),
+        (segment("a", enter="{}"), ["4:1: 'enter' must not be empty"]),
         (segment("a", enter="{all: []}"), ["4:9: 'all' must not be empty"]),
         (segment("a", enter="{trait: speciality, exists: true}"), [
             "4:9: unknown trait 'speciality'; did you mean 'specialty'",
         ]),
-        ("- segment: a", ["1:1: the file must be a mapping"]),
-        ("", ["1:1: the file must be a mapping"]),
+        ("- segment: a", ["1:1: the file must be a mapping like {segment: …, version: …, status: …, enter: …}"]),
+        ("", ["1:1: the file must be a mapping like {segment: …, version: …, status: …, enter: …}"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_segment_is_said_at_its_place(text: str, said: list[str]) -> None:

@@ -27,7 +27,29 @@ SEEN = START + 300_000
         ({"changed": "s"}, "missing key 'within'"),
         ({"changed": "s", "to": 1, "within": "3d"}, "must be a string"),
         ({"event": "a", "where": {"z": {"equals": "x"}}}, "has no attribute 'z'"),
-        ({"event": "a", "where": {"k": "x"}}, "must be a mapping"),
+        (
+            {"event": "a", "where": {"k": "x"}},
+            "attribute 'k' must be a mapping like {equals: …}; a string takes equals, not_equals, in, not_in, exists, "
+            "contains, starts_with, ends_with, matches",
+        ),
+        ({"event": "a", "where": ["k"]}, "'where' must be a mapping like {ATTRIBUTE: {OPERATOR: …}}"),
+        ({"last": "a", "is": "k"}, "'is' must be a mapping like {ATTRIBUTE: {OPERATOR: …}}"),
+        (
+            {"event": "a", "where": {"d": {"since": 3}}},
+            "unknown operator 'since' on attribute 'd', a datetime; known: above, at_least, at_most, below, between, "
+            "equals, exists, in, newer_than, not_equals, not_in, older_than",
+        ),
+        (
+            {"trait": "d", "zzz": 3},
+            "unknown key 'zzz'; known: above, at_least, at_most, below, between, equals, exists, for, in, newer_than, "
+            "not_equals, not_in, older_than",
+        ),
+        ({"trait": "l", "is": "x"}, "unknown key 'is'; known: contains, contains_any, exists, for"),
+        (
+            {"aggregate": "max", "of": "d", "event": "a", "zzz": 3},
+            "unknown key 'zzz'; known: above, at_least, at_most, below, between, bucket, equals, exists, in, "
+            "newer_than, not_equals, not_in, older_than, since, until, where, within",
+        ),
         ({"event": "a", "where": {"k": {}}}, "must not be empty"),
         ({"event": "a", "where": {}}, "must not be empty"),
         ({"event": "a", "where": None}, "must not be empty"),
@@ -40,7 +62,10 @@ SEEN = START + 300_000
         ({"event": "a", "count": {"at_least": -1}}, "must be at least 0"),
         ({"event": "a", "count": {"at_least": 1.5}}, "must be an integer"),
         ({"event": "a", "count": {"between": [2]}}, "at least 2 items"),
-        ({"event": "a", "count": 3}, "must be a mapping"),
+        (
+            {"event": "a", "count": 3},
+            "'count' must be a mapping like {at_least: …, at_most: …, exactly: …, between: …}",
+        ),
         ({"event": "a", "since": "entry"}, "there is no entry yet"),
         ({"event": "a", "since": "exit"}, "no exit counts"),
         ({"event": "a", "since": "enter"}, "must be entry, exit, ever, or a date"),

@@ -139,6 +139,26 @@ def test_a_wrong_operand_is_said(kind: ValueType, operators: dict[str, Any], sai
     assert said in message
 
 
+@pytest.mark.parametrize(
+    ("kind", "operand", "said"),
+    [
+        ("boolean", "yes", "'equals' must be a boolean, true or false, not 'yes'"),
+        ("string", True, "'equals' must be a string, not true"),
+        ("number", [1], "'equals' must be a number, not a list"),
+        ("number", float("inf"), "'equals' must be a number; inf is not a finite number"),
+        ("integer", 1.5, "'equals' must be an integer, not 1.5"),
+        ("integer", 1 << 60, f"'equals' must be an integer; {1 << 60} is an integer beyond 2^53"),
+        (
+            "datetime",
+            "2027-02-30",
+            "'equals' must be a datetime like 2027-01-31 or 2027-01-31T12:00:00Z, not '2027-02-30'",
+        ),
+    ],
+)
+def test_a_wrong_operand_is_told_apart_from_the_right_ones(kind: ValueType, operand: Any, said: str) -> None:
+    assert refused(kind, {"equals": operand}) == [said]
+
+
 def test_every_problem_is_said_at_once() -> None:
     assert len(refused("string", {"equals": 1, "above": 2, "equls": "a"})) == 3
 

@@ -69,7 +69,9 @@ def problems(text: str) -> list[str]:
         ),
         ("version: 1\nnames: a", ["a.yaml:2:1: 'names' must be a list"]),
         ("version: 1\nnames:", ["a.yaml:2:1: 'names' must not be empty; leave the key out instead"]),
-        ("version: 1\ninner: [1]", ["a.yaml:2:1: 'inner' must be a mapping"]),
+        ("version: 1\nby_name: [1]", ["a.yaml:2:1: 'by_name' must be a mapping like {NAME: {within: …}}"]),
+        ("version: 1\nby_name: {a: 1}", ["a.yaml:2:11: 'a' must be a mapping like {within: …}"]),
+        ("version: 1\ninner: [1]", ["a.yaml:2:1: 'inner' must be a mapping like {within: …}"]),
         ("version: 1\ninner: {}", ["a.yaml:2:1: missing key 'within'"]),
         ("version: 1\ninner:\n  withing: 1", ["a.yaml:3:3: unknown key 'withing'; did you mean 'within'"]),
         ("version: 1\ninner: {within: 1,\n  too: x}", ["a.yaml:3:3: unknown key 'too'; did you mean 'to'"]),
@@ -100,8 +102,8 @@ def problems(text: str) -> list[str]:
         ("version: 1\nsize: true", ["a.yaml:2:1: 'size' must be a finite number"]),
         ("version: 1\neither: {}", ["a.yaml:2:1: 'either' must be an integer or a list"]),
         ("version: 1\nid: -a", ["a.yaml:2:1: 'id' must be an id: up to 64 of a-z, 0-9 and -, the first no -"]),
-        ("- a", ["a.yaml:1:1: the file must be a mapping"]),
-        ("", ["a.yaml:1:1: the file must be a mapping"]),
+        ("- a", ["a.yaml:1:1: the file must be a mapping like {version: …}"]),
+        ("", ["a.yaml:1:1: the file must be a mapping like {version: …}"]),
     ],
 )
 def test_what_is_wrong_is_said_at_its_place(text: str, said: list[str]) -> None:
@@ -162,11 +164,12 @@ def test_keys_are_checked(text: str, ok: bool, said: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a: 1", None), ("{}", "the file must not be empty"), ("[]", "the file must be a mapping")]
+    ("text", "said"),
+    [("a: 1", None), ("{}", "the file must not be empty"), ("[]", "the file must be a mapping like {a: 1}")],
 )
 def test_a_mapping_must_be_one_with_keys(text: str, said: str | None) -> None:
     here = reader(text)
-    assert here.mapping() is (said is None)
+    assert here.mapping("a mapping like {a: 1}") is (said is None)
     assert [problem.message for problem in here.problems] == ([said] if said else [])
 
 
