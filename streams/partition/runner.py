@@ -27,11 +27,12 @@ from streams.errors import Doubt, Fenced, Gap, Incident
 from streams.intake.guard import BadStamp
 from streams.log.terms import Ring
 from streams.partition.claim import Hooks, LaterClaimant, claim, hand_over, regain
+from streams.partition.notices import Notices
 from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
-from streams.partition.tenure import Notices, Tenure
+from streams.partition.tenure import Tenure
 from streams.store.terms import PartitionStore
 from streams.wire.progress import MalformedRecord
 

@@ -9,17 +9,20 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from streams.errors import Doubt, Incident, NotReachable
+from streams.errors import Doubt, Incident
 from streams.intake.inbox import Inbox, bytes_of
 from streams.partition.applying import Applying, Boundary, Output
+from streams.partition.beside import Beside
 from streams.partition.checkpoints import Checkpoints
 from streams.partition.claim import Claimed
+from streams.partition.notices import Notices
 from streams.partition.outgoing import PublishSlice
 from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
-from streams.partition.ticks import Ticks
-from streams.store.terms import CHECKPOINT_BYTES_MAX, Meta, PartitionStore
+from streams.partition.ticker import Ticker
+from streams.partition.writer import Writer
+from streams.store.terms import Meta, PartitionStore
 from streams.wire.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -28,33 +31,12 @@ CHUNK: Final = 200
 """Records whose profiles are read together; between chunks slices are taken and checkpoints written."""
 CHUNK_BYTES_MAX: Final = 2 << 20
 """Of their values together: a slice can be taken only between chunks."""
-SLICE_BYTES_MAX: Final = CHECKPOINT_BYTES_MAX // 2
-"""Estimated length of a slice's packed profiles at which it is taken before its time: it is written whole, and how long
-it is shows only when it is packed."""
 PROBE_MS: Final = 1_000
 """How long an owner may go without comparing the token."""
-SLICE_RECORDS_MAX: Final = 10_000
-"""Records applied after which a slice is taken before its time: it must stay well below a checkpoint's limit."""
 IDLE_MS: Final = 1_000
 """Longest wait for something to do."""
 SLOW_LOOK_MS: Final = 50
 """While a transaction is slow: until the next look whether it has been answered."""
-
-
-class Notices:
-    """What others tell a tenure. It looks whenever `poke` is set."""
-
-    def __init__(self) -> None:
-        self.poke = asyncio.Event()
-        self.releasing = False
-        self.reopening = False
-        self.failure: BaseException | None = None
-        """A doubt: the ring is over."""
-
-    def check(self) -> None:
-        """Raise the failure, if there is one."""
-        if self.failure is not None:
-            raise self.failure
 
 
 class Tenure:
@@ -86,8 +68,8 @@ class Tenure:
         self._published = claimed.published.offset
         self._submitted = Boundary(claimed.published.offset, claimed.published.digest)
         """What the publisher was given last, answered or not: up to there nothing is submitted again."""
-        self._writing: asyncio.Task[list[str]] | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._writing: Beside[list[str]] = Beside(notices.poke)
+        self._ticking: Beside[None] = Beside(notices.poke)
 
     # -- what others tell it
 
@@ -124,9 +106,8 @@ class Tenure:
         self.checkpoints.published(self._published)
         self._applying = Applying(self._partition, shared, self.checkpoints, meta, self._submitted)
         await self._applying.resume(meta)
-        self._slice_ms = self._clock.now_ms()
-        self._applied_bytes = 0
-        self._ticks = Ticks()
+        self._writer = Writer(shared, self._applying, self.checkpoints, self._writing)
+        self._ticker = Ticker(self._partition, shared, self._applying, status, self._ticking)
         self._inbox.clear()
         replaying = self._applying.silent is not None
         status.replays += replaying
@@ -139,14 +120,8 @@ class Tenure:
     async def abandon(self) -> None:
         """Drop everything in hand; what is in flight may still happen, and does no harm."""
         self._shared.input.shut(self._partition)
-        for task in (self._writing, self._ticking):
-            if task is not None:
-                task.cancel()
-                # not awaited itself: its end must not be taken for ours
-                await asyncio.wait({task})
-                if not task.cancelled():
-                    task.exception()
-        self._writing = self._ticking = None
+        await self._writing.abandon()
+        await self._ticking.abandon()
         self._inbox.clear()
 
     # -- running
@@ -189,11 +164,11 @@ class Tenure:
                 chunk = [found for found in chunk if found.offset < upto]
         await applying.chunk(chunk, self._submit, changes_max)
         self._inbox.done(len(chunk))
-        self._applied_bytes += bytes_of(chunk)
+        self._writer.applied(bytes_of(chunk))
         status.events += len(chunk)
         if applying.silent is None and status.state == "replaying":
             self._replayed()
-        self._ticks.applied(applying.engine.offset, applying.engine.clock_ms, self._clock.wall_ms())
+        self._ticker.applied()
 
     def _replayed(self) -> None:
         """Note that the silent replay is done, and take a slice there: all of it is published, so it can be written.
@@ -203,7 +178,7 @@ class Tenure:
         """
         self._status.move("running")
         log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
-        self._slice_if_due(now=True)
+        self._writer.take_slice(self._published)
 
     def _submit(self, output: Output) -> None:
         """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
@@ -231,8 +206,8 @@ class Tenure:
 
     async def _keep(self) -> None:
         """Do what is due at this record boundary."""
-        self._slice_if_due()
-        self._write_if_ready()
+        self._writer.take_slice_if_due(self._published)
+        self._writer.write_if_ready()
         self._applying.evict(self._limits.profiles_cached_max)
         if self._notices.reopening:
             # a batch half-applied is fetched again from where the engine stands
@@ -241,38 +216,16 @@ class Tenure:
             await self._shared.input.open(self._partition, self._applying.engine.offset, self._inbox)
         if not self._blocked():
             self._inbox.resume_if_low()
-        if self._writing is None and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
+        if not self._writing.busy and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
             await self.checkpoints.probe()
         self._tell()
 
-    def _slice_if_due(self, *, now: bool = False) -> None:
-        applied = self._applying.engine.offset - self.checkpoints.taken_offset
-        waited_ms = self._clock.now_ms() - self._slice_ms
-        full = applied >= SLICE_RECORDS_MAX or self._slice_bytes() >= SLICE_BYTES_MAX
-        if applied > 0 and (now or full or waited_ms >= self._limits.checkpoint_every_ms):
-            self.checkpoints.take(self._applying.take_slice())
-            self.checkpoints.published(self._published)
-            self._slice_ms = self._clock.now_ms()
-            self._applied_bytes = 0
-            self._on_point("slice")
-
-    def _slice_bytes(self) -> float:
-        """Estimate the length of a slice taken now: the profiles as they were, and everything applied since."""
-        return self._applying.engine.touched * self.checkpoints.profile_bytes + self._applied_bytes
-
-    def _write_if_ready(self) -> None:
-        if self._writing is None and self.checkpoints.writable:
-            self._writing = asyncio.ensure_future(self.checkpoints.write())
-            self._writing.add_done_callback(lambda task: self._notices.poke.set())
-
     def _reap(self) -> None:
         """Take the result of a checkpoint or a tick that ended. Raises what it raised."""
-        if self._writing is not None and self._writing.done():
-            writing, self._writing = self._writing, None
-            self._applying.written(writing.result())
-        if self._ticking is not None and self._ticking.done():
-            ticking, self._ticking = self._ticking, None
-            ticking.result()
+        self._writer.reap()
+        ended = self._ticking.ended()
+        if ended is not None:
+            ended.result()
 
     def _tell(self) -> None:
         status, applying = self._status, self._applying
@@ -294,12 +247,12 @@ class Tenure:
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
         if self._publisher.slow:
             waits.append(SLOW_LOOK_MS)
-        if self._applying.engine.offset > self.checkpoints.taken_offset:
-            waits.append(self._slice_ms + self._limits.checkpoint_every_ms - now_ms)
+        if self._writer.behind:
+            waits.append(self._writer.due_in_ms)
         if self._applying.silent is not None:
             self._check_end(self._applying.silent)
         elif self._inbox.at_end:
-            waits.append(await self._tick_if_due())
+            waits.append(await self._ticker.look())
         return max(1.0, min(waits))
 
     def _check_end(self, silent: Boundary) -> None:
@@ -310,33 +263,6 @@ class Tenure:
                 " Restore it, or start a new generation with `segue topics`"
             )
 
-    async def _tick_if_due(self) -> float:
-        """Append a tick if a wake is due by the wall clock; returns when to look again, in ms from now."""
-        wall_ms, waking = self._clock.wall_ms(), self._applying.waking
-        while not waking.complete_to(wall_ms):
-            await waking.widen(wall_ms)
-        due_ms = self._applying.engine.next_due()
-        self._status.next_due_ms = -1 if due_ms is None else due_ms
-        if due_ms is not None and self._ticking is None and self._ticks.wanted(due_ms, wall_ms):
-            self._ticks.asked(due_ms, wall_ms)
-            self._ticking = asyncio.ensure_future(self._tick(self._ticks))
-        ask_at_ms = self._ticks.ask_at_ms(due_ms)
-        return IDLE_MS if ask_at_ms is None or ask_at_ms <= wall_ms else ask_at_ms - wall_ms
-
-    async def _tick(self, ticks: Ticks) -> None:
-        try:
-            offset = await self._shared.log.append(self._shared.wire.tick(self._partition))
-        except NotReachable:
-            ticks.failed(self._clock.wall_ms())
-        else:
-            engine = self._applying.engine
-            ticks.appended(offset)
-            # it may have been read before its offset was known
-            ticks.applied(engine.offset, engine.clock_ms, self._clock.wall_ms())
-            self._status.ticks += 1
-            self._on_point("tick")
-        self._notices.poke.set()
-
     # -- ending
 
     async def _finish(self) -> None:
@@ -345,12 +271,10 @@ class Tenure:
         self._on_point("release")
         self._shared.input.shut(self._partition)
         self._inbox.clear()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            self._ticking = None
+        self._ticking.cancel()
         if self._applying.silent is None:
             self._submit(Output())
-        self._slice_if_due(now=True)
+        self._writer.take_slice(self._published)
         if not await self._publisher.flush(self._partition):
             raise Doubt("nothing more was published")
         await self._until(lambda: self.checkpoints.settled)
@@ -362,6 +286,6 @@ class Tenure:
             self._notices.poke.clear()
             self._check()
             self._reap()
-            self._write_if_ready()
+            self._writer.write_if_ready()
             if not done():
                 await self._clock.wait(self._notices.poke, IDLE_MS)
