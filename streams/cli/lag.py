@@ -65,6 +65,7 @@ def lag_table(lag: Lag) -> Table:
     """Make the table: a row a partition, and one of all together."""
     names = ("partition", "log end", "applied", "published", "lag records", "lag seconds")
     shown = table(*names, "catalogue", right=names)
+    shown.columns[-1].no_wrap = True
     for each in lag.partitions:
         cells = [
             each.partition,

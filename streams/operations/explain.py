@@ -55,6 +55,11 @@ class Explained:
     activations: tuple[ActivationExplanation, ...]
     """All approved activations; only the named one, or none, where a name was asked for."""
 
+    @property
+    def kind(self) -> str:
+        """The kind of the profile, as audiences name it: `hcp`."""
+        return self.subject.partition(":")[0]
+
 
 async def explain_profile(
     servers: Servers, subject: str, name: str | None = None, at_ms: int | None = None

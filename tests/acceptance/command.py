@@ -2,12 +2,15 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,24 @@ class Segue:
         ended = self(*arguments, stdin=stdin, **environment)
         assert ended.status == 0, ended.err
         return ended
+
+    def on_terminal(self, *arguments: object, columns: int = 80) -> list[str]:
+        """Run a command that must succeed, its output on a terminal; return the lines shown there, without colours."""
+        ours, its = pty.openpty()
+        termios.tcsetwinsize(its, (24, columns))
+        environment = {**self._environment({}), "TERM": "xterm"}
+        environment.pop("COLUMNS", None)
+        process = subprocess.Popen(
+            self._command(arguments), cwd=ROOT, env=environment, stdin=its, stdout=its, stderr=subprocess.DEVNULL
+        )
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # EIO: its last writer has closed the terminal
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        os.close(ours)
+        assert process.wait(LIMIT_S) == 0
+        return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).splitlines()]
 
     @contextmanager
     def started(self, *arguments: object, **environment: object) -> Iterator["subprocess.Popen[str]"]:

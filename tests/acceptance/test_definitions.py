@@ -105,6 +105,19 @@ def test_check_strict_makes_warnings_1(tmp_path: Path) -> None:
     assert ": warning: " in ended.err
 
 
+def test_many_undocumented_names_are_one_line_and_all_lists_them(tmp_path: Path) -> None:
+    events = "".join(f"  e{n}: {{}}\n" for n in range(8))
+    folder = write_catalogue(tmp_path, {**SMALL, "dictionary.yaml": SMALL["dictionary.yaml"] + events})
+    told = Segue().done("check", folder, "--json")
+    undocumented = [each for each in told.json["warnings"] if each["code"] == "undocumented"]
+    assert len(undocumented) >= 8
+    lines = told.err.splitlines()
+    assert lines[-1] == f"{len(undocumented)} warnings [undocumented]: segue check {folder} --all lists them"
+    assert len(lines) == len(told.json["warnings"]) - len(undocumented) + 1
+    for option in ("--all", "--strict"):
+        assert len(Segue()("check", folder, option).err.splitlines()) == len(told.json["warnings"])
+
+
 def test_replay_writes_changes_to_stdout_and_refused_lines_to_stderr(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path / "catalogue", SMALL)
     own = {"specversion": "1.0", "id": "c", "source": "/segue/g1", "type": "segue.catalogue"}

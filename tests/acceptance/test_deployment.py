@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +198,29 @@ def test_explain_says_every_refusal_of_an_activation_and_when_it_ends(running: R
     shown = running.segue.done("explain", STARTING, "access-resources-email").out
     assert "1. suppressed_by: suppressed while in treatment-initiation-programme" in shown
     assert "2. frequency_cap: 4 messages of journey access-2026 within 2w, at most 3; 4 messages of channel" in shown
+
+
+def test_at_80_columns_nothing_is_cut_off(running: Running) -> None:
+    told = running.segue.done("explain", PLANNER, "--json").json
+    [planner] = [each for each in told["segments"] if each["segment"] == "oncology-access-planners"]
+    leaves = planner["next"]["at"][:-1].replace("T", " ")
+    [_, leaf] = planner["enter"]
+    for arguments in ((), ("oncology-access-planners",), ("access-resources-email",)):
+        lines = running.segue.on_terminal("explain", PLANNER, *arguments)
+        assert max(map(len, lines)) <= 80
+        shown = words(lines)
+        assert f"leaves at {leaves}" in shown or f"ends at {leaves}" in shown
+        assert (leaf["text"] in shown) == (arguments == ("oncology-access-planners",))
+    for command in (("sizes",), ("lag",), ("watch", "--from-start", "--count", 6)):
+        assert max(map(len, running.segue.on_terminal(*command))) <= 80
+    # piped, a sentence stays on its line
+    piped = running.segue.done("explain", PLANNER, "oncology-access-planners").out
+    assert f"✓ {leaf['text']}  until" in piped
+
+
+def words(lines: Iterable[str]) -> str:
+    """What a terminal shows, with its lines joined and without the branches of trees."""
+    return " ".join(" ".join(lines).translate(dict.fromkeys(map(ord, "│├└─"), " ")).split())
 
 
 def test_explain_says_why_an_activation_is_active_and_what_would_end_it(running: Running) -> None:

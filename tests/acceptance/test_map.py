@@ -103,6 +103,16 @@ def test_the_table_is_read_at_100_columns() -> None:
         assert sum(all(each in line for each in said) for line in lines) == len(message.stages)
 
 
+def test_at_80_columns_every_message_is_a_paragraph() -> None:
+    lines = Segue().on_terminal("map", EXAMPLE, "--at", "2026-01-01T00:00:00Z", columns=80)
+    assert max(map(len, lines)) <= 80
+    for message in message_map(load_catalogue(read_folder(EXAMPLE)), AT_MS).messages:
+        said = [message.activation.id, str(message.says("topic")), str(message.says("call_to_action"))]
+        assert all(any(each in line for line in lines) for each in said)
+    assert "  advocacy  only keeps members out" in lines
+    assert "  adoption  nothing" in lines
+
+
 def test_what_to_look_at_is_said_after_the_table() -> None:
     late = Segue().done("map", EXAMPLE, "--at", "2028-01-01T00:00:00Z").out
     assert "access-resources-email: content expired on 2027-12-31" in late

@@ -15,7 +15,7 @@ from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
 from rules.ground.instants import format_instant
-from streams.cli.render.lines import write_sentence
+from streams.cli.render.lines import write_sentence, write_tree
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
 from streams.operations.explain import Explained
@@ -31,15 +31,20 @@ def show_explained(explained: Explained, *, whole: bool) -> None:
     _show_profile(explained)
     if whole:
         for each in explained.segments:
-            out.print(_segment_tree(each, explained))
+            write_tree(_segment_tree(each, explained))
         for activation in explained.activations:
-            out.print(_activation_tree(activation))
+            write_tree(_activation_tree(activation))
         return
-    out.print(segment_table(explained.segments))
+    segments = [each for each in explained.segments if each.member or not _of_others(each, explained)]
+    others = [each.segment for each in explained.segments if each not in segments]
+    if segments:
+        out.print(segment_table(segments))
+    if others:
+        write_sentence(Text(f"Segments of other audiences: {', '.join(others)}.", "dim"))
+    activations = [each for each in explained.activations if not _for_others(each)]
     others = [each.activation for each in explained.activations if _for_others(each)]
-    mine = [each for each in explained.activations if not _for_others(each)]
-    if mine:
-        out.print(activation_table(mine))
+    if activations:
+        out.print(activation_table(activations))
     if others:
         write_sentence(Text(f"Activations for other audiences: {', '.join(others)}.", "dim"))
 
@@ -101,6 +106,11 @@ def _way(change: AnyChange) -> str:
     if isinstance(change, ActivationChange):
         return f"{'activate' if change.activated else 'deactivate'} {change.activation} on {change.channel}"
     return f"{'enter' if change.entered else 'leave'} {change.segment}"
+
+
+def _of_others(each: Explanation, explained: Explained) -> bool:
+    audience = explained.catalogue.approved[each.segment].layers.audience
+    return audience is not None and audience != explained.kind
 
 
 def _for_others(each: ActivationExplanation) -> bool:

@@ -1,11 +1,18 @@
-"""Sentences on standard output: wrapped by words on a terminal, one line each where a program reads them."""
+"""Sentences and trees on standard output: wrapped by words on a terminal, one line each where a program reads them."""
 
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Console
 from rich.text import Text
+from rich.tree import Tree
 
 from streams.cli.render.terminal import out
 
-_COLUMNS_MIN = 20
+COLUMNS_MIN: Final = 20
 """Words are not wrapped narrower than this."""
+UNWRAPPED: Final = 100_000
+"""Columns that no line has."""
 
 
 def write_sentence(text: Text | str, *, indent: int = 0, hanging: int = 2) -> None:
@@ -17,6 +24,28 @@ def write_sentence(text: Text | str, *, indent: int = 0, hanging: int = 2) -> No
     if not out.is_terminal:
         out.print(Text(" " * indent).append_text(said), soft_wrap=True)
         return
-    for number, line in enumerate(said.wrap(out, max(_COLUMNS_MIN, out.width - indent - hanging), overflow="fold")):
-        line.rstrip()
-        out.print(Text(" " * (indent + hanging * bool(number))).append_text(line))
+    for line in wrapped(out, said, indent, hanging):
+        out.print(line)
+
+
+def write_tree(tree: Tree) -> None:
+    """Write a tree; where standard output is no terminal, a line each branch."""
+    if out.is_terminal:
+        out.print(tree)
+        return
+    for line in out.render_lines(tree, out.options.update(max_width=UNWRAPPED), pad=False):
+        out.print(Text("".join(segment.text for segment in line)), soft_wrap=True)
+
+
+def wrapped(console: Console, text: Text, indent: int, hanging: int) -> Iterator[Text]:
+    """Yield the lines of a sentence, wrapped by words; a word longer than a line is folded."""
+    width = max(COLUMNS_MIN, console.width - indent)
+    first = text.wrap(console, width, overflow="fold")[0]
+    after = len(text.plain) - len(text.plain[len(first) :].lstrip(" "))
+    rest = text[after:]
+    first.rstrip()
+    yield Text(" " * indent).append_text(first)
+    if rest:
+        for line in rest.wrap(console, max(COLUMNS_MIN, width - hanging), overflow="fold"):
+            line.rstrip()
+            yield Text(" " * (indent + hanging)).append_text(line)
