@@ -12,7 +12,8 @@ from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import NotReachable
 from streams.finding import Finding
-from streams.wire.topics import Described, Topic
+from streams.wire.requirements import Resource
+from streams.wire.topics import Topic
 
 FETCH: Final = (1, 16)
 """A broker tells no version of its own, only the requests that it speaks: Fetch (1) in version 16 came with 3.7."""
@@ -32,7 +33,7 @@ class Cluster:
         """`admin`: a started AIOKafkaAdminClient."""
         self._admin: Final = admin
 
-    async def existing(self, names: Sequence[str]) -> dict[str, Described]:
+    async def existing(self, names: Sequence[str]) -> dict[str, Resource]:
         """Describe the topics that exist, by name. Creates none, whatever the brokers' settings."""
         with _reaching("describe topics"):
             # asks for all topics: a request that names one may create it
@@ -40,7 +41,7 @@ class Cluster:
         there = [name for name in names if name in found and found[name]["partitions"]]
         configs = await self._configs(ConfigResourceType.TOPIC, there)
         return {
-            name: Described(
+            name: Resource(
                 name,
                 len(found[name]["partitions"]),
                 min(len(each["replicas"]) for each in found[name]["partitions"]),
@@ -49,11 +50,11 @@ class Cluster:
             for name in there
         }
 
-    async def brokers(self) -> list[Described]:
+    async def brokers(self) -> list[Resource]:
         """Describe the settings of each broker."""
         names = await self._brokers()
         configs = await self._configs(ConfigResourceType.BROKER, names)
-        return [Described(name, configs=configs[name]) for name in names]
+        return [Resource(name, configs=configs[name]) for name in names]
 
     async def check_versions(self) -> list[Finding]:
         """Find brokers older than Apache Kafka 3.7."""

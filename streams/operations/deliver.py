@@ -23,7 +23,8 @@ from streams.delivery.web import serving
 from streams.operations.errors import DeliveryStopped, TopicMissing, TopicsWrong, WrongRequest
 from streams.operations.servers import Servers
 from streams.wire.names import channel_topics
-from streams.wire.topics import delivery_topic, judge_topic
+from streams.wire.requirements import judge_topic
+from streams.wire.topics import delivery_topic
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger("streams.delivery")

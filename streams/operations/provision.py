@@ -27,7 +27,8 @@ from streams.settings import Deployment
 from streams.store.server import check_server
 from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import MalformedRecord, Progress, read_progress
-from streams.wire.topics import Topic, activation_topics, judge_broker, judge_topic, topics
+from streams.wire.requirements import judge_broker, judge_topic
+from streams.wire.topics import Topic, activation_topics, topics
 
 AT_ONCE: Final = 16
 """Partitions looked at at the same time."""

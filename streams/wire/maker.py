@@ -1,27 +1,39 @@
-"""What Segue writes to Kafka, to the byte: changes, dead letters, and its own records of the input.
+"""The records that Segue writes, to the byte: changes, dead letters, and its own records of the input.
 
-A change and a dead letter are a pure function of what they are made of (the change; the record and its reason code),
-headers and their order included: an aborted transaction is repeated with the same bytes.
+The records of a change are a pure function of the change; a dead letter is one of the refused record and its reason
+code. That includes the headers and their order: a transaction that was aborted is repeated with the same bytes.
 
-- **A change** goes to the membership topic, key = subject, and to the topic of standing memberships, key =
-  `subject|segment`: its value again on entry, a tombstone on exit. Those of a restricted segment go to the two
-  restricted topics instead. Binary mode of CloudEvents, headers in this order: `ce_specversion ce_id ce_type ce_source
-  ce_subject ce_time content-type` (a tombstone has no content-type); texts in UTF-8. `ce_source` is
-  `/segue/<generation>`: with the id, which begins with the generation too, it is unique for ever.
-- **Where a catalogue moves a segment** to the restricted topics or back, a tombstone without headers takes each
-  standing membership from the topic that it is in. It stands in the other from its next entry on: the engine does not
-  keep what an entry said.
-- **A change of an activation** goes to its channel's topic, key = subject, and to the channel's snapshot of who is
-  active, key = `subject|activation` (a profile may be active in several of one channel: a compacted topic keyed by
-  subject alone would forget all but one): its value again when activated, a tombstone when not. Headers as above.
-- **A dead letter** is the refused record, key, value and headers as they were (but for names that are no text:
-  `streams.log.batches`), and after its headers `segue_reason` (a code of definitions.md section 1), `segue_topic`,
-  `segue_partition`, `segue_offset`. Of a record that was refused before and sent again untouched, the last of each
-  counts. If it is too large for the topic, value and headers are left out, the value is a pointer instead
-  (`DeadLetterPointer`), and `segue_pointer: true` says so; likewise an empty value stands for a record with neither key
-  nor value, which Kafka's clients do not take. No personal data is added.
-- **Own records of the input** (`segue.tick`, `segue.catalogue`) are CloudEvents in structured mode without a key, so
-  that a dump of the topic shows them as they are. Whoever else reads the input skips the types `segue.*`.
+**A membership change** has two records.
+
+- In the membership topic: key = the subject.
+- In the topic of standing memberships: key = `subject|segment`. On entry it repeats the value, on exit it is a
+  tombstone.
+
+Changes of a restricted segment go to the two restricted topics instead. Headers are those of CloudEvents in binary
+mode, UTF-8 texts in this order: `ce_specversion ce_id ce_type ce_source ce_subject ce_time content-type`; a tombstone
+has no content-type. `ce_source` is `/segue/<generation>`. The id begins with the generation, too, so the two together
+are unique for ever.
+
+**A moved segment.** When a catalogue makes a segment restricted, or public again, a tombstone without headers removes
+each standing membership from the topic that it is in. The membership appears in the other topic at its next entry: the
+engine does not keep the value of an entry.
+
+**An activation's change** has two records, with headers as above.
+
+- In the channel's topic: key = the subject.
+- In the channel's snapshot of who is active: key = `subject|activation`. It repeats the value when activated, and is a
+  tombstone when deactivated. (A profile may have several activations of one channel; keyed by the subject alone, a
+  compacted topic would keep only one.)
+
+**A dead letter** is the refused record: key, value and headers unchanged, except header names that are no text
+(`streams.log.batches`). After these come `segue_reason` (a code of docs/language.md, bad input), `segue_topic`,
+`segue_partition` and `segue_offset`; no personal data is added. If a dead letter is sent again unchanged and refused
+again, the last of each header counts. If the record is too large for the topic, its value and headers are left out: the
+value is a pointer (`DeadLetterPointer`) and `segue_pointer` is `true`. If the record has neither key nor value, the
+value is empty: Kafka's clients do not take a record without both.
+
+**Segue's own records of the input** (`segue.tick`, `segue.catalogue`) are CloudEvents in structured mode without a key:
+a dump of the topic shows them as they are. Other readers of the input skip the types `segue.*`.
 """
 
 import secrets
@@ -41,12 +53,12 @@ from streams.wire.names import channel_topics, restricted_topics
 from streams.wire.payloads import CatalogueInForce, DeadLetterPointer
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
-"""Key, value and headers together, above which a dead letter is a pointer: below every producer's and broker's limit
-(a batch of one record, 1,048,588 bytes by default), with room for what a batch adds."""
+"""Key, value and headers of a dead letter together; a larger record becomes a pointer. Below the limits of producers
+and brokers (a batch of one record, 1,048,588 bytes by default), with room for what a batch adds."""
 KEY_KEPT_BYTES_MAX: Final = 65_536
-"""A pointer keeps the key up to here: a subject is far shorter."""
+"""A pointer keeps a key up to this size. A subject is far shorter."""
 _HEADER_BYTES: Final = 8
-"""Upper bound of the lengths that stand before a header's name and value."""
+"""Upper bound of the length fields before a header's name and its value."""
 _NOTHING: Final = b""
 _JSON: Final = ("content-type", b"application/json")
 _CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
@@ -56,7 +68,7 @@ class RecordMaker:
     """Makes the records of one deployment."""
 
     def __init__(self, deployment: Deployment, nonce: str | None = None) -> None:
-        """`nonce`: begins the ids of own input records, so that two workers' differ; random unless given."""
+        """`nonce` begins the ids of own input records, so that no two workers give the same id; random by default."""
         self._events: Final = deployment.events_topic
         self._dead_letters: Final = deployment.dead_letter_topic
         self._source: Final = f"/segue/{deployment.generation}"
@@ -69,7 +81,7 @@ class RecordMaker:
         self._own: Final = count(1)
 
     def change_records(self, partition: int, change: AnyChange) -> list[OutRecord]:
-        """Make the records of a change: the change, then what stands after it or the tombstone of what stood."""
+        """Make the records of a change: the change, then the standing record or its tombstone."""
         if isinstance(change, ActivationChange):
             (topic, current_topic), name, stands = self._of_channel(change.channel), change.activation, change.activated
         else:
@@ -93,7 +105,7 @@ class RecordMaker:
         return [OutRecord(topic, partition, subject, change.value, with_content), current]
 
     def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
-        """Make the tombstone of a standing membership in the topic that its segment's changes do not come to now."""
+        """Make the tombstone of a standing membership in the topic that its segment's changes no longer go to."""
         key = f"{rehomed.subject}|{rehomed.segment}".encode()
         return OutRecord(self._topics[rehomed.was_restricted][1], partition, key, None)
 
@@ -104,7 +116,7 @@ class RecordMaker:
         return found
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
-        """Make the dead letter of a record refused with a reason code."""
+        """Make the dead letter of a record that was refused with a reason code."""
         origin: tuple[tuple[str, bytes], ...] = (
             ("segue_reason", code.encode()),
             ("segue_topic", self._events.encode()),
@@ -129,7 +141,7 @@ class RecordMaker:
         return self._own_record(partition, "segue.tick", {})
 
     def catalogue(self, partition: int, hash_: str) -> OutRecord:
-        """Make the record by which the catalogue of that hash takes effect: a cut."""
+        """Make the record that puts the catalogue of that hash in force: a cut."""
         return self._own_record(partition, "segue.catalogue", CatalogueInForce(catalogue=hash_).model_dump())
 
     def _own_record(self, partition: int, type_: str, data: dict[str, Any]) -> OutRecord:

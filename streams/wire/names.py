@@ -1,15 +1,15 @@
-"""The names of the topics that are derived from the settings: restricted segments, channels."""
+"""The topic names that are made from other settings: topics of restricted segments, topics of channels."""
 
 from streams.settings import Deployment
 
 
 def restricted_topics(deployment: Deployment) -> tuple[str, str]:
-    """Name the topics of restricted segments: (changes, standing memberships)."""
+    """Return the topics of restricted segments: (changes, standing memberships)."""
     changes = f"{deployment.membership_topic}.restricted"
     return changes, f"{changes}.current"
 
 
 def channel_topics(deployment: Deployment, channel: str) -> tuple[str, str]:
-    """Name the topics of a channel: (changes of its activations, who is active)."""
+    """Return the topics of a channel: (changes of its activations, snapshot of who is active)."""
     changes = f"{deployment.activation_topic_prefix}.{channel}"
     return changes, f"{changes}.current"

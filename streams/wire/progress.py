@@ -1,9 +1,11 @@
-"""What stands in the two internal topics of claims and publishing: `segue.progress` and `segue.owners`.
+"""The records of the two internal topics of claims and publishing: `segue.progress` and `segue.owners`.
 
-`segue.progress`, partition = the input's, one key (`PROGRESS_KEY`), value compact JSON:
-    {"generation":"g1","epoch":7,"offset":4711,"clock_ms":1772373905012,"catalogue":"<sha256>","digest":"<hex>"}
-`segue.owners`, partition = the input's, key = the ring's name, value compact JSON, or none: a tombstone:
-    {"ids":["segue-<ring>-0","segue-<ring>-1"],"nonce":"<hex>"}
+Both are compacted, and have the partitions of the input. Values are compact JSON.
+
+- `segue.progress`: one key, `progress` (PROGRESS_KEY). Value:
+  `{"generation":"g1","epoch":7,"offset":4711,"clock_ms":1772373905012,"catalogue":"<sha256>","digest":"<hex>"}`
+- `segue.owners`: key = the ring's name. Value, or a tombstone when the claim is over:
+  `{"ids":["segue-<ring>-0","segue-<ring>-1"],"nonce":"<hex>"}`
 """
 
 from collections.abc import Sequence
@@ -25,13 +27,13 @@ class MalformedRecord(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Up to where the changes of a partition are out; written as the last record of every publishing transaction."""
+    """How far the changes of a partition are published; the last record of every publishing transaction."""
 
     generation: str
     epoch: int
-    """Of the owner that wrote it."""
+    """The epoch of the owner that wrote it."""
     offset: int
-    """Next input record: the changes of every record before it are out."""
+    """The next input record: the changes of every record before it are published."""
     clock_ms: int
     catalogue: str
     """Hash of the catalogue in force at `offset`."""
@@ -41,18 +43,18 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim of a partition: the transactional ids to fence, and a nonce that tells this attempt from others."""
+    """One claim of a partition: the transactional ids to fence, and a nonce that tells this claim from others."""
 
     ids: tuple[str, ...]
     nonce: str
 
 
 class _Strict(BaseModel):
-    # "ignore": a later version may add fields, and an older worker must still be able to fence its claimants
+    # "ignore": a later version may add fields, and an older worker must still be able to fence its rings
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
 
-class _WireProgress(_Strict):
+class _ProgressModel(_Strict):
     generation: str
     epoch: Annotated[int, Field(ge=0)]
     offset: Annotated[int, Field(ge=0)]
@@ -61,35 +63,35 @@ class _WireProgress(_Strict):
     digest: str
 
 
-class _WireClaim(_Strict):
+class _ClaimModel(_Strict):
     ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     nonce: str
 
 
 def progress_record(topic: str, partition: int, progress: Progress) -> OutRecord:
-    """Pack a progress record."""
+    """Make a progress record."""
     return OutRecord(topic, partition, PROGRESS_KEY, orjson.dumps(progress))
 
 
 def read_progress(value: bytes | None) -> Progress:
-    """Unpack a progress record's value. Raises MalformedRecord."""
-    wire = _read(_WireProgress, value, "progress")
-    return Progress(**wire.model_dump())
+    """Return the progress in a record's value. Raises MalformedRecord."""
+    read = _read(_ProgressModel, value, "progress")
+    return Progress(**read.model_dump())
 
 
 def claim_record(topic: str, partition: int, ring: str, claim: Claim) -> OutRecord:
-    """Pack a claim by the ring of that name."""
+    """Make the record of a claim by the ring of that name."""
     return OutRecord(topic, partition, ring.encode(), orjson.dumps(claim))
 
 
 def read_claim(value: bytes | None) -> Claim:
-    """Unpack a claim's value. Raises MalformedRecord."""
-    wire = _read(_WireClaim, value, "claim")
-    return Claim(tuple(wire.ids), wire.nonce)
+    """Return the claim in a record's value. Raises MalformedRecord."""
+    read = _read(_ClaimModel, value, "claim")
+    return Claim(tuple(read.ids), read.nonce)
 
 
 def tombstones(topic: str, partition: int, rings: Sequence[str]) -> list[OutRecord]:
-    """Pack the tombstones of rings: claims that are over."""
+    """Make the tombstones of the rings' claims: these claims are over."""
     return [OutRecord(topic, partition, ring.encode(), None) for ring in rings]
 
 

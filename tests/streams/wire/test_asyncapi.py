@@ -15,8 +15,9 @@ from rules.engine.partition import Rehomed
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
-from streams.wire.asyncapi import CARRIES, MESSAGES, defaults, document, render
+from streams.wire.asyncapi import defaults, document, render
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
+from streams.wire.messages import CARRIES, MESSAGES
 from streams.wire.progress import Claim, Progress, claim_record, progress_record, tombstones
 from streams.wire.topics import activation_topics, delivery_topic, topics
 from tests.streams.wire.test_wire import Read, activation, change

@@ -22,7 +22,8 @@ from streams.records import OutRecord
 from streams.settings import Deployment
 from streams.store.terms import Meta, Token
 from streams.wire.progress import Progress, progress_record
-from streams.wire.topics import ROLES, Described, activation_topics, judge_broker, judge_topic, topics
+from streams.wire.requirements import Resource, judge_broker, judge_topic
+from streams.wire.topics import ROLES, activation_topics, topics
 from tests.models.store import MemoryServer, MemoryStore
 from tests.servers import unique
 
@@ -30,11 +31,11 @@ ONE = Deployment(partitions=4)
 THREE = Deployment(partitions=4, replication=3)
 
 
-def as_made(deployment: Deployment) -> dict[str, Described]:
+def as_made(deployment: Deployment) -> dict[str, Resource]:
     """Each topic by role, as the table makes it, with the broker's defaults for the rest."""
     defaults = {"max.message.bytes": "1048588", "retention.bytes": "-1", "segment.bytes": "1073741824"}
     return {
-        topic.role: Described(topic.name, topic.partitions, deployment.replication, defaults | dict(topic.configs))
+        topic.role: Resource(topic.name, topic.partitions, deployment.replication, defaults | dict(topic.configs))
         for topic in topics(deployment)
     }
 
@@ -129,9 +130,9 @@ def test_brokers_must_verify_transactions_and_in_a_cluster_keep_them_safe() -> N
         "transaction.state.log.min.isr": "2",
         "transaction.state.log.replication.factor": "3",
     }
-    assert judge_broker(Described("1", configs=good), THREE) == []
+    assert judge_broker(Resource("1", configs=good), THREE) == []
     for config, value in zip(good, ["false", "1", "1"], strict=True):
-        found = judge_broker(Described("1", configs=good | {config: value}), THREE)
+        found = judge_broker(Resource("1", configs=good | {config: value}), THREE)
         assert [finding.fatal for finding in found] == [True]
         assert config in found[0].what
 
@@ -362,6 +363,6 @@ def test_each_channel_has_two_topics_that_are_made_as_they_must_be() -> None:
         ]
         for topic in made:
             configs = {"max.message.bytes": "1048588", "retention.bytes": "-1", **topic.configs}
-            found = Described(topic.name, topic.partitions, deployment.replication, configs)
+            found = Resource(topic.name, topic.partitions, deployment.replication, configs)
             assert judge_topic(topic, found, deployment) == []
             assert judge_topic(topic, replace(found, partitions=5), deployment)[0].fatal
