@@ -9,7 +9,7 @@
 #   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make model                      every interleaving of the protocol's steps, within bounds; needs rustc (MODEL=big)
-#   make bench                      how fast a backlog is read (BENCH_ARGS); README, how fast, for the others
+#   make bench                      how fast a backlog is read (BENCH_ARGS); docs/operations/speed.md names the others
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
 

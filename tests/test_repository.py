@@ -226,42 +226,6 @@ def test_every_segue_variable_named_outside_the_tests_exists() -> None:
     assert unknown == set()
 
 
-def _commands() -> set[str]:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import typer; from streams.cli.main import app; print(*typer.main.get_command(app).commands)",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stdout.split())
-
-
-def _shown(name: str) -> str:
-    """The code blocks and code spans of a Markdown file."""
-    text = _text(name)
-    return "\n".join(re.findall(r"```.*?```|`[^`\n]+`|^ {4}.*$", text, re.DOTALL | re.MULTILINE))
-
-
-def test_the_readme_shows_every_command_and_no_other() -> None:
-    shown = set(re.findall(r"(?:^|[\s`])segue ([a-z]+)\b", _shown("README.md")))
-    assert shown == _commands()
-
-
-def test_every_make_target_that_a_text_shows_exists() -> None:
-    makefile = _text("Makefile")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    shown = set(re.findall(r"\bmake ([a-z]+)\b", _shown("README.md") + makefile.partition("\n\n")[0]))
-    assert {"demo", "test"} <= shown <= targets
-    phony = re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)
-    assert phony is not None
-    assert set(phony[1].split()) == targets
-
-
 def test_import_contracts_hold() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True, check=False
