@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo.arrivals import quantile, undisturbed_ms
-from streams.demo.play import Outcome
+from streams.demo.outcome import Outcome
 from streams.demo.sources import Data
 
 

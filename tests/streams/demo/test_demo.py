@@ -13,7 +13,7 @@ from streams.demo.check import Ledger, Verdict, judge, judge_profiles
 from streams.demo.figures import Figures, Lane, Told
 from streams.demo.load import RATE_MIN, Load, Pace
 from streams.demo.naive import Sampled
-from streams.demo.play import Outcome
+from streams.demo.outcome import Outcome
 from streams.demo.selection import NEW_S, Selection
 from streams.demo.sources import Data, open_source
 from streams.demo.words import TIME_ALONE, Line, Words, short
