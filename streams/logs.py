@@ -10,6 +10,7 @@ times a second.
 import logging
 import sys
 import time
+from enum import StrEnum
 from typing import Final, Literal, TextIO, TypeAlias
 
 import orjson
@@ -18,15 +19,21 @@ from rules.ground.instants import format_instant
 
 LogFormat: TypeAlias = Literal["auto", "json", "human"]
 """auto: human where standard error is a terminal, else json."""
-LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
-"""The least grave messages that are logged."""
-
 CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio")
 STRANGERS: Final = "aiohttp"
 """Logs the requests that it cannot read, with what a stranger sent: nothing of that belongs into a log."""
 SERVICE_MARK: Final = "[^"
 """Faust's services log under the module of their class, ours too. Their messages begin so: `[^--App]: Starting...`."""
 SELDOM_S: Final = 10.0
+
+
+class LogLevel(StrEnum):
+    """The least grave messages that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class JsonLines(logging.Formatter):
@@ -83,7 +90,7 @@ class Seldom(logging.Filter):
         return True
 
 
-def configure(log_format: LogFormat = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+def configure(log_format: LogFormat = "auto", level: LogLevel = LogLevel.INFO, stream: TextIO | None = None) -> None:
     """Log to a stream (standard error), in place of everything that was configured before."""
     stream = stream or sys.stderr
     human = log_format == "human" or (log_format == "auto" and stream.isatty())

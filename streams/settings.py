@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Faust's web server (health); 0 takes a free port."""
-    log_level: LogLevel = "info"
+    log_level: LogLevel = LogLevel.INFO
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"
     """json: one object a line; human: lines to read; auto: human where standard error is a terminal, else json."""

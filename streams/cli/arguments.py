@@ -2,7 +2,6 @@
 
 import os
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,15 +20,6 @@ Partitions = Annotated[
     list[int] | None, typer.Argument(metavar="PARTITION", help="Partitions of the input; without: all.")
 ]
 _SUBJECT: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+")
-
-
-class LogLevel(StrEnum):
-    """The least grave messages that a process logs."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 def read_instant(text: str) -> int:

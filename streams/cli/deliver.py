@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from streams import logs
-from streams.cli.arguments import LogLevel, read_channel
+from streams.cli.arguments import read_channel
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
 from streams.cli.running import run
+from streams.logs import LogLevel
 from streams.operations.deliver import deliver as deliver_channel
 from streams.operations.delivery_lag import DeliveryLag, delivery_lag
 from streams.operations.errors import WrongRequest

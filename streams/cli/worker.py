@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import LogLevel
 from streams.cli.running import settings
+from streams.logs import LogLevel
 from streams.worker.main import main
 
 
@@ -23,6 +23,6 @@ def worker(
     Example: SEGUE_WEB_PORT=6066 segue worker
     """
     deployment, found = settings()
-    status = main(deployment, found, log_level or "")
+    status = main(deployment, found, log_level)
     if status:
         raise typer.Exit(status)

@@ -11,6 +11,7 @@ import uvloop
 
 from streams import logs
 from streams.exits import Exit
+from streams.logs import LogLevel
 from streams.operations.provision import check_topics
 from streams.settings import Deployment, Settings
 from streams.worker.worker import Worker
@@ -18,8 +19,8 @@ from streams.worker.worker import Worker
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def main(deployment: Deployment, settings: Settings, log_level: str = "") -> Exit:
-    """Run a worker to its end and return the exit status. `log_level` wins over the setting; "": none was given.
+def main(deployment: Deployment, settings: Settings, log_level: LogLevel | None = None) -> Exit:
+    """Run a worker to its end and return the exit status. `log_level` wins over the setting.
 
     SIGTERM and SIGINT stop the worker cleanly.
     """

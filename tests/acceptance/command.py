@@ -42,6 +42,11 @@ class Ended:
         """Its JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
 
+    @property
+    def logged(self) -> list[dict[str, str]]:
+        """Standard error as JSON lines."""
+        return [json.loads(line) for line in self.err.splitlines()]
+
 
 @dataclass
 class Segue:

@@ -44,7 +44,8 @@ async def test_an_endpoint_hears_of_a_consent_and_of_its_withdrawal(
             await _hears(platform, 2)
             ended = await asyncio.to_thread(stop, deliverer)
             assert ended.status == 0, ended.err
-            assert (await asyncio.to_thread(stop, worker, signal.SIGTERM)).status == 0
+            worked = await asyncio.to_thread(stop, worker, signal.SIGTERM)
+            assert worked.status == 0
         assert platform.broken == []
         assert [(each.profile, each.activation, each.activated, each.sequence) for each in platform.taken] == [
             ("hcp:1", "welcome", True, 1),
@@ -58,6 +59,10 @@ async def test_an_endpoint_hears_of_a_consent_and_of_its_withdrawal(
         assert len(set(platform.ids)) == 2
         assert "2 delivered, 0 refused" in ended.err
         assert "hcp:1" not in ended.err
+        assert "hcp:1" not in worked.err
+        lines = [line for line in (*ended.logged, *worked.logged) if line["logger"].startswith("streams.")]
+        assert [line for line in lines if line["level"] == "error"] == []
+        assert {line["logger"].split(".")[1] for line in lines} >= {"delivery", "worker"}
         lag = (await asyncio.to_thread(segue.done, "deliver", "email", "--lag", "--json")).json
         assert (lag["lag_changes"], lag["lag_seconds"]) == (0, 0.0)
 

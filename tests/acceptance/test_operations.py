@@ -32,7 +32,14 @@ def test_commands_before_topics_say_what_to_run(kafka: KafkaServer, valkey: Valk
     for ended in (segue("apply", folder), segue("send", "-", stdin=event("hcp:1", "portal.login", 1)), segue("sizes")):
         assert ended.status == 1
         assert "run `segue topics`" in ended.err
-    assert segue("worker").status == 1
+    refused = segue("worker")
+    assert refused.status == 1
+    wrong = [line["message"] for line in refused.logged if line["level"] == "error"]
+    assert wrong
+    assert all("run `segue topics`" in message for message in wrong)
+    human = segue("worker", "--log-level", "error", SEGUE_LOG_FORMAT="human")
+    assert human.status == 1
+    assert " ERROR   streams.worker.preflight  topic " in human.err
 
 
 @pytest.mark.servers

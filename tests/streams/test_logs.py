@@ -34,7 +34,7 @@ def lines(stream: io.StringIO) -> list[dict[str, str]]:
 
 def test_a_line_is_one_json_object_also_with_a_traceback() -> None:
     stream = io.StringIO()
-    logs.configure("json", "info", stream)
+    logs.configure("json", logs.LogLevel.INFO, stream)
     logging.getLogger("streams.worker.worker").info("given %d partitions", 3)
     try:
         raise ValueError("wrong\nand more")
@@ -63,7 +63,7 @@ def test_lines_are_human_where_a_terminal_looks_on_or_the_setting_says_so(
     log_format: logs.LogFormat, stream: type[io.StringIO], human: bool
 ) -> None:
     written = stream()
-    logs.configure(log_format, "info", written)
+    logs.configure(log_format, logs.LogLevel.INFO, written)
     logging.getLogger("streams").info("it runs")
     said = written.getvalue()
     assert said.startswith("{") is not human
@@ -72,7 +72,7 @@ def test_lines_are_human_where_a_terminal_looks_on_or_the_setting_says_so(
 
 def test_the_clients_do_not_flood_and_do_not_chatter() -> None:
     stream = io.StringIO()
-    logs.configure("json", "info", stream)
+    logs.configure("json", logs.LogLevel.INFO, stream)
     for _ in range(50):
         logging.getLogger("aiokafka").error("no connection to %s", "x")
         # Faust's services log under the module of their class
@@ -84,14 +84,14 @@ def test_the_clients_do_not_flood_and_do_not_chatter() -> None:
 
 def test_what_a_stranger_sends_to_the_web_port_is_not_logged() -> None:
     stream = io.StringIO()
-    logs.configure("json", "debug", stream)
+    logs.configure("json", logs.LogLevel.DEBUG, stream)
     logging.getLogger("aiohttp.server").error("Error handling request from %s", "a stranger")
     assert stream.getvalue() == ""
 
 
 def test_the_level_is_that_which_is_given() -> None:
     stream = io.StringIO()
-    logs.configure("json", "warning", stream)
+    logs.configure("json", logs.LogLevel.WARNING, stream)
     logging.getLogger("streams").info("it runs")
     logging.getLogger("streams").warning("it waits")
     assert [line["level"] for line in lines(stream)] == ["warning"]
