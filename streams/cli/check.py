@@ -9,7 +9,7 @@ import typer
 
 from rules.lint.check import LintWarning
 from streams.cli.arguments import Folder, Json
-from streams.cli.render.checked import show_checked
+from streams.cli.render.catalogue_summary import show_summary
 from streams.cli.render.lineage_list import show_lineage
 from streams.cli.render.lineage_mermaid import mermaid as draw_mermaid
 from streams.cli.render.terminal import tell, write_json
@@ -60,7 +60,7 @@ def check(
     elif as_json:
         write_json(checked_json(checked))
     else:
-        show_checked(checked)
+        show_summary(checked)
     if strict and checked.warnings:
         raise typer.Exit(int(Exit.WRONG_INPUT))
 

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from streams.cli.arguments import Json, read_instant, read_subject
-from streams.cli.render.explained import show_explained
+from streams.cli.render.explanation import show_explanation
 from streams.cli.render.terminal import write_json
 from streams.cli.running import run
 from streams.operations.explain import explain_profile
-from streams.operations.explain_json import explained_json
+from streams.operations.explain_json import explanation_json
 
 
 def explain(
@@ -35,8 +35,8 @@ def explain(
     """
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
-    explained = run(lambda servers: explain_profile(servers, who, name, at_ms))
+    explanation = run(lambda servers: explain_profile(servers, who, name, at_ms))
     if as_json:
-        write_json(explained_json(explained))
+        write_json(explanation_json(explanation))
     else:
-        show_explained(explained, whole=name is not None)
+        show_explanation(explanation, whole=name is not None)

@@ -16,7 +16,7 @@ from streams.cli.render.terminal import tell, write_json
 from streams.clock import SystemClock
 from streams.operations.definitions import load
 from streams.operations.errors import WrongRequest
-from streams.operations.message_map import map_json
+from streams.operations.map_json import map_json
 
 
 def map_(

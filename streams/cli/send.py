@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from streams.cli.arguments import Json, expect_file
-from streams.cli.render.lines import write_sentence
 from streams.cli.render.progress import progress
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_json
 from streams.cli.running import run
 from streams.exits import Exit
-from streams.operations.lines import line_batches
+from streams.operations.line_batches import line_batches
 from streams.operations.send import Sent, send_lines
 from streams.operations.servers import Servers
 

@@ -4,8 +4,8 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.arguments import Json
-from streams.cli.render.lines import write_sentence
 from streams.cli.render.progress import channel_progress
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
 from streams.cli.running import run

@@ -7,7 +7,7 @@ import typer
 
 from streams.cli.arguments import read_channel
 from streams.cli.render.change_line import change_line
-from streams.cli.render.lines import write_sentence
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_line
 from streams.cli.running import run
 from streams.operations.rule_texts import RuleTexts

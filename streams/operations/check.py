@@ -14,7 +14,7 @@ from streams.operations.yaml_files import read_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedCatalogue:
     """A catalogue that compiles."""
 
     catalogue: Catalogue
@@ -24,14 +24,14 @@ class Checked:
     """How large a profile's state can become, in bytes."""
 
 
-def check_folder(folder: Path) -> Checked:
+def check_folder(folder: Path) -> CheckedCatalogue:
     """Compile and lint a catalogue's folder; blocks. Raises CatalogueRefused with every error at its place; OSError."""
     sources = read_folder(folder)
     try:
         catalogue = load_catalogue(sources)
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None
-    return Checked(catalogue, tuple(lint(catalogue, sources)), state_size(catalogue))
+    return CheckedCatalogue(catalogue, tuple(lint(catalogue, sources)), state_size(catalogue))
 
 
 def refused_json(problems: Sequence[Problem]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def refused_json(problems: Sequence[Problem]) -> dict[str, Any]:
     return {"ok": False, "errors": errors, "warnings": []}
 
 
-def checked_json(checked: Checked) -> dict[str, Any]:
+def checked_json(checked: CheckedCatalogue) -> dict[str, Any]:
     """Return the JSON value of a catalogue that compiles."""
     catalogue, size = checked.catalogue, checked.size
     return {

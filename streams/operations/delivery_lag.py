@@ -5,8 +5,8 @@ from typing import Any
 
 from streams.clock import SystemClock
 from streams.delivery.deliverer import group_of
+from streams.operations.behind import FETCH_BYTES, Reached, behind
 from streams.operations.deliver import expect_channel
-from streams.operations.lag import FETCH_BYTES, Reached, behind
 from streams.operations.servers import Servers
 from streams.wire.names import channel_topics
 

@@ -31,7 +31,7 @@ ATTEMPTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ProfileExplanation:
     """What is known of one profile at an instant."""
 
     subject: str
@@ -63,7 +63,7 @@ class Explained:
 
 async def explain_profile(
     servers: Servers, subject: str, name: str | None = None, at_ms: int | None = None
-) -> Explained:
+) -> ProfileExplanation:
     """Explain a profile at an instant, epoch milliseconds (None: now).
 
     `name` asks for the segment and the activation of that name only. Raises UnknownProfile, UnknownName, NoState,
@@ -88,7 +88,7 @@ async def explain_profile(
     expected: list[AnyChange] = []
     engine.pass_wakes(asked_ms + 1, expected, limit=None)
     asked = (profile, plan, asked_ms, deployment.generation, name)
-    return Explained(
+    return ProfileExplanation(
         subject=subject,
         known_since_ms=profile.known_since_ms,
         evaluated_ms=profile.evaluated_ms,

@@ -7,22 +7,22 @@ from rules.engine.change import AnyChange
 from rules.explain.activations import ActivationExplanation
 from rules.explain.segments import Explanation, Leaf
 from rules.ground.instants import format_instant
-from streams.operations.explain import Explained
+from streams.operations.explain import ProfileExplanation
 
 
-def explained_json(explained: Explained) -> dict[str, Any]:
+def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
     """Return the JSON value of an explanation."""
     return {
-        "profile": explained.subject,
-        "at": format_instant(explained.at_ms),
-        "applied_to": {"clock": format_instant(explained.applied_ms), "offset": explained.offset},
-        "catalogue": explained.catalogue.hash,
-        "known_since": format_instant(explained.known_since_ms),
-        "evaluated_at": format_instant(explained.evaluated_ms),
-        "traits": explained.traits,
-        "on_its_way": [_expected_json(each) for each in explained.expected],
-        "segments": [_segment_json(each) for each in explained.segments],
-        "activations": [_activation_json(each) for each in explained.activations],
+        "profile": explanation.subject,
+        "at": format_instant(explanation.at_ms),
+        "applied_to": {"clock": format_instant(explanation.applied_ms), "offset": explanation.offset},
+        "catalogue": explanation.catalogue.hash,
+        "known_since": format_instant(explanation.known_since_ms),
+        "evaluated_at": format_instant(explanation.evaluated_ms),
+        "traits": explanation.traits,
+        "on_its_way": [_expected_json(each) for each in explanation.expected],
+        "segments": [_segment_json(each) for each in explanation.segments],
+        "activations": [_activation_json(each) for each in explanation.activations],
     }
 
 

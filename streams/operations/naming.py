@@ -10,19 +10,19 @@ from streams.operations.errors import UnknownName
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedDefinitions:
     """What is in force under a name; at least one of the two."""
 
     segment: Segment | None
     activation: Activation | None
 
 
-def resolve(catalogue: Catalogue, name: str) -> Named:
+def resolve(catalogue: Catalogue, name: str) -> NamedDefinitions:
     """Return what is in force under a name. Raises UnknownName, which says the nearest name."""
     activation = catalogue.activations.get(name)
     if activation is not None and activation.status != "approved":
         activation = None
-    found = Named(catalogue.approved.get(name), activation)
+    found = NamedDefinitions(catalogue.approved.get(name), activation)
     if found.segment is None and found.activation is None:
         raise UnknownName(name, _missing(catalogue, name))
     return found

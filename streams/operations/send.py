@@ -54,9 +54,9 @@ async def send_lines(
 ) -> Sent:
     """Send lines, each one structured CloudEvent, and return when every delivery is acknowledged.
 
-    `batches` yields (bytes of the input read so far, lines), as `streams.operations.lines` does; empty lines count and
-    are skipped. `rate`: events a second at most. A line without a readable subject goes to any partition, without a
-    key. Raises WrongInput where the input topic is missing; Unreachable.
+    `batches` yields (bytes of the input read so far, lines), as `line_batches` does; empty lines are numbered and
+    skipped. `rate`: events a second at most. A line without a readable subject goes to any partition, without a key.
+    Raises TopicMissing; Unreachable.
     """
     deployment = servers.deployment
     await servers.expect_topics(deployment.events_topic)
@@ -69,7 +69,7 @@ async def send_lines(
         max_request_size=RECORD_BYTES_MAX,
         request_timeout_ms=REACH_MS,
     )
-    sender = _Sender(producer, deployment.events_topic, deployment.partitions, on_too_large)
+    sender = _LineSender(producer, deployment.events_topic, deployment.partitions, on_too_large)
     began_s = monotonic()
     await producer.start()
     try:
@@ -86,7 +86,7 @@ async def send_lines(
     return sender.result(monotonic() - began_s)
 
 
-class _Sender:
+class _LineSender:
     """Turns lines into records and watches over their deliveries."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, partitions: int, on_too_large: OnTooLarge) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from rich.text import Text
 
-from streams.cli.render.lines import write_sentence
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import out
 from streams.operations.lineage import TracedLineage
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rules.reports import map_words as words
 from rules.reports.message_map import Message, MessageMap
-from streams.cli.render.lines import write_sentence
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
 

@@ -8,17 +8,17 @@ from rich.table import Table
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Status
 from rules.lint.footprint import SizeReport
-from streams.cli.render.lines import write_sentence
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
-from streams.operations.check import Checked
+from streams.operations.check import CheckedCatalogue
 
 CONTRIBUTORS_SHOWN: Final = 5
 STATUSES: Final[tuple[str, ...]] = get_args(Status)
 NO_AUDIENCE: Final = "any"
 
 
-def show_checked(checked: Checked) -> None:
+def show_summary(checked: CheckedCatalogue) -> None:
     """Show the segments by audience, the activations by channel, and the size of a profile's state."""
     catalogue = checked.catalogue
     out.print(segment_table(catalogue))

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.render.lines import wrapped
+from streams.cli.render.sentences import wrapped
 
 LONG = "topics  activation.email, activation.field, segment.membership"
 

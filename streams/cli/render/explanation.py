@@ -15,10 +15,10 @@ from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
 from rules.ground.instants import format_instant
-from streams.cli.render.lines import write_sentence, write_tree
+from streams.cli.render.sentences import write_sentence, write_tree
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
-from streams.operations.explain import Explained
+from streams.operations.explain import ProfileExplanation
 
 EVIDENCE_SHOWN: Final = 5
 MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
@@ -26,35 +26,35 @@ NOTHING_NEXT: Final = "nothing changes without a new event"
 _GROUPS: Final = {"all": "all of", "any": "any of", "none": "none of"}
 
 
-def show_explained(explained: Explained, *, whole: bool) -> None:
+def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
     """Show the profile, then all in tables, or `whole`: what was asked for by name, as trees with every condition."""
-    _show_profile(explained)
+    _show_profile(explanation)
     if whole:
-        for each in explained.segments:
-            write_tree(_segment_tree(each, explained))
-        for activation in explained.activations:
+        for each in explanation.segments:
+            write_tree(_segment_tree(each, explanation))
+        for activation in explanation.activations:
             write_tree(_activation_tree(activation))
         return
-    segments = [each for each in explained.segments if each.member or not _of_others(each, explained)]
-    others = [each.segment for each in explained.segments if each not in segments]
+    segments = [each for each in explanation.segments if each.member or not _of_others(each, explanation)]
+    others = [each.segment for each in explanation.segments if each not in segments]
     if segments:
         out.print(segment_table(segments))
     if others:
         write_sentence(Text(f"Segments of other audiences: {', '.join(others)}.", "dim"))
-    activations = [each for each in explained.activations if not _for_others(each)]
-    others = [each.activation for each in explained.activations if _for_others(each)]
+    activations = [each for each in explanation.activations if not _for_others(each)]
+    others = [each.activation for each in explanation.activations if _for_others(each)]
     if activations:
         out.print(activation_table(activations))
     if others:
         write_sentence(Text(f"Activations for other audiences: {', '.join(others)}.", "dim"))
 
 
-def _show_profile(explained: Explained) -> None:
-    known = f"known since {_at(explained.known_since_ms)}, state as of {_at(explained.applied_ms)}"
-    write_sentence(Text.assemble((explained.subject, "bold"), (f"  at {_at(explained.at_ms)}  {known}", "dim")))
-    if explained.traits:
-        write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explained.traits.items()))
-    for change in explained.expected:
+def _show_profile(explanation: ProfileExplanation) -> None:
+    known = f"known since {_at(explanation.known_since_ms)}, state as of {_at(explanation.applied_ms)}"
+    write_sentence(Text.assemble((explanation.subject, "bold"), (f"  at {_at(explanation.at_ms)}  {known}", "dim")))
+    if explanation.traits:
+        write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explanation.traits.items()))
+    for change in explanation.expected:
         said = f"on its way: {_way(change)} at {_at(change.effective_ms)} ({change.kind.replace('_', ' ')})"
         write_sentence(Text(said, "yellow"))
 
@@ -108,9 +108,9 @@ def _way(change: AnyChange) -> str:
     return f"{'enter' if change.entered else 'leave'} {change.segment}"
 
 
-def _of_others(each: Explanation, explained: Explained) -> bool:
-    audience = explained.catalogue.approved[each.segment].layers.audience
-    return audience is not None and audience != explained.kind
+def _of_others(each: Explanation, explanation: ProfileExplanation) -> bool:
+    audience = explanation.catalogue.approved[each.segment].layers.audience
+    return audience is not None and audience != explanation.kind
 
 
 def _for_others(each: ActivationExplanation) -> bool:
@@ -145,12 +145,12 @@ def _next(each: Explanation) -> str | None:
     return f"{way} at {_at(each.next.at_ms)} ({each.next.kind.replace('_', ' ')})"
 
 
-def _segment_tree(each: Explanation, explained: Explained) -> Tree:
+def _segment_tree(each: Explanation, explanation: ProfileExplanation) -> Tree:
     tree = Tree(Text.assemble((each.segment, "bold cyan"), "  ", _membership(each)))
     why = tree.add(Text("why", "bold"))
     for sentence in each.because:
         why.add(Text(sentence))
-    segment = explained.catalogue.approved[each.segment]
+    segment = explanation.catalogue.approved[each.segment]
     for name, node, leaves in (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit)):
         if node is not None:
             _add_rule(tree.add(Text(name, "bold")), node, iter(leaves))
