@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from rules.catalogue.policy import Channel, Policy, Positive
-from rules.catalogue.segment import Kind, KnownSegments, Owner, Status
+from rules.catalogue.segment import KnownSegments, Owner, Status, SubjectKind
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Id, Instant, Items, Maybe, Name, Number, Strict
 
@@ -133,7 +133,7 @@ class _Definition(Strict):
     version: Annotated[int, Field(ge=0)]
     status: Status
     channel: Channel
-    audience: Kind
+    audience: SubjectKind
     segments: Segments
     markets: Maybe[Annotated[Items[Name], Field(min_length=1)]] = None
     journey: Maybe[Name] = None

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from rules.catalogue.activation import Activation
-from rules.catalogue.catalogue import Catalogue, differs
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.policy import Policy
+from rules.catalogue.segment_change import differs
 from rules.ground.instants import format_duration
 from rules.language.problems import canonical_json
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from rules.catalogue.logic import read_rule
-from rules.catalogue.segment import Kind
+from rules.catalogue.segment import SubjectKind
 from rules.conditions.base import Node
 from rules.conditions.context import RuleContext
 from rules.conditions.kinds import kind_of
@@ -89,7 +89,7 @@ class _Restriction(Strict):
 
 
 class _Intent(Strict):
-    audiences: Maybe[Annotated[Items[Kind], Field(min_length=1)]] = None
+    audiences: Maybe[Annotated[Items[SubjectKind], Field(min_length=1)]] = None
     markets: Maybe[Annotated[Items[Name], Field(min_length=1)]] = None
     consent: Maybe[Name] = None
 

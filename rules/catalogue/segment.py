@@ -17,7 +17,7 @@ from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Id, Items, Maybe, Name, Strict, matching
 
 Status = Literal["draft", "in_review", "approved", "retired"]
-Kind = Annotated[
+SubjectKind = Annotated[
     str,
     matching(
         r"^[^:|\x00-\x1f\x7f-\x9f]+$", "must be the kind of a subject: a text without : and | and control characters"
@@ -30,7 +30,7 @@ RULES: Final = ("enter", "exit")
 class Layers(Strict):
     """Who, what for, and at which stage; only `audience` decides anything."""
 
-    audience: Maybe[Kind] = None
+    audience: Maybe[SubjectKind] = None
     use_case: Maybe[Name] = None
     stage: Maybe[Name] = None
 

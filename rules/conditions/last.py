@@ -21,8 +21,7 @@ from rules.conditions.view import View
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-from rules.language.operators import EVER, FALSE, Interval, Test
-from rules.language.operators import NEVER as AT_NO_INSTANT
+from rules.language.operators import AT_EVERY_INSTANT, AT_NO_INSTANT, FALSE, Interval, Test
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Maybe
 
@@ -41,11 +40,11 @@ def satisfied_by(tests: dict[str, Test]) -> ValueOf:
     """Make the function that tells on which instants an event satisfies `is`."""
 
     def satisfied(event: Event) -> int | list[int]:
-        start_ms, end_ms = EVER
+        start_ms, end_ms = AT_EVERY_INSTANT
         for attribute, test in tests.items():
             low, high = test.interval(event.data.get(attribute))
             start_ms, end_ms = max(start_ms, low), min(end_ms, high)
-        if (start_ms, end_ms) == EVER:
+        if (start_ms, end_ms) == AT_EVERY_INSTANT:
             return 1
         return [start_ms, end_ms] if start_ms < end_ms else 0
 
@@ -132,7 +131,7 @@ def _interval(entry: Entry) -> Interval:
     """On which instants the entry's event satisfies `is`."""
     satisfied = entry[VALUE]
     if isinstance(satisfied, int):
-        return EVER if satisfied else AT_NO_INSTANT
+        return AT_EVERY_INSTANT if satisfied else AT_NO_INSTANT
     return satisfied[0], satisfied[1]
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-from rules.catalogue.catalogue import Catalogue, differs
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import AllOf, leaves, map_leaves
 from rules.catalogue.segment import Segment
+from rules.catalogue.segment_change import differs
 from rules.conditions.base import Condition, Node
 from rules.conditions.memory import Memory
 from rules.conditions.view import View

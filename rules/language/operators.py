@@ -23,8 +23,8 @@ Check: TypeAlias = Callable[[Any], bool]
 Interval: TypeAlias = tuple[int, int]
 """Instants from the first (inclusive) to the second (exclusive)."""
 
-EVER: Final[Interval] = (-FOREVER, FOREVER)
-NEVER: Final[Interval] = (FOREVER, FOREVER)
+AT_EVERY_INSTANT: Final[Interval] = (-FOREVER, FOREVER)
+AT_NO_INSTANT: Final[Interval] = (FOREVER, FOREVER)
 TRUE: Final[tuple[bool | None, int]] = (True, FOREVER)
 FALSE: Final[tuple[bool | None, int]] = (False, FOREVER)
 
@@ -167,16 +167,16 @@ class Test:
         return (True, high) if t_ms < high else FALSE
 
     def interval(self, value: Value | None) -> Interval:
-        """Tell on which instants it holds of the value; NEVER where there are none."""
+        """Tell on which instants it holds of the value; AT_NO_INSTANT where there are none."""
         if not self.check(value):
-            return NEVER
+            return AT_NO_INSTANT
         if not self.timed:
-            return EVER
+            return AT_EVERY_INSTANT
         if not isinstance(value, int):  # no value; or an older fact of another type
-            return NEVER
+            return AT_NO_INSTANT
         low = -FOREVER if self._older_ms is None else value + self._older_ms
         high = FOREVER if self._newer_ms is None else value + self._newer_ms
-        return (low, high) if low < high else NEVER
+        return (low, high) if low < high else AT_NO_INSTANT
 
 
 def _joined(checks: tuple[Check, ...], nothing: bool) -> Callable[[Value | None], bool]:

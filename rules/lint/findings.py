@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from rules.catalogue.catalogue import DICTIONARY, POLICY, Catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.files import DICTIONARY, POLICY
 from rules.catalogue.logic import AtLeastOf, Group
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Node

@@ -20,8 +20,8 @@ from rules.lint.reasoning import Reasoning, scene_of
 TEXT_MAX: Final = 160
 """Characters of a rule that a message quotes."""
 
-State = Literal["never", "always"]
-_CODES: Final[dict[State, Code]] = {"never": "never-holds", "always": "always-holds"}
+Certainty = Literal["never", "always"]
+_CODES: Final[dict[Certainty, Code]] = {"never": "never-holds", "always": "always-holds"}
 
 
 def check_rules(catalogue: Catalogue) -> Iterator[Suspicion]:
@@ -107,12 +107,12 @@ class _Parts:
             return inside
         return [self._finding(node, path, state)]
 
-    def _state(self, node: Node) -> State | None:
+    def _state(self, node: Node) -> Certainty | None:
         if self._reasoning.never(node, self._scene):
             return "never"
         return "always" if self._reasoning.always(node, self._scene) else None
 
-    def _finding(self, node: Node, path: Path, state: State) -> Suspicion:
+    def _finding(self, node: Node, path: Path, state: Certainty) -> Suspicion:
         beyond = node.beyond_memory() if isinstance(node, Condition) else None
         if beyond is not None:
             below, message = beyond
@@ -120,7 +120,7 @@ class _Parts:
         word = "can never hold" if state == "never" else "always holds"
         return Suspicion(self._segment.raw, path, _CODES[state], f"{word}: {self._told(node, state)}")
 
-    def _told(self, node: Node, state: State) -> str:
+    def _told(self, node: Node, state: Certainty) -> str:
         """Quote the rule, or the two of its parts that exclude each other."""
         if isinstance(node, AllOf) and state == "never":
             for one, other in combinations(node.parts, 2):

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import streams.demo
 import streams.example
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from streams.example import cdnow, synthetic
 from streams.operations.yaml_files import read_folder, read_yaml
 

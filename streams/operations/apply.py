@@ -16,8 +16,10 @@ from typing import Any
 
 import orjson
 
-from rules.catalogue.catalogue import Catalogue, catalogue_json, load_catalogue
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, differences
+from rules.catalogue.loading import load_catalogue
+from rules.catalogue.stored import catalogue_json
 from rules.language.problems import CatalogueErrors, Source
 from rules.reports.beginnings import beginnings
 from streams.clock import SystemClock

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors, Problem
 from rules.lint.check import LintWarning, lint
 from rules.lint.footprint import SizeReport, state_size

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors
 from streams.operations.errors import CatalogueRefused
 from streams.operations.yaml_files import read_folder

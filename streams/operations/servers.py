@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from rules.catalogue.catalogue import Catalogue, OtherRules, load_catalogue_json
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.stored import OtherRules, load_catalogue_json
 from rules.language.problems import CatalogueErrors
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
 from streams.log.admin import Cluster, connected

@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from rules.catalogue.catalogue import belongs, mistaken
+from rules.catalogue.files import belongs, mistaken
 from rules.language.problems import FAR_INTEGER, CatalogueErrors, Problem, Source
 from rules.language.validation import Path as Steps
 

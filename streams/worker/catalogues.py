@@ -4,7 +4,8 @@ import asyncio
 import logging
 from functools import partial
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue_json
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.stored import load_catalogue_json
 from streams.clock import Clock
 from streams.errors import Incident, NotReachable
 from streams.log.terms import Log

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rules.catalogue.catalogue import load_catalogue
+from rules.catalogue.loading import load_catalogue
 from streams.operations.yaml_files import read_folder
 from tests.acceptance.command import EXAMPLE, Segue
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rules.catalogue.catalogue import load_catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.reports.message_map import message_map
 from streams.cli.render.map_page import page
 from streams.cli.render.map_table import map_table

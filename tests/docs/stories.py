@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.engine.replay import Then, replay
 from rules.ground.instants import format_instant, parse_instant
 from rules.language.problems import Source

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from rules.catalogue.catalogue import load_catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.conditions.kinds import KINDS
 from rules.engine.decode import CODES
 from rules.ground.reasons import PRECEDENCE, ExitReason

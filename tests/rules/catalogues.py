@@ -5,7 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors
 from streams.operations.yaml_files import read_yaml
 

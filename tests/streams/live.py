@@ -16,7 +16,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from rules.catalogue.catalogue import Catalogue, catalogue_json
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.stored import catalogue_json
 from rules.engine.change import AnyChange
 from rules.engine.partition import Partition, Record
 from rules.ground.instants import format_instant

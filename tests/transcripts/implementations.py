@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rules.catalogue.catalogue import Catalogue, load_catalogue
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.engine.replay import Then
 from rules.engine.replay import replay as engine_replay
 from rules.language.problems import Source

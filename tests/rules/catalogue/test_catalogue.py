@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rules.catalogue.catalogue import (
-    Catalogue,
-    OtherRules,
-    catalogue_json,
-    differs,
-    load_catalogue,
-    load_catalogue_json,
-)
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.catalogue.logic import leaves
 from rules.catalogue.mentions import mentions
 from rules.catalogue.rank import rank
+from rules.catalogue.segment_change import differs
+from rules.catalogue.stored import OtherRules, catalogue_json, load_catalogue_json
 from rules.catalogue.version import RULES_VERSION
 from rules.conditions.mention import Mention
 from rules.language.problems import CatalogueErrors, Source

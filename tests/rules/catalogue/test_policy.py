@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from rules.catalogue.activation import Activation, Arms, FrequencyCap, Holdout, Segments
-from rules.catalogue.catalogue import catalogue_json, load_catalogue_json
 from rules.catalogue.policy import Cap, Intent
+from rules.catalogue.stored import catalogue_json, load_catalogue_json
 from rules.ground.instants import MS_PER_DAY
 from tests.rules.catalogues import load, refused, segment
 

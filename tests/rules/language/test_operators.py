@@ -7,7 +7,7 @@ import pytest
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER, parse_instant
 from rules.ground.values import VALUE_TYPES, ValueType
-from rules.language.operators import NEVER, OPERATORS, Test, read_test
+from rules.language.operators import AT_NO_INSTANT, OPERATORS, Test, read_test
 from rules.language.problems import DefinitionReader, Problems, Source
 
 DAY = 86_400_000
@@ -100,7 +100,7 @@ def test_both_ages_hold_between_their_instants() -> None:
     assert test.verdict(NOON, NOON) == (False, NOON + DAY)
     assert test.verdict(NOON, NOON + DAY) == (True, NOON + 2 * DAY)
     assert test.verdict(NOON, NOON + 2 * DAY) == (False, FOREVER)
-    assert read("datetime", {"older_than": "2d", "newer_than": "2d"}).interval(NOON) == NEVER
+    assert read("datetime", {"older_than": "2d", "newer_than": "2d"}).interval(NOON) == AT_NO_INSTANT
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from rules.catalogue.catalogue import load_catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.lint.check import LintWarning, lint
 from rules.lint.findings import Code
 from rules.lint.footprint import state_size

@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from rules.catalogue.catalogue import Catalogue, catalogue_json
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.stored import catalogue_json
 from rules.reports.beginnings import beginnings
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.client import KafkaLog

@@ -9,7 +9,8 @@ import orjson
 import pytest
 from ruamel.yaml import YAML
 
-from rules.catalogue.catalogue import catalogue_json, load_catalogue
+from rules.catalogue.loading import load_catalogue
+from rules.catalogue.stored import catalogue_json
 from rules.engine.decode import CODES
 from rules.engine.partition import Rehomed
 from streams.delivery.dead_letters import dead_letters_of

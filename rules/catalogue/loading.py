@@ -1,0 +1,185 @@
+"""Loading a catalogue: whole or not at all.
+
+Every file is compiled, then what the files say of each other is checked. Everything that is wrong is told at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from rules.catalogue.activation import Activation, Surroundings, read_activation
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.files import DICTIONARY, PARTS, POLICY, mistaken, part_of
+from rules.catalogue.policy import Policy, read_policy
+from rules.catalogue.rank import Ranked, rank
+from rules.catalogue.segment import KnownSegments, Segment, read_segment, references
+from rules.catalogue.version import RULES_VERSION
+from rules.language.dictionary import Dictionary, read_dictionary
+from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
+
+
+def load_catalogue(sources: Sequence[Source]) -> Catalogue:
+    """Compile and check a catalogue; the order of the sources does not matter.
+
+    Raises CatalogueErrors with everything that is wrong. Sources without places (from JSON) give problems without.
+    """
+    loading = _Loading(sources)
+    catalogue = loading.run()
+    if catalogue is None or loading.problems:
+        raise CatalogueErrors(loading.problems)
+    return catalogue
+
+
+class _Loading:
+    """One loading of a catalogue: reads every part, then checks them against each other."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.problems = Problems()
+        self._parts: dict[str, list[Source]] = {part: [] for part in PARTS}
+        self._files: dict[str, Any] = {}
+        for source in sorted(sources, key=lambda source: source.file):
+            self._sort(source)
+        self._dictionary: Dictionary | None = None
+        self._policy: Policy | None = None
+        self._roots: dict[str, DefinitionReader] = {}
+        self._segments: dict[str, Segment | None] = {}
+        self._ranked = Ranked({}, ())
+
+    def _sort(self, source: Source) -> None:
+        self.problems.extend(source.syntax)
+        part = part_of(source.file)
+        if part is not None:
+            self._parts[part].append(source)
+            self._files[source.file] = source.value
+        elif not source.syntax:
+            self.problems.add(source, (), mistaken(source.file) or "is no part of a catalogue")
+
+    def run(self) -> Catalogue | None:
+        """Go through all files; None if a part that the rest needs is wrong."""
+        for reader in self._readers("dictionary"):
+            self._dictionary = read_dictionary(reader)
+        if not self._parts["dictionary"]:
+            self.problems.append(Problem(DICTIONARY, 0, 0, "missing; every catalogue has one"))
+        self._policy = None if self._parts["policy"] else Policy()
+        for reader in self._readers("policy"):
+            self._policy = read_policy(reader, self._dictionary)
+        for reader in self._readers("segment"):
+            self._read_segment(reader)
+        self._check_references()
+        self._ranked = rank({name: self._named(name) for name in self._roots})
+        for cycle in self._ranked.cycles:
+            self._report_cycle(cycle)
+        restricted = self._restricted()
+        activations = self._read_activations(restricted)
+        if self.problems or self._dictionary is None or self._policy is None:
+            return None
+        return self._catalogue(self._dictionary, self._policy, restricted, activations)
+
+    def _readers(self, part: str) -> Iterable[DefinitionReader]:
+        return (DefinitionReader.of(source, self.problems) for source in self._parts[part] if source.readable)
+
+    def _read_segment(self, reader: DefinitionReader) -> None:
+        segment = read_segment(reader, self._dictionary)
+        name = reader.value.get("segment") if isinstance(reader.value, dict) else None
+        if not isinstance(name, str):
+            return
+        if name in self._roots:
+            self._report_again(reader.down("segment"), self._roots[name].down("segment"), f"segment {name!r}")
+            return
+        self._roots[name] = reader
+        self._segments[name] = segment
+
+    def _report_again(self, reader: DefinitionReader, first: DefinitionReader, what: str) -> None:
+        line, col = first.source.place(first.path)
+        reader.problem(f"{what} is defined in {first.source.file}:{line}:{col} already")
+
+    def _known(self) -> KnownSegments:
+        """Collect the segments for checking references; a file that gave no id makes any id possible."""
+        complete = all(
+            source.readable and isinstance(source.value, dict) and isinstance(source.value.get("segment"), str)
+            for source in self._parts["segment"]
+        )
+        return KnownSegments(self._segments, complete)
+
+    def _check_references(self) -> None:
+        known = self._known()
+        for name, root in self._roots.items():
+            for mention in references(root.value):
+                if mention.kind == "segment":
+                    known.check(root.down(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
+
+    def _named(self, name: str) -> set[str]:
+        """The segments that a segment refers to, those that exist."""
+        found = (mention for mention in references(self._roots[name].value) if mention.kind == "segment")
+        return {mention.name for mention in found if mention.name in self._roots}
+
+    def _report_cycle(self, cycle: tuple[str, ...]) -> None:
+        """Report a circle of segments at the reference with which its first segment enters it."""
+        first, then = cycle[0], cycle[1 % len(cycle)]
+        mentions = references(self._roots[first].value)
+        path = next(mention.path for mention in mentions if mention.kind == "segment" and mention.name == then)
+        told = " → ".join((*cycle, first))
+        self._roots[first].down(*path).problem(f"segments must not refer to each other in a circle: {told}")
+
+    def _restricted(self) -> dict[str, frozenset[str]]:
+        """Trace restricted data through parents and `segment:`, lowest rank first (in a circle: only its own)."""
+        found: dict[str, frozenset[str]] = {}
+        ranks = self._ranked.ranks
+        for name in sorted(self._roots, key=lambda name: (ranks.get(name, len(ranks)), name)):
+            classes: set[str] = set()
+            for mention in references(self._roots[name].value):
+                if mention.kind == "segment":
+                    classes |= found.get(mention.name, frozenset())
+                elif self._dictionary is not None:
+                    classes |= {mention.restricted(self._dictionary) or ""} - {""}
+            found[name] = frozenset(classes)
+        return found
+
+    def _read_activations(self, restricted: Mapping[str, frozenset[str]]) -> dict[str, Activation]:
+        around = Surroundings(self._known(), restricted, self._policy)
+        roots: dict[str, DefinitionReader] = {}
+        activations: dict[str, Activation] = {}
+        for reader in self._readers("activation"):
+            activation = read_activation(reader, around)
+            name = reader.value.get("activation") if isinstance(reader.value, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in roots:
+                self._report_again(reader.down("activation"), roots[name].down("activation"), f"activation {name!r}")
+            roots.setdefault(name, reader)
+            if activation is not None:
+                activations[name] = activation
+        return activations
+
+    def _catalogue(
+        self,
+        dictionary: Dictionary,
+        policy: Policy,
+        restricted: Mapping[str, frozenset[str]],
+        activations: Mapping[str, Activation],
+    ) -> Catalogue:
+        segments = {name: segment for name, segment in self._segments.items() if segment is not None}
+        approved = {name: segment for name, segment in segments.items() if segment.status == "approved"}
+        ranks = self._ranked.ranks
+        warnings = []
+        if activations and policy.intents is None:
+            warnings.append(Problem(POLICY, 0, 0, "no 'intents': activations of any intent load"))
+        return Catalogue(
+            dictionary=dictionary,
+            policy=policy,
+            segments=segments,
+            activations=activations,
+            rank=ranks,
+            approved=approved,
+            order=tuple(sorted(approved, key=lambda name: (ranks[name], name))),
+            restricted=restricted,
+            files=self._files,
+            hash=_hash(self._files, activations),
+            warnings=tuple(warnings),
+        )
+
+
+def _hash(files: Mapping[str, Any], activations: Mapping[str, Activation]) -> str:
+    """Hash what a catalogue means. Key order means nothing but for the weights of arms, which stand apart."""
+    weights = {name: [arm for arm, _ in each.arms.weights] for name, each in activations.items() if each.arms}
+    return sha256(canonical_json({"arms": weights, "files": files, "rules": RULES_VERSION}).encode()).hexdigest()
