@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rules.catalogue.catalogue import load_catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.language.problems import Source
 from streams.operations.yaml_files import read_folder, read_yaml
 from streams.wire.payloads import ActivatedChange, DeactivatedChange, EngagementEvent, MembershipChange
