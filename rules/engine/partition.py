@@ -1,97 +1,53 @@
-"""The engine of one partition: records in, changes out, in the one canonical order (design section 3).
+"""The engine of one partition: records in, changes out, in the one canonical order (docs/protocol.md).
 
-For each record in offset order: first the due wakes it passes, by (due, subject); then the record's own changes. A
+For each record in offset order: first the due wakes that it passes, by (due, subject); then the record's own changes. A
 profile *stands* at its next instant: its wake, or the cut that it has not been brought over yet, whichever comes first
-(at one instant the cut's visit absorbs the wake). The queue holds (due, subject); an entry that no longer says where
-its profile stands is dropped when it comes up.
+(at one instant the visit of the cut absorbs the wake). The queue holds (due, subject). An entry that no longer says
+where its profile stands is dropped when it comes up.
 
-Profiles and wakes may live in a store: then `horizon` says up to which (due, subject) the queue is complete, and the
-owner loads more when `pass_wakes` asks. Nothing here waits, reads a clock or fails half-way.
+Profiles and wakes may live in a store: then `horizon` says up to which (due, subject) the queue is complete. `feed`
+answers with what is lacking, and the caller gives it (`rules.engine.outcome`, `rules.engine.protocol`). Nothing here
+waits, reads a clock or fails half-way.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange, Change
-from rules.engine.cut import Cut, Introduced
-from rules.engine.decode import Own, Refusal
-from rules.engine.pending import Introduction
-from rules.engine.plan import Plan, make_plan
+from rules.engine.cut import Cut
+from rules.engine.cuts import Cuts
+from rules.engine.decode import Own
+from rules.engine.outcome import Applied, Item, Need, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal
+from rules.engine.plan import Plan
 from rules.engine.profile import Profile, cut_of, unpack
+from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
+from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decode, Decoded, Record
+from rules.engine.slice import Slice, Touched
 from rules.engine.step import Seen, apply_event, bring_over, wake
 from rules.ground.digest import DIGEST_START, identity, roll
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-from rules.language.dictionary import Dictionary
 
 PUBLISHING_WAKES_MAX: Final = 1_000
-"""Wakes that publish, and visits of a cut, that one record may pass (design section 3)."""
+"""Wakes that publish, and visits of a cut, that one record may pass (docs/protocol.md)."""
 BEGINNING_MS: Final = -FOREVER
 """The clock before the first record of a file."""
-CATALOGUE_TYPE: Final = "segue.catalogue"
 
 Horizon: TypeAlias = tuple[int, str]
+"""(due, subject): up to and including there the queue is complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of the input as the engine takes it. `timestamp_ms` None: it has none that can be read (files only)."""
+class _UnderWay:
+    """A call that lacks something: what was asked, how the record was decoded, and the items so far."""
 
-    offset: int
-    timestamp_ms: int | None
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    __slots__ = ("asked", "decoded", "items")
 
-
-Decode: TypeAlias = Callable[[Record, Dictionary, int], Event | Own | Refusal]
-"""Record, dictionary in force, R → what it is. Kafka's checks of key and partition belong to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a record did, besides the wakes that it passed."""
-
-    kind: Literal["event", "redelivery", "refused", "own", "cut"]
-    changes: list[AnyChange] = field(default_factory=list)
-    refusal: str | None = None
-
-
-class Rehomed(NamedTuple):
-    """A standing membership whose segment's changes have other topics from a cut on. No change: nobody moved."""
-
-    before: int
-    """How many changes of the partition came before it (`changes_total`)."""
-    subject: str
-    segment: str
-    was_restricted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """All that was touched since the last slice, packed, at one record boundary."""
-
-    offset: int
-    clock_ms: int
-    last_ms: int
-    catalogue: str
-    digest: str
-    cuts: tuple[Cut, ...]
-    profiles: dict[str, bytes]
-    wakes: dict[str, int]
-    joined: dict[str, list[str]]
-    left: dict[str, list[str]]
-
-
-class UnknownCatalogue(Exception):
-    """A cut names a catalogue that was not handed in: `know` it, then apply the record again."""
-
-    def __init__(self, catalogue: str) -> None:
-        super().__init__(f"catalogue {catalogue} is not loaded")
-        self.catalogue = catalogue
+    def __init__(self, asked: object, decoded: Decoded | None, items: list[Item]) -> None:
+        self.asked = asked
+        self.decoded = decoded
+        self.items = items
 
 
 class Partition:
@@ -108,12 +64,10 @@ class Partition:
         digest: str = DIGEST_START,
         horizon: Horizon | None = None,
         history: Callable[[str], Iterable[Seen]] | None = None,
-        rehomed: list[Rehomed] | None = None,
     ) -> None:
-        """Start at a boundary. `horizon` None: every profile is in memory, the queue is always complete.
+        """Start at a boundary. `horizon` None: every profile is in memory, nothing but a catalogue is ever lacking.
 
-        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending. To
-        `rehomed` is added what whoever publishes must take from where it stood; he clears it.
+        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending.
         """
         self.generation = generation
         self.offset = offset
@@ -123,286 +77,294 @@ class Partition:
         self.horizon = horizon
         self.changes_total = 0
         self.profiles: dict[str, Profile] = {}
-        self.plans: dict[int, Plan] = {}
-        self.current: Plan | None = None
         self._decode = decode
         self._history = history
-        self._rehomed = rehomed
+        self._cuts = Cuts(filled=history is not None)
         self._queue: list[tuple[int, str]] = []
+        self._absent: set[str] = set()
+        """Subjects that the store does not have, of those asked for since the last slice."""
         self._counted: list[str] = []
         """Whose wakes and visits count against the limit, before the record at hand."""
-        self._decoded: tuple[Record, Event | Own | Refusal] | None = None
+        self._state: State = "new"
+        self._under_way: _UnderWay | None = None
         self._catalogues: dict[str, Catalogue] = {}
-        self._visited: dict[int, str | None] = {}
-        self._dirty: set[str] = set()
-        self._moved: dict[tuple[str, str], bool] = {}
+        self._touched = Touched()
 
-    # -- catalogues ------------------------------------------------------------------------------------------------
+    # -- the protocol ----------------------------------------------------------------------------------------------
 
-    def know(self, digest: str, catalogue: Catalogue) -> None:
-        """Hand in a catalogue under its hash, before the record that puts it into force."""
-        self._catalogues[digest] = catalogue
+    @property
+    def state(self) -> State:
+        """Where the engine stands in `rules.engine.protocol`."""
+        return self._state
+
+    def feed(self, record: Record) -> Applied | Need:
+        """Apply the next record, or return what is lacking: give it, and feed the same record again.
+
+        Raises IllegalOrder, having changed nothing: another record is under way, or this one was applied before.
+        """
+        timestamp_ms = record.timestamp_ms
+        r_ms = self.clock_ms if timestamp_ms is None or timestamp_ms < self.clock_ms else timestamp_ms
+        decoded, items = self._begun(record, r_ms)
+        event = catalogue = None
+        own = ""
+        known = 0
+        if isinstance(decoded, Event):
+            event = decoded
+            known = identity(event.time_ms, event.source, event.id)
+            profile = self.profiles.get(event.subject)
+            if profile is not None:
+                own = "" if profile.knows(known, r_ms) else event.subject
+            elif self.horizon is not None and event.subject not in self._absent:
+                return self._lack(record, decoded, items, NeedProfiles((event.subject,)))
+            else:
+                own = event.subject
+        elif isinstance(decoded, Own):
+            digest = _catalogue_named(decoded)
+            if digest is not None:
+                catalogue = self._catalogues.get(digest)
+                if catalogue is None:
+                    return self._lack(record, decoded, items, NeedCatalogue(digest))
+        if not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
+            return self._lack(record, decoded, items, NeedWakes(r_ms))
+        self._state, self._under_way = "boundary", None
+        self.clock_ms, self.offset = r_ms, record.offset + 1
+        if self._counted:
+            self._counted = []
+        if timestamp_ms is not None:
+            self.last_ms = timestamp_ms
+        if event is not None:
+            if not own:
+                return Applied("redelivery", event, items)
+            self._apply_event(event, known, r_ms, items)
+            return Applied("event", event, items)
+        if catalogue is not None:
+            self._cut(catalogue)
+            return Applied("cut", decoded, items)
+        return Applied("own" if isinstance(decoded, Own) else "refused", decoded, items)
+
+    def cut(self, catalogue: Catalogue, t_ms: int) -> Passed | Need:
+        """Make a cut at `t_ms` that no record makes, as a file's `--then` asks, or return what is lacking.
+
+        Returns what the wakes due before it brought. The visits of the cut stand in the queue.
+        """
+        passed = self._pass_time((catalogue.hash, t_ms), t_ms, PUBLISHING_WAKES_MAX)
+        if isinstance(passed, Passed):
+            self._counted = []
+            self.clock_ms = max(self.clock_ms, t_ms)
+            self._cut(catalogue)
+        return passed
+
+    def pass_time(self, before_ms: int) -> Passed | Need:
+        """Fire every wake due before an instant, however many, with no record; or return what is lacking.
+
+        The clock stays where it is: this is the end of a file, or a copy that looks ahead.
+        """
+        return self._pass_time(before_ms, before_ms, None)
 
     def resume(self, cuts: Sequence[Cut]) -> None:
-        """Take up the cuts of a checkpoint, oldest first; their catalogues must be known."""
-        for cut in cuts:
-            self._enforce(cut.ordinal, cut.t_ms, self._catalogues[cut.catalogue], cut.introductions)
-            self._visited[cut.ordinal] = cut.visited_to
+        """Take up the cuts of a checkpoint, oldest first. Raises IllegalOrder: a catalogue of theirs was not given."""
+        self._check("resume")
+        if not all(cut.catalogue in self._catalogues for cut in cuts):
+            raise IllegalOrder("give the catalogues of the cuts first")
+        self._cuts.resume(cuts, self._catalogues)
+        self._state = "boundary"
 
-    def cut(self, catalogue: Catalogue, t_ms: int) -> None:
-        """Put a catalogue into force at t_ms; `pass_wakes(t_ms)` comes before. Its visits stand in the queue."""
-        self.clock_ms = max(self.clock_ms, t_ms)
-        ordinal = self.current.ordinal + 1 if self.current is not None else 1
-        self._enforce(ordinal, self.clock_ms, catalogue)
-        self._counted = []
-        for subject, profile in self.profiles.items():
-            heappush(self._queue, (self._stands_at(profile), subject))
-        if self.horizon is not None:
-            self.horizon = min(self.horizon, (self.clock_ms, ""))
+    def give_catalogue(self, digest: str, catalogue: Catalogue) -> None:
+        """Give the catalogue of a hash; also before a record lacks it."""
+        self._catalogues[digest] = catalogue
 
-    def _enforce(
-        self,
-        ordinal: int,
-        t_ms: int,
-        catalogue: Catalogue,
-        introduced: Iterable[Introduced] = (),
-    ) -> None:
-        self.current = make_plan(
-            catalogue,
-            ordinal=ordinal,
-            t_ms=t_ms,
-            old=self.current,
-            filled=self._history is not None,
-            introduced={(text, segment): Introduction(cut, at_ms) for text, segment, cut, at_ms in introduced},
-        )
-        self.plans[ordinal] = self.current
-        self._visited[ordinal] = None
+    def give_profile(self, subject: str, blob: bytes | None) -> None:
+        """Give a profile of the store; None: the store has none. One that is in memory stays as it is there.
 
-    @property
-    def cuts(self) -> tuple[Cut, ...]:
-        """What `resume` needs: the oldest catalogue that a profile may stand under, and the cuts since."""
-        oldest = next(iter(self.plans), 0)
-        return tuple(
-            Cut(
-                ordinal,
-                plan.t_ms,
-                plan.catalogue.hash,
-                self._visited[ordinal],
-                _introduced(plan) if ordinal == oldest else (),
-            )
-            for ordinal, plan in self.plans.items()
-        )
-
-    @property
-    def unvisited(self) -> tuple[Cut, ...]:
-        """The cuts of which some profile may not have been visited."""
-        oldest = next(iter(self.plans), 0)
-        return tuple(cut for cut in self.cuts if cut.ordinal > oldest)
-
-    # -- profiles --------------------------------------------------------------------------------------------------
-
-    def has(self, subject: str) -> bool:
-        """Tell whether the profile is in memory."""
-        return subject in self.profiles
-
-    def add(self, subject: str, blob: bytes | None) -> None:
-        """Give it a profile from the store; None: the store has none (it is unknown until its first event)."""
-        if blob is None or subject in self.profiles:
+        Raises ValueError for another layout, KeyError for a cut that is not among those resumed.
+        """
+        if subject in self.profiles:
             return
-        profile = unpack(subject, blob, self.plans[cut_of(blob)])
+        if blob is None:
+            self._absent.add(subject)
+            return
+        profile = unpack(subject, blob, self._cuts.plans[cut_of(blob)])
         self.profiles[subject] = profile
         self._enqueue(profile)
 
-    def add_due(self, entries: Iterable[tuple[int, str]], horizon: Horizon | None) -> None:
-        """Widen the queue: everything that the store has up to and including `horizon` is now in memory.
+    def give_wakes(self, entries: Sequence[tuple[int, str]], horizon: Horizon | None) -> None:
+        """Give a page of wakes (due, subject): all that the store has after the old horizon, up to the new one.
 
-        `entries` are wakes (due, subject) whose profiles were added before. `horizon` None: there is nothing further.
+        `horizon` None: there is nothing further. Raises IllegalOrder: the profile of an entry was not given, or the
+        horizon goes back.
         """
+        further = (FOREVER, "") if horizon is None else horizon
+        if self.horizon is None or further < self.horizon:
+            raise IllegalOrder("the queue is complete further than that")
+        if not all(subject in self.profiles or subject in self._absent for _, subject in entries):
+            raise IllegalOrder("give the profiles of a page before its wakes")
         for _, subject in entries:
             profile = self.profiles.get(subject)
             if profile is not None:
                 self._enqueue(profile)
-        self.horizon = horizon if horizon is not None else (FOREVER, "")
+        self.horizon = further
 
     def forget(self, subject: str) -> bool:
         """Drop a clean profile from memory; False, and nothing happens, if the queue or a slice still needs it."""
+        self._check("forget")
         profile = self.profiles.get(subject)
         if profile is None:
             return True
-        if subject in self._dirty or self.horizon is None or (self._stands_at(profile), subject) <= self.horizon:
+        if (
+            subject in self._touched.subjects
+            or self.horizon is None
+            or (self._stands_at(profile), subject) <= self.horizon
+        ):
             return False
         del self.profiles[subject]
         return True
 
-    # -- time ------------------------------------------------------------------------------------------------------
-
-    def instant_of(self, timestamp_ms: int | None) -> int:
-        """R: the record's timestamp or the clock, whichever is later."""
-        return self.clock_ms if timestamp_ms is None else max(self.clock_ms, timestamp_ms)
-
-    def next_due(self) -> int | None:
-        """The smallest due instant in the queue; None: nothing is due ever."""
-        top = self._top()
-        return None if top is None or top[0] >= FOREVER else top[0]
-
-    def pass_wakes(
-        self,
-        r_ms: int,
-        out: list[AnyChange],
-        *,
-        limit: int | None = PUBLISHING_WAKES_MAX,
-        record: Record | None = None,
-    ) -> bool:
-        """Fire the wakes due before r_ms in canonical order, at most `limit` that publish; their changes go to `out`.
-
-        `record` is the one that passes them: those of the profile of its event do not count.
-        Returns False when the queue is not complete that far: load more (`add_due`), call again for the same record.
-        """
-        while limit is None or len(self._counted) < limit or self._give_back(record):
-            top = self._top()
-            if top is None or top[0] >= r_ms:
-                self._finish_cuts(r_ms)
-                return self.horizon is None or self.horizon >= (r_ms, "")
-            if self.horizon is not None and top > self.horizon:
-                return False
-            heappop(self._queue)
-            profile = self.profiles[top[1]]
-            visit = self._unvisited_plan(profile)
-            changes = self._fire(profile)
-            visited = visit is not None and profile.cut == visit.ordinal
-            if visit is not None and visited:
-                self._visited[visit.ordinal] = profile.subject
-            if changes or visited:
-                self._counted.append(profile.subject)
-            self._publish(changes, out)
-            self._enqueue(profile)
-        return True
-
-    def apply(self, record: Record) -> Applied:
-        """Apply a record, after `pass_wakes` of its instant returned True and its profile (by key) was added.
-
-        Raises UnknownCatalogue, having done nothing.
-        """
-        r_ms = self.instant_of(record.timestamp_ms)
-        decoded = self._decode_once(record)
-        catalogue = self._catalogue_of(decoded)
-        self.clock_ms, self.offset, self._counted, self._decoded = r_ms, record.offset + 1, [], None
-        if record.timestamp_ms is not None:
-            self.last_ms = record.timestamp_ms
-        if catalogue is not None:
-            self.cut(catalogue, r_ms)
-            return Applied("cut")
-        if isinstance(decoded, Own):
-            return Applied("own")
-        if isinstance(decoded, Refusal):
-            return Applied("refused", refusal=decoded.code)
-        known = identity(decoded.time_ms, decoded.source, decoded.id)
-        if self._redelivered(decoded.subject, known, r_ms):
-            return Applied("redelivery")
-        return self._apply_event(decoded, known, r_ms)
-
-    def _decode_once(self, record: Record) -> Event | Own | Refusal:
-        if self._decoded is None or self._decoded[0] is not record:
-            dictionary = self.current.catalogue.dictionary if self.current is not None else EMPTY_DICTIONARY
-            self._decoded = record, self._decode(record, dictionary, self.instant_of(record.timestamp_ms))
-        return self._decoded[1]
-
-    def _give_back(self, record: Record | None) -> bool:
-        """At the limit: take off what counted of the record's own profile; tell whether that was anything."""
-        decoded = self._decode_once(record) if record is not None else None
-        if not isinstance(decoded, Event) or record is None:
-            return False
-        known = identity(decoded.time_ms, decoded.source, decoded.id)
-        if self._redelivered(decoded.subject, known, self.instant_of(record.timestamp_ms)):
-            return False
-        others = [subject for subject in self._counted if subject != decoded.subject]
-        fewer, self._counted = len(others) < len(self._counted), others
-        return fewer
-
-    def _redelivered(self, subject: str, known: int, r_ms: int) -> bool:
-        profile = self.profiles.get(subject)
-        return profile is not None and profile.knows(known, r_ms)
-
-    def _catalogue_of(self, decoded: Event | Own | Refusal) -> Catalogue | None:
-        if not isinstance(decoded, Own) or decoded.type != CATALOGUE_TYPE or not isinstance(decoded.data, Mapping):
-            return None
-        digest = decoded.data.get("catalogue")
-        if not isinstance(digest, str):
-            return None
-        if digest not in self._catalogues:
-            raise UnknownCatalogue(digest)
-        return self._catalogues[digest]
-
-    def _apply_event(self, event: Event, known: int, r_ms: int) -> Applied:
-        if self.current is None:
-            raise AssertionError("an event was decoded without a catalogue")
-        out: list[AnyChange] = []
-        profile = self.profiles.get(event.subject)
-        if profile is not None:
-            # its own wakes fire before its own event and do not count; at one instant the event absorbs them
-            while self._unvisited_plan(profile) is not None or profile.wake_ms < r_ms:
-                self._publish(self._fire(profile), out)
-        profile, changes = apply_event(profile, self.current, event, known, r_ms, self.generation)
-        self.profiles[event.subject] = profile
-        self._enqueue(profile)
-        self._dirty.add(event.subject)
-        if changes is None:
-            return Applied("redelivery", out)
-        self._publish(changes, out)
-        return Applied("event", out)
-
-    # -- checkpoints -----------------------------------------------------------------------------------------------
-
-    @property
-    def touched(self) -> int:
-        """How many profiles were touched since the last slice."""
-        return len(self._dirty)
-
     def take_slice(self) -> Slice:
         """Pack all that was touched since the last slice. The boundary is the next record to apply."""
-        profiles = {}
-        wakes = {}
-        for subject in self._dirty:
-            profile = self.profiles[subject]
-            plan = self.plans[profile.cut]
-            for key, state in profile.states.items():
-                if state is not None:
-                    profile.states[key] = plan.states[key].prune(state, self.clock_ms)
-            profiles[subject] = profile.pack(plan)
-            wakes[subject] = profile.wake_ms
-        joined: dict[str, list[str]] = {}
-        left: dict[str, list[str]] = {}
-        for (segment, subject), member in self._moved.items():
-            (joined if member else left).setdefault(segment, []).append(subject)
-        taken = Slice(
+        self._check("take_slice")
+        profiles, wakes = self._touched.pack(self.profiles, self._cuts.plans, self.clock_ms)
+        joined, left = self._touched.moved()
+        self._touched.clear()
+        self._absent.clear()
+        return Slice(
             offset=self.offset,
             clock_ms=self.clock_ms,
             last_ms=self.last_ms,
-            catalogue=self.current.catalogue.hash if self.current is not None else "",
+            catalogue=self.catalogue,
             digest=self.digest,
-            cuts=self.cuts,
+            cuts=self._cuts.kept(),
             profiles=profiles,
             wakes=wakes,
             joined=joined,
             left=left,
         )
-        self._dirty, self._moved = set(), {}
-        return taken
+
+    # -- what can be asked -----------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> Plan | None:
+        """The plan in force; None before the first catalogue."""
+        return self._cuts.current
+
+    @property
+    def catalogue(self) -> str:
+        """Hash of the catalogue in force; "" before the first."""
+        return "" if self._cuts.current is None else self._cuts.current.catalogue.hash
+
+    @property
+    def touched(self) -> int:
+        """How many profiles were touched since the last slice."""
+        return len(self._touched.subjects)
+
+    def lacks(self, subject: str) -> bool:
+        """Tell whether the profile is neither in memory nor known to be absent from the store."""
+        return subject not in self.profiles and subject not in self._absent
+
+    def instant_of(self, timestamp_ms: int | None) -> int:
+        """Return R: the record's timestamp or the clock, whichever is later."""
+        return self.clock_ms if timestamp_ms is None else max(self.clock_ms, timestamp_ms)
+
+    def next_due(self) -> int | None:
+        """Return the smallest due instant in the queue; None: nothing is due ever."""
+        top = self._top()
+        return None if top is None or top[0] >= FOREVER else top[0]
+
+    def unvisited_ms(self) -> list[int]:
+        """Return the instants of the cuts whose visits may not be over."""
+        return self._cuts.unvisited_ms()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _unvisited_plan(self, profile: Profile) -> Plan | None:
-        """The next cut that the profile has not been brought over."""
-        if self.current is None or profile.cut == self.current.ordinal:
-            return None
-        return self.plans[profile.cut + 1]
+    def _check(self, call: Call) -> None:
+        if (self._state, call) not in PROTOCOL:
+            raise IllegalOrder(f"{call}: {STATES[self._state]}")
 
-    def _visit_ms(self, profile: Profile) -> int:
-        plan = self._unvisited_plan(profile)
-        return FOREVER if plan is None else plan.t_ms
+    def _begun(self, record: Record, r_ms: int) -> tuple[Decoded, list[Item]]:
+        """Begin a record, or take it up again where it lacked something."""
+        under_way = self._under_way
+        if under_way is None:
+            if record.offset < self.offset:
+                raise IllegalOrder(f"record {record.offset} came again, at {self.offset}")
+            current = self._cuts.current
+            return self._decode(record, EMPTY_DICTIONARY if current is None else current.catalogue.dictionary, r_ms), []
+        if under_way.asked != record or under_way.decoded is None:
+            raise IllegalOrder(f"record {record.offset}: another call is under way")
+        return under_way.decoded, under_way.items
+
+    def _lack(self, asked: object, decoded: Decoded | None, items: list[Item], need: Need) -> Need:
+        self._state, self._under_way = "within", _UnderWay(asked, decoded, items)
+        return need
+
+    def _pass_time(self, asked: object, before_ms: int, limit: int | None) -> Passed | Need:
+        items: list[Item] = []
+        if self._under_way is not None:
+            if self._under_way.asked != asked:
+                raise IllegalOrder("another call is under way")
+            items = self._under_way.items
+        if not self._pass_wakes(before_ms, items, limit, ""):
+            return self._lack(asked, None, items, NeedWakes(before_ms))
+        self._state, self._under_way = "boundary", None
+        return Passed(items)
+
+    def _pass_wakes(self, before_ms: int, items: list[Item], limit: int | None, own: str) -> bool:
+        """Fire the wakes due before an instant in canonical order, at most `limit` that publish.
+
+        `own`: the subject of the event that passes them; its wakes do not count. "": there is none.
+        Returns False when the queue is not complete that far.
+        """
+        while limit is None or len(self._counted) < limit or self._give_back(own):
+            top = self._top()
+            if top is None or top[0] >= before_ms:
+                if len(self._cuts.plans) > 1:
+                    self._cuts.let_go(before_ms, self.horizon)
+                return self.horizon is None or self.horizon >= (before_ms, "")
+            if self.horizon is not None and top > self.horizon:
+                return False
+            heappop(self._queue)
+            profile = self.profiles[top[1]]
+            visit = self._cuts.next_of(profile)
+            before = self.changes_total
+            self._fire(profile, items)
+            visited = visit is not None and profile.cut == visit.ordinal
+            if visit is not None and visited:
+                self._cuts.visited(visit, profile.subject)
+            if visited or self.changes_total > before:
+                self._counted.append(profile.subject)
+            self._enqueue(profile)
+        return True
+
+    def _give_back(self, own: str) -> bool:
+        """At the limit: take off what counted of the record's own profile; tell whether that was anything."""
+        others = [subject for subject in self._counted if subject != own]
+        fewer, self._counted = len(others) < len(self._counted), others
+        return fewer
+
+    def _apply_event(self, event: Event, known: int, r_ms: int, items: list[Item]) -> None:
+        current = self._cuts.current
+        if current is None:
+            raise AssertionError("an event was decoded without a catalogue")
+        profile = self.profiles.get(event.subject)
+        if profile is not None:
+            # its own wakes fire before its own event and do not count; at one instant the event absorbs them
+            while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
+                self._fire(profile, items)
+        profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
+        self.profiles[event.subject] = profile
+        self._enqueue(profile)
+        self._touched.subjects.add(event.subject)
+        if changes:
+            self._put_out(changes, items)
+
+    def _cut(self, catalogue: Catalogue) -> None:
+        self._cuts.enforce(catalogue, self.clock_ms)
+        for subject, profile in self.profiles.items():
+            heappush(self._queue, (self._stands_at(profile), subject))
+        if self.horizon is not None:
+            self.horizon = min(self.horizon, (self.clock_ms, ""))
 
     def _stands_at(self, profile: Profile) -> int:
-        return min(profile.wake_ms, self._visit_ms(profile))
+        plan = self._cuts.next_of(profile)
+        return profile.wake_ms if plan is None else min(profile.wake_ms, plan.t_ms)
 
     def _enqueue(self, profile: Profile) -> None:
         due_ms = self._stands_at(profile)
@@ -419,47 +381,33 @@ class Partition:
             heappop(queue)
         return None
 
-    def _fire(self, profile: Profile) -> list[AnyChange]:
+    def _fire(self, profile: Profile, items: list[Item]) -> None:
         """Evaluate a profile where it stands: at its wake, or at the visit of its next cut."""
-        plan = self._unvisited_plan(profile)
-        self._dirty.add(profile.subject)
+        plan = self._cuts.next_of(profile)
+        self._touched.subjects.add(profile.subject)
         if plan is None or profile.wake_ms < plan.t_ms:
-            return wake(profile, self.plans[profile.cut], profile.wake_ms, self.generation)
-        if self._rehomed is not None:
-            self._rehomed += [
-                Rehomed(self.changes_total, profile.subject, segment, was_restricted)
-                for segment, was_restricted in plan.rehomed
-                if profile.member_since(segment) is not None
-            ]
+            self._put_out(wake(profile, self._cuts.plans[profile.cut], profile.wake_ms, self.generation), items)
+            return
+        items += [
+            Withdrawal(profile.subject, segment, was_restricted)
+            for segment, was_restricted in plan.rehomed
+            if profile.member_since(segment) is not None
+        ]
         history = self._history(profile.subject) if self._history is not None else None
-        return bring_over(profile, plan, self.generation, history)
+        self._put_out(bring_over(profile, plan, self.generation, history), items)
 
-    def _publish(self, changes: list[AnyChange], out: list[AnyChange]) -> None:
+    def _put_out(self, changes: Sequence[AnyChange], items: list[Item]) -> None:
         for change in changes:
             self.digest = roll(self.digest, change.value)
             if isinstance(change, Change):
-                self._moved[change.segment, change.subject] = change.entered
+                self._touched.move(change)
         self.changes_total += len(changes)
-        out.extend(changes)
-
-    def _finish_cuts(self, r_ms: int) -> None:
-        """Let go of plans that no profile stands under any more: the queue is complete and past their successors."""
-        while len(self.plans) > 1:
-            ordinals = iter(self.plans)
-            oldest, following = next(ordinals), next(ordinals)
-            t_ms = self.plans[following].t_ms
-            complete = self.horizon is None or self.horizon > (t_ms, MAX_SUBJECT)
-            if not complete or t_ms >= r_ms:
-                return
-            del self.plans[oldest], self._visited[oldest]
+        items += changes
 
 
-def _introduced(plan: Plan) -> tuple[Introduced, ...]:
-    known = plan.introductions.items()
-    return tuple(Introduced(text, segment, i.cut, i.t_ms) for (text, segment), i in known if i is not None)
-
-
-MAX_SUBJECT: Final = "\U0010ffff" * 4
-"""Sorts after every subject: its kind never begins with four of the last code points."""
-EMPTY_DICTIONARY: Final = Dictionary(traits={}, events={})
-"""Before the first catalogue nothing is declared: every event is refused."""
+def _catalogue_named(own: Own) -> str | None:
+    """Return the hash of the catalogue that a record of our own puts into force; None: it is another record."""
+    if own.type != CATALOGUE_TYPE or not isinstance(own.data, Mapping):
+        return None
+    digest = own.data.get("catalogue")
+    return digest if isinstance(digest, str) else None

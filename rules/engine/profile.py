@@ -169,17 +169,14 @@ class Profile:
         day = self.seen.get(identity)
         return day is not None and day >= r_ms // MS_PER_DAY - SEEN_DAYS
 
-    def recognises(self, identity: int, r_ms: int) -> bool:
-        """Tell whether an event was seen before; if not, remember it."""
-        if self.knows(identity, r_ms):
-            return True
+    def remember(self, identity: int, r_ms: int) -> None:
+        """Remember an event that it does not know (`knows`), at the cost of the one that came longest ago."""
         seen = self.seen
         seen.pop(identity, None)
         day = r_ms // MS_PER_DAY
         if seen and len(seen) >= SEEN_MAX:
             del seen[next(iter(seen))]
         seen[identity] = day
-        return False
 
     def pack(self, names: StateNames) -> bytes:
         """Write the profile as one blob. Drops identities older than SEEN_DAYS before its last evaluation."""

@@ -8,7 +8,9 @@ from typing import Final
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.decode import Own, Refusal, decode, record_time
-from rules.engine.partition import CATALOGUE_TYPE, EMPTY_DICTIONARY, Partition, Record
+from rules.engine.outcome import changes_of, whole
+from rules.engine.partition import Partition
+from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
 from rules.engine.step import Seen
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
@@ -33,11 +35,13 @@ class Then:
     catalogue: Catalogue
 
 
-def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
-    """Decode a structured CloudEvent of a file, which has no key and no partition to check."""
+def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
+    """Decode a structured CloudEvent of a file, which has no key and no partition to check.
+
+    A record of Segue's own says nothing here: the cuts of a replay are those that it was asked for.
+    """
     decoded = decode(record.value, (), dictionary, r_ms)
     if isinstance(decoded, Own):
-        # a record without an event: the cuts of a dump name catalogues that a file does not have; `then` are cuts here
         return Own(decoded.type, None)
     if record.timestamp_ms is None and (isinstance(decoded, Event) or _comes_after_bad_time(decoded)):
         return Refusal("bad_time")  # a recordedtime that cannot be read
@@ -56,25 +60,28 @@ class Replay:
         self._history: defaultdict[str, list[Seen]] = defaultdict(list)
         self._as_live = as_live
         self._then = list(then)
-        self._decoded: Event | Own | Refusal | None = None
-        self.partition = Partition(GENERATION, self._decode, history=None if as_live else self._past)
-        self.partition.cut(catalogue, self.partition.clock_ms)
+        self._lines = 0
+        """How many lines were read, empty ones too."""
+        self.partition = Partition(GENERATION, decode_line, history=None if as_live else self._past)
+        whole(self.partition.cut(catalogue, self.partition.clock_ms))
 
     def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | Refused]:
         """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
 
         A cut comes before the first line whose R is not before it; but where a line of the same instant is the
-        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there.
+        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there. Another run goes on with
+        further lines, whose numbers go on too.
         """
         partition = self.partition
         waiting: list[Record] = []
         read = False
         r_ms = partition.clock_ms  # lines that wait have moved the clock, though the partition does not know it yet
-        for number, line in enumerate(lines, start=1):
+        for line in lines:
+            self._lines += 1
             text = line.strip(b" \t\r\n")
             if not text:
                 continue
-            record = Record(number, record_time(text), None, text)
+            record = Record(self._lines, record_time(text), None, text)
             at_ms = max(r_ms, partition.instant_of(record.timestamp_ms))
             if until_ms is not None and at_ms > until_ms:
                 break
@@ -95,9 +102,8 @@ class Replay:
         if until_ms is not None:
             yield from self._cuts(until_ms)
         if read or until_ms is not None:
-            out: list[AnyChange] = []
-            partition.pass_wakes((until_ms if until_ms is not None else partition.clock_ms) + 1, out, limit=None)
-            yield from out
+            end_ms = until_ms if until_ms is not None else partition.clock_ms
+            yield from changes_of(whole(partition.pass_time(end_ms + 1)).items)
 
     def _apply_all(self, waiting: list[Record]) -> Iterator[AnyChange | Refused]:
         for record in waiting:
@@ -105,13 +111,11 @@ class Replay:
         waiting.clear()
 
     def _apply(self, record: Record) -> Iterator[AnyChange | Refused]:
-        partition, out = self.partition, list[AnyChange]()
-        r_ms = partition.instant_of(record.timestamp_ms)
-        partition.pass_wakes(r_ms, out, record=record)
-        applied = partition.apply(record)
-        if applied.kind == "event":
-            self._remember(r_ms)
-        yield from out
+        r_ms = self.partition.instant_of(record.timestamp_ms)
+        applied = whole(self.partition.feed(record))
+        if applied.kind == "event" and isinstance(applied.decoded, Event) and not self._as_live:
+            event = applied.decoded
+            self._history[event.subject].append(Seen(event, self.partition.profiles[event.subject].arrivals, r_ms))
         yield from applied.changes
         if applied.refusal is not None:
             yield Refused(record.offset, applied.refusal)
@@ -121,21 +125,8 @@ class Replay:
             yield from self._cut()
 
     def _cut(self) -> list[AnyChange]:
-        then, out = self._then.pop(0), list[AnyChange]()
-        self.partition.pass_wakes(then.t_ms, out)
-        self.partition.cut(then.catalogue, then.t_ms)
-        return out
-
-    def _decode(self, record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
-        self._decoded = decode_line(record, dictionary, r_ms)
-        # whatever a line says, a replay's cuts are those it was asked for
-        return Own(self._decoded.type, None) if isinstance(self._decoded, Own) else self._decoded
-
-    def _remember(self, r_ms: int) -> None:
-        event = self._decoded
-        if not self._as_live and isinstance(event, Event):
-            arrival = self.partition.profiles[event.subject].arrivals
-            self._history[event.subject].append(Seen(event, arrival, r_ms))
+        then = self._then.pop(0)
+        return changes_of(whole(self.partition.cut(then.catalogue, then.t_ms)).items)
 
     def _past(self, subject: str) -> list[Seen]:
         return self._history[subject]

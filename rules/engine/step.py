@@ -196,11 +196,12 @@ def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyCh
 
 def apply_event(
     profile: Profile | None, plan: Plan, event: Event, known: int, r_ms: int, generation: str
-) -> tuple[Profile, list[AnyChange] | None]:
-    """Fold an event and evaluate its profile at R. Changes None: a redelivery, which evaluates nothing.
+) -> tuple[Profile, list[AnyChange]]:
+    """Fold an event that the profile does not know yet, and evaluate the profile at R.
 
-    `known` names the event's identity (`rules.ground.digest.identity`).
-    The profile's own wakes before r_ms must have fired, and it must have been brought over to `plan`.
+    Returns the profile (None given: a new one) and its changes. `known` is the event's identity
+    (`rules.ground.digest.identity`). The profile's own wakes before r_ms must have fired, and it must have been brought
+    over to `plan`.
     """
     if profile is None:
         profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
@@ -209,8 +210,7 @@ def apply_event(
         mask = plan.fresh_mask
     else:
         mask = 0
-    if profile.recognises(known, r_ms):
-        return profile, None
+    profile.remember(known, r_ms)
     profile.arrivals += 1
     if event.time_ms > profile.latest_ms:
         profile.latest_ms = event.time_ms

@@ -119,17 +119,17 @@ async def apply_again(
             consumer.assign([partition])
             await consumer.seek_to_beginning(partition)
             async for record in records(consumer, partition, end):
-                step = await shadow.apply(record)
+                applied = await shadow.feed(record)
                 due = record.offset < until
-                for change in step.changes:
+                for change in applied.changes:
                     belongs = ledger.of(change)
                     (belongs.due if due else belongs.later).append(change.value)
                 ledger.records += 1
                 if due:
                     ledger.clock_ms = shadow.engine.clock_ms
-                if due and isinstance(step.decoded, Event):
-                    line = line_of(step) | {"recordedtime": format_instant(shadow.engine.clock_ms)}
-                    ledger.lines.append((step.decoded.subject, orjson.dumps(line)))
+                if due and isinstance(applied.decoded, Event):
+                    line = line_of(record, applied.decoded) | {"recordedtime": format_instant(shadow.engine.clock_ms)}
+                    ledger.lines.append((applied.decoded.subject, orjson.dumps(line)))
                 if ledger.records % _EVERY == 0:
                     on_records(sum(each.records for each in ledgers))
     on_records(sum(each.records for each in ledgers))

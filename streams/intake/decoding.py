@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rules.engine.decode import Own, Refusal, check_envelope, decode
-from rules.engine.partition import Decode, Record
+from rules.engine.decode import Refusal, check_envelope, decode
+from rules.engine.record import Decode, Decoded, Record
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
 from streams.records import Fetched
@@ -12,7 +12,7 @@ from streams.records import Fetched
 def decoder_of(partition: int, partitions: int) -> Decode:
     """Make the decoder of one partition's records: the event, and whether it is where it belongs."""
 
-    def read(record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
+    def read(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
         found = decode(record.value, record.headers, dictionary, r_ms)
         if isinstance(found, Event):
             code = check_envelope(found, record.key, partition, partitions)

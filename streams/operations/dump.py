@@ -15,12 +15,12 @@ from aiokafka import TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.decode import Own, is_binary
-from rules.engine.partition import CATALOGUE_TYPE, Record
+from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
 from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
-from streams.operations.shadow import FETCH_BYTES, Shadow, Step, records
+from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole
 
 
@@ -47,27 +47,26 @@ async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: OnOffs
         consumer.assign([inputs])
         await consumer.seek_to_beginning(inputs)
         async for record in records(consumer, inputs, end, lambda offset: on_offset(partition, offset, end)):
-            step = await shadow.apply(record)
-            to.write(orjson.dumps(line_of(step)) + b"\n")
+            applied = await shadow.feed(record)
+            to.write(orjson.dumps(line_of(record, applied.decoded)) + b"\n")
             done.lines += 1
-            done.events += isinstance(step.decoded, Event)
-            if step.applied.kind == "cut" and isinstance(step.decoded, Own):
-                done.cuts.append((shadow.engine.clock_ms, step.decoded.data["catalogue"]))
+            done.events += isinstance(applied.decoded, Event)
+            if applied.kind == "cut" and isinstance(applied.decoded, Own):
+                done.cuts.append((shadow.engine.clock_ms, applied.decoded.data["catalogue"]))
     return done
 
 
-def line_of(step: Step) -> dict[str, Any]:
+def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
     """Make the line of a record."""
-    record = step.record
     recorded = {"recordedtime": format_instant(record.timestamp_ms or 0)}
-    if isinstance(step.decoded, Event):
+    if isinstance(decoded, Event):
         return _structured(record) | recorded
-    if isinstance(step.decoded, Own):
-        own: dict[str, Any] = {"type": step.decoded.type}
-        if step.decoded.type == CATALOGUE_TYPE:
-            own["data"] = step.decoded.data
+    if isinstance(decoded, Own):
+        own: dict[str, Any] = {"type": decoded.type}
+        if decoded.type == CATALOGUE_TYPE:
+            own["data"] = decoded.data
         return own | recorded
-    return {"type": "segue.refused", "data": {"code": step.decoded.code}} | recorded
+    return {"type": "segue.refused", "data": {"code": decoded.code}} | recorded
 
 
 def _structured(record: Record) -> dict[str, Any]:

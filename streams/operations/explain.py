@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
+from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
@@ -78,15 +79,14 @@ async def explain_profile(
     if blob is None:
         raise UnknownProfile(partition)
     try:
-        engine.add(subject, blob)
+        engine.give_profile(subject, blob)
     except (KeyError, ValueError):
         raise OtherState from None
     profile = engine.profiles[subject]
     wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
     # where the newest cut has not visited this profile yet, it will with the next records
     asked_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
-    expected: list[AnyChange] = []
-    engine.pass_wakes(asked_ms + 1, expected, limit=None)
+    expected = changes_of(whole(engine.pass_time(asked_ms + 1)).items)
     asked = (profile, plan, asked_ms, deployment.generation, name)
     return ProfileExplanation(
         subject=subject,
@@ -122,7 +122,7 @@ async def _engine(servers: Servers, partition: int, meta: Meta) -> tuple[Partiti
     deployment = servers.deployment
     engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions), clock_ms=meta.clock_ms)
     for cut in meta.cuts:
-        engine.know(cut.catalogue, await servers.catalogue_of(cut.catalogue))
+        engine.give_catalogue(cut.catalogue, await servers.catalogue_of(cut.catalogue))
     engine.resume(meta.cuts)
     if engine.current is None:
         raise NoCutYet(partition)

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from rules.engine.partition import Slice
+from rules.engine.slice import Slice
 from streams.operations.errors import DigestDiffers, NothingPublished, StateExists, WrongInput
 from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
@@ -68,7 +68,7 @@ async def _rebuild(servers: Servers, partition: int, on_offset: OnOffset, *, for
             await consumer.seek_to_beginning(inputs)
             until = progress.offset
             async for record in records(consumer, inputs, until, lambda offset: on_offset(partition, offset, until)):
-                await shadow.apply(record)
+                await shadow.feed(record)
         if shadow.engine.digest != progress.digest:
             raise DigestDiffers(partition, progress.offset)
         taken = replace(shadow.engine.take_slice(), offset=progress.offset)

@@ -3,67 +3,62 @@
 Everything is kept in memory: a partition's profiles must fit (about 3 KB each in the example catalogue).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
-from rules.engine.change import AnyChange
-from rules.engine.decode import Own, Refusal
-from rules.engine.partition import Applied, Partition, Record, UnknownCatalogue
-from rules.ground.event import Event
-from rules.language.dictionary import Dictionary
+from rules.engine.outcome import Applied
+from rules.engine.partition import Partition
+from rules.engine.record import Record
 from streams.intake.decoding import decoder_of
+from streams.partition.driver import Driver
 
 FETCH_BYTES: Final = 8 << 20
 FETCH_WAIT_MS: Final = 500
 
-Loaded = Callable[[str], Awaitable[Catalogue]]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One record, applied: what it was, and the changes that come out at it (those of the wakes it passed first)."""
-
-    record: Record
-    decoded: Event | Own | Refusal
-    applied: Applied
-    changes: list[AnyChange]
+LoadCatalogue = Callable[[str], Awaitable[Catalogue]]
 
 
 class Shadow:
     """An engine that applies a partition's records from the beginning of the log."""
 
-    def __init__(self, partition: int, partitions: int, generation: str, catalogue: Loaded) -> None:
-        self._read = decoder_of(partition, partitions)
+    def __init__(self, partition: int, partitions: int, generation: str, catalogue: LoadCatalogue) -> None:
+        self._supplies = _CataloguesOnly(catalogue)
+        self.engine = Partition(generation, decoder_of(partition, partitions))
+        self._driver = Driver(self.engine, self._supplies)
+
+    @property
+    def channels(self) -> set[str]:
+        """The channels of all activations that were in force so far."""
+        return self._supplies.channels
+
+    async def feed(self, record: Record) -> Applied:
+        """Apply the next record. Raises what the loading of a catalogue raises."""
+        return await self._driver.feed(record)
+
+
+class _CataloguesOnly:
+    """Supplies an engine that has every profile and every wake in memory."""
+
+    def __init__(self, catalogue: LoadCatalogue) -> None:
         self._catalogue = catalogue
-        self._decoded: Event | Own | Refusal | None = None
-        self.engine = Partition(generation, self._decode)
         self.channels: set[str] = set()
-        """Of all activations in force so far."""
 
-    async def apply(self, record: Record) -> Step:
-        """Apply the next record. Ends as `catalogue` does where one is nowhere."""
-        engine, out = self.engine, list[AnyChange]()
-        engine.pass_wakes(engine.instant_of(record.timestamp_ms), out, record=record)
-        while True:
-            try:
-                applied = engine.apply(record)
-            except UnknownCatalogue as unknown:
-                catalogue = await self._catalogue(unknown.catalogue)
-                self.channels |= {each.channel for each in catalogue.activations.values()}
-                engine.know(unknown.catalogue, catalogue)
-            else:
-                break
-        if self._decoded is None:
-            raise AssertionError("a record was applied without being decoded")
-        return Step(record, self._decoded, applied, out + applied.changes)
+    async def catalogue(self, digest: str) -> Catalogue:
+        """Return the catalogue of a hash."""
+        catalogue = await self._catalogue(digest)
+        self.channels |= {each.channel for each in catalogue.activations.values()}
+        return catalogue
 
-    def _decode(self, record: Record, dictionary: Dictionary, r_ms: int) -> Event | Own | Refusal:
-        self._decoded = self._read(record, dictionary, r_ms)
-        return self._decoded
+    async def load(self, subjects: Sequence[str]) -> None:
+        """Never asked."""
+        raise AssertionError("an engine that has everything in memory lacks a profile")
+
+    async def widen(self, before_ms: int) -> None:
+        """Never asked."""
+        raise AssertionError("an engine that has everything in memory lacks wakes")
 
 
 async def records(

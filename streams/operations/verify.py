@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
-from rules.engine.partition import Record
+from rules.engine.record import Record
 from streams.operations.errors import InputTruncated
 from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
@@ -73,9 +73,9 @@ async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> Verd
             outputs = _Outputs(servers, partition, opened)
             until = progress.offset
             async for record in records(consumer, inputs, until, lambda offset: on_offset(partition, offset, until)):
-                step = await shadow.apply(record)
+                applied = await shadow.feed(record)
                 counted += 1
-                for change in step.changes:
+                for change in applied.changes:
                     output = await outputs.of(change)
                     if not await output.reached(change):
                         skipped += 1

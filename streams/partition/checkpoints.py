@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from rules.engine.partition import Slice
+from rules.engine.slice import Slice
 from streams.clock import Clock, backoff_ms
 from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
-from rules.engine.partition import Rehomed
+from rules.engine.outcome import Withdrawal
 from streams.clock import Clock
 from streams.intake.guard import RefusalShare
 from streams.intake.input import Input
@@ -23,8 +23,8 @@ class OutputRecords(Protocol):
         """The records of one change, in order."""
         ...
 
-    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
-        """The tombstone of a standing membership where it stood, its segment having other topics now."""
+    def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
+        """The tombstone of a standing membership in the old topic of its segment."""
         ...
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:

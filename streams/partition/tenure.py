@@ -11,12 +11,13 @@ from typing import Final
 
 from streams.errors import Doubt, Incident
 from streams.intake.inbox import Inbox, bytes_of
-from streams.partition.applying import Applying, Boundary, Output
+from streams.partition.applier import Applier, Boundary
 from streams.partition.beside import Beside
 from streams.partition.checkpoints import Checkpoints
 from streams.partition.claim import Claimed
 from streams.partition.notices import Notices
 from streams.partition.outgoing import PublishSlice
+from streams.partition.output import Output
 from streams.partition.publisher import Publisher
 from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
@@ -90,7 +91,7 @@ class Tenure:
         self._notices.check()
         if self._inbox.error is not None:
             raise Incident(
-                f"the input has no record at offset {self._applying.engine.offset} any more"
+                f"the input has no record at offset {self._applier.engine.offset} any more"
                 f" ({type(self._inbox.error).__name__}): run `segue rebuild` with a log that reaches back far enough,"
                 " or start a new generation"
             )
@@ -104,12 +105,12 @@ class Tenure:
             self._store, self._lock, meta, self._claimed.tokens, shared.deployment, status, self._clock, self._on_point
         )
         self.checkpoints.published(self._published)
-        self._applying = Applying(self._partition, shared, self.checkpoints, meta, self._submitted)
-        await self._applying.resume(meta)
-        self._writer = Writer(shared, self._applying, self.checkpoints, self._writing)
-        self._ticker = Ticker(self._partition, shared, self._applying, status, self._ticking)
+        self._applier = Applier(self._partition, shared, self.checkpoints, meta, self._submitted)
+        await self._applier.resume(meta)
+        self._writer = Writer(shared, self._applier, self.checkpoints, self._writing)
+        self._ticker = Ticker(self._partition, shared, self._applier, status, self._ticking)
         self._inbox.clear()
-        replaying = self._applying.silent is not None
+        replaying = self._applier.silent is not None
         status.replays += replaying
         status.move("replaying" if replaying else "running")
         status.published_offset = self._published
@@ -144,7 +145,7 @@ class Tenure:
 
     def _blocked(self) -> bool:
         """Whether to apply no more now: too much is unpublished or unwritten (the input is held then), or too slow."""
-        behind = self._applying.engine.offset - self.checkpoints.written_offset
+        behind = self._applier.engine.offset - self.checkpoints.written_offset
         unpublished = self._submitted.offset - self._published
         blocked = max(behind, unpublished) > self._limits.unpublished_records_max
         if blocked:
@@ -152,21 +153,21 @@ class Tenure:
         return blocked or self._publisher.slow
 
     async def _apply_chunk(self) -> None:
-        applying, status = self._applying, self._status
+        applier, status = self._applier, self._status
         chunk = self._inbox.chunk(CHUNK, CHUNK_BYTES_MAX, self._clock.wall_ms())
         changes_max = max(1, self._limits.changes_per_transaction_max // 2)
-        if applying.silent is not None:
-            upto = applying.silent.offset
+        if applier.silent is not None:
+            upto = applier.silent.offset
             if chunk[0].offset >= upto:
-                applying.end_silence(chunk[0].offset)
+                applier.end_silence(chunk[0].offset)
                 self._replayed()
             else:
                 chunk = [found for found in chunk if found.offset < upto]
-        await applying.chunk(chunk, self._submit, changes_max)
+        await applier.chunk(chunk, self._submit, changes_max)
         self._inbox.done(len(chunk))
         self._writer.applied(bytes_of(chunk))
         status.events += len(chunk)
-        if applying.silent is None and status.state == "replaying":
+        if applier.silent is None and status.state == "replaying":
             self._replayed()
         self._ticker.applied()
 
@@ -182,8 +183,8 @@ class Tenure:
 
     def _submit(self, output: Output) -> None:
         """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
-        applying, status = self._applying, self._status
-        engine = applying.engine
+        applier, status = self._applier, self._status
+        engine = applier.engine
         if engine.offset > self._submitted.offset:
             self._publisher.submit(
                 self._partition,
@@ -191,12 +192,12 @@ class Tenure:
                     upto_offset=engine.offset,
                     records=output.records,
                     clock_ms=engine.clock_ms,
-                    catalogue=applying.catalogue,
+                    catalogue=engine.catalogue,
                     digest=engine.digest,
                     changes=output.changes,
                 ),
             )
-            self._submitted = applying.boundary
+            self._submitted = applier.boundary
             self._on_point("submitted")
         status.changes += output.changes
         status.dead_letters += output.refused
@@ -208,12 +209,12 @@ class Tenure:
         """Do what is due at this record boundary."""
         self._writer.take_slice_if_due(self._published)
         self._writer.write_if_ready()
-        self._applying.evict(self._limits.profiles_cached_max)
+        self._applier.supplies.evict(self._limits.profiles_cached_max)
         if self._notices.reopening:
             # a batch half-applied is fetched again from where the engine stands
             self._notices.reopening = False
             self._inbox.clear()
-            await self._shared.input.open(self._partition, self._applying.engine.offset, self._inbox)
+            await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
         if not self._blocked():
             self._inbox.resume_if_low()
         if not self._writing.busy and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
@@ -228,16 +229,16 @@ class Tenure:
             ended.result()
 
     def _tell(self) -> None:
-        status, applying = self._status, self._applying
-        status.applied_offset, status.clock_ms = applying.engine.offset, applying.engine.clock_ms
+        status, applier = self._status, self._applier
+        status.applied_offset, status.clock_ms = applier.engine.offset, applier.engine.clock_ms
         status.submitted_offset = self._submitted.offset
-        status.catalogue = applying.catalogue
-        status.profiles = len(applying.engine.profiles)
+        status.catalogue = applier.engine.catalogue
+        status.profiles = len(applier.engine.profiles)
         status.oldest_unapplied_ms = self._inbox.oldest_ms
         end = self._shared.input.offsets(self._partition).end
         if end is not None:
             # at the end only markers are left, which are nobody's lag
-            status.end_offset = applying.engine.offset if self._inbox.at_end else end
+            status.end_offset = applier.engine.offset if self._inbox.at_end else end
 
     # -- with nothing to apply
 
@@ -249,8 +250,8 @@ class Tenure:
             waits.append(SLOW_LOOK_MS)
         if self._writer.behind:
             waits.append(self._writer.due_in_ms)
-        if self._applying.silent is not None:
-            self._check_end(self._applying.silent)
+        if self._applier.silent is not None:
+            self._check_end(self._applier.silent)
         elif self._inbox.at_end:
             waits.append(await self._ticker.look())
         return max(1.0, min(waits))
@@ -272,7 +273,7 @@ class Tenure:
         self._shared.input.shut(self._partition)
         self._inbox.clear()
         self._ticking.cancel()
-        if self._applying.silent is None:
+        if self._applier.silent is None:
             self._submit(Output())
         self._writer.take_slice(self._published)
         if not await self._publisher.flush(self._partition):

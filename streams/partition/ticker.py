@@ -3,7 +3,7 @@
 from typing import Final
 
 from streams.errors import NotReachable
-from streams.partition.applying import Applying
+from streams.partition.applier import Applier
 from streams.partition.beside import Beside
 from streams.partition.shared import Shared
 from streams.partition.status import PartitionStatus
@@ -17,21 +17,20 @@ class Ticker:
     """Appends one tick at a time, from one `meta` on."""
 
     def __init__(
-        self, partition: int, shared: Shared, applying: Applying, status: PartitionStatus, appending: Beside[None]
+        self, partition: int, shared: Shared, applier: Applier, status: PartitionStatus, appending: Beside[None]
     ) -> None:
         self._partition = partition
         self._shared = shared
-        self._applying = applying
+        self._applier = applier
         self._status = status
         self._appending = appending
         self._ticks = Ticks()
 
     async def look(self) -> float:
         """Append a tick if a wake is due by the wall clock; returns when to look again, in ms from now."""
-        wall_ms, waking = self._shared.clock.wall_ms(), self._applying.waking
-        while not waking.complete_to(wall_ms):
-            await waking.widen(wall_ms)
-        due_ms = self._applying.engine.next_due()
+        wall_ms = self._shared.clock.wall_ms()
+        await self._applier.supplies.complete_to(wall_ms)
+        due_ms = self._applier.engine.next_due()
         self._status.next_due_ms = -1 if due_ms is None else due_ms
         if due_ms is not None and not self._appending.busy and self._ticks.wanted(due_ms, wall_ms):
             self._ticks.asked(due_ms, wall_ms)
@@ -41,7 +40,7 @@ class Ticker:
 
     def applied(self) -> None:
         """Note where the engine stands: the outstanding tick may be behind it."""
-        engine = self._applying.engine
+        engine = self._applier.engine
         self._ticks.applied(engine.offset, engine.clock_ms, self._shared.clock.wall_ms())
 
     async def _append(self) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.partition.applying import Applying
+from streams.partition.applier import Applier
 from streams.partition.beside import Beside
 from streams.partition.checkpoints import Checkpoints
 from streams.partition.shared import Shared
@@ -18,13 +18,11 @@ it is shows only when it is packed."""
 class Writer:
     """Takes slices from the engine and writes them, from one `meta` on."""
 
-    def __init__(
-        self, shared: Shared, applying: Applying, checkpoints: Checkpoints, writing: Beside[list[str]]
-    ) -> None:
+    def __init__(self, shared: Shared, applier: Applier, checkpoints: Checkpoints, writing: Beside[list[str]]) -> None:
         self._shared = shared
         self._clock = shared.clock
         self._every_ms = shared.limits.checkpoint_every_ms
-        self._applying = applying
+        self._applier = applier
         self._checkpoints = checkpoints
         self._writing = writing
         self._taken_ms = shared.clock.now_ms()
@@ -34,7 +32,7 @@ class Writer:
     @property
     def behind(self) -> bool:
         """Whether records were applied since the last slice."""
-        return self._applying.engine.offset > self._checkpoints.taken_offset
+        return self._applier.engine.offset > self._checkpoints.taken_offset
 
     @property
     def due_in_ms(self) -> float:
@@ -48,7 +46,7 @@ class Writer:
     def take_slice_if_due(self, published_offset: int) -> None:
         """Take a slice when it is time, or when it would become too long."""
         full = (
-            self._applying.engine.offset - self._checkpoints.taken_offset >= SLICE_RECORDS_MAX
+            self._applier.engine.offset - self._checkpoints.taken_offset >= SLICE_RECORDS_MAX
             or self._slice_bytes() >= SLICE_BYTES_MAX
         )
         if full or self.due_in_ms <= 0:
@@ -57,7 +55,7 @@ class Writer:
     def take_slice(self, published_offset: int) -> None:
         """Take a slice now, if anything was applied since the last one."""
         if self.behind:
-            self._checkpoints.take(self._applying.take_slice())
+            self._checkpoints.take(self._applier.take_slice())
             self._checkpoints.published(published_offset)
             self._taken_ms = self._clock.now_ms()
             self._applied_bytes = 0
@@ -65,7 +63,7 @@ class Writer:
 
     def _slice_bytes(self) -> float:
         """Estimate the length of a slice taken now: the profiles as they were, and everything applied since."""
-        return self._applying.engine.touched * self._checkpoints.profile_bytes + self._applied_bytes
+        return self._applier.engine.touched * self._checkpoints.profile_bytes + self._applied_bytes
 
     def write_if_ready(self) -> None:
         """Begin to write a checkpoint, if none is in flight and something is published and not written."""
@@ -76,4 +74,4 @@ class Writer:
         """Take the result of a checkpoint that ended. Raises Gap, Fenced, Incident, StoreBug."""
         ended = self._writing.ended()
         if ended is not None:
-            self._applying.written(ended.result())
+            self._applier.supplies.written(ended.result())

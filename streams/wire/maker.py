@@ -45,7 +45,7 @@ import orjson
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
-from rules.engine.partition import Rehomed
+from rules.engine.outcome import Withdrawal
 from rules.ground.instants import format_instant
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
@@ -104,10 +104,10 @@ class RecordMaker:
         )
         return [OutRecord(topic, partition, subject, change.value, with_content), current]
 
-    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
+    def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
         """Make the tombstone of a standing membership in the topic that its segment's changes no longer go to."""
-        key = f"{rehomed.subject}|{rehomed.segment}".encode()
-        return OutRecord(self._topics[rehomed.was_restricted][1], partition, key, None)
+        key = f"{withdrawal.subject}|{withdrawal.segment}".encode()
+        return OutRecord(self._topics[withdrawal.was_restricted][1], partition, key, None)
 
     def _of_channel(self, channel: str) -> tuple[str, str]:
         found = self._channels.get(channel)

@@ -14,7 +14,8 @@ import pstats
 import random
 import time
 
-from rules.engine.partition import Partition, Record
+from rules.engine.partition import Partition
+from rules.engine.record import Record
 from streams.intake.decoding import decoder_of
 from tests.benchmarks.bench_pipeline import make_catalogue, make_event
 
@@ -41,9 +42,7 @@ def run(segments: int, records: list[Record], slice_records: int) -> tuple[float
     sizes: dict[str, int] = {}
     began = time.process_time()
     for n, record in enumerate(records, 1):
-        assert record.timestamp_ms is not None
-        partition.pass_wakes(record.timestamp_ms, [])
-        partition.apply(record)
+        partition.feed(record)
         if n % slice_records == 0 or n == len(records):
             at = time.process_time()
             taken = partition.take_slice()

@@ -90,13 +90,13 @@ def _progress() -> list[Patch]:
 
 
 def _wall_clock() -> list[Patch]:
-    from rules.engine.partition import Record
-    from streams.partition import applying
+    from rules.engine.record import Record
+    from streams.partition import applier
 
     def of_now(offset: int, timestamp: Any, *rest: Any) -> Any:
         return Record(offset, time.time_ns() // 1_000_000, *rest)
 
-    return [(applying, "Record", of_now)]
+    return [(applier, "Record", of_now)]
 
 
 def _ticks() -> list[Patch]:
@@ -108,16 +108,16 @@ def _ticks() -> list[Patch]:
 def _order() -> list[Patch]:
     from rules.engine.partition import Partition
 
-    pass_wakes = Partition.pass_wakes
+    pass_wakes = Partition._pass_wakes  # noqa: SLF001 - a mutation changes what is inside
 
-    def backwards(self: Any, r_ms: int, out: list[Any], *rest: Any, **named: Any) -> bool:
-        before = len(out)
-        done = pass_wakes(self, r_ms, out, *rest, **named)
+    def backwards(self: Any, before_ms: int, items: list[Any], *rest: Any) -> bool:
+        before = len(items)
+        done = pass_wakes(self, before_ms, items, *rest)
         # each profile's own order stays
-        out[before:] = sorted(out[before:], key=lambda change: change.subject, reverse=True)
+        items[before:] = sorted(items[before:], key=lambda item: item.subject, reverse=True)
         return done
 
-    return [(Partition, "pass_wakes", backwards)]
+    return [(Partition, "_pass_wakes", backwards)]
 
 
 def _clock(off_ms: int) -> list[Patch]:

@@ -1,22 +1,24 @@
 """The engine over a file as a worker drives it: in batches, its state packed into a store and read back in between.
 
-The store is two dicts. Wakes and visits are paged in by the worker's own `Waking`, in very small pages.
+The store is two dicts. The worker's own `Driver` and `WakePages` bring profiles, wakes and visits in, in very small
+pages.
 """
 
-import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.conditions.view import View
-from rules.engine.change import AnyChange
 from rules.engine.cut import Cut
 from rules.engine.decode import record_time
-from rules.engine.partition import BEGINNING_MS, Partition, Record
+from rules.engine.outcome import Need, Passed, changes_of
+from rules.engine.partition import BEGINNING_MS, Partition
+from rules.engine.record import Record
 from rules.engine.replay import decode_line
-from rules.ground.instants import FOREVER
-from streams.partition.waking import Waking
+from streams.partition.driver import Driver
+from streams.partition.wake_pages import WakePages
 from tests.transcripts.implementations import compiled
 from tests.transcripts.transcript import Files
 
@@ -46,18 +48,27 @@ class Store:
     digest: str = ""
 
 
-class Reads:
-    """A store as `Waking` reads it."""
+class Supplies:
+    """A store as `Driver` and `WakePages` read it."""
 
     def __init__(self, engine: Partition, store: Store) -> None:
         self._engine = engine
         self._store = store
+        self._pages = WakePages(engine, self)
+
+    async def catalogue(self, digest: str) -> Catalogue:
+        """Never asked: no line puts a catalogue into force."""
+        raise AssertionError(digest)
 
     async def load(self, subjects: Sequence[str]) -> None:
-        """Give the engine the profiles that it does not have."""
+        """Give the engine the profiles that it lacks."""
         for subject in subjects:
-            if not self._engine.has(subject):
-                self._engine.add(subject, self._store.profiles.get(subject))
+            if self._engine.lacks(subject):
+                self._engine.give_profile(subject, self._store.profiles.get(subject))
+
+    async def widen(self, before_ms: int) -> None:
+        """Give one page of wakes."""
+        await self._pages.widen(before_ms)
 
     async def due(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> list[tuple[int, str]]:
         """Give a page of wakes."""
@@ -78,9 +89,8 @@ class Batched:
         self._catalogues = {each.hash: each for each in (first, *(each for _, each in self._then))}
         self._boundaries = boundaries
         self._store = Store()
-        self._engine = Partition("g1", decode_line)
+        self._take(Partition("g1", decode_line))
         self._engine.cut(first, self._engine.clock_ms)
-        self._waking = Waking(self._engine, Reads(self._engine, self._store))
         self.changes: list[bytes] = []
         self.restarts = 0
 
@@ -95,15 +105,13 @@ class Batched:
             if until_ms is not None and r_ms > until_ms:
                 break
             self._cut(r_ms)
-            self._pass(r_ms, record=record)
-            self._load_subject(text)
-            self._publish(self._engine.apply(record).changes)
+            self.changes += [change.value for change in now(self._driver.feed(record)).changes]
             if number in self._boundaries:
                 self._restart()
         if until_ms is not None:
             self._cut(until_ms)
         end_ms = self._engine.clock_ms if until_ms is None else until_ms
-        self._pass(end_ms + 1, limit=None)
+        self._pass(lambda: self._engine.pass_time(end_ms + 1))
         return self.changes
 
     def facts(self, instants: Sequence[int]) -> dict[str, Any]:
@@ -132,25 +140,19 @@ class Batched:
     def _cut(self, r_ms: int) -> None:
         while self._then and self._then[0][0] <= r_ms:
             at, catalogue = self._then.pop(0)
-            self._pass(at)
-            self._engine.cut(catalogue, at)
+            self._pass(lambda at=at, catalogue=catalogue: self._engine.cut(catalogue, at))  # type: ignore[misc]
 
-    def _pass(self, r_ms: int, limit: int | None = 1000, record: Record | None = None) -> None:
-        out: list[AnyChange] = []
-        while not self._engine.pass_wakes(r_ms, out, limit=limit, record=record):
-            now(self._waking.widen(min(r_ms, FOREVER)))
-        self._publish(out)
+    def _pass(self, call: Callable[[], Passed | Need]) -> None:
+        """Make a call until it lacks nothing more."""
+        outcome = call()
+        while not isinstance(outcome, Passed):
+            now(self._driver.supply(outcome))
+            outcome = call()
+        self.changes += [change.value for change in changes_of(outcome.items)]
 
-    def _load_subject(self, text: bytes) -> None:
-        try:
-            subject = json.loads(text)["subject"]
-        except (ValueError, TypeError, KeyError):
-            return
-        if isinstance(subject, str) and not self._engine.has(subject):
-            self._engine.add(subject, self._store.profiles.get(subject))
-
-    def _publish(self, changes: Sequence[AnyChange]) -> None:
-        self.changes += [change.value for change in changes]
+    def _take(self, engine: Partition) -> None:
+        self._engine = engine
+        self._driver = Driver(engine, Supplies(engine, self._store))
 
     def _restart(self) -> None:
         """Write a checkpoint, forget everything, and take up where it stands."""
@@ -159,7 +161,7 @@ class Batched:
         store.wakes |= slice_.wakes
         store.cuts, store.offset, store.clock_ms = slice_.cuts, slice_.offset, slice_.clock_ms
         store.last_ms, store.digest = slice_.last_ms, slice_.digest
-        self._engine = Partition(
+        engine = Partition(
             "g1",
             decode_line,
             offset=store.offset,
@@ -169,7 +171,7 @@ class Batched:
             horizon=(BEGINNING_MS, ""),
         )
         for digest, catalogue in self._catalogues.items():
-            self._engine.know(digest, catalogue)
-        self._engine.resume(store.cuts)
-        self._waking = Waking(self._engine, Reads(self._engine, store))
+            engine.give_catalogue(digest, catalogue)
+        engine.resume(store.cuts)
+        self._take(engine)
         self.restarts += 1

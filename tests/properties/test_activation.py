@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from streams.partition import waking
+from streams.partition import wake_pages
 from tests.naive.reading import journey_of
 from tests.naive.times import instant
 from tests.properties.activations import FOCI, GROUPS
@@ -100,8 +100,8 @@ def test_engine_activates_as_the_naive_evaluator_does(focus: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waking, "PAGE", 2)
-    monkeypatch.setattr(waking, "LOOKAHEAD_MS", 1)
+    monkeypatch.setattr(wake_pages, "PAGE", 2)
+    monkeypatch.setattr(wake_pages, "LOOKAHEAD_MS", 1)
 
 
 @given(contact_scenes(HOURS), st.sets(st.integers(1, 20)))

@@ -9,7 +9,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from streams.partition import waking
+from streams.partition import wake_pages
 from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import catalogues
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waking, "PAGE", 2)
-    monkeypatch.setattr(waking, "LOOKAHEAD_MS", 1)
+    monkeypatch.setattr(wake_pages, "PAGE", 2)
+    monkeypatch.setattr(wake_pages, "LOOKAHEAD_MS", 1)
 
 
 @checks

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from rules.engine.partition import PUBLISHING_WAKES_MAX, Partition
+from rules.engine import partition
+from rules.engine.partition import PUBLISHING_WAKES_MAX
 from tests.naive.replay import WAKES_MAX
 from tests.naive.times import written
 from tests.properties.batches import Batched
@@ -90,7 +91,7 @@ def test_a_record_passes_so_many_wakes_that_publish_and_no_more(scene: Scene) ->
     assert WAKES_MAX == PUBLISHING_WAKES_MAX == 1000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["tests.naive.replay"], "WAKES_MAX", FEW)
-        patch.setattr(Partition.pass_wakes, "__kwdefaults__", {"limit": FEW, "record": None})
+        patch.setattr(partition, "PUBLISHING_WAKES_MAX", FEW)
         same(scene)
 
 

@@ -19,7 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.engine.change import AnyChange
-from rules.engine.partition import Partition, Record
+from rules.engine.outcome import whole
+from rules.engine.partition import Partition
+from rules.engine.record import Record
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
@@ -153,11 +155,10 @@ class Live:
                 self.deployment.generation, decoder_of(partition, self.deployment.partitions), clock_ms=-1
             )
             for catalogue in catalogues:
-                engine.know(catalogue.hash, catalogue)
+                engine.give_catalogue(catalogue.hash, catalogue)
             changes: list[AnyChange] = []
             for r in records:
-                assert engine.pass_wakes(engine.instant_of(r.timestamp), changes)
-                changes += engine.apply(Record(r.offset, r.timestamp, r.key, r.value, r.headers)).changes
+                changes += whole(engine.feed(Record(r.offset, r.timestamp, r.key, r.value, r.headers))).changes
             result[partition] = [change.value for change in changes]
         return result
 

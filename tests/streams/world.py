@@ -9,7 +9,9 @@ from typing import Any
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
-from rules.engine.partition import Partition, Record, Rehomed
+from rules.engine.outcome import Withdrawal, whole
+from rules.engine.partition import Partition
+from rules.engine.record import Record
 from rules.ground.digest import DIGEST_START
 from streams.errors import Incident
 from streams.intake.decoding import decoder_of
@@ -172,9 +174,9 @@ class PlainWire:
             OutRecord(HIDDEN_CURRENT if hidden else CURRENT, partition, key + b"|" + name.encode(), current),
         ]
 
-    def withdrawal(self, partition: int, rehomed: Rehomed) -> OutRecord:
-        topic = HIDDEN_CURRENT if rehomed.was_restricted else CURRENT
-        return OutRecord(topic, partition, f"{rehomed.subject}|{rehomed.segment}".encode(), None)
+    def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
+        topic = HIDDEN_CURRENT if withdrawal.was_restricted else CURRENT
+        return OutRecord(topic, partition, f"{withdrawal.subject}|{withdrawal.segment}".encode(), None)
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
         return OutRecord(DEAD, partition, record.key, record.value, (("reason", code.encode()),))
@@ -358,11 +360,10 @@ class World:
         """What the engine says of the input as it stands, all in memory, one record after the other."""
         engine = Partition("g1", decoder_of(partition, self.partitions), clock_ms=-1)
         for digest, found in self.catalogues.items():
-            engine.know(digest, found)
+            engine.give_catalogue(digest, found)
         changes: list[AnyChange] = []
         for record in self.broker.fetch(EVENTS, partition, 0)[0]:
-            assert engine.pass_wakes(engine.instant_of(record.timestamp_ms), changes)
-            changes += engine.apply(Record(record.offset, record.timestamp_ms, record.key, record.value)).changes
+            changes += whole(engine.feed(Record(record.offset, record.timestamp_ms, record.key, record.value))).changes
         return [change.value for change in changes]
 
     def meta(self, partition: int = 0) -> Meta:

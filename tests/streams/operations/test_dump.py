@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from rules.engine.decode import decode
-from rules.engine.partition import Record
+from rules.engine.record import Record
 from rules.ground.event import Event
 from streams.operations.dump import _structured
 from tests.streams.world import catalogue

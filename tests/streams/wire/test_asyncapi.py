@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.engine.decode import CODES
-from rules.engine.partition import Rehomed
+from rules.engine.outcome import Withdrawal
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
@@ -71,8 +71,8 @@ def written() -> list[tuple[str, OutRecord]]:
     records = [
         *zip(("segmentEntered", "standingMembership"), WIRE.change_records(0, entered), strict=True),
         *zip(("segmentExited", "membershipEnded"), WIRE.change_records(0, exited), strict=True),
-        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=False))),
-        ("membershipMoved", WIRE.withdrawal(0, Rehomed(0, "hcp:1", "planners", was_restricted=True))),
+        ("membershipMoved", WIRE.withdrawal(0, Withdrawal("hcp:1", "planners", was_restricted=False))),
+        ("membershipMoved", WIRE.withdrawal(0, Withdrawal("hcp:1", "planners", was_restricted=True))),
         *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
         *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
         *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),

@@ -1,0 +1,90 @@
+"""What the engine answers when a record is fed to it: that the record is applied, or what is lacking."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+from rules.engine.change import AnyChange
+from rules.engine.decode import Refusal
+from rules.engine.record import Decoded
+
+
+class Withdrawal(NamedTuple):
+    """A standing membership whose segment has other topics from a cut on: tombstone its record in the old topic.
+
+    It is no change: nobody moved. It comes at the visit of the cut, before the changes of that visit.
+    """
+
+    subject: str
+    segment: str
+    was_restricted: bool
+    """Whether the old topic is the restricted one."""
+
+
+Item: TypeAlias = AnyChange | Withdrawal
+"""One thing to put out."""
+
+
+def changes_of(items: Sequence[Item]) -> list[AnyChange]:
+    """Return the changes among some items, in order."""
+    return [item for item in items if not isinstance(item, Withdrawal)]
+
+
+class Applied(NamedTuple):
+    """A record is applied."""
+
+    kind: Literal["event", "redelivery", "refused", "own", "cut"]
+    decoded: Decoded
+    items: Sequence[Item]
+    """All that the record brings, in the order in which it is put out: the wakes that it passes, then its own."""
+
+    @property
+    def changes(self) -> list[AnyChange]:
+        """The changes among `items`."""
+        return changes_of(self.items)
+
+    @property
+    def refusal(self) -> str | None:
+        """The reason code, if the record was refused."""
+        return self.decoded.code if isinstance(self.decoded, Refusal) else None
+
+
+class Passed(NamedTuple):
+    """The wakes due before an instant have fired; no record was applied."""
+
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedWakes:
+    """Give the next page of wakes and visits (`give_wakes`), on the way to all those due before an instant."""
+
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedCatalogue:
+    """Give the catalogue of a hash (`give_catalogue`): the record puts it into force."""
+
+    catalogue: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedProfiles:
+    """Give these profiles (`give_profile`), also those that the store does not have."""
+
+    subjects: tuple[str, ...]
+
+
+Need: TypeAlias = NeedWakes | NeedCatalogue | NeedProfiles
+"""What is lacking. Give it, then make the same call again: the engine goes on where it stopped."""
+
+
+Done = TypeVar("Done", Applied, Passed)
+
+
+def whole(outcome: Done | Need) -> Done:
+    """Return the outcome of an engine that can lack nothing: everything is in memory."""
+    if isinstance(outcome, NeedWakes | NeedCatalogue | NeedProfiles):
+        raise AssertionError(f"everything is in memory, and yet the engine says {outcome}")  # noqa: TRY004 - our bug
+    return outcome

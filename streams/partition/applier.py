@@ -1,0 +1,133 @@
+"""Apply the records of one partition: chunks in, output at record boundaries out.
+
+While a replay is silent, nothing is put out. The profiles of a chunk are read together before it. Between chunks the
+engine stands at a record boundary, and only there a slice can be taken.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from rules.engine.outcome import Applied
+from rules.engine.partition import BEGINNING_MS, Partition
+from rules.engine.record import Record
+from rules.engine.slice import Slice
+from streams.errors import Incident
+from streams.intake.decoding import decoder_of, subjects_of
+from streams.partition.checkpoints import Checkpoints
+from streams.partition.driver import Driver
+from streams.partition.output import Output
+from streams.partition.points import UNOBSERVED
+from streams.partition.shared import Shared
+from streams.partition.store_supplies import StoreSupplies
+from streams.records import Fetched
+from streams.store.terms import Meta
+
+log = logging.getLogger(__name__)
+
+TURN_MS: Final = 5
+"""How long a chunk may go on before the other partitions get their turn; what it brought so far is submitted."""
+TURN_LOOK: Final = 8
+"""Records between two looks at the clock."""
+
+
+class Boundary(NamedTuple):
+    """A record boundary, and the digest of all changes before it."""
+
+    offset: int
+    digest: str
+
+
+class Applier:
+    """Applies records to the engine of one partition, from one `meta` on."""
+
+    def __init__(self, partition: int, shared: Shared, checkpoints: Checkpoints, meta: Meta, silent: Boundary) -> None:
+        """`silent`: replay puts nothing out up to there, where its digest must be equal."""
+        self._partition = partition
+        self._shared = shared
+        self._clock = shared.clock
+        self.engine = Partition(
+            shared.deployment.generation,
+            decoder_of(partition, shared.deployment.partitions),
+            offset=meta.offset,
+            clock_ms=meta.clock_ms,
+            last_ms=meta.last_ms,
+            digest=meta.digest,
+            horizon=(BEGINNING_MS, ""),
+        )
+        self.supplies = StoreSupplies(self.engine, checkpoints, shared.catalogue)
+        self._driver = Driver(self.engine, self.supplies)
+        self.silent: Boundary | None = silent
+
+    async def resume(self, meta: Meta) -> None:
+        """Take up the cuts of `meta`; waits for their catalogues. Raises Incident."""
+        for cut in meta.cuts:
+            self.engine.give_catalogue(cut.catalogue, await self._shared.catalogue(cut.catalogue))
+        self.engine.resume(meta.cuts)
+        self.end_silence()
+
+    @property
+    def boundary(self) -> Boundary:
+        """Where the engine stands; meaningful between chunks."""
+        return Boundary(self.engine.offset, self.engine.digest)
+
+    async def chunk(self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int) -> None:
+        """Apply records, giving way to others now and then. Output goes to `submit`, at record boundaries.
+
+        Raises Gap, Fenced, Incident (then the engine may stand within a record: drop it), or our bugs.
+        """
+        await self.supplies.load(subjects_of(chunk))
+        feed = self.engine.feed
+        output = Output()
+        until_ms = self._clock.now_ms() + TURN_MS
+        on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
+        for done, found in enumerate(chunk):
+            if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
+                if self.silent is None:
+                    submit(output)
+                    output = Output()
+                await asyncio.sleep(0)
+                until_ms = self._clock.now_ms() + TURN_MS
+            if self.silent is not None and found.offset >= self.silent.offset:
+                self.end_silence(found.offset)
+            record = Record(found.offset, found.timestamp, found.key, found.value, found.headers)
+            applied = feed(record)
+            if not isinstance(applied, Applied):
+                applied = await self._driver.feed(record)
+            if applied.kind == "cut":
+                self._shared.on_point("cut")
+                log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
+            if self.silent is None:
+                output.add(self._partition, found, applied, self._shared.wire)
+            if on_point is not None:
+                on_point("step" if self.silent is None else "replay")
+            if output.changes + output.withdrawn >= changes_max:
+                submit(output)
+                output = Output()
+        self.end_silence()
+        if self.silent is None:
+            submit(output)
+
+    def end_silence(self, next_offset: int | None = None) -> None:
+        """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.
+
+        `next_offset`: of the record about to be applied, at which it must have ended.
+        """
+        if self.silent is None or (self.engine.offset < self.silent.offset and next_offset is None):
+            return
+        found = self.boundary
+        if found != self.silent:
+            raise Incident(
+                f"replay stands at {found.offset} with digest {found.digest}, but changes were published up to"
+                f" {self.silent.offset} with digest {self.silent.digest}: the log or the program is not what it was."
+                " Nothing more is published. Run `segue verify` on this partition, and do not let another version of"
+                " Segue go on with it"
+            )
+        self.silent = None
+
+    def take_slice(self) -> Slice:
+        """Pack all that was touched since the last slice; between chunks only."""
+        taken = self.engine.take_slice()
+        self.supplies.touched(taken.profiles)
+        return taken

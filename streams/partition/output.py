@@ -1,0 +1,35 @@
+"""What records brought that is not out yet: the engine's items as records of the output topics, in their order."""
+
+from dataclasses import dataclass, field
+
+from rules.engine.outcome import Applied, Withdrawal
+from streams.partition.shared import OutputRecords
+from streams.records import Fetched, OutRecord
+
+
+@dataclass(slots=True)
+class Output:
+    """The output of some records of one partition, up to a record boundary."""
+
+    records: list[OutRecord] = field(default_factory=list)
+    changes: int = 0
+    withdrawn: int = 0
+    """Tombstones of standing memberships whose segment has other topics now."""
+    refused: int = 0
+    applied: int = 0
+    """Input records."""
+
+    def add(self, partition: int, found: Fetched, applied: Applied, wire: OutputRecords) -> None:
+        """Add what one applied record brings: its items in order, then its dead letter if it was refused."""
+        self.applied += 1
+        for item in applied.items:
+            if isinstance(item, Withdrawal):
+                self.withdrawn += 1
+                self.records.append(wire.withdrawal(partition, item))
+            else:
+                self.changes += 1
+                self.records += wire.change_records(partition, item)
+        code = applied.refusal
+        if code is not None:
+            self.refused += 1
+            self.records.append(wire.dead_letter(partition, found, code))
