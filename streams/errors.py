@@ -1,37 +1,37 @@
-"""What can go wrong with the log and the store, told apart by type."""
+"""The faults of the log and the store, told apart by type: what the caller must do is in each type's docstring."""
 
 
 class Doubt(Exception):
-    """An error, a fence, an EndTxn without an answer or sent twice: the whole ring is at its end (design section 5)."""
+    """A transaction may or may not have been committed. The ring is over: claim again with a new one."""
 
 
 class NotReachable(Exception):
-    """The log cannot be reached, or did not answer in time. Try again with back-off; nothing may be concluded."""
+    """The log cannot be reached, or did not answer in time. Ask again with back-off; conclude nothing."""
 
 
 class HeldUp(NotReachable):
-    """The log answers; somebody's open transaction holds up what was asked for."""
+    """The log answers, but a transaction that is open holds up the read."""
 
 
 class RecordTooLarge(Exception):
-    """A record that no broker would take, found before anything was sent. Our bug: stop, commit nothing."""
+    """No broker would take this record; nothing was sent. Our bug: stop, commit nothing."""
 
 
 class Gap(Exception):
-    """Redis went back: the token is none that this owner wrote last or has in flight. Read `meta`, replay."""
+    """The store went back: its token is not one that this owner wrote last or has in flight. Read `meta`, replay."""
 
 
 class Fenced(Exception):
-    """A higher epoch stands in `meta`: another owner claimed the partition. Stop."""
+    """`meta` has a higher epoch: another owner claimed the partition. Stop."""
 
 
 class Unanswered(Exception):
-    """Outcome unknown (MOVED, READONLY, OOM, LOADING, lost connection …): read the token, or send the same again."""
+    """The outcome is unknown (MOVED, READONLY, OOM, LOADING, a lost connection …). Read the token, or send it again."""
 
 
 class Incident(Exception):
-    """State that must not be guessed at: missing or foreign `meta`. The partition stops and says what to do."""
+    """State is missing, or is not this deployment's. Never guess: the partition stops and says what to do."""
 
 
 class StoreBug(Exception):
-    """An error inside the atomic write, an answer that cannot be: our bug, or foreign data. Stop, commit nothing."""
+    """An answer that cannot be, or an error inside an atomic write: our bug, or foreign data. Stop, commit nothing."""

@@ -1,11 +1,11 @@
-"""A finding: something wrong with a server or a topic, and what to do about it."""
+"""A finding: what is wrong with a server or a topic, and what to do about it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing that is wrong. `fatal`: nothing may start on it; else it is advice. Never holds personal data."""
+    """One thing that is wrong. `fatal`: no worker may start; otherwise it is advice. Holds no personal data."""
 
     where: str
     what: str

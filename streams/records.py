@@ -1,15 +1,15 @@
-"""Records of the log: as read, and as to be written."""
+"""Records of the log: as fetched, as read back, and as they are to be written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 LOG_APPEND_TIME: Final = 1
-"""`timestamp_type` of a record that the broker stamped."""
+"""`timestamp_type` of a record whose timestamp the broker set."""
 
 
 class Fetched(Protocol):
-    """A fetched record; aiokafka's `ConsumerRecord` is one."""
+    """A fetched record. aiokafka's `ConsumerRecord` is one."""
 
     @property
     def offset(self) -> int: ...
@@ -26,12 +26,12 @@ class Fetched(Protocol):
 
 
 Batch: TypeAlias = Sequence[Fetched]
-"""Committed records of one partition in offset order; offsets may leave gaps (markers); never empty."""
+"""Committed records of one partition, in offset order; never empty. Offsets may have gaps: markers, aborted records."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutRecord:
-    """A record to produce: partition always explicit. `value` None: a tombstone; key and value are never both None."""
+    """A record to write, with its partition. `value` None: a tombstone. Key and value are never both None."""
 
     topic: str
     partition: int

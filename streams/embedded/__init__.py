@@ -1,7 +1,7 @@
-"""The real Apache Kafka and Valkey out of packages, on loopback, for `segue demo`, the tests and work by hand.
+"""The real Apache Kafka and Valkey from packages, on loopback, for `segue demo`, the tests and work by hand.
 
-Nothing has to be installed beforehand: the JDK and Valkey come as wheels, Kafka's jars by the lock file beside this
-one. The servers end with the command that started them, even when that is killed.
+Nothing must be installed before: the JDK and Valkey are wheels, and the lock file in this folder names Kafka's jars.
+The servers end with the command that started them, even if that command is killed.
 """
 
 from streams.embedded.errors import EmbeddedError, OnStep

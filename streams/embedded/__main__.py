@@ -1,6 +1,6 @@
 """`python -m streams.embedded`: start both servers, print how to reach them, run until Ctrl-C.
 
-With `prepare` as its argument it only downloads and verifies what they need; with `lock` it writes the lock file of
+With the argument `prepare` it only downloads and verifies what the servers need. With `lock` it writes the lock file of
 Kafka's jars anew.
 """
 
@@ -17,11 +17,11 @@ def _tell(step: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run; returns the exit status: 0 done, 2 usage, 3 a server is not to be had."""
+    """Run; return the exit status: 0 done, 2 usage, 3 a server cannot be had."""
     if arguments not in ([], ["prepare"], ["lock"]):
         print("usage: python -m streams.embedded [prepare | lock]", file=sys.stderr)
         return 2
-    # TERM ends it in order, like Ctrl-C
+    # TERM stops the servers in order, like Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments == ["lock"]:

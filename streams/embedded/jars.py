@@ -1,9 +1,9 @@
-"""Apache Kafka's jars: which ones (the lock file beside this module), where they are kept, and getting them.
+"""Apache Kafka's jars: the lock file in this folder names them, jgo downloads them, a cache keeps them.
 
-Kept in `<cache>/jars`, where <cache> is SEGUE_CACHE_DIR, or `segue` in XDG_CACHE_HOME, or `~/.cache/segue`; shared by
-all checkouts. A jar comes into that folder only whole and with the sha256 of the lock file, by a rename; it is
-compared again at every set-up. jgo downloads from the repositories that its own settings name.
-`python -m streams.embedded lock` resolves the version below anew and writes the lock file.
+The cache is `<cache>/jars`; <cache> is SEGUE_CACHE_DIR, or `segue` in XDG_CACHE_HOME, or `~/.cache/segue`. All
+checkouts share it. A jar is moved into it only when it is whole and has the sha256 of the lock file, and is compared
+again at every set-up. jgo downloads from the repositories that its own settings name. `python -m streams.embedded lock`
+resolves KAFKA_VERSION anew and writes the lock file.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from streams.embedded.errors import EmbeddedError, NotInstalled, OnStep
 KAFKA_VERSION: Final = "4.2.1"
 """Not 4.3.0 to 4.4.0: they lose the markers of transactions that end while a partition has no leader (KAFKA-20734).
 
-A single broker's restart makes that likely, and what reads committed records then waits for ever.
+The restart of a single broker makes that likely. Readers of committed records then wait for ever.
 """
 LOCK_FILE: Final = Path(__file__).with_name("jgo.lock.toml")
 _DOWNLOADS_AT_ONCE: Final = 6
@@ -46,7 +46,7 @@ class Jar:
 
 
 def cache_folder() -> Path:
-    """Tell where downloads are kept; the folder may not exist yet."""
+    """Return the folder for downloads; it may not exist yet."""
     named = os.environ.get("SEGUE_CACHE_DIR")
     if named:
         return Path(named)
@@ -55,14 +55,14 @@ def cache_folder() -> Path:
 
 
 def locked() -> tuple[Jar, ...]:
-    """Read the lock file, in its order."""
+    """Return the jars of the lock file, in its order."""
     with LOCK_FILE.open("rb") as file:
         lock = tomllib.load(file)
     return tuple(Jar(d["groupId"], d["artifactId"], d["version"], d["sha256"]) for d in lock["dependencies"])
 
 
 def classpath(on_step: OnStep) -> list[Path]:
-    """Have every locked jar on disk and verified; return their paths. Downloads what is missing or damaged (45 MB)."""
+    """Return the paths of all locked jars, verified. Downloads the jars that are missing or damaged (45 MB)."""
     folder = cache_folder() / "jars"
     jars = locked()
     try:
@@ -107,7 +107,7 @@ def _maven(repo_cache: Path) -> Any:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
         raise NotInstalled("jgo") from error
-    # jgo's HTTP client trusts a list of its own; a company's proxy is known to the machine's list only
+    # jgo's HTTP client has its own list of certificates; only the machine's list knows a company's proxy
     machine_list = ssl.get_default_verify_paths().cafile
     if machine_list is not None:
         os.environ.setdefault("REQUESTS_CA_BUNDLE", machine_list)
@@ -130,7 +130,7 @@ def _fetch(context: Any, jar: Jar, folder: Path) -> None:
                 return
             trouble = "its sha256 is not the one in jgo.lock.toml"
         except requests.RequestException as error:
-            # its text names hosts and addresses: the kind says enough
+            # the text of the error names hosts and addresses; its type says enough
             trouble = f"{type(error).__name__}; is there a network?"
         except RuntimeError:
             trouble = "the repository does not have it"
@@ -145,8 +145,8 @@ def write_lock() -> None:
         broker = context.create_dependency(f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}")
         first, others = context.resolver.resolve([broker])
         artifacts = [d.artifact for d in [*first, *others] if d.scope in (None, "compile", "runtime")]
-        # the broker's logging goes nowhere without a binding, which it leaves to whoever packs it; resolved together
-        # with the broker it would change the versions of other jars
+        # the broker logs nothing without a binding, and does not depend on one; resolved together with the broker, the
+        # binding would change the versions of other jars
         core = next(a for a in artifacts if a.artifactId == "log4j-core")
         artifacts.append(context.project(core.groupId, "log4j-slf4j-impl").at_version(core.version).artifact())
         jars = sorted(

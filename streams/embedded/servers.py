@@ -1,4 +1,4 @@
-"""Both servers together: made ready, started in a temporary folder, and gone at the end."""
+"""Both servers together: prepare them, start them in a temporary folder, remove everything at the end."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ from streams.embedded.valkey import ValkeyServer
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the two running servers are. `folder` is temporary, theirs and the command's: put logs there."""
+    """The addresses of the two running servers. `folder` is temporary; the command may write its logs there, too."""
 
     kafka: str
     """Bootstrap servers."""
@@ -27,12 +27,12 @@ class Servers:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The `SEGUE_*` variables that lead every command to these servers."""
+        """The `SEGUE_*` variables with which every command uses these servers."""
         return {"SEGUE_KAFKA_BOOTSTRAP_SERVERS": self.kafka, "SEGUE_REDIS_URL": self.redis_url}
 
 
 def prepare(on_step: OnStep) -> None:
-    """Have everything on this machine that the servers need: packages, JDK, jars; verified. Raises EmbeddedError."""
+    """Get and verify everything that the servers need: packages, JDK, jars. Raises EmbeddedError."""
     java = java_home() / "bin" / "java"
     try:
         done = subprocess.run([java, "-version"], capture_output=True, timeout=60, check=False)
@@ -51,9 +51,9 @@ def prepare(on_step: OnStep) -> None:
 
 @contextlib.contextmanager
 def running(on_step: OnStep = lambda _: None) -> Iterator[Servers]:
-    """Start Kafka and Valkey in a new temporary folder; at the end kill both and remove it.
+    """Start Kafka and Valkey in a new temporary folder; at the end kill both and remove the folder.
 
-    The same happens when this process is killed: by the servers' guards.
+    If this process is killed, the servers' guards do the same.
     """
     prepare(on_step)
     folder = Path(tempfile.mkdtemp(prefix="segue-"))

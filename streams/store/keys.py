@@ -1,18 +1,18 @@
-"""The key grammar of Redis, and how values are laid out there. Owned here and nowhere else.
+"""The key grammar of Redis, and the layout of the values. Only this module knows them.
 
     <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts
-    <prefix>:{<tag>}:p:<subject>   string  the packed blob of one profile (its layout: rules/engine/profile.py)
+    <prefix>:{<tag>}:p:<subject>   string  one packed profile (its layout: rules/engine/profile.py)
     <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
     <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
 
-`<tag>` is `<partition>.<salt>`: Redis Cluster hashes only what stands in the first braces, so all keys of a partition
-share one slot and one MULTI can write them. The salt is the smallest number that puts the tag into the partition's
-own n-th of the slot range (partition i of N into slots [i * 16384 / N, (i + 1) * 16384 / N)): nodes own runs of
-slots, so the partitions spread over any number of nodes as evenly as their count allows.
+`<tag>` is `<partition>.<salt>`. Redis Cluster hashes only the text in the first braces, so all keys of a partition have
+one slot, and one MULTI can write them. The salt is the smallest number that puts the tag into the partition's share of
+the slots: partition i of N into [i * 16384 / N, (i + 1) * 16384 / N). Nodes own runs of slots, so the partitions spread
+over any number of nodes as evenly as their count allows.
 
 Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]`, a row for
 each cut (rules/engine/cut.py).
-Scores are doubles, exact for |ms| <= 2^53; a wake later than that (the year 287,396) is +inf and read back as FOREVER.
+Scores are doubles, exact for |ms| <= 2^53. A later wake (after the year 287,396) is +inf, and is read back as FOREVER.
 """
 
 from binascii import crc_hqx
@@ -30,7 +30,7 @@ from streams.store.terms import Meta, Token
 
 SLOTS: Final = 16_384
 WAKE_MAX_MS: Final = 1 << 53
-"""The latest wake that a double holds exactly; later ones are FOREVER."""
+"""The latest wake that a double holds exactly. Later wakes are FOREVER."""
 
 
 def slot(tag: str) -> int:
@@ -40,7 +40,7 @@ def slot(tag: str) -> int:
 
 @lru_cache(maxsize=8192)
 def hash_tag(partition: int, partitions: int) -> str:
-    """Return the hash tag of a partition, without braces: a pure function of both numbers."""
+    """Return the hash tag of a partition, without braces; a pure function of both numbers."""
     if not 0 <= partition < partitions <= SLOTS:
         raise ValueError(f"partition {partition} of {partitions}")
     tags = (f"{partition}.{salt}" for salt in count())
@@ -57,12 +57,12 @@ class Keys:
         self.meta: Final = root + b"meta"
         self.wakes: Final = root + b"wakes"
         self.pattern: Final = root + b"*"
-        """For SCAN: braces, digits, dots and colons stand for themselves in Redis's globs."""
+        """For SCAN. Braces, digits, dots and colons mean themselves in Redis's globs."""
         self._profile: Final = root + b"p:"
         self._member: Final = root + b"m:"
 
     def profile(self, subject: str) -> bytes:
-        """Return the key of a profile's blob."""
+        """Return the key of a packed profile."""
         return self._profile + subject.encode()
 
     def members(self, segment: str) -> bytes:
@@ -71,23 +71,23 @@ class Keys:
 
 
 def score(due_ms: int) -> bytes:
-    """Write a wake as a score."""
+    """Return the score of a wake."""
     return b"+inf" if due_ms > WAKE_MAX_MS else b"%d" % due_ms
 
 
 def due(value: bytes) -> int:
-    """Read a wake from a score."""
+    """Return the wake of a score."""
     number = float(value)
     return FOREVER if number > WAKE_MAX_MS else int(number)
 
 
 def exact_due(due_ms: int) -> int:
-    """Return a wake as it comes back from the store."""
+    """Return a wake as the store gives it back."""
     return FOREVER if due_ms > WAKE_MAX_MS else due_ms
 
 
 def pack_meta(meta: Meta) -> dict[str, str]:
-    """Lay `meta` out as hash fields."""
+    """Return `meta` as the fields of its hash."""
     # orjson takes no named tuples
     cuts = [[c.ordinal, c.t_ms, c.catalogue, c.visited_to, [list(each) for each in c.introductions]] for c in meta.cuts]
     return {
@@ -104,7 +104,7 @@ def pack_meta(meta: Meta) -> dict[str, str]:
 
 
 def unpack_meta(fields: Mapping[str, str]) -> Meta:
-    """Read `meta` from its hash fields. Incident where it is not what `pack_meta` writes: never guessed at."""
+    """Return `meta` from the fields of its hash. Raises Incident: `pack_meta` did not write them."""
     try:
         return Meta(
             generation=fields["generation"],

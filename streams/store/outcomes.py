@@ -1,4 +1,4 @@
-"""What a stored token means for a call: the rules of the token, once, for every store.
+"""What a stored token means for a call: the rules of the token, for every store.
 
 A token `<epoch>.<n>` names one content of a partition's state. The epoch is the offset of the owner's claim; n counts
 the owner's writes. Every call that reads or writes state names the token that it rests on. The store compares that

@@ -12,7 +12,7 @@ from streams.store.outcomes import judge_raise, judge_read, judge_write, present
 from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
 COMMAND_ARGUMENTS_MAX: Final = 2_000
-"""Arguments of one command inside the atomic write: keeps each a few hundred KB, well inside every server's limits."""
+"""Arguments of one command inside the atomic write: a few hundred KB, well inside every server's limits."""
 CONTENTIONS_MAX: Final = 5
 """How often `meta` may move between the halves of a write before it raises Unanswered. Claims are seconds apart."""
 _SCAN_KEYS: Final = 1_000

@@ -15,10 +15,10 @@ _ALLOW: Final = (
 
 
 async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
-    """Look whether a server may hold state; a fatal finding means: refuse to start. Raises Unanswered.
+    """Return what keeps a server from holding state; with a fatal finding no worker may start. Raises Unanswered.
 
-    Asks INFO only: CONFIG is forbidden on many managed servers. In a cluster it sees the node that the URL names;
-    the others must be set the same.
+    Asks INFO only: many managed servers forbid CONFIG. In a cluster it sees the node that the URL names; the other
+    nodes must have the same settings.
     """
     connection = Connection(url, timeout_ms=timeout_ms)
     try:
@@ -36,11 +36,11 @@ async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
         return findings + server_findings({name: value for name, _, value in lines})
     if code_of(info) != "NOPERM":
         raise fault(info)
-    return [*findings, Finding("redis", "INFO is refused, so nothing else can be checked", _ALLOW)]
+    return [*findings, Finding("redis", "INFO is refused, so its settings cannot be checked", _ALLOW)]
 
 
 def server_findings(info: Mapping[str, str]) -> list[Finding]:
-    """Judge a server by the fields of INFO."""
+    """Return what the fields of INFO say against a server."""
     findings = []
     version = info.get("redis_version", "0")
     if int(version.partition(".")[0]) < 7:
