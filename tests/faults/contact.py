@@ -1,4 +1,4 @@
-"""Who may be contacted: definitions.md section 9 read a second time, for the activations of the fault runs.
+"""Who may be contacted: docs/language.md read a second time, for the activations of the fault runs.
 
 Shares nothing with `rules`. Every activation is asked at every evaluation, from all that is known of a profile.
 """

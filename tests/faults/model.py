@@ -1,7 +1,7 @@
-"""What the input of one partition must give: an independent reading of definitions.md for the rules of the fault runs.
+"""What the input of one partition must give: an independent reading of docs/language.md for the fault runs.
 
 Shares nothing with `rules` and `streams`: records in (offset, timestamp, key, value, headers), changes and dead letters
-out, to the byte and in the canonical order of design section 3. It knows five kinds of segments, each with one leaf:
+out, to the byte and in the canonical order of docs/protocol.md. It knows five kinds of segments, each with one leaf:
 everyone; a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay.
 `contact` decides the activations between them. A refused record says itself why it must be refused, in a header: who
 made it knew.

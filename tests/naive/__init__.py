@@ -1,4 +1,4 @@
-"""A naive evaluator: what definitions.md says, computed from the full history at every instant that may matter.
+"""A naive evaluator: what docs/language.md says, computed from the full history at every instant that may matter.
 
 It is the independent half of every comparison: it imports nothing of `rules` or `streams`, keeps no incremental
 state and caches no verdict. What it remembers of a profile is what was published (stays, exits, marks, arming).

@@ -1,4 +1,4 @@
-"""Whom a channel may contact now, and with what: definitions.md section 9, decided anew at every evaluation."""
+"""Whom a channel may contact now, and with what: docs/language.md, decided anew at every evaluation."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Every condition of definitions.md section 5, from the full history. None is no verdict (section 8)."""
+"""Every condition of docs/language.md, from the full history. None is no verdict (Pending there)."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A line of a file, decoded: definitions.md section 1, in the order of precedence of its refusals."""
+"""A line of a file, decoded: docs/language.md, in the order of precedence of its refusals."""
 
 import json
 import math

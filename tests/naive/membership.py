@@ -1,4 +1,4 @@
-"""One evaluation of one profile: definitions.md sections 6, 7 and 8."""
+"""One evaluation of one profile: docs/language.md."""
 
 import json
 from collections.abc import Mapping

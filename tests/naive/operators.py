@@ -1,4 +1,4 @@
-"""The operators of definitions.md section 4, on one typed value at one instant."""
+"""The operators of docs/language.md, on one typed value at one instant."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

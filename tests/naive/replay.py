@@ -1,4 +1,4 @@
-"""Records to changes: definitions.md sections 6 and 10, and design.md section 3 for the order.
+"""Records to changes: docs/language.md, and docs/protocol.md for the order.
 
 Profiles do not touch each other, so each is lived through alone (`live`); what happened to it is a list of happenings,
 each at an instant. Then all of them are put into the one canonical order (`merge`).

@@ -1,4 +1,4 @@
-"""Instants and durations of definitions.md section 3, read and written here a second time, on purpose."""
+"""Instants and durations of docs/language.md, read and written here a second time, on purpose."""
 
 import datetime as dt
 import re

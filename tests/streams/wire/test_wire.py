@@ -31,7 +31,7 @@ class Read:
 
 
 def change(**changes: Any) -> Change:
-    """The change of design.md's example, in French."""
+    """The change of docs/language.md's example, in French."""
     arguments: dict[str, Any] = {
         "generation": "g7",
         "subject": "hcp:é1",
