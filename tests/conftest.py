@@ -62,8 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(Server, "_launch", _refuse)  # noqa: B010 - mypy takes no method for a variable
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server; with --no-servers leave them out."""
+    """Mark the tests that need a server; with --no-servers leave them out. First, for xdist reads the groups next."""
     for item in items:
         if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
