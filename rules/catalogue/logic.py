@@ -163,7 +163,8 @@ def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
     value = reader.value
     for keyword, make in _GROUPS.items():
         if keyword in value:
-            parts = _read_parts(reader, keyword, context) if _alone(reader, keyword) else None
+            inside = context.inside_none() if keyword == "none" else context
+            parts = _read_parts(reader, keyword, inside) if _alone(reader, keyword) else None
             return None if parts is None else make(parts)
     if "at_least_of" in value:
         return _read_at_least(reader.down("at_least_of"), context) if _alone(reader, "at_least_of") else None

@@ -200,16 +200,19 @@ def read_aggregate(reader: DefinitionReader, context: RuleContext, nested: ReadR
     if keys is None:
         return None
     matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
-    window = read_window(keys, reader, context, keys.bucket)
     if matcher is None:
+        read_window(keys, reader, context, keys.bucket)
         return None
     figure = FIGURES[keys.aggregate]
     attribute = read_attribute(reader.down("of"), matcher.names, context, figure.kinds, f"'{keys.aggregate}'")
     if attribute is None:
+        read_window(keys, reader, context, keys.bucket)
         return None
     of, kind = attribute
     operators = [key for key in reader.value if key in OPERATORS and key != "older_than"]
     test = read_test(reader, operators, figure.gives or kind, f"the {keys.aggregate} of {of!r}")
+    of_nothing = test is not None and test.holds(figure.of([], 0), 0)
+    window = read_window(keys, reader, context, keys.bucket, of_nothing=of_nothing)
     if test is None or window is None:
         return None
     return Aggregate(reader.value, matcher, of, kind, keys.aggregate, test, window)

@@ -174,7 +174,8 @@ def read_event(reader: DefinitionReader, context: RuleContext, nested: ReadRule)
         return None
     matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
     count = read_count(keys.count, reader.down("count") if keys.count is not None else reader)
-    window = read_window(keys, reader, context, keys.bucket)
+    of_nothing = count is not None and count[0] == 0
+    window = read_window(keys, reader, context, keys.bucket, of_nothing=of_nothing)
     if matcher is None or count is None or window is None:
         return None
     shape, memory = _shape(window, *count)

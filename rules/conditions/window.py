@@ -120,11 +120,21 @@ def rounded_up(time_ms: int, bucket_ms: int | None) -> int:
 
 
 def read_window(
-    keys: SinceKeys, reader: DefinitionReader, context: RuleContext, bucket_ms: int | None = None
+    keys: SinceKeys,
+    reader: DefinitionReader,
+    context: RuleContext,
+    bucket_ms: int | None = None,
+    *,
+    of_nothing: bool = False,
 ) -> Window | None:
-    """Make the window of a definition at its place; None if it makes no sense there, the problem recorded."""
+    """Make the window of a definition at its place; None if it makes no sense there, the problem recorded.
+
+    `of_nothing`: whether the condition holds of no events at all. Together with the `none`s around it that decides
+    whether the condition is evidence, which by default counts from the latest exit only.
+    """
     before = len(reader.problems)
-    since_ms, mark = _read_since(keys.since, reader, context)
+    evidence = of_nothing == context.denied
+    since_ms, mark = _read_since(keys.since, reader, context, evidence)
     within_ms = older_ms = until_ms = None
     if isinstance(keys, WindowKeys):
         within_ms, older_ms, until_ms = keys.within, keys.older_than, keys.until
@@ -134,12 +144,16 @@ def read_window(
 
 
 def _read_since(
-    since: int | str | None, reader: DefinitionReader, context: RuleContext
+    since: int | str | None, reader: DefinitionReader, context: RuleContext, evidence: bool
 ) -> tuple[int | None, MarkKind | None]:
-    """Find the date and the mark from which events count; the exit's is the default where a segment forgets."""
+    """Find the date and the mark from which events count.
+
+    Where a segment forgets, the exit's mark is the default of evidence; what says that something is absent looks at
+    everything.
+    """
     re_entry = context.rule == "enter" and context.forgets
     if since is None or isinstance(since, int):
-        return since, "exit" if re_entry else None
+        return since, "exit" if re_entry and evidence else None
     if since == "entry":
         if context.rule != "exit":
             reader.down("since").problem("'since: entry' is for the exit rule: in 'enter' there is no entry yet")

@@ -109,8 +109,10 @@ class Pending(Condition):
 
 
 def text_name(condition: Condition) -> str:
-    """Name what a condition says: equal for equal YAML values, key order apart."""
-    return blake2b(canonical_json(condition.definition).encode(), digest_size=12).hexdigest()
+    """Name what a condition says: equal for equal YAML values, key order apart, that count from equal marks."""
+    marks = [mark for _, mark in condition.completions(0)]
+    said = condition.definition if not any(marks) else [condition.definition, marks]
+    return blake2b(canonical_json(said).encode(), digest_size=12).hexdigest()
 
 
 def historic(leaf: Condition) -> Iterator[Condition]:

@@ -6,10 +6,11 @@ side of each. Only a score that decays flips elsewhere; between two neighbouring
 is found by halving. `tests/naive/test_naive.py` compares them with a walk through every millisecond.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
-from tests.naive.conditions import Condition, covered_until, truth
+from tests.naive.conditions import Condition, Sight, covered_until, truth
 from tests.naive.membership import sight
 from tests.naive.pending import Era
 from tests.naive.profile import Profile
@@ -27,8 +28,8 @@ def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
             if duration(definition.get(name, "")) is not None:
                 found |= sums(base, [length(definition[name])], after, before)
         for rule in ("enter", "exit"):
-            for condition in conditions(definition[rule]) if rule in definition else ():
-                ends = coverage_ends(profile, era, segment, rule, condition, after)
+            for condition, odd in conditions(definition[rule]) if rule in definition else ():
+                ends = coverage_ends(condition, replace(sight(profile, era, segment, rule, after), odd=odd))
                 found |= sums(base | ends, lengths(condition), after, before)
     for refuse in (era.catalogue.policy.get("restrictions") or {}).values():
         found |= sums(base, lengths(refuse), after, before)
@@ -67,41 +68,39 @@ def sums(base: set[int], steps: list[int], after: int, before: int) -> set[int]:
     return {at + side for at in near for side in (-1, 0, 1)}
 
 
-def coverage_ends(profile: Profile, era: Era, segment: str, rule: str, condition: Condition, t: int) -> set[int]:
+def coverage_ends(condition: Condition, seen: Sight) -> set[int]:
     """Give where a coverage ends, which is a sum of many lengths that stand in the events."""
     if "covered" not in condition:
         return set()
-    end = covered_until(condition, sight(profile, era, segment, rule, t))
+    end = covered_until(condition, seen)
     return set() if end is None else {end}
 
 
-def scores(era: Era) -> Iterator[tuple[str, str, Condition]]:
-    """Walk the scores of the rules, those inside a score's `when` first."""
+def scores(era: Era) -> Iterator[tuple[str, str, Condition, bool]]:
+    """Walk the scores of the rules, those inside a score's `when` first; and whether under an odd number of `none`."""
     for segment in era.approved_order:
         for rule in ("enter", "exit"):
             if rule in era.catalogue.segments[segment]:
-                for condition in reversed(list(conditions(era.catalogue.segments[segment][rule]))):
+                for condition, odd in reversed(list(conditions(era.catalogue.segments[segment][rule]))):
                     if "score" in condition:
-                        yield segment, rule, condition
+                        yield segment, rule, condition, odd
 
 
 def add_crossings(profile: Profile, era: Era, found: list[int]) -> list[int]:
     """Add where a score falls below its threshold between two neighbouring instants."""
-    for segment, rule, condition in scores(era):
+    for segment, rule, condition, odd in scores(era):
+
+        def high(t: int) -> bool:
+            return truth(condition, replace(sight(profile, era, segment, rule, t), odd=odd)) is True  # noqa: B023
+
         for start, end in list(pairwise(found)):
-            if end - start > 1 and (fallen := crossing(profile, era, segment, rule, condition, start, end - 1)):
+            if end - start > 1 and (fallen := crossing(high, start, end - 1)):
                 found = sorted({*found, fallen})
     return found
 
 
-def crossing(
-    profile: Profile, era: Era, segment: str, rule: str, condition: Condition, start: int, end: int
-) -> int | None:
+def crossing(high: Callable[[int], bool], start: int, end: int) -> int | None:
     """Halve [start, end] down to the first instant at which the score no longer holds; None: it does not fall there."""
-
-    def high(t: int) -> bool:
-        return truth(condition, sight(profile, era, segment, rule, t)) is True
-
     if not high(start) or high(end):
         return None
     while end - start > 1:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -51,6 +51,8 @@ class Sight:
     """enter, exit or refuse."""
     forgets: bool
     """The segment has exit or max_stay."""
+    odd: bool
+    """The rule that is asked stands under an odd number of `none`."""
     entry_mark: Mark | None
     exit_mark: Mark | None
     entered_at: int | None
@@ -73,7 +75,7 @@ def truth(rule: Condition, sight: Sight) -> Verdict:
     if "any" in rule:
         return at_least_of([truth(item, sight) for item in rule["any"]], 1)
     if "none" in rule:
-        found = at_least_of([truth(item, sight) for item in rule["none"]], 1)
+        found = at_least_of([truth(item, replace(sight, odd=not sight.odd)) for item in rule["none"]], 1)
         return None if found is None else not found
     if "at_least_of" in rule:
         group = rule["at_least_of"]
@@ -118,12 +120,38 @@ def counts_from(condition: Condition, sight: Sight) -> Mark | None:
     since = condition.get("since")
     if since == "entry":
         return sight.entry_mark
-    return sight.exit_mark if uses_exit_mark(condition, sight.rule, sight.forgets) else None
+    place = Place(sight.catalogue, sight.rule, sight.forgets, sight.odd)
+    return sight.exit_mark if uses_exit_mark(condition, place) else None
 
 
-def uses_exit_mark(condition: Condition, rule: str, forgets: bool) -> bool:
-    """Tell whether the mark of the latest exit limits a condition that takes windows: asked or by default."""
-    return rule == "enter" and forgets and "absent" not in condition and condition.get("since") not in ("ever", "entry")
+class Place(NamedTuple):
+    """Where a condition stands, as far as that decides from which mark it counts."""
+
+    catalogue: Catalogue
+    rule: str
+    forgets: bool
+    odd: bool
+
+
+def uses_exit_mark(condition: Condition, place: Place) -> bool:
+    """Tell whether the mark of the latest exit limits a condition that takes windows: asked, or evidence by default."""
+    if place.rule != "enter" or not place.forgets or "absent" in condition:
+        return False
+    if condition.get("since") in ("ever", "entry", "exit"):
+        return bool(condition["since"] == "exit")
+    return holds_of_nothing(condition, place.catalogue) == place.odd
+
+
+def holds_of_nothing(condition: Condition, catalogue: Catalogue) -> bool:
+    """Tell whether a condition holds where there are no events at all."""
+    if "points" in condition:
+        return False
+    if "aggregate" in condition:
+        path, how = condition["of"], condition["aggregate"]
+        kind = catalogue.attribute_type(types_named(condition["event"])[0], path) if how in ("min", "max") else "number"
+        tests = {name: operand for name, operand in condition.items() if name != "older_than"}
+        return operators.holds(tests, 0 if how in ("sum", "distinct") else None, kind, 0)
+    return "event" in condition and counted(condition, 0)
 
 
 def in_window(condition: Condition, one: Known, sight: Sight) -> bool:
@@ -227,8 +255,12 @@ def side_fits(condition: Condition, side: str, value: Any, kind: str) -> bool:
 
 def event(condition: Condition, sight: Sight) -> bool:
     """Event: how many there are in the window."""
+    return counted(condition, len(windowed(condition, "event", sight)))
+
+
+def counted(condition: Condition, n: int) -> bool:
+    """Tell whether so many events are as many as a condition asks for."""
     tests = condition.get("count", {"at_least": 1})
-    n = len(windowed(condition, "event", sight))
     return all(
         {
             "at_least": lambda wanted: n >= wanted,

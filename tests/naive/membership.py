@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.naive.conditions import Sight, trait_value, truth
@@ -35,6 +35,7 @@ def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
         known=profile.known,
         rule=rule,
         forgets=forgets,
+        odd=False,
         entry_mark=stay.mark if stay else profile.mark(t),
         exit_mark=profile.exit_mark.get(segment) if forgets else None,
         entered_at=stay.entered_at if stay else None,
@@ -52,7 +53,7 @@ def deciding(profile: Profile, era: Era, segment: str, rule: str, t: int, lost: 
     """List the leaves that decided: those that hold, under an odd number of `none` not; `lost` turns it round."""
     seen = sight(profile, era, segment, rule, t)
     found = leaves(era.catalogue.segments[segment][rule], rule)
-    return [path for path, leaf, odd in found if truth(leaf, seen) is (odd == lost)]
+    return [path for path, leaf, odd in found if truth(leaf, replace(seen, odd=odd)) is (odd == lost)]
 
 
 def audience_admits(profile: Profile, catalogue: Catalogue, segment: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tests.naive.conditions import HISTORY, Condition, Known, Sight, counts_from, kind_of, uses_exit_mark
+from tests.naive.conditions import HISTORY, Condition, Known, Place, Sight, counts_from, kind_of, uses_exit_mark
 from tests.naive.reading import Cap, Catalogue, conditions
 from tests.naive.times import FIVE_MINUTES_MS, date, instant, length, rounded_up
 
@@ -86,7 +86,7 @@ class Era:
         return reach is not None and one.event.time > began_at(self) - reach and old.remembers(one, cap)
 
     @cached_property
-    def introduced(self) -> "dict[tuple[str, str, int], Era | None]":
+    def introduced(self) -> "dict[tuple[str, str, int, bool], Era | None]":
         """Remember `pending_since`, which is a fact of the definitions, by the place of a condition."""
         return {}
 
@@ -103,36 +103,36 @@ class Era:
 
     def no_verdict(self, segment: str, condition: Condition, sight: Sight, born: int) -> bool:
         """Tell whether a condition of a segment has no verdict yet for a profile that became known in era `born`."""
-        began = self.pending_since(segment, condition, sight.rule)
+        began = self.pending_since(segment, condition, sight.rule, sight.odd)
         return began is not None and began.ordinal > born and not complete(condition, sight, began_at(began))
 
-    def pending_since(self, segment: str, condition: Condition, rule: str) -> "Era | None":
+    def pending_since(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
         """Find the cut from which on the approved segments have always had its equal; None: it is pending from none."""
         if kind_of(condition) not in HISTORY:
             return None
-        place = (segment, rule, id(condition))
+        place = (segment, rule, id(condition), odd)
         if place not in self.introduced:
-            self.introduced[place] = self.look_back(segment, condition, rule)
+            self.introduced[place] = self.look_back(segment, condition, rule, odd)
         return self.introduced[place]
 
-    def look_back(self, segment: str, condition: Condition, rule: str) -> "Era | None":
-        """Go back over the cuts for as long as there is an equal condition."""
+    def look_back(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
+        """Go back over the cuts for as long as there is an equal condition, counting from an equal mark."""
         began = self
-        while began.before and began.before[-1].had(
-            segment, condition, marked(condition, rule, self.catalogue.forgets(segment))
-        ):
+        marks = marks_of(condition, Place(self.catalogue, rule, self.catalogue.forgets(segment), odd))
+        while began.before and began.before[-1].had(segment, condition, marks):
             began = began.before[-1]
         return None if began.since is None or began.filled else began
 
-    def had(self, segment: str, condition: Condition, in_segment: bool) -> bool:
-        """Tell whether its approved segments (or that one) have an equal condition."""
+    def had(self, segment: str, condition: Condition, marks: list[str]) -> bool:
+        """Tell whether its approved segments (that one only, where it counts from a mark) have an equal condition."""
         return any(
-            condition == other
+            condition == other and marks == marks_of(other, Place(self.catalogue, rule, forgets, odd))
             for name in self.approved_order
-            if name == segment or not in_segment
+            if name == segment or not any(marks)
+            for forgets in [self.catalogue.forgets(name)]
             for rule in ("enter", "exit")
             if rule in self.catalogue.segments[name]
-            for other in conditions(self.catalogue.segments[name][rule])
+            for other, odd in conditions(self.catalogue.segments[name][rule])
         )
 
 
@@ -149,9 +149,12 @@ def told_apart(catalogue: Catalogue, segment: str) -> list[Any]:
     return [*(definition.get(name) for name in CHANGES), audience, catalogue.restrictions(segment)]
 
 
-def marked(condition: Condition, rule: str, forgets: bool) -> bool:
-    """Tell whether a condition, or an event of a score, counts from a mark."""
-    return any(part.get("since") == "entry" or uses_exit_mark(part, rule, forgets) for part in counting(condition))
+def marks_of(condition: Condition, place: Place) -> list[str]:
+    """List from which mark a condition counts, or each event of a score; "": from none."""
+    return [
+        "entry" if part.get("since") == "entry" else "exit" if uses_exit_mark(part, place) else ""
+        for part in counting(condition)
+    ]
 
 
 def counting(condition: Condition) -> Iterator[Condition]:

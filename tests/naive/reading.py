@@ -184,14 +184,14 @@ def leaves(rule: Any, path: str, odd: bool = False) -> Iterator[tuple[str, Mappi
     yield path, rule, odd
 
 
-def conditions(rule: Any) -> Iterator[Mapping[str, Any]]:
-    """Walk the conditions of a rule, those inside a score's `when` too."""
-    for _, leaf, _ in leaves(rule, ""):
-        yield leaf
+def conditions(rule: Any, odd: bool = False) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """Walk the conditions of a rule, a score's `when` too: (condition, under an odd number of `none`)."""
+    for _, leaf, under in leaves(rule, "", odd):
+        yield leaf, under
         if "score" in leaf:
             for part in leaf["score"]:
                 if "when" in part:
-                    yield from conditions(part["when"])
+                    yield from conditions(part["when"], under)
 
 
 def journey_of(activation: Mapping[str, Any]) -> str:

@@ -208,6 +208,7 @@ class World:
                 known=self.known,
                 rule=self.context.rule,
                 forgets=self.context.forgets,
+                odd=self.context.denied,
                 entry_mark=_naive_mark(self.entry_mark),
                 exit_mark=_naive_mark(self.exit_mark),
                 entered_at=self.entered_ms,
