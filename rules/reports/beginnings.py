@@ -1,7 +1,7 @@
-"""What begins at a cut without the history that it looks at: for a warning before a catalogue is put into force.
+"""Conditions and caps that begin at a cut without the history that they look at, for a warning before an apply.
 
-A worker fills no history in: conditions that it did not keep pend (definitions.md section 8), and a cap counts from its
-cut on what it did not count before (section 9). Both are right, and may surprise whoever applies the catalogue.
+A worker fills no history in. A condition that it did not keep has no verdict at first, and a cap that it did not count
+begins to count at the cut (docs/language.md). Both are right, and may surprise the person who applies the catalogue.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from rules.ground.instants import FOREVER, format_duration, format_instant
 
 
 def beginnings(old: Catalogue | None, new: Catalogue, now_ms: int) -> list[str]:
-    """List what begins without history at a cut, each as a warning for people; nothing does at the first.
+    """Return a warning for each condition and cap that begins without history; the first catalogue has none.
 
     `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing.
     """
@@ -39,9 +39,9 @@ def _pending_for_ever(plan: Plan) -> Iterator[str]:
 
 
 def _blind(plan: Plan) -> Iterator[str]:
-    """Segments that hold activations back, and have no verdict yet of those who are known: they hold nobody back."""
+    """Segments that hold activations back but have no verdict yet for known profiles: they hold nobody back."""
     known_ms: dict[str, int] = {}
-    for segment in plan.segments:  # those that one looks at come before it
+    for segment in plan.segments:  # a segment comes after the segments that it looks at
         own = [_known_ms(leaf) for _, leaf in _leaves(segment) if isinstance(leaf, Pending)]
         looked_at = {name for _, leaf in _leaves(segment) for name in leaf.segments}
         if segment.parent is not None:

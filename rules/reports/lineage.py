@@ -1,8 +1,8 @@
-"""Which fields reach which segments and activations: read off the definitions, restricted ones marked.
+"""Which fields reach which segments and activations, read off the definitions; restricted fields are marked.
 
-A field is a trait, an event type, or an attribute of an event's data. It reaches a segment through the segment's rules,
-its markets, or a restriction that may refuse; a segment reaches those that name it, and the activations that do. Of
-segments and activations only the approved ones count: nothing else decides anything.
+A field is a trait, an event type, or an attribute of an event's data. A field reaches a segment through the segment's
+rules, its markets, or a restriction that may refuse. A segment reaches the segments and activations that name it. Only
+approved segments and activations count: no other decides anything.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ class Reach:
     restricted: tuple[str, ...]
     """The classes that the dictionary gives it, its event, and the traits that it sets."""
     traits: tuple[str, ...]
-    """That it sets."""
+    """The traits that it sets."""
     segments: tuple[str, ...]
     activations: tuple[str, ...]
 
@@ -150,5 +150,5 @@ def _named(named: Iterable[Mention], target: Place) -> Iterator[tuple[Place, Pla
         else:
             yield Place(mention.kind, mention.name), target
             if mention.path[-1] == "consent":
-                # a STOP is a withdrawal, too
+                # a reply STOP withdraws consent, too
                 yield Place("event", REPLIED), target

@@ -39,9 +39,9 @@ def what(gap: Gap, drawn: MessageMap) -> str:
         said = "no activation at all" if gap.stage is None else "no activation at this stage"
     if gap.segments and gap.segment is None:
         said += f": {names(gap.segments)}"
-        kept = [name for name in gap.segments if name in drawn.building]
-        if kept:
-            said += f" ({names(kept)} {_is(kept)} used by other definitions)" if len(gap.segments) > 1 else _USED
+        used = [name for name in gap.segments if name in drawn.building]
+        if used:
+            said += f" ({names(used)} {_is(used)} used by other definitions)" if len(gap.segments) > 1 else _USED
     if gap.silent:
         said += f"; not speaking: {names(gap.silent)}"
     return said
@@ -51,7 +51,7 @@ _USED: Final = " (used by other definitions)"
 
 
 def twice(double: Double) -> str:
-    """Say what two activations share."""
+    """Say what two activations have in common, and where."""
     place = f"{double.audience} × {names(double.stages)} × {double.channel}"
     return f"{double.first} and {double.second}: same {' and '.join(double.same)} ({place})"
 

@@ -1,17 +1,18 @@
-"""Which message meets whom: activations by audience, stage and channel, and what is missing or said twice.
+"""The message map: activations by audience, stage and channel, and what is missing or said twice.
 
-Read off the definitions; nothing is evaluated. The stage of an activation is that of the segments whose members it is
-for (`segments.all` and `any`; what keeps out has no say). A message *speaks* if its activation is approved and its
-content may be sent at the instant asked about. Retired definitions are left out.
+The map is read off the definitions; nothing is evaluated. An activation stands at the stages of the segments that it
+names in `segments.all` and `segments.any`. A message *speaks* if its activation is approved and its content may be
+sent at the instant asked about. Retired definitions are left out.
 
-- A **gap** is an audience that nothing speaks to, or a stage of its segments, or a channel that other audiences use;
-  and a segment that no message is for, in a stage that has some, unless other definitions use it (as a parent or in a
-  condition). A member of a segment hears the messages for its parents. A segment that activations name only in
+- A **gap** is an audience that nothing speaks to, or a stage of its segments, or a channel that other audiences use.
+  A segment without a message, at a stage with messages, is a gap too, unless other definitions use it (as a parent or
+  in a condition). A member of a segment hears the messages for its parents. A segment that activations name only in
   `segments.none` or `suppress_while` keeps members out of messages: it needs none, and is never part of a gap. A
   channel that restrictions keep from every segment of the audience is closed, not a gap.
-- Two activations **cover twice** if they share audience, stage, channel, and topic or intent, and nothing in them rules
-  out that both are active for one profile: two journeys of one exclusive group, markets apart, one keeping out members
-  that the other needs. What the rules of two segments exclude is not looked into.
+- Two activations **cover twice** if they share audience, stage, channel, and topic or intent, and both may be active
+  for one profile. They never are where they are two journeys of one exclusive group, where they share no market, or
+  where one keeps out the members that the other needs. Whether the rules of two segments exclude each other is not
+  looked into.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -25,9 +26,9 @@ from rules.catalogue.segment import Segment, references
 
 State: TypeAlias = Literal["speaks", "expired", "pending", "withdrawn", "draft", "in_review"]
 ANY: Final = "any"
-"""Stands for the audience of segments that admit every kind of subject, and for the stage of those that name none."""
+"""The audience of a segment that admits every kind of subject; the stage of a segment that names none."""
 EXPIRES_SOON_MS: Final = 60 * 86_400_000
-"""A review takes weeks: content that expires within so long is worth a word."""
+"""A review takes weeks: content that expires within this time is worth a word."""
 COMPARED: Final = ("topic", "intent")
 
 
@@ -46,21 +47,21 @@ class Message:
         return self.state == "speaks"
 
     def says(self, key: str) -> str | None:
-        """One of the texts of its content; None: not given."""
+        """Return a text of its content by key; None: it is not given."""
         value = self.activation.content.get(key)
         return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Nothing speaks to an audience: at a stage, on a channel, of a segment, or (all None) at all."""
+    """A place without a message: an audience at a stage, on a channel, or a segment; all None: the whole audience."""
 
     audience: str
     stage: str | None = None
     channel: str | None = None
     segment: str | None = None
     segments: tuple[str, ...] = ()
-    """Whose members hear nothing."""
+    """Segments whose members hear nothing."""
     silent: tuple[str, ...] = ()
     """Activations that would fill it, but do not speak."""
 
@@ -75,7 +76,7 @@ class Double:
     stages: tuple[str, ...]
     channel: str
     same: tuple[str, ...]
-    """Of `topic` and `intent`, those that are the same."""
+    """The keys, of `topic` and `intent`, that have the same value in both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +100,18 @@ class MessageMap:
     """(audience, stage) where every segment only keeps members out."""
 
     def is_gap(self, audience: str, stage: str) -> bool:
-        """Tell whether nothing speaks to an audience at a stage, or at all."""
+        """Return whether nothing speaks to an audience at a stage, or at all."""
         return any(
             each.audience == audience and each.stage in (stage, None) and each.channel is None and each.segment is None
             for each in self.gaps
         )
 
     def shows(self, audience: str, stage: str) -> bool:
-        """Tell whether a stage is worth a row: segments without one are none by themselves."""
+        """Return whether a stage is worth a row; the stage `any` is only where it has a message or a gap."""
         return stage != ANY or self.is_gap(audience, stage) or bool(self.cell(audience, stage))
 
     def cell(self, audience: str, stage: str, channel: str | None = None) -> list[Message]:
-        """List what is at one place of the map, on one channel or all."""
+        """Return the messages at one place of the map, on one channel or (None) on all."""
         return [
             each
             for each in self.messages
@@ -121,7 +122,7 @@ class MessageMap:
 
 
 def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
-    """Draw the map as of an instant."""
+    """Return the map of a catalogue at an instant, epoch milliseconds."""
     activations = [each for each in catalogue.activations.values() if each.status != "retired"]
     activations.sort(key=lambda each: (each.channel, each.id))
     messages = tuple(_message(catalogue, each, at_ms) for each in activations)
@@ -171,7 +172,7 @@ def _message(catalogue: Catalogue, activation: Activation, at_ms: int) -> Messag
 
 
 def _for(activation: Activation) -> tuple[str, ...]:
-    """The segments whose members it is for."""
+    """Return the segments whose members an activation is for."""
     return (*(activation.segments.all or ()), *(activation.segments.any or ()))
 
 
@@ -185,7 +186,7 @@ def _state(activation: Activation, at_ms: int) -> State:
 
 
 def _open(catalogue: Catalogue, segment: Segment, channel: str) -> bool:
-    """Whether restrictions let a segment's members be contacted on a channel."""
+    """Return whether restrictions let a channel contact a segment's members."""
     known = catalogue.policy.restrictions
     return all(name in known and channel in known[name].channels for name in catalogue.restricted[segment.id])
 
@@ -240,7 +241,7 @@ def _listening(drawn: MessageMap, segments: Iterable[Segment]) -> tuple[str, ...
 
 
 def _silent(messages: Iterable[Message], segments: Collection[str]) -> tuple[str, ...]:
-    """The activations for these segments that do not speak."""
+    """Return the activations that are for these segments and do not speak."""
     return tuple(each.activation.id for each in messages if not each.speaks and {*_for(each.activation)} & {*segments})
 
 
@@ -257,7 +258,7 @@ def _doubles(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[Doub
 
 
 def _apart(catalogue: Catalogue, a: Activation, b: Activation) -> bool:
-    """Whether both can never be active for one profile, as far as the activations themselves say."""
+    """Return whether the definitions of two activations rule out that both are active for one profile."""
     if a.exclusive_group is not None and a.exclusive_group == b.exclusive_group and a.slot != b.slot:
         return True
     split = catalogue.policy.market_trait is not None and a.markets and b.markets
@@ -267,7 +268,7 @@ def _apart(catalogue: Catalogue, a: Activation, b: Activation) -> bool:
 
 
 def _keeps_out(catalogue: Catalogue, one: Activation, other: Activation) -> bool:
-    """Whether one refuses everybody whom the other is for."""
+    """Return whether one activation refuses every member that the other is for."""
     refused = {*(one.segments.none or ()), *one.suppress_while}
     if any(_above(catalogue, name) & refused for name in other.segments.all or ()):
         return True
@@ -276,7 +277,7 @@ def _keeps_out(catalogue: Catalogue, one: Activation, other: Activation) -> bool
 
 
 def _above(catalogue: Catalogue, name: str | None) -> set[str]:
-    """A segment and its parents: who is in it is in them."""
+    """Return a segment and its parents: a member of the segment is a member of each."""
     found: set[str] = set()
     while name is not None and name not in found:
         found.add(name)

@@ -20,7 +20,7 @@ from streams.operations.lineage import trace_lineage
 from streams.settings import Deployment
 
 COUNTED: Final = frozenset({"undocumented"})
-"""Warnings that come in crowds and hide the others: several of one code are counted, not listed."""
+"""Codes whose warnings come in crowds and hide the others: they are counted, not listed."""
 
 
 def check(
@@ -66,7 +66,7 @@ def check(
 
 
 def warning_lines(warnings: Sequence[LintWarning], folder: Path, *, list_all: bool) -> list[str]:
-    """Return a line a warning, and after them a line for each code of which there are many."""
+    """Return a line for each warning; warnings of one code in COUNTED share one line at the end."""
     counts = Counter(each.code for each in warnings if each.code in COUNTED and not list_all)
     many = {code: count for code, count in counts.items() if count > 1}
     lines = [str(each) for each in warnings if each.code not in many]

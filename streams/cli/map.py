@@ -1,4 +1,4 @@
-"""`segue map`: which message meets whom, what is missing, what is said twice."""
+"""`segue map`: which message goes to which audience, what is missing, what is said twice."""
 
 import sys
 from pathlib import Path

@@ -50,7 +50,7 @@ class ProfileExplanation:
     traits: Mapping[str, Any]
     """Traits that have a value, by name; a trait of type datetime as RFC 3339 text."""
     expected: tuple[AnyChange, ...]
-    """Changes due by `at_ms` that the state does not hold yet, in order: time has come, no record has passed it."""
+    """Changes due by `at_ms` that the state lacks, in order: no record with a later timestamp was applied."""
     segments: tuple[Explanation, ...]
     """All approved segments in evaluation order; only the named one, or none, where a name was asked for."""
     activations: tuple[ActivationExplanation, ...]
@@ -68,7 +68,7 @@ async def explain_profile(
     """Explain a profile at an instant, epoch milliseconds (None: now).
 
     `name` asks for the segment and the activation of that name only. Raises UnknownProfile, UnknownName, NoState,
-    NoCutYet, OtherState; as every operation, Unreachable where a server is away.
+    NoCutYet, OtherState; Unreachable.
     """
     deployment = servers.deployment
     partition = partition_of(subject.encode(), deployment.partitions)
@@ -84,7 +84,7 @@ async def explain_profile(
         raise OtherState from None
     profile = engine.profiles[subject]
     wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
-    # where the newest cut has not visited this profile yet, it will with the next records
+    # the newest cut may not have visited this profile yet: the next records bring it there
     asked_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
     expected = changes_of(whole(engine.pass_time(asked_ms + 1)).items)
     asked = (profile, plan, asked_ms, deployment.generation, name)

@@ -46,7 +46,7 @@ class Wanted:
     """Read the memberships of restricted segments, from their own topic, instead of the others."""
 
     def includes(self, change: Mapping[str, Any]) -> bool:
-        """Tell whether a change is asked for."""
+        """Return whether a change is asked for."""
         if self.subjects and change["profile"] not in self.subjects:
             return False
         if "activation" in change:
@@ -115,7 +115,7 @@ async def _take_up(servers: Servers, consumer: AIOKafkaConsumer, applied: Any, o
         return
     partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
     consumer.assign([*followed, *partitions])
-    # a channel that comes back has older changes: take the ends first, then what was published since
+    # a channel that comes back has older changes: begin at the end, or at the first change since the apply
     ends = await consumer.end_offsets(partitions)
     since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied.timestamp - CLOCKS_MS))
     begins = {tp: ends[tp] if since[tp] is None else since[tp].offset for tp in partitions}
@@ -153,7 +153,7 @@ def _channels(stored: Stored | None) -> tuple[str, ...]:
 
 
 async def _note_unknown(servers: Servers, wanted: Wanted, on_note: OnNote) -> None:
-    """Say which names the catalogue in force has not: their past may still be read, but most are mistyped."""
+    """Note the names that the catalogue in force lacks: their past can still be read, but most are mistyped."""
     catalogue = _catalogue(await _in_force(servers)) if wanted.segments or wanted.activations else None
     if catalogue is None:
         return
@@ -178,7 +178,7 @@ async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
 
 
 _RANKS: Final = {"entered": 0, "exited": 0, "deactivated": 1, "activated": 2}
-"""The order of one evaluation's changes: memberships, then activations that end, then those that begin."""
+"""The order of one evaluation's changes: memberships, then deactivations, then activations."""
 
 
 def _in_order(fetched: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[Published]:

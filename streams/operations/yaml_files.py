@@ -1,8 +1,8 @@
 """A catalogue's folder read into `Source`s: YAML 1.2, core schema, and the place of every value.
 
-ruamel.yaml gives the parser's events; composing and the schema are our own, because the schema is part of the
-contract (`NO`, `12:30` and `2027-01-31` are texts), and because places are wanted for every key. Which files belong
-to a catalogue is `rules.catalogue.catalogue`'s to say; other files in the folder are left alone.
+ruamel.yaml gives the parser's events. Values are composed here, for two reasons: the schema is part of the contract
+(`NO`, `12:30` and `2027-01-31` are texts), and every key needs its place. `rules.catalogue` says which files belong to
+a catalogue; other files in the folder are left alone.
 """
 
 import os
@@ -31,7 +31,7 @@ from rules.language.problems import FAR_INTEGER, CatalogueErrors, Problem, Sourc
 from rules.language.validation import Path as Steps
 
 FILE_BYTES_MAX: Final = 1 << 20
-"""1 MiB: what Kafka's default takes for one record; a definition file is a few KB."""
+"""1 MiB: the size of one record that Kafka takes by default; a definition file is a few KB."""
 DEPTH_MAX: Final = 64
 """Levels of mappings and lists in a file; a nested group takes two."""
 VALUES_MAX: Final = 100_000
@@ -41,7 +41,7 @@ VALUES_MAX: Final = 100_000
 def read_folder(folder: Path) -> list[Source]:
     """Read every file of a catalogue, sorted by name; blocks.
 
-    What is wrong with a text stands in its source's `syntax`. File names are relative to the folder, with `/`.
+    The problems of a text stand in its source's `syntax`. File names are relative to the folder, with `/`.
     Raises CatalogueErrors if there is no such folder; OSError if a file cannot be read.
     """
     if not folder.is_dir():
@@ -66,7 +66,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 
 def read_yaml(data: bytes, file: str) -> Source:
-    """Read one YAML document. Never raises: what is wrong stands in `syntax`."""
+    """Read one YAML document. Never raises: its problems stand in `syntax`."""
     reading = _Reading(file)
     try:
         value = reading.document(data)
@@ -87,7 +87,7 @@ class _Unreadable(Exception):
 
 @dataclass(slots=True)
 class _Node:
-    """A composed node; `parts` are items, or keys and values by turns. `open` while it is being composed."""
+    """A composed node. `parts`: items, or keys and values by turns. `open`: it is still being composed."""
 
     kind: Literal["text", "list", "mapping"]
     line: int
@@ -100,7 +100,7 @@ class _Node:
 
 
 class _Reading:
-    """Reads one text: `places` and `problems` fill up while it goes."""
+    """Reads one text; `places` and `problems` fill up meanwhile."""
 
     def __init__(self, file: str) -> None:
         self.places: dict[Steps, tuple[int, int]] = {(): (1, 1)}
@@ -253,7 +253,7 @@ _PLAIN_KINDS: Final = frozenset({*(tag for _, tag, _ in _CORE), _STRING})
 
 
 def _scalar_kinds(node: _Node) -> frozenset[str]:
-    """Say which tags a scalar may come to: by its own tag, else by its style."""
+    """Return the tags that a scalar may have: by its own tag, else by its style."""
     if node.tag is None:
         return _PLAIN_KINDS if node.plain else frozenset({_STRING})
     return frozenset({_STRING if node.tag == "!" else node.tag})
@@ -274,7 +274,7 @@ def _text(data: bytes) -> str:
 
 
 def _events(text: str) -> Iterator[Event]:
-    """Parse; what the parser finds wrong becomes _Unreadable."""
+    """Yield the parser's events; an error of the parser becomes _Unreadable."""
     line, col = 1, 1
     try:
         # "safe": the default parser marks folds inside texts, for writing them again

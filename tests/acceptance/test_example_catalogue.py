@@ -1,4 +1,4 @@
-"""What the example catalogue promises of contact, a sentence a test: synthetic stories through `segue replay`."""
+"""The promises of the example catalogue about contact, a sentence a test: synthetic stories through `segue replay`."""
 
 import json
 import re
@@ -192,7 +192,7 @@ def test_the_treatment_initiation_programme_suppresses_every_promotional_journey
         "2026-03-20T17:00:00 activated access-resources-email allowed",
         "2026-03-20T17:00:00 activated access-visit-field allowed",
     ]
-    # and of the other journey; with no word of its end the programme is over after 45 days
+    # the other journey too; without an event of its end the programme is over after 45 days
     assert story(told["hcp:1000000038"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         f"2026-03-10T09:30:00 deactivated clinical-basics-email suppressed_by {PROGRAMME}",
@@ -241,7 +241,9 @@ def test_caregivers_get_handling_instructions_with_consent_until_they_understood
     ]
 
 
-def test_who_is_held_out_of_the_access_journey_gets_none_of_it_on_any_channel(told: dict[str, list[Told]]) -> None:
+def test_a_profile_in_the_holdout_of_the_access_journey_gets_none_of_it_on_any_channel(
+    told: dict[str, list[Told]],
+) -> None:
     assert story(told["hcp:1000000228"]) == ["2026-03-01 activated clinical-basics-email allowed"]
 
 
@@ -252,7 +254,7 @@ def test_content_depth_is_tested_in_two_arms(told: dict[str, list[Told]]) -> Non
     ]
 
 
-def test_prescriber_level_data_is_not_used_of_who_opted_out(told: dict[str, list[Told]]) -> None:
+def test_a_profile_that_opted_out_is_not_contacted_by_its_prescriber_level_data(told: dict[str, list[Told]]) -> None:
     assert story(told["hcp:1000000053"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         "2026-03-08 deactivated clinical-basics-email restricted prescriber-level",
@@ -276,19 +278,19 @@ def test_restricted_data_is_kept_off_the_wrong_channels(tmp_path: Path, file: st
     assert f"activations/{file}:4:1: channel '{channel}' {said}" in ended.err
 
 
-def test_who_enters_mid_cycle_does_not_get_the_basics_that_the_profile_has_covered(
+def test_a_profile_that_enters_mid_cycle_does_not_get_the_basics_that_it_has_covered(
     told: dict[str, list[Told]],
 ) -> None:
     # a webinar before the profile was even known to treat the indication
     assert story(told["hcp:1000000079"]) == []
-    # and who covers them on the way, gets them no longer
+    # a profile that covers them on the way gets them no longer
     assert story(told["hcp:1000000087"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         "2026-03-09 deactivated clinical-basics-email not_member",
     ]
 
 
-def test_messages_that_platforms_write_back_are_capped_by_the_journey(told: dict[str, list[Told]]) -> None:
+def test_messages_that_platforms_write_back_count_against_the_cap_of_the_journey(told: dict[str, list[Told]]) -> None:
     assert story(told["hcp:1000000095"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         "2026-03-04 deactivated clinical-basics-email frequency_cap journey",

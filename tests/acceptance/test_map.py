@@ -37,7 +37,7 @@ SMALL = {
 
 
 class Page(html.parser.HTMLParser):
-    """Reads a page: its tags in order must close as they opened; what it links to; its texts."""
+    """Reads a page: its tags must close in order; collects its links, ids and texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def test_at_80_columns_every_message_is_a_paragraph() -> None:
     assert "  adoption  nothing" in lines
 
 
-def test_what_to_look_at_is_said_after_the_table() -> None:
+def test_expired_content_and_gaps_are_listed_after_the_table() -> None:
     late = Segue().done("map", EXAMPLE, "--at", "2028-01-01T00:00:00Z").out
     assert "access-resources-email: content expired on 2027-12-31" in late
     assert "hcp × awareness: no activation at this stage" in late
@@ -160,7 +160,7 @@ def test_every_text_of_a_definition_is_escaped(tmp_path: Path) -> None:
     assert "<img" not in text
 
 
-def test_a_catalogue_that_does_not_load_and_a_file_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+def test_a_catalogue_that_does_not_load_is_1_and_a_file_that_cannot_be_written_is_2(tmp_path: Path) -> None:
     broken = write_catalogue(tmp_path / "broken", {**SMALL, "segments/a.yaml": "segment: a\n"})
     ended = Segue()("map", broken)
     assert (ended.status, ended.out) == (1, "")
@@ -174,7 +174,7 @@ def test_a_catalogue_that_does_not_load_and_a_file_that_cannot_be_written_are_sa
 
 
 @pytest.mark.servers
-def test_without_a_folder_it_is_the_catalogue_in_force(kafka: KafkaServer, valkey: ValkeyServer) -> None:
+def test_without_a_folder_it_maps_the_catalogue_in_force(kafka: KafkaServer, valkey: ValkeyServer) -> None:
     segue = deployment(unique("map"), kafka.bootstrap, valkey.redis_url, 2)
     segue.environment["SEGUE_ACTIVATION_TOPIC_PREFIX"] = unique("activation")
     segue.done("topics")

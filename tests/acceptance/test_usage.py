@@ -1,4 +1,4 @@
-"""What all commands keep to: help, exit statuses, one clear line about what is wrong."""
+"""Rules for all commands: help, exit statuses, one clear line about an error."""
 
 import re
 import socket

@@ -27,7 +27,7 @@ _GROUPS: Final = {"all": "all of", "any": "any of", "none": "none of"}
 
 
 def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
-    """Show the profile, then all in tables, or `whole`: what was asked for by name, as trees with every condition."""
+    """Show the profile, then its segments and activations: as tables, or (`whole`) as trees with every condition."""
     _show_profile(explanation)
     if whole:
         for each in explanation.segments:

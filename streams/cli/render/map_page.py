@@ -1,4 +1,4 @@
-"""The message map as one page: no script, no request, every text escaped, for light and dark screens and for paper."""
+"""The message map as one HTML page for screen and paper: no script, no request, every text escaped."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from rules.reports.message_map import ANY, Message, MessageMap
 
 _STYLE: Final = files("streams.cli.render").joinpath("map_page.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
-"""The page allows itself this style and nothing else, whatever a definition may hold."""
+"""The page's policy allows this style and nothing else, whatever text a definition holds."""
 _POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'"
 
 
 def page(drawn: MessageMap, catalogue: Catalogue) -> str:
-    """Write the page. Deterministic."""
+    """Return the page. Deterministic."""
     body = "\n".join(
         (
             _head(drawn, catalogue),

@@ -1,4 +1,4 @@
-"""Laws of the message map: every gap and every double is named, and nothing else is."""
+"""Laws of the message map: it names every gap and every double, and nothing else."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def places(found: MessageMap) -> list[tuple[str, str | None, str | None, str | N
     return [(gap.audience, gap.stage, gap.channel, gap.segment) for gap in found.gaps]
 
 
-def test_a_message_stands_at_the_stages_of_those_whom_it_is_for() -> None:
+def test_a_message_stands_at_the_stages_of_its_segments() -> None:
     found = drawn(
         segment("a"), segment("b", "start"), segment("c", "lapse"), activation("m", "a", "b"), activation("n", "c")
     )
@@ -57,7 +57,7 @@ def test_a_message_stands_at_the_stages_of_those_whom_it_is_for() -> None:
     assert found.gaps == ()
 
 
-def test_what_keeps_out_gives_a_message_no_stage() -> None:
+def test_a_segment_that_keeps_out_gives_a_message_no_stage() -> None:
     found = drawn(
         segment("a"),
         segment("b", "start"),
@@ -81,7 +81,7 @@ def test_a_segment_that_only_keeps_members_out_is_no_gap(keeps_out: dict[str, An
     # an audience of such segments alone needs no message
     found = drawn(segment("a"), segment("b", "start", None), activation("m", "a", **keeps_out))
     assert found.gaps == ()
-    # of a message for its members, too: one that does not speak leaves the gap
+    # with a message for its members it is a segment like any other: a draft leaves the gap
     silent = activation("n", "b", status="draft")
     found = drawn(segment("a"), segment("b", "start"), activation("m", "a", **keeps_out), silent)
     assert found.gaps == (Gap("hcp", "start", segments=("b",), silent=("n",)),)
@@ -127,7 +127,7 @@ def test_members_hear_what_their_segments_parent_does() -> None:
         ({"status": "in_review"}, "in_review"),
     ],
 )
-def test_what_cannot_be_sent_fills_no_gap_and_is_named_in_it(change: dict[str, Any], state: str) -> None:
+def test_a_message_that_cannot_be_sent_fills_no_gap_and_is_named_in_it(change: dict[str, Any], state: str) -> None:
     found = drawn(segment("a"), segment("b", "start"), activation("m", "a"), activation("n", "b", **change))
     assert [each.state for each in found.messages] == ["speaks", state]
     assert found.gaps == (Gap("hcp", "start", segments=("b",), silent=("n",)),)

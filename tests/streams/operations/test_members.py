@@ -30,7 +30,7 @@ class Store:
 
 @dataclass
 class Stores:
-    """Servers of which only the stores are asked."""
+    """Servers that have stores and nothing else."""
 
     stores: Sequence[Store]
     opened: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which changes are followed, and in which order those that arrive together are told."""
+"""Which changes are followed, and the order of changes that arrive together."""
 
 from dataclasses import dataclass
 from typing import Any
