@@ -1,1 +1,1 @@
-"""Events in: the Faust application and its consumer, batches, decoding, guards, the queue of a partition."""
+"""Events in: the Faust application and its consumer, decoding, guards, and the queue of each partition."""

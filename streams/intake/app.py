@@ -1,12 +1,11 @@
 """The Faust application that hosts a worker: life cycle, consumer group, rebalancing, timers, web.
 
-Only what Faust does well is left on: no producer of its own (transactions are Segue's, see
-streams/partition/publisher.py), no tables, no agents, no topic declarations, no pages of its own. The web server binds
-one address, loopback by default (Faust's default is every interface). Codecs are `raw` both ways; `pickle` is never
-reached.
+The application uses only what Faust does well: no producer of Faust's (streams/partition/publisher.py publishes), no
+tables, no agents, no topic declarations, no pages of Faust's. The web server binds one address, loopback by default
+(Faust's default is every interface). Codecs are `raw` both ways, so nothing ever calls `pickle`.
 
-Started with `await app.start()` rather than by Faust's `Worker`: signals, logging and the order of a stop are the
-worker's (streams/worker/worker.py), because Faust skips its revoked signal while it stops.
+`await app.start()` starts it, not Faust's `Worker`. Faust skips its revoked signal while it stops, so signals, logging
+and the order of a stop belong to streams/worker/worker.py.
 """
 
 import logging
@@ -37,7 +36,7 @@ class _Boot(BootStrategy):
     enable_sensors = False
 
     def web_components(self) -> list[Any]:
-        """Start no cache beside the web server."""
+        """Return no component: no cache beside the web server."""
         return []
 
 
@@ -72,7 +71,7 @@ class App(faust.App):
         self.listener = listener
         self.web_host = web_host
         self.web_port = web_port
-        """0 takes a free one, see `listens_on`."""
+        """0 takes a free port; `listens_on` says which."""
         super().__init__(
             options.group,
             broker=[URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")],
@@ -91,7 +90,7 @@ class App(faust.App):
             web_port=web_port or 6066,
             web_in_thread=False,
             worker_redirect_stdouts=False,
-            datadir="/nonexistent",  # nothing is kept on disk; Faust only makes it for tables
+            datadir="/nonexistent",  # nothing is kept on disk: Faust makes the folder for tables only
         )
         self.topics.add(self.topic(options.topic, value_type=bytes, key_type=bytes))
 
@@ -102,11 +101,11 @@ class App(faust.App):
         return _QuietWeb(self)
 
     def _create_directories(self) -> None:
-        """Make none."""
+        """Make no directory."""
 
     @property
     def event_consumer(self) -> Consumer:
-        """The consumer, with its batches."""
+        """The consumer of the event topic. Faust makes it late, and anew when the application is restarted."""
         return cast("Consumer", self.consumer)
 
     @property
@@ -128,7 +127,7 @@ class App(faust.App):
 
 
 class HostedInput:
-    """The consumer as an Input. Faust makes it late, and anew when the application is restarted."""
+    """The Input of the consumer that the application has at the moment of each call."""
 
     def __init__(self, app: App) -> None:
         self._app = app

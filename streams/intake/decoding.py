@@ -1,4 +1,4 @@
-"""How records of the input are read: what is in them, whether they are where they belong, whom they are about."""
+"""Read records of the input: the event in a record, whether its partition is the right one, and its subject."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from streams.records import Fetched
 
 
 def decoder_of(partition: int, partitions: int) -> Decode:
-    """Make the decoder of one partition's records: the event, and whether it is where it belongs."""
+    """Return the decoder of one partition's records. It refuses an event whose key belongs to another partition."""
 
     def read(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
         found = decode(record.value, record.headers, dictionary, r_ms)
@@ -24,7 +24,7 @@ def decoder_of(partition: int, partitions: int) -> Decode:
 
 
 def subjects_of(chunk: Sequence[Fetched]) -> list[str]:
-    """The subjects that the keys of a chunk name; what is no text names none (its record will be refused)."""
+    """Return the subjects that the keys of a chunk name. A key that is no UTF-8 names none: its record is refused."""
     keys = {found.key for found in chunk}
     keys.discard(None)
     try:

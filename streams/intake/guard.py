@@ -1,4 +1,4 @@
-"""Guards of the input: what must be so before a record may move anything. The wall clock guards, it never decides."""
+"""Guards of the input, asked before a record is applied. The wall clock guards; it never decides a change."""
 
 from collections import deque
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from streams.records import LOG_APPEND_TIME, Batch
 
 AHEAD_OF_WALL_MAX_MS: Final = 300_000
-"""A record stamped further ahead of the worker's own clock stops the partition (design section 8)."""
+"""A record stamped further ahead of the worker's own clock stops the partition."""
 
 
 class BadStamp(Exception):
-    """A batch not stamped by the broker, or stamped too far ahead. The partition stops; the text says what to do."""
+    """The broker did not stamp a record, or stamped it too far ahead. The partition stops; the text says what to do."""
 
 
 class TooMuchBadInput(Exception):
@@ -18,9 +18,9 @@ class TooMuchBadInput(Exception):
 
 
 def check_stamps(batch: Batch, wall_ms: int) -> None:
-    """Check that every record was stamped by the broker, at no more than 5 min ahead of this worker's clock.
+    """Check that the broker stamped every record, no more than 5 min ahead of this worker's clock.
 
-    Raises BadStamp. Nothing of the batch may have been applied before.
+    Raises BadStamp. Call it before the first record of the batch is applied.
     """
     latest_ms = wall_ms + AHEAD_OF_WALL_MAX_MS
     for record in batch:
@@ -37,9 +37,9 @@ def check_stamps(batch: Batch, wall_ms: int) -> None:
 
 
 class RefusalShare:
-    """The share of refused records among the last `window`, over all partitions of a worker.
+    """The share of refused records among the last `window` records of all partitions of a worker.
 
-    Judged against the whole window from the first record on, so that one bad record at the start is no high share.
+    The share is always taken of the whole window, also before it is full: one bad record at the start is no high share.
     """
 
     def __init__(self, share_max: float, window: int) -> None:
@@ -49,7 +49,7 @@ class RefusalShare:
         self._refused_at: deque[int] = deque()
 
     def add(self, records: int, refused: int) -> None:
-        """Count records that were applied, `refused` of them refused. Raises TooMuchBadInput."""
+        """Count applied records, of which `refused` were refused. Raises TooMuchBadInput."""
         self._seen += records
         if refused:
             self._refused_at.extend([self._seen] * refused)

@@ -1,24 +1,24 @@
-"""What the transport and the application ask of each other, and what the worker hears from the consumer group."""
+"""What the transport asks of the application, and what the worker hears from the consumer group."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class GroupListener(Protocol):
-    """What hears from the consumer group which partitions are this worker's: the worker."""
+    """Hears from the consumer group which partitions are this worker's. `Worker` is one."""
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
         """Learn all partitions that are this worker's from now on. Must return soon: the group waits."""
         ...
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
-        """Let go of partitions, in order, within a deadline: their next owner waits for this to return."""
+        """Let go of partitions in order, within a deadline. Their next owner waits for this to return."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
-    """How the event topic is read. Times in ms."""
+    """How the consumer reads the event topic. Times in ms."""
 
     topic: str
     bootstrap_servers: str

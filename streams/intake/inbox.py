@@ -1,4 +1,4 @@
-"""The records of one partition that were fetched and are not applied yet, and when to fetch no more for a while."""
+"""The queue of one partition: records that are fetched and not applied yet. It holds the input while it is long."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from streams.intake.input import Input
 from streams.records import Batch, Fetched
 
 RECORDS_HIGH: Final = 4_000
-"""Records waiting above which the input is held …"""
+"""With more records waiting, the input is held …"""
 RECORDS_LOW: Final = 1_000
-"""… and below which it is read on."""
+"""… and with fewer it is read again."""
 
 
 def bytes_of(records: Sequence[Fetched]) -> int:
@@ -32,12 +32,12 @@ class Inbox:
         """Why the log does not hold the next record to read; None: it does."""
         self._batches: deque[Batch] = deque()
         self._head = 0
-        """How many records of the first batch are applied."""
+        """How many records of the first batch were applied."""
         self._records = 0
         self._held = False
 
     def __bool__(self) -> bool:
-        """Whether anything waits."""
+        """Whether a record waits."""
         return bool(self._batches)
 
     def put(self, batch: Batch) -> None:
@@ -70,7 +70,7 @@ class Inbox:
         return chunk
 
     def done(self, count: int) -> None:
-        """Take out the first records of the last chunk: they are applied."""
+        """Take out the first records of the last chunk, which were applied."""
         self._head += count
         self._records -= count
         if self._head >= len(self._batches[0]):
@@ -84,13 +84,13 @@ class Inbox:
             self._source.hold(self._partition)
 
     def resume_if_low(self) -> None:
-        """Fetch on, if little is left."""
+        """Fetch again, if few records are left."""
         if self._held and self._records < RECORDS_LOW:
             self._held = False
             self._source.resume(self._partition)
 
     def clear(self) -> None:
-        """Drop everything; reading has been shut, or begins anew."""
+        """Drop every record: the input was shut, or begins anew."""
         self._batches.clear()
         self._records = self._head = 0
         self._held = False
@@ -98,10 +98,10 @@ class Inbox:
 
     @property
     def oldest_ms(self) -> int:
-        """The timestamp of the first record waiting; -1: none waits."""
+        """The timestamp of the first record that waits; -1: none waits."""
         return self._batches[0][self._head].timestamp if self._batches else -1
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing waits here nor in the log."""
+        """Whether no record waits, here or in the log."""
         return not self._batches and self._source.offsets(self._partition).at_end

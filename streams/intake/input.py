@@ -20,7 +20,7 @@ class InputOffsets:
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing is left to read."""
+        """Whether every record was read."""
         return self.next is not None and self.end is not None and self.next >= self.end
 
 
@@ -47,15 +47,15 @@ class Input(Protocol):
         ...
 
     def shut(self, partition: int) -> None:
-        """Read a partition no more; records on their way are dropped."""
+        """Stop reading a partition. Records on their way are dropped."""
         ...
 
     def hold(self, partition: int) -> None:
-        """Read a partition no more for now; records on their way are still handed over."""
+        """Stop reading a partition for a while. Records on their way are still put into its queue."""
         ...
 
     def resume(self, partition: int) -> None:
-        """Read on after `hold`."""
+        """Read again after `hold`."""
         ...
 
     def offsets(self, partition: int) -> InputOffsets:

@@ -17,8 +17,8 @@ from streams.log import consumers
 log = logging.getLogger(__name__)
 
 FETCH_WAIT_MS: Final = 25
-"""How long the broker may hold back an empty answer. aiokafka has one request to a node in flight, without the
-partitions just handed over: their next records wait for it, so it must be short."""
+"""How long the broker may hold back an empty answer. It must be short: aiokafka has one request in flight to a node,
+and records of partitions that are not in the request wait for its answer."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -40,16 +40,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             session_timeout_ms=options.session_timeout_ms,
             heartbeat_interval_ms=max(200, options.session_timeout_ms // 5),
             rebalance_timeout_ms=options.rebalance_timeout_ms,
-            # nobody is put out of the group for holding back its partitions: the loop of _drain_messages is what polls
+            # a worker that holds its partitions for long stays in the group: the loop of _drain_messages polls
             max_poll_interval_ms=300_000,
             check_crcs=True,
         )
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Do nothing: Faust looks for stuck streams here, and there are none. The worker watches progress."""
+        """Do nothing: Faust looks for stuck streams here, and there are none. The worker detects silence itself."""
 
     def offsets(self, tp: TP) -> InputOffsets:
-        """Tell where reading stands. Reads plain attributes of the consumer thread; may be a moment old."""
+        """Return how far a partition is read. Reads plain attributes of the thread, so it may be a moment old."""
         consumer = self._consumer
         subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
         assignment = None if subscription is None else subscription.assignment
@@ -59,7 +59,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return InputOffsets(state.position if state.has_valid_position else None, state.highwater)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
-        """Commit group offsets; for lag tools only, so a failure is logged and forgotten."""
+        """Commit group offsets. Only lag tools read them, so a failure is logged and forgotten."""
         consumer = self._ensure_consumer()
         mine = {TopicPartition(*tp): OffsetAndMetadata(at, "") for tp, at in offsets.items() if tp in self.assignment()}
         if not mine:
@@ -70,6 +70,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             log.info("group offsets were not committed: %s", type(error).__name__)
 
     async def touch(self) -> None:
-        """Let aiokafka know that somebody still polls, though no partition is open."""
+        """Tell aiokafka that this consumer still polls, though no partition is open."""
         with self._ensure_consumer()._fetcher._subscriptions.fetch_context():  # noqa: SLF001
             pass

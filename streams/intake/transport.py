@@ -1,4 +1,4 @@
-"""The event topic in whole fetched batches: a Faust transport that hands over what one fetch brought, as it came.
+"""The event topic in whole batches: a Faust transport that hands over each fetched batch in one call.
 
 Faust makes four tasks of every record, which is several times slower. Here Faust keeps what it is good at (the group,
 rebalancing, the consumer's own thread, restarts). Its `Fetcher` service runs `Consumer._drain_messages`, which puts
@@ -35,7 +35,7 @@ from streams.intake.thread import ConsumerThread
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.05
-"""How long one look for fetched records waits; a partition opened meanwhile waits for its end."""
+"""How long one look for fetched records waits. A partition opened meanwhile waits until the look ends."""
 IDLE_S: Final = 0.02
 """Between looks while no partition is open."""
 ERROR_PAUSE_S: Final = 0.5
@@ -51,11 +51,11 @@ class Consumer(driver.Consumer):
         self._open: dict[TP, BatchQueue] = {}
         self._held: set[TP] = set()
         self._asked: frozenset[TP] = frozenset()
-        """What the fetch now under way was asked for."""
+        """The partitions that the fetch under way asked for."""
         self._fetched = asyncio.Event()
         self._fetched.set()
         self._handed: dict[TP, int] = {}
-        """The next offset after what was handed over, for seeking back after a failed fetch."""
+        """The offset after the last batch handed over, for seeking back after a failed fetch."""
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -71,7 +71,7 @@ class Consumer(driver.Consumer):
     async def open(self, partition: int, offset: int, queue: BatchQueue) -> None:
         """Seek a partition of this worker, and put its batches into the queue from there on.
 
-        Waits for a fetch under way: its records may be from before the seek or from after it, nobody could tell.
+        Waits for a fetch under way, because nobody could tell whether its records are from before the seek or after.
         """
         tp = self._tp(partition)
         self.shut(partition)
@@ -83,21 +83,21 @@ class Consumer(driver.Consumer):
         self._open[tp] = queue
 
     def shut(self, partition: int) -> None:
-        """Read a partition no more; records on their way are dropped."""
+        """Stop reading a partition. Records on their way are dropped."""
         tp = self._tp(partition)
         self._open.pop(tp, None)
         self._held.discard(tp)
 
     def hold(self, partition: int) -> None:
-        """Read a partition no more for now; records on their way are still handed over."""
+        """Stop reading a partition for a while. Records on their way are still put into its queue."""
         self._held.add(self._tp(partition))
 
     def resume(self, partition: int) -> None:
-        """Read on after `hold`."""
+        """Read again after `hold`."""
         self._held.discard(self._tp(partition))
 
     def offsets(self, partition: int) -> InputOffsets:
-        """Tell where the reading of a partition stands."""
+        """Return how far a partition is read."""
         return self._thread.offsets(self._tp(partition))
 
     async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
@@ -109,18 +109,18 @@ class Consumer(driver.Consumer):
     # -- what Faust calls
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Tell where the open partitions stand; seeks nowhere: positions come from `meta`, by claims."""
+        """Return how far the open partitions are read. Seeks nowhere: a claim says where reading begins, by `meta`."""
         return {tp: self._handed[tp] for tp in self._open}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Let the listener finish before the group goes on; also when the application is stopping."""
+        """Let the listener finish before the group goes on, also when the application is stopping."""
         for tp in revoked:
             self._open.pop(tp, None)
         await self._host.listener.on_revoked(self._of_events(revoked))
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Tell the listener after Faust has done its own."""
+        """Tell the listener after Faust has done its own part."""
         self._open.clear()
         await super().on_partitions_assigned(assigned, generation_id)
         await self._host.listener.on_assigned(self._of_events(assigned))
@@ -135,7 +135,7 @@ class Consumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         touched_s = 0.0
         if self._open:
-            # this service was cancelled half-way and started again: what it had in hand is fetched again
+            # this service was cancelled half-way and started again: the batch it had in hand is fetched again
             await self.seek_wait({tp: self._handed[tp] for tp in self._open})
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001
             if not self.flow_active:
@@ -149,7 +149,7 @@ class Consumer(driver.Consumer):
                 await asyncio.sleep(IDLE_S)
                 continue
             await self._hand_over(asked)
-            # a fetch that is always ready must not keep everything else from running
+            # fetches that are always ready must not keep other tasks from running
             await asyncio.sleep(0)
 
     async def _hand_over(self, asked: frozenset[TP]) -> None:

@@ -139,11 +139,6 @@ class Checkpoints:
             self._ready.append(self._waiting.popleft())
 
     @property
-    def idle(self) -> bool:
-        """Whether no checkpoint is in flight."""
-        return self._in_flight is None
-
-    @property
     def writable(self) -> bool:
         """Whether something may be written now."""
         return self._in_flight is None and bool(self._ready)

@@ -1,4 +1,4 @@
-"""The catalogues of a worker: fetched from the log by their hash, compiled once, shared by all partitions."""
+"""The catalogues of a worker: each is fetched from the log by its hash and compiled once, for all partitions."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Catalogues:
-    """Loads catalogues from `segue.catalogues`, and keeps those that were asked for."""
+    """Loads catalogues from `segue.catalogues` and keeps each that was asked for."""
 
     def __init__(self, source: Log, topic: str, clock: Clock) -> None:
         self._source = source
@@ -27,7 +27,7 @@ class Catalogues:
     async def get(self, digest: str) -> Catalogue:
         """Return the catalogue of a hash; waits while the log cannot be reached.
 
-        Raises Incident: it is nowhere, or cannot be compiled by this version.
+        Raises Incident: the topic does not have it, or this version cannot compile it.
         """
         found = self._loaded.get(digest)
         if found is not None:
@@ -50,11 +50,11 @@ def _compiled(digest: str, data: bytes) -> Catalogue:
     try:
         found = load_catalogue_json(data)
     except Exception as error:
-        # the author's mistakes were found when it was applied: what fails here is another version, or damage
+        # `segue apply` found the author's mistakes: a failure here means another version of Segue, or damage
         raise Incident(
             f"catalogue {digest} does not load ({type(error).__name__}: {error}): run the version of Segue that applied"
             " it, or apply it again with this one"
         ) from error
     if found.hash != digest:
-        raise Incident(f"what stands under catalogue {digest} has hash {found.hash}")
+        raise Incident(f"the record of catalogue {digest} holds a catalogue of hash {found.hash}")
     return found

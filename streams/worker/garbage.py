@@ -1,10 +1,10 @@
 """Keep Python's cyclic garbage collector from standing still over state that has no cycles.
 
-A worker's memory is mostly profiles, hundreds of objects each, and all of them end by their reference counts. A full
-collection looks at every one: 0.2 to 0.3 s with 20,000 profiles in memory, again and again while they grow in number,
-and no event is applied meanwhile. Here young objects are collected as ever, and what has lived for a while is set aside
-(`gc.freeze`) instead. A cycle that was alive when it was set aside and died later is found after a rebalance, when the
-profiles are gone and a full collection costs nothing, or once a day.
+A worker's memory is mostly profiles, each of hundreds of objects, and reference counts free all of them. A full
+collection looks at every object: 0.2 to 0.3 s with 20,000 profiles in memory, again and again while their number grows,
+and no event is applied meanwhile. `Garbage` lets young objects be collected as usual and sets older ones aside
+(`gc.freeze`). A cycle that died after it was set aside is found once a day, or after a rebalance: then the profiles are
+gone, and a full collection costs nothing.
 """
 
 import gc
@@ -13,15 +13,15 @@ from typing import Final, Self
 from streams.clock import Clock
 
 THRESHOLDS: Final = (2_000, 10, 1_000_000)
-"""Of the generations: net new objects, collections of the first, collections of the second (never)."""
+"""When each generation is collected: after net new objects, collections of the first, and of the second (never)."""
 LOOK_EVERY_MS: Final = 1_000
 AGED_MAX: Final = 5
-"""Collections of the second generation, of 20,000 net new objects each, after which what lives is set aside."""
+"""Living objects are set aside after so many collections of the second generation: 20,000 net new objects each."""
 FULL_EVERY_MS: Final = 24 * 3_600_000
 
 
 class Garbage:
-    """Minds the collector of this process while it is entered; afterwards that is as it was."""
+    """Minds the collector of this process while it is entered, and restores its thresholds at the exit."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,18 +30,18 @@ class Garbage:
         self._full_at_ms = clock.now_ms()
 
     def __enter__(self) -> Self:
-        """Take over."""
+        """Take the collector over."""
         self._before = gc.get_threshold()
         gc.set_threshold(*THRESHOLDS)
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Give it back."""
+        """Give the collector back."""
         gc.set_threshold(*self._before)
         gc.unfreeze()
 
     def look(self, rebalances: int) -> None:
-        """Set aside what has aged; collect everything where `rebalances` is another number than before."""
+        """Set aged objects aside. Collect everything once a day, and when `rebalances` has changed."""
         now_ms = self._clock.now_ms()
         if rebalances != self._rebalances or now_ms >= self._full_at_ms + FULL_EVERY_MS:
             self._rebalances, self._full_at_ms = rebalances, now_ms

@@ -127,6 +127,6 @@ class Holding:
                 await self._sessions.current.publisher.drop(partition)
             raise
         except Exception as error:
-            # our bug: nothing of what it was computing is published
+            # our bug: nothing of the record at hand is published
             log.exception("partition %d: a bug", partition)
             self._fail(f"partition {partition}: a bug ({type(error).__name__}), see the log", Exit.WRONG_INPUT)

@@ -1,4 +1,4 @@
-"""Before a worker starts: are the servers there, and may it rest on them? Waits for them a while."""
+"""Before a worker starts: ask whether the servers are there and set as Segue needs them. Waits for them a while."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from streams.retry import GivenUp, Patience, until_answered
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[list[Finding]]]
-"""What is wrong. Raises NotReachable, Unanswered, OSError: ask again."""
+"""Returns what is wrong. Raises NotReachable, Unanswered, OSError: ask again."""
 
 PATIENCE_MS: Final = 30_000
-"""How long a server may be away when a worker starts; afterwards any time will do."""
+"""How long a server may be away when a worker starts. A running worker waits for any time."""
 RETRY_MOST_MS: Final = 2_000
 
 

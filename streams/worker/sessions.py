@@ -1,6 +1,7 @@
-"""Sessions of a worker: a ring of producers and the publisher over it, one for all its partitions, until a doubt.
+"""The sessions of a worker. A session is a ring of producers and its publisher, for all partitions of the worker.
 
-Any doubt ends the session. The next one has a ring of its own; the old ring is then an earlier claimant like any other.
+Any doubt ends the session. The next session has a ring of its own; the old ring is then an earlier claimant like any
+other.
 """
 
 import asyncio
@@ -17,12 +18,12 @@ from streams.retry import GivenUp, Patience, until_answered
 from streams.worker.status import WorkerStatus
 
 CLOSE_MS: Final = 5_000
-"""For a publisher to end after its last transaction."""
+"""How long a publisher has to end after its last transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A ring and what publishes through it."""
+    """A ring, and the publisher that publishes through it."""
 
     ring: Ring
     publisher: Publisher
@@ -34,14 +35,14 @@ class Session:
         return self.ring.over or self.publisher.over
 
     async def close(self) -> None:
-        """End it after the transaction in hand."""
+        """End the session after the transaction in hand."""
         await self.publisher.close()
         await asyncio.wait({self.publishing}, timeout=CLOSE_MS / 1000)
         await self.ring.close()
 
 
 class Sessions:
-    """The session in use; opens the next one when it is asked for."""
+    """Keeps the session in use, and opens the next one when it is asked for."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Sessions:
         clock: Clock,
         status: WorkerStatus,
     ) -> None:
-        """`publisher` makes one over a new ring; `guarded` runs it, and ends the worker if that raises."""
+        """`publisher` makes a publisher over a new ring. `guarded` runs it, and ends the worker if it raises."""
         self._log = log
         self._ring_size = ring_size
         self._publisher = publisher
@@ -64,7 +65,7 @@ class Sessions:
         self.current: Session | None = None
 
     async def live(self, leaving: asyncio.Event, status: PartitionStatus) -> Session | None:
-        """Return the session in use, or a new one; waits while the log is away. None: `leaving` was set meanwhile."""
+        """Return the session in use, or a new one. Waits while the log is away. None: `leaving` was set meanwhile."""
         async with self._opening:
             if self.current is not None and not self.current.over:
                 return self.current
@@ -88,7 +89,7 @@ class Sessions:
             return self.current
 
     def _retire(self) -> None:
-        """Close the session that is over, beside everything else."""
+        """Close the session that is over, in a task of its own."""
         if self.current is not None:
             task = asyncio.ensure_future(self.current.close())
             self._closing.add(task)
@@ -96,6 +97,6 @@ class Sessions:
             self.current = None
 
     async def close(self) -> None:
-        """Close the session in use, and wait for those that are being closed."""
+        """Close the session in use, and wait for every session that is being closed."""
         self._retire()
         await asyncio.gather(*self._closing, return_exceptions=True)

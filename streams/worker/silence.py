@@ -1,8 +1,9 @@
-"""SilenceDetector that a worker hears of its input: whether the log is there, and whether the consumer still reads it.
+"""Detect that a worker hears nothing of its input: the log is away, or the consumer has gone silent.
 
-aiokafka's consumer can go silent after a broker's restart (design section 9). What it says is compared with the end of
-the log as another client sees it. A silence is noticed after 15 to 25 s and told in /status, and the worker is not
-ready, until something is read again; reading is begun again each time that it lasts on, and in the end the worker ends.
+aiokafka's consumer can go silent after a broker's restart. So the detector compares how far the consumer has read with
+the end of the log as another client sees it. It notices a silence after 15 to 25 s and tells it in /status; the worker
+is not ready until the consumer reads again. While the silence lasts, the detector opens the input again and again, and
+in the end the worker ends.
 """
 
 import logging
@@ -21,18 +22,18 @@ log = logging.getLogger(__name__)
 
 EVERY_MS: Final = 5_000
 SILENT_MS: Final = 15_000
-"""A consumer behind the log's end that read nothing for so long has gone silent."""
+"""A consumer that is behind the end of the log and reads nothing for so long has gone silent."""
 SILENT_MAX: Final = 4
-"""So many times in a row its reading is begun again, then the worker ends: only a new consumer will help."""
+"""The input is opened again so many times in a row. Then the worker ends: only a new consumer will help."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
     position: int = -1
     since_ms: float = 0.0
-    """Since when it stands there, with something to read behind it."""
+    """Since when it stands there although there is more to read."""
     silences: int = 0
-    """How often reading was begun again."""
+    """How often the input was opened again."""
 
 
 class SilenceDetector:
@@ -50,13 +51,13 @@ class SilenceDetector:
         self._heard: dict[int, _Heard] = {}
 
     async def run(self, held: Callable[[], Mapping[int, PartitionRunner]]) -> None:
-        """Look every few seconds, for ever."""
+        """Look every few seconds, without end."""
         while True:
             await self._clock.sleep(EVERY_MS)
             await self.look(held())
 
     async def look(self, held: Mapping[int, PartitionRunner]) -> None:
-        """Look once at all partitions held."""
+        """Look once at every partition held."""
         try:
             await self._source.offsets(self._topic, 0)
         except NotReachable as error:
@@ -74,7 +75,7 @@ class SilenceDetector:
             else ""
         )
         if any(heard.silences > SILENT_MAX for heard in self._heard.values()):
-            self._give_up("the consumer reads nothing though there is something to read")
+            self._give_up("the consumer reads nothing although there is more to read")
 
     async def _look_at(self, partition: int, runner: PartitionRunner, before: _Heard) -> _Heard:
         now_ms = self._clock.now_ms()

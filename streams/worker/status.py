@@ -1,6 +1,6 @@
-"""The one place that knows what a worker is doing. Written by its parts, read by the web pages; it decides nothing.
+"""What a worker is doing. The worker's parts write it and the web pages read it; nothing is decided by it.
 
-Holds no subjects and no payloads. Metrics (a later issue) read the same values; nothing else counts anything.
+It holds no subjects and no payloads. Every count of a worker stands here.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ class WorkerStatus:
     failure: str = ""
     """Why the worker as a whole ends."""
     rings: int = 0
-    """Rings of producers opened: more than one tells of doubts."""
+    """Rings of producers opened. More than one: there were doubts."""
     rebalances: int = 0
     log_away: str = ""
-    """Why the log cannot be reached, as last seen; "" when it can."""
+    """Why the log could not be reached at the last look; "": it could."""
     silent: str = ""
-    """Which partitions' consumer hears nothing though the log goes on; "" when all is well."""
+    """The partitions of which the consumer hears nothing although the log goes on; "": none."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
-    """Counters of partitions that were let go."""
+    """The counters of partitions that were let go."""
 
     def retire(self, partition: int) -> None:
         """Let go of a partition; its counters stay in the sums."""
@@ -42,12 +42,12 @@ class WorkerStatus:
 
     @property
     def live(self) -> bool:
-        """Whether the process is worth keeping."""
+        """Whether the process should be kept."""
         return not self.failure
 
     @property
     def ready(self) -> bool:
-        """Whether every partition given is running, or deliberately stopped, and nothing is out of reach."""
+        """Whether every partition given is running or stopped by an incident, and every server can be reached."""
         return (
             self.live
             and self.assigned
@@ -61,7 +61,7 @@ class WorkerStatus:
         )
 
     def as_json(self, wall_ms: int) -> dict[str, Any]:
-        """Everything, for /status."""
+        """Return everything, for /status."""
         partitions = [
             {**asdict(one), "lag_records": one.lag_records(), "lag_ms": one.lag_ms(wall_ms)}
             for _, one in sorted(self.partitions.items())
@@ -86,7 +86,7 @@ class WorkerStatus:
         }
 
     def pages(self, wall_ms: Callable[[], int]) -> dict[str, Page]:
-        """The web pages: /live, /ready, /status."""
+        """Return the web pages: /live, /ready, /status."""
         return {
             "/live": lambda: (200 if self.live else 503, {"live": self.live, "failure": self.failure}),
             "/ready": lambda: (200 if self.ready else 503, {"ready": self.ready}),

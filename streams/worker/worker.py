@@ -4,12 +4,13 @@
                                                           │
                                     session: a ring of producers and its Publisher, one for all partitions
 
-Any doubt ends the session: a new ring, and every partition that the group still gives is claimed anew. A revocation, or
-SIGTERM, lets go of partitions in order within a deadline (finish, checkpoint, tombstone), else abandons them: whoever
-comes next fences us. Redis or Kafka away: everything waits with back-off, /ready says 503, and it goes on where it was.
+Any doubt ends the session: the worker opens a new ring and claims every partition anew that the group still gives it. A
+revocation or SIGTERM lets go of partitions in order within a deadline (finish, checkpoint, tombstone). After the
+deadline they are abandoned, and their next owner fences this worker. While Redis or Kafka is away, everything waits
+with back-off, /ready says 503, and then everything goes on where it was.
 
-Exit status (design section 7): 0 stopped as asked; 1 the input or the servers' settings are wrong, or a bug: it has
-published nothing of what it was computing; 3 a server is not reachable.
+Exit status: 0 it was stopped as asked; 1 the input or the servers' settings are wrong, or it met a bug and published
+nothing of the record at hand; 3 a server is not reachable.
 """
 
 import asyncio
@@ -48,18 +49,18 @@ from streams.worker.status import WorkerStatus
 log = logging.getLogger(__name__)
 
 COMMIT_EVERY_MS: Final = 1_000
-"""Group offsets trail checkpoints by at most so much; for lag tools only."""
+"""How far group offsets may trail checkpoints. Only lag tools read them."""
 HEARTBEATS_OF_SESSION: Final = 2 / 5
 """Two heartbeats, as a share of the session's time-out: by then the group has said whose an overtaken partition is."""
 FAREWELL_MS: Final = 5_000
-"""For what was abandoned at a revocation to end; the group waits longer (`app.REBALANCE_MARGIN_MS`)."""
+"""How long abandoned partitions have to end at a revocation; the group waits longer (`app.REBALANCE_MARGIN_MS`)."""
 CLOSING_MS: Final = 1_500
-"""For leaving the group and closing clients at a stop, beyond `stop_deadline_ms` for letting go of partitions: with the
-default of 8 s it ends within 10 s, whatever is away."""
+"""How long a stop takes to leave the group and close clients, after `stop_deadline_ms` for letting go of partitions:
+with the default of 8 s the worker ends within 10 s, whatever server is away."""
 
 
 class Worker:
-    """Runs until `stop`, or until something ends it. One an event loop; `run` is called once."""
+    """Runs until `stop`, or until something ends it. Make one for an event loop, and call `run` once."""
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class Worker:
     ) -> None:
         """`checks` are asked before the start; a fatal finding refuses it.
 
-        `log_`, `input_` and `store` stand for Kafka, Faust's consumer and Redis: a simulation gives its models, and
-        calls `on_assigned` and its like instead of `run`.
+        `log_`, `input_` and `store` take the place of Kafka, Faust's consumer and Redis. A simulation gives its models
+        there, and calls `on_assigned` and `on_revoked` instead of `run`.
         """
         self._deployment = deployment
         self._settings = settings
@@ -85,7 +86,7 @@ class Worker:
             settings.kafka_bootstrap_servers,
             Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
         )
-        # given checks first: of a missing topic `_check_kafka` could only say that it did not answer
+        # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
@@ -142,7 +143,7 @@ class Worker:
     # -- life
 
     async def run(self) -> Exit:
-        """Run to the end; returns the exit status. Installs no signal handlers: call `stop`."""
+        """Run to the end and return the exit status. Installs no signal handlers: call `stop`."""
         ready = await preflight(self._checks, self._clock, self._ended)
         if ready != Exit.DONE:
             await self._log.close()
@@ -158,7 +159,7 @@ class Worker:
             ]
             await self._ended.wait()
         except Exception:
-            # a consumer that cannot start has lost its broker between the checks and here
+            # the consumer cannot start: it lost its broker between the checks and here
             log.exception("the worker did not start")
             self._fail("it did not start", Exit.NOT_REACHABLE)
         finally:
@@ -174,11 +175,6 @@ class Worker:
             log.info("the worker stops")
             self.status.stopping = True
             self._ended.set()
-
-    @property
-    def listens_on(self) -> int | None:
-        """The web server's port; None before it listens."""
-        return self._app.listens_on
 
     def _fail(self, why: str, status: Exit) -> None:
         """End the worker as a whole; the first reason counts."""
@@ -207,9 +203,9 @@ class Worker:
             task.cancel()
         failed = [task.exception() for task in closing - late if not task.cancelled()]
         for error in (each for each in failed if each is not None):
-            log.warning("something did not close: %s", type(error).__name__)
+            log.warning("a client did not close: %s", type(error).__name__)
         if late:
-            log.warning("%d of what was open did not close in time", len(late))
+            log.warning("%d clients did not close in time", len(late))
             await unfinished(late, self._clock, CLOSING_MS / 3)
 
     # -- before the start
@@ -221,7 +217,7 @@ class Worker:
         await self._log.offsets(self._deployment.events_topic, 0)
         return []
 
-    # -- what the group says (streams.intake.hosting.GroupListener)
+    # -- what the group tells (streams.intake.hosting.GroupListener)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
         """See GroupListener. Everything was revoked before: the group's protocol is the eager one."""
@@ -256,7 +252,7 @@ class Worker:
         log.warning("the ring of producers is over: %s", error)
         self.holding.doubt(error)
 
-    # -- what goes on beside
+    # -- tasks beside the partitions
 
     async def _commit_offsets(self) -> None:
         committed: dict[int, int] = {}
