@@ -19,13 +19,14 @@ from typing import Final
 from streams.clock import Clock, backoff_ms
 from streams.delivery.answers import Accepted, Later, Refused, Wrong, judge
 from streams.delivery.endpoint import Endpoint, NoAnswer
-from streams.delivery.plan import Parcel
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
+from streams.delivery.window import Parcel
 from streams.errors import NotReachable
 from streams.log.client import KafkaLog
 from streams.records import OutRecord
+from streams.retry import GivenUp, Patience, until_answered
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,14 @@ class Stopped(Exception):
 
 class Abandoned(Exception):
     """The partitions are being given up: what waits is left to whoever goes on."""
+
+
+class PutOff(Exception):
+    """A request has to be sent again."""
+
+    def __init__(self, later: Later) -> None:
+        super().__init__(later.why)
+        self.later: Final = later
 
 
 class Pace:
@@ -135,19 +144,25 @@ class Sender:
             settled(parcels)
 
     async def _answered(self, parcels: Sequence[Parcel]) -> Accepted | Refused:
+        """Send a request until the platform accepts or refuses it. Raises Abandoned, Stopped."""
         number = next(self._requests)
         body = self._shape.body(parcels)
-        attempt = 0
+
+        async def ask() -> Accepted | Refused:
+            await self._turn()
+            verdict = await self._attempt(parcels, body)
+            if isinstance(verdict, Wrong):
+                raise Stopped(f"{self._endpoint.host}: {verdict.why}")
+            if isinstance(verdict, Later):
+                raise PutOff(verdict)
+            return verdict
+
+        async def wait(attempt: int, fault: Exception) -> None:
+            assert isinstance(fault, PutOff)
+            await self._put_off(number, attempt, fault.later)
+
         try:
-            while True:
-                await self._turn()
-                verdict = await self._attempt(parcels, body)
-                if isinstance(verdict, Wrong):
-                    raise Stopped(f"{self._endpoint.host}: {verdict.why}")
-                if not isinstance(verdict, Later):
-                    return verdict
-                attempt += 1
-                await self._put_off(number, attempt, verdict)
+            return await until_answered(ask, PutOff, wait)
         finally:
             self._status.waiting.pop(number, None)
 
@@ -219,13 +234,14 @@ class Sender:
         self._status.refused += 1
 
     async def append(self, record: OutRecord) -> None:
-        """Append a record, however long it takes."""
-        for attempt in count(1):
-            try:
-                await self._producer.append(record)
-            except NotReachable as error:
-                self._status.log_away = str(error)
-                await self._wait(backoff_ms(attempt))
-            else:
-                self._status.log_away = ""
-                return
+        """Append a record, however long it takes. Raises Abandoned."""
+
+        def tell(attempt: int, fault: Exception) -> None:
+            self._status.log_away = str(fault)
+
+        patience = Patience(self._clock, ended=self._hold.closing, tell=tell)
+        try:
+            await until_answered(lambda: self._producer.append(record), NotReachable, patience)
+        except GivenUp:
+            raise Abandoned from None
+        self._status.log_away = ""

@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
-from streams.delivery.deliverer import Deliverer, Route
+from streams.delivery.deliverer import Deliverer, make_shared
 from streams.delivery.endpoint import Endpoint
+from streams.delivery.route import Route
 from streams.delivery.sender import Stopped
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
@@ -44,7 +45,7 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
         async with _status_pages(servers, status) as where:
             request = f"{delivery.shape}, up to {shape.limits.changes_max} changes a request"
             log.info("%s to %s as %s; %s", channel, endpoint.host, request, where)
-            await Deliverer(route, servers.log, endpoint, status).run(stop)
+            await Deliverer(make_shared(route, servers.log, endpoint, status)).run(stop)
     except Stopped as stopped:
         raise DeliveryStopped(str(stopped)) from None
     finally:

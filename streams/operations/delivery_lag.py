@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from streams.clock import SystemClock
-from streams.delivery.deliverer import group_of
+from streams.delivery.route import group_of
 from streams.operations.behind import FETCH_BYTES, Reached, behind
 from streams.operations.deliver import expect_channel
 from streams.operations.servers import Servers

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from streams.client import Change
 from streams.delivery.answers import Reader
-from streams.delivery.plan import Limits, Parcel
+from streams.delivery.window import Limits, Parcel
 
 ACTIVATED = "segue.activated"
 DEACTIVATED = "segue.deactivated"

@@ -27,9 +27,9 @@ import orjson
 
 from streams.client import Change
 from streams.delivery.answers import places
-from streams.delivery.plan import Limits, Parcel
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties, no_headers_ms
+from streams.delivery.window import Limits, Parcel
 
 CHANGES_USUAL: Final = 200
 CHANGES_MOST: Final = 500

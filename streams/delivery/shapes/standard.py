@@ -15,10 +15,10 @@ import orjson
 
 from rules.ground.instants import format_instant
 from streams.client import Change
-from streams.delivery.plan import Limits, Parcel
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes.base import at_most, no_headers_ms
 from streams.delivery.signing import message_id, read_secret, signed_headers
+from streams.delivery.window import Limits, Parcel
 
 TYPE: Final = "activation.changes"
 CHANGES_USUAL: Final = 100

@@ -10,8 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams.delivery.deliverer import Deliverer, Route
+from streams.delivery.deliverer import Deliverer, make_shared
 from streams.delivery.endpoint import Endpoint
+from streams.delivery.route import Route
 from streams.delivery.sender import Stopped
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
@@ -82,7 +83,7 @@ async def delivering(to: Platform, of: Channel, **settings: object) -> AsyncIter
         shape,
     )
     stop = asyncio.Event()
-    task = asyncio.create_task(Deliverer(route, kafka, endpoint, status).run(stop))
+    task = asyncio.create_task(Deliverer(make_shared(route, kafka, endpoint, status)).run(stop))
     run = Running(status, stop, task)
     try:
         yield run

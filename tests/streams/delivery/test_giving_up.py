@@ -1,17 +1,16 @@
-# ruff: noqa: SLF001 - the race lies within
-"""A partition that is being given up: what was read of it and not taken in hand is for whoever goes on.
+"""A partition that is being given up: records that were read and not taken in hand are for its next owner.
 
-No server: what is looked at lies between two answers of Kafka, where no server can be held still.
+No server: the race lies between two answers of Kafka, where no server can be held still.
 """
 
 import asyncio
-from typing import Any
 
 from aiokafka import TopicPartition
 
-from streams.delivery.deliverer import Deliverer, Route
+from streams.delivery.commits import Commits
+from streams.delivery.deliverer import make_shared
 from streams.delivery.endpoint import Endpoint
-from streams.delivery.plan import Window
+from streams.delivery.route import Route
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
@@ -47,13 +46,12 @@ async def progress(*, closed: bool, closes: bool) -> dict[int, int]:
     endpoint = Endpoint(settings, shape.path)
     route = Route(CHANNEL, Deployment(), Settings(), settings, shape)
     try:
-        deliverer: Any = Deliverer(route, KafkaLog("127.0.0.1:9"), endpoint, DeliveryStatus(CHANNEL, "", "standard"))
-        deliverer._window = Window(shape.limits)
-        deliverer._window.seen(0, DONE - 1)
-        (deliverer._closing.set if closed else deliverer._closing.clear)()
-        deliverer._consumer = Consumer(deliverer._closing if closes else None)
-        await deliverer._look_past_markers(deliverer._epoch)
-        return dict(deliverer._window.progress())
+        shared = make_shared(route, KafkaLog("127.0.0.1:9"), endpoint, DeliveryStatus(CHANNEL, "", "standard"))
+        hand = shared.hand
+        hand.window.seen(0, DONE - 1)
+        (hand.closing.set if closed else hand.closing.clear)()
+        await Commits(shared, Consumer(hand.closing if closes else None)).pass_markers(hand.epoch)
+        return dict(hand.window.progress())
     finally:
         await endpoint.close()
 

@@ -7,9 +7,9 @@ import pytest
 
 from rules.engine.activations.change import ActivationChange
 from streams.client import Change, read_change
-from streams.delivery.plan import Parcel
 from streams.delivery.shapes import SHAPES
 from streams.delivery.shapes.customerio import ulid
+from streams.delivery.window import Parcel
 from tests.streams.delivery.test_answers import NOW_MS, shape
 from tests.streams.delivery.world import changes
 

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.delivery.plan import Limits, Parcel, Window, fits
+from streams.delivery.window import Limits, Parcel, Window, fits
 
 ACTIVATIONS = ("a", "b", "c")
 
