@@ -1,6 +1,7 @@
 """What a condition may read of a profile: its facts, as the rule of one segment sees them at one instant."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from rules.ground.event import Value
@@ -70,30 +71,47 @@ class Facts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class View:
-    """One profile as seen by the rule of one segment at one instant. Reused between evaluations: keep none."""
+    """One profile as seen by the rule of one segment at one instant. Nothing of it changes but the profile's facts."""
+
+    t_ms: int
+    facts: Facts
+    entry_mark: Mark | None = None
+    """In `exit`: of the present stay's entry, or while out the mark that an entry now would get."""
+    exit_mark: Mark | None = None
+    """In `enter`: of the latest exit by exit_rule or max_stay; None: there was none, all counts."""
+    observed_since_ms: int | None = None
+    """Since when absence was observed: in `enter` known_since_ms; in `exit` the stay's entry, None while out."""
+
+    def mark(self, kind: MarkKind | None) -> Mark | None:
+        """Return the mark from which a condition counts: None where everything counts."""
+        if kind is None:
+            return None
+        return self.entry_mark if kind == "entry" else self.exit_mark
+
+
+class _Made:
+    """A view in the making: becomes a View of the same slots, at a third of the cost of the frozen class's way."""
 
     __slots__ = ("entry_mark", "exit_mark", "facts", "observed_since_ms", "t_ms")
 
     def __init__(
-        self,
-        t_ms: int,
-        facts: Facts,
-        entry_mark: Mark | None = None,
-        exit_mark: Mark | None = None,
-        observed_since_ms: int | None = None,
+        self, t_ms: int, facts: Facts, entry_mark: Mark | None, exit_mark: Mark | None, observed_since_ms: int | None
     ) -> None:
         self.t_ms = t_ms
         self.facts = facts
         self.entry_mark = entry_mark
-        """In `exit`: of the present stay's entry, or while out the mark that an entry now would get."""
         self.exit_mark = exit_mark
-        """In `enter`: of the latest exit by exit_rule or max_stay; None: there was none, all counts."""
         self.observed_since_ms = observed_since_ms
-        """Since when absence was observed: in `enter` known_since_ms; in `exit` the stay's entry, None while out."""
+        self.__class__ = View  # type: ignore[assignment]
 
-    def mark(self, kind: MarkKind | None) -> Mark | None:
-        """The mark from which a condition counts: None where everything counts."""
-        if kind is None:
-            return None
-        return self.entry_mark if kind == "entry" else self.exit_mark
+
+def enter_view(t_ms: int, facts: Facts, exit_mark: Mark | None) -> View:
+    """Return what an entry rule sees. `exit_mark`: None where everything counts."""
+    return _Made(t_ms, facts, None, exit_mark, facts.known_since_ms)  # type: ignore[return-value]
+
+
+def exit_view(t_ms: int, facts: Facts, entry_mark: Mark | None, since_ms: int | None) -> View:
+    """Return what an exit rule sees: of a member, its entry's mark and instant; while out, `since_ms` is None."""
+    return _Made(t_ms, facts, entry_mark, None, since_ms)  # type: ignore[return-value]

@@ -1,13 +1,13 @@
 """The membership of one profile in one segment: what an evaluation decides (definitions.md section 6).
 
-`judge` looks and changes nothing; `rules.engine.step` carries out what it decided. Time is `view.t_ms`.
+`judge` looks and changes nothing; `rules.engine.step` carries out what it decided.
 """
 
 from typing import Final, NamedTuple
 
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Node
-from rules.conditions.view import Mark, View
+from rules.conditions.view import Mark, View, enter_view, exit_view
 from rules.engine.plan import SegmentPlan
 from rules.engine.profile import Profile, Stay
 from rules.ground.instants import FOREVER
@@ -36,20 +36,19 @@ _new: Final = tuple.__new__
 """Half the cost of the named tuple's own constructor, on the path that every visit takes."""
 
 
-def judge(plan: SegmentPlan, profile: Profile, view: View, now_mark: Mark, *, at_cut: bool = False) -> Judgement:
-    """Decide about one segment at `view.t_ms`; `at_cut`: the visit of a cut that changed this segment.
+def judge(plan: SegmentPlan, profile: Profile, t_ms: int, now_mark: Mark, *, at_cut: bool = False) -> Judgement:
+    """Decide about one segment at an instant. Reads plan and profile, changes nothing.
 
-    Sets the view's marks for the rule that it asks; reads nothing but profile, plan and view.
+    `now_mark`: the mark that a change now would get. `at_cut`: it is the visit of a cut that changed this segment.
     """
     stay = profile.stays.get(plan.id)
     if stay is not None and stay.member:
-        return _judge_member(plan, profile, stay, view, at_cut)
-    return _judge_outsider(plan, profile, stay, view, now_mark)
+        return _judge_member(plan, profile, stay, t_ms, at_cut)
+    return _judge_outsider(plan, profile, stay, t_ms, now_mark)
 
 
-def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, at_cut: bool) -> Judgement:
-    t_ms = view.t_ms
-    holds, next_ms = _refused(plan, view)
+def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at_cut: bool) -> Judgement:
+    holds, next_ms = _refused(plan, profile, t_ms)
     if holds:
         return Judgement("restricted", FOREVER)
     if plan.parent is not None and profile.member_since(plan.parent) is None:
@@ -58,10 +57,10 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, a
         return Judgement("market_left", FOREVER)
     if plan.exit is not None:
         kind, leaves_when, node = "exit_rule", True, plan.exit
-        see_exit(view, stay.entry_mark, stay.since_ms)
+        view = exit_view(t_ms, profile, stay.entry_mark, stay.since_ms)
     else:
         kind, leaves_when, node = "entry_lost", False, plan.enter
-        see_enter(plan, profile, stay, view)
+        view = view_of_enter(plan, profile, stay, t_ms)
     verdict, flip_ms = node.verdict(view)
     next_ms = min(next_ms, flip_ms)
     if verdict is leaves_when:
@@ -78,34 +77,30 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, view: View, a
         return Judgement("audience", FOREVER)
     if stay.disarmed and plan.forgets:
         # let in while the segment did not forget, for a time: it is armed again as if the profile were out
-        see_enter(plan, profile, stay, view)
-        verdict, flip_ms = plan.enter.verdict(view)
+        verdict, flip_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
         return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
     return Judgement(None, next_ms)
 
 
-def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, view: View, now_mark: Mark) -> Judgement:
+def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms: int, now_mark: Mark) -> Judgement:
     if plan.forgets and stay is not None and stay.disarmed:
         # armed again by an evaluation at which enter does not hold, whatever parent, audience and market say
-        see_enter(plan, profile, stay, view)
-        verdict, next_ms = plan.enter.verdict(view)
+        verdict, next_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
         return Judgement(None, next_ms, rearms=verdict is False)
     if not admits(plan, profile):
         return _NOTHING
     if stay is not None and stay.last_exit_ms is not None and plan.reenter_after_ms is not None:
         again_ms = min(stay.last_exit_ms + plan.reenter_after_ms, FOREVER)
-        if view.t_ms < again_ms:
+        if t_ms < again_ms:
             return Judgement(None, again_ms)
-    see_enter(plan, profile, stay, view)
-    verdict, next_ms = plan.enter.verdict(view)
+    verdict, next_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
     if verdict is not True:
         return _NOTHING if next_ms >= FOREVER else _new(Judgement, (None, next_ms, False))
-    refused, next_ms = _refused(plan, view)
+    refused, next_ms = _refused(plan, profile, t_ms)
     if refused:
         return Judgement(None, next_ms)
     if plan.exit is not None:
-        see_exit(view, now_mark, None)
-        verdict, next_ms = plan.exit.verdict(view)
+        verdict, next_ms = plan.exit.verdict(exit_view(t_ms, profile, now_mark, None))
         if verdict is not False:
             return Judgement(None, next_ms)
     return Judgement("entry_rule", FOREVER)
@@ -120,37 +115,36 @@ def admits(plan: SegmentPlan, profile: Profile) -> bool:
     return plan.markets is None or profile.trait(plan.market_trait) in plan.markets
 
 
-def see_enter(plan: SegmentPlan, profile: Profile, stay: Stay | None, view: View) -> None:
-    """Turn the view to the entry rule of a segment."""
-    view.exit_mark = stay.exit_mark if stay is not None and plan.forgets else None
-    view.entry_mark = None
-    view.observed_since_ms = profile.known_since_ms
+def view_of_enter(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms: int) -> View:
+    """Return what the entry rule of a segment sees of a profile."""
+    return enter_view(t_ms, profile, stay.exit_mark if stay is not None and plan.forgets else None)
 
 
-def see_exit(view: View, entry_mark: Mark | None, observed_since_ms: int | None) -> None:
-    """Turn the view to the exit rule: of a member (its stay's entry), or of one who is out (None)."""
-    view.exit_mark = None
-    view.entry_mark = entry_mark
-    view.observed_since_ms = observed_since_ms
+def deciding_leaves(plan: SegmentPlan, kind: str, profile: Profile, stay: Stay, t_ms: int) -> tuple[str, ...]:
+    """Return the paths of the leaves of the deciding rule that hold (entry_lost: that do not), in document order.
 
-
-def deciding_leaves(plan: SegmentPlan, kind: str, view: View) -> tuple[str, ...]:
-    """Paths of the leaves of the deciding rule that hold (entry_lost: that do not), in document order.
-
-    Under an odd number of `none` it is the other way round. The view must still be turned to that rule.
+    Under an odd number of `none` it is the other way round. `stay` is as it was before the change.
     """
     deciding = LEAVES_OF.get(kind)
     if deciding is None:
         return ()
     rule, wanted = deciding
-    node: Node | None = plan.enter if rule == "enter" else plan.exit
+    node: Node | None
+    if rule == "enter":
+        node, view = plan.enter, view_of_enter(plan, profile, stay, t_ms)
+    else:
+        node, view = plan.exit, exit_view(t_ms, profile, stay.entry_mark, stay.since_ms)
     if node is None:
         return ()
     return tuple(path for path, leaf, negated in leaves(node, rule) if leaf.verdict(view)[0] is (wanted is not negated))
 
 
-def _refused(plan: SegmentPlan, view: View) -> tuple[bool, int]:
+def _refused(plan: SegmentPlan, profile: Profile, t_ms: int) -> tuple[bool, int]:
+    """Tell whether a restriction refuses the profile, and when that may change with no event."""
     next_ms = FOREVER
+    if not plan.refuse:
+        return False, next_ms
+    view = View(t_ms, profile)
     for node in plan.refuse:
         verdict, flip_ms = node.verdict(view)
         if verdict:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from rules.conditions.view import Mark, Register, View
 from rules.engine.activations.decide import decide
 from rules.engine.change import AnyChange, Reason, membership_change
-from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, see_enter, see_exit
+from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, view_of_enter
 from rules.engine.plan import Gone, Plan, SegmentPlan
 from rules.engine.profile import Profile, Stay
 from rules.ground.event import Event
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 class Evaluation:
     """One evaluation of one profile at one instant: its changes, in order."""
 
-    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms", "view")
+    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms")
 
     def __init__(self, profile: Profile, plan: Plan, t_ms: int, generation: str, events: tuple[str, ...] = ()) -> None:
         self.profile = profile
@@ -42,15 +42,14 @@ class Evaluation:
         self.generation = generation
         self.events = events
         self.changes: list[AnyChange] = []
-        self.view = View(t_ms, profile)
         self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
     def run(self, mask: int) -> list[AnyChange]:
         """Visit the segments of a mask and those that their changes move, then decide the activations moved."""
-        segments, view, profile = self.plan.segments, self.view, self.profile
+        segments, profile = self.plan.segments, self.profile
         count = len(segments)
         stays, wakes = profile.stays, profile.wakes
-        fresh = False
+        view: View | None = None  # that of every entry rule of a segment which the profile was never in
         while mask:
             lowest = mask & -mask
             position = lowest.bit_length() - 1
@@ -64,13 +63,11 @@ class Evaluation:
                 if not admits(plan, profile):
                     next_ms = FOREVER
                 else:
-                    if not fresh:
-                        see_enter(plan, profile, None, view)
-                        fresh = True
+                    if view is None:
+                        view = view_of_enter(plan, profile, None, self.t_ms)
                     verdict, next_ms = plan.enter.verdict(view)
                     if verdict is True:
                         mask |= self.visit(plan)
-                        fresh = False
                         continue
                 profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER:
@@ -79,7 +76,6 @@ class Evaluation:
                     del wakes[plan.id]
             else:
                 mask |= self.visit(plan)
-                fresh = False
         return self._end()
 
     def run_cut(self) -> list[AnyChange]:
@@ -94,12 +90,13 @@ class Evaluation:
         return self._end()
 
     def _decide(self, mask: int, *, at_cut: bool = False) -> None:
-        self.changes += decide(self.plan, self.profile, self.view, mask, self.generation, self.events, at_cut=at_cut)
+        view = View(self.t_ms, self.profile)
+        self.changes += decide(self.plan, self.profile, view, mask, self.generation, self.events, at_cut=at_cut)
 
     def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
         """Judge one segment and carry it out; returns the mask of what its change moves."""
         wakes = self.profile.wakes
-        kind, next_ms, rearms = judge(plan, self.profile, self.view, self.now_mark, at_cut=at_cut)
+        kind, next_ms, rearms = judge(plan, self.profile, self.t_ms, self.now_mark, at_cut=at_cut)
         moved = 0
         if kind is not None:
             self._carry_out(plan, kind, at_cut)
@@ -121,36 +118,31 @@ class Evaluation:
 
         Or if another evaluation now would: an event of the same instant looks at what is due a millisecond later.
         """
-        view = self.view
-        kind, _, rearms = judge(plan, self.profile, view, self.now_mark)
+        kind, _, rearms = judge(plan, self.profile, self.t_ms, self.now_mark)
         if kind is not None or rearms:
             return self.t_ms + 1
-        view.t_ms = self.t_ms + 1
-        kind, next_ms, rearms = judge(plan, self.profile, view, self.now_mark)
-        view.t_ms = self.t_ms
+        kind, next_ms, rearms = judge(plan, self.profile, self.t_ms + 1, self.now_mark)
         return self.t_ms + 1 if kind is not None or rearms else next_ms
 
     def _carry_out(self, plan: SegmentPlan, kind: str, at_cut: bool) -> None:
         stay = self.profile.stays.get(plan.id)
         if stay is None:
             stay = self.profile.stays[plan.id] = Stay()
+        deciding = deciding_leaves(plan, kind, self.profile, stay, self.t_ms)
         if kind == "entry_rule":
-            see_enter(plan, self.profile, stay, self.view)
-            self._change(plan, True, Reason(kind, deciding_leaves(plan, kind, self.view), self.events), at_cut)
+            self._change(plan, True, Reason(kind, deciding, self.events), at_cut)
             stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
             self.profile.members_mask |= 1 << plan.position
             return
-        if kind == "exit_rule":
-            see_exit(self.view, stay.entry_mark, stay.since_ms)
-        reason = Reason("definition_changed" if at_cut else kind, deciding_leaves(plan, kind, self.view), self.events)
+        reason = Reason("definition_changed" if at_cut else kind, deciding, self.events)
         self._change(plan, False, reason)
         self._leave(stay)
         self.profile.members_mask &= ~(1 << plan.position)
         if reason.kind in NEW_EVIDENCE_AFTER:
             stay.exit_mark, stay.disarmed = self.now_mark, True
             if plan.forgets:
-                see_enter(plan, self.profile, stay, self.view)
-                stay.disarmed = plan.enter.verdict(self.view)[0] is not False
+                view = view_of_enter(plan, self.profile, stay, self.t_ms)
+                stay.disarmed = plan.enter.verdict(view)[0] is not False
 
     def _retire(self, gone: Gone) -> None:
         stay = self.profile.stays.get(gone.id)

@@ -9,9 +9,9 @@ from typing import Final
 
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Condition, Node
-from rules.conditions.view import Mark, View
+from rules.conditions.view import Mark, View, exit_view
 from rules.engine.change import Change
-from rules.engine.membership import see_enter, see_exit
+from rules.engine.membership import view_of_enter
 from rules.engine.pending import Pending
 from rules.engine.plan import Plan, SegmentPlan
 from rules.engine.profile import Profile, Stay, unpack
@@ -101,17 +101,16 @@ def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) 
 
 def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, following: Next | None) -> Explanation:
     stay = profile.stays.get(segment.id) or Stay()
-    view = View(t_ms, profile)
-    see_enter(segment, profile, stay, view)
+    view = view_of_enter(segment, profile, stay, t_ms)
     enter = _leaves(segment.enter, "enter", view)
     enter_holds = segment.enter.verdict(view)[0]
     exit_leaves: tuple[Leaf, ...] = ()
     exit_holds: bool | None = False
     if segment.exit is not None:
         mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
-        see_exit(view, mark, stay.since_ms if stay.member else None)
-        exit_leaves = _leaves(segment.exit, "exit", view)
-        exit_holds = segment.exit.verdict(view)[0]
+        seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
+        exit_leaves = _leaves(segment.exit, "exit", seen)
+        exit_holds = segment.exit.verdict(seen)[0]
     if stay.member:
         because = _why_in(segment, stay, t_ms, exit_holds, enter_holds)
     else:
