@@ -1,6 +1,6 @@
-"""An activation: which members a channel may contact now, and with what (definitions.md section 9).
+"""An activation: which members a channel may contact now, and with what (docs/language.md, Activations).
 
-Here it is read and checked; deciding it for a profile is another module's work.
+It is read and checked here; `rules.engine.activations` decides it for a profile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ WEIGHTS_SLACK: Final = 1e-9
 
 
 class Segments(Strict):
-    """Whom an activation addresses: of all of these, any of these, none of these. At least one of `all` and `any`."""
+    """The members that an activation addresses: in all of, any of, none of these segments. `all` or `any` is given."""
 
     all: Maybe[Annotated[Items[Id], Field(min_length=1)]] = None
     any: Maybe[Annotated[Items[Id], Field(min_length=1)]] = None
@@ -153,13 +153,13 @@ CONTENT_KEYS: Final = tuple(key for key in _Content.model_fields if key != "revi
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an activation is checked against."""
+    """The rest of the catalogue, against which an activation is checked."""
 
     segments: KnownSegments
     restricted: Mapping[str, frozenset[str]]
     """Classes by segment."""
     policy: Policy | None
-    """None: it is wrong itself; what needs it is not checked."""
+    """None: policy.yaml is wrong itself; nothing that needs it is checked."""
 
 
 def read_activation(reader: DefinitionReader, around: Surroundings) -> Activation | None:

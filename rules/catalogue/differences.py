@@ -1,7 +1,6 @@
-"""What a catalogue changes against another: its segments, activations, dictionary and policy (definitions.md 8 and 9).
+"""What a catalogue changes against another: its segments, activations, dictionary and policy.
 
-Pure comparison of two catalogues that load; what has no history at a cut is another question:
-`rules.reports.beginnings`.
+Compares two catalogues that load. `rules.reports.beginnings` tells which conditions begin at a cut without history.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

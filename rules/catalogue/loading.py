@@ -109,7 +109,7 @@ class _Loading:
                     known.check(root.down(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
 
     def _named(self, name: str) -> set[str]:
-        """The segments that a segment refers to, those that exist."""
+        """Return the existing segments that a segment refers to."""
         found = (mention for mention in references(self._roots[name].value) if mention.kind == "segment")
         return {mention.name for mention in found if mention.name in self._roots}
 

@@ -1,10 +1,10 @@
-"""Rules: conditions and groups, nested freely, in Kleene's three-valued logic (definitions.md sections 5 and 8).
+"""Rules: conditions and groups, nested freely, in Kleene's three-valued logic (docs/language.md, groups).
 
 A group is *at least n of* its parts: `all` asks for every one, `any` for one, `none` is the denial of `any`. A part
-without a verdict is neither true nor false; neither is a group that its parts with a verdict do not decide.
+without a verdict is neither true nor false. A group has no verdict where its parts with a verdict do not decide it.
 
-The next flip of a group is never later than its first possible one: a group that m true parts decide stays decided
-while enough of them stay true, so it looks again when the n-th of them to last may flip.
+A group never looks again too late. While enough of its true parts stay true it stays decided, so of the true parts the
+n-th longest decides when to look again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,16 +27,16 @@ class Group(Node):
 
     def __init__(self, parts: tuple[Node, ...]) -> None:
         self.parts = parts
-        """In document order, as reasons name them."""
+        """In document order: reasons name them by their index."""
         self.asked = tuple(sorted(parts, key=_cost))
-        """What costs least first: a part that decides for ever ends the look."""
+        """The cheapest first: a part that decides for ever ends the look."""
 
     def part_path(self, path: str, index: int) -> str:
-        """The path of a part, as reasons name it: `enter.all[0]`."""
+        """Return the path of a part, as reasons name it: `enter.all[0]`."""
         return f"{path}.{self.keyword}[{index}]"
 
     def with_parts(self, parts: tuple[Node, ...]) -> "Group":
-        """The same group of other parts."""
+        """Return the same group of other parts."""
         return type(self)(parts)
 
     def conditions(self) -> Iterator[Condition]:
@@ -50,7 +50,7 @@ class Group(Node):
 
 
 def _cost(node: Node) -> int:
-    """Order parts by what asking them costs: registers and memberships before folded states, groups last."""
+    """Return what asking a part costs: registers and memberships before folded states, groups last."""
     if not isinstance(node, Condition):
         return 2
     return 0 if node.memory is None and not node.parts else 1
@@ -91,7 +91,7 @@ class NoneOf(Group):
 
 
 def _decided(parts: tuple[Node, ...], view: View, decisive: bool) -> Verdict:
-    """Join parts of which one that is `decisive` decides."""
+    """Combine verdicts: one part equal to `decisive` settles the group."""
     found, open_ = False, False
     found_ms, all_ms = -FOREVER, FOREVER
     for part in parts:
@@ -148,7 +148,7 @@ class AtLeastOf(Group):
         return f"{path}.at_least_of.of[{index}]"
 
     def with_parts(self, parts: tuple[Node, ...]) -> "Group":
-        """The same group of other parts."""
+        """Return the same group of other parts."""
         return AtLeastOf(self.n, parts)
 
 
@@ -179,7 +179,7 @@ def read_rule(reader: DefinitionReader, context: RuleContext) -> Node | None:
 
 
 def _unknown_kind(reader: DefinitionReader) -> None:
-    """Say that no key tells a kind, at the key most like one."""
+    """Record that no key tells a kind, at the first key."""
     known = [*keywords(), *GROUP_KEYWORDS]
     first = next(iter(reader.value))
     reader.down(first).problem(f"{first!r} is no kind of condition or group", name=str(first), known=known)
@@ -227,7 +227,7 @@ def leaves(node: Node, path: str, negated: bool = False) -> Iterator[tuple[str, 
 
 
 def map_leaves(node: Node, change: Callable[[Condition], Node]) -> Node:
-    """The same rule with every leaf changed."""
+    """Return the rule with every leaf changed."""
     if isinstance(node, Group):
         return node.with_parts(tuple(map_leaves(part, change) for part in node.parts))
     return change(node) if isinstance(node, Condition) else node

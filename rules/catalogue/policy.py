@@ -1,4 +1,4 @@
-"""The policy: what holds for every segment and activation of a catalogue (policy.yaml, definitions.md section 9)."""
+"""The policy: what policy.yaml rules for every segment and activation of a catalogue (docs/language.md, Policy)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """A policy; `Policy()` is that of a catalogue without policy.yaml. Durations in ms."""
+    """A policy; a catalogue without policy.yaml has `Policy()`. Durations in ms."""
 
     market_trait: str | None = None
     """The trait that holds a profile's market; None: markets are descriptive."""

@@ -1,4 +1,4 @@
-"""Ranks of segments: who refers to whom, as numbers (definitions.md section 6, Evaluations)."""
+"""Ranks of segments: how many references lie below each (docs/language.md, Evaluation)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class Ranked:
     """The longest path below each name, and the circles for which there is none."""
 
     ranks: Mapping[str, int]
-    """0: refers to nothing. Names in a circle, or that lead into one, have none."""
+    """0: the name refers to nothing. A name in a circle, or one that leads into a circle, has no rank."""
     cycles: tuple[tuple[str, ...], ...]
     """Circles that share no member, each from its smallest name on, in the direction of the references."""
 
@@ -35,7 +35,7 @@ def rank(references: Mapping[str, Iterable[str]]) -> Ranked:
 
 
 def _cycles(left: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
-    """Find circles among names each of which refers to another of them."""
+    """Find circles among names that each refer to another of them."""
     cycles: list[tuple[str, ...]] = []
     seen: set[str] = set()
     for start in sorted(left):

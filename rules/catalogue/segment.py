@@ -1,4 +1,4 @@
-"""A segment: a definition of who belongs (definitions.md section 2), read from one file."""
+"""A segment: a definition of who belongs (docs/language.md, Segments), read from one file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ RULES: Final = ("enter", "exit")
 
 
 class Layers(Strict):
-    """Who, what for, and at which stage; only `audience` decides anything."""
+    """The audience, the use case and the stage; only `audience` decides anything."""
 
     audience: Maybe[SubjectKind] = None
     use_case: Maybe[Name] = None
@@ -96,19 +96,19 @@ class Segment:
     description: str | None
     tags: tuple[str, ...]
     raw: dict[str, Any]
-    """The YAML mapping, for what is *equal* from one catalogue to the next."""
+    """The YAML mapping: two catalogues' rules are compared by it."""
 
     @property
     def forgets(self) -> bool:
-        """Tell whether re-entry asks for new evidence: it has `exit` or `max_stay` (definitions.md section 5)."""
+        """Tell whether re-entry asks for new evidence: it has `exit` or `max_stay`."""
         return self.exit is not None or self.max_stay_ms is not None
 
 
 def read_segment(reader: DefinitionReader, dictionary: Dictionary | None) -> Segment | None:
     """Read one segment file; None if anything is wrong, every problem recorded at its place.
 
-    Without a dictionary (it was wrong itself) only what needs none is checked. References to other segments are the
-    catalogue's to check.
+    Without a dictionary (it was wrong itself) only what needs none is checked. The catalogue
+    checks references to other segments.
     """
     definition = reader.model(_Definition)
     if dictionary is None:
@@ -170,7 +170,7 @@ class KnownSegments:
     """Whether every segment file gave its id, so that any other id is unknown."""
 
     def check(self, reader: DefinitionReader, segment: str, by: str, status: Any) -> None:
-        """Check one reference: the segment exists, and is approved if who refers to it is."""
+        """Check one reference: the segment exists, and it is approved if the referring definition is."""
         if segment not in self.segments:
             if self.complete:
                 reader.problem(f"unknown segment {segment!r}", name=segment, known=self.segments)

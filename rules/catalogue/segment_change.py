@@ -8,11 +8,12 @@ from rules.catalogue.segment import Segment
 from rules.language.problems import canonical_json
 
 _COMPARED: Final = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "markets")
-"""Keys that change a segment when they differ (definitions.md section 8); besides audience and restrictions."""
+"""Keys that change a segment when they differ, besides audience and restrictions (docs/language.md, Changing
+definitions)."""
 
 
 def differs(old: Segment, new: Segment, old_catalogue: Catalogue, new_catalogue: Catalogue) -> bool:
-    """Tell whether a segment approved in the new catalogue is *changed* at a cut (definitions.md section 8)."""
+    """Tell whether a segment approved in the new catalogue is *changed* at a cut."""
     if old.id not in old_catalogue.approved or old.layers.audience != new.layers.audience:
         return True
     if any(_compared(old.raw, key) != _compared(new.raw, key) for key in _COMPARED):

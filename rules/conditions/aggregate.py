@@ -137,13 +137,13 @@ class Aggregate(OfMatcher):
         return holds, flip_after(t_ms, bool(holds), lambda at_ms: bool(verdict_at(at_ms)[0]), change_after)
 
     def _only_falls(self, entries: Sequence[Entry]) -> bool:
-        """Whether a verdict that is false stays so, and one that is true ends once."""
+        """Tell whether a false verdict stays false, and a true one ends once."""
         if self._falls == "of positives":
             return all(entry[VALUE] >= 0 for entry in entries)
         return self._falls == "always"
 
     def _falls_ms(self, slide: Slide, t_ms: int) -> int:
-        """Halve the entries in the window down to the one whose leaving ends a verdict that only falls."""
+        """Return the instant at which a verdict that only falls ends: when one entry leaves, found by halving."""
         if self.window.within_ms is None:
             return FOREVER
         entries = slide.entries

@@ -3,9 +3,9 @@
 A state is `[entries, units, identities]`:
 
     entries     as in `rules.conditions.occurrences`, the latest ENTRIES_MAX by (time, source, id)
-    units       [[bucket_ms, number, first_ms, last_ms, values], …] in order: what overflowed, by its rounded-up time.
-                `values` stand for the attribute's values in a figure made of them; null for conditions that only count
-    identities  [[identity, until_ms], …]: what overflowed is recognised for SEEN_MS; later a redelivery counts again
+    units       [[bucket_ms, number, first_ms, last_ms, values], …] in order: the overflowed events of each rounded-up
+                time. A figure is made of `values` as of the events' own; null for conditions that only count
+    identities  [[identity, until_ms], …]: an overflowed event is recognised for SEEN_MS; then a redelivery counts again
 
 Marks compare the event's own time: a unit counts if all of it is later than the mark. (The mark would have to lie
 inside a bucket, with more than ENTRIES_MAX events after it, for a part to be missed; `straddles` tells.)
@@ -22,7 +22,7 @@ from rules.ground.digest import identity
 from rules.ground.instants import MS_PER_DAY
 
 SEEN_MS: Final = 8 * MS_PER_DAY
-"""For how long an overflowed event is recognised: 7 d at least (definitions.md section 5), and a day to spare."""
+"""For how long an overflowed event is recognised: 7 d at least (docs/language.md, Memory), and a day to spare."""
 UNITS_LINTED: Final = 1024
 """Units and identities that lint takes: how many there are depends on the load alone."""
 
@@ -32,11 +32,11 @@ LAST: Final = 3
 VALUES: Final = 4
 
 Join: TypeAlias = Callable[[list[Any], Any], list[Any]]
-"""Adds a value to the values that stand for those before it."""
+"""Adds a value to the few values that stand for all earlier ones; returns the new few."""
 
 
 def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, join: Join | None) -> State:
-    """Add an occurrence, unless its rounded time is not later than `oldest_ms` or it is known."""
+    """Add an occurrence; return the same state if it is known or its rounded time is not later than `oldest_ms`."""
     if rounded_up(entry[0], bucket_ms) <= oldest_ms:
         return state
     if state is None:
@@ -59,7 +59,7 @@ def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, 
 
 
 def _add(units: list[Any], entry: Entry, bucket_ms: int, join: Join | None) -> list[Any]:
-    """Add an entry that overflowed to its unit."""
+    """Return the units with an overflowed entry added to its own."""
     bucket = rounded_up(entry[0], bucket_ms)
     at = bisect_left(units, [bucket])
     known = at < len(units) and units[at][0] == bucket
@@ -70,7 +70,7 @@ def _add(units: list[Any], entry: Entry, bucket_ms: int, join: Join | None) -> l
 
 
 def drop(state: State, oldest_ms: int, bucket_ms: int) -> State:
-    """Drop what has a rounded time not later than `oldest_ms`; None when nothing is left, the same if nothing was."""
+    """Return the state without rounded times up to `oldest_ms`; None: none is left. The same if none was dropped."""
     if state is None:
         return None
     entries, units, identities = state
@@ -84,7 +84,7 @@ def drop(state: State, oldest_ms: int, bucket_ms: int) -> State:
 
 
 def counted(state: State, mark: Mark | None) -> tuple[list[Any], Entries]:
-    """The units and the entries later than a mark."""
+    """Return the units and the entries later than a mark."""
     if state is None:
         return [], []
     entries, units, _ = state
@@ -94,12 +94,12 @@ def counted(state: State, mark: Mark | None) -> tuple[list[Any], Entries]:
 
 
 def straddles(state: State, mark: Mark | None) -> bool:
-    """Tell whether a unit was left out although some of it may be later than the mark."""
+    """Tell whether a unit was left out although some of its events may be later than the mark."""
     if state is None or mark is None:
         return False
     return any(unit[FIRST] <= mark.time_ms <= unit[LAST] for unit in state[1])
 
 
 def bytes_max() -> int:
-    """A size to reckon with: all entries, and units and identities of a busy profile."""
+    """Return a size to reckon with: all entries, and units and identities of a busy profile."""
     return (ENTRIES_MAX + UNITS_LINTED) * ENTRY_BYTES

@@ -1,4 +1,4 @@
-"""The condition `consent`: what a profile said last of a channel and a purpose."""
+"""The condition `consent`: what a profile said last about a channel and a purpose."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -20,7 +20,7 @@ from rules.language.validation import Name, Path
 ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
 STATES: Final = frozenset(get_args(ConsentState))
 ALL: Final = "all"
-"""As a channel or a purpose: every one."""
+"""As a channel or a purpose: every channel, every purpose."""
 
 
 CONSENT_EVENTS: Final = frozenset({GRANTED, WITHDRAWN, REPLIED})
@@ -60,7 +60,7 @@ def fold_consent(consents: Consents, event: Event) -> bool:
 
 
 class ConsentSubject(Definition):
-    """Of what."""
+    """The channel and the purpose."""
 
     channel: Name
     purpose: Name

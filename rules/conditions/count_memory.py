@@ -30,7 +30,7 @@ class LatestCountMemory(LatestMemory):
         )
 
     def inert(self, state: State) -> bool:
-        """Too few to reach the lower bound (which is part of the state's key: who shares the state shares that)."""
+        """Too few to reach the lower bound, which is part of the state's key: all conditions on this state have it."""
         return len(state) < self._least if state else self._least > 0
 
 
@@ -74,7 +74,7 @@ class AllCountMemory(WindowMemory):
             self.kin_key = earliest_key(matcher, least, most, window)
 
     def adopt(self, state: State) -> State:
-        """Take the earliest that were kept: what comes later is what a mark lets count."""
+        """Take the earliest events that were kept: a mark lets only later ones count."""
         return state
 
     def inert(self, state: State) -> bool:

@@ -1,7 +1,7 @@
 """The condition `covered`: fills follow one another, and the last of them has not run out.
 
 A fill's fifth field is its length in ms (`days`) or the instant until which it lasts (`until`). What one fill adds
-depends on those before it, and a late one may come before all others, so all are kept, up to the limit.
+depends on the earlier fills, and a late one may come before all others, so all are kept, up to the limit.
 """
 
 import math
@@ -103,7 +103,7 @@ class Covered(OfMatcher):
         return (True, end_ms) if view.t_ms < end_ms else FALSE
 
     def _end(self, entries: Entries) -> int:
-        """Go over the fills in order; there is one at least."""
+        """Return the end of the fills; there is one at least."""
         end_ms = -FOREVER
         if self._form == "add":
             for entry in entries:

@@ -1,7 +1,7 @@
 """Memories that keep an entry for each matching event (`rules.conditions.occurrences`).
 
-They differ in how much is kept: all that the window may reach (`WindowMemory`), only the latest few, only the earliest
-few, or by bucket what is more than the limit. A condition reads them all in one way: `counted`.
+They differ in how much they keep: all events that the window may reach (`WindowMemory`), only the latest few, only the
+earliest few, or older ones by bucket. A condition reads them all in one way: `counted`.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class WindowMemory(Memory):
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
     ) -> None:
-        """`reach_ms`: what is as old at R or older counts no more; None: nothing grows too old."""
+        """`reach_ms`: an event so old at R, or older, counts no more; None: none grows too old."""
         self.state_key = state_key
         self.types = types
         self._where = where
@@ -96,7 +96,7 @@ class WindowMemory(Memory):
 
 
 class LatestMemory(WindowMemory):
-    """Keeps the latest few, with those that tie with the last of them in time."""
+    """Keeps the latest few, and the entries of the same time as the last of them."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class LatestMemory(WindowMemory):
         self._wanted = wanted
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Keep the event's entry: as the base does, with no call between, for this is what most events come to."""
+        """Keep the event's entry: as the base does, but with no calls between: most events come here."""
         where = self._where
         if where is not None and not where(event):
             return state

@@ -2,8 +2,8 @@
 
 A *fact* says something of a *variable*: a number between bounds (a count, a stay, an age), one of a few values (a
 consent, a kind of subject), or a value that passes a test (a trait). An *alternative* is a set of facts that hold
-together; a rule is a list of alternatives, and holds if one of them does (disjunctive form). What cannot be said so is
-a variable of its own, true or false: the answers are sound, not complete.
+together; a rule is a list of alternatives, and holds if one of them does (disjunctive form). A condition that cannot be
+said in such facts is a variable of its own, true or false. So the answers are sound, not complete.
 """
 
 import math
@@ -32,7 +32,7 @@ class Counted:
 
     types: frozenset[str]
     where: str
-    """Canonical text; empty: all of those types."""
+    """Canonical text; empty: all events of the types."""
     window: Window
 
     def within(self, other: "Counted") -> bool:
@@ -109,7 +109,7 @@ def _domain(variable: Variable) -> tuple[float, float]:
 
 
 def _spread(ranges: dict[Variable, tuple[float, float]]) -> None:
-    """What is counted within another count is at most as much: carry the bounds over."""
+    """Carry bounds over between counts: a count whose events another counts too is never the larger."""
     counts = [variable for variable in ranges if isinstance(variable, Counted)]
     pairs = [(a, b) for a in counts for b in counts if a is not b and a.within(b)]
     for _ in counts:  # a chain has no more links
@@ -121,7 +121,7 @@ def _spread(ranges: dict[Variable, tuple[float, float]]) -> None:
 
 @lru_cache(maxsize=1 << 14)
 def touched(facts: Alternative) -> frozenset[Any]:
-    """Name what facts speak of: facts that touch nothing in common cannot contradict each other."""
+    """Return what facts speak of: facts that touch nothing in common cannot contradict each other."""
     found: set[Any] = set()
     for fact in facts:
         found.update(fact.variable.types if isinstance(fact.variable, Counted) else [fact.variable])
@@ -129,7 +129,7 @@ def touched(facts: Alternative) -> frozenset[Any]:
 
 
 def both(one: Alternatives, other: Alternatives) -> Alternatives:
-    """Join two rules of which both must hold. Raises TooMany."""
+    """Return the alternatives of two rules that must both hold. Raises TooMany."""
     found: dict[Alternative, None] = {}
     for a in one:
         for b in other:
@@ -142,7 +142,7 @@ def both(one: Alternatives, other: Alternatives) -> Alternatives:
 
 
 def bounded(found: Iterable[Alternative]) -> Alternatives:
-    """Take different alternatives, unless there are too many. Raises TooMany."""
+    """Return the alternatives as a tuple. Raises TooMany where there are too many."""
     listed = tuple(found)
     if len(listed) > ALTERNATIVES_MAX:
         raise TooMany

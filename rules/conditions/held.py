@@ -29,8 +29,8 @@ class Held(OfSettings):
     """Holds at t when it held throughout [t − D, t], and the profile was known at t − D.
 
     At t the value is the trait's (even if it was set a little ahead of t); before t each setting stands from its own
-    time. Where the standing values pass the test is a set of intervals [a, b). It holds at exactly those t that have
-    a + D ≤ t ≤ b for one of them, at which the trait's value passes, from `known since` + D on.
+    time. The standing values pass the test on a set of intervals [a, b). It holds at t if a + D ≤ t ≤ b for one of
+    them, the trait's value passes at t, and t is not before `known since` + D.
     """
 
     kind = "held"
@@ -61,7 +61,7 @@ class Held(OfSettings):
         return False, next_ms
 
     def _standing(self, view: View) -> Iterator[Interval]:
-        """The intervals on which the standing value passes, the latest first, none touching the next."""
+        """Walk the intervals on which the standing value passes, the latest first, none touching the next."""
         open_: Interval | None = None
         until_ms = FOREVER
         history = self.history(view)

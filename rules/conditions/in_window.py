@@ -1,4 +1,4 @@
-"""What the conditions share that count the events of a window, an entry each (`rules.conditions.entry_memory`)."""
+"""What the conditions on the events of a window share; an event is an entry (`rules.conditions.entry_memory`)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -49,7 +49,7 @@ class InWindow(Condition):
         return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """Return those in the window that are remembered one by one."""
+        """Return the events in the window that are remembered one by one."""
         slide = self.slide(self.counted(view)[1])
         first, end = slide.slice_at(view.t_ms)
         return evidence_of(slide.entries[first:end])

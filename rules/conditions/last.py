@@ -1,7 +1,8 @@
 """The condition `last`: what the latest matching event in the window says.
 
 On which instants an event satisfies `is` is known when it is folded: an entry's fifth field is 1 (always), 0 (never)
-or that interval. Without `older_than` the latest event suffices, with those of the same time for the sake of marks.
+or that interval. Without `older_than` the latest event suffices, and the events of the same time: a mark
+may exclude some of them.
 """
 
 from typing import Any, Final

@@ -26,14 +26,14 @@ Where: TypeAlias = Callable[[Event], bool]
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Events of some types that satisfy a `where`; `where` None: all of those types."""
+    """Events of some types that satisfy a `where`; `where` None: all events of the types."""
 
     names: tuple[str, ...]
     """The types, as written."""
     types: frozenset[str]
     where: Where | None
     key: str
-    """Canonical text of types and where: equal for those that match the same events."""
+    """Canonical text of types and `where`: equal for matchers that match the same events."""
     text: str
     """In plain English: `webinar.registered where topic equals coverage`."""
 
@@ -78,7 +78,7 @@ def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...
 
 
 def attribute_type(reader: DefinitionReader, name: str, types: Iterable[str], context: RuleContext) -> ValueType | None:
-    """Find the one declared type of an attribute of all the event types; None if there is none, recorded."""
+    """Return the one type that all the event types declare an attribute with; None if there is none, recorded."""
     found: dict[str, ValueType] = {}
     for event in types:
         data = context.dictionary.events[event].data

@@ -1,10 +1,10 @@
 """Occurrences: the matching events that a condition remembers of a profile, and which of them count.
 
-A state is a list of entries `[time_ms, source, id, arrival, …]` in the order of (time, source, id), which is an
-event's identity: folding one twice changes nothing. What an evaluation counts is bounded below by the window's start
-and by a mark; both cut off the *older* entries in the order of (time, arrival), so the latest k in that order answer
-every question about "at least k" (and k + 1 every one about "exactly k"). Entries of equal time are all kept with the
-last of those k: their arrivals and their identities stay known.
+A state is a list of entries `[time_ms, source, id, arrival, …]` in the order of (time, source, id). That is an event's
+identity: folding one twice changes nothing. An evaluation counts from the window's start and from a mark. Both cut off
+the *older* entries in the order of (time, arrival), so the latest k in that order answer every question about "at least
+k", and k + 1 of them every question about "exactly k". Entries that have the same time as the k-th are all kept: their
+arrivals and their identities stay known.
 
 Every memory is bounded by ENTRIES_MAX entries, the latest by (time, source, id). One more is kept as the witness that
 the limit was hit; no verdict looks at it.
@@ -20,11 +20,11 @@ from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 
 ENTRIES_MAX: Final = 512
-"""Entries kept a condition and profile (definitions.md section 5, Memory)."""
+"""Entries kept a condition and profile (docs/language.md, Memory)."""
 WALK_MAX: Final = 16
-"""Steps of a search for the next flip: what a wake that finds nothing costs is about as much."""
+"""Steps of a search for the next flip: so many cost about as much as a wake that finds nothing."""
 ENTRY_BYTES: Final = 14 + 64 + 6 + 8
-"""Packed size of an entry: time, source and id as lint takes them, arrival, and punctuation."""
+"""Packed size of an entry: time, source and id (64 bytes together, as lint reckons), arrival, and punctuation."""
 
 Entry: TypeAlias = list[Any]
 Entries: TypeAlias = list[Entry]
@@ -40,9 +40,9 @@ def entry_of(event: Event, arrival: int) -> Entry:
 
 
 def keep_latest(entries: Entries | None, entry: Entry, wanted: int, oldest_ms: int) -> Entries | None:
-    """Add an entry and keep the latest `wanted` by time, with those that tie with the last of them.
+    """Add an entry; return the latest `wanted` by time, and the entries of the same time as the last of them.
 
-    What is not later than `oldest_ms` is dropped. Returns the very same list if the entry is known or not wanted.
+    Entries not later than `oldest_ms` are dropped. Returns the very same list if the entry is known or not wanted.
     """
     time_ms = entry[0]
     if time_ms <= oldest_ms:
@@ -73,7 +73,7 @@ def keep_latest(entries: Entries | None, entry: Entry, wanted: int, oldest_ms: i
 
 
 def keep_all(entries: Entries | None, entry: Entry, oldest_ms: int) -> Entries | None:
-    """Add an entry and keep what is later than `oldest_ms`: the latest ENTRIES_MAX, and the witness."""
+    """Add an entry; return the entries later than `oldest_ms`: the latest ENTRIES_MAX, and the witness."""
     if entry[0] <= oldest_ms:
         return entries
     if not entries:
@@ -94,7 +94,7 @@ def keep_all(entries: Entries | None, entry: Entry, oldest_ms: int) -> Entries |
 
 
 def keep_earliest(entries: Entries | None, entry: Entry, wanted: int) -> Entries | None:
-    """Add an entry and keep the earliest `wanted` by (time, source, id)."""
+    """Add an entry; return the earliest `wanted` by (time, source, id)."""
     if not entries:
         return [entry]
     at = bisect_left(entries, entry[:3])
@@ -104,7 +104,7 @@ def keep_earliest(entries: Entries | None, entry: Entry, wanted: int) -> Entries
 
 
 def drop_until(entries: Entries | None, oldest_ms: int) -> Entries | None:
-    """Drop what is not later than `oldest_ms`; None when nothing is left, the very same list if nothing was."""
+    """Return the entries later than `oldest_ms`; None: none is left. The very same list if none was dropped."""
     if not entries:
         return None
     if entries[0][0] > oldest_ms:
@@ -113,12 +113,12 @@ def drop_until(entries: Entries | None, oldest_ms: int) -> Entries | None:
 
 
 def remembered(entries: Entries) -> Entries:
-    """The entries that may count: without the witness."""
+    """Return the entries without the witness: those may count."""
     return entries if len(entries) <= ENTRIES_MAX else entries[-ENTRIES_MAX:]
 
 
 def count_later(entries: Entries, mark: Mark) -> int:
-    """Count the entries later than a mark; they are the last so many by (time, arrival)."""
+    """Return how many entries are later than a mark; they are the last ones by (time, arrival)."""
     time_ms = mark.time_ms
     if entries[-1][0] < time_ms:
         return 0
@@ -133,7 +133,7 @@ def count_later(entries: Entries, mark: Mark) -> int:
 
 
 def later_than(entries: Entries, mark: Mark | None) -> Entries:
-    """The entries later than a mark (all without one), in order."""
+    """Return the entries later than a mark, in order; all of them without a mark."""
     if mark is None or not entries:
         return entries
     time_ms, arrival = mark.time_ms, mark.arrival
@@ -159,13 +159,13 @@ class Slide:
         self._bucket_ms = bucket_ms
 
     def slice_at(self, t_ms: int) -> tuple[int, int]:
-        """The slice in the window: from the first index to before the second."""
+        """Return the slice in the window at an instant: its first index, and the index after its last."""
         first = 0 if self._within_ms is None else self._after(t_ms - self._within_ms)
         end = len(self.entries) if self._older_ms is None else self._after(t_ms - self._older_ms)
         return min(first, end), end
 
     def change_after(self, t_ms: int) -> int:
-        """The next instant at which an entry comes into the window or leaves it; FOREVER: never."""
+        """Return the next instant at which an entry comes into the window or leaves it; FOREVER: never."""
         next_ms = FOREVER
         for length_ms in (self._within_ms, self._older_ms):
             if length_ms is not None:
@@ -175,16 +175,17 @@ class Slide:
         return next_ms
 
     def _after(self, limit_ms: int) -> int:
-        """The index of the first entry whose time, rounded up, is later than a limit."""
+        """Return the index of the first entry whose rounded time is later than a limit."""
         if self._bucket_ms is not None:
             limit_ms = limit_ms // self._bucket_ms * self._bucket_ms
         return bisect_left(self.entries, [limit_ms + 1])
 
 
 def flip_after(t_ms: int, holds: bool, holds_at: Callable[[int], bool], change_after: Callable[[int], int]) -> int:
-    """Walk over the instants at which something changes to the first at which the verdict is another.
+    """Return the next instant at which the verdict may differ.
 
-    Gives up after WALK_MAX of them and returns the next one: the engine then looks again, which leaves no trace.
+    `change_after` gives the next instant at which anything changes. After WALK_MAX of them without another verdict the
+    next one is returned: the engine looks again there, and that leaves no trace.
     """
     next_ms = change_after(t_ms)
     for _ in range(WALK_MAX):
@@ -195,5 +196,5 @@ def flip_after(t_ms: int, holds: bool, holds_at: Callable[[int], bool], change_a
 
 
 def evidence_of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
-    """The (time, source, id) of entries."""
+    """Return the (time, source, id) of entries."""
     return [(entry[0], entry[1], entry[2]) for entry in entries]

@@ -26,7 +26,7 @@ def variable_of(leaf: Condition, scene: Scene, raw: Mapping[str, Any], rule: str
 def own(leaf: Condition, holds: bool, scene: Scene, besides: Iterable[Fact] = (), rule: str = "") -> Alternatives:
     """Make a variable of its own: true, and `besides` what follows from that; or false.
 
-    `rule` tells apart conditions whose parts count from different marks, by default those of the rule.
+    `rule` is part of the variable where a condition's parts count from marks that depend on the rule.
     """
     itself = OneOf(variable_of(leaf, scene, leaf.definition, rule), frozenset({holds}))
     return [frozenset({itself, *besides})] if holds else [frozenset({itself})]

@@ -1,7 +1,7 @@
 """Can one value pass several tests at once: exact for ordered values, booleans and lists, careful for texts.
 
-Only a few candidates need trying. Tests of ordered values change only at their operands, so the operands and their
-nearest neighbours stand for all values; of lists the fullest one that no denied test forbids passes if any does.
+Only a few candidates need trying. A test of ordered values changes only at its operands, so the operands and their
+nearest neighbours stand for all values. If any list passes, the fullest list that no denied test forbids does.
 `older_than` and `newer_than` speak of the value's age, which is free of the rest, because the instant is.
 """
 
@@ -116,7 +116,7 @@ _CANDIDATES: Final[Mapping[str, Callable[[Sequence[Tested]], list[Value]]]] = {
 
 
 def _possible_text(tests: Sequence[Tested]) -> bool:
-    """Try the texts that are named, if only those may be; else look for tests that rule each other out."""
+    """Try the named texts, if no other text may pass; else look for tests that rule each other out."""
     named: set[str] | None = None
     for test in tests:
         if test.operator in (("not_equals", "not_in") if test.denied else ("equals", "in")):

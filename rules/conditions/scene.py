@@ -1,4 +1,4 @@
-"""What lint and a condition say to each other: of which rule it is asked, and what a condition compares or names."""
+"""What lint and a condition say to each other: the rule that is asked about, what a condition compares and names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

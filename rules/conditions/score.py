@@ -164,7 +164,7 @@ class Score(Condition):
         self._text = f"a score of at least {least}: {'; '.join(told)}"
 
     def verdict(self, view: View) -> Verdict:
-        """Add the points; the next flip is that of a condition, or when what decays has fallen below."""
+        """Add the points; the next flip is a condition's, or the instant at which the decaying sum has fallen below."""
         fixed: list[float | int] = []
         open_: list[int] = []
         when_ms = FOREVER
@@ -186,7 +186,7 @@ class Score(Condition):
         return True, self._falls_ms(fixed, decaying, t_ms, when_ms)
 
     def _decaying(self, view: View, fixed: list[float | int]) -> list[Decaying]:
-        """What decays; points that stay go to `fixed`."""
+        """Return the points that decay; points that stay go to `fixed`."""
         decaying: list[Decaying] = []
         for item, known in self._states(view):
             times = item.times(known, view)
@@ -203,7 +203,7 @@ class Score(Condition):
         return zip(self._items, state or (), strict=False)
 
     def _falls_ms(self, fixed: list[float | int], decaying: list[Decaying], t_ms: int, before_ms: int) -> int:
-        """The first instant after t at which the sum is below the threshold, or `before_ms` if that is earlier."""
+        """Return the first instant after t at which the sum is below the threshold; at most `before_ms`."""
         stays = exact_sum(fixed)
         if stays >= self._least:
             return before_ms
@@ -231,7 +231,7 @@ class Score(Condition):
         return min(high_ms, before_ms)
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
-        """Each of its events has a window of its own; the conditions inside it are pending for themselves."""
+        """Each of its event items has a window of its own; the conditions inside it are pending for themselves."""
         return tuple((item.window.complete_at(cut_ms), item.window.mark) for item in self._items)
 
     def describe(self) -> str:
@@ -239,7 +239,7 @@ class Score(Condition):
         return self._text
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
-        """Return the events that count, and those on which the conditions that hold stand."""
+        """Return the events that count, and the evidence of the conditions that hold."""
         found: set[tuple[int, str, str]] = set()
         for item, known in self._states(view):
             found.update(evidence_of(item.memory.counted(known, view.mark(item.window.mark))[1]))
@@ -255,7 +255,7 @@ class Score(Condition):
         return any(part.capped(view) for part in self.parts)
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
-        """Add the points that are sure and those that are possible; between them it speaks for itself."""
+        """Add up the sure points and the possible points; if neither decides, the score is a variable of its own."""
         events = (raw for raw in self.definition["score"] if "when" not in raw)
         sure: list[float] = []
         perhaps: list[float] = [UP for raw in events if judge.operators.match(as_names(raw["event"]), raw.get("where"))]
@@ -277,7 +277,7 @@ class Score(Condition):
 
 
 def _copies(points: float | int, number: int) -> list[float | int]:
-    """Numbers that add up exactly to so many times the points: one for every bit of the number."""
+    """Return numbers that add up exactly to so many times the points: one for every bit of the number."""
     if number == 1:
         return [points]
     return [points * (1 << bit) for bit in range(number.bit_length()) if number >> bit & 1]
@@ -295,9 +295,9 @@ def _total(fixed: list[float | int], decaying: list[Decaying], t_ms: int) -> flo
 
 
 def _bounds(needed: float, decaying: list[Decaying], t_ms: int) -> tuple[int, int]:
-    """An instant at which the decaying points are still as many as needed, and one at which they are no more.
+    """Return an instant at which the decaying points still suffice, and one at which they do not any more.
 
-    Rough at their ends: the caller tries them. Nothing halves sooner than the shortest half-life after t, or later
+    Both are rough: the caller tries them. Nothing halves sooner than the shortest half-life after t, or later
     than the longest after the last event.
     """
     halves = [half_ms for *_, half_ms in decaying]

@@ -49,7 +49,7 @@ class InSegment(Condition):
         return self._text
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
-        """Say how long the present stay has lasted; a member is whom the segment admits."""
+        """Say how long the present stay has lasted; a member has passed what the segment admits."""
         if holds:
             return judge.in_segment(self._segment, self._for_ms)
         return [frozenset({Range(("stay", self._segment), high=self._for_ms - 1)})]
@@ -62,7 +62,7 @@ def mentioned(raw: Mapping[str, Any], path: Path, nested: WalkRule) -> Iterator[
 
 
 def read_segment_condition(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> InSegment | None:
-    """Read a segment condition. That the segment exists, and that there is no cycle, is for the catalogue to check."""
+    """Read a segment condition. The catalogue checks that the segment exists and that there is no cycle."""
     keys = reader.model(SegmentDefinition)
     return None if keys is None else InSegment(reader.value, keys.segment, keys.for_)
 

@@ -3,7 +3,7 @@
 Dynamic programming over the distinct times of the events: all that a step asks looks back at the step before it only
 (`within`, `after`, what follows from a `not`), or at one matched event (a `not` itself). Steps that fall on one time
 take distinct events of it in any order: a small matching. The search keeps, for every step and time, the latest
-possible first event, because that is what leaves the outer window last.
+possible first event, because the later it is, the later it leaves the outer window.
 """
 
 from bisect import bisect_left
@@ -97,7 +97,7 @@ class Search:
 
 
 class _Before:
-    """The best assignment up to the step before, over the times at the right distance: a sliding maximum."""
+    """The best assignment up to the step before, among the times at the right distance: a sliding maximum."""
 
     __slots__ = ("_best", "_gap_ms", "_next", "_times", "_window", "_within_ms")
 

@@ -1,7 +1,7 @@
 """The history of a trait's settings, as far as a window can reach: what `held` and `changed` remember.
 
-A state is a list of `[time_ms, source, id, value]` in the order of (time, source, id); a list value is a list, no
-value is null. The latest setting at or before the window's start is kept too: it stood when the window began.
+A state is a list of `[time_ms, source, id, value]` in the order of (time, source, id); no value is null. The latest
+setting at or before the window's start is kept too: it stood when the window began.
 """
 
 from bisect import bisect_left
@@ -17,11 +17,11 @@ from rules.language.problems import canonical_json
 
 VALUE: Final = 3
 VALUE_BYTES: Final = 64
-"""What lint takes a value for."""
+"""The bytes that lint reckons for a value."""
 
 
 def plain(value: Value | None) -> Any:
-    """A value as it comes back from JSON, so that fresh and stored ones are equal when they are."""
+    """Return a value as it comes back from JSON, so that a fresh value equals a stored one."""
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -31,7 +31,7 @@ def entry_of(setting: Register) -> Entry:
 
 
 def keep_settings(history: Entries | None, entry: Entry, start_ms: int, one_a_millisecond: bool) -> Entries | None:
-    """Add a setting; keep those after `start_ms` and the last one until then, up to the limit and its witness.
+    """Add a setting; return the settings after `start_ms` and the last one until then, up to the limit and its witness.
 
     `one_a_millisecond`: of several in one millisecond only the last is kept. Returns the very same list if the
     setting is known or out of reach.
@@ -53,7 +53,7 @@ def keep_settings(history: Entries | None, entry: Entry, start_ms: int, one_a_mi
 
 
 def drop_settings(history: Entries, start_ms: int) -> Entries:
-    """Drop what stood before the window's start; the very same list if nothing was dropped."""
+    """Return the settings without those that ended before the window's start; the very same list if none did."""
     first = max(0, len(history) - ENTRIES_MAX - 1)
     if len(history) > 1 and history[1][0] <= start_ms:
         first = max(first, bisect_left(history, [start_ms + 1]) - 1)

@@ -15,7 +15,7 @@ MarkKind: TypeAlias = Literal["entry", "exit"]
 
 
 class Mark(NamedTuple):
-    """The mark of a change (definitions.md section 5): the greatest event time known of the profile at it.
+    """The mark of a change (docs/language.md, Marks): the greatest event time known of the profile at it.
 
     `arrival` is the profile's count of events applied at the change: an event whose time equals `time_ms`
     is later than the mark if its own arrival is greater. `cut` is the ordinal of the catalogue in force.

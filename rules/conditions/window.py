@@ -1,9 +1,9 @@
-"""Windows: which of the matching events count at an instant (definitions.md section 5).
+"""Windows: which of the matching events count at an instant (docs/language.md, Windows).
 
 `within: D` (time > t − D), `older_than: E` (time ≤ t − E), `since: DATE` (inclusive), `until: DATE` (exclusive) and a
-mark (`since: entry`, `since: exit`); where several are given, all must hold. Dates do not move, so what they leave out
-is never folded; the other three are asked at evaluation. With `bucket: D` times are rounded up to a multiple of D
-for `within` and `older_than`; dates and marks compare the event's own time.
+mark (`since: entry`, `since: exit`); where several are given, all must hold. Dates do not move, so an event that they
+leave out is never folded; the other three are asked at evaluation. With `bucket: D` times are rounded up to a multiple
+of D for `within` and `older_than`; dates and marks compare the event's own time.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ Since = Annotated[int | str, PlainValidator(_since)]
 
 
 class SinceKeys(Definition):
-    """From when on events count: for kinds that look at all of them."""
+    """The key that says from when on events count."""
 
     since: Maybe[Since] = None
 
@@ -88,12 +88,12 @@ class Window:
         if self.within_ms is None:
             return FOREVER
         if self.bucket_ms is not None:
-            # what came before stands at its rounded-up time, so that the window must have passed that of the last of it
+            # events from before the cut stand at their rounded-up times: the window must have passed the last of these
             seen_ms = rounded_up(seen_ms, self.bucket_ms)
         return seen_ms + self.within_ms
 
     def key(self) -> list[Any]:
-        """What of it folding depends on."""
+        """Return what folding depends on."""
         return [self.within_ms, self.older_ms, self.since_ms, self.until_ms, self.bucket_ms]
 
     def describe(self) -> str:
@@ -115,7 +115,7 @@ class Window:
 
 
 def rounded_up(time_ms: int, bucket_ms: int | None) -> int:
-    """Round an instant up to a multiple of the bucket of the epoch; without one it stays."""
+    """Return an instant rounded up to a multiple of the bucket, counted from the epoch; without a bucket as it is."""
     return time_ms if bucket_ms is None else -(-time_ms // bucket_ms) * bucket_ms
 
 
@@ -127,7 +127,7 @@ def read_window(
     *,
     of_nothing: bool = False,
 ) -> Window | None:
-    """Make the window of a definition at its place; None if it makes no sense there, the problem recorded.
+    """Make the window of a definition in its rule; None if it makes no sense there, the problem recorded.
 
     `of_nothing`: whether the condition holds of no events at all. Together with the `none`s around it that decides
     whether the condition is evidence, which by default counts from the latest exit only.
@@ -146,10 +146,10 @@ def read_window(
 def _read_since(
     since: int | str | None, reader: DefinitionReader, context: RuleContext, evidence: bool
 ) -> tuple[int | None, MarkKind | None]:
-    """Find the date and the mark from which events count.
+    """Return the date and the mark from which events count.
 
-    Where a segment forgets, the exit's mark is the default of evidence; what says that something is absent looks at
-    everything.
+    Where a segment forgets, the exit's mark is the default of evidence. A condition that says that something is absent
+    counts all events.
     """
     re_entry = context.rule == "enter" and context.forgets
     if since is None or isinstance(since, int):

@@ -7,8 +7,9 @@ activations that something moved come last, all together; they move no segment.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from rules.conditions.consent import CONSENT_EVENTS, fold_consent
 from rules.conditions.view import Mark, Register, View
 from rules.engine.activations.decide import decide
 from rules.engine.change import AnyChange, Reason, membership_change
@@ -17,9 +18,6 @@ from rules.engine.plan import Gone, Plan, SegmentPlan
 from rules.engine.profile import Profile, Stay
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-
-STOP_WORDS: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
-"""Replies that withdraw a channel's consent (definitions.md section 1)."""
 
 
 class Seen(NamedTuple):
@@ -278,8 +276,7 @@ def _fold(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 states[fold.state_key] = moved
                 enter_mask |= fold.enter_mask
                 exit_mask |= fold.exit_mask
-    consent = _consent_of(event)
-    if consent is not None and _fold_consent(profile, event.time_ms, *consent):
+    if event.type in CONSENT_EVENTS and fold_consent(profile.consents, event):
         mask |= plan.consent_mask
     for fold in plan.folds.get(event.type, ()):
         state = states.get(fold.state_key)
@@ -329,27 +326,6 @@ def _awaken(profile: Profile, plan: Plan, mask: int) -> None:
         mask ^= lowest
         if not any(conditions[key].inert(states.get(key)) for key in needs[lowest.bit_length() - 1]):
             profile.asleep_mask &= ~lowest
-
-
-def _consent_of(event: Event) -> tuple[str, str, bool] | None:
-    """Read (channel, purpose, granted) of an event that says something of consent."""
-    if event.type not in ("consent.granted", "consent.withdrawn", "message.replied"):
-        return None
-    channel = str(event.data.get("channel", "all"))
-    if event.type == "message.replied":
-        stops = str(event.data.get("text", "")).strip().upper() in STOP_WORDS
-        return (channel, "all", False) if stops else None
-    return channel, str(event.data.get("purpose", "all")), event.type == "consent.granted"
-
-
-def _fold_consent(profile: Profile, time_ms: int, channel: str, purpose: str, granted: bool) -> bool:
-    key = channel, purpose
-    times = profile.consents.get(key, (None, None))
-    latest = times[0] if granted else times[1]
-    if latest is not None and latest >= time_ms:
-        return False
-    profile.consents[key] = (time_ms, times[1]) if granted else (times[0], time_ms)
-    return True
 
 
 def _begun(plan: Plan, key: str, profile: Profile) -> object:

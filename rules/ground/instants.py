@@ -1,4 +1,4 @@
-"""Instants and durations: UTC epoch milliseconds and lengths in milliseconds (definitions.md section 3)."""
+"""Instants and durations: UTC epoch milliseconds and lengths in milliseconds (docs/language.md, Time and identity)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ MS_PER_DAY: Final = 86_400_000
 FOREVER: Final = 1 << 62
 """An instant that never comes; 'no next flip'. Larger than every real instant plus every duration."""
 AHEAD_LIMIT_MS: Final = 300_000
-"""How far an event's time may lie after the instant of its record (definitions.md section 3): 5 min."""
+"""How far an event's time may lie after the instant of its record : 5 min (docs/language.md, Time and identity)."""
 DURATION_MAX_MS: Final = 1 << 53
 """Longest duration taken (285,000 years): sums with instants stay below FOREVER."""
 

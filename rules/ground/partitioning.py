@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: murmur2 as Java's Kafka client computes it (design section 5).
+"""Which partition a key belongs to: murmur2 as Java's Kafka client computes it (docs/protocol.md).
 
 librdkafka's default partitioner (CRC32) puts most keys elsewhere; a producer on it must be set to `murmur2_random`.
 """

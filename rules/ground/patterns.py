@@ -1,4 +1,4 @@
-"""Patterns of `matches`: RE2 syntax, in time linear in the text whatever the pattern (definitions.md section 4).
+"""Patterns of `matches`: RE2 syntax, in time linear in the text whatever the pattern (docs/language.md, Operators).
 
 The only module that knows the regular expression library.
 """

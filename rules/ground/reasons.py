@@ -1,6 +1,6 @@
 """Why memberships and activations change: every code that is published, once.
 
-The orders are those of precedence: of several that apply, the first is told (definitions.md sections 6 and 9).
+In order of precedence: of several reasons that apply, the first is told (docs/language.md, In and out; Refusals).
 """
 
 from typing import Final, Literal, TypeAlias, get_args

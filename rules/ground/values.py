@@ -1,4 +1,4 @@
-"""Typed values: what a trait or an attribute of a declared type may hold (definitions.md section 1).
+"""Typed values: what a trait or an attribute of a declared type may hold (docs/language.md, Types).
 
 `null` and `""`, whatever the type, are *no value* (None here); `[]` is a value. 1 and 1.0 are the same number and
 1.0 is an integer; a boolean is no number. A number is an IEEE double: one that was written as a longer integer than

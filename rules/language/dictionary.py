@@ -1,4 +1,4 @@
-"""The dictionary: which traits and events there are, and of what types (definitions.md section 1).
+"""The dictionary: which traits and events there are, and of what types (docs/language.md, Dictionary and events).
 
 `type` is required, everything else is documentation that lint asks for. Four events are built in; a catalogue may
 declare them again with more data, but not with another type for what is built in.

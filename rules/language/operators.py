@@ -1,4 +1,4 @@
-"""Operators on one typed value: what a rule may ask of a trait or an attribute (definitions.md section 4).
+"""Operators on one typed value: what a rule may ask of a trait or an attribute (docs/language.md, Operators).
 
 A table says for which types an operator is, what operand it takes, and how the operand becomes a test. Operands are
 typed and checked when a catalogue is read, so that a test never meets a wrong one. Of *no value* only `not_equals`,
@@ -90,7 +90,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "older_than": Operator(_DATETIME, "length", None),
     "newer_than": Operator(_DATETIME, "length", None),
 }
-"""By name. The type of the operand is that of the value, but for `contains` on lists, `exists` and the durations."""
+"""By name. The operand has the type of the value, except for `contains` on lists, `exists` and the durations."""
 
 RISING: Final = frozenset({"above", "at_least"})
 

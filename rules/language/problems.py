@@ -1,4 +1,4 @@
-"""Definition errors with their places: `file:line:col: what is wrong; the nearest right name` (definitions.md, head).
+"""Definition errors with their places: `file:line:col: what is wrong; the nearest right name`.
 
 A definition file arrives as a `Source`: plain values and the place of each. A compiler reads it through a
 `DefinitionReader`, a cursor into the source. Every problem goes into one `Problems` collector, so that an author sees
@@ -163,7 +163,7 @@ class DefinitionReader:
 def canonical_json(value: Any) -> str:
     """Write a definition's value as canonical JSON: keys sorted, nothing spaced, whole floats as integers.
 
-    Two values are *equal* (definitions.md section 8: key order apart, 1 = 1.0) if and only if their texts are.
+    Two values are *equal* (key order apart, 1 = 1.0) if and only if their texts are.
     """
     return json.dumps(_whole(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 

@@ -85,7 +85,7 @@ Instant = Annotated[int, PlainValidator(_from_text(_instant, _INSTANT_FORM))]
 Number = Annotated[float | int, PlainValidator(_number)]
 """A finite number; an integer stays one."""
 Name = Annotated[str, matching(r"^[^\x00-\x1f\x7f-\x9f]+$", "must be a non-empty text without control characters")]
-"""A non-empty text without control characters (definitions.md section 1)."""
+"""A non-empty text without control characters (docs/language.md, Dictionary and events)."""
 Id = Annotated[str, matching(r"^[a-z0-9][a-z0-9-]{0,63}$", "must be an id: up to 64 of a-z, 0-9 and -, the first no -")]
 """The id of a segment or an activation."""
 

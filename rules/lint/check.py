@@ -10,9 +10,9 @@ from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.language.problems import Source
-from rules.lint.findings import Code, Suspicion
 from rules.lint.likeness import check_likeness
 from rules.lint.rules import check_rules
+from rules.lint.suspicions import Code, Suspicion
 from rules.lint.words import check_documentation, check_examples, check_sets, check_spelling, check_use
 
 
@@ -46,7 +46,7 @@ CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
 def lint(catalogue: Catalogue, sources: Iterable[Source] = ()) -> list[LintWarning]:
     """Find everything that is probably not meant, by file and place.
 
-    `sources` are those that the catalogue was loaded from; without them warnings have no line.
+    `sources` are the sources of the catalogue; without them warnings have no line.
     """
     by_file: Mapping[str, Source] = {source.file: source for source in sources}
     file_of = {id(value): file for file, value in catalogue.files.items()}

@@ -1,4 +1,4 @@
-"""How large the state of one profile can become under a catalogue, and what takes most of it.
+"""How large the state of one profile can become under a catalogue, and which conditions take most of it.
 
 The figures are bounds of the packed profile (see `rules.engine.profile`), with 64 bytes for each event's source and id
 and for each value; conditions that are the same share one state and are counted once. Few profiles come near them.
@@ -35,7 +35,7 @@ STATE_NAME_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Contributor:
-    """One state that conditions share: at most so many bytes, what for, and in which segments, or activations."""
+    """One state that conditions share: its largest size, the sentence of a condition, the segments or activations."""
 
     bytes_max: int
     description: str
@@ -87,7 +87,7 @@ def state_size(catalogue: Catalogue) -> SizeReport:
 
 
 def _leaves(segment: Segment) -> Iterator[Condition]:
-    """Walk all conditions of a segment, those inside others too."""
+    """Walk all conditions of a segment, and the conditions inside them."""
     for rule in (segment.enter, segment.exit):
         for leaf in () if rule is None else rule.conditions():
             yield leaf
@@ -116,7 +116,7 @@ def _contributors(segments: list[Segment], catalogue: Catalogue) -> tuple[Contri
 
 
 def _consents(segments: list[Segment], activations: list[Activation]) -> int:
-    """Grants and withdrawals come for each channel and purpose, and for all of either."""
+    """Return the bytes of all grants and withdrawals: of each channel and purpose, and of `all`."""
     words = {(each.what, each.word) for segment in segments for leaf in _leaves(segment) for each in leaf.words()}
     required = [each for each in activations if each.consent_purpose is not None]
     channels = {"all", *(word for what, word in words if what == "channel"), *(each.channel for each in required)}

@@ -10,7 +10,7 @@ from rules.catalogue.logic import leaves
 from rules.catalogue.segment import Segment
 from rules.conditions.kinds import types_keys
 from rules.language.problems import canonical_json
-from rules.lint.findings import Suspicion, judged, rules_of
+from rules.lint.suspicions import Suspicion, judged, rules_of
 
 SHARED_MIN: Final = 0.75
 """Share of their conditions that two nearly equal segments have in common: three of four."""
@@ -21,16 +21,16 @@ LENGTHS: Final = ("min_stay", "max_stay", "reenter_after")
 _FIGURE: Final = re.compile(r'(?<=[:\[,])(?:-?[0-9.]+(?:e[+-]?[0-9]+)?|"-?[0-9]+(?:ms|s|m|h|d|w)")(?=[,}\]])')
 _INDEX: Final = re.compile(r"\[[0-9]+\]")
 _UNORDERED: Final = frozenset({"in", "not_in", "contains_any", "all", "any", "none"})
-"""Keys whose list means the same in any order; besides those that take event types."""
+"""Keys whose list means the same in any order; besides the keys that take event types."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What of a segment is compared."""
+    """The parts of a segment that are compared."""
 
     segment: Segment
     base: str
-    """Whom it is drawn from: only segments of one base are compared."""
+    """Audience, parent and markets: only segments that share them are compared."""
     whole: str
     items: frozenset[str]
     """Its conditions, each with its rule and the groups around it."""
@@ -68,7 +68,7 @@ def _shape(segment: Segment) -> _Shape:
 
 
 def _sorted(value: Any, key: str = "") -> Any:
-    """Take apart what order means nothing to."""
+    """Return a raw value with its unordered lists sorted."""
     if isinstance(value, dict):
         return {name: _sorted(inner, name) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """Can a rule ever hold, can it ever fail: a sound answer, not a complete one (for lint).
 
-Groups join the facts of their parts (see `rules.conditions.facts`); a denied rule is written as facts likewise. A rule
-whose alternatives all contradict themselves can never hold, one whose denial does so always holds.
+Groups join the facts of their parts (see `rules.conditions.facts`); the denial of a rule is written as facts too.
+If all alternatives of a rule contradict themselves, it never holds. If all of its denial do, it always holds.
 """
 
 import math
@@ -36,12 +36,12 @@ CHOICES_MAX: Final = 64
 
 
 def scene_of(segment: Segment, rule: Literal["enter", "exit"] = "enter") -> Scene:
-    """The plain scene of a rule of a segment: any evaluation."""
+    """Return the plain scene of a rule of a segment: any evaluation."""
     return Scene(segment.id, rule, segment.forgets)
 
 
 class Reasoning:
-    """Judges the rules of one catalogue. `empty` collects segments that nobody can enter: give it them as found."""
+    """Judges the rules of one catalogue. The caller adds to `empty` each segment that nobody can enter."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.empty: set[str] = set()
@@ -92,7 +92,7 @@ class Reasoning:
             return False
 
     def admitted(self, segment: Segment) -> Alternatives:
-        """What holds of every profile that audience, markets and parent admit, and so of every member."""
+        """Say what is so of every profile that audience, markets and parent admit, and so of every member."""
         facts: set[Fact] = set()
         if segment.layers.audience is not None:
             facts.add(OneOf(("audience",), frozenset({segment.layers.audience})))

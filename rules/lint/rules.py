@@ -1,6 +1,6 @@
-"""Lint of rules: what can never hold or never fail, whom nobody can be, exits that cannot fire.
+"""Lint of rules: rules that never hold or never fail, segments that nobody can enter, exits that cannot fire.
 
-Every answer is sound: what is reported is so, as far as `rules.lint.reasoning` goes.
+Every answer is sound: a report is true. Not everything is found: see `rules.lint.reasoning`.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from rules.conditions.base import Condition, Node
 from rules.conditions.scene import Scene
 from rules.ground.instants import format_duration
 from rules.language.validation import Path
-from rules.lint.findings import Code, Suspicion, judged, parts, rules_of
 from rules.lint.reasoning import Reasoning, scene_of
+from rules.lint.suspicions import Code, Suspicion, judged, parts, rules_of
 
 TEXT_MAX: Final = 160
 """Characters of a rule that a message quotes."""
@@ -25,7 +25,7 @@ _CODES: Final[dict[Certainty, Code]] = {"never": "never-holds", "always": "alway
 
 
 def check_rules(catalogue: Catalogue) -> Iterator[Suspicion]:
-    """Judge the rules of every segment, referred ones first."""
+    """Judge the rules of every segment; a segment comes after the segments that it refers to."""
     reasoning = Reasoning(catalogue)
     for segment in judged(catalogue):
         findings = [*_parent(catalogue, segment), *_stay(segment)]
@@ -65,7 +65,7 @@ def _entry(reasoning: Reasoning, segment: Segment) -> Iterator[Suspicion]:
         yield Suspicion(segment.raw, ("enter",), "never-enters", "nobody can ever enter: 'enter' can never hold")
     elif reasoning.never_admitted(segment):
         reasoning.empty.add(segment.id)
-        message = "nobody can ever enter: 'enter' cannot hold of those whom audience, markets and parent admit"
+        message = "nobody can ever enter: 'enter' cannot hold of a profile that audience, markets and parent admit"
         yield Suspicion(segment.raw, ("enter",), "never-enters", message)
     elif reasoning.never_first(segment):
         reasoning.empty.add(segment.id)
@@ -92,7 +92,7 @@ class _Parts:
         self._scene = scene
 
     def run(self, node: Node, path: Path) -> list[Suspicion]:
-        """Judge a rule; that everyone is let in is said on purpose."""
+        """Judge a rule; `everyone: true` in `enter` is meant, and not reported."""
         if isinstance(node, Condition) and node.meant_always and path[-1] != "exit":
             return []
         return self._findings(node, path)

@@ -1,4 +1,4 @@
-"""Lint of words: what is not documented, not used, never set, or spelt like a slip; examples that are none."""
+"""Lint of words: missing documentation, unused and never set names, near spellings, wrong examples."""
 
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
@@ -14,7 +14,7 @@ from rules.ground.values import BadNumber, WrongType, typed
 from rules.language.dictionary import BUILT_IN, Attribute
 from rules.language.validation import Path, closest
 from rules.lint.codes import CodeSystem, system_of
-from rules.lint.findings import Code, Suspicion, in_dictionary, judged, rules_of, walk
+from rules.lint.suspicions import Code, Suspicion, in_dictionary, judged, rules_of, walk
 
 SLIP_RATIO: Final = 0.85
 """`promotional` and `promotionnal` (0.96) are one purpose, `email` and `e-mail-de` two."""
@@ -26,7 +26,7 @@ _OWNER_WORDS: Final = ("team", "compliance")
 
 
 def check_documentation(catalogue: Catalogue) -> Iterator[Suspicion]:
-    """Ask for what people need to know of traits, events and segments."""
+    """Find traits, events and segments without the documentation that people need."""
     for name, trait in catalogue.dictionary.traits.items():
         words = {"definition": trait.definition, "source": trait.source, "refresh": trait.refresh_ms}
         missing = [word for word in _TRAIT_WORDS if not {**words, "examples": trait.examples}[word]]
@@ -50,7 +50,7 @@ def _missing(what: str, words: Iterable[str]) -> str:
 
 
 def _mentions(catalogue: Catalogue) -> Iterator[tuple[Segment | None, Mention]]:
-    """Find all that living segments and the policy name."""
+    """Walk all mentions in segments that are not retired, and in the policy."""
     for segment in judged(catalogue):
         for mention in references(segment.raw):
             yield segment, mention
@@ -124,7 +124,7 @@ def _wrong(attribute: Attribute, system: CodeSystem | None, example: Any) -> tup
 
 
 def _operands(catalogue: Catalogue, segment: Segment) -> Iterator[Suspicion]:
-    """Look at the codes with which a rule compares traits and attributes."""
+    """Check the codes that a rule compares traits and attributes with."""
     for rule, node in rules_of(segment).items():
         for path, leaf in walk(node, (rule,)):
             if not isinstance(leaf, Condition):

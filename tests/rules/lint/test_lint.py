@@ -9,8 +9,8 @@ import pytest
 
 from rules.catalogue.loading import load_catalogue
 from rules.lint.check import LintWarning, lint
-from rules.lint.findings import Code
 from rules.lint.footprint import state_size
+from rules.lint.suspicions import Code
 from streams.operations.yaml_files import read_folder, read_yaml
 from tests.rules.catalogues import load, texts
 

@@ -1,4 +1,4 @@
-"""What lint finds, before it is known where that stands in a text."""
+"""What lint suspects, before the line in a file is known."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Something that is probably not meant: in which file (its raw value), at which path of it."""
+    """Something that is probably not meant: the raw value of the file, and the path inside it."""
 
     root: Any
     path: Path
