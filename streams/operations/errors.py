@@ -100,6 +100,13 @@ class UnknownName(WrongInput):
         self.name = name
 
 
+class NoChannel(WrongInput):
+    """Channels are asked for, and the catalogue in force uses none."""
+
+    def __init__(self) -> None:
+        super().__init__("no activation of the catalogue in force is approved: there is no channel")
+
+
 class UnknownProfile(WrongInput):
     """No event of a profile was applied in its partition. The profile is not named: a subject is personal data."""
 

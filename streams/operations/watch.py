@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
 from rules.language.validation import nearest
-from streams.operations.errors import OperationError, UnknownName, WrongInput
+from streams.operations.errors import NoChannel, OperationError, UnknownName
 from streams.operations.naming import channels_of
 from streams.operations.servers import Servers, compiled
 from streams.records import Stored
@@ -66,7 +66,7 @@ async def follow(servers: Servers, wanted: Wanted, on_note: OnNote = lambda _: N
     """Yield the changes asked for as they are committed: each once, in order for each profile and topic.
 
     Changes that arrive together come in order of time. Raises UnknownName for a channel that never had a topic,
-    WrongInput where there is nothing to read; Unreachable.
+    NoChannel, TopicMissing; Unreachable.
     """
     news, news_offset = TopicPartition(servers.deployment.catalogues_topic, 0), None
     channels = wanted.channels
@@ -132,7 +132,7 @@ async def _topics(servers: Servers, wanted: Wanted, channels: Sequence[str]) -> 
     if wanted.memberships:
         topics.insert(0, restricted_topics(deployment)[0] if wanted.restricted else deployment.membership_topic)
     if not topics:
-        raise WrongInput("no activation of the catalogue in force is approved: there is no channel")
+        raise NoChannel
     await servers.expect_topics(*topics)
     return topics
 
