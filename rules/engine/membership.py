@@ -1,6 +1,6 @@
 """The membership of one profile in one segment: what an evaluation decides (definitions.md section 6).
 
-`judge` looks and changes nothing; `rules.engine.step` carries out what it decided.
+`judge` looks and changes nothing; `rules.engine.evaluation` carries out what it decided.
 """
 
 from typing import Final, NamedTuple
@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Node
 from rules.conditions.view import Mark, View, enter_view, exit_view
-from rules.engine.plan import SegmentPlan
 from rules.engine.profile import Profile, Stay
+from rules.engine.segment_plan import SegmentPlan
 from rules.ground.instants import FOREVER
 
 NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})

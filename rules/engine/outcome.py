@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from rules.engine.change import AnyChange
-from rules.engine.decode import Refusal
 from rules.engine.record import Decoded
+from rules.engine.refusal import Refusal
 
 
 class Withdrawal(NamedTuple):

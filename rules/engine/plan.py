@@ -1,82 +1,26 @@
-"""A catalogue compiled for evaluation: event type → conditions → segments, one plan a cut.
-
-Sets of segments are bit masks over their position in the order of evaluation (rank, then id), so that what an event
-moved is one integer, and the next segment to visit is its lowest bit. The bits of activations stand above them.
-"""
+"""A catalogue compiled for evaluation: event type → conditions → segments, one plan for each cut."""
 
 from base64 import urlsafe_b64encode
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
-from rules.catalogue.logic import AllOf, leaves, map_leaves
+from rules.catalogue.logic import leaves
 from rules.catalogue.segment import Segment
-from rules.catalogue.segment_change import differs
-from rules.conditions.base import Condition, Node
+from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
 from rules.engine.activations.sends import SendCounter
-from rules.engine.pending import Introduction, Introductions, Pending, guards_of, historic, introduce, text_name
+from rules.engine.masks import Fold, Masks
+from rules.engine.pending import Introduction, Introductions, historic, introduce, text_name
 from rules.engine.profile import Profile
+from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
 
 SHORT_NAME_BYTES: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentPlan:
-    """An approved segment as evaluation wants it."""
-
-    id: str
-    position: int
-    rank: int
-    version: Any
-    layers: dict[str, str]
-    audience: str | None
-    markets: frozenset[str] | None
-    """None: the market does not matter."""
-    market_trait: str
-    parent: str | None
-    enter: Node
-    exit: Node | None
-    refuse: tuple[Node, ...]
-    min_stay_ms: int
-    max_stay_ms: int | None
-    reenter_after_ms: int | None
-    """FOREVER: never."""
-    forgets: bool
-    """Whether it has `exit` or `max_stay`: entry asks for new evidence after such an exit."""
-    changed: bool
-    """Whether the cut that began this plan changed it."""
-    restricted: bool
-    """Whether its changes are kept off the public topics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A segment of the plan before that is no longer approved: its members leave with `retired`."""
-
-    id: str
-    rank: int
-    version: Any
-    layers: dict[str, str]
-    restricted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
-
-    state_key: str
-    memory: Memory
-    enter_mask: int
-    exit_mask: int
-    needed_mask: int
-    """Segments whose entry rule is false for ever while this state is inert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +89,13 @@ def make_plan(
     """
     introductions = _introductions(catalogue, Introduction(ordinal, t_ms), old, filled, introduced or {})
     segments = tuple(
-        _segment_plan(catalogue, segment, position, introductions, old)
+        segment_plan(catalogue, segment, position, introductions, None if old is None else old.catalogue)
         for position, segment in enumerate(catalogue.approved[name] for name in catalogue.order)
     )
     by_id = {plan.id: plan for plan in segments}
-    gone = tuple(_gone(catalogue, plan) for plan in (old.segments if old else ()) if plan.id not in by_id)
+    gone = tuple(gone_from(catalogue, plan) for plan in (old.segments if old else ()) if plan.id not in by_id)
     activations = compile_activations(catalogue, len(segments))
-    masks = _Masks()
+    masks = Masks()
     for plan in segments:
         masks.add(plan)
     masks.add_activations(activations)
@@ -232,133 +176,5 @@ def _historic_of(segment: Segment) -> Iterator[Condition]:
                 yield from historic(leaf)
 
 
-def _segment_plan(
-    catalogue: Catalogue, segment: Segment, position: int, introductions: Introductions, old: Plan | None
-) -> SegmentPlan:
-    def guarded(leaf: Condition) -> Node:
-        guards = guards_of(leaf, segment.id, introductions)
-        return Pending(leaf, guards) if guards else leaf
-
-    policy = catalogue.policy
-    classes = sorted(catalogue.restricted.get(segment.id, ()))
-    restrictions = [policy.restrictions[name] for name in classes if name in policy.restrictions]
-    old_segment = old.catalogue.approved.get(segment.id) if old else None
-    return SegmentPlan(
-        id=segment.id,
-        position=position,
-        rank=catalogue.rank[segment.id],
-        version=segment.version,
-        layers=_layers(segment),
-        audience=segment.layers.audience,
-        markets=frozenset(segment.markets) if segment.markets and policy.market_trait else None,
-        market_trait=policy.market_trait or "",
-        parent=segment.parent,
-        enter=map_leaves(segment.enter, guarded),
-        exit=None if segment.exit is None else map_leaves(segment.exit, guarded),
-        refuse=tuple(r.refuse for r in restrictions if r.refuse is not None),
-        min_stay_ms=segment.min_stay_ms or 0,
-        max_stay_ms=segment.max_stay_ms,
-        reenter_after_ms=segment.reenter_after_ms,
-        forgets=segment.exit is not None or segment.max_stay_ms is not None,
-        changed=old is not None and (old_segment is None or differs(old_segment, segment, old.catalogue, catalogue)),
-        restricted=catalogue.is_hidden(segment.id),
-    )
-
-
-def _layers(segment: Segment) -> dict[str, str]:
-    layers = segment.layers
-    given = {"audience": layers.audience, "use_case": layers.use_case, "stage": layers.stage}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _gone(catalogue: Catalogue, plan: SegmentPlan) -> Gone:
-    file = catalogue.segments.get(plan.id)
-    version, layers = (plan.version, plan.layers) if file is None else (file.version, _layers(file))
-    return Gone(plan.id, plan.rank, version, layers, plan.restricted)
-
-
-def _needed(node: Node) -> Iterator[str]:
-    """The states that must not be inert for a rule to hold: of the conditions that it asks all of."""
-    if isinstance(node, AllOf):
-        for part in node.parts:
-            yield from _needed(part)
-    elif isinstance(node, Condition) and not isinstance(node, Pending) and node.memory and node.memory.inert(None):
-        yield node.memory.state_key
-
-
 def _short_name(state_key: str) -> str:
     return urlsafe_b64encode(blake2b(state_key.encode(), digest_size=SHORT_NAME_BYTES).digest()).decode()
-
-
-class _Masks:
-    """Gathers which segments and activations each thing can move."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, Memory] = {}
-        self.enter_masks: defaultdict[str, int] = defaultdict(int)
-        self.exit_masks: defaultdict[str, int] = defaultdict(int)
-        self.traits: defaultdict[str, int] = defaultdict(int)
-        self.dependents: defaultdict[str, int] = defaultdict(int)
-        self.needs: dict[int, tuple[str, ...]] = {}
-        self.needed: defaultdict[str, int] = defaultdict(int)
-        self.known_since = 0
-        self.consent = 0
-
-    def add(self, plan: SegmentPlan) -> None:
-        bit = 1 << plan.position
-        if plan.parent is not None:
-            self.dependents[plan.parent] |= bit
-        if plan.markets is not None:
-            self.traits[plan.market_trait] |= bit
-        # what refuses keeps no state: traits and consent
-        for node, masks in ((plan.enter, self.enter_masks), (plan.exit, self.exit_masks)):
-            if node is not None:
-                for leaf in node.conditions():
-                    self._add_condition(leaf, bit, masks)
-        for node in plan.refuse:
-            for leaf in node.conditions():
-                self._add_condition(leaf, bit, self.enter_masks)
-        needed = tuple(_needed(plan.enter))
-        if needed:
-            self.needs[plan.position] = needed
-            for key in needed:
-                self.needed[key] |= bit
-
-    def add_activations(self, activations: Activations) -> None:
-        """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
-        for counter in activations.counters:
-            self.states[counter.state_key] = counter
-        for each in activations.by_id.values():
-            for segment in each.segments:
-                self.dependents[segment] |= each.bit
-            if each.market_trait is not None:
-                self.traits[each.market_trait] |= each.bit
-            for cap in each.caps:
-                self.enter_masks[cap.counter.state_key] |= each.bit
-            for node in each.nodes:
-                for leaf in node.conditions():
-                    self._add_condition(leaf, each.bit, self.enter_masks)
-
-    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
-        memory = condition.memory
-        if memory is not None:
-            self.states.setdefault(memory.state_key, memory)
-            masks[memory.state_key] |= bit
-        for trait in condition.traits:
-            self.traits[trait] |= bit
-        for segment in condition.segments:
-            self.dependents[segment] |= bit
-        if condition.reads_known_since:
-            self.known_since |= bit
-        if condition.reads_consent:
-            self.consent |= bit
-        for part in condition.parts:
-            self._add_condition(part, bit, masks)
-
-    def folds_by(self, names: Callable[[Memory], frozenset[str]]) -> dict[str, tuple[Fold, ...]]:
-        """The folds by what they want to see: event types, or traits."""
-        found: defaultdict[str, list[Fold]] = defaultdict(list)
-        for key, memory in self.states.items():
-            for name in names(memory):
-                found[name].append(Fold(key, memory, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
-        return {name: tuple(folds) for name, folds in found.items()}

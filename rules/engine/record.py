@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from rules.engine.decode import Own, Refusal
+from rules.engine.decode import Own
+from rules.engine.refusal import Refusal
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
 

@@ -7,10 +7,12 @@ from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
-from rules.engine.decode import Own, Refusal, decode, record_time
+from rules.engine.decode import Own, decode
+from rules.engine.event_time import record_time
 from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
+from rules.engine.refusal import Refusal
 from rules.engine.step import Seen
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER

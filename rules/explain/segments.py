@@ -13,8 +13,9 @@ from rules.conditions.view import Mark, View, exit_view
 from rules.engine.change import Change
 from rules.engine.membership import view_of_enter
 from rules.engine.pending import Pending
-from rules.engine.plan import Plan, SegmentPlan
+from rules.engine.plan import Plan
 from rules.engine.profile import Profile, Stay, unpack
+from rules.engine.segment_plan import SegmentPlan
 from rules.engine.step import wake
 from rules.ground.instants import FOREVER, format_duration, format_instant
 

@@ -11,7 +11,8 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Condition
 from rules.engine.pending import Pending
-from rules.engine.plan import Plan, SegmentPlan, make_plan
+from rules.engine.plan import Plan, make_plan
+from rules.engine.segment_plan import SegmentPlan
 from rules.ground.instants import FOREVER, format_duration, format_instant
 
 

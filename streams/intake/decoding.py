@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from rules.engine.decode import Refusal, check_envelope, decode
+from rules.engine.decode import check_envelope, decode
 from rules.engine.record import Decode, Decoded, Record
+from rules.engine.refusal import Refusal
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
 from streams.records import Fetched

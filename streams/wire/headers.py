@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rules.engine.decode import Code
+from rules.engine.refusal import Code
 from streams.wire.schema import Closed, Instant, Open, Optional
 
 JsonType = Annotated[Literal["application/json"], Field(alias="content-type")]

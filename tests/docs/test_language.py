@@ -8,7 +8,7 @@ import pytest
 
 from rules.catalogue.loading import load_catalogue
 from rules.conditions.kinds import KINDS
-from rules.engine.decode import CODES
+from rules.engine.refusal import CODES
 from rules.ground.reasons import PRECEDENCE, ExitReason
 from rules.language.operators import OPERATORS
 from rules.language.problems import Source

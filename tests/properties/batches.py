@@ -12,7 +12,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.conditions.view import View
 from rules.engine.cut import Cut
-from rules.engine.decode import record_time
+from rules.engine.event_time import record_time
 from rules.engine.outcome import Need, Passed, changes_of
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.record import Record

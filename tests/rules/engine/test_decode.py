@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.engine.decode import CODES, DEPTH_MAX, SIZE_MAX, Own, Refusal, check_envelope, decode, record_time
+from rules.engine.decode import DEPTH_MAX, SIZE_MAX, Own, check_envelope, decode
+from rules.engine.event_time import record_time
+from rules.engine.refusal import CODES, Refusal
 from rules.ground.event import Event
 from rules.ground.instants import parse_instant
 from rules.ground.partitioning import partition_of

@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
-from rules.engine.decode import CODES
 from rules.engine.outcome import Withdrawal
+from rules.engine.refusal import CODES
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord

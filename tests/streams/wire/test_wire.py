@@ -8,8 +8,9 @@ import pytest
 
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from rules.engine.change import Change, Reason, membership_change
-from rules.engine.decode import CODES, Own, decode
+from rules.engine.decode import Own, decode
 from rules.engine.record import EMPTY_DICTIONARY
+from rules.engine.refusal import CODES
 from streams.records import OutRecord
 from streams.settings import Deployment
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker

@@ -1,0 +1,165 @@
+"""One evaluation of one profile at one instant: which segments and activations change, and why.
+
+An evaluation visits, in order of rank and id, only the segments that something moved: conditions of the event's type,
+traits it set, wakes that are due, memberships changed earlier in the same evaluation. A segment changes at most once in
+it; where it changed, the next millisecond is looked at as well, since every millisecond counts as evaluated. The
+activations that something moved come last, all together; they move no segment.
+"""
+
+from rules.conditions.view import Mark, View
+from rules.engine.activations.decide import decide
+from rules.engine.change import AnyChange, Reason, membership_change
+from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, view_of_enter
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile, Stay
+from rules.engine.segment_plan import Gone, SegmentPlan
+from rules.ground.instants import FOREVER
+
+
+class Evaluation:
+    """One evaluation of one profile at one instant: its changes, in order."""
+
+    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms")
+
+    def __init__(self, profile: Profile, plan: Plan, t_ms: int, generation: str, events: tuple[str, ...] = ()) -> None:
+        self.profile = profile
+        self.plan = plan
+        self.t_ms = t_ms
+        self.generation = generation
+        self.events = events
+        self.changes: list[AnyChange] = []
+        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
+
+    def run(self, mask: int) -> list[AnyChange]:
+        """Visit the segments of a mask and those that their changes move, then decide the activations moved."""
+        segments, profile = self.plan.segments, self.profile
+        count = len(segments)
+        stays, wakes = profile.stays, profile.wakes
+        view: View | None = None  # that of every entry rule of a segment which the profile was never in
+        while mask:
+            lowest = mask & -mask
+            position = lowest.bit_length() - 1
+            if position >= count:
+                self._decide(mask)
+                break
+            mask ^= lowest
+            plan = segments[position]
+            if plan.id not in stays:
+                # never in, and most visits end here: what `judge` would find, without its detours
+                if not admits(plan, profile):
+                    next_ms = FOREVER
+                else:
+                    if view is None:
+                        view = view_of_enter(plan, profile, None, self.t_ms)
+                    verdict, next_ms = plan.enter.verdict(view)
+                    if verdict is True:
+                        mask |= self.visit(plan)
+                        continue
+                profile.blocked_mask &= ~lowest
+                if next_ms < FOREVER:
+                    wakes[plan.id] = next_ms
+                elif plan.id in wakes:
+                    del wakes[plan.id]
+            else:
+                mask |= self.visit(plan)
+        return self._end()
+
+    def run_cut(self) -> list[AnyChange]:
+        """Visit every segment of the plan and those gone, then every activation: a cut's visit."""
+        for each in self.plan.visits:
+            if isinstance(each, Gone):
+                self._retire(each)
+            else:
+                self.visit(each, at_cut=each.changed)
+        if self.plan.activations_mask or self.plan.activations_before:
+            self._decide(self.plan.activations_mask, at_cut=True)
+        return self._end()
+
+    def _decide(self, mask: int, *, at_cut: bool = False) -> None:
+        view = View(self.t_ms, self.profile)
+        self.changes += decide(self.plan, self.profile, view, mask, self.generation, self.events, at_cut=at_cut)
+
+    def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
+        """Judge one segment and carry it out; returns the mask of what its change moves."""
+        wakes = self.profile.wakes
+        kind, next_ms, rearms = judge(plan, self.profile, self.t_ms, self.now_mark, at_cut=at_cut)
+        moved = 0
+        if kind is not None:
+            self._carry_out(plan, kind, at_cut)
+            moved = self.plan.dependents.get(plan.id, 0)
+            next_ms = self._peek(plan)
+        elif rearms:
+            self.profile.stays[plan.id].disarmed = False
+            next_ms = self._peek(plan)
+        if not self.profile.members_mask >> plan.position & 1:
+            self.profile.blocked_mask |= 1 << plan.position
+        if next_ms < FOREVER:
+            wakes[plan.id] = next_ms
+        elif plan.id in wakes:
+            del wakes[plan.id]
+        return moved
+
+    def _peek(self, plan: SegmentPlan) -> int:
+        """When to look again after a change: the next millisecond, if it would decide something.
+
+        Or if another evaluation now would: an event of the same instant looks at what is due a millisecond later.
+        """
+        kind, _, rearms = judge(plan, self.profile, self.t_ms, self.now_mark)
+        if kind is not None or rearms:
+            return self.t_ms + 1
+        kind, next_ms, rearms = judge(plan, self.profile, self.t_ms + 1, self.now_mark)
+        return self.t_ms + 1 if kind is not None or rearms else next_ms
+
+    def _carry_out(self, plan: SegmentPlan, kind: str, at_cut: bool) -> None:
+        stay = self.profile.stays.get(plan.id)
+        if stay is None:
+            stay = self.profile.stays[plan.id] = Stay()
+        deciding = deciding_leaves(plan, kind, self.profile, stay, self.t_ms)
+        if kind == "entry_rule":
+            self._change(plan, True, Reason(kind, deciding, self.events), at_cut)
+            stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
+            self.profile.members_mask |= 1 << plan.position
+            return
+        reason = Reason("definition_changed" if at_cut else kind, deciding, self.events)
+        self._change(plan, False, reason)
+        self._leave(stay)
+        self.profile.members_mask &= ~(1 << plan.position)
+        if reason.kind in NEW_EVIDENCE_AFTER:
+            stay.exit_mark, stay.disarmed = self.now_mark, True
+            if plan.forgets:
+                view = view_of_enter(plan, self.profile, stay, self.t_ms)
+                stay.disarmed = plan.enter.verdict(view)[0] is not False
+
+    def _retire(self, gone: Gone) -> None:
+        stay = self.profile.stays.get(gone.id)
+        self.profile.wakes.pop(gone.id, None)
+        if stay is not None and stay.member:
+            self._change(gone, False, Reason("retired", (), self.events))
+            self._leave(stay)
+
+    def _leave(self, stay: Stay) -> None:
+        stay.member, stay.last_exit_ms, stay.entry_mark = False, self.t_ms, None
+
+    def _change(self, plan: SegmentPlan | Gone, entered: bool, reason: Reason, backfill: bool = False) -> None:
+        self.profile.sequence += 1
+        self.changes.append(
+            membership_change(
+                generation=self.generation,
+                subject=self.profile.subject,
+                segment=plan.id,
+                version=plan.version,
+                entered=entered,
+                sequence=self.profile.sequence,
+                effective_ms=self.t_ms,
+                reason=reason,
+                layers=plan.layers,
+                backfill=backfill,
+                restricted=plan.restricted,
+            )
+        )
+
+    def _end(self) -> list[AnyChange]:
+        profile = self.profile
+        profile.evaluated_ms = self.t_ms
+        profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
+        return self.changes

@@ -1,0 +1,113 @@
+"""The declared values of one event type, taken out of an event's data."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rules.ground.event import Value
+from rules.ground.values import COERCERS, BadNumber, WrongType
+from rules.language.dictionary import GRANTED, Dictionary, EventDeclaration
+
+
+class DataPlan:
+    """How the declared values of one event type are taken out of its data: paths split, coercers looked up."""
+
+    __slots__ = ("_others", "_required", "_sets", "_strings")
+
+    def __init__(self, name: str, declaration: EventDeclaration, dictionary: Dictionary) -> None:
+        data = declaration.data
+        self._strings = tuple(
+            path for path, attribute in data.items() if attribute.type == "string" and "." not in path
+        )
+        self._others = tuple(
+            (path, path.split(".")[0], tuple(path.split(".")[1:]), COERCERS[attribute.type])
+            for path, attribute in data.items()
+            if path not in self._strings
+        )
+        # an attribute of the trait's own type was taken already
+        self._sets: tuple[tuple[str, str, tuple[str, ...], Callable[[Any], Value] | None], ...] = tuple(
+            (
+                trait,
+                path,
+                tuple(path.split(".")),
+                None if path in data and data[path].type == kind else COERCERS[kind],
+            )
+            for trait, path in declaration.sets.items()
+            for kind in (dictionary.traits[trait].type,)
+        )
+        self._required = frozenset({"channel", "purpose"} if name == GRANTED else ())
+
+    def take(self, data: Any) -> tuple[dict[str, Value], tuple[tuple[str, Value | None], ...]]:
+        """Take the values by path, and the settings of traits. Raises WrongType, before BadNumber, for the whole."""
+        values: dict[str, Value] = {}
+        bad_number: BadNumber | None = None
+        if data.__class__ is not dict:
+            data = self._of_no_object(data)
+        get = data.get
+        for name in self._strings:
+            raw = get(name)
+            if raw.__class__ is str:
+                if raw:
+                    values[name] = raw
+            elif raw is not None:
+                raise WrongType(name)
+        for path, head, rest, coerce in self._others:
+            raw = get(head)
+            for key in rest:
+                if raw.__class__ is dict:
+                    raw = raw.get(key)
+                elif raw is not None:
+                    raise WrongType("on the way to a value something that is no object")
+            if raw is not None and raw != "":
+                try:
+                    values[path] = coerce(raw)
+                except BadNumber as error:
+                    bad_number = error
+        if self._required and not self._required <= values.keys():
+            raise WrongType("missing")
+        if self._sets or bad_number is not None:
+            return values, self._settings(data, values, bad_number)
+        return values, ()
+
+    def _of_no_object(self, data: Any) -> dict[str, Any]:
+        """Data that is missing is empty; what is no object is wrong, unless nothing is asked of it."""
+        if data is not None and (self._strings or self._others or self._sets):
+            raise WrongType("data that is no object")
+        return {}
+
+    def _settings(
+        self, data: dict[str, Any], values: dict[str, Value], bad_number: BadNumber | None
+    ) -> tuple[tuple[str, Value | None], ...]:
+        """Take the settings; a bad number, found before or here, is raised once all types are known to be right."""
+        settings: list[tuple[str, Value | None]] = []
+        for trait, path, keys, coerce in self._sets:
+            if coerce is None and path in values:
+                settings.append((trait, values[path]))
+                continue
+            raw = _at(data, keys)
+            if raw is None or raw == "":
+                settings.append((trait, None))
+            elif raw is not _ABSENT and coerce is not None:  # without a coercer: a bad number, found already
+                try:
+                    settings.append((trait, coerce(raw)))
+                except BadNumber as error:
+                    bad_number = error
+        if bad_number is not None:
+            raise bad_number
+        return tuple(settings)
+
+
+_ABSENT: Final = object()
+
+
+def _at(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    """Follow a path; _ABSENT where it ends in nothing or in null on the way. Raises WrongType at what is no object."""
+    value: Any = data
+    for key in keys:
+        if value.__class__ is not dict:
+            if value is None:
+                return _ABSENT
+            raise WrongType("on the way to a value something that is no object")
+        value = value.get(key, _ABSENT)
+        if value is _ABSENT:
+            return _ABSENT
+    return value

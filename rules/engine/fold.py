@@ -1,0 +1,82 @@
+"""Fold an event into a profile, and tell which segments and activations that can move."""
+
+from rules.conditions.consent import CONSENT_EVENTS, fold_consent
+from rules.conditions.view import Register
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile
+from rules.ground.event import Event
+
+
+def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
+    """Fold an event into registers and condition states; returns the mask of what it can move.
+
+    A state that only an exit rule looks at moves nobody who is out, unless that rule may be what keeps him out; one
+    that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the value
+    moves no condition that keeps no state of settings: those look at nothing but the value and the instant.
+    """
+    mask = enter_mask = exit_mask = 0
+    states, arrival = profile.states, profile.arrivals
+    for trait, value in event.sets:
+        setting = Register(event.time_ms, event.source, event.id, value)
+        known = profile.traits.get(trait)
+        if known is None or known[:3] < setting[:3]:
+            profile.traits[trait] = setting
+            if known is None or known.value != value or known.value.__class__ is not value.__class__:
+                mask |= plan.trait_masks.get(trait, 0)
+        for fold in plan.setting_folds.get(trait, ()):
+            state = states.get(fold.state_key)
+            moved = fold.memory.fold_setting(state, trait, setting, arrival, r_ms)
+            if moved is not state:
+                states[fold.state_key] = moved
+                enter_mask |= fold.enter_mask
+                exit_mask |= fold.exit_mask
+    if event.type in CONSENT_EVENTS and fold_consent(profile.consents, event):
+        mask |= plan.consent_mask
+    for fold in plan.folds.get(event.type, ()):
+        state = states.get(fold.state_key)
+        memory = fold.memory
+        moved = memory.fold(state, event, arrival, r_ms)
+        if moved is not state:
+            states[fold.state_key] = moved
+            if not memory.inert(moved):
+                enter_mask |= fold.enter_mask
+                exit_mask |= fold.exit_mask
+                if fold.needed_mask & profile.asleep_mask:
+                    _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
+    members = profile.members_mask
+    enter_mask &= ~(members & plan.with_exit_mask) | profile.rearming_mask
+    return mask | enter_mask | (exit_mask & (members | profile.blocked_mask))
+
+
+def find_masks(profile: Profile, plan: Plan) -> None:
+    """Find which segments a profile is in; of the rest each may be blocked by its exit rule until it was visited."""
+    members = rearming = 0
+    for name, stay in profile.stays.items():
+        if stay.member and name in plan.by_id:
+            bit = 1 << plan.by_id[name].position
+            members |= bit
+            rearming |= bit if stay.disarmed else 0
+    asleep = plan.needing_mask
+    for name in (*profile.stays, *profile.wakes):
+        asleep &= ~plan.wake_bits.get(name, 0)
+    profile.asleep_mask = asleep
+    needed = 0
+    for key, state in profile.states.items():
+        mask = plan.needed_masks.get(key, 0)
+        if mask and not plan.states[key].inert(state):
+            needed |= mask
+    _awaken(profile, plan, needed & asleep)
+    profile.members_mask = members
+    profile.rearming_mask = rearming
+    profile.blocked_mask = plan.with_exit_mask & ~members
+    profile.mask_cut = plan.ordinal
+
+
+def _awaken(profile: Profile, plan: Plan, mask: int) -> None:
+    """Wake those of the segments of a mask that no longer need a state which is inert."""
+    states, conditions, needs = profile.states, plan.states, plan.needs
+    while mask:
+        lowest = mask & -mask
+        mask ^= lowest
+        if not any(conditions[key].inert(states.get(key)) for key in needs[lowest.bit_length() - 1]):
+            profile.asleep_mask &= ~lowest

@@ -1,0 +1,111 @@
+"""Which segments and activations each thing can move, as bit masks.
+
+Sets of segments are bit masks over their position in the order of evaluation (rank, then id), so that what an event
+moved is one integer, and the next segment to visit is its lowest bit. The bits of activations stand above them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rules.catalogue.logic import AllOf
+from rules.conditions.base import Condition, Node
+from rules.conditions.memory import Memory
+from rules.engine.activations.plan import Activations
+from rules.engine.pending import Pending
+from rules.engine.segment_plan import SegmentPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
+
+    state_key: str
+    memory: Memory
+    enter_mask: int
+    exit_mask: int
+    needed_mask: int
+    """Segments whose entry rule is false for ever while this state is inert."""
+
+
+class Masks:
+    """Gathers which segments and activations each thing can move."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Memory] = {}
+        self.enter_masks: defaultdict[str, int] = defaultdict(int)
+        self.exit_masks: defaultdict[str, int] = defaultdict(int)
+        self.traits: defaultdict[str, int] = defaultdict(int)
+        self.dependents: defaultdict[str, int] = defaultdict(int)
+        self.needs: dict[int, tuple[str, ...]] = {}
+        self.needed: defaultdict[str, int] = defaultdict(int)
+        self.known_since = 0
+        self.consent = 0
+
+    def add(self, plan: SegmentPlan) -> None:
+        bit = 1 << plan.position
+        if plan.parent is not None:
+            self.dependents[plan.parent] |= bit
+        if plan.markets is not None:
+            self.traits[plan.market_trait] |= bit
+        # what refuses keeps no state: traits and consent
+        for node, masks in ((plan.enter, self.enter_masks), (plan.exit, self.exit_masks)):
+            if node is not None:
+                for leaf in node.conditions():
+                    self._add_condition(leaf, bit, masks)
+        for node in plan.refuse:
+            for leaf in node.conditions():
+                self._add_condition(leaf, bit, self.enter_masks)
+        needed = tuple(_needed(plan.enter))
+        if needed:
+            self.needs[plan.position] = needed
+            for key in needed:
+                self.needed[key] |= bit
+
+    def add_activations(self, activations: Activations) -> None:
+        """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
+        for counter in activations.counters:
+            self.states[counter.state_key] = counter
+        for each in activations.by_id.values():
+            for segment in each.segments:
+                self.dependents[segment] |= each.bit
+            if each.market_trait is not None:
+                self.traits[each.market_trait] |= each.bit
+            for cap in each.caps:
+                self.enter_masks[cap.counter.state_key] |= each.bit
+            for node in each.nodes:
+                for leaf in node.conditions():
+                    self._add_condition(leaf, each.bit, self.enter_masks)
+
+    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
+        memory = condition.memory
+        if memory is not None:
+            self.states.setdefault(memory.state_key, memory)
+            masks[memory.state_key] |= bit
+        for trait in condition.traits:
+            self.traits[trait] |= bit
+        for segment in condition.segments:
+            self.dependents[segment] |= bit
+        if condition.reads_known_since:
+            self.known_since |= bit
+        if condition.reads_consent:
+            self.consent |= bit
+        for part in condition.parts:
+            self._add_condition(part, bit, masks)
+
+    def folds_by(self, names: Callable[[Memory], frozenset[str]]) -> dict[str, tuple[Fold, ...]]:
+        """The folds by what they want to see: event types, or traits."""
+        found: defaultdict[str, list[Fold]] = defaultdict(list)
+        for key, memory in self.states.items():
+            for name in names(memory):
+                found[name].append(Fold(key, memory, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
+        return {name: tuple(folds) for name, folds in found.items()}
+
+
+def _needed(node: Node) -> Iterator[str]:
+    """The states that must not be inert for a rule to hold: of the conditions that it asks all of."""
+    if isinstance(node, AllOf):
+        for part in node.parts:
+            yield from _needed(part)
+    elif isinstance(node, Condition) and not isinstance(node, Pending) and node.memory and node.memory.inert(None):
+        yield node.memory.state_key

@@ -1,0 +1,32 @@
+"""Bad input: why a record is refused (definitions.md section 1, Bad input)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+Code: TypeAlias = Literal[
+    "too_large",
+    "not_json",
+    "too_deep",
+    "not_cloudevent",
+    "bad_subject",
+    "undeclared_type",
+    "bad_time",
+    "ahead",
+    "wrong_type",
+    "bad_number",
+    "wrong_key",
+    "wrong_partition",
+]
+CODES: Final[tuple[Code, ...]] = get_args(Code)
+"""Why a record is bad input, in order of precedence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Bad input: the record goes to the dead-letter topic with this code."""
+
+    code: Code
+
+
+REFUSALS: Final[Mapping[Code, Refusal]] = {code: Refusal(code) for code in CODES}

@@ -1,0 +1,96 @@
+"""One segment of a catalogue compiled for evaluation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.logic import map_leaves
+from rules.catalogue.segment import Segment
+from rules.catalogue.segment_change import differs
+from rules.conditions.base import Condition, Node
+from rules.engine.pending import Introductions, Pending, guards_of
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlan:
+    """An approved segment as evaluation wants it."""
+
+    id: str
+    position: int
+    rank: int
+    version: Any
+    layers: dict[str, str]
+    audience: str | None
+    markets: frozenset[str] | None
+    """None: the market does not matter."""
+    market_trait: str
+    parent: str | None
+    enter: Node
+    exit: Node | None
+    refuse: tuple[Node, ...]
+    min_stay_ms: int
+    max_stay_ms: int | None
+    reenter_after_ms: int | None
+    """FOREVER: never."""
+    forgets: bool
+    """Whether it has `exit` or `max_stay`: entry asks for new evidence after such an exit."""
+    changed: bool
+    """Whether the cut that began this plan changed it."""
+    restricted: bool
+    """Whether its changes are kept off the public topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A segment of the plan before that is no longer approved: its members leave with `retired`."""
+
+    id: str
+    rank: int
+    version: Any
+    layers: dict[str, str]
+    restricted: bool
+
+
+def segment_plan(
+    catalogue: Catalogue, segment: Segment, position: int, introductions: Introductions, old: Catalogue | None
+) -> SegmentPlan:
+    def guarded(leaf: Condition) -> Node:
+        guards = guards_of(leaf, segment.id, introductions)
+        return Pending(leaf, guards) if guards else leaf
+
+    policy = catalogue.policy
+    classes = sorted(catalogue.restricted.get(segment.id, ()))
+    restrictions = [policy.restrictions[name] for name in classes if name in policy.restrictions]
+    old_segment = old.approved.get(segment.id) if old else None
+    return SegmentPlan(
+        id=segment.id,
+        position=position,
+        rank=catalogue.rank[segment.id],
+        version=segment.version,
+        layers=_layers(segment),
+        audience=segment.layers.audience,
+        markets=frozenset(segment.markets) if segment.markets and policy.market_trait else None,
+        market_trait=policy.market_trait or "",
+        parent=segment.parent,
+        enter=map_leaves(segment.enter, guarded),
+        exit=None if segment.exit is None else map_leaves(segment.exit, guarded),
+        refuse=tuple(r.refuse for r in restrictions if r.refuse is not None),
+        min_stay_ms=segment.min_stay_ms or 0,
+        max_stay_ms=segment.max_stay_ms,
+        reenter_after_ms=segment.reenter_after_ms,
+        forgets=segment.exit is not None or segment.max_stay_ms is not None,
+        changed=old is not None and (old_segment is None or differs(old_segment, segment, old, catalogue)),
+        restricted=catalogue.is_hidden(segment.id),
+    )
+
+
+def _layers(segment: Segment) -> dict[str, str]:
+    layers = segment.layers
+    given = {"audience": layers.audience, "use_case": layers.use_case, "stage": layers.stage}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def gone_from(catalogue: Catalogue, plan: SegmentPlan) -> Gone:
+    file = catalogue.segments.get(plan.id)
+    version, layers = (plan.version, plan.layers) if file is None else (file.version, _layers(file))
+    return Gone(plan.id, plan.rank, version, layers, plan.restricted)
