@@ -159,7 +159,7 @@ def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
 
 
 def move(profile: Profile, era: Era, segment: str, t: int, verdict: Verdict, event: Event | None) -> bytes:
-    """Make a change, and write it as section 7 says."""
+    """Make a change, and write it as docs/language.md says (A membership change)."""
     entered = verdict.kind == "entry_rule"
     if entered:
         profile.stays[segment] = Stay(t, profile.mark(t))

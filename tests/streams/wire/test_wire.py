@@ -49,7 +49,7 @@ def change(**changes: Any) -> Change:
 
 
 def activation(*, activated: bool = True, **changes: Any) -> ActivationChange:
-    """The change of section 9's example."""
+    """The example of docs/language.md, Activation changes."""
     reason = (
         ActivationReason("allowed", (), ("/crm evt-9",), "consent")
         if activated
