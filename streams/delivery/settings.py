@@ -42,6 +42,7 @@ class DeliverySettings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Requests at the same time."""
     connect_timeout_ms: Annotated[int, Field(ge=100)] = 5_000
+    """For the connection to the endpoint."""
     timeout_ms: Annotated[int, Field(ge=100)] = 20_000
     """From a request's begin to the end of its answer."""
     retry_first_ms: Annotated[int, Field(ge=1)] = 500
@@ -51,6 +52,7 @@ class DeliverySettings(BaseSettings):
     window_changes_max: Annotated[int, Field(ge=1)] = 5_000
     """Changes in hand: read and not answered. Reading pauses above."""
     window_bytes_max: Annotated[int, Field(ge=1_000_000)] = 32_000_000
+    """Bytes in hand, likewise."""
     refused_in_a_row_max: Annotated[int, Field(ge=1)] = 100
     """So many changes refused with none accepted in between stop it: the shape or the endpoint is wrong, and the
     dead-letter topic is no place for a whole channel."""

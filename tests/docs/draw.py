@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from rules.engine.protocol import CALLS, PROTOCOL, STATES
 from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
 from streams.partition.states import CLAIM, TENURE, Table
@@ -84,6 +85,18 @@ def token() -> str:
     return "\n\n".join((mermaid("flowchart LR", *arrows), rules, relations, outcomes))
 
 
+def engine() -> str:
+    """Draw the order of calls to an engine."""
+    diagram = mermaid(
+        "stateDiagram-v2",
+        "  [*] --> new",
+        *(f"  {state} --> {after}: {call}" for (state, call), ends in PROTOCOL.items() for after in ends),
+    )
+    states = table(("state", "means"), ((f"`{state}`", means) for state, means in STATES.items()))
+    calls = table(("call", "means"), ((f"`{call}`", means) for call, means in CALLS.items()))
+    return "\n\n".join((diagram, states, calls))
+
+
 def setting_docs(model: type[BaseSettings]) -> Mapping[str, str]:
     """Return what the source says below each field of a settings model."""
     [body] = [node.body for node in ast.parse(textwrap.dedent(inspect.getsource(model))).body if hasattr(node, "body")]
@@ -149,6 +162,7 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "claim": lambda: machine(CLAIM),
     "tenure": lambda: machine(TENURE),
     "token": token,
+    "engine": engine,
     "deployment-settings": lambda: settings(Deployment),
     "worker-settings": lambda: settings(Settings),
     "delivery-settings": lambda: settings(DeliverySettings),
