@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit statuses (design section 7)."""
+    """Exit statuses (docs/operations/running.md)."""
 
     DONE = 0
     WRONG_INPUT = 1

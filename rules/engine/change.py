@@ -1,4 +1,4 @@
-"""A membership change: what is published, to the byte (definitions.md section 7)."""
+"""A membership change: what is published, to the byte (docs/language.md)."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -58,7 +58,7 @@ def membership_change(
     backfill: bool,
     restricted: bool = False,
 ) -> Change:
-    """Make a change with its exact bytes: keys in the order of design.md's example, nothing escaped without need."""
+    """Make a change with its exact bytes: keys in the order of the example in docs/language.md, nothing escaped."""
     change_id = f"{generation}/{subject}/{sequence}"
     value = orjson.dumps(
         {

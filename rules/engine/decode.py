@@ -1,4 +1,4 @@
-"""From a record's bytes to an event, or to the reason why it is none (definitions.md section 1, Bad input).
+"""From a record's bytes to an event, or to the reason why it is none (docs/language.md, Bad input).
 
 Both modes of CloudEvents 1.0 on Kafka are read:
 - *structured*: the value is the whole event. Taken where `content-type` says `application/cloudevents…`, and where

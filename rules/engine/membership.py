@@ -1,4 +1,4 @@
-"""The membership of one profile in one segment: what an evaluation decides (definitions.md section 6).
+"""The membership of one profile in one segment: what an evaluation decides (docs/language.md).
 
 `judge` looks and changes nothing; `rules.engine.evaluation` carries out what it decided.
 """

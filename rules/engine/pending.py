@@ -1,4 +1,4 @@
-"""Conditions that look at history they have not seen: no verdict until it cannot matter (definitions.md section 8).
+"""Conditions that look at history they have not seen: no verdict until it cannot matter (docs/language.md).
 
 After a cut at T a new condition that looks at history is *pending* for a profile until one of its guards' ends comes:
 its window begins at T + 5 min or later; the mark that it counts from was set under this catalogue or a later one; the

@@ -1,4 +1,4 @@
-"""The engine over a file: one partition, no servers (definitions.md section 10)."""
+"""The engine over a file: one partition, no servers (docs/language.md)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

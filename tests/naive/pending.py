@@ -1,4 +1,4 @@
-"""Eras: what a catalogue is after the cuts before it, and which of its conditions have no verdict yet (docs/language.md, Pending)."""
+"""Eras: what a catalogue is after the cuts before it, and what has no verdict yet (docs/language.md, Pending)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

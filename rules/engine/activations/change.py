@@ -1,4 +1,4 @@
-"""An activation change: what is published, to the byte (definitions.md section 9)."""
+"""An activation change: what is published, to the byte (docs/language.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
