@@ -1,7 +1,7 @@
-"""A model of what Kafka does with transactions, for tests and for the simulation of faults; `memory` is its client.
+"""A model of Kafka's transactions, for tests and for the simulation of faults; `tests.models.log` is its client.
 
-`Broker` is a state machine without I/O, clock or randomness. As Kafka's coordinator does, it keeps for each
-transactional id:
+`Broker` is a state machine without I/O, clock or randomness. Like Kafka's coordinator, it keeps for each transactional
+id:
 
     state            InitProducerId            produce      EndTxn(commit)     markers    time-out
     empty            epoch+1 → empty           → ongoing    refused            -          -
@@ -12,9 +12,9 @@ transactional id:
     commit           epoch+1 → empty           → ongoing    answered again     -          -
     abort            epoch+1 → empty           → ongoing    refused            -          -
 
-and whoever comes with another epoch than the current one is `Refused`. The decision (prepare) is made at once; the
-markers are written later, one partition at a time (`write_marker`), and until then the last stable offset stands still.
-A marker takes an offset of its own. `compact` and `trim` leave holes. Not modelled: loss of acknowledged records.
+A request with another epoch than the current one is `Refused`. The decision (prepare) is made at once. The markers are
+written later, one partition at a time (`write_marker`); until then the last stable offset does not move. A marker has
+an offset of its own. `compact` and `trim` leave holes. The loss of acknowledged records is not modelled.
 """
 
 from bisect import bisect_left
@@ -43,7 +43,7 @@ class _Entry:
     record: OutRecord | None
     """None: a marker."""
     producer: str | None = None
-    """Transactional id while the transaction is undecided in this partition."""
+    """The transactional id while the transaction is undecided in this partition."""
     aborted: bool = False
 
 
@@ -64,11 +64,11 @@ class _Partition:
         return self.end - 1
 
     def stable(self) -> int:
-        """Last stable offset: everything below it is decided."""
+        """The last stable offset: every transaction below it is decided in this partition."""
         return min(self.undecided.values(), default=self.end)
 
     def between(self, offset: int, end: int) -> list[_Entry]:
-        """The entries from an offset on, and before another."""
+        """Return the entries from an offset on and before another."""
         first, last = (bisect_left(self.entries, at, key=lambda entry: entry.offset) for at in (offset, end))
         return self.entries[first:last]
 
@@ -81,20 +81,20 @@ class _Transaction:
 
 
 class Broker:
-    """Topics and a transaction coordinator. `now_ms` is the broker's clock (LogAppendTime): set it from outside."""
+    """Topics and a transaction coordinator. `now_ms` is the broker's clock (LogAppendTime); the caller sets it."""
 
     def __init__(self, topics: dict[str, int], now_ms: int = 0) -> None:
         self.now_ms = now_ms
         self.record_bytes_max = 8_000_000
         self.names = 0
-        """Rings made so far: their names must be unlike, and a model has no randomness."""
+        """How many rings were made: their names must differ, and a model has no randomness."""
         self._partitions = {(topic, n): _Partition() for topic, count in topics.items() for n in range(count)}
         self._transactions: dict[str, _Transaction] = {}
 
     # ---- requests
 
     def init_producer_id(self, id_: str) -> int:
-        """Fence and take over an id: returns the new epoch once nothing of it is open. Raises Concurrent until then."""
+        """Fence and take over an id; return the new epoch. Raises Concurrent while its transaction is being ended."""
         txn = self._transactions.setdefault(id_, _Transaction())
         if txn.state == "ongoing":
             txn.epoch += 1
@@ -106,7 +106,7 @@ class Broker:
         return txn.epoch
 
     def produce(self, id_: str, epoch: int, records: Sequence[OutRecord]) -> list[int]:
-        """Append records of an open transaction, opening it with the first; their offsets."""
+        """Append records of a transaction; the first ones open it. Return their offsets."""
         txn = self._holder(id_, epoch)
         if txn.state in ("prepare_commit", "prepare_abort"):
             raise Concurrent
@@ -119,7 +119,7 @@ class Broker:
         ]  # fmt: skip
 
     def end_transaction(self, id_: str, epoch: int) -> None:
-        """Decide to commit. Answered when decided; the markers come later."""
+        """Decide to commit; return when that is decided. The markers come later."""
         txn = self._holder(id_, epoch)
         if txn.state == "ongoing":
             txn.state = "prepare_commit"
@@ -129,16 +129,16 @@ class Broker:
             raise Refused("INVALID_TXN_STATE")
 
     def append(self, record: OutRecord) -> int:
-        """Append a record outside any transaction."""
+        """Append a record outside any transaction; return its offset."""
         return self._partition(record.topic, record.partition).append(self.now_ms, record)
 
     def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        """(log start, high watermark)."""
+        """Return (log start, high watermark)."""
         found = self._partition(topic, partition)
         return found.start, found.end
 
     def fetch(self, topic: str, partition: int, position: int, count: int = 1 << 30) -> tuple[list[Stored], int]:
-        """Read committed from a position on: (records, next position). Stops at the last stable offset."""
+        """Return (committed records from a position on, next position). Stops at the last stable offset."""
         found = self._partition(topic, partition)
         if not found.start <= position <= found.end:
             raise Refused("OFFSET_OUT_OF_RANGE")
@@ -152,18 +152,18 @@ class Broker:
         return records, stable
 
     def partitions(self, topic: str) -> list[int]:
-        """The partitions of a topic."""
+        """Return the partitions of a topic."""
         return [n for name, n in self._partitions if name == topic]
 
-    # ---- what happens by itself, when the scheduler says so
+    # ---- events without a request, when the scheduler calls them
 
     def markers(self) -> list[tuple[str, TopicPartition]]:
-        """Markers still to be written: (transactional id, topic partition), in a fixed order."""
+        """Return the markers that are not written yet: (transactional id, topic partition), in a fixed order."""
         waiting = ((id_, txn) for id_, txn in self._transactions.items() if txn.state.startswith("prepare"))
         return [(id_, partition) for id_, txn in waiting for partition in sorted(txn.partitions)]
 
     def write_marker(self, id_: str, partition: TopicPartition) -> None:
-        """Write one marker; with the last one the transaction is complete."""
+        """Write one marker. The last one completes the transaction."""
         txn = self._transactions[id_]
         commit = txn.state == "prepare_commit"
         assert commit or txn.state == "prepare_abort", txn.state
@@ -177,25 +177,25 @@ class Broker:
             txn.state = "commit" if commit else "abort"
 
     def settle(self) -> bool:
-        """Write every marker that is waiting. False: there was none."""
+        """Write every marker that waits. False: there was none."""
         waiting = self.markers()
         for id_, partition in waiting:
             self.write_marker(id_, partition)
         return bool(waiting)
 
     def open_transactions(self) -> list[str]:
-        """Transactional ids with an undecided transaction."""
+        """Return the transactional ids with an undecided transaction."""
         return [id_ for id_, txn in self._transactions.items() if txn.state == "ongoing"]
 
     def time_out(self, id_: str) -> None:
-        """Abort an open transaction on the broker's own account (`transaction.timeout.ms`)."""
+        """Abort an open transaction, as the broker does after `transaction.timeout.ms`."""
         txn = self._transactions[id_]
         assert txn.state == "ongoing", txn.state
         txn.epoch += 1
         txn.state = "prepare_abort"
 
     def compact(self, topic: str, partition: int, *, tombstones: bool = True) -> None:
-        """Drop what a later committed record of its key supersedes, aborted records, and (by default) tombstones."""
+        """Drop records with a later committed record of their key, aborted records, and (by default) tombstones."""
         log = self._partition(topic, partition)
         stable, latest = log.stable(), {}
         for entry in log.entries:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Lost(Exception):
-    """No answer came: the request may have been carried out, may be yet, or may never be."""
+    """No answer came. The request may have been carried out, or may be later, or never."""
 
 
 class Network:
@@ -31,13 +31,13 @@ class Network:
     async def call(self, name: str, request: Callable[[], T]) -> T:
         """Carry out a request (`name`: init, produce, end, append, watermarks, fetch) and return its answer.
 
-        A subclass may do so later, twice, never; it raises `Lost` where the caller gets no answer.
+        A subclass may do it later, twice or never. It raises `Lost` if the caller gets no answer.
         """
         await asyncio.sleep(0)
         return request()
 
     async def pause(self, name: str, attempt: int) -> None:
-        """Let a client wait that has to ask again; here the broker writes its markers meanwhile."""
+        """Wait before a client asks again. Here the broker writes its markers meanwhile."""
         self.broker.settle()
         await asyncio.sleep(0)
 
@@ -68,7 +68,7 @@ class MemoryRing(Ring):
         return self._over
 
     async def open(self, patience: int) -> None:
-        """Initialise every id, once."""
+        """Initialise every id."""
         for id_ in self._ids:
             self._epochs[id_] = await _init(self._network, id_, patience)
 
@@ -169,7 +169,7 @@ class MemoryLog(Log):
         pass
 
     async def _read(self, topic: str, partition: int, position: int, end: int) -> list[Stored]:
-        """Read committed records from a position to an end, waiting for what is undecided between."""
+        """Return the committed records from a position to an end; wait for undecided transactions between."""
         records: list[Stored] = []
         for attempt in range(1, self._patience):
             fetch = partial(self._broker.fetch, topic, partition, position)

@@ -1,12 +1,13 @@
-"""The model of a store: one server in memory, deterministic, with every fault that the real ones can have.
+"""A model of the store: one server in memory, deterministic, with every fault that a real server can have.
 
-It passes the same contract suite as Redis and Valkey; the simulation drives it. A content is never changed once it
-stands: every write makes a new one and keeps the old, so the server can go back to any of them (`roll_back`).
+It passes the same contract suite as Redis and Valkey (tests/contract/store); the simulation drives it. A content never
+changes: every write makes a new one and keeps the old one, so the server can go back to any of them (`roll_back`).
 
-Each call of a store goes through `MemoryServer.carry` as a *request*: a function that acts on the server when called,
-at once and whole, and returns its answer (refusals too: it never raises). The default carries it at once. A test or a
-simulation puts its own in its place, and so can delay it (await before), lose the reply (call it, raise Unanswered),
-lose the request (raise Unanswered only), or keep it and call it later or twice, after the caller died.
+Each call of a store goes through `MemoryServer.carry` as a *request*. A request is a function: it acts on the server at
+once and as a whole, and returns its answer; a refusal is an answer, too, so it never raises. The default `carry` calls
+the request at once. A test or a simulation has a `carry` of its own, which can delay the request (await before it),
+lose the reply (call it, then raise Unanswered), lose the request (raise Unanswered only), or keep it and call it later
+or twice, after the caller has died.
 """
 
 from binascii import crc32
@@ -23,7 +24,7 @@ from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 T = TypeVar("T")
 Request: TypeAlias = Callable[[], object]
 Carry: TypeAlias = Callable[[int, str, Request], Awaitable[object]]
-"""(partition, name of the method, request) → the request's answer, or Unanswered raised."""
+"""Called with (partition, name of the method, request). Returns the request's answer, or raises Unanswered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Content:
         return None if self.meta is None else self.meta.token
 
     def after(self, checkpoint: Checkpoint) -> "Content":
-        """Return the content with a checkpoint written."""
+        """Return the content after a checkpoint."""
         members = dict(self.members)
         for segment, subjects in checkpoint.left.items():
             members[segment] = members.get(segment, frozenset()).difference(subjects)
@@ -62,7 +63,7 @@ async def at_once(partition: int, method: str, request: Request) -> object:
 
 
 class MemoryServer:
-    """Holds the contents of all partitions, every earlier one too."""
+    """The contents of all partitions, with all earlier ones."""
 
     def __init__(self, carry: Carry = at_once) -> None:
         self.carry: Carry = carry
@@ -70,7 +71,7 @@ class MemoryServer:
         """Every content that each partition ever had, oldest first; the last one stands."""
 
     def content(self, partition: int) -> Content:
-        """Return what stands."""
+        """Return the content that stands."""
         contents = self.history.get(partition)
         return contents[-1] if contents else Content()
 
@@ -79,14 +80,14 @@ class MemoryServer:
         self.history.setdefault(partition, [Content()]).append(content)
 
     def roll_back(self, partition: int, index: int) -> None:
-        """Go back to the content at `index` of the history (0: nothing there yet); a restored backup, a lost AOF tail.
+        """Go back to the content at `index` of the history (0: the empty one): a restored backup, a lost AOF tail.
 
-        What was written since stays in the history and may be gone back to as well.
+        The later contents stay in the history; the server may go back to them, too.
         """
         self.put(partition, self.history.setdefault(partition, [Content()])[index])
 
     def forget_history(self) -> None:
-        """Keep only what stands; for long simulations."""
+        """Keep only the content that stands; for long simulations."""
         for contents in self.history.values():
             del contents[:-1]
 
@@ -199,11 +200,11 @@ class MemoryStore(PartitionStore):
 
 
 class Mishaps:
-    """A `carry` with faults told in advance; for tests. Each list is used up from its front, then all goes well."""
+    """A `carry` for tests, with a list of faults. When the list is used up, every request is carried at once."""
 
     def __init__(self) -> None:
         self.next: Final[list[str]] = []
-        """What befalls the next requests: `fine`, `request lost`, `reply lost`, `late` (kept in `kept`), `twice`."""
+        """The faults of the next requests: `fine`, `request lost`, `reply lost`, `late` (kept), `twice`."""
         self.kept: Final[list[Request]] = []
 
     async def __call__(self, partition: int, method: str, request: Request) -> object:
@@ -232,7 +233,7 @@ def _merged(before: Mapping[str, T], changed: Mapping[str, T | None]) -> dict[st
 
 
 def _scan(names: Mapping[str, object] | frozenset[str], cursor: int, count: int) -> tuple[int, list[str]]:
-    """Scan as Redis does: by hash, so that what is there throughout is met whatever comes and goes meanwhile."""
+    """Scan by hash, as Redis does: a name that is there throughout is met, whatever comes and goes meanwhile."""
     rest = sorted((crc32(name.encode()) + 1, name) for name in names if crc32(name.encode()) + 1 > cursor)
     if len(rest) <= count:
         return 0, [name for _, name in rest]

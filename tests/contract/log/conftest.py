@@ -1,4 +1,4 @@
-"""One suite for the model and for Apache Kafka."""
+"""The contract suite runs on the model and on Apache Kafka."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Claims over both logs: who owns a partition, up to where its changes are out, and what becomes of the others."""
+"""Claims over both logs: who owns a partition, how far its changes are published, and how other claimants end."""
 
 import pytest
 
@@ -51,7 +51,7 @@ class Partition:
         return await claim(0, log, ring, MemoryStore(self.server, 0), self.deployment, Hooks(no_wait, on_step=on_step))
 
     def change(self, claimed: Claimed, offset: int) -> list[OutRecord]:
-        """What a transaction holds: a change (here beside the progress), and the progress."""
+        """The records of a transaction: a change (here in the topic of progress), and the progress."""
         return [
             OutRecord(self.world.plain, 1, b"k", str(offset).encode()),
             progress_record(self.world.plain, 0, Progress("g1", claimed.epoch, offset, offset, "", str(offset))),
@@ -165,7 +165,7 @@ async def test_a_later_claim_stops_the_earlier_one(world: World, partition: Part
     with pytest.raises(Killed):
         await partition.claim(logs[0], rings[0], kill_at="claimed")
     second = await partition.claim(logs[1], rings[1])
-    # what the first would do next: its ring is fenced by now
+    # the first would publish next, but its ring is fenced by now
     with pytest.raises((LaterClaimant, Doubt)):
         await partition.claim(logs[0], rings[0])
     again = await logs[0].open_ring(1)

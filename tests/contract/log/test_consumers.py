@@ -1,4 +1,4 @@
-"""A consumer stops, whatever its fetches are at, and whoever stops it goes on."""
+"""A consumer stops in the middle of any fetch, and its caller goes on."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ LONG_MS = 60_000
 
 
 async def failing(kafka: KafkaServer) -> Consumer:
-    """A consumer, not started, whose fetches time out: the broker may hold them for longer than they are waited for."""
+    """Return a consumer, not started, whose fetches time out: the broker holds them longer than the client waits."""
     topic = await make_topic(kafka.bootstrap, unique("t"))
     consumer = Consumer(
         bootstrap_servers=kafka.bootstrap,
@@ -35,7 +35,7 @@ async def failing(kafka: KafkaServer) -> Consumer:
 
 
 async def failed(caplog: pytest.LogCaptureFixture) -> None:
-    """Wait until a fetch has failed; it is tried again only after a long while."""
+    """Wait until a fetch has failed. The next try comes much later."""
     async with asyncio.timeout(WAIT_S):
         while "Failed fetch" not in caplog.text:  # noqa: ASYNC110 - aiokafka tells nobody but its log
             await asyncio.sleep(0.05)

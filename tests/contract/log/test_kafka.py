@@ -1,4 +1,4 @@
-"""What only Apache Kafka can show: requests on the wire, sizes, a broker that is away, compaction."""
+"""Laws that only Apache Kafka can show: requests on the wire, sizes, a broker that is away, compaction."""
 
 import asyncio
 import time
@@ -212,7 +212,7 @@ async def test_compaction_leaves_holes_that_reading_passes(kafka: KafkaServer, w
 class TestBrokerAway:
     @pytest.fixture
     async def own(self) -> AsyncIterator[tuple[KafkaServer, KafkaLog]]:
-        """A Kafka that may be stopped, and a client that gives up soon."""
+        """A Kafka that the test may stop, and a client that gives up soon."""
         with running_kafka() as server:
             log = KafkaLog(server.bootstrap, Tuning(3_000, 1_000, 2_000))
             yield server, log
@@ -254,7 +254,7 @@ async def test_a_client_that_learns_nothing_new_of_the_cluster_is_given_up_after
     assert await log.offsets(topic, 0) == (0, 0)
     stuck = log._client  # noqa: SLF001
     assert stuck is not None
-    # as it was seen: the partition had no leader when it looked last, and it does not look again
+    # as seen in a run: the partition had no leader when the client last looked, and it does not look again
     stuck._sync_task.cancel()  # noqa: SLF001
     known = stuck.cluster._partitions[topic]  # noqa: SLF001
     known[0] = known[0]._replace(leader=-1)

@@ -1,4 +1,4 @@
-"""The contract of `streams.log.terms`: rings, fences, and what readers see."""
+"""The contract of `streams.log.terms`: rings, fences, and the records that readers see."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def pairs(records: Sequence[Stored]) -> list[tuple[str, str | None]]:
 
 
 async def still_waiting(task: asyncio.Task[object], turns: int = 20) -> bool:
-    """Whether a task has not ended after the model had every chance, and the server some time."""
+    """Return whether a task is still not done, after many turns for the model and some time for the server."""
     for _ in range(turns):
         await asyncio.sleep(0.01)
     return not task.done()

@@ -1,4 +1,4 @@
-"""What the contract suite needs of a log besides its protocol: topics, and transactions left half done."""
+"""The logs that the contract suite runs on, with what it needs besides the protocol: topics, half-done transactions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,16 +21,16 @@ PARTITIONS = 2
 
 
 class Refusal(Exception):
-    """What a half-done transaction's owner gets when it goes on."""
+    """The owner of a half-done transaction cannot go on."""
 
 
 class Open(Protocol):
-    """A transaction whose deliveries are done, and that waits."""
+    """A transaction whose records are delivered and which is not ended."""
 
     id: str
 
     async def commit(self) -> None:
-        """Go on, late. Raises Refusal."""
+        """Commit it, late. Raises Refusal."""
         ...
 
 
@@ -42,19 +42,19 @@ class World(Protocol):
     other: str
 
     def log(self) -> Log:
-        """Make a client, closed by the world."""
+        """Make a client. The world closes it."""
         ...
 
     async def leave_open(self, records: Sequence[OutRecord]) -> Open:
-        """Begin a transaction, deliver, and stop there."""
+        """Begin a transaction, deliver the records, and leave it open."""
         ...
 
     def before_end(self, log: Log, act: Callable[[], Awaitable[None]]) -> None:
-        """Have `act` happen between the deliveries and the EndTxn of every later transaction of the log's rings."""
+        """Call `act` between the deliveries and the EndTxn of every later transaction of the log's rings."""
         ...
 
     def lose_end(self, log: Log) -> None:
-        """Have the reply to every later EndTxn of the log's rings be lost."""
+        """Lose the reply to every later EndTxn of the log's rings."""
         ...
 
     async def close(self) -> None:
@@ -78,7 +78,7 @@ class _Faulty(Network):
 
     async def pause(self, name: str, attempt: int) -> None:
         await super().pause(name, attempt)
-        await asyncio.sleep(0.001)  # as a client of the server, which the same tests give some time
+        await asyncio.sleep(0.001)  # some time, which the same tests also give the server
 
 
 class MemoryWorld:

@@ -1,4 +1,4 @@
-"""The stores that the contract suite runs on: the model, Valkey, and Redis where SEGUE_TEST_REDIS_URL names one."""
+"""The stores that the contract suite runs on: the model, Valkey, and Redis if SEGUE_TEST_REDIS_URL names one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ BACKENDS = ["memory", *REAL]
 
 
 class Backend(ABC):
-    """A server as the suite needs it: stores on it, and its mishaps."""
+    """A server for the suite: it makes stores, and faults on demand."""
 
     @abstractmethod
     def store(self, partition: int = 0) -> PartitionStore:
@@ -40,11 +40,11 @@ class Backend(ABC):
 
     @abstractmethod
     async def snapshot(self) -> Any:
-        """Remember what partition 0 holds."""
+        """Return the content of partition 0."""
 
     @abstractmethod
     async def roll_back(self, snapshot: Any) -> None:
-        """Make partition 0 hold again what it held then."""
+        """Put a content of partition 0 back."""
 
 
 class MemoryBackend(Backend):
@@ -125,7 +125,7 @@ def server_url(name: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=BACKENDS)
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    """Each of the stores in turn, empty."""
+    """Each of the servers in turn, empty."""
     if request.param == "memory":
         yield MemoryBackend()
         return

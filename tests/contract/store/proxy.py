@@ -1,15 +1,15 @@
-"""A TCP proxy before a real server: loses or delays what a client writes, or the replies, when told to."""
+"""A TCP proxy before a real server. On demand it loses or delays a client's writes, or their replies."""
 
 import asyncio
 from contextlib import suppress
 from typing import Self
 
 WRITES = b"HSET"
-"""Every write of the store sets fields of `meta`, reads never do."""
+"""Every write of the store sets fields of `meta`; no read does."""
 
 
 class Proxy:
-    """Forwards bytes. `next` says what befalls the next writes: `request lost`, `reply lost`, `late` (kept back).
+    """Forwards bytes. `next` has the faults of the next writes: `request lost`, `reply lost`, `late` (kept back).
 
     Names and meaning are those of `tests.models.store.Mishaps`. `writes` counts the writes that were sent to it.
     """
@@ -31,7 +31,7 @@ class Proxy:
         self._server.close()
         for _, _, kept in self._kept:
             kept.close()
-        # a connection accepted just now has its task soon
+        # a new connection has its task soon
         await asyncio.sleep(0)
         while tasks := list(self._tasks):
             for task in tasks:
@@ -41,12 +41,12 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL on which it listens."""
         assert self._server is not None
         return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
 
     async def deliver(self) -> None:
-        """Send what was kept back, and see it answered."""
+        """Send the writes that were kept back, and wait for the answers."""
         for data, from_server, to_server in self._kept:
             to_server.write(data)
             await to_server.drain()
@@ -99,7 +99,7 @@ class Proxy:
                 to_server.write(data)
                 await to_server.drain()
         finally:
-            # this task may be cancelled while it waits here: nothing may come after
+            # this task may be cancelled while it waits here, so nothing may follow
             if not kept:
                 to_server.close()
             replies.cancel()

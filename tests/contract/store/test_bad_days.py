@@ -1,4 +1,4 @@
-"""What a real server answers on its bad days, and what the store makes of it."""
+"""The answers of a real server that is full, read-only or gone, and the store's errors for them."""
 
 import asyncio
 import logging
@@ -28,13 +28,13 @@ Client = redis.asyncio.Redis
 
 
 async def say(client: Client, *command: str | bytes | int) -> Any:
-    """Send a command as it is."""
+    """Send a command unchanged."""
     return await client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module", params=REAL)
 def own(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
-    """A server to ill-treat, of the kind that the suites run on. Each test leaves it well."""
+    """A server of its own that tests may break. Each test repairs it."""
     with temporary_folder() as folder:
         server = {"valkey": ValkeyServer, "redis": RedisServer}[request.param](remove=folder)
         try:
@@ -46,7 +46,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 async def client(own: ValkeyServer) -> AsyncIterator[Client]:
-    """Somebody else's connection."""
+    """A connection of another client."""
     async with Client.from_url(own.redis_url, protocol=2) as client:
         await client.flushall()
         yield client
@@ -54,7 +54,7 @@ async def client(own: ValkeyServer) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def store(own: ValkeyServer, client: Client) -> AsyncIterator[RedisStore]:
-    """A store with FIRST in it."""
+    """A store after the checkpoint FIRST."""
     store = RedisStore(own.redis_url, "segue", 0, 4, timeout_ms=500)
     await store.create(meta())
     await store.write(FIRST)
@@ -197,7 +197,7 @@ async def test_a_cancelled_call_never_answers_a_later_one(store: RedisStore, cli
     assert await store.token() == Token(5, 1)
 
 
-async def test_whoever_is_cancelled_ends_wherever_the_call_stands(store: RedisStore) -> None:
+async def test_a_cancelled_task_ends_wherever_its_call_stands(store: RedisStore) -> None:
     async def ask() -> None:
         while True:
             await store.token()
@@ -286,7 +286,7 @@ def test_tags_spread_evenly_over_the_slots(partitions: int) -> None:
 
 async def test_a_store_finds_its_node_in_a_cluster(own: ValkeyServer) -> None:
     with temporary_folder() as folder:
-        # the default, ten thousand above the server's own port, may be past the last port
+        # the default is the server's port plus ten thousand, which may be no port
         buses = [free_port(), free_port()]
         options = [("--cluster-enabled", "yes", "--cluster-port", str(bus)) for bus in buses]
         nodes = [type(own)(options=one, remove=folder) for one in options]

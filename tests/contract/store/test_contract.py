@@ -14,11 +14,11 @@ from streams.store.terms import WRITE_BYTES_MAX, Checkpoint, Meta, PartitionStor
 from tests.contract.store.conftest import Backend
 
 SUBJECTS = ["hcp:1", "hcp:é", "hcp:z", "patient:\U0001f600", "patient:\ufffd", "patient:a b", "payer:{x}:y", "lab:*"]
-"""With the traps of text: two bytes, four bytes that UTF-16 would sort before U+FFFD, braces, a space, a glob."""
+"""Traps of text: two bytes, four bytes that UTF-16 would sort before U+FFFD, braces, a space, a glob."""
 
 
 def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
-    """A meta with everything in it."""
+    """Return a meta in which every field is filled."""
     base = Meta(
         generation="g1",
         token=Token(epoch, n),
@@ -43,7 +43,7 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
 
 
 def checkpoint(at: tuple[int, int], to: int, **content: Any) -> Checkpoint:
-    """A checkpoint of one epoch from token (epoch, n) to n `to`."""
+    """Return a checkpoint from the token `at` (epoch, n) to n `to` of its epoch."""
     return Checkpoint(expect=Token(*at), meta=meta(at[0], to, offset=42 + to), **content)
 
 
@@ -57,7 +57,7 @@ FIRST = checkpoint(
 
 
 async def filled(backend: Backend, partition: int = 0) -> PartitionStore:
-    """A store with `FIRST` written; its token is 5.1."""
+    """Return a store after the checkpoint FIRST; its token is 5.1."""
     store = backend.store(partition)
     assert await store.create(meta())
     await store.write(FIRST)
@@ -65,7 +65,7 @@ async def filled(backend: Backend, partition: int = 0) -> PartitionStore:
 
 
 async def everything(store: PartitionStore) -> dict[str, Any]:
-    """All that can be read of a partition, read in many small steps."""
+    """Return everything that can be read of a partition; reads in many small steps."""
     found = await store.read_meta()
     if found is None:
         return {}
@@ -243,7 +243,7 @@ async def test_a_checkpoint_is_applied_only_on_the_token_it_expects(
     with pytest.raises(outcome):
         await store.write(write)
     assert await everything(store) == before
-    # a refusal leaves nothing open: whoever moves meta next is not in the way of this connection's reads
+    # a refusal leaves no transaction open: another write to meta does not disturb this connection's reads
     assert await backend.store().raise_epoch(Token(9, 0)) == meta(9, 0)
     assert await store.profiles(["hcp:1"], [Token(9, 0)]) == [None]
 
@@ -511,7 +511,7 @@ def _names(due: int) -> list[str]:
     return [f"{letter}{due}" for letter in letters[: 8 if due else 5]]
 
 
-async def test_wakes_are_paged_from_where_nobody_stands_any_more(backend: Backend) -> None:
+async def test_wakes_are_paged_from_a_wake_that_is_gone(backend: Backend) -> None:
     store = backend.store()
     await store.create(meta())
     await store.write(checkpoint((5, 0), 1, wakes={"a:1": 10, "a:2": 10, "a:3": 10, "a:4": 11}))
@@ -537,7 +537,7 @@ async def test_a_wake_is_exact_to_the_millisecond_and_never_is_forever(backend: 
     assert await store.next_wake([Token(5, 2)]) == (FOREVER, "a:5")
 
 
-async def test_a_scan_meets_all_who_are_there_throughout(backend: Backend) -> None:
+async def test_a_scan_meets_every_subject_that_is_there_throughout(backend: Backend) -> None:
     store = backend.store()
     await store.create(meta())
     stay = [f"hcp:{number}" for number in range(1_500)]

@@ -1,4 +1,4 @@
-"""The model and a real server, side by side through random histories: the same answers, the same contents."""
+"""The model and a real server take the same random histories: they give the same answers and hold the same contents."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -25,7 +25,7 @@ MISHAPS = st.sampled_from(["", "", "", "request lost", "reply lost", "late"])
 
 
 class Twins(RuleBasedStateMachine):
-    """One partition twice. Every rule acts on both and compares."""
+    """One partition on both. Every rule acts on both and compares the answers."""
 
     url: str
 
@@ -36,11 +36,11 @@ class Twins(RuleBasedStateMachine):
         self.epoch = 1
         self.n = 0
         self.at = Token(0, 0)
-        """What the owner believes that stands."""
+        """The token that the owner believes to stand."""
 
     @initialize()
     def begin(self) -> None:
-        """Both empty."""
+        """Begin with both empty."""
         self.runner.run(self._open())
 
     async def _open(self) -> None:
@@ -61,11 +61,11 @@ class Twins(RuleBasedStateMachine):
         return answers[0]
 
     def both(self, act: Callable[[PartitionStore], Coroutine[Any, Any, Any]]) -> Any:
-        """Act on both; the answer of both."""
+        """Act on both; return their common answer."""
         return self.runner.run(self._both(act))
 
     def befall(self, mishap: str) -> None:
-        """Only for calls that are sure to write: the proxy sees writes alone, the model every call."""
+        """Set a fault, before a call that surely writes: the proxy counts writes only, the model counts every call."""
         if mishap:
             self.model.befall(mishap)
             self.real.befall(mishap)
@@ -85,7 +85,7 @@ class Twins(RuleBasedStateMachine):
         left: dict[str, list[str]],
         mishap: str,
     ) -> None:
-        """The owner checkpoints what it believes; an unanswered one it sends again, the same."""
+        """The owner writes a checkpoint on the token that it believes in. It repeats an unanswered one unchanged."""
         self.n += 1
         checkpoint = Checkpoint(
             expect=self.at,
@@ -105,7 +105,7 @@ class Twins(RuleBasedStateMachine):
 
     @rule(up=st.integers(0, 2))
     def claim(self, up: int) -> None:
-        """A claim at this epoch or a later one."""
+        """Claim at this epoch or a later one."""
         self.epoch += up
         self.n += 1
         answer = self.both(lambda store: store.raise_epoch(Token(self.epoch, self.n)))
@@ -114,24 +114,24 @@ class Twins(RuleBasedStateMachine):
 
     @rule(epoch=st.integers(0, 9), n=st.integers(0, 30))
     def stale_claim(self, epoch: int, n: int) -> None:
-        """A claim of somebody who does not know."""
+        """Claim without knowing the stored token."""
         self.both(lambda store: store.raise_epoch(Token(min(epoch, self.epoch), min(n, self.n))))
 
     @rule()
     def late_writes_arrive(self) -> None:
-        """All that was kept back."""
+        """Deliver the writes that were kept back."""
         self.runner.run(self.model.deliver())
         self.runner.run(self.real.deliver())
 
     @rule()
     def back_up(self) -> None:
-        """Remember what stands."""
+        """Remember the content that stands."""
         self.snapshots.append((self.runner.run(self.model.snapshot()), self.runner.run(self.real.snapshot())))
 
     @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
-        """Go back to something remembered.
+        """Go back to a remembered content.
 
         Late writes come first: the model judges them on arrival, a real server also by WATCH, and so refuses one that
         would fit again after the way back. The model may do more than the real ones, never less.
@@ -150,11 +150,11 @@ class Twins(RuleBasedStateMachine):
 
     @rule(before_ms=DUES, after=st.none() | st.tuples(DUES, SUBJECTS), limit=st.integers(1, 4))
     def read(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> None:
-        """Read with what the owner believes."""
+        """Read with the token that the owner believes in."""
         self.both(lambda store: store.due(before_ms, after, limit, [self.at]))
 
     def teardown(self) -> None:
-        """Compare everything; leave nothing."""
+        """Compare everything, then drop it."""
         try:
             self.late_writes_arrive()
             self.both(everything)
