@@ -1,4 +1,4 @@
-"""When changes arrive at a `read_committed` reader, and how long after the record that they come from."""
+"""When changes arrive at a `read_committed` reader, and how long after the records that caused them."""
 
 import asyncio
 import contextlib
@@ -16,21 +16,21 @@ from tests.faults.model import milliseconds
 
 @dataclass(frozen=True)
 class Arrival:
-    """One change, as it was read."""
+    """One change as a reader got it."""
 
     partition: int
     at_ms: float
     record_ms: int
-    """The timestamp of the record that it comes from; -1: a wake's, which nobody waits for."""
+    """The timestamp of the record that caused it; -1: a wake caused it, and nobody waits for a wake."""
 
     @property
     def took_ms(self) -> float:
-        """From the record's arrival at the broker to the change's at the reader. Both clocks are this machine's."""
+        """Return the time from the record's arrival at the broker to the change's at the reader; one clock for both."""
         return self.at_ms - self.record_ms
 
 
 class Arrivals:
-    """Reads the changes of a deployment from now on. Use as a context manager."""
+    """Reads the changes of a deployment from now on. A context manager."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -64,7 +64,7 @@ class Arrivals:
                     self.seen.append(Arrival(tp.partition, at_ms, record_ms))
 
     def longest_gap_s(self, from_ms: float, to_ms: float) -> float:
-        """The longest time in which a partition brought nothing, between two instants."""
+        """Return the longest time without a change in a partition, between two instants."""
         longest_ms = 0.0
         for partition in range(self._names.partitions):
             times = [from_ms, *(one.at_ms for one in self.seen if one.partition == partition), to_ms]
@@ -75,5 +75,5 @@ class Arrivals:
 
 
 def p99(values: Sequence[float]) -> float:
-    """The 99th percentile; 0 of nothing."""
+    """Return the 99th percentile; 0 for no values."""
     return sorted(values)[int(len(values) * 0.99)] if values else 0.0

@@ -1,6 +1,6 @@
-"""The catalogues of the fault runs: three that follow each other, of seven kinds of rules and two channels.
+"""The catalogues of the fault runs: three that follow each other, with seven kinds of rules and two channels.
 
-Segments have one leaf each; activations between them need every refusal but `restricted`, `market`, `audience` and
+Each segment has one leaf. Together the activations meet every refusal but `restricted`, `market`, `audience` and
 `content_expired`: membership, review, consent, suppression, holdout, caps (own and the policy's) and a group's slot.
 """
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 CHANNELS: Final = ("email", "sms")
-"""Channels of all three catalogues."""
+"""The channels of all three catalogues."""
 GROUP: Final = "journeys"
 INTENT: Final = "nurture"
 ASSIGNMENT_KEY: Final = "made-up-key-of-the-fault-runs"
@@ -23,19 +23,19 @@ class Segment:
     kind: str
     version: int = 1
     count: int = 0
-    """logins: at least so many …"""
+    """logins: the least count …"""
     length_ms: int = 0
-    """… within so long (0: ever); quiet: no login for so long; left: the longest stay."""
+    """… within this time (0: ever); quiet: the time without a login; left: the longest stay."""
     value: str = ""
-    """tier: the trait's value."""
+    """tier: the value of the trait."""
 
     @property
     def rule(self) -> tuple[object, ...]:
-        """What makes it another rule."""
+        """The fields that make the rule; if one differs, the rule is another."""
         return (self.kind, self.count, self.length_ms, self.value)
 
     def text(self, status: str = "approved") -> str:
-        """Its definition file."""
+        """Return its definition file."""
         within = f", within: {self.length_ms}ms" if self.length_ms else ""
         enter = {
             "everyone": "{everyone: true}",
@@ -50,7 +50,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Cap:
-    """At most so many messages within so long, of the same channel or journey (`of`)."""
+    """At most `count` messages within a window, of the same channel or journey (`of`)."""
 
     of: str
     at_most: int
@@ -59,7 +59,7 @@ class Cap:
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation, for HCPs."""
+    """One activation for HCPs."""
 
     id: str
     channel: str
@@ -71,10 +71,10 @@ class Activation:
     """"": its own."""
     priority: int = 0
     grouped: bool = True
-    """In the one exclusive group."""
+    """Whether it is in the one exclusive group."""
     suppress: tuple[str, ...] = ()
     purpose: str = ""
-    """Of the consent that it requires; "": none."""
+    """The purpose of the consent that it requires; "": none."""
     caps: tuple[Cap, ...] = ()
     holdout_percent: int = 0
     arms: tuple[tuple[str, int], ...] = ()
@@ -83,11 +83,11 @@ class Activation:
 
     @property
     def slot(self) -> str:
-        """The journey under which it competes."""
+        """The journey for which it competes."""
         return self.journey or self.id
 
     def text(self, status: str = "approved") -> str:
-        """Its definition file."""
+        """Return its definition file."""
         named = {"all": self.every, "any": self.some, "none": self.none}
         segments = ", ".join(f"{key}: [{', '.join(those)}]" for key, those in named.items() if those)
         caps = ", ".join(f"{{of: {cap.of}, at_most: {cap.at_most}, within: {cap.within_ms}ms}}" for cap in self.caps)
@@ -121,21 +121,21 @@ class Rules:
 
     segments: tuple[Segment, ...]
     retired: tuple[Segment, ...] = ()
-    """Still there as files, no longer approved."""
+    """Segments whose files still exist and are no longer approved."""
     activations: tuple[Activation, ...] = ()
     retired_activations: tuple[Activation, ...] = ()
     caps: tuple[Cap, ...] = (Cap("email", 2, 6_000),)
-    """The policy's; here `of` is the channel."""
+    """The caps of the policy; `of` is the channel here."""
     preempt: bool = True
 
     @cached_property
     def by_id(self) -> tuple[Segment, ...]:
-        """The segments in the order in which they are visited."""
+        """The segments in the order of their visits."""
         return tuple(sorted(self.segments, key=lambda one: one.id))
 
     @cached_property
     def caps_of(self) -> dict[str, tuple[tuple[Cap, str], ...]]:
-        """The caps of each activation, its own and the policy's, with the name whose sends each counts."""
+        """The caps of each activation, its own and the policy's; each with the name whose sends it counts."""
         return {
             one.id: (
                 *((cap, one.channel if cap.of == "channel" else one.slot) for cap in one.caps),
@@ -145,7 +145,7 @@ class Rules:
         }
 
     def files(self) -> dict[str, str]:
-        """Its folder: name and text."""
+        """Return the files of its folder: text by name."""
         texts = {f"segments/{one.id}.yaml": one.text() for one in self.segments}
         texts |= {f"segments/{one.id}.yaml": one.text("retired") for one in self.retired}
         texts |= {f"activations/{one.id}.yaml": one.text() for one in self.activations}
@@ -218,7 +218,7 @@ SECOND: Final = Rules(
     retired_activations=(replace(QUIET, version=2),),
     preempt=False,
 )
-"""Of segments and of activations: one retired, one whose rule changed, one new; one on another channel; no preempt."""
+"""One segment and one activation each are retired, changed, new; one is on another channel; nothing preempts."""
 THIRD: Final = Rules(
     (
         Segment("a-known", "everyone", version=3),
@@ -232,4 +232,4 @@ THIRD: Final = Rules(
         replace(QUIET, version=3),
     ),
 )
-"""One approved again, one whose rule changed, one gone; one whose content was pulled, one with other arms."""
+"""One is approved again, one rule changed, one is gone; one content was pulled, one has other arms."""

@@ -5,9 +5,9 @@
     S0  member sets, standing memberships and standing activations are the expected ones
     Q0  every input record is applied or dead-lettered, once
 
-all of it of the memberships and of every channel; O0 across topics as `promises` says.
+Each holds for the memberships and for every channel; `promises` says what O0 means across topics.
 
-Shares no code with the engine: aiokafka, redis and `model`. Errors name offsets and ids of these made-up events.
+Shares no code with the engine: it uses aiokafka, redis and `model`. Errors name offsets and ids of made-up events.
 """
 
 import re
@@ -36,7 +36,7 @@ GENERATION: Final = "g1"
 
 
 class Stream(NamedTuple):
-    """Where the changes of the memberships ("") or of a channel come out, and what stands after them."""
+    """The topics of the memberships (""), or of a channel: changes, and the snapshot."""
 
     channel: str
     topic: str
@@ -45,7 +45,7 @@ class Stream(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """Where a deployment is, for a reader."""
+    """The addresses and names of a deployment, for a reader."""
 
     bootstrap: str
     redis_url: str
@@ -59,7 +59,7 @@ class Names:
 
     @property
     def activations(self) -> str:
-        """What the names of the channels' topics begin with."""
+        """The beginning of the names of the channels' topics."""
         return f"{self.prefix}.activation"
 
     @property
@@ -69,7 +69,7 @@ class Names:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """Where changes come out."""
+        """The outputs."""
         channels = ((channel, f"{self.activations}.{channel}") for channel in CHANNELS)
         return (
             Stream("", self.membership, self.current),
@@ -78,19 +78,19 @@ class Names:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What is read."""
+        """The topics that are read."""
         out = (topic for stream in self.streams for topic in (stream.topic, stream.current))
         return (self.events, *out, self.dead_letters, self.progress)
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What a run came to."""
+    """The counts of a run."""
 
     records: int
     events: int
     changes: int
-    """Of memberships."""
+    """Changes of memberships."""
     refused: int
     activations: int = 0
     """Changes of activations."""
@@ -105,16 +105,16 @@ def expected(records: Sequence[Any], catalogues: Sequence[Rules], generation: st
 
 
 class Follower:
-    """Tells of a deployment that runs what is still missing, from what the concurrent reader has read so far."""
+    """Tells what is still missing while a deployment runs, from the records that the concurrent reader has so far."""
 
     def __init__(self, names: Names, catalogues: Sequence[Rules]) -> None:
-        """`catalogues` may grow; what was read only grows."""
+        """`catalogues` may grow, and so may the records that were read."""
         self._names = names
         self._models = [Partition(catalogues, names.generation) for _ in range(names.partitions)]
         self._applied = [0] * names.partitions
 
     def behind(self, found: Records, horizon_ms: int) -> str:
-        """Say what is missing, or due before the horizon; "": nothing. Raises Violated where it cannot get better."""
+        """Return what is missing, or due before the horizon; "": nothing. Raises Violated: waiting cannot mend it."""
         for partition, model in enumerate(self._models):
             records = found[TopicPartition(self._names.events, partition)]
             fresh = records[self._applied[partition] :]
@@ -129,7 +129,7 @@ class Follower:
                 wanted = model.of(stream.channel)
                 if values != wanted:
                     if values[: len(wanted)] == wanted and len(set(values)) == len(values):
-                        # its reader may be further in the output than in the input
+                        # the reader may have come further in the output than in the input
                         return f"partition {partition}: {stream.topic} has more than the input that was read makes"
                     if values != wanted[: len(values)]:
                         compare(f"partition {partition} {stream.channel}".rstrip(), wanted, values)
@@ -138,7 +138,7 @@ class Follower:
 
 
 class Outcome:
-    """Everything read of a deployment that stands still."""
+    """All records of a deployment that stands still."""
 
     def __init__(self, names: Names, catalogues: Sequence[Rules], found: Records, uncommitted: Records) -> None:
         self.names = names
@@ -148,14 +148,14 @@ class Outcome:
 
     @classmethod
     async def read(cls, names: Names, catalogues: Sequence[Rules]) -> "Outcome":
-        """Read it."""
+        """Read them."""
         found = await read_all(names.bootstrap, names.topics, names.partitions)
         topics = [stream.topic for stream in names.streams]
         uncommitted = await read_all(names.bootstrap, topics, names.partitions, isolation="read_uncommitted")
         return cls(names, catalogues, found, uncommitted)
 
     def of(self, topic: str, partition: int, found: Records | None = None) -> list[Any]:
-        """The records of one partition."""
+        """Return the records of one partition."""
         return (self.found if found is None else found)[TopicPartition(topic, partition)]
 
     async def check(self, observed: Records | None = None) -> Counted:

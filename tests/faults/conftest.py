@@ -1,4 +1,4 @@
-"""All fault runs of a session, begun together: they mostly wait, so several go on while tests take their results."""
+"""All fault runs of a session begin together: runs mostly wait, so several go on while tests take the results."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ from tests.faults.stage import servers
 
 Outcome = Callable[[Fault, int], Result]
 SIZE: SizeName = "ci" if os.environ.get("FAULTS_SIZE") == "ci" else "once"
-"""The suite is content with less than the sizes of CI, unless it is asked for them."""
+"""The suite takes smaller sizes than CI, unless FAULTS_SIZE asks for those."""
 
 
 @pytest.fixture(scope="session")
 def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
-    """Wait for the result of a run. All that the selected tests ask for have been submitted, the longest first."""
+    """Wait for the result of a run. All runs that the selected tests need are submitted before, the longest first."""
     wanted: dict[tuple[str, int], tuple[Fault, int]] = {}
     for item in request.session.items:
         found = getattr(item, "callspec", None)

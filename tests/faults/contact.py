@@ -1,6 +1,6 @@
-"""Who may be contacted: docs/language.md read a second time, for the activations of the fault runs.
+"""Who may be contacted: a second reading of docs/language.md (activations), for the activations of the fault runs.
 
-Shares nothing with `rules`. Every activation is asked at every evaluation, from all that is known of a profile.
+Shares nothing with `rules`. Every evaluation decides every activation, from everything that is known of a profile.
 """
 
 import hmac
@@ -14,12 +14,12 @@ from typing import Any, Final, NamedTuple
 from tests.faults.catalogues import ASSIGNMENT_KEY, INTENT, Activation, Cap, Rules
 
 SENDS_KEPT: Final = 8
-"""The latest sends kept of a channel or journey; more than any cap asks for."""
+"""How many of the latest sends of a channel or journey are kept; more than any cap needs."""
 STOP: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 
 
 class Move(NamedTuple):
-    """An activation that begins, ends, or is told anew."""
+    """An activation begins, ends, or is published with new content."""
 
     activation: Activation
     active: bool
@@ -29,14 +29,14 @@ class Move(NamedTuple):
 
 @dataclass
 class Contact:
-    """What of a profile decides whether it may be contacted, besides its memberships."""
+    """What decides whether a profile may be contacted, besides its memberships."""
 
     consents: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    """(channel, purpose) → the latest grant and the latest withdrawal."""
+    """The latest grant and the latest withdrawal, by (channel, purpose)."""
     sends: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    """(channel or journey, its name) → times, ascending."""
+    """Times of sends, ascending, by (channel or journey, its name)."""
     active: dict[str, Activation] = field(default_factory=dict)
-    """By id, as they were when they were last told."""
+    """The active ones by id, as last published."""
     was: dict[str, str] = field(default_factory=dict)
     """The kind of the last deactivation."""
     sequences: dict[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Contact:
         latest[side] = max(latest[side], time_ms)
 
     def consents_to(self, channel: str, purpose: str) -> bool:
-        """Tell whether the latest word is a grant; at equal times a withdrawal counts."""
+        """Return whether the latest word is a grant; at equal times a withdrawal wins."""
         said = [
             self.consents[key] for c in (channel, "all") for p in (purpose, "all") if (key := (c, p)) in self.consents
         ]
@@ -68,13 +68,13 @@ class Contact:
 
 
 def _reached_until(cap: Cap, name: str, contact: Contact) -> int:
-    """The instant at which enough of the sends have left the cap's window."""
+    """Return the instant at which enough sends have left the cap's window."""
     times = contact.sends.get((cap.of, name), ())
     return times[-cap.at_most] + cap.within_ms if len(times) >= cap.at_most else -(1 << 62)
 
 
 def cap_ends(contact: Contact, rules: Rules) -> Iterable[int]:
-    """Instants at which a cap may end."""
+    """Return the instants at which a cap may end."""
     if contact.sends:
         for one in rules.activations:
             for cap, name in rules.caps_of[one.id]:
@@ -83,13 +83,13 @@ def cap_ends(contact: Contact, rules: Rules) -> Iterable[int]:
 
 @lru_cache(maxsize=100_000)
 def place(text: str) -> float:
-    """A text's place in [0, 1)."""
+    """Return a text's place in [0, 1)."""
     digest = hmac.new(ASSIGNMENT_KEY.encode(), text.encode(), sha256).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def arm_of(one: Activation, subject: str) -> str | None:
-    """The arm of a profile."""
+    """Return the arm of a profile."""
     if not one.arms:
         return None
     at, cumulated = 100 * place(f"{one.slot}|arm|{subject}"), 0
@@ -103,7 +103,7 @@ def arm_of(one: Activation, subject: str) -> str | None:
 def _refusal(
     one: Activation, rules: Rules, contact: Contact, members: Mapping[str, int], subject: str, t_ms: int
 ) -> tuple[str, tuple[str, ...]] | None:
-    """The first that refuses it besides the group, and by what."""
+    """Return the first refusal but the group's, and what refuses."""
     inside = members.__contains__
     if not (
         all(map(inside, one.every)) and (not one.some or any(map(inside, one.some))) and not any(map(inside, one.none))
@@ -129,7 +129,7 @@ def _slot(free: Sequence[Activation], holders: set[str], preempt: bool) -> str:
 def decide(
     rules: Rules, contact: Contact, members: Mapping[str, int], subject: str, t_ms: int, *, visit: bool = False
 ) -> list[Move]:
-    """Decide every activation at an instant: the moves in the order in which they are published; carries them out.
+    """Decide every activation at an instant; make the moves and return them in the order of publication.
 
     `visit`: the evaluation of a cut; `contact.active` then still has the definitions of before.
     """
@@ -170,11 +170,11 @@ def _told(one: Activation, subject: str) -> tuple[object, ...]:
 
 
 def reason_of(move: Move, was: str | None, events: Sequence[str]) -> dict[str, Any]:
-    """The reason as it is published."""
+    """Return the reason as it is published."""
     before = {"was": was} if move.active else {}
     return {"kind": move.kind, **before, "by": list(move.by), "events": list(events)}
 
 
 def content_of(one: Activation) -> dict[str, str]:
-    """The content as it is published."""
+    """Return the content as it is published."""
     return {"intent": INTENT, "depth": one.depth}

@@ -1,4 +1,4 @@
-"""Looks into Redis all the while: the epoch of a partition never goes down, or a zombie's write took effect."""
+"""Looks into Redis during a run: if the epoch of a partition goes down, a zombie's write took effect."""
 
 import asyncio
 from types import TracebackType
@@ -9,11 +9,11 @@ from tests.faults.checker import Names
 from tests.faults.promises import Violated
 
 LOOK_EVERY_S = 0.005
-"""A zombie's write stands until the owner's next one: for some hundred times that."""
+"""A zombie's write stands until the owner's next one: for some hundred of these waits."""
 
 
 class Epochs:
-    """The highest epoch seen of each partition, as long as the `with` lasts; not for runs that put Redis back."""
+    """The highest epoch of each partition while the `with` lasts. Not for runs that put Redis back."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -29,7 +29,7 @@ class Epochs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # not cancelled: redis-py's client may swallow that (before Python 3.12), and would look for ever
+        # not cancelled: before Python 3.12 redis-py's client may swallow that, and would look for ever
         self._over = True
         await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()

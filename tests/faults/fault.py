@@ -1,4 +1,4 @@
-"""What a fault is to the runner: a number, a name, how often and how large, and a function that runs one seed."""
+"""A fault as the runner knows it: a number, a name, sizes, and a function that runs one seed."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,21 +11,21 @@ from tests.faults.stage import Servers
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a fault."""
+    """The size of a fault."""
 
     seeds: int
-    """Runs, each with a seed of its own."""
+    """How many runs, each with a seed of its own."""
     times: int = 1
-    """How often the fault strikes within a run (or, where traffic is the fault, nothing)."""
+    """How often the fault strikes within a run; unused where the traffic is the fault."""
     events: int = 500
-    """Events a run, where the fault does not say itself how long it takes."""
+    """Events in a run, where the fault does not set its own length."""
     seconds: float = 0
-    """How long something lasts, where that is what makes the fault."""
+    """How long something lasts, where the length makes the fault."""
 
 
 @dataclass
 class Context:
-    """What one run has: servers that are there, and its seed."""
+    """What one run gets: servers, its seed, its size."""
 
     servers: Servers
     seed: int
@@ -33,14 +33,14 @@ class Context:
     stack: AsyncExitStack
     say: Callable[[str], None] = lambda _: None
     mutation: str = ""
-    """A safety that is switched off in the workers of the run: it must fail then."""
+    """A safety that is off in the workers of the run: the run must fail then."""
     alone: bool = False
-    """Whether nothing else runs beside: what is measured may be held to a limit."""
+    """Whether no other run goes on: only then measurements are held to a limit."""
 
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The result of a run that held."""
 
     counted: Counted
     notes: dict[str, Any] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class Fault:
     ci: Size
     full: Size
     takes_s: int = 40
-    """About how long a run takes in CI: the longest begin first."""
+    """About how long a run takes in CI; the longest begin first."""
     alone: bool = False
-    """Whether it measures something, and so runs with nothing beside it in the full size."""
+    """Whether it measures something: in the full size no other run goes on then."""
     mutation: str = ""
-    """For a row that is to be noticed: the safety that is off."""
+    """The safety that is off, for a row that must be noticed."""

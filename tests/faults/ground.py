@@ -1,4 +1,4 @@
-"""The servers of fault runs: a Kafka that they share, or one of their own; a Valkey or Redis each."""
+"""The servers of fault runs: one Kafka for all, or a Kafka for one run; a Valkey or Redis for each run."""
 
 import asyncio
 import secrets
@@ -15,7 +15,7 @@ from tests.faults.zygote import Zygote
 
 @dataclass
 class Servers:
-    """The servers of a session of fault runs. Kafka is shared by the runs; each has a store of its own."""
+    """The servers of a session of fault runs. The runs share Kafka; each has a store of its own."""
 
     kafka: KafkaServer
     folder: Path
@@ -24,7 +24,7 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start Kafka; gone at the end, also when this process is killed."""
+    """Start Kafka; it ends with the `with`, and if this process is killed."""
     prepare(lambda _: None)
     folder = Path(tempfile.mkdtemp(prefix="segue-faults-"))
     kafka, zygote = KafkaServer(remove=folder), Zygote()
@@ -39,7 +39,7 @@ def servers() -> Iterator[Servers]:
 
 @asynccontextmanager
 async def own_kafka(servers: Servers, settings: Mapping[str, str] | None = None) -> AsyncIterator[KafkaServer]:
-    """Start a Kafka for one run, that it may do anything to."""
+    """Start a Kafka for one run, which may do anything to it."""
     kafka = KafkaServer(settings=settings, remove=servers.folder)
     try:
         await asyncio.to_thread(kafka.start, servers.folder / f"kafka-{secrets.token_hex(4)}")
@@ -49,7 +49,7 @@ async def own_kafka(servers: Servers, settings: Mapping[str, str] | None = None)
 
 
 def store_of(seed: int) -> type[ValkeyServer]:
-    """Redis for every other seed where it is installed (Debian's package redis-server), else Valkey."""
+    """Return Redis for every other seed, if it is installed (Debian's package redis-server); Valkey otherwise."""
     return RedisServer if seed % 2 and shutil.which("redis-server") else ValkeyServer
 
 

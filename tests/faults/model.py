@@ -1,10 +1,9 @@
-"""What the input of one partition must give: an independent reading of docs/language.md for the fault runs.
+"""What the input of one partition must give: a second reading of docs/language.md, for the rules of the fault runs.
 
-Shares nothing with `rules` and `streams`: records in (offset, timestamp, key, value, headers), changes and dead letters
-out, to the byte and in the canonical order of docs/protocol.md. It knows five kinds of segments, each with one leaf:
-everyone; a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay.
-`contact` decides the activations between them. A refused record says itself why it must be refused, in a header: who
-made it knew.
+Shares nothing with `rules` and `streams`. Records go in (offset, timestamp, key, value, headers); changes and dead
+letters come out, to the byte and in the canonical order. It knows five kinds of segments, each with one leaf: everyone;
+a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay. `contact`
+decides the activations. A record that must be refused names its reason in a header: `traffic` knew it.
 """
 
 import heapq
@@ -22,14 +21,14 @@ from tests.faults.contact import Contact, Move, arm_of, cap_ends, content_of, de
 __all__ = ["BASE", "EXPECTED_HEADER", "SECOND", "THIRD", "Change", "Partition", "Rules", "instant", "milliseconds"]
 
 EXPECTED_HEADER: Final = "x-expected"
-"""Names the reason code of a record that must be refused; an empty value: a record that must be taken."""
+"""The header with the reason code of a record that must be refused; an empty value: it must be taken."""
 WAKES_MAX: Final = 1_000
 DIGEST_START: Final = "0" * 32
 Identity = tuple[int, str, str]
 
 
 class Fetched(Protocol):
-    """A record as a consumer gives it."""
+    """A record from a consumer."""
 
     @property
     def offset(self) -> int: ...
@@ -42,14 +41,14 @@ class Fetched(Protocol):
 
 
 def milliseconds(text: str) -> int:
-    """Read an RFC 3339 instant, floored to the millisecond."""
+    """Return an RFC 3339 instant in ms, floored."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return delta.days * 86_400_000 + delta.seconds * 1_000 + delta.microseconds // 1_000
 
 
 def instant(ms: int) -> str:
-    """Write an instant with three decimals."""
+    """Return an instant as text with three decimals."""
     return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03d}Z"
 
 
@@ -61,19 +60,19 @@ class Profile:
     rules: Rules
     seen: set[Identity] = field(default_factory=set)
     logins: list[int] = field(default_factory=list)
-    """The latest times, ascending; no more than any rule asks for."""
+    """The latest times, ascending; as many as any rule needs."""
     login_count: int = 0
     first_ms: int = 1 << 62
     greatest_ms: int = -(1 << 62)
     tier: tuple[Identity, str | None] | None = None
     left: bool = False
-    """Whether a portal.left counts: one later than the mark of the last exit."""
+    """Whether a portal.left counts: it is later than the last exit."""
     left_mark_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
     due_ms: int | None = None
     visit_ms: int | None = None
-    """The instant of a cut whose visit is still to come."""
+    """The instant of a cut that has not visited the profile yet."""
     contact: Contact = field(default_factory=Contact)
 
     def fold(self, event: Mapping[str, Any], identity: Identity) -> None:
@@ -93,7 +92,7 @@ class Profile:
             self.left = True
 
     def holds(self, one: Segment, t_ms: int) -> bool:
-        """Tell whether a segment's entry rule holds."""
+        """Return whether a segment's entry rule holds."""
         match one.kind:
             case "everyone":
                 return True
@@ -111,7 +110,7 @@ class Profile:
         raise AssertionError(one.kind)
 
     def next_due(self, t_ms: int) -> int | None:
-        """The first instant after t at which something may flip by itself."""
+        """Return the first instant after t at which a verdict may change without an event."""
         found = list(cap_ends(self.contact, self.rules))
         for one in self.rules.segments:
             if one.kind == "logins" and one.length_ms and len(self.logins) >= one.count:
@@ -128,19 +127,19 @@ class Change:
     """An expected change."""
 
     channel: str
-    """Of an activation; "": a membership change."""
+    """The channel of an activation; "": a membership change."""
     subject: str
     name: str
-    """The segment's, or the activation's."""
+    """The name of the segment or the activation."""
     stands: bool
     """Entered, or activated."""
     value: bytes
     upto: int
-    """The offset after the record that passed its wake or made it."""
+    """The offset after the record that caused it or passed its wake."""
 
 
 def rolled(digest: str, value: bytes) -> str:
-    """The digest of all changes after one more."""
+    """Return the digest after one more change."""
     return blake2b(bytes.fromhex(digest) + value, digest_size=16).hexdigest()
 
 
@@ -148,7 +147,7 @@ class Partition:
     """One input partition, record after record; `changes` and `refused` grow."""
 
     def __init__(self, catalogues: Sequence[Rules], generation: str = "g1") -> None:
-        """`catalogues`: in the order in which they were applied; every cut record takes the next."""
+        """`catalogues`: in the order of their application; every cut record takes the next one."""
         self.generation = generation
         self.catalogues = catalogues
         self.cuts: list[int] = []
@@ -161,7 +160,7 @@ class Partition:
         self._upto = 0
         self.digest = DIGEST_START
         self.digests: dict[int, str] = {}
-        """Next offset → the digest of all changes before it."""
+        """The digest of all changes before an offset, by offset."""
         self.refused: list[tuple[int, str]] = []
         self.events = 0
 
@@ -174,7 +173,7 @@ class Partition:
         self.digests[self._upto] = self.digest
 
     def of(self, channel: str = "") -> list[bytes]:
-        """The changes of one channel, or of the memberships, in order."""
+        """Return the changes of one channel, or of the memberships, in order."""
         return [change.value for change in self.changes if change.channel == channel]
 
     def _apply(self, record: Fetched) -> None:
@@ -198,12 +197,12 @@ class Partition:
             self._event(event, r_ms)
 
     def next_due(self) -> int | None:
-        """When something is due next."""
+        """Return the instant of the next wake."""
         found = self._first_due()
         return None if found is None else found[0]
 
     def members(self) -> dict[str, set[str]]:
-        """Who is in what."""
+        """Return the standing memberships."""
         found: dict[str, set[str]] = {}
         for profile in self.profiles.values():
             for segment in profile.since:
@@ -231,7 +230,7 @@ class Partition:
 
     def _cut(self, t_ms: int) -> None:
         for profile in self.profiles.values():
-            # another cut before the visit of the one before: that comes first
+            # this cut comes before the visit of the last one: that visit is first
             while profile.visit_ms is not None:
                 self._wake(profile, profile.visit_ms)
         self.before, self.rules = self.rules, self.catalogues[len(self.cuts)]

@@ -1,9 +1,9 @@
-"""The promises about changes, one by one: each takes what was published, and raises Violated with its letter.
+"""The promises about changes, one by one: each takes the published changes, and raises Violated with its letter.
 
-They hold of the memberships and of each channel alike, a topic at a time. Records of different topics have no common
-order, and where a transaction begins cannot be read off offsets either (with a ring of producers the records of one may
-stand before the marker of the one before); but the digest in each progress record is one of all changes of the
-partition in their one order, and that is held against the model's.
+They hold for the memberships and for each channel, in each topic by itself. Records of different topics have no common
+order. Offsets do not tell where a transaction begins, either: with a ring of producers, records of one transaction may
+stand before the marker of the one before. But each progress record has the digest of all changes of the partition in
+their one order, and that digest is compared with the model's.
 """
 
 import json
@@ -14,11 +14,11 @@ from tests.faults.model import Change, Partition
 
 
 class Violated(AssertionError):
-    """A promise is broken; the text begins with its letter."""
+    """A promise is broken. The text begins with its letter."""
 
 
 def compare(where: str, wanted: Sequence[bytes], values: Sequence[bytes]) -> None:
-    """L0, D0, O0 of one topic of one partition: the changes are the expected ones, to the byte and in their order."""
+    """L0, D0, O0 for one topic and partition: its changes are the expected ones, to the byte and in order."""
     if values == wanted:
         return
     counted = Counter(values)
@@ -40,7 +40,7 @@ def compare(where: str, wanted: Sequence[bytes], values: Sequence[bytes]) -> Non
 
 
 def check_sequences(values: Sequence[bytes]) -> None:
-    """O0 by itself: in one topic each profile's sequence is 1, 2, 3 … in order."""
+    """O0 alone: in one topic each profile's sequence is 1, 2, 3 … in order."""
     last: Counter[str] = Counter()
     for change in map(json.loads, values):
         last[change["profile"]] += 1
@@ -58,7 +58,7 @@ def check_payloads(values: Sequence[bytes]) -> None:
 
 
 def check_progress(where: str, model: Partition, progress: Sequence[bytes]) -> None:
-    """O0 across topics: every progress record bears the digest of all changes before its offset in canonical order."""
+    """O0 across topics: every progress record has the digest of all changes before its offset, in canonical order."""
     for value in progress:
         found = json.loads(value)
         if found["digest"] != model.digests.get(found["offset"], model.digest):
@@ -66,7 +66,7 @@ def check_progress(where: str, model: Partition, progress: Sequence[bytes]) -> N
 
 
 def check_standing(where: str, changes: Sequence[Change], standing: Mapping[bytes, bytes]) -> None:
-    """S0 of a compacted topic: it holds, under `subject|name`, the change of each that stands."""
+    """S0 for a compacted topic: under `subject|name` it has the change of each standing one, and nothing else."""
     wanted: dict[bytes, bytes] = {}
     for change in changes:
         key = f"{change.subject}|{change.name}".encode()

@@ -1,7 +1,7 @@
-"""A TCP proxy that does to connections what a bad network does: delays, loses, holds back, switches the server.
+"""A TCP proxy that treats connections like a bad network: it delays, loses, holds back, and switches the server.
 
-It copies what it does not understand. A *judge* is asked about every piece that goes by, one at a time and direction,
-and answers what shall befall it; what was held is delivered, on its own connection to the server, when told so.
+A *judge* decides the fate of every piece that passes, one piece at a time in each direction. A piece that is held is
+delivered on demand, on its own connection to the server. The proxy copies all other bytes unread.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Literal
 Direction = Literal["request", "reply"]
 Fate = Literal["pass", "lose", "hold", "mute", "repeat", "spoil"]
 """lose: the piece never arrives and the connection ends; hold: the client's side ends, the piece may be delivered
-later; mute: the piece arrives, and nothing ever comes back; repeat: it arrives twice, first over a connection of its
-own; spoil: one bit of it is another one."""
+later; mute: the piece arrives, and no reply ever comes; repeat: the piece arrives twice, first over a connection of
+its own; spoil: one bit of the piece is flipped."""
 Judge = Callable[[Direction, bytes], "tuple[Fate, float]"]
-"""→ (what befalls it, after how many seconds)."""
+"""Returns (the fate of the piece, after how many seconds)."""
 
 
 def no_harm(direction: Direction, piece: bytes) -> tuple[Fate, float]:
@@ -27,13 +27,13 @@ def no_harm(direction: Direction, piece: bytes) -> tuple[Fate, float]:
 
 @dataclass
 class Held:
-    """A piece that has left its sender and not arrived."""
+    """A piece that has left its sender and has not arrived."""
 
     piece: bytes
     writer: asyncio.StreamWriter
 
     async def deliver(self) -> bool:
-        """Let it arrive; False: the server has closed the connection meanwhile."""
+        """Deliver it. False: the server has closed the connection."""
         try:
             self.writer.write(self.piece)
             await self.writer.drain()
@@ -54,7 +54,7 @@ class Proxy:
     frames: bool = False
     port: int = 0
     calls: int = 0
-    """Requests that went by."""
+    """Requests that passed."""
     fates: dict[str, int] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     _server: asyncio.Server | None = None
@@ -77,7 +77,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
-        """End every connection that stands."""
+        """End every open connection."""
         for writer in list(self._open):
             writer.close()
 
@@ -154,11 +154,11 @@ PRODUCE, FETCH, END_TXN, WRITE_TXN_MARKERS = 0, 1, 26, 27
 
 
 def api_key(piece: bytes) -> int:
-    """Which request a frame of Kafka's is: see the names below."""
+    """Return the api key of a Kafka request; the constants below name them."""
     return int(struct.unpack(">h", piece[4:6])[0])
 
 
 def client_id(piece: bytes) -> bytes:
-    """Who sent a request of Kafka's."""
+    """Return the client id in a Kafka request."""
     length = int(struct.unpack(">h", piece[12:14])[0])
     return piece[14 : 14 + max(0, length)]

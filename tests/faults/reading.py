@@ -1,4 +1,4 @@
-"""Read topics as an outside reader does: whole, from offset 0; or along with a run."""
+"""Read topics as an outside reader does: whole from offset 0, or beside a run."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 Records = dict[TopicPartition, list[Any]]
 SILENT_S: Final = 15.0
-"""A reader that got nothing for so long begins again where it stands: a client can go silent after a restart."""
+"""A reader without records for so long begins again at its position: a client may go silent after a restart."""
 
 
 def _consumer(bootstrap: str, isolation: str) -> AIOKafkaConsumer:
@@ -25,13 +25,13 @@ def _consumer(bootstrap: str, isolation: str) -> AIOKafkaConsumer:
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer. One that is in the middle of failing fetches lets the end of its own tasks out as ours."""
+    """Stop a consumer whole. A consumer whose fetches fail raises the CancelledError of its own tasks."""
     stopping = asyncio.current_task()
     cancelled = 0 if stopping is None else stopping.cancelling()
     try:
         await consumer.stop()
     except asyncio.CancelledError:
-        await consumer._client.close()  # noqa: SLF001 - what it had not come to
+        await consumer._client.close()  # noqa: SLF001 - it did not come to that
         if stopping is None or stopping.cancelling() > cancelled:
             raise
 
@@ -39,7 +39,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
 async def read_all(
     bootstrap: str, topics: Sequence[str], partitions: int, *, isolation: str = "read_committed", limit_s: float = 120
 ) -> Records:
-    """Read everything up to the high watermark asked for first; waits for what is undecided below it."""
+    """Return everything below the high watermark, which is asked first; wait for undecided transactions below it."""
     tps = [TopicPartition(topic, n) for topic in topics for n in range(partitions)]
     async with asyncio.timeout(limit_s):
         asking = _consumer(bootstrap, "read_uncommitted")
@@ -65,7 +65,7 @@ async def read_all(
 
 
 async def ends_of(bootstrap: str, topic: str, partitions: int) -> dict[TopicPartition, int]:
-    """The high watermarks of a topic's partitions. Raises KafkaError."""
+    """Return the high watermarks of a topic's partitions. Raises KafkaError."""
     tps = [TopicPartition(topic, n) for n in range(partitions)]
     consumer = _consumer(bootstrap, "read_uncommitted")
     try:
@@ -78,7 +78,7 @@ async def ends_of(bootstrap: str, topic: str, partitions: int) -> dict[TopicPart
 
 
 async def create_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
-    """Create topics with nothing but their defaults."""
+    """Create topics with default settings."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -88,13 +88,13 @@ async def create_topics(bootstrap: str, names: Sequence[str], partitions: int) -
 
 
 class Observer:
-    """A `read_committed` reader that runs beside a deployment from its beginning to its end."""
+    """A `read_committed` reader beside a deployment, from its beginning to its end."""
 
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
         self._bootstrap = bootstrap
         self.found: Records = {TopicPartition(topic, n): [] for topic in topics for n in range(partitions)}
         self.positions = dict.fromkeys(self.found, 0)
-        """How far it has come, markers included."""
+        """Its position, markers included."""
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Observer":
@@ -103,13 +103,13 @@ class Observer:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        # more than once: a consumer that is being stopped takes the end of whoever waits for that as its own tasks'
+        # more than once: a consumer that is being stopped may take a cancel for the end of its own tasks
         while not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=2)
 
     def check(self) -> None:
-        """Raise what ended it."""
+        """Raise the error that ended it."""
         if self._task is not None and self._task.done():
             self._task.result()
 

@@ -1,7 +1,7 @@
-"""Run faults, several seeds at once, each on a deployment of its own, and say how to repeat what failed.
+"""Run faults, several seeds at once, each on a deployment of its own; say how to repeat a run that failed.
 
-The runs mostly wait: for sessions to time out, for wakes to fall due. So some go on together, each in a thread with an
-event loop of its own; they share a Kafka, which only those that leave the broker alone use, and nothing else.
+Runs mostly wait: for sessions to time out, for wakes to fall due. So several go on together, each in a thread with an
+event loop of its own. Runs that leave the broker alone share one Kafka; runs share nothing else.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ SizeName = Literal["once", "ci", "full"]
 MANY_TIMES: Final = 12
 MANY_EVENTS: Final = 2_000
 JOBS: Final = 3
-"""Runs at a time, on two cores: more would only wait for each other."""
+"""Runs at a time on two cores; more would only wait for each other."""
 LIMIT_S: Final[dict[SizeName, float]] = {"once": 600, "ci": 900, "full": 3_600}
-"""A run that takes so long has come to a stand: it is broken off, and says where it stood."""
+"""A run that takes longer is stuck: it is broken off, and says where it stood."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one seed of one fault."""
+    """The result of one seed of one fault."""
 
     fault: str
     name: str
@@ -37,23 +37,23 @@ class Result:
     size: SizeName
     seconds: float
     error: str = ""
-    """What was broken, or went wrong; "": nothing."""
+    """The promise that was broken, or the error; "": none."""
     counted: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     violated: bool = False
-    """Whether it was a promise that was broken, as the checker sees it."""
+    """Whether the checker found a broken promise."""
     not_run: bool = False
-    """Whether its time was over before it began."""
+    """Whether the time was over before it began."""
 
     @property
     def command(self) -> str:
-        """What repeats it."""
+        """The command that repeats it."""
         more = "" if self.size == "ci" else f" SIZE={self.size}"
         return f"make faults FAULT={self.fault} SEED={self.seed}{more}"
 
 
 def size_of(fault: Fault, size: SizeName) -> Size:
-    """How much of a fault; `once`: one seed of CI, and less of what strikes or lasts long, for the suite."""
+    """Return the size of a fault. `once`, for the suite: one seed of CI, with fewer strikes and shorter lengths."""
     if size == "full":
         return fault.full
     if size == "ci":
@@ -81,7 +81,7 @@ def in_turn(faults: Sequence[Fault], size: SizeName, seeds: range | None) -> lis
 
 
 class Runs:
-    """Runs, so many at a time. `say` and `on_result` are called from several threads, one at a time."""
+    """Runs, a few at a time. `say` and `on_result` are called from several threads, one call at a time."""
 
     def __init__(
         self,
@@ -101,18 +101,18 @@ class Runs:
         self._threads = ThreadPoolExecutor(jobs, "fault")
         self._permits = threading.Semaphore(jobs)
         self._all = threading.Lock()
-        """Of whoever takes more than one permit."""
+        """Held while one run takes more than one permit."""
         self._telling = threading.Lock()
         self._going: dict[asyncio.Task[Report], asyncio.AbstractEventLoop] = {}
         self.last_begin_s: float | None = None
-        """When, by time.monotonic(), nothing new begins any more."""
+        """No run begins after this instant (time.monotonic())."""
 
     def submit(self, fault: Fault, seed: int, limits: Size | None = None) -> "Future[Result]":
         """Run one seed of one fault, in its turn."""
         return self._threads.submit(self._run, fault, seed, limits or size_of(fault, self._size))
 
     def close(self, *, wait: bool = True) -> None:
-        """Break off what runs, and run nothing more; without `wait` what will not end is left."""
+        """Break off all runs and begin no more. Without `wait`, runs that do not end are left."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for task, loop in list(self._going.items()):
             with suppress(RuntimeError):
@@ -160,7 +160,7 @@ class Runs:
                     error += "\n" + "".join(traceback.format_tb(failed.__traceback__)[-3:])
             except asyncio.CancelledError:
                 error = "broken off"
-            # what clients left behind is told of here, not in whatever comes next
+            # tasks that clients left behind are reported here, not in the next run
             gc.collect()
             result = Result(
                 fault.number,
@@ -188,12 +188,12 @@ class Runs:
             return task.result()
         finally:
             del self._going[task]
-            # asyncio.run would cancel what is left behind once, and wait for ever
+            # asyncio.run would cancel tasks that are left once, and wait for ever
             await _break_off(asyncio.all_tasks() - {asyncio.current_task(), task})
 
 
 def _where_all_stand(main: "asyncio.Task[Report]") -> str:
-    """What each task of this loop waits for, from the outside in; the run itself last."""
+    """Return what each task of this loop waits for, from the outside in; the run itself comes last."""
     lines = []
     others = asyncio.all_tasks() - {asyncio.current_task(), main}
     for task in (*others, main):
@@ -206,7 +206,7 @@ def _where_all_stand(main: "asyncio.Task[Report]") -> str:
 
 
 async def _break_off(tasks: "set[asyncio.Task[Any]]", attempts: int = 15) -> None:
-    """Cancel tasks, more than once: what they wait for may swallow that."""
+    """Cancel tasks several times: a client that they wait for may swallow one cancellation."""
     left = tasks
     for _ in range(attempts):
         for task in left:
@@ -223,6 +223,6 @@ async def run_fault(
     say: Callable[[str], None] = lambda _: None,
     alone: bool = True,
 ) -> Report:
-    """Run one seed of one fault. Raises Violated, or what went wrong."""
+    """Run one seed of one fault. Raises Violated, or the error of the run."""
     async with AsyncExitStack() as stack:
         return await fault.run(Context(servers, seed, size, stack, say, fault.mutation, alone))

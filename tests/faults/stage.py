@@ -1,4 +1,4 @@
-"""One deployment under one fault: names of its own, workers, traffic, a reader beside it; how it settles and ends."""
+"""One deployment under one fault: its names, workers, traffic and reader; how it settles and ends."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ __all__ = [
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "300"))
-"""How long a deployment may take to settle, on a machine that is busy with others. Costs nothing when all is well."""
+"""How long a deployment may take to settle on a busy machine. It costs nothing when all is well."""
 FLUSH_S: Final = 90
 """How long a sender may take to end."""
 TOPICS: Final = {
@@ -62,7 +62,7 @@ TOPICS: Final = {
 
 @dataclass
 class Run:
-    """One deployment under one fault: names, servers, workers, traffic, observer."""
+    """One deployment under one fault: its names, servers, workers, traffic and observer."""
 
     seed: int
     rng: random.Random
@@ -75,17 +75,17 @@ class Run:
     catalogues: list[Rules] = field(default_factory=list)
     workers: list[WorkerProcess] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
-    """What the run has to tell, for the table of results."""
+    """Notes of the run for the table of results."""
     mix: Mix = field(default_factory=Mix)
     ahead_ms: int = 2_000
-    """For how long nothing may fall due when a run settles; more where the broker's clock is ahead."""
+    """A run has settled when nothing falls due for so long; longer where the broker's clock is ahead."""
     _traffic: Traffic | None = None
     _follower: Follower | None = field(default=None, init=False)
 
     # -- set-up
 
     async def segue(self, *arguments: str, status: int = 0) -> str:
-        """Run a command of the product; what it wrote."""
+        """Run a command of the product; return its output."""
         log = self.folder / f"command-{secrets.token_hex(4)}.log"
         process = self.zygote.start("streams.cli", arguments, self._environment(), log)
         found = await asyncio.to_thread(process.wait)
@@ -94,12 +94,12 @@ class Run:
         return said
 
     async def apply(self, rules: Rules, *, again: bool = False) -> None:
-        """Put a catalogue into force."""
+        """Put a catalogue in force."""
         folder = self.folder / f"catalogue-{len(self.catalogues)}"
         for name, text in rules.files().items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
-        # known before it takes effect: the observer may see the cut first
+        # before it takes effect: the observer may see the cut first
         self.catalogues.append(rules)
         await self.segue("apply", str(folder), *(["--again"] if again else []))
 
@@ -110,7 +110,7 @@ class Run:
     # -- workers
 
     def worker(self, at: str = "", mutation: str = "", **settings: object) -> WorkerProcess:
-        """Start a worker; `at`: a point where it dies or stands still; `settings`: SEGUE_* in capitals."""
+        """Start a worker. `at`: a point where it dies or stands still. `settings`: SEGUE_* in capitals."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -128,11 +128,11 @@ class Run:
 
     @property
     def alive(self) -> list[WorkerProcess]:
-        """Workers that run."""
+        """The workers that run."""
         return [worker for worker in self.workers if worker.alive]
 
     async def ready(self, *workers: WorkerProcess) -> None:
-        """Wait until these workers are ready and hold every partition between them."""
+        """Wait until these workers are ready and together hold every partition."""
 
         async def done() -> bool:
             found = [await worker.ask() for worker in workers]
@@ -144,16 +144,16 @@ class Run:
     # -- traffic
 
     async def start_traffic(self) -> Traffic:
-        """Begin to send, until `stop_traffic`."""
+        """Begin to send; `stop_traffic` ends it."""
         self._traffic = Traffic(self.names.bootstrap, self.names.events, self.rng, self.mix)
         self._sending = asyncio.ensure_future(self._traffic.run())
         return self._traffic
 
     async def stop_traffic(self) -> int:
-        """End it; how many events were sent."""
+        """Stop sending; return how many events were sent."""
         assert self._traffic is not None
         self._traffic.stop()
-        # a producer that has met too many restarts may flush for ever; what it has sent stands in the log, or does not
+        # after too many restarts a producer may flush for ever; its records are in the log or are not
         _, late = await asyncio.wait({self._sending}, timeout=FLUSH_S)
         if late:
             self._sending.cancel()
@@ -164,11 +164,11 @@ class Run:
         return sent
 
     async def send(self, count: int) -> None:
-        """Send so many events, at the mix's pace."""
+        """Send `count` events at the mix's pace."""
         await Traffic(self.names.bootstrap, self.names.events, self.rng, self.mix).run(count)
 
     async def give_up(self) -> None:
-        """End what is still being sent, whatever comes of it."""
+        """Stop sending, whatever error comes."""
         if self._traffic is not None:
             self._traffic.stop()
             with contextlib.suppress(BaseException):
@@ -189,13 +189,13 @@ class Run:
         return answer
 
     def _behind(self, horizon_ms: int) -> str:
-        """What is missing still, as the concurrent reader sees it; "": nothing."""
+        """Return what is still missing for the concurrent reader; "": nothing."""
         if self._follower is None:
             self._follower = Follower(self.names, self.catalogues)
         return self._follower.behind(self.observer.found, horizon_ms)
 
     async def settle(self, limit_s: float = PATIENCE_S, ahead_ms: int | None = None) -> None:
-        """Wait until everything expected is out, and nothing falls due for a moment. Raises Violated early."""
+        """Wait until all expected changes are published and nothing falls due for a moment. Raises Violated early."""
         ahead_ms = self.ahead_ms if ahead_ms is None else ahead_ms
         behind = "nothing was read"
         ends: dict[TopicPartition, int] = {}
@@ -211,14 +211,14 @@ class Run:
             began_s = time.monotonic()
             behind = await asyncio.to_thread(self._behind, time.time_ns() // 1_000_000 + ahead_ms)
             if behind:
-                # reading it all again takes its time where there is much: others want the processor too
+                # reading everything again takes long where there is much, and other runs need the processor, too
                 await asyncio.sleep(2 * (time.monotonic() - began_s))
             return not behind
 
         try:
             await self.until(done, "everything to be out", limit_s, 0.5)
         except TimeoutError:
-            # nobody there: then what the last ones said
+            # no worker is left: take the last words of the others
             stands = [(worker, await worker.ask()) for worker in self.alive or self.workers[-2:]]
             said = "\n".join(
                 f"--- {one.log.name}: {one.process.poll()} {_standing(status)}\n{one.said()}" for one, status in stands
@@ -226,7 +226,7 @@ class Run:
             raise Violated(f"L0 nothing more came within {limit_s:.0f} s: {behind}\n{said}") from None
 
     async def finish(self, limit_s: float = PATIENCE_S) -> Counted:
-        """Settle, stop the workers in order, and judge everything."""
+        """Settle, stop the workers in order, check everything."""
         await self.settle(limit_s)
         if not self.alive:
             await self.ready(self.worker())
@@ -242,7 +242,7 @@ class Run:
 
 
 def _standing(status: dict[str, Any] | None) -> str:
-    """How far a worker says that it is, and what it waits for."""
+    """Return how far a worker says that it has come, and what it waits for."""
     if status is None:
         return "does not answer"
     told = ("partition", "state", "epoch", "applied_offset", "published_offset", "waiting_for", "incident")
@@ -304,7 +304,7 @@ async def deployment(
     kept = False
     try:
         await run.segue("topics")
-        # makes the channels' topics, which the observer then reads from their beginning
+        # makes the channels' topics; the observer reads them from their beginning
         await run.apply(rules)
         async with observer:
             yield run

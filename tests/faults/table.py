@@ -1,4 +1,4 @@
-"""The faults, as a table: number, name, how much in CI and in the full run (issue 4 asks for it)."""
+"""The faults as a table: number, name, size in CI, size of the full run, seconds in CI."""
 
 from typing import Final
 
@@ -59,13 +59,13 @@ FAULTS: Final = (
     Fault("25", "a rolling restart under load", life.rolling_restart, Size(1), Size(5), 60, alone=True),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
 )
-"""Those from 24 on are what issue 4 asks for besides its table."""
+"""Numbers are stable: results and decisions name them."""
 
 BY_NUMBER: Final = {fault.number: fault for fault in FAULTS}
 
 
 def chosen(numbers: list[str]) -> list[Fault]:
-    """The faults of these numbers, `2` meaning 2a, 2b and 2c too; all without any. KeyError: there is none."""
+    """Return the faults with these numbers; `2` means 2a, 2b and 2c. Without a number: all. Raises KeyError."""
     if not numbers:
         return list(FAULTS)
     found = []

@@ -1,4 +1,4 @@
-"""What came of fault runs, told: a table for a terminal, a page for results/."""
+"""The results of fault runs: a table for a terminal, a page for results/."""
 
 import os
 import platform
@@ -49,7 +49,7 @@ def table(faults: Sequence[Fault], results: list[Result], took_s: float) -> Tabl
 
 
 MEASURED = ("RSS", " s", " ms", "p99")
-"""In the name of what is measured, not counted: of several runs the largest is told."""
+"""In the name of a measurement, which is not added up: the largest of several runs is told."""
 
 
 def _sum(notes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _sum(notes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def keep(faults: Sequence[Fault], results: list[Result], size: str, jobs: int) -> Path:
-    """Write results down: with date, versions, commit, what failed, and what was not run."""
+    """Write the results with date, versions, commit, failures, and the runs that were not made."""
     now = datetime.now(UTC)
     ran = [result for result in results if not result.not_run]
     commit = subprocess.run(
@@ -98,7 +98,7 @@ def keep(faults: Sequence[Fault], results: list[Result], size: str, jobs: int) -
 
 
 def _seeds(results: list[Result], number: str) -> str:
-    """Seeds in words: `0-4, 7`."""
+    """Return seeds in words: `0-4, 7`."""
     seeds = sorted(result.seed for result in results if result.fault == number)
     spans: list[list[int]] = []
     for seed in seeds:

@@ -1,4 +1,4 @@
-"""The checker itself: its model agrees with the naive evaluator, and each promise is seen when it is broken."""
+"""The checker itself: its model agrees with the naive evaluator, and it sees each promise when it is broken."""
 
 import json
 import random
@@ -32,7 +32,7 @@ TYPES = {"portal.login": 6, "portal.left": 1, "note.added": 1, **dict.fromkeys(C
 
 @dataclass
 class Sent:
-    """A record as a consumer would give it."""
+    """A record as from a consumer."""
 
     offset: int
     timestamp: int
@@ -42,7 +42,7 @@ class Sent:
 
 
 def history(seed: int, count: int = 60) -> list[Sent]:
-    """A cut and some events, with repetitions, late ones, and idle times."""
+    """Return a cut and some events, with repeated ones, late ones, and idle times."""
     rng, now_ms = random.Random(seed), START_MS
     records = [Sent(0, now_ms, b'{"type":"segue.catalogue"}')]
     events: list[dict[str, Any]] = []
@@ -97,7 +97,7 @@ def test_the_model_agrees_with_the_naive_evaluator(seed: int, tmp_path: Path) ->
     records = history(seed)
     cuts = sorted(random.Random(seed).sample(range(2, len(records) - 1), 2), reverse=True)
     for place in cuts:
-        # `segue replay` cuts before the first line at that instant: make sure that it is this one
+        # `segue replay` cuts before the first line at that instant: this must be that line
         at_ms = records[place - 1].timestamp + 1
         for later in records[place:]:
             later.timestamp += 2
@@ -182,7 +182,7 @@ def test_another_order_across_topics_is_seen_in_the_digest() -> None:
     digest = DIGEST_START
     for change in changes[: both + 2]:
         digest = rolled(digest, change.value)
-    # each topic by itself is as it was
+    # each topic by itself is unchanged
     assert [one.value for one in changes if not one.channel] == VALUES[""]
     with pytest.raises(Violated, match=r"^O0"):
         check_progress("here", MODEL, [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
@@ -214,6 +214,6 @@ def until_the_last_begins(channel: str) -> list[Change]:
 
 
 def standing_after(changes: list[Change]) -> dict[bytes, bytes]:
-    """What a compacted topic holds after changes."""
+    """Return the content of a compacted topic after changes."""
     found = {f"{change.subject}|{change.name}".encode(): change.value if change.stands else None for change in changes}
     return {key: value for key, value in found.items() if value is not None}

@@ -1,6 +1,6 @@
 """Every fault once on real servers (at the sizes of CI with FAULTS_SIZE=ci); `make faults` runs all seeds.
 
-Nothing here is judged by how long it takes: deadlines are far away, and what is measured is only reported.
+No test fails because it takes long: deadlines are far away, and measurements are only reported.
 """
 
 import os
@@ -16,14 +16,14 @@ pytestmark = [
     pytest.mark.servers,
     pytest.mark.slow,
     pytest.mark.timeout(1_200),
-    # aiokafka's clients lose connections that they are making while they are closed
+    # an aiokafka client that is closed while it connects leaves that connection open
     pytest.mark.filterwarnings("ignore:Unclosed AIOKafka:ResourceWarning"),
 ]
 
 FIRST_SEED = int(os.environ.get("SEGUE_FAULTS_SEED", "0"))
 RUNS = [pytest.param(fault, FIRST_SEED, id=f"{fault.number}-{fault.run.__name__}") for fault in FAULTS]
 if shutil.which("redis-server"):
-    # odd seeds of these run on it
+    # their odd seeds run on it
     RUNS += [pytest.param(fault, FIRST_SEED + 1, id=f"{fault.number}-redis") for fault in chosen(["2", "3", "4"])]
 
 

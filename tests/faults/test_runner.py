@@ -1,4 +1,4 @@
-"""The runner itself: what it makes of a run that never ends."""
+"""The runner itself: it breaks off a run that never ends."""
 
 import asyncio
 from typing import cast
@@ -15,7 +15,7 @@ async def _never_ends(context: Context) -> Report:
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
-        # as a client does that swallows it
+        # as a client that swallows it
         await asyncio.sleep(60)
     raise AssertionError
 

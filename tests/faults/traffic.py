@@ -1,4 +1,4 @@
-"""Seeded events for a run: who, what and when; bad ones, repeated ones, late ones. Only the log knows what was made."""
+"""Seeded events for a run: who, what and when; bad, repeated and late ones. Only the log knows what was sent."""
 
 import asyncio
 import json
@@ -19,24 +19,24 @@ DAY_MS: Final = 24 * HOUR_MS
 
 @dataclass(frozen=True)
 class Mix:
-    """What the events of a run are like. Shares are of all events."""
+    """The mix of a run's events. Shares are of all events."""
 
     people: int = 150
     per_second: int = 250
     bad: float = 0.0
     repeated: float = 0.0
     reordered: float = 0.0
-    """Times up to an hour back."""
+    """Share of events up to an hour late."""
     late: float = 0.0
-    """Times up to seven days back."""
+    """Share of events up to seven days late."""
     hot: float = 0.0
-    """On one profile."""
+    """Share of events on one profile."""
     skew_ms: int = 0
-    """How far a producer's clock may be off, either way; more than five minutes ahead is bad input."""
+    """How far a producer's clock may be off, in both directions; more than five minutes ahead is bad input."""
 
 
 def _poison(rng: random.Random, subject: str, number: int) -> tuple[str, bytes | None, bytes]:
-    """Make a bad record: (its reason code, key, value)."""
+    """Make a bad record; return (its reason code, key, value)."""
     key = subject.encode()
 
     def event(**more: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ CONTACTS: Final[Mapping[str, Callable[[random.Random], dict[str, Any]]]] = {
     "message.sent": _sent,
     "message.replied": _replied,
 }
-"""Built-in types that move activations alone, and their data."""
+"""Built-in event types that only activations depend on, with their data."""
 TYPES: Final = {
     "portal.login": 16,
     "portal.left": 2,
@@ -105,12 +105,12 @@ TYPES: Final = {
     "message.sent": 2,
     "message.replied": 0.5,
 }
-"""Shares of the types."""
+"""The shares of the types."""
 
 
 @dataclass
 class Traffic:
-    """Sends events to one topic until told to stop, or so many."""
+    """Sends events to one topic, a number of them or until it is stopped."""
 
     bootstrap: str
     topic: str
@@ -122,7 +122,7 @@ class Traffic:
     _stopping: bool = False
 
     async def run(self, count: int | None = None) -> None:
-        """Send `count` events, or until `stop`; returns when all are acknowledged."""
+        """Send `count` events, or until `stop`. Return when all are acknowledged."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=262_144
         )
@@ -147,7 +147,7 @@ class Traffic:
     async def _send(
         self, producer: AIOKafkaProducer, records: list[tuple[bytes | None, bytes, Mapping[str, bytes]]]
     ) -> None:
-        """Send until every one is acknowledged; one that may be there already is sent again: a redelivery."""
+        """Send until every event is acknowledged. An event that may be in the log is sent again: a redelivery."""
         waiting = records
         while waiting:
             deliveries = [
@@ -180,7 +180,7 @@ class Traffic:
         headers: dict[str, bytes] = {}
         if mix.skew_ms and rng.random() < 0.3:
             time_ms += rng.choice([-1, 1]) * mix.skew_ms
-            # nobody is near the limit of five minutes
+            # no event is near the limit of five minutes
             headers = {EXPECTED_HEADER: b"ahead" if time_ms > now_ms + 300_000 else b""}
         type_ = rng.choices(list(TYPES), list(TYPES.values()))[0]
         data: dict[str, Any] = {"size": rng.randrange(9)} if type_ == "note.added" else {}

@@ -1,4 +1,4 @@
-"""What anyone can do from outside with a system that had cuts: verify it, replay its dump, rebuild its state."""
+"""Tests of a system that had cuts, with its own tools: verify it, replay its dump, rebuild its state."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.faults.stage import Run
 
 
 async def audit(run: Run) -> None:
-    """Hold a deployment that stands still to its own tools. Raises Violated.
+    """Check a deployment that stands still with its own tools. Raises Violated.
 
     `segue verify` finds nothing; `segue dump` and the command that it names give the published changes byte for byte,
     cuts included; and `segue rebuild` of an emptied store gives the state that was there.
@@ -39,11 +39,11 @@ async def audit(run: Run) -> None:
 
 
 STATES: Final = 11
-"""Where the states of conditions stand in a packed profile (rules/engine/profile.py)."""
+"""The place of the conditions' states in a packed profile (rules/engine/profile.py)."""
 
 
 def _same(live: Any, rebuilt: Any) -> bool:
-    """Whether a live value is the rebuilt one, but for what a profile that nobody touched since keeps of no use.
+    """Return whether a live value is the rebuilt one, apart from leftovers in a profile that nothing has touched since.
 
     What no window reaches any more is dropped when a profile is packed; a rebuild packs all of them at its end.
     """
@@ -65,19 +65,19 @@ async def _replay(run: Run, outcome: Outcome, partition: int) -> None:
         kind = f'"channel":"{stream.channel}"'.encode() if stream.channel else b'"segment":'
         replayed = [line for line in lines if kind in line]
         published = [record.value for record in outcome.of(stream.topic, partition)]
-        # a replay also fires what is due at its last instant, which in a log waits for the next record
+        # a replay also fires the wakes at its last instant; in a log they wait for the next record
         if replayed[: len(published)] != published:
             raise Violated(f"L0 partition {partition}: the replay of a dump gives other bytes for {stream.topic}")
         run.notes["replayed byte for byte"] = run.notes.get("replayed byte for byte", 0) + len(published)
 
 
 async def _state(client: Any, run: Run) -> dict[str, Any]:
-    """All that the store holds, but for the tokens."""
+    """Return everything in the store but the tokens."""
     found: dict[str, Any] = {}
     async for key in client.scan_iter(match=f"{run.names.prefix}:*", count=1_000):
         name, kind = key.decode(), await client.type(key)
         if kind == b"string":
-            # a packed profile, in which the order of names means nothing
+            # in a packed profile the order of names means nothing
             found[name] = json.loads(await client.get(key))
         elif kind == b"set":
             found[name] = await client.smembers(key)

@@ -20,11 +20,11 @@ from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=120)
 AT_ONCE: Final = 200
-"""Batches on their way together."""
+"""Batches in flight together."""
 
 
 async def broker_away(context: Context) -> Report:
-    """Fault 6: the broker is killed and comes back, at once or after a while; then a worker is stopped without it."""
+    """Fault 6: the broker is killed and comes back, at once or later; then a worker is stopped while it is away."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     kafka = await context.stack.enter_async_context(own_kafka(context.servers))
     async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=MIX) as run:
@@ -57,7 +57,7 @@ async def broker_away(context: Context) -> Report:
 
 
 async def _stop_without(run: Run, alone: bool) -> None:
-    """Stop a worker that can reach nobody: it ends in order all the same, and within its time."""
+    """Stop a worker that reaches no server: it still ends in order and in time."""
     one = run.alive[0]
     began_s = time.monotonic()
     assert await one.stop() == 0, one.said()
@@ -69,12 +69,12 @@ async def _stop_without(run: Run, alone: bool) -> None:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What befalls one request of a transaction."""
+    """A fault of one request of a transaction."""
 
     fate: Fate
     api: int = END_TXN
     kill: bool = False
-    """Whether a worker is killed right after."""
+    """Whether a worker is killed right afterwards."""
 
 
 ASTRAY: Final = {
@@ -90,7 +90,7 @@ WRONG: Final = {
     "batch spoilt": Trouble("spoil", PRODUCE),
     "batch too large": Trouble("pass"),
 }
-"""Fault 11b. What is too large for its topic is the topic's own doing."""
+"""Fault 11b. A batch too large for its topic needs no proxy: the topic's limit is lowered."""
 
 
 async def end_goes_astray(context: Context) -> Report:
@@ -102,7 +102,7 @@ async def end_goes_astray(context: Context) -> Report:
 
 
 async def transaction_goes_wrong(context: Context) -> Report:
-    """Fault 11b: a late or repeated EndTxn, one whose reply is lost, a batch refused or too large."""
+    """Fault 11b: an EndTxn late, repeated or without its reply; a batch refused or too large."""
     return await _troubled(context, WRONG)
 
 
@@ -143,7 +143,7 @@ async def _troubled(context: Context, troubles: Mapping[str, Trouble]) -> Report
 
 
 class _Judge:
-    """Lets everything pass but the next request that a trouble is meant for."""
+    """Lets everything pass but the next request that a fault is meant for."""
 
     armed: Trouble | None = None
 
@@ -154,12 +154,12 @@ class _Judge:
         return befalls, 0.0
 
     async def done(self) -> bool:
-        """Whether it has happened."""
+        """Whether the fault has happened."""
         return self.armed is None
 
 
 async def _some_time(run: Run) -> None:
-    """Wait for nothing, for a moment, or until changes are out that were not before."""
+    """Wait not at all, for a moment, or until new changes are published."""
     wait_s = run.rng.choice([0.0, 0.3, None])
     if wait_s is not None:
         await asyncio.sleep(wait_s)
@@ -185,7 +185,7 @@ async def _refuse_batches(run: Run, kafka: KafkaServer) -> None:
 
 
 async def batch_refused(context: Context) -> Report:
-    """Fault 11b by itself: the output topic takes no batch for a while; nothing of the transaction may be committed."""
+    """Fault 11b alone: the output topic takes no batch for a while; no part of the transaction may be committed."""
     kafka = context.servers.kafka
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
@@ -222,7 +222,7 @@ async def _configure(kafka: KafkaServer, topic: str, size: str) -> None:
 
 
 async def long_progress(context: Context) -> Report:
-    """Fault 23: a claim where `segue.progress` holds many records; reports the seconds until the worker is ready.
+    """Fault 23: a claim with many records in `segue.progress`; reports the seconds until the worker is ready.
 
     They are copies of the last one, and nobody reads them all: what comes out after them is held to `segue verify`.
     """
@@ -254,7 +254,7 @@ async def long_progress(context: Context) -> Report:
 
 
 async def _fill(context: Context, producer: Any, topic: str, last: Any) -> None:
-    """Append so many copies of a record, whole batches at a time."""
+    """Append copies of a record, in whole batches."""
     left, going = context.size.events, set()
     while left > 0:
         batch = producer.create_batch()

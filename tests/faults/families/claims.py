@@ -1,7 +1,7 @@
 """Fault 22: claims that meet: two claimants at each pair of steps, a third after one died, open claims, old claims.
 
-The deployment has two partitions and, but for the last kind, one member of the group at a time that is not frozen or
-dead: so every claimant claims both, and it is one and the same partition that two of them are at.
+The deployment has two partitions. Except for the last kind, one member of the group at a time is neither frozen nor
+dead: so every claimant claims both partitions, and two claimants meet at the same partition.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ PAIRS: Final = tuple((first, second) for first in STEPS for second in STEPS)
 PAIRS_A_RUN: Final = 3
 SETTINGS: Final[dict[str, object]] = {
     "session_timeout_ms": 2_000,
-    # what is left open must be fenced, not timed out
+    # open transactions must be fenced, not timed out
     "transaction_timeout_ms": 60_000,
     "stop_deadline_ms": 1_000,
 }
 CROSSINGS_MAX: Final = 6
-"""How often members are given new names until their partitions have changed hands: an even chance each time."""
+"""How often members get new names until their partitions have changed hands; an even chance each time."""
 
 
 async def claims_that_meet(context: Context) -> Report:
-    """Run three pairs of steps, and each other kind once."""
+    """Fault 22b: three pairs of steps, and each other kind once."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     pairs = random.Random(22).sample(PAIRS, len(PAIRS))
     async with deployment(context.servers, valkey, context.seed, partitions=2, mix=EVENT_MIX, settings=SETTINGS) as run:
@@ -58,7 +58,7 @@ async def _still(run: Run, worker: WorkerProcess) -> None:
 
 
 async def _holds(run: Run, *workers: WorkerProcess) -> None:
-    """Wait until some workers that live are ready and hold everything; count the rings that they used."""
+    """Wait until workers are ready and hold every partition; return how many rings they used."""
     await run.ready(*workers)
     statuses = [await worker.ask() for worker in workers]
     rings = sum(one["rings"] for one in statuses if one is not None)
@@ -66,7 +66,7 @@ async def _holds(run: Run, *workers: WorkerProcess) -> None:
 
 
 async def _leave(run: Run) -> None:
-    """Have nobody there any more, some in order and some not."""
+    """End all workers, some in order and some not."""
     for worker in run.alive:
         worker.send(signal.SIGCONT)
         if run.rng.random() < 0.5:
@@ -76,7 +76,7 @@ async def _leave(run: Run) -> None:
 
 
 async def _pair(run: Run, first: str, second: str) -> None:
-    """One stands still at a step until its session is over, another claims and stands still at another; both go on."""
+    """One stands still at a step until its session is over; another claims and stands still at a step; both go on."""
     await _leave(run)
     one = run.worker(at=f"stop@claim.{first}:{run.rng.randrange(1, 3)}")
     await _still(run, one)
@@ -91,7 +91,7 @@ async def _pair(run: Run, first: str, second: str) -> None:
 
 
 async def _third(run: Run) -> None:
-    """An owner with an open transaction stands still; one dies between its claim and its fencing; a third claims."""
+    """An owner stands still with an open transaction; another dies between claim and fencing; a third claims."""
     await _leave(run)
     owner = run.worker(at=f"stop@delivered:{run.rng.randrange(8, 20)}")
     await _still(run, owner)
@@ -109,7 +109,7 @@ async def _third(run: Run) -> None:
 
 
 async def _open_claim(run: Run) -> None:
-    """One dies with its claim in an open transaction, which nobody can fence: it has to be timed out."""
+    """One dies with its claim in an open transaction. Nobody can fence it: it must time out."""
     await _leave(run)
     victim = run.worker(at="kill@delivered:1", transaction_timeout_ms=6_000)
 
@@ -121,13 +121,13 @@ async def _open_claim(run: Run) -> None:
 
 
 async def _crossed(run: Run) -> None:
-    """Two with rings that live claim each other's partition, where the other's old claim still stands."""
+    """Two owners with living rings claim each other's partition, where the other's old claim still stands."""
     await _leave(run)
     pair = [run.worker(), run.worker()]
     await _holds(run, *pair)
     for _ in range(CROSSINGS_MAX):
         before = await _shares(pair)
-        # nothing can be written, so nothing is handed over in order: old claims stay
+        # nothing can be written, so no hand-over is in order: old claims stay
         run.valkey.pause()
         for worker in pair:
             worker.send(signal.SIGSTOP)

@@ -1,8 +1,8 @@
-"""Fault 11c: the broker's clock steps back an hour, comes right again, and is a year ahead.
+"""Fault 11c: the broker's clock steps back an hour, is right again, and then a year ahead.
 
-The broker's wall clock is moved by a small library put before libc's (`clock.c`), where there is a C compiler and a
-loader that takes one (Linux). Elsewhere a worker's own clock is moved: only the difference between the two shows then,
-never a log whose stamps go back.
+A small library before libc's (`clock.c`) moves the broker's wall clock, where there is a C compiler and a loader that
+takes it (Linux). Elsewhere a worker's own clock is moved: that shows the difference between the clocks, but never a log
+whose timestamps go back.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ YEAR_MS: Final = 365 * 24 * HOUR_MS
 
 
 class ClockedKafka(KafkaServer):
-    """A broker whose wall clock is `off` milliseconds off."""
+    """A broker whose wall clock can be moved."""
 
     def __init__(self, folder: Path, library: Path, remove: Path) -> None:
-        """`folder`: its own, made here."""
-        # a year ahead everything is older than any retention: the broker itself would delete it
+        """`folder`: a new folder of its own."""
+        # a year ahead every record is older than any retention, and the broker would delete it
         never = {"log.retention.check.interval.ms": str(YEAR_MS), "log.initial.task.delay.ms": str(YEAR_MS)}
         super().__init__(settings=never, remove=remove)
         self._library = library
@@ -52,7 +52,7 @@ class ClockedKafka(KafkaServer):
 
 
 def _library(folder: Path) -> Path | None:
-    """Compile the library; None where that cannot be."""
+    """Compile the library; None: it cannot be compiled or loaded here."""
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
         return None
@@ -104,7 +104,7 @@ async def clock_off(context: Context) -> Report:
 
 
 def _back(run: Run) -> bool:
-    """Whether stamps of the input go back somewhere."""
+    """Return whether timestamps of the input go back somewhere."""
     for tp, records in run.observer.found.items():
         stamps = [record.timestamp for record in records] if tp.topic == run.names.events else []
         if any(after < before - HOUR_MS // 2 for before, after in itertools.pairwise(stamps)):
@@ -122,7 +122,7 @@ async def _stopped(run: Run, worker: WorkerProcess) -> bool:
 
 
 async def _worker_clock(context: Context) -> Report:
-    """Move a worker's clock: a year behind the broker's (it stops and says so), then an hour ahead of it."""
+    """Move a worker's clock a year behind the broker's (it stops and says so), then an hour ahead of it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         late = run.worker(mutation=f"clock:{-YEAR_MS}")
@@ -130,7 +130,7 @@ async def _worker_clock(context: Context) -> Report:
         await run.until(lambda: _stopped(run, late), "the worker to stop at stamps a year ahead")
         assert not _changes(run)
         assert await late.stop() == 0
-        # ticks are asked for too early, again and again, and decide nothing
+        # the worker appends ticks too early, again and again, and they decide nothing
         run.worker(mutation=f"clock:{HOUR_MS}")
         await run.send(context.size.events // 3)
         await asyncio.sleep(3)

@@ -1,10 +1,10 @@
 """Fault 18: a partition handed over in order while the markers of `segue.progress` are still on their way.
 
-Two brokers: the first leads everything but `segue.progress`, coordinates transactions and groups, and is the
-controller; the second leads `segue.progress` alone. What brokers say to the second goes through a proxy, which sees the
-markers (WriteTxnMarkers) and either holds them back, while clients read and write there as ever, or has the second
-broker stand still with the markers before its door. EndTxn is answered all the same, and the ring's next producer
-writes the tombstone: whoever takes over finds nobody to fence, and must wait for the high watermark of progress.
+There are two brokers. The first leads everything but `segue.progress`, coordinates transactions and groups, and is the
+controller. The second leads only `segue.progress`. A proxy sees what the first sends to the second. It holds back the
+markers (WriteTxnMarkers) while clients read and write there as usual, or it pauses the second broker before the markers
+arrive. EndTxn is answered all the same, and the ring's next producer writes the tombstone. So the next owner finds no
+claim to fence, and must wait for the high watermark of progress.
 """
 
 import asyncio
@@ -35,26 +35,25 @@ from tests.faults.traffic import Mix, Traffic
 
 MIX: Final = Mix(people=120, per_second=120)
 HELD_S: Final = (3.0, 6.0)
-"""How long markers are on their way."""
+"""How long the markers take."""
 
 
 @dataclass
 class Brokers:
-    """Both, and the proxy before the second."""
+    """Both brokers, and the proxy before the second."""
 
     first: KafkaServer
     second: KafkaServer
     proxy: Proxy
     stands_still: bool = False
-    """What befalls the next markers: the second broker stands still, or they alone wait."""
+    """Whether the second broker is paused when the next markers come; otherwise only they wait."""
     armed: bool = False
     held: int = 0
-    """How many markers were on their way since."""
+    """How many markers have come since."""
     arrive_s: float = 0.0
-    """When they may arrive, or the second broker goes on (steady clock)."""
+    """When they may arrive, or the second broker resumes (steady clock)."""
 
     def judge(self, direction: Direction, piece: bytes) -> tuple[Fate, float]:
-        """See Judge."""
         if direction != "request" or api_key(piece) != WRITE_TXN_MARKERS or not self.armed:
             return "pass", 0.0
         self.held += 1
@@ -122,7 +121,7 @@ def _format(data: Path) -> None:
 
 
 async def _settle_in(first: KafkaServer) -> None:
-    """Have the brokers' own topics made while there is only one."""
+    """Let the brokers make their own topics while there is only one broker."""
     producer = AIOKafkaProducer(bootstrap_servers=first.bootstrap, transactional_id="first")
     await producer.start()
     await producer.stop()
@@ -130,7 +129,7 @@ async def _settle_in(first: KafkaServer) -> None:
     await admin.start()
     try:
         for _ in range(300):
-            # it makes the topic of groups, which takes a moment
+            # this makes the topic of groups, which takes a moment
             with contextlib.suppress(KafkaError):
                 await admin.find_coordinator("first")
                 break
@@ -164,7 +163,7 @@ async def _place(run: Run) -> None:
 
 
 async def handed_over_while_markers_wait(context: Context) -> Report:
-    """Fault 18; see the module. Every other time the second broker stands still, or the markers alone wait."""
+    """Fault 18. In turn, the second broker is paused, or only the markers wait."""
     brokers = await context.stack.enter_async_context(two_brokers(context))
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(
@@ -200,7 +199,7 @@ async def handed_over_while_markers_wait(context: Context) -> Report:
 
 
 async def _send(run: Run, count: int, brokers: Brokers) -> None:
-    """Send some events; what is published of the last of them is what waits."""
+    """Send some events; the progress of the last ones waits for its markers."""
     traffic = Traffic(run.names.bootstrap, run.names.events, run.rng, MIX)
 
     def on_sent(sent: int) -> None:

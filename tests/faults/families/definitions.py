@@ -1,4 +1,4 @@
-"""Faults 15 and 16: a catalogue changed mid-stream; the whole log again, into a new generation."""
+"""Faults 15 and 16: a catalogue changes mid-stream; the whole log again, into a new generation."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ MIX: Final = Mix(people=150, per_second=150)
 
 
 async def changed_mid_stream(context: Context) -> Report:
-    """Fault 15: two other catalogues while events flow and a worker dies; one cut a partition, the same on replay."""
+    """Fault 15: two new catalogues while events flow and a worker dies; one cut a partition, the same on replay."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         await run.ready(run.worker(mutation=context.mutation))
@@ -41,7 +41,7 @@ async def changed_mid_stream(context: Context) -> Report:
 
 
 async def replayed_from_nothing(context: Context) -> Report:
-    """Fault 16: all input again into a new generation: the same changes but for the generation; cuts included."""
+    """Fault 16: the whole input again into a new generation: only the generation of the changes differs."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=replace(MIX, per_second=600)) as run:
         run.worker(mutation=context.mutation)
@@ -54,7 +54,7 @@ async def replayed_from_nothing(context: Context) -> Report:
         before = await Outcome.read(run.names, run.catalogues)
         async with again(run) as second:
             second.worker()
-            # what falls due in the meantime is ticked for, and both are held against it
+            # ticks pass the wakes of the meantime, and both generations are compared with them
             await second.settle(ahead_ms=0)
             for worker in second.alive:
                 assert await worker.stop() == 0, worker.said()
@@ -110,7 +110,7 @@ class again:  # noqa: N801 - a context manager, used like a function
             notes={},
         )
         await self._second.segue("topics")
-        # `segue apply` makes a channel's topics, but would make another cut in the input, too
+        # `segue apply` would make the channels' topics, and another cut in the input, too
         await create_topics(names.bootstrap, [name for one in names.streams[1:] for name in one[1:]], names.partitions)
         await observer.__aenter__()
         return self._second

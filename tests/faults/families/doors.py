@@ -1,4 +1,4 @@
-"""A Kafka of a run's own with a second door: workers come through a proxy that knows its frames, others directly."""
+"""A Kafka for one run with a second listener: workers connect through a proxy, senders and readers directly."""
 
 import asyncio
 import secrets
@@ -13,7 +13,7 @@ from tests.faults.proxy import Proxy
 
 @asynccontextmanager
 async def proxied(context: Context) -> AsyncIterator[tuple[KafkaServer, Proxy]]:
-    """Have such a broker. `kafka.bootstrap` is the open door; workers are told `door(proxy)`."""
+    """Start such a broker. Senders and readers use `kafka.bootstrap`, workers use `door(proxy)`."""
     async with Proxy((LOOPBACK, 1), frames=True) as proxy:
         own, behind, controller = free_port(), free_port(), free_port()
         listeners = {"PLAINTEXT": own, "BEHIND": behind, "CONTROLLER": controller}
@@ -35,5 +35,5 @@ async def proxied(context: Context) -> AsyncIterator[tuple[KafkaServer, Proxy]]:
 
 
 def door(proxy: Proxy) -> str:
-    """The bootstrap servers of whoever is to come through a proxy."""
+    """Return the bootstrap servers that lead through a proxy."""
     return f"{LOOPBACK}:{proxy.port}"

@@ -18,7 +18,7 @@ from tests.faults.traffic import Mix
 PLAIN: Final = Mix(people=400, per_second=1_500)
 HOT_PER_SECOND: Final = 1_000
 HOT_SPELLS: Final = 10
-"""Without the hot key and with it, in turn, so that whatever else goes on befalls both."""
+"""Without the hot key and with it, in turn, so that other load of the machine meets both."""
 
 
 async def _plain(context: Context, mix: Mix) -> Report:
@@ -35,22 +35,22 @@ async def _plain(context: Context, mix: Mix) -> Report:
 
 
 async def poison(context: Context) -> Report:
-    """Fault 9: one event in a hundred is bad, in fourteen ways; each goes to the dead letters once, untouched."""
+    """Fault 9: one event in a hundred is bad, in fourteen ways; each becomes one dead letter, unchanged."""
     return await _plain(context, replace(PLAIN, bad=0.01))
 
 
 async def repeated_and_late(context: Context) -> Report:
-    """Fault 10: a tenth repeated, a third up to an hour out of order, a tenth up to seven days late."""
+    """Fault 10: a tenth of the events is repeated, a third up to an hour late, a tenth up to seven days late."""
     return await _plain(context, replace(PLAIN, repeated=0.1, reordered=0.33, late=0.15))
 
 
 async def producer_clocks(context: Context) -> Report:
-    """Fault 11: producers' clocks ten minutes off, either way; ahead of the limit is bad input."""
+    """Fault 11: producers' clocks are up to ten minutes off; beyond the limit ahead is bad input."""
     return await _plain(context, replace(PLAIN, skew_ms=600_000))
 
 
 async def hot_key(context: Context) -> Report:
-    """Fault 12: a third of all events on one profile, now and then; the other partitions hardly feel it."""
+    """Fault 12: at times a third of all events is on one profile; the other partitions hardly feel it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     without = replace(PLAIN, per_second=HOT_PER_SECOND)
     async with deployment(context.servers, valkey, context.seed, mix=without) as run:
@@ -81,7 +81,7 @@ async def hot_key(context: Context) -> Report:
 
 
 async def wakes_at_once(context: Context) -> Report:
-    """Fault 13: so many wakes due at one instant, in one partition; a worker is killed while they fire."""
+    """Fault 13: thousands of wakes fall due at one instant in one partition; a worker is killed while they fire."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, partitions=1) as run:
         victim = run.worker(mutation=context.mutation)
@@ -104,7 +104,7 @@ async def wakes_at_once(context: Context) -> Report:
 
 
 async def _burst(run: Run, people: int) -> None:
-    """One event each, all with one and the same time: `c-quiet` falls due for all at one instant."""
+    """Send one event for each profile, all with the same time: `c-quiet` falls due for all at one instant."""
     producer = AIOKafkaProducer(bootstrap_servers=run.names.bootstrap, acks="all", linger_ms=20, max_batch_size=262_144)
     await producer.start()
     time_ms = time.time_ns() // 1_000_000 + people * 2

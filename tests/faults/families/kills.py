@@ -19,12 +19,12 @@ POINTS: Final = (
     *(f"claim.{step}" for step in STEPS),
 )
 TOGETHER: Final = 4
-"""Victims alive at a time, each on its way to a point of its own."""
+"""Victims that live at a time; each is to die at a point of its own."""
 EVENT_MIX: Final = Mix(people=120, per_second=120)
 
 
 async def killed_at_every_point(context: Context) -> Report:
-    """Fault 1: kill -9 at each point, under traffic, with a survivor that takes over; all points in a seeded order."""
+    """Fault 1: kill -9 at each point, in a seeded order, under traffic; a survivor takes over."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, partitions=8, mix=EVENT_MIX) as run:
         points = list(POINTS)
@@ -37,7 +37,7 @@ async def killed_at_every_point(context: Context) -> Report:
             some = points[at : at + TOGETHER]
             context.say(f"kill at {', '.join(some)}")
             if "replay" in some or run.rng.random() < 0.3:
-                # what it published and had not written yet is replayed by the victims
+                # the victims replay what it had published and not written yet
                 survivor.kill()
             unreached += await _round(run, some, context.mutation)
             if not survivor.alive:
@@ -50,7 +50,7 @@ async def killed_at_every_point(context: Context) -> Report:
 
 
 async def _round(run: Run, points: Sequence[str], mutation: str) -> list[str]:
-    """Start a victim for each point and wait until all are dead; those points that were not reached."""
+    """Start a victim for each point, wait until all are dead; return the points that none reached."""
     victims = {point: run.worker(at=f"kill@{point}:{_times(run, point)}", mutation=mutation) for point in points}
 
     async def dead() -> bool:
@@ -104,32 +104,32 @@ async def rebalance_storm(context: Context) -> Report:
 
 
 ZOMBIE_POINTS: Final = ("", "submitted", "delivered", "exec", "checkpoint", "opened")
-"""Where a zombie stands still; "": anywhere."""
+"""The point where a zombie stands still; "": anywhere."""
 
 
 async def zombie(context: Context) -> Report:
-    """Fault 8: SIGSTOP past the session time-out, the partitions are taken over, SIGCONT."""
+    """Fault 8: SIGSTOP for longer than the session time-out; another takes the partitions over; SIGCONT."""
     return await _zombies(context, ZOMBIE_POINTS)
 
 
 async def zombie_with_output(context: Context) -> Report:
-    """Fault 8 where it bites first: the zombie wakes up with changes in hand that its successor has published."""
+    """Fault 8 at the log: the zombie wakes up with changes that its successor has published."""
     return await _zombies(context, ("submitted",))
 
 
 async def zombie_with_a_write(context: Context) -> Report:
-    """Fault 8 where only Redis can refuse it: the zombie wakes up with a checkpoint in hand."""
+    """Fault 8 at the store: the zombie wakes up with a checkpoint that only Redis can refuse."""
     return await _zombies(context, ("exec", "checkpoint"))
 
 
 async def stopped_while_claiming(context: Context) -> Report:
-    """Fault 22: SIGSTOP at each step of a claim, another claims meanwhile, SIGCONT; some die there instead."""
+    """Fault 22: SIGSTOP at each step of a claim; another claims meanwhile; SIGCONT. Some die there instead."""
     return await _zombies(context, tuple(f"claim.{step}" for step in STEPS))
 
 
 async def _zombies(context: Context, points: Sequence[str]) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
-    # a transaction left open must not be timed out before its owner wakes up again
+    # an open transaction must not time out before its owner wakes up
     settings: dict[str, object] = {"session_timeout_ms": 2_000, "transaction_timeout_ms": 60_000}
     async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX, settings=settings) as run:
         heir = run.worker(mutation=context.mutation)
@@ -139,7 +139,7 @@ async def _zombies(context: Context, points: Sequence[str]) -> Report:
             for n in range(context.size.times):
                 point = points[(context.seed + n) % len(points)]
                 context.say(f"zombie {n + 1} of {context.size.times} at {point or 'any moment'}")
-                # it is given two partitions at the least
+                # the group gives it at least two partitions
                 at = f"stop@{point}:{run.rng.randrange(1, 3)}" if point else ""
                 one = run.worker(at=at, mutation=context.mutation)
                 await _stand_still(run, one, heir, bool(point))
@@ -147,7 +147,7 @@ async def _zombies(context: Context, points: Sequence[str]) -> Report:
                 await asyncio.sleep(run.rng.uniform(0.5, 2.0))
                 one.send(signal.SIGCONT)
                 await asyncio.sleep(run.rng.uniform(1.0, 4.0))
-                # at once: where a zombie's write took effect nothing may go on, and the next one would be waited for
+                # at once: after a zombie's write took effect, the run would wait for the next zombie in vain
                 epochs.check()
                 if run.rng.random() < 0.5:
                     one.kill()
@@ -177,7 +177,7 @@ async def _holds_all(run: Run, one: WorkerProcess) -> bool:
 
 
 async def killed_after_commit(context: Context) -> Report:
-    """Fault 1 at one point: dead between the commit and the checkpoint, again and again, taken over each time."""
+    """Fault 1 at one point: workers die between commit and checkpoint, one after the other."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX) as run:
         await run.start_traffic()
@@ -191,5 +191,5 @@ async def killed_after_commit(context: Context) -> Report:
             await run.until(dead, "a kill after a commit")
         run.worker(mutation=context.mutation)
         await run.stop_traffic()
-        # without ticks nothing more will ever come
+        # without ticks nothing more comes
         return Report(await run.finish(30 if context.mutation == "ticks" else PATIENCE_S), run.notes)

@@ -1,4 +1,4 @@
-"""Faults 25 and 26: what is no fault at all, and must not hurt: a rolling restart under load, and a long backlog."""
+"""Faults 25 and 26, which are daily life: a rolling restart under load, and a long backlog."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from tests.faults.traffic import Mix
 
 LOAD: Final = Mix(people=300, per_second=300)
 STOP_S_MAX: Final = 10.0
-"""What a clean stop may take (issue 4)."""
+"""The time that a clean stop may take."""
 BACKLOG_MB_MAX: Final = 1_500
-"""Of one worker: a bound that a leak of a few hundred bytes a record would break at a million."""
+"""Growth of one worker: a leak of a few hundred bytes a record would break this bound at a million records."""
 AT_ONCE: Final = 5_000
 
 
@@ -60,7 +60,7 @@ async def rolling_restart(context: Context) -> Report:
 
 
 async def _unowned(run: Run, workers: list[WorkerProcess]) -> None:
-    """Watch for the longest time in which the group had given the partitions to nobody."""
+    """Return the longest time in which no member held the partitions."""
     began_s: float | None = None
     while True:
         statuses = [await worker.ask() for worker in list(workers)]
@@ -75,7 +75,7 @@ async def _unowned(run: Run, workers: list[WorkerProcess]) -> None:
 
 
 async def long_backlog(context: Context) -> Report:
-    """Fault 26: two workers come to a backlog of a million records: their memory does not grow with it."""
+    """Fault 26: two workers meet a backlog of a million records; their memory does not grow with it."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed) as run:
         await _fill(context, run)
@@ -92,7 +92,7 @@ async def long_backlog(context: Context) -> Report:
 
 
 async def _fill(context: Context, run: Run) -> None:
-    """Send so many events, as fast as they go."""
+    """Send `count` events as fast as possible."""
     producer = AIOKafkaProducer(bootstrap_servers=run.names.bootstrap, acks="all", linger_ms=20, max_batch_size=262_144)
     await producer.start()
     people = max(100, context.size.events // 50)

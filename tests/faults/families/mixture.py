@@ -1,4 +1,4 @@
-"""Fault 17: a Hypothesis state machine that mixes the others: it picks what happens next, the checker judges."""
+"""Fault 17: a Hypothesis state machine that mixes the other faults; the checker judges the run."""
 
 import asyncio
 import signal
@@ -21,14 +21,14 @@ WORKERS_MAX: Final = 4
 
 
 async def mixed(context: Context) -> Report:
-    """Run one machine of so many steps, in a thread and an event loop of its own."""
+    """Run one machine, in a thread and an event loop of its own."""
     return await asyncio.to_thread(_machine, context)
 
 
 def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machine
     reports: list[Report] = []
     failures: list[BaseException] = []
-    """What went wrong first: Hypothesis would run everything again, and tell of that instead."""
+    """The first error: Hypothesis would run everything again, and report the error of that run instead."""
     loop = asyncio.new_event_loop()
 
     class Mixture(RuleBasedStateMachine):
@@ -40,18 +40,18 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
         def begin(self, number: int) -> None:
             if failures:
                 raise failures[0]
-            # the first example is always the simplest: one and the same rule, again and again
+            # the first example is always the simplest one: the same rule again and again
             assume(number > 0)
             self.stack = AsyncExitStack()
             self.steps = 0
             self.doomed: list[WorkerProcess] = []
-            """Those that are to die at a point, sooner or later."""
+            """Workers that will die at a point, sooner or later."""
             self.valkey = context.stack.enter_context(store(context.servers.folder))
-            # one of its own: it is restarted
+            # a broker of its own: the machine restarts it
             self.kafka = self.do(self.stack.enter_async_context(own_kafka(context.servers)))
             making = deployment(context.servers, self.valkey, context.seed, kafka=self.kafka, mix=replace(MIX))
             self.run = self.do(self.stack.enter_async_context(making))
-            # there and ready: one that starts while the broker is away ends
+            # ready before the first rule: a worker that starts while the broker is away ends
             self.do(self.live.ready(self.live.worker(), self.live.worker()))
             self.do(self.live.start_traffic())
 
@@ -78,7 +78,7 @@ def _machine(context: Context) -> Report:  # noqa: C901 - the rules of one machi
 
         @rule(point=st.sampled_from(["", "", "delivered", "exec", "claim.fenced", "submitted", "checkpointed"]))
         def join(self, point: str) -> None:
-            # who is there depends on time: no rule may, or a failure could not be told
+            # which workers live depends on time; rules must not, or a failure could not be repeated
             if len(self.live.alive) >= WORKERS_MAX:
                 self.go_on("enough workers")
                 return

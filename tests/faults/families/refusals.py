@@ -12,14 +12,14 @@ from tests.faults.stage import WorkerProcess, deployment, store
 
 
 class FullableValkey(ValkeyServer):
-    """A Valkey whose disk can be full: it may make its files no longer than somebody says, from one moment on."""
+    """A Valkey whose disk can be full: from a moment on its files may not grow."""
 
     def _command(self) -> Sequence[str]:
-        # beyond the limit a write shall fail, as on a full disk, instead of ending the process by a signal
+        # beyond the limit a write fails, as on a full disk, and no signal ends the process
         return ["/bin/sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", *super()._command()]
 
     def fill(self) -> None:
-        """Let no file of it grow any more."""
+        """Let none of its files grow any more."""
         [path] = (self.folder / "appendonlydir").glob("*.incr.aof")
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (path.stat().st_size, resource.RLIM_INFINITY))
 

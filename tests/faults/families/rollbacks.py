@@ -13,11 +13,11 @@ from tests.faults.proxy import Direction, Fate, Proxy
 from tests.faults.stage import Run, deployment, store
 
 WENT_BACK: Final = ("before a read", "during a replay", "onto a branch", "idle")
-"""When a rollback comes; the second of two, onto a branch that the first had left."""
+"""When a rollback comes; the second of two goes back to a branch that the first had left."""
 
 
 async def went_back_in_place(context: Context) -> Report:
-    """Fault 19: partitions go back in place: a GAP each time, and never a false alarm of the digest."""
+    """Fault 19: partitions go back under live workers: a GAP each time, and never a false alarm of the digest."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 200}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
@@ -57,7 +57,7 @@ async def went_back_in_place(context: Context) -> Report:
 
 
 async def _went_back_in_replay(context: Context, run: Run, kept: "Kept") -> None:
-    """Roll back a worker that stands still in the middle of a silent replay."""
+    """Roll back under a worker that stands still in the middle of a silent replay."""
     for worker in run.alive:
         worker.kill()
     everywhere = range(run.names.partitions)
@@ -81,23 +81,23 @@ async def _went_back_in_replay(context: Context, run: Run, kept: "Kept") -> None
 
 
 async def _looked_again(run: Run) -> int:
-    """How often state was read again: after a GAP, or by a claim with a new ring, which finds it as it is."""
+    """Return how often state was read again: after a GAP, or by a claim with a new ring."""
     return await total(run, "gaps") + await total(run, "rings")
 
 
 @dataclass
 class Kept:
-    """States of partitions, kept to be put back."""
+    """Copies of partitions' states, which can be put back."""
 
     client: Any
     run: Run
     states: dict[int, list[dict[bytes, bytes]]] = field(default_factory=dict)
-    """By partition; the oldest first."""
+    """The copies by partition, the oldest first."""
     longest_s: float = 0.0
-    """Until a rollback was noticed."""
+    """How long each rollback went unnoticed."""
 
     async def keep(self, partitions: Sequence[int] | None = None) -> None:
-        """Keep the states of partitions as they are now."""
+        """Keep a copy of the partitions' states."""
         for partition in range(self.run.names.partitions) if partitions is None else partitions:
             self.states.setdefault(partition, []).append(await _dump(self.client, self.run, partition))
 
@@ -109,7 +109,7 @@ class Kept:
         async def another() -> bool:
             return bool(await self.client.dump(meta) != state[meta])
 
-        # else there is nothing to notice
+        # otherwise there is nothing to notice
         await run.until(another, "the state to be another one", every_s=0.1)
         before, began_s = await _looked_again(run), asyncio.get_running_loop().time()
         await _put_back(self.client, run, partition, state)
@@ -123,7 +123,7 @@ class Kept:
 
 
 async def _dump(client: Any, run: Run, partition: int) -> dict[bytes, bytes]:
-    """All of a partition's state at one moment (one transaction)."""
+    """Return the whole state of a partition at one moment (one transaction)."""
     pattern = f"{run.names.prefix}:{{{partition}.*"
     while True:
         keys = [key async for key in client.scan_iter(match=pattern, count=10_000)]
@@ -149,7 +149,7 @@ async def _put_back(client: Any, run: Run, partition: int, state: dict[bytes, by
 
 
 HELD: Final = ("checkpoint", "claim", "checkpoint, rolled back", "claim, rolled back")
-"""What is held, and what happens before it arrives."""
+"""The write that is held, and what happens before it arrives."""
 
 
 async def held_back(context: Context) -> Report:
@@ -167,7 +167,7 @@ async def held_back(context: Context) -> Report:
 
         def judge(direction: Direction, piece: bytes) -> tuple[Fate, float]:
             nonlocal wanted
-            # the second half of a write: what follows MULTI, with EXEC at its end
+            # the second half of a write: the commands after MULTI, and EXEC
             if wanted and direction == "request" and b"HSET" in piece and piece.endswith(b"EXEC\r\n"):
                 claims = b"$6\r\noffset\r\n" not in piece
                 if claims == wanted.startswith("claim"):
@@ -189,7 +189,7 @@ async def held_back(context: Context) -> Report:
             run.notes[kind] = run.notes.get(kind, 0) + 1
             wanted, before = kind, len(proxy.held)
             if kind.startswith("claim"):
-                # claim step 5 of whoever comes now
+                # claim step 5 of the next claimant
                 run.worker(mutation=context.mutation)
 
             async def held(before: int = before) -> bool:

@@ -1,7 +1,7 @@
 """Faults 13 and 24: an output broker that is slow for minutes; a consumer that goes silent.
 
-Workers come through a proxy; whoever sends and reads goes directly. A fetch of a worker's consumer is told from those
-of its claims by the name that the client gives itself.
+Workers connect through a proxy; senders and readers connect directly. The client id in a fetch tells whether a worker's
+consumer or a claim sent it.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from tests.faults.stage import PATIENCE_S, Run, WorkerProcess, deployment, resid
 from tests.faults.traffic import Mix
 
 UNPUBLISHED_MAX: Final = 1_000
-"""Records of a partition that a worker may have in hand in these runs."""
+"""How many records of a partition a worker may hold in these runs."""
 PAUSED_MS: Final = 1_000
-"""A record that was read and waits for so long was held back."""
+"""A record that waits longer than this after it was read was held back."""
 GROWTH_MB_MAX: Final = 300
-"""How much a worker may grow while nothing gets out: what it holds is bounded by records, not by time."""
+"""How much a worker may grow while it cannot publish: records bound what it holds, not time."""
 CONSUMER: Final = b"segue"
-"""The client id of a worker's consumer (streams.intake.transport)."""
+"""The client id of a worker's consumer (streams.intake.thread)."""
 
 
 async def slow_output(context: Context) -> Report:
-    """Fault 13: every batch that a worker sends takes seconds to arrive; the input goes on, is paused, then drained."""
+    """Fault 13b: every batch of a worker takes seconds to arrive; the input goes on, is paused, then drained."""
     kafka, proxy = await context.stack.enter_async_context(proxied(context))
     valkey = context.stack.enter_context(store(context.servers.folder))
     mix = Mix(people=400, per_second=300)
@@ -49,7 +49,7 @@ async def slow_output(context: Context) -> Report:
         sent = await run.stop_traffic()
         grown_mb = resident_mb(worker.process.pid) - before_mb
         assert grown_mb < GROWTH_MB_MAX, f"it grew by {grown_mb} MB"
-        # a chunk may be under way when the limit is reached
+        # the worker may be in the middle of a chunk when the limit is reached
         assert in_hand < UNPUBLISHED_MAX * 2, f"{in_hand} records of a partition were applied and not out"
         assert lag >= PAUSED_MS, "nothing that was read had to wait: the broker was not slow enough"
         run.notes |= {"slow s": round(context.size.seconds), "sent meanwhile": sent, "most lag ms": lag}
@@ -58,7 +58,7 @@ async def slow_output(context: Context) -> Report:
 
 
 async def _watch(context: Context, run: Run, worker: WorkerProcess) -> tuple[int, int]:
-    """Look for so long; the most records of a partition in hand, and the longest that a record that was read waited."""
+    """Watch for a time; return the most records of a partition in hand, and the longest wait of a record read."""
     in_hand, lag_ms = 0, 0
     end_s = time.monotonic() + context.size.seconds
     while time.monotonic() < end_s or (lag_ms < PAUSED_MS and time.monotonic() < end_s + PATIENCE_S / 3):
@@ -73,7 +73,7 @@ async def _watch(context: Context, run: Run, worker: WorkerProcess) -> tuple[int
 
 
 async def silent_consumer(context: Context) -> Report:
-    """Fault 24: what a worker's consumer fetches never comes; all else answers. It is noticed, told, and gone round."""
+    """Fault 24: no fetch of a worker's consumer is answered, all else is. The worker notices, says so, and recovers."""
     kafka, proxy = await context.stack.enter_async_context(proxied(context))
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(
@@ -110,6 +110,6 @@ async def silent_consumer(context: Context) -> Report:
 
 
 async def _told(worker: WorkerProcess) -> bool:
-    """Whether the worker says that it hears nothing, and is not ready."""
+    """Return whether the worker says that it hears nothing, and is not ready."""
     status = await worker.ask()
     return status is not None and not status["ready"] and "nothing was read" in status["silent"]

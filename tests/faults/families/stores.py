@@ -1,4 +1,4 @@
-"""Faults 2, 3, 4, 5: a store that dies, goes back, forgets, fails over, answers late or not at all."""
+"""Faults 2, 3, 4, 5: a store that dies, goes back, loses writes, fails over, answers late or never."""
 
 import asyncio
 import shutil
@@ -22,13 +22,13 @@ def connect(valkey: ValkeyServer) -> Any:
 
 
 async def total(run: Run, name: str) -> int:
-    """A counter of all workers that live."""
+    """Return a counter, summed over all workers that live."""
     statuses = [await worker.ask() for worker in run.alive]
     return sum(one[name] for one in statuses if one is not None)
 
 
 async def well(run: Run) -> bool:
-    """Whether all workers are ready and nothing has stopped."""
+    """Return whether all workers are ready and no partition has stopped."""
     statuses = [await worker.ask() for worker in run.alive]
     return all(one is not None and one["ready"] and not one["incidents"] for one in statuses)
 
@@ -66,7 +66,7 @@ async def restored_from_backup(context: Context) -> Report:
             async def another(restored: list[bytes] = restored) -> bool:
                 return await _tokens(valkey, run) != restored
 
-            # else there is nothing to notice: a replay may not have written yet
+            # otherwise there is nothing to notice: a replay may not have written yet
             await run.until(another, "the state to be another one")
             gaps = await total(run, "gaps")
             await asyncio.to_thread(_restore, valkey, backup)
@@ -81,7 +81,7 @@ async def restored_from_backup(context: Context) -> Report:
 
 
 async def _tokens(valkey: ValkeyServer, run: Run) -> list[bytes]:
-    """The token of each partition's state."""
+    """Return the token of each partition."""
     client = connect(valkey)
     try:
         metas = sorted([key async for key in client.scan_iter(match=f"{run.names.prefix}:*:meta", count=1_000)])
@@ -108,7 +108,7 @@ def _restore(valkey: ValkeyServer, backup: Path) -> None:
 
 
 async def emptied_and_rebuilt(context: Context) -> Report:
-    """Fault 2c: emptied. Every partition stops and says so; nothing starts from zero; `segue rebuild` repairs it."""
+    """Fault 2c: the store is emptied. Every partition stops and says so; `segue rebuild` repairs it."""
     valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
     async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
         run.notes["store"] = valkey.name
@@ -140,7 +140,7 @@ async def emptied_and_rebuilt(context: Context) -> Report:
 async def lost_its_last_commits(context: Context) -> Report:
     """Fault 3: the tail of the append-only file is cut under a live worker: a GAP and a silent replay each time."""
     valkey = context.stack.enter_context(store(context.servers.folder, kind=store_of(context.seed)))
-    # few profiles in memory: what went back is read
+    # few profiles in memory, so that the lost state is read
     settings: dict[str, object] = {"profiles_cached_max": 40, "checkpoint_every_ms": 300}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         run.notes["store"] = valkey.name
@@ -156,7 +156,7 @@ async def lost_its_last_commits(context: Context) -> Report:
                 return all([await total(run, name) > count for name, count in before.items()]) and await well(run)
 
             if context.mutation:
-                # with a safety off nothing is noticed: go on, and let the checker see it
+                # with a safety off the worker notices nothing: go on, the checker will
                 await run.until(lambda: well(run), "the worker to go on")
             else:
                 await run.until(noticed, "a GAP and a silent replay")
@@ -166,7 +166,7 @@ async def lost_its_last_commits(context: Context) -> Report:
 
 
 def cut_tail(valkey: ValkeyServer, commits: int, torn: int) -> None:
-    """Lose so many last commits, and some bytes of the one before."""
+    """Lose the last `count` commits, and some bytes of the one before."""
     valkey.kill()
     [path] = (valkey.folder / "appendonlydir").glob("*.incr.aof")
     data = path.read_bytes()
@@ -204,7 +204,7 @@ async def failed_over(context: Context) -> Report:
 
                 await run.until(linked, "the replica to be there")
                 await asyncio.sleep(1)
-                # from here on it is behind
+                # from here on the replica is behind
                 await client.execute_command("REPLICAOF", "NO", "ONE")
                 await client.aclose()
                 await asyncio.sleep(run.rng.uniform(1, 3))
@@ -225,7 +225,7 @@ def _at(run: Run, valkey: ValkeyServer) -> Any:
 
 
 async def replies_lost(context: Context) -> Report:
-    """Fault 5: one call in a hundred is lost, loses its reply, or waits, between workers and store."""
+    """Fault 5: between workers and store, one call in a hundred is lost, loses its reply, or waits."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with Proxy(("127.0.0.1", valkey.port)) as proxy:
         settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 50}
