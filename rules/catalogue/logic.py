@@ -15,8 +15,8 @@ from rules.conditions.context import RuleContext
 from rules.conditions.kinds import keywords, kind_of
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
-from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
+from rules.language.value_test import FALSE, TRUE
 
 
 class Group(Node):

@@ -17,9 +17,9 @@ from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
 from rules.ground.instants import format_duration
 from rules.language.dictionary import Dictionary
-from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
+from rules.language.value_test import FALSE, TRUE
 
 
 class AbsentDefinition(Definition):

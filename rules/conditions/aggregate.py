@@ -27,9 +27,11 @@ from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
-from rules.language.operators import OPERATORS, OperatorKeys, Test, names_for, read_test
+from rules.language.operands import read_test
+from rules.language.operators import OPERATORS, OperatorKeys, names_for
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
+from rules.language.value_test import Test
 
 _CLASSES: Final[Mapping[ValueType, tuple[type, ...]]] = {
     "string": (str,),

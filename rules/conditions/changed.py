@@ -13,9 +13,10 @@ from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.ground.values import ValueType
-from rules.language.operators import FALSE, read_operand, said_value
+from rules.language.operands import read_operand, said_value
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration
+from rules.language.value_test import FALSE
 
 ANY: Final = object()
 """An omitted side: any value but none."""

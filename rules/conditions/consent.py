@@ -13,9 +13,9 @@ from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.event import Event
 from rules.language.dictionary import GRANTED, REPLIED, WITHDRAWN
-from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Name, Path
+from rules.language.value_test import FALSE, TRUE
 
 ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
 STATES: Final = frozenset(get_args(ConsentState))

@@ -22,9 +22,9 @@ from rules.conditions.view import View
 from rules.conditions.window import SinceKeys, Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration
-from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
+from rules.language.value_test import FALSE
 
 LENGTH_BYTES: Final = 14
 

@@ -11,9 +11,9 @@ from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import FOREVER, format_instant
-from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Instant, Maybe
+from rules.language.value_test import FALSE
 
 _NOW: Final = ("now",)
 """The variable of facts that is the instant of the evaluation."""

@@ -21,9 +21,9 @@ from rules.conditions.occurrences import ENTRIES_MAX, count_later, flip_after
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition, Window, WindowKeys, read_window, rounded_up
-from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Items, Maybe, Path
+from rules.language.value_test import FALSE, TRUE
 
 Natural = Annotated[int, Field(ge=0)]
 

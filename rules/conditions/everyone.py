@@ -10,8 +10,8 @@ from rules.conditions.mention import no_mentions
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
-from rules.language.operators import TRUE
 from rules.language.problems import DefinitionReader
+from rules.language.value_test import TRUE
 
 
 class EveryoneDefinition(Definition):

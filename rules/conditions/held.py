@@ -14,9 +14,9 @@ from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_t
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
-from rules.language.operators import Interval, Test
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration
+from rules.language.value_test import Interval, Test
 
 
 class HeldDefinition(TraitDefinition):

@@ -22,9 +22,9 @@ from rules.conditions.view import View
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-from rules.language.operators import AT_EVERY_INSTANT, AT_NO_INSTANT, FALSE, Interval, Test
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Maybe
+from rules.language.value_test import AT_EVERY_INSTANT, AT_NO_INSTANT, FALSE, Interval, Test
 
 INTERVAL_BYTES: Final = 32
 

@@ -13,9 +13,11 @@ from rules.conditions.scene import Compared
 from rules.ground.event import Event
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
-from rules.language.operators import Test, names_for, read_test, with_article
+from rules.language.operands import read_test
+from rules.language.operators import names_for, with_article
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Shape
+from rules.language.value_test import Test
 
 TESTS_SHAPE: Final = "{ATTRIBUTE: {OPERATOR: …}}"
 AttributeTests = Annotated[dict[str, Any], Shape(TESTS_SHAPE)]

@@ -6,8 +6,10 @@ from typing import Any
 from rules.conditions.possible_values import AGES, Tested, possible
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
-from rules.language.operators import OPERATORS, Test, read_test
+from rules.language.operands import read_test
+from rules.language.operators import OPERATORS
 from rules.language.problems import DefinitionReader, Problems, Source, canonical_json
+from rules.language.value_test import Test
 
 
 class OperatorFacts:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rules.ground.event import Value
 from rules.ground.instants import parse_duration
 from rules.ground.values import INTEGER_MAX, ValueType, typed
-from rules.language.operators import Test
+from rules.language.value_test import Test
 
 AGES: Final = ("older_than", "newer_than")
 

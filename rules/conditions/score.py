@@ -7,38 +7,29 @@ formula, from bounds that the shortest and the longest half-life give. Where the
 instant is far, the lower bound serves: the engine looks again there.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from rules.conditions import bucketed
 from rules.conditions.base import Completion, Condition, Node, ReadRule, Verdict
 from rules.conditions.context import RuleContext
-from rules.conditions.entry_memory import BucketedMemory, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives
 from rules.conditions.figures import exact_sum
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_matcher
-from rules.conditions.memory import Memory
+from rules.conditions.matching import AttributeTests, read_matcher
 from rules.conditions.mention import Mention, WalkRule, as_list, as_mapping, as_names, walk_events
 from rules.conditions.occurrences import evidence_of
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.score_points import Decaying, Points, ScoreMemory, bounds, copies, total
 from rules.conditions.view import State, View
-from rules.conditions.window import Definition, SinceKeys, Window, read_window, rounded_up
-from rules.ground.event import Event
-from rules.ground.instants import FOREVER, format_duration
-from rules.language.problems import DefinitionReader, canonical_json
+from rules.conditions.window import Definition, SinceKeys, read_window
+from rules.ground.instants import FOREVER
+from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Maybe, Number, Path
-
-Decaying: TypeAlias = tuple[float | int, int, int, int]
-"""Points of one event, how many events, the time from which they decay, and their half-life."""
 
 NEAR_MS: Final = 8
 """Below this a bound is no gain over the exact instant."""
-HALF_LIVES_MAX: Final = 1100
-"""After so many half-lives 2.0 ** -x is 0.0 (the smallest double is 2^-1074): the event may be forgotten."""
 
 
 class ScoreDefinition(Definition):
@@ -63,72 +54,6 @@ class WhenItem(Definition):
 
     when: Any
     points: Number
-
-
-class Points:
-    """An event item, compiled. Frozen after construction."""
-
-    def __init__(self, matcher: Matcher, points: float | int, half_life_ms: int | None, window: Window) -> None:
-        self.matcher = matcher
-        self.points = points
-        self.half_life_ms = half_life_ms
-        self.window = window
-        self.key = [matcher.key, half_life_ms, window.key()]
-        """What folding depends on."""
-        # an event whose points have become nothing may be forgotten
-        reach_ms = None if half_life_ms is None else half_life_ms * HALF_LIVES_MAX
-        memory = WindowMemory if window.bucket_ms is None else BucketedMemory
-        self.memory: WindowMemory = memory(
-            canonical_json(self.key), matcher.types, matcher.where, window, reach_ms=reach_ms
-        )
-
-    def times(self, state: State, view: View) -> list[tuple[int, int]]:
-        """Return the times from which the points of the events that count decay, and how many decay from each."""
-        units, entries = self.memory.counted(state, view.mark(self.window.mark))
-        times = [(rounded_up(entry[0], self.window.bucket_ms), 1) for entry in entries]
-        times.extend((unit[0], unit[bucketed.NUMBER]) for unit in units)
-        return times
-
-    def describe(self) -> str:
-        """`5 for webinar.attended, halved every 30d`."""
-        halved = "" if self.half_life_ms is None else f", halved every {format_duration(self.half_life_ms)}"
-        return f"{self.points} for {self.matcher.text}{self.window.describe()}{halved}"
-
-
-class ScoreMemory(Memory):
-    """The memories of all event items, side by side: a state is the list of theirs."""
-
-    def __init__(self, items: tuple[Points, ...]) -> None:
-        self.state_key = canonical_json(["score", [item.key for item in items]])
-        self._memories = tuple(item.memory for item in items)
-        self.types = frozenset[str]().union(*(memory.types for memory in self._memories))
-
-    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
-        """Fold every item."""
-        moved: list[Any] | None = None
-        for index, memory in enumerate(self._memories):
-            if event.type not in memory.types:
-                continue
-            known = None if state is None else state[index]
-            entries = memory.fold(known, event, arrival, t_ms)
-            if entries is not known:
-                if moved is None:
-                    moved = [None] * len(self._memories) if state is None else list(state)
-                moved[index] = entries
-        return state if moved is None else moved
-
-    def prune(self, state: State, t_ms: int) -> State:
-        """Drop events whose points have become nothing."""
-        if state is None:
-            return None
-        left = [memory.prune(known, t_ms) for memory, known in zip(self._memories, state, strict=True)]
-        if not any(left):
-            return None
-        return state if all(a is b for a, b in zip(left, state, strict=True)) else left
-
-    def bytes_max(self) -> int:
-        """The states of all items."""
-        return sum(memory.bytes_max() for memory in self._memories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +106,7 @@ class Score(Condition):
         if not decaying:
             return exact_sum(fixed) >= self._least, when_ms
         t_ms = view.t_ms
-        if _total(fixed, decaying, t_ms) < self._least:
+        if total(fixed, decaying, t_ms) < self._least:
             return False, when_ms
         return True, self._falls_ms(fixed, decaying, t_ms, when_ms)
 
@@ -192,7 +117,7 @@ class Score(Condition):
             times = item.times(known, view)
             if item.half_life_ms is None:
                 for _, number in times:
-                    fixed.extend(_copies(item.points, number))
+                    fixed.extend(copies(item.points, number))
             else:
                 decaying.extend((item.points, number, time_ms, item.half_life_ms) for time_ms, number in times)
         return decaying
@@ -207,10 +132,10 @@ class Score(Condition):
         stays = exact_sum(fixed)
         if stays >= self._least:
             return before_ms
-        low_ms, high_ms = _bounds(self._least - stays, decaying, t_ms)
+        low_ms, high_ms = bounds(self._least - stays, decaying, t_ms)
 
         def holds(at_ms: int) -> bool:
-            return _total(fixed, decaying, at_ms) >= self._least
+            return total(fixed, decaying, at_ms) >= self._least
 
         if low_ms <= t_ms or not holds(low_ms):
             low_ms = t_ms
@@ -274,39 +199,6 @@ class Score(Condition):
         """Walk the rules of its `when` items."""
         for when in self._whens:
             yield ("score", when.index, "when"), when.rule
-
-
-def _copies(points: float | int, number: int) -> list[float | int]:
-    """Return numbers that add up exactly to so many times the points: one for every bit of the number."""
-    if number == 1:
-        return [points]
-    return [points * (1 << bit) for bit in range(number.bit_length()) if number >> bit & 1]
-
-
-def _total(fixed: list[float | int], decaying: list[Decaying], t_ms: int) -> float:
-    points = list(fixed)
-    for each, number, time_ms, half_ms in decaying:
-        now = each * 2.0 ** (-max(0, t_ms - time_ms) / half_ms)
-        if number == 1:
-            points.append(now)
-        else:
-            points.extend(_copies(now, number))
-    return exact_sum(points)
-
-
-def _bounds(needed: float, decaying: list[Decaying], t_ms: int) -> tuple[int, int]:
-    """Return an instant at which the decaying points still suffice, and one at which they do not any more.
-
-    Both are rough: the caller tries them. Nothing halves sooner than the shortest half-life after t, or later
-    than the longest after the last event.
-    """
-    halves = [half_ms for *_, half_ms in decaying]
-    start_ms = max(t_ms, *(time_ms for _, _, time_ms, _ in decaying))
-    points = _total([], decaying, t_ms)
-    lives = math.log2(points) - math.log2(needed) if points < math.inf and needed > 0 else float(HALF_LIVES_MAX)
-    low_ms = t_ms + math.floor(min(halves) * lives) - 2
-    high_ms = start_ms + math.ceil(max(halves) * max(lives, 0.0)) + 2
-    return low_ms, high_ms
 
 
 def read_score(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Score | None:

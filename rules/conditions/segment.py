@@ -12,9 +12,9 @@ from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
 from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
-from rules.language.operators import FALSE, TRUE
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Duration, Id, Maybe, Path
+from rules.language.value_test import FALSE, TRUE
 
 
 class SegmentDefinition(Definition):

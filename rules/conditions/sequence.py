@@ -27,9 +27,9 @@ from rules.conditions.view import State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration
-from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe, Path
+from rules.language.value_test import FALSE
 
 MASK_BYTES: Final = 4
 

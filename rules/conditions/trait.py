@@ -12,8 +12,10 @@ from rules.conditions.mention import as_mapping, mentions_trait
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.view import View
 from rules.language.dictionary import Dictionary
-from rules.language.operators import OPERATORS, OperatorKeys, Test, names_for, read_test
+from rules.language.operands import read_test
+from rules.language.operators import OPERATORS, OperatorKeys, names_for
 from rules.language.problems import DefinitionReader
+from rules.language.value_test import Test
 
 
 class TraitDefinition(OperatorKeys):

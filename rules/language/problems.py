@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rules.language.validation import Path, closest, name_of, nearest, say
+from rules.language.saying import say
+from rules.language.validation import Path, closest, name_of, nearest
 
 FAR_INTEGER: Final = 1 << 53
 """Beyond it a float is whole by nature, not by the author's will, and integers are no longer exact in JSON readers."""

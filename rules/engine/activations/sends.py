@@ -18,8 +18,8 @@ from rules.conditions.view import State, View
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import SENT
-from rules.language.operators import FALSE
 from rules.language.problems import canonical_json
+from rules.language.value_test import FALSE
 
 OF_POLICY: Final[CapOf] = "channel"
 

@@ -21,9 +21,9 @@ from rules.conditions.window import Definition
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
-from rules.language.operators import FALSE
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
+from rules.language.value_test import FALSE
 
 
 class FirstDefinition(Definition):

@@ -7,8 +7,10 @@ import pytest
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER, parse_instant
 from rules.ground.values import VALUE_TYPES, ValueType
-from rules.language.operators import AT_NO_INSTANT, OPERATORS, Test, read_test
+from rules.language.operands import read_test
+from rules.language.operators import OPERATORS
 from rules.language.problems import DefinitionReader, Problems, Source
+from rules.language.value_test import AT_NO_INSTANT, Test
 
 DAY = 86_400_000
 NOON = parse_instant("2026-03-01T12:00:00Z")

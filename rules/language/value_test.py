@@ -1,0 +1,102 @@
+"""A test of one value: several operators that must all hold, and on which instants they do.
+
+`older_than` and `newer_than` compare with the instant, so a value passes a test on one interval of instants. Of *no
+value* a test holds only where every operator of it does: `not_equals`, `not_in`, `exists: false`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from rules.ground.event import Value
+from rules.ground.instants import FOREVER
+
+Check: TypeAlias = Callable[[Any], bool]
+Interval: TypeAlias = tuple[int, int]
+"""Instants from the first (inclusive) to the second (exclusive)."""
+
+AT_EVERY_INSTANT: Final[Interval] = (-FOREVER, FOREVER)
+AT_NO_INSTANT: Final[Interval] = (FOREVER, FOREVER)
+TRUE: Final[tuple[bool | None, int]] = (True, FOREVER)
+FALSE: Final[tuple[bool | None, int]] = (False, FOREVER)
+
+
+class Test:
+    """Several operators on one value of one declared type; all must hold.
+
+    `check` tests the part that does not change with time, of a value or None; `timed` says whether that is not all.
+    """
+
+    __test__ = False  # no test class of pytest's
+    __slots__ = ("_newer_ms", "_older_ms", "check", "rising", "text", "timed")
+
+    def __init__(
+        self,
+        checks: tuple[Check, ...],
+        nothing: bool,
+        older_ms: int | None,
+        newer_ms: int | None,
+        text: str,
+        rising: bool = False,
+    ) -> None:
+        self.rising = rising
+        """Whether it holds of every larger value too, if it holds of one."""
+        self._older_ms = older_ms
+        self._newer_ms = newer_ms
+        self.timed = older_ms is not None or newer_ms is not None
+        self.text = text
+        """In plain English: `equals hcp and not in [a, b]`."""
+        self.check: Callable[[Value | None], bool] = _joined(checks, nothing)
+
+    def holds(self, value: Value | None, t_ms: int) -> bool:
+        """Tell whether all operators hold of the value at t_ms; inside `where` that is the event's own time."""
+        if not self.timed:
+            return self.check(value)
+        low, high = self.interval(value)
+        return low <= t_ms < high
+
+    def verdict(self, value: Value | None, t_ms: int) -> tuple[bool | None, int]:
+        """Tell whether it holds at t_ms, and the exact next instant at which that changes."""
+        if not self.timed:
+            return TRUE if self.check(value) else FALSE
+        low, high = self.interval(value)
+        if t_ms < low:
+            return False, low
+        return (True, high) if t_ms < high else FALSE
+
+    def interval(self, value: Value | None) -> Interval:
+        """Tell on which instants it holds of the value; AT_NO_INSTANT where there are none."""
+        if not self.check(value):
+            return AT_NO_INSTANT
+        if not self.timed:
+            return AT_EVERY_INSTANT
+        if not isinstance(value, int):  # no value; or an older fact of another type
+            return AT_NO_INSTANT
+        low = -FOREVER if self._older_ms is None else value + self._older_ms
+        high = FOREVER if self._newer_ms is None else value + self._newer_ms
+        return (low, high) if low < high else AT_NO_INSTANT
+
+
+def _joined(checks: tuple[Check, ...], nothing: bool) -> Callable[[Value | None], bool]:
+    """Make one test of several. A fact that kept another type from its arrival fails a test that cannot take it."""
+    if len(checks) == 1:
+        check = checks[0]
+
+        def one(value: Value | None) -> bool:
+            if value is None:
+                return nothing
+            try:
+                return check(value)
+            except (TypeError, AttributeError):
+                return False
+
+        return one
+
+    def every(value: Value | None) -> bool:
+        if value is None:
+            return nothing
+        try:
+            return all(check(value) for check in checks)
+        except (TypeError, AttributeError):
+            return False
+
+    return every
