@@ -1,6 +1,7 @@
 """Read a channel's activations from Kafka: who may be contacted now, then every change, once and in order.
 
-For platforms: imports aiokafka, orjson and the standard library, and nothing else of Segue.
+For platforms. Imports aiokafka, orjson and the standard library, and nothing else of Segue. Inside Segue the package is
+`streams.client`; on a platform the same files are the distribution `segue-client`, package `segue_client` (README.md).
 """
 
 from .change import ActiveKey, Change, Content, Reason, Standing

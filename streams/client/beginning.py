@@ -40,7 +40,7 @@ class Beginnings:
         firsts = await consumer.beginning_offsets(list(tps.values()))
         lasts = firsts
         if self._start == "latest":
-            # whatever this reader's isolation, it must not begin amid a transaction: at the last stable offset
+            # no reader may begin inside a transaction, whatever its isolation: all begin at the last stable offset
             lasts = await self._connection.ends("read_committed", list(tps.values()))
         kept = {**(self._start if isinstance(self._start, Mapping) else {}), **left, **await self._committed(tps)}
         found = {}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class ActiveKey(NamedTuple):
-    """What is active or not: one activation for one profile."""
+    """One activation for one profile."""
 
     subject: str
     activation: str
@@ -14,7 +14,7 @@ class ActiveKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why: `allowed`, `definition_changed`, or what refuses now (deploy/asyncapi.yaml lists the kinds)."""
+    """Why: `allowed`, `definition_changed`, or the refusal (deploy/asyncapi.yaml lists the kinds)."""
 
     kind: str
     by: tuple[str, ...]
@@ -22,12 +22,12 @@ class Reason:
     events: tuple[str, ...] = field(repr=False)
     """The event behind it as `source id`; none where time alone decided."""
     was: str | None
-    """Of an activation: the kind of the deactivation before it."""
+    """Of an `activated` change: the kind of the deactivation before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """With what the channel may contact the profile; None is not given."""
+    """What the channel may contact the profile with. None: the definition does not give it."""
 
     intent: str
     asset: str | None
@@ -59,7 +59,7 @@ class Change:
     journey: str | None
     content: Content
     arm: str | None
-    """Of an experiment."""
+    """The arm of an experiment."""
     topic: str
     partition: int
     offset: int
@@ -69,15 +69,16 @@ class Change:
 
     @property
     def key(self) -> ActiveKey:
-        """What is active or not."""
+        """The activation and the profile that the change is about."""
         return ActiveKey(self.subject, self.activation)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the snapshot's topic says of one key: the change after which it is active, or that it is not."""
+    """What a record of the snapshot's topic says of one key."""
 
     key: ActiveKey = field(repr=False)
     sequence: int
-    """Of the change behind it."""
+    """The sequence of the change that set it."""
     active: Change | None
+    """That change; None: the key is not active."""

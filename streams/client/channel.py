@@ -1,4 +1,4 @@
-"""A channel as a platform reads it: the snapshot of who is active, then every change, once and in order.
+"""A channel as a platform reads it: the snapshot of the active profiles, then every change, once and in order.
 
     async with Channel("email", bootstrap_servers="kafka:9092", group="email-platform") as channel:
         for change in (await channel.snapshot()).values():
@@ -66,7 +66,7 @@ class Channel:
         topic_prefix: str = "activation",
         **kafka: Any,
     ) -> None:
-        """Name what to read, and as whom; nothing is asked of Kafka yet.
+        """Say what to read, and in which group. Asks Kafka nothing yet.
 
         `group`: a consumer group that shares the partitions among its readers and keeps their offsets. `partitions`:
         without a group, which to read; all unless given. `start`: where to begin a partition for which the group has no
@@ -127,20 +127,20 @@ class Channel:
     def positions(self) -> dict[int, Position]:
         """Where reading stands, by partition: after the last change handed out."""
         begun = {each.partition: each.position for each in self._cursors.values() if each.position is not None}
-        # without a group nothing else knows where the others stand until they have begun anew
+        # without a group only this reader knows where partitions stand that have not begun anew
         return begun if self._group is not None else self._left | begun
 
     async def snapshot(self) -> dict[ActiveKey, Change]:
-        """Read who is active now; `changes` goes on exactly from there. Holds everybody active in memory.
+        """Read who is active now; `changes` goes on exactly from there. Holds all active profiles in memory.
 
-        With a group: of the partitions that it gives this reader now. Raises Unreadable, and KafkaError.
+        With a group: in the partitions that the group gives this reader now. Raises Unreadable, and KafkaError.
         """
         if self._silent:
             await self._replaced()
         while True:
             cursors = self._cursors
             taken = await take(self._connection.consumer, self._changes_topic, self._current_topic, list(cursors))
-            # else a rebalance came between, and it is not of the partitions that this reader has now
+            # otherwise a rebalance has changed the partitions meanwhile: take it again
             if self._cursors is cursors:
                 break
         self._on_assigned(taken.offsets)
@@ -269,7 +269,7 @@ class Channel:
                     raise Hole(self._changes_topic, cursor.partition, cursor.position.offset, what) from None
             return
         except KafkaError:
-            # without its tasks it raises the same for ever
+            # a consumer whose tasks have ended raises the same error for ever
             self._silent = has_died(self._consumer)
             raise
         stands: dict[TopicPartition, int] = {}
@@ -278,7 +278,7 @@ class Channel:
                 continue
             tp = self._tp(cursor.partition)
             records = found.get(tp, ())
-            # markers of transactions are no records: where nothing else is left, the position tells of them
+            # markers of transactions are no records: only the position shows that the consumer has passed them
             try:
                 after = stands[tp] = await self._consumer.position(tp)
             except IllegalStateError:

@@ -46,8 +46,8 @@ class Connection:
         await self._closing.aclose()
 
     async def partitions(self, wanted: Collection[int] | None) -> list[int]:
-        """List the channel's partitions, or those that are wanted of them. Raises NoChannel, ValueError."""
-        # all topics: a request that names one may create it
+        """List the channel's partitions, or check and list the wanted ones. Raises NoChannel, ValueError."""
+        # asks for all topics: a request that names a topic may create it
         topics = {each["topic"]: each["partitions"] for each in await self._admin.describe_topics()}
         for topic in (self._changes_topic, self._current_topic):
             if not topics.get(topic):
@@ -66,7 +66,7 @@ class Connection:
             )
             if found.keys() >= set(tps):
                 return found
-            # a broker that does not coordinate the group (any more) answers with nothing, and aiokafka passes that on
+            # a broker that does not coordinate the group answers with no offsets, and aiokafka passes that on
             await asyncio.sleep(AGAIN_S)
         raise GroupCoordinatorNotAvailableError
 

@@ -1,14 +1,14 @@
-"""What can be wrong with a channel. Texts and fields name places in Kafka, never a profile."""
+"""The errors of the client. Their texts and fields name offsets in Kafka, never a profile."""
 
 from typing import Final
 
 
 class NoChannel(Exception):
-    """The channel has no topics: no catalogue with an activation of it was ever applied, or its name is misspelt."""
+    """The channel has no topics: its name is misspelt, or no applied catalogue has had an activation of it."""
 
 
 class ChannelError(Exception):
-    """Something is wrong at one place of a topic; what comes after it must not be relied on."""
+    """Something is wrong at one offset. Do not rely on the records after it."""
 
     def __init__(self, topic: str, partition: int, offset: int, what: str) -> None:
         super().__init__(f"{topic} partition {partition} offset {offset}: {what}")
@@ -19,13 +19,14 @@ class ChannelError(Exception):
 
 
 class Unreadable(ChannelError):
-    """A record that is no change of an activation: another program wrote it, or a later version of Segue."""
+    """A record is no change of an activation: another program wrote it, or a later version of Segue."""
 
 
 class Disorder(ChannelError):
     """A profile's changes do not follow each other: some are missing, or an old one came again and differs.
 
-    Segue publishes 1, 2, 3 … for each profile and channel. Take the snapshot again, and find out who touched the topic.
+    Segue publishes 1, 2, 3 … for each profile and channel. Take the snapshot again, and find out which program wrote
+    to the topic.
     """
 
     def __init__(self, topic: str, partition: int, offset: int, what: str, due: int, came: int) -> None:
@@ -35,11 +36,11 @@ class Disorder(ChannelError):
 
 
 class Hole(ChannelError):
-    """The changes to go on with are gone: dropped by retention before they were read, or the topic was made anew.
+    """The next changes are gone: retention dropped them before they were read, or the topic was made anew.
 
     Take the snapshot again.
     """
 
 
 class NoOffset(ChannelError):
-    """It is not known where to begin: take the snapshot, or say where with `start`."""
+    """Nothing says where to begin: take the snapshot, or give `start`."""

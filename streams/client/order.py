@@ -1,8 +1,8 @@
-"""The order of one partition's changes: each profile's sequence goes up by one; what comes again is dropped.
+"""The order of one partition's changes: each profile's sequence goes up by one, and repeats are dropped.
 
 A change that was read lately and comes again with the same id and bytes is a repeat: a reader that is not
-`read_committed` sees what an aborted transaction held, and then the same once more. Anything else that does not go on
-by one is disorder. The first change of a profile that is known here is taken as it comes.
+`read_committed` sees the changes of an aborted transaction, and later the same changes committed. Any other change
+whose sequence does not go up by one is disorder. The first change of a profile may have any sequence.
 """
 
 from collections import OrderedDict
@@ -12,14 +12,14 @@ from .change import Change
 from .errors import Disorder
 
 PROFILES_MAX: Final = 100_000
-"""Profiles remembered a partition, about 30 MB; then that one is forgotten whose last change is longest ago."""
+"""Profiles remembered in a partition, about 30 MB. Above, the profile whose last change is the oldest is forgotten."""
 REPEATS_MAX: Final = 20_000
-"""Changes remembered a partition, to be known again: an aborted transaction is repeated at once, and holds 1,000
-changes, seldom a few thousand."""
+"""Changes remembered in a partition: they are known as repeats. An aborted transaction is repeated at once, and holds
+1,000 changes, seldom a few thousand."""
 
 
 class Order:
-    """What is remembered of one partition. Pure; not for sharing."""
+    """Remembers the changes of one partition. Pure."""
 
     __slots__ = ("_last", "_read")
 
@@ -30,7 +30,7 @@ class Order:
         """By id: a hash of the bytes."""
 
     def is_new(self, change: Change) -> bool:
-        """Take the next change of the partition in; False: it is a repeat. Raises Disorder, which changes nothing."""
+        """Take the partition's next change. Returns False for a repeat. Raises Disorder, and remembers nothing then."""
         known = self._read.get(change.id)
         last = self._last.get(change.subject)
         if known is not None:
@@ -43,7 +43,7 @@ class Order:
         return True
 
     def learn(self, change: Change) -> None:
-        """Remember a change that was read before, asking nothing."""
+        """Remember a change that was read before, without checking its order."""
         self._last[change.subject] = change.sequence
         self._last.move_to_end(change.subject)
         if len(self._last) > PROFILES_MAX:

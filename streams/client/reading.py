@@ -1,6 +1,6 @@
 """Read a channel's change from a Kafka record.
 
-Two topics carry the same values: the channel's changes, key = subject; and its snapshot of who is active, key =
+Two topics carry the same values: the channel's changes, key = subject; and its snapshot, key =
 `subject|activation`, compacted: the value of the activation, or a tombstone with a header that names the change which
 ended it. Keys that a later version of Segue may add are passed over.
 """
@@ -19,7 +19,7 @@ _CHANGES: Final = {"activated": True, "deactivated": False}
 
 
 class Record(Protocol):
-    """What is read of a Kafka record; aiokafka's `ConsumerRecord` is one."""
+    """The parts of a Kafka record that are read. aiokafka's `ConsumerRecord` has them."""
 
     @property
     def topic(self) -> str: ...
@@ -117,7 +117,7 @@ def _standing_key(record: Record) -> ActiveKey:
 
 
 def _sequence_of_header(record: Record) -> int:
-    # whoever else writes to the topic may leave a header's value out
+    # another program may have written a header without a value
     found = [value or b"" for name, value in record.headers if name == ID_HEADER]
     _, slash, sequence = found[0].rpartition(b"/") if len(found) == 1 else (b"", b"", b"")
     if not slash or not sequence.isdigit():
@@ -134,7 +134,7 @@ class _Wrong(Exception):
 
 
 class _Object:
-    """A JSON object whose keys are asked for by type; what is asked for and is not there, or is null, is wrong."""
+    """A JSON object, read by key and type. Raises _Wrong for a key that is absent, null or of another type."""
 
     __slots__ = ("_values", "_within")
 

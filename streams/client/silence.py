@@ -1,9 +1,9 @@
-"""Tell a consumer that has gone silent from a topic in which nothing comes.
+"""Tell a consumer that has gone silent from a topic that has no new records.
 
-Kafka's client can go silent after a broker's restart: polls bring nothing, for ever, and no error. What it says is held
-against the ends of the partitions as another client sees them, asked beside the reading, and only of those that have
-not moved for half a minute. Between the question and the answer something may have come: so a partition counts as
-silent only if it has still not reached those ends several polls later.
+Kafka's client can go silent after a broker's restart: its polls return nothing, for ever, without an error. So another
+client is asked, beside the reading, for the ends of the partitions that have not moved for half a minute. Records may
+come between the question and the answer: a partition counts as silent only if the consumer has still not reached these
+ends several polls later.
 """
 
 import asyncio
@@ -17,47 +17,47 @@ from aiokafka.errors import KafkaError
 log = logging.getLogger(__name__)
 
 SILENT_S: Final = 30.0
-"""So long a partition may stand before anybody asks."""
+"""How long a partition stands before its end is asked for."""
 SURE_S: Final = 5.0
-"""So much longer it has to stand below an end that is known."""
+"""How much longer the partition must stand below that end."""
 SURE_POLLS: Final = 3
-"""And so many more polls: a platform that was busy has not looked meanwhile."""
+"""And how many more polls: a busy platform may not have polled meanwhile."""
 ASK_S: Final = 20.0
-"""How long the ends may take."""
+"""How long the answer may take."""
 
 Ends = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 
 
 class Silence:
-    """Listens along with one consumer."""
+    """Watches one consumer by its positions."""
 
     def __init__(self, ends: Ends) -> None:
-        """`ends`: another client's, of the isolation of the one that reads. May raise KafkaError."""
+        """`ends` asks another client of the same isolation. May raise KafkaError."""
         self._ends: Final = ends
         self._stood: dict[TopicPartition, tuple[int, float]] = {}
-        """Where each partition stands, and since when."""
+        """By partition: its position, and since when it stands there."""
         self._asking: asyncio.Task[Mapping[TopicPartition, int]] | None = None
         self._missed: dict[TopicPartition, int] = {}
-        """Ends that were not reached when they were heard of."""
+        """By partition: an end that the consumer had not reached when the answer came."""
         self._missed_s = 0.0
         self._polls = 0
 
     def over(self) -> None:
-        """Forget everything: there is another consumer, or it has other partitions."""
+        """Forget everything: another consumer, or other partitions."""
         self._stood, self._missed = {}, {}
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
 
     async def close(self) -> None:
-        """Ask no more."""
+        """End the question that is under way."""
         asking = self._asking
         self.over()
         if asking is not None:
             await asyncio.wait({asking})
 
     def lasts(self, stands: Mapping[TopicPartition, int]) -> bool:
-        """Take note of where reading stands after a poll; True: the consumer has gone silent. Never waits."""
+        """Note the positions after a poll. Returns whether the consumer has gone silent. Never waits."""
         now_s = asyncio.get_running_loop().time()
         self._stood = {
             tp: self._stood[tp] if self._stood.get(tp, (-1,))[0] == offset else (offset, now_s)
@@ -93,6 +93,6 @@ class Silence:
         except (KafkaError, OSError, TimeoutError):
             return {}
         except Exception as error:
-            # of a platform's own, such as whoever gives the tokens: this is only a question beside the reading
+            # from the platform's own code, such as a token provider: this question must not end the reading
             log.warning("the ends could not be asked: %s", type(error).__name__)
             return {}

@@ -1,7 +1,7 @@
-"""Who is active at one offset of a channel's changes, exactly: nothing is missing, nothing is ahead.
+"""Read who is active at one offset of a channel's changes, exactly: no change is missing, none is ahead.
 
-The snapshot's topic and the topic of changes are written in the same transactions, but they are two topics: what their
-ends say belongs together only if they are asked in this order (numbers as in `take`):
+Segue writes the snapshot's topic and the topic of changes in the same transactions. But they are two topics: their ends
+belong together only if they are asked for in this order (numbers as in `take`):
 
 1. the last stable offset of the changes. Every change before it is decided, and if it was committed its record in the
    snapshot's topic was written before the commit: it stands below any end of that topic that is asked for later;
@@ -12,9 +12,10 @@ ends say belongs together only if they are asked in this order (numbers as in `t
 5. everything committed from (1) to (4), folded in by key and sequence: what (3) held already changes nothing;
 6. the last stable offset of the changes now, not before (4), and what is committed up to it.
 
-So the result is what all changes before (6) come to, and (6) is where to follow from. Not from (4): that may be amid a
-transaction, and who is not `read_committed` would see the rest of one that was aborted before it comes again whole. At
-a last stable offset none is cut in two, for a partition has one writer, and that has one transaction at a time.
+So the result is the fold of all changes before (6), and following begins at (6). It cannot begin at (4): that offset
+may lie inside a transaction. A reader that is not `read_committed` would see the rest of an aborted transaction before
+all of it comes again. A last stable offset cuts no transaction in two: a partition has one writer, and the writer has
+one transaction at a time.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -31,22 +32,22 @@ from .reading import read_change, read_standing
 POLL_MS: Final = 500
 
 Connect: TypeAlias = Callable[[Isolation], AbstractAsyncContextManager[Any]]
-"""Makes a consumer of an isolation level, started and without partitions."""
+"""Makes a consumer of an isolation level: started, without partitions."""
 Offsets: TypeAlias = Mapping[TopicPartition, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Who is active, and the offset of each partition's changes at which that is so."""
+    """The active keys, and by partition the offset of the changes at which they are active."""
 
     active: dict[ActiveKey, Change]
     offsets: dict[int, int]
 
 
 async def take(connect: Connect, changes_topic: str, current_topic: str, partitions: Collection[int]) -> Snapshot:
-    """Take the snapshot of some partitions; holds everybody active in memory.
+    """Take the snapshot of some partitions. Holds all active profiles in memory.
 
-    Waits for transactions that are open (their time-out is Segue's, 10 s). Raises Unreadable, and KafkaError.
+    Waits for transactions that are open (Segue's time out after 10 s). Raises Unreadable, and KafkaError.
     """
     changes = [TopicPartition(changes_topic, partition) for partition in partitions]
     current = [TopicPartition(current_topic, partition) for partition in partitions]
@@ -74,7 +75,7 @@ def _fold(found: dict[ActiveKey, Standing], change: Change) -> None:
 
 
 async def _committed(reader: Any, starts: Offsets, ends: Offsets) -> AsyncIterator[ConsumerRecord]:
-    """Read what is committed from one offset to another, waiting for what is undecided between."""
+    """Yield the committed records between two offsets; wait for transactions that are open there."""
     waiting = [each for each, start in starts.items() if start < ends[each]]
     if waiting:
         reader.assign(waiting)

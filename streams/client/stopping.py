@@ -1,8 +1,8 @@
-"""Stop an aiokafka consumer, whole, whatever it is at; and see that one has died.
+"""Stop an aiokafka consumer whole, in any state; and tell whether it has died.
 
-Traps of aiokafka 0.14.0 met here: `stop` lets the end of its fetcher's own tasks out as if whoever stops it had been
-cancelled (aio-libs/aiokafka issue 647: after a fetch that failed, say, because the broker is away or slow), and raises
-what its fetcher died of; in both cases, and where it is cut off, connections stay open and tasks go on.
+Three traps of aiokafka 0.14.0: after a fetch that failed, `stop` raises the CancelledError of its own tasks, as if the
+caller had been cancelled (aio-libs/aiokafka issue 647); it raises the error that its fetcher died of; and in both
+cases, and when it is cut off, connections stay open and tasks go on.
 """
 
 import asyncio
@@ -14,11 +14,14 @@ from typing import Any, Final
 log = logging.getLogger(__name__)
 
 END_S: Final = 0.5
-"""For what is cancelled to end, and for the connections to close: what a peer may hold up no longer."""
+"""How long cancelled tasks may take to end, and connections to close: a peer can hold them up no longer."""
 
 
 async def stop_whole(consumer: Any, stop: Callable[[], Awaitable[None]]) -> None:
-    """Stop by `stop`, aiokafka's own, and end what that leaves. Raises CancelledError only where the caller was."""
+    """Call aiokafka's own `stop`, then end the tasks that it leaves.
+
+    Raises CancelledError only if the caller was cancelled.
+    """
     stopping = asyncio.current_task()
     cancelled = 0 if stopping is None else stopping.cancelling()
     try:
@@ -29,12 +32,12 @@ async def stop_whole(consumer: Any, stop: Callable[[], Awaitable[None]]) -> None
         log.warning("a consumer had died of %s", type(error).__name__)
         await _end(consumer)
     if stopping is not None and stopping.cancelling() > cancelled:
-        # aiokafka takes a cancellation that comes while it waits for its own tasks for theirs
+        # aiokafka swallows a cancellation of the caller that comes while it waits for its own tasks
         raise asyncio.CancelledError
 
 
 def has_died(consumer: Any) -> bool:
-    """Tell whether tasks of a consumer that runs have ended: it brings nothing any more, or one and the same error."""
+    """Tell whether a running consumer's tasks have ended: it brings nothing any more, or the same error for ever."""
     fetcher, coordinator = consumer._fetcher, consumer._coordinator  # noqa: SLF001
     tasks = (getattr(fetcher, "_fetch_task", None), getattr(coordinator, "_coordination_task", None))
     return any(task is not None and task.done() for task in tasks)

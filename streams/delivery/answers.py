@@ -2,12 +2,12 @@
 
 | answer | means |
 |---|---|
-| 2xx | accepted, but for the items that the platform names as refused |
+| 2xx | accepted, except the items that the platform names as refused |
 | 413 | too large: again in halves; a single change is refused |
-| 408, 425, 429, 5xx, no answer | later: again, for ever, with back-off; `Retry-After` holds for all requests |
+| 408, 425, 429, 5xx, no answer | later: again, for ever, with back-off; `Retry-After` delays all requests |
 | 401, 402, 403, 407 | the credentials are wrong: stop; nothing is a dead letter for that |
-| 3xx, 404, 405, 406, 410, 411, 415, 421, 426 | this is not the endpoint: stop, likewise |
-| any other 4xx | refused for good: those that the platform names; else again in halves, until it is one change |
+| 3xx, 404, 405, 406, 410, 411, 415, 421, 426 | this is not the endpoint: stop, too |
+| any other 4xx | refused for good: the changes that the platform names; else again in halves, until it is one change |
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import orjson
 
 WAIT_MAX_MS: Final = 24 * 3_600_000
-"""The longest that an endpoint can ask us to wait: a slip of its clock must not stop us for a year."""
+"""The longest wait that an endpoint can ask for: an error of its clock must not stop us for a year."""
 _CREDENTIALS: Final = frozenset({401, 402, 403, 407})
 _ELSEWHERE: Final = frozenset({404, 405, 406, 410, 411, 415, 421, 426})
 _LATER: Final = frozenset({408, 425, 429})
@@ -28,7 +28,7 @@ _LATER: Final = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was read to its end (or to the end of what is looked at)."""
+    """An answer, read to its end or to ANSWER_BYTES_MAX."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,14 +38,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The platform has them; but for these, by their place in the request."""
+    """The platform has the changes, except the refused ones: their indexes in the request."""
 
     refused: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Never to be accepted; `named`: only these are at fault, the others were not looked at. Empty: not known which."""
+    """Refused for good. `named`: the indexes of the changes at fault, others were not looked at; empty: not known."""
 
     code: str
     named: frozenset[int] = frozenset()
@@ -53,7 +53,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Send it again. `wait_ms`: no earlier than that, and nothing else either."""
+    """Send the request again. `wait_ms`: the endpoint wants no request at all before that."""
 
     why: str
     wait_ms: int | None = None
@@ -61,7 +61,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Nothing can be delivered until somebody changes a setting."""
+    """The endpoint takes no request until a setting is changed."""
 
     why: str
 
@@ -69,58 +69,58 @@ class Wrong:
 Verdict: TypeAlias = Accepted | Refused | Later | Wrong
 
 
-class Reader(Protocol):
-    """What a platform's shape knows of its answers."""
+class AnswerFormat(Protocol):
+    """Reads a platform's own answers."""
 
     def named(self, body: Any) -> frozenset[int]:
-        """Find the changes that an answer's JSON names as refused, by their place in the request."""
+        """Return the indexes of the changes that an answer's JSON names as refused."""
         ...
 
     def wait_ms(self, headers: Mapping[str, str], wall_ms: int) -> int | None:
-        """Read how long to wait from headers of the platform's own, of a 429."""
+        """Read from the headers of a 429 how long to wait. None: the platform's headers do not say."""
         ...
 
 
-def judge(answer: Answer, reader: Reader, changes: int, wall_ms: int) -> Verdict:
+def judge(answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int) -> Verdict:
     """Say what an answer to a request of so many changes means."""
     status = answer.status
     if 200 <= status < 300:
-        return Accepted(_named(answer, reader, changes))
+        return Accepted(_named(answer, answer_format, changes))
     if status in _LATER or status >= 500:
         asked = [retry_after_ms(answer.headers.get("retry-after"), wall_ms)]
         if status == 429:
-            # of a rate: platforms tell it with every answer
-            asked.append(reader.wait_ms(answer.headers, wall_ms))
+            # other answers carry these headers too: only with a 429 do they ask for a pause
+            asked.append(answer_format.wait_ms(answer.headers, wall_ms))
         waits = [wait for wait in asked if wait is not None]
         return Later(said(status), min(max(waits), WAIT_MAX_MS) if waits else None)
     if status in _CREDENTIALS:
         return Wrong(f"it refuses the credentials ({said(status)})")
     if status in _ELSEWHERE or status < 400:
         return Wrong(f"it does not take changes at this address ({said(status)})")
-    return Refused("too_large" if status == 413 else f"http_{status}", _named(answer, reader, changes))
+    return Refused("too_large" if status == 413 else f"http_{status}", _named(answer, answer_format, changes))
 
 
-def _named(answer: Answer, reader: Reader, changes: int) -> frozenset[int]:
+def _named(answer: Answer, answer_format: AnswerFormat, changes: int) -> frozenset[int]:
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return frozenset()
-    return frozenset(place for place in reader.named(body) if place < changes)
+    return frozenset(index for index in answer_format.named(body) if index < changes)
 
 
 def retry_after_ms(value: str | None, wall_ms: int) -> int | None:
-    """Read `Retry-After`: seconds, or an HTTP date. None: not there, or not to be read."""
+    """Read `Retry-After`: seconds, or an HTTP date. None: it is absent or malformed."""
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdecimal():
         return int(text[:12]) * 1000
     try:
-        at = parsedate_to_datetime(text)
+        until = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return max(0, int(at.timestamp() * 1000) - wall_ms)
+    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return max(0, int(until.timestamp() * 1000) - wall_ms)
 
 
 def said(status: int) -> str:
@@ -131,9 +131,9 @@ def said(status: int) -> str:
         return f"HTTP {status}"
 
 
-def places(errors: Any, place_of: Callable[[Mapping[str, Any]], Any]) -> frozenset[int]:
-    """Read the places out of a list of errors, passing over what is none."""
+def indexes(errors: Any, index_of: Callable[[Mapping[str, Any]], Any]) -> frozenset[int]:
+    """Read an index from each error of a list; pass over errors without one."""
     if not isinstance(errors, list):
         return frozenset()
-    found = (place_of(error) for error in errors if isinstance(error, dict))
-    return frozenset(place for place in found if type(place) is int and place >= 0)
+    found = (index_of(error) for error in errors if isinstance(error, dict))
+    return frozenset(index for index in found if type(index) is int and index >= 0)

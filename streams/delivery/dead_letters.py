@@ -1,13 +1,13 @@
-"""What a channel's platform refused for good: the change untouched, the reason in headers (see `streams.wire.maker`).
+"""The changes that a platform refused for good: records untouched, the reason in headers (see `streams.wire.maker`).
 
 | `segue_reason` | means |
 |---|---|
 | `unreadable` | the record is no change of an activation; nothing was sent |
 | `too_large` | it does not fit into a request, by the platform's documented limit or by its answer |
-| `item_refused` | the platform named it among those that it refused |
+| `item_refused` | the platform named it as refused |
 | `http_NNN` | that was the answer to a request with this change alone |
 
-Nothing that the platform said is kept: its texts may repeat what was sent.
+The platform's own texts are not kept: they may repeat the request.
 """
 
 from streams.settings import Deployment
@@ -17,7 +17,7 @@ from streams.wire.topics import delivery_topic
 
 
 def dead_letters_of(deployment: Deployment, channel: str) -> RecordMaker:
-    """Make the wire whose dead letters are those of a channel."""
+    """Make the maker of a channel's dead letters."""
     names = {
         "events_topic": channel_topics(deployment, channel)[0],
         "dead_letter_topic": delivery_topic(deployment, channel).name,

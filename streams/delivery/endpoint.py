@@ -1,9 +1,9 @@
-"""The HTTP side: one address, requests with deadlines, an answer or the plain reason why there is none.
+"""The HTTP side: one address, requests with deadlines, an answer or the plain reason why none came.
 
-By aiohttp, which is here already (Faust serves with it): asynchronous, pooled, streaming answers, time-outs of
-connecting and of the whole. Redirects are not followed (a moved address is a setting to change, and credentials would
-go along), cookies not kept, proxies and .netrc of the environment not looked at. aiohttp sends a POST once; whether to
-send it again is ours to decide.
+Uses aiohttp, which Segue has already (Faust serves with it): asynchronous, pooled, answers as streams, time-outs for
+connecting and for the whole request. It follows no redirects (a moved address is a setting to change, and credentials
+would go along), keeps no cookies, and ignores proxies and .netrc of the environment. aiohttp sends a POST once;
+`sender` decides whether to send it again.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from streams.delivery.answers import Answer
 from streams.delivery.settings import DeliverySettings
 
 ANSWER_BYTES_MAX: Final = 1 << 20
-"""So much of an answer is read: platforms name what they refuse, nothing else is looked at."""
+"""How much of an answer is read: only the list of refused items matters."""
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -29,10 +29,10 @@ class NoAnswer(Exception):
 
 
 class Endpoint:
-    """Where changes are delivered. For one event loop; close it."""
+    """One HTTP address that changes are delivered to. For one event loop; close it."""
 
     def __init__(self, settings: DeliverySettings, path: str) -> None:
-        """`path`: taken where the address names a host only. Raises OSError, ssl.SSLError for a bad `ca_file`."""
+        """`path`: the path, for an address that is a host only. Raises OSError, ssl.SSLError for a bad `ca_file`."""
         parts = urlsplit(settings.url)
         bare = not parts.path.strip("/") and not parts.query
         self._url: Final = URL(f"{parts.scheme}://{parts.netloc}{path}" if bare and path else settings.url)
@@ -95,5 +95,5 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 def _plain(error: BaseException) -> str:
-    """Say a failure without addresses, which the client's own texts repeat."""
+    """Say a failure without an address: aiohttp's own texts repeat addresses."""
     return next((words for kind, words in _WORDS if isinstance(error, kind)), f"no answer ({type(error).__name__})")

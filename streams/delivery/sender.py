@@ -2,8 +2,9 @@
 
 1. Wait until a request may go: the endpoint asked for no pause, the rate is kept, the partitions are surely ours.
 2. Send, and judge the answer. Later: wait (back-off doubles, half of it by chance; or as long as was asked), go to 1.
-   A crash here: the platform may have the changes, and gets them again from whoever goes on.
-3. Refused as a whole: go to 1 with the first half, then with the second; one alone goes to the dead letters.
+   A crash here: the platform may have the changes, and gets them again from the partition's next owner.
+3. Refused as a whole: go to 1 with the first half, then with the second. A change that is refused alone becomes a dead
+   letter.
 4. Dead letters are written, and acknowledged, before their changes are settled. A crash in between: they are sent, and
    perhaps written, again.
 """
@@ -31,19 +32,19 @@ from streams.retry import GivenUp, Patience, until_answered
 log = logging.getLogger(__name__)
 
 SPREAD_MS: Final = 500
-"""Added by chance to a pause that an endpoint asked for, so that not all come back in the same instant."""
+"""The most that chance adds to a pause that an endpoint asked for: not all requests come back in the same instant."""
 SAID_EVERY_MS: Final = 10_000
-"""A reason to wait is logged once in so long, with how often it was met."""
+"""A reason to wait is logged at most once in this time, with a count of its repeats."""
 WARNED_FROM: Final = 3
-"""The first attempts of a request that fail are not worth a warning."""
+"""From this attempt on a failure is a warning; before, it is information."""
 
 
 class Stopped(Exception):
-    """Nothing more can be delivered until somebody changes a setting. The text says which, and names nobody."""
+    """The endpoint takes nothing until a setting is changed. The text says which, and names no profile."""
 
 
 class Abandoned(Exception):
-    """The partitions are being given up: what waits is left to whoever goes on."""
+    """The partitions are being given up: their next owner sends the changes that wait."""
 
 
 class PutOff(Exception):
@@ -55,7 +56,7 @@ class PutOff(Exception):
 
 
 class Pace:
-    """When the next request may go, for all of a process: a documented rate, and pauses that the endpoint asked for."""
+    """When the process may send its next request: by the documented rate, and by pauses that the endpoint asked for."""
 
     def __init__(self, per_s: float, clock: Clock) -> None:
         self._gap_ms: Final = 1000 / per_s
@@ -68,7 +69,7 @@ class Pace:
         self._paused_until_ms = max(self._paused_until_ms, self._clock.now_ms() + length_ms)
 
     def wait_ms(self) -> float:
-        """Tell how long to wait before asking again; 0: one request may go, and is counted."""
+        """Return how long to wait before asking again. 0: one request may go now, and is counted."""
         now_ms = self._clock.now_ms()
         until_ms = max(self._next_ms, self._paused_until_ms)
         if until_ms > now_ms:
@@ -79,12 +80,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What the deliverer says of the partitions in hand."""
+    """The deliverer's hold on the partitions in hand."""
 
     closing: asyncio.Event
     """Set: they are being given up."""
     surely_ours: Callable[[], bool]
-    """Whether the group has surely not given them to somebody else."""
+    """Whether the group has surely not given them to another process."""
 
 
 class Sender:
@@ -117,20 +118,23 @@ class Sender:
         self._said: dict[str, tuple[float, int]] = {}
 
     async def deliver(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
-        """Have changes answered for, calling `settled` with those that are. Raises Abandoned, Stopped, our bugs."""
+        """Send changes until each is accepted or a dead letter.
+
+        Calls `settled` with changes that are. Raises Abandoned, Stopped, our bugs.
+        """
         todo = [list(parcels)]
         while todo:
             now = todo.pop()
             verdict = await self._answered(now)
             if isinstance(verdict, Accepted):
-                refused = [now[place] for place in sorted(verdict.refused)]
-                accepted = [parcel for place, parcel in enumerate(now) if place not in verdict.refused]
+                refused = [now[index] for index in sorted(verdict.refused)]
+                accepted = [parcel for index, parcel in enumerate(now) if index not in verdict.refused]
                 self._accepted(accepted, settled)
                 await self._bury(refused, "item_refused", settled)
             elif verdict.named and len(verdict.named) < len(now):
-                # those named are at fault alone: the rest goes again without them
-                todo.append([parcel for place, parcel in enumerate(now) if place not in verdict.named])
-                await self._bury([now[place] for place in sorted(verdict.named)], "item_refused", settled)
+                # only the named changes are at fault: the others go again without them
+                todo.append([parcel for index, parcel in enumerate(now) if index not in verdict.named])
+                await self._bury([now[index] for index in sorted(verdict.named)], "item_refused", settled)
             elif len(now) > 1 and not verdict.named:
                 half = len(now) // 2
                 todo += [now[half:], now[:half]]

@@ -21,32 +21,32 @@ class DeliverySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SEGUE_DELIVER_", frozen=True, hide_input_in_errors=True)
 
     url: str = ""
-    """Where to: https://…; for a platform its host is enough, the path is known."""
+    """Where to deliver: https://…; for a platform its host is enough, the path is known."""
     shape: ShapeName = "standard"
-    """What the endpoint takes."""
+    """The shape that the endpoint takes."""
     secrets: SecretStr = SecretStr("")
     """Signing secrets of `standard`, whsec_… with spaces between: each request is signed with all of them, so that one
     can be replaced without a gap (add the new one, have the receiver take it, remove the old one)."""
     api_key: SecretStr = SecretStr("")
-    """Of Braze, of Customer.io."""
+    """The API key of Braze or of Customer.io."""
     site_id: str = ""
-    """Of Customer.io."""
+    """The site id of Customer.io."""
     ca_file: Path | None = None
     """Certificates to trust instead of the system's (PEM)."""
     insecure: bool = False
-    """Takes http:// beyond this machine and certificates that cannot be verified. For tests only."""
+    """Allows http:// beyond this machine, and certificates that cannot be verified. For tests only."""
     changes_max: Annotated[int | None, Field(ge=1)] = None
-    """Changes in a request, below what the shape usually puts there; above, as far as the platform goes."""
+    """Changes in a request. At most what the platform takes; without it, what the shape usually puts there."""
     body_bytes_max: Annotated[int | None, Field(ge=10_000)] = None
-    """Of a request's body, below what the platform takes."""
+    """Bytes of a request's body. At most what the platform takes."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Requests at the same time."""
     connect_timeout_ms: Annotated[int, Field(ge=100)] = 5_000
     """For the connection to the endpoint."""
     timeout_ms: Annotated[int, Field(ge=100)] = 20_000
-    """From a request's begin to the end of its answer."""
+    """From the start of a request to the end of its answer."""
     retry_first_ms: Annotated[int, Field(ge=1)] = 500
-    """Back-off begins with it and doubles, half of it by chance, …"""
+    """The first back-off; it doubles, half of it by chance, …"""
     retry_most_ms: Annotated[int, Field(ge=1)] = 60_000
     """… up to this."""
     window_changes_max: Annotated[int, Field(ge=1)] = 5_000
@@ -54,8 +54,8 @@ class DeliverySettings(BaseSettings):
     window_bytes_max: Annotated[int, Field(ge=1_000_000)] = 32_000_000
     """Bytes in hand, likewise."""
     refused_in_a_row_max: Annotated[int, Field(ge=1)] = 100
-    """So many changes refused with none accepted in between stop it: the shape or the endpoint is wrong, and the
-    dead-letter topic is no place for a whole channel."""
+    """The deliverer stops after this many refused changes with no accepted one in between: the shape or the endpoint is
+    wrong, and the dead-letter topic is no place for a whole channel."""
 
     @field_validator("url", "api_key", "site_id", mode="before")
     @classmethod

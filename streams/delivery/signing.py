@@ -1,7 +1,7 @@
-"""Standard Webhooks 1.0.0 (standardwebhooks.com): the three headers by which a receiver knows who sent what, and when.
+"""Standard Webhooks 1.0.0 (standardwebhooks.com): three headers by which a receiver knows who sent a request, and when.
 
-Written here rather than taken from the `standardwebhooks` package: that is one class which reads a naive local time as
-UTC and takes one secret, for three lines of HMAC. The specification's own vector is a test.
+The `standardwebhooks` package is not used: its one class reads a naive local time as UTC and takes one secret, for
+three lines of HMAC. The specification's own vector is a test.
 
 `webhook-id` is the same whenever the same changes are sent again in one request. It is a digest, because the change ids
 that it is made of name a profile, and a header is logged by every proxy; a receiver that drops duplicates goes by the
@@ -22,7 +22,7 @@ _ID_BYTES: Final = 20
 
 
 def read_secret(text: str) -> bytes:
-    """Read a secret as it is handed out: `whsec_` and base64. Raises ValueError, which never repeats it."""
+    """Read a secret: `whsec_` and base64. Raises ValueError, whose text never repeats the secret."""
     encoded = text.removeprefix(PREFIX)
     try:
         secret = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
@@ -34,7 +34,7 @@ def read_secret(text: str) -> bytes:
 
 
 def message_id(change_ids: Iterable[str]) -> str:
-    """Name a request by the changes in it: `msg_` and hexadecimal digits, no dot, nobody's name."""
+    """Name a request by its changes: `msg_` and hexadecimal digits. The name holds no dot and no subject."""
     digest = hashlib.sha256("\n".join(change_ids).encode()).digest()
     return "msg_" + digest[:_ID_BYTES].hex()
 
@@ -46,7 +46,7 @@ def sign(secret: bytes, id_: str, timestamp_s: int, body: bytes) -> str:
 
 
 def signed_headers(secrets: Sequence[bytes], id_: str, timestamp_s: int, body: bytes) -> dict[str, str]:
-    """Make the headers: a signature for each secret, so that a receiver may know the old one or the new one."""
+    """Make the headers, with a signature by each secret: a receiver may know the old secret or the new one."""
     return {
         "webhook-id": id_,
         "webhook-timestamp": str(timestamp_s),

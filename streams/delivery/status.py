@@ -1,4 +1,4 @@
-"""What a deliverer is doing: counted by its parts, read by the log lines and the web pages.
+"""What a deliverer is doing. Its parts count; log lines and web pages read.
 
 Holds no subjects and no payloads.
 """
@@ -11,13 +11,13 @@ from streams.pages import Page
 
 @dataclass(slots=True)
 class DeliveryStatus:
-    """One deliverer's counts. `lag_changes`: in hand or not read yet; -1: not known."""
+    """One deliverer's counts. `lag_changes`: changes in hand or not read yet; -1: not known."""
 
     channel: str
     host: str
     shape: str
     assigned: tuple[int, ...] | None = None
-    """Partitions; None: the group has given nothing yet."""
+    """The partitions. None: the group has given none yet."""
     delivered: int = 0
     refused: int = 0
     """Among the dead letters."""
@@ -26,7 +26,7 @@ class DeliveryStatus:
     in_hand: int = 0
     lag_changes: int = -1
     lost: int = 0
-    """Offsets that retention had dropped before they were delivered."""
+    """Offsets that retention dropped before they were delivered."""
     waiting: dict[int, str] = field(default_factory=dict)
     """Why requests wait for another attempt, by request."""
     log_away: str = ""
@@ -35,7 +35,7 @@ class DeliveryStatus:
 
     @property
     def ready(self) -> bool:
-        """Whether changes get through: partitions known, nothing waits for the endpoint or Kafka."""
+        """Whether changes get through: the partitions are known, and no request waits for the endpoint or Kafka."""
         return (
             self.assigned is not None
             and not self.waiting
@@ -46,11 +46,11 @@ class DeliveryStatus:
 
     @property
     def why_waiting(self) -> str:
-        """The first reason why something waits; "" when nothing does."""
+        """The first reason to wait; "": nothing waits."""
         return self.failure or self.log_away or next(iter(self.waiting.values()), "")
 
     def line(self) -> str:
-        """Say it in a line for the log."""
+        """Return a line for the log."""
         line = (
             f"{self.channel} to {self.host}: {self.delivered:,} delivered, {self.refused:,} refused,"
             f" {self.retries:,} retries"
@@ -62,7 +62,7 @@ class DeliveryStatus:
         return f"{line}, {self.in_hand:,} in hand, lag {lag}{waiting}"
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for /status."""
+        """Return everything, for /status."""
         return {
             "channel": self.channel,
             "host": self.host,
@@ -82,7 +82,7 @@ class DeliveryStatus:
         }
 
     def pages(self) -> dict[str, Page]:
-        """The web pages: /live, /ready, /status; as a worker's."""
+        """Return the web pages /live, /ready and /status, like a worker's."""
         return {
             "/live": lambda: (503 if self.failure else 200, {"live": not self.failure, "failure": self.failure}),
             "/ready": lambda: (

@@ -1,4 +1,4 @@
-"""/live, /ready and /status of a deliverer, as a worker's."""
+"""Serves /live, /ready and /status of a deliverer, like a worker's."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from streams.pages import Page
 
 @asynccontextmanager
 async def serving(pages: Mapping[str, Page], host: str, port: int) -> AsyncIterator[int]:
-    """Answer GETs of these pages; gives the port, a free one for 0. Raises OSError: the port is taken."""
+    """Answer GETs of these pages. Yields the port, a free one for 0. Raises OSError: the port is taken."""
 
     def handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(_: web.Request) -> web.Response:

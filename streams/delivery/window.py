@@ -1,14 +1,14 @@
-"""Which changes go into which request, and how far a partition is done. Pure: no clock, no I/O.
+"""The changes in hand: put them into requests, and tell how far each partition is done. Pure: no clock, no I/O.
 
 The laws, for any order of calls:
-- A profile's changes go in the order of the log, one request after another: the next is taken when all before it
-  are settled. Between profiles there is no order.
+- A profile's changes go in the order of the log, one request after another: a change is taken when all changes before
+  it are settled. Between profiles there is no order.
 - A request never holds an activation and a deactivation of one profile, nor two changes of one of its activations: so
-  nothing rests on the order in which a platform goes through a request.
+  the order in which a platform goes through a request does not matter.
 - A request keeps to the limits of changes and bytes.
 - A partition's offset goes up to the first change that is not settled, and no further.
 
-Profiles take turns, from the one that has waited longest: one with many changes does not hold up the others.
+Profiles take turns, the longest waiting first: a profile with many changes does not hold up the others.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a receiver takes at once."""
+    """How much a receiver takes in one request."""
 
     changes_max: int
     body_bytes_max: int
@@ -28,7 +28,7 @@ class Limits:
     part_bytes_max: int
     """Of one object in it."""
     overhead_bytes: int
-    """What a body has besides its parts and a comma for each."""
+    """The bytes of a body besides its parts and a comma for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ class Parcel:
     activated: bool
     effective_ms: int
     parts: tuple[bytes, ...] = field(repr=False)
-    """What a request says of it: one object for each list of the body."""
+    """Its part of a request: one object for each list of the body."""
     record: Any = field(repr=False, compare=False, default=None)
-    """As it was read, for the dead letters."""
+    """The record as it was read, for the dead letters."""
 
     @property
     def size_bytes(self) -> int:
-        """What it adds to a body."""
+        """The bytes that it adds to a body."""
         return sum(map(len, self.parts)) + len(self.parts)
 
 
 def fits(parcel: Parcel, limits: Limits) -> bool:
-    """Tell whether a request with nothing else may carry it."""
+    """Tell whether a request may carry this change alone."""
     return (
         max(map(len, parcel.parts)) <= limits.part_bytes_max
         and limits.overhead_bytes + parcel.size_bytes <= limits.body_bytes_max
@@ -85,7 +85,7 @@ class Window:
         self.size_bytes = 0
 
     def add(self, parcel: Parcel) -> None:
-        """Take a change in hand: `fits` it must, and follow those of its partition."""
+        """Take a change in hand. It must fit (`fits`), and come in its partition's order."""
         self.seen(parcel.partition, parcel.offset)
         self._partitions[parcel.partition].unsettled[parcel.offset] = None
         self.changes += 1
@@ -95,20 +95,20 @@ class Window:
             self._ready[parcel.profile] = None
 
     def seen(self, partition: int, offset: int) -> None:
-        """Note a record that needs nothing (any more), or is about to be added."""
+        """Note a record that is done with, or is about to be added."""
         found = self._partitions.setdefault(partition, _Partition())
         if offset < found.next_offset:
             raise AssertionError(f"offset {offset} of partition {partition} came after {found.next_offset - 1}")
         found.next_offset = offset + 1
 
     def pass_by(self, partition: int, next_offset: int) -> None:
-        """Note that nothing is to be read below an offset: markers of transactions were passed."""
+        """Note that there are no more records below an offset: only markers of transactions were."""
         found = self._partitions.get(partition)
         if found is not None and found.next_offset < next_offset:
             found.next_offset = next_offset
 
     def take(self) -> list[Parcel]:
-        """Take the next request's changes; none: nothing can go now."""
+        """Take the changes of the next request. Returns none when nothing can go now."""
         taken: list[Parcel] = []
         size = self._limits.overhead_bytes
         for profile in list(islice(self._ready, self._limits.changes_max)):
@@ -134,7 +134,7 @@ class Window:
         return taken
 
     def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Note that changes which were taken are done with: accepted, or among the dead letters."""
+        """Note taken changes that are done with: accepted, or among the dead letters."""
         for parcel in parcels:
             del self._partitions[parcel.partition].unsettled[parcel.offset]
             self.changes -= 1
@@ -146,7 +146,7 @@ class Window:
                 self._ready[parcel.profile] = None
 
     def progress(self) -> dict[int, int]:
-        """Tell up to which offset each partition is done: the next one to read, for whoever goes on."""
+        """Return the offset up to which each partition is done: where its next owner begins to read."""
         return {
             partition: next(iter(found.unsettled), found.next_offset) for partition, found in self._partitions.items()
         }

@@ -108,6 +108,9 @@ def test_segue_runs_where_only_its_wheel_is_installed(segue_wheel: Path, tmp_pat
     python = make_environment(tmp_path / "venv", segue_wheel)
     segue = python.parent / "segue"
     assert "segue check" in run(segue, "--help", cwd=tmp_path).stdout
+    told = run(segue, "--version", cwd=tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert str(project(".")["version"]) in told.stdout
     [catalogue] = (tmp_path / "venv").glob("lib/python*/site-packages/streams/example/catalogue")
     done = run(segue, "check", catalogue, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

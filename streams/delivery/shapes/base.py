@@ -1,22 +1,22 @@
-"""What a shape is: how a platform wants changes written, and what its answers and limits are."""
+"""A shape: how a platform wants changes written, what its answers mean, and its limits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from streams.client import Change
-from streams.delivery.answers import Reader
+from streams.delivery.answers import AnswerFormat
 from streams.delivery.window import Limits, Parcel
 
 ACTIVATED = "segue.activated"
 DEACTIVATED = "segue.deactivated"
 
 
-class Shape(Reader, Protocol):
-    """One platform's shape. Bytes are a pure function of the changes: a request that is repeated is the same one."""
+class Shape(AnswerFormat, Protocol):
+    """One platform's shape. Bytes are a pure function of the changes: a repeated request has the same bytes."""
 
     @property
     def path(self) -> str:
-        """Appended where the address names a host only."""
+        """The path, for an address that is a host only."""
         ...
 
     @property
@@ -26,7 +26,7 @@ class Shape(Reader, Protocol):
 
     @property
     def requests_per_s_max(self) -> float:
-        """The documented rate, of which a process takes no more."""
+        """The platform's documented rate. A process sends no faster."""
         ...
 
     def parts(self, change: Change) -> tuple[bytes, ...]:
@@ -38,12 +38,12 @@ class Shape(Reader, Protocol):
         ...
 
     def headers(self, parcels: Sequence[Parcel], body: bytes, wall_ms: int) -> Mapping[str, str]:
-        """Make a request's headers, the credentials among them; anew for every attempt."""
+        """Make a request's headers with the credentials. Called for every attempt."""
         ...
 
 
 def event_name(change: Change) -> str:
-    """Name the event that a change is on a platform with people and events."""
+    """Name the event of a change, for platforms with people and events."""
     return ACTIVATED if change.activated else DEACTIVATED
 
 
@@ -53,9 +53,9 @@ def attribute_name(change: Change) -> str:
 
 
 def event_properties(change: Change) -> dict[str, Any]:
-    """List what an event says, flat and without nulls, which such platforms drop or refuse.
+    """List an event's properties: flat, and without nulls, which such platforms drop or refuse.
 
-    The events behind a reason stay out: what happened to a person is more than a channel has to know.
+    The events behind a reason are left out: a channel need not know what happened to a person.
     """
     content = change.content
     told = {
@@ -80,7 +80,7 @@ def event_properties(change: Change) -> dict[str, Any]:
 
 
 def at_most(asked: int | None, most: int, usual: int) -> int:
-    """Settle the changes of a request: what is asked for, but no more than the platform takes."""
+    """Return the changes that a request may hold: as asked for, at most what the platform takes."""
     return usual if asked is None else min(asked, most)
 
 

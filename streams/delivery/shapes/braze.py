@@ -1,11 +1,11 @@
 """The shape `braze`: POST /users/track of Braze's REST API.
 
-What is relied on (Braze's public documentation, as read in November 2026):
+This module relies on (Braze's public documentation, as read in November 2026):
 - `Authorization: Bearer KEY`, with the permission `users.track`; people by `external_id`, which is the subject here.
   braze.com/docs/api/endpoints/user_data/post_user_track
 - Objects in a request: 75 events and 75 attributes on older plans, 75 together since, 50 together on plans by monthly
   active users; usually 3,000 requests in three seconds. A change is two objects, so 25 changes fit every plan;
-  `SEGUE_DELIVER_CHANGES_MAX` up to 75 for those that allow it. braze.com/docs/api/api_limits
+  `SEGUE_DELIVER_CHANGES_MAX` up to 75 for plans that allow it. braze.com/docs/api/api_limits
 - Attributes are processed before events; in a request a person may stand several times. Same page.
 - 429 comes with `X-RateLimit-Reset`, epoch seconds. Same page.
 - 201 with `errors`, or 400 with them: `{"type", "input_array": "events" | "attributes", "index"}` names what is wrong;
@@ -15,8 +15,8 @@ What is relied on (Braze's public documentation, as read in November 2026):
 
 A change is an attribute and an event. The attribute `segue_<channel>_<activation>`, true or false, is what to segment
 by and to check before a send: setting it twice is setting it. The event `segue.activated` or `segue.deactivated` is
-what starts and ends a Canvas, and carries content, reason and the change's id (property `id`), by which a duplicate is
-told: it comes at least once.
+what starts and ends a Canvas, and carries content, reason and the change's id (property `id`), by which a receiver
+recognises a duplicate: the event comes at least once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from typing import Any, Final
 import orjson
 
 from streams.client import Change
-from streams.delivery.answers import places
+from streams.delivery.answers import indexes
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties
 from streams.delivery.window import Limits, Parcel
@@ -35,7 +35,7 @@ CHANGES_MOST: Final = 75
 BODY_BYTES_MAX: Final = 1_000_000
 """Not documented; 25 changes take about 25 kB."""
 EVENT_BYTES_MAX: Final = 50_000
-"""An event's properties may have 50 KB; ours are no larger than the object."""
+"""Braze allows 50 KB of properties; the whole object stays below that."""
 
 
 class Braze:
@@ -73,14 +73,14 @@ class Braze:
         return {"authorization": f"Bearer {self._key}"}
 
     def named(self, body: Any) -> frozenset[int]:
-        """See Reader: the places in both lists are those of the changes."""
+        """See AnswerFormat: in both lists an error's index is the index of the change."""
         errors = body.get("errors") if isinstance(body, dict) else None
-        return places(
+        return indexes(
             errors, lambda error: error.get("index") if error.get("input_array") in ("attributes", "events") else None
         )
 
     def wait_ms(self, headers: Mapping[str, str], wall_ms: int) -> int | None:
-        """See Reader."""
+        """See AnswerFormat."""
         reset = headers.get("x-ratelimit-reset", "").strip()
         if not (reset.isascii() and reset.isdecimal()):
             return None

@@ -1,21 +1,21 @@
 """The shape `customerio`: POST /api/v2/batch of Customer.io's Track API.
 
-What is relied on (Customer.io's public documentation and client libraries, as read in November 2026):
+This module relies on (Customer.io's public documentation and client libraries, as read in November 2026):
 - Basic authentication with site id and API key; hosts track.customer.io and track-eu.customer.io.
   docs.customer.io/api/track
 - A request is smaller than 500 kB, each item in it 32 kB or smaller; a fair-use limit of 100 requests a second, 429
   beyond. docs.customer.io/api/track (v2, "Send multiple requests"; rate limits)
 - Items `{"type": "person", "action": "identify" | "event", "identifiers": {"id": …}, …}`; people by `id`, which is the
   subject here.
-- 200 accepts all; 207 names those that were refused, `{"errors": [{"batch_index", "reason", "field", "message"}]}`, and
+- 200 accepts all; 207 names the refused items, `{"errors": [{"batch_index", "reason", "field", "message"}]}`, and
   took the rest; 400 took nothing.
 - An event with an `id` that came before is not processed again; it must be a ULID. customerio-ruby, "Deduplicating
   events"
 
-The segments API was the other way: it knows manual segments by number, made by hand, and has no room for content, arm
-and reason. A change is an attribute and an event, as for Braze (see there): identify sets
+The segments API was the alternative. It knows only manual segments with numbers, and has no room for content, arm and
+reason. A change is an attribute and an event, as for Braze (see there): identify sets
 `segue_<channel>_<activation>` to true or false, the event's ULID is made of the change's instant and id alone, so that
-Customer.io itself drops what comes twice.
+Customer.io itself drops a repeated event.
 """
 
 import base64
@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from streams.client import Change
-from streams.delivery.answers import places
+from streams.delivery.answers import indexes
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties, no_headers_ms
 from streams.delivery.window import Limits, Parcel
@@ -36,7 +36,7 @@ CHANGES_MOST: Final = 500
 BODY_BYTES_MAX: Final = 499_000
 ITEM_BYTES_MAX: Final = 32_000
 _ITEMS: Final = 2
-"""Of a change."""
+"""Items of one change."""
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -60,13 +60,13 @@ class CustomerIo:
         """See Shape: identify, event."""
         person = {"type": "person", "identifiers": {"id": change.subject}}
         identify = {**person, "action": "identify", "attributes": {attribute_name(change): change.activated}}
-        at_ms = int(change.effective_at.timestamp() * 1000)
+        effective_ms = int(change.effective_at.timestamp() * 1000)
         event = {
             **person,
             "action": "event",
             "name": event_name(change),
-            "id": ulid(at_ms, change.id),
-            "timestamp": at_ms // 1000,
+            "id": ulid(effective_ms, change.id),
+            "timestamp": effective_ms // 1000,
             "attributes": event_properties(change),
         }
         return orjson.dumps(identify), orjson.dumps(event)
@@ -80,15 +80,15 @@ class CustomerIo:
         return {"authorization": f"Basic {self._credentials}"}
 
     def named(self, body: Any) -> frozenset[int]:
-        """See Reader."""
+        """See AnswerFormat."""
         errors = body.get("errors") if isinstance(body, dict) else None
-        return frozenset(place // _ITEMS for place in places(errors, lambda error: error.get("batch_index")))
+        return frozenset(index // _ITEMS for index in indexes(errors, lambda error: error.get("batch_index")))
 
     wait_ms = staticmethod(no_headers_ms)
 
 
-def ulid(at_ms: int, name: str) -> str:
-    """Make the one ULID of a name and its instant: 48 bits of time, 80 of a digest."""
+def ulid(time_ms: int, name: str) -> str:
+    """Make a ULID from an instant and a name, always the same one: 48 bits of time, 80 of a digest."""
     digest = hashlib.sha256(name.encode()).digest()[:10]
-    number = (max(0, at_ms) & (1 << 48) - 1) << 80 | int.from_bytes(digest)
+    number = (max(0, time_ms) & (1 << 48) - 1) << 80 | int.from_bytes(digest)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))

@@ -4,8 +4,8 @@
 {"type":"activation.changes","timestamp":"2026-03-01T14:05:00.012Z","data":{"changes":[…]}}
 ```
 `changes` are the values as published on the channel's topic, byte for byte, oldest first for each profile; `timestamp`
-is the latest `effective_at` among them. 2xx accepts all of them; there is no way to accept some: 400 or 422 has them
-sent again in halves, until the one that is at fault stands alone.
+is the latest `effective_at` among them. 2xx accepts all of them; a receiver cannot accept some. After 400 or 422
+they are sent again in halves, until the change at fault is alone in its request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ BODY_BYTES_MAX: Final = 1_000_000
 """Common servers refuse more than 1 MB unless told otherwise."""
 
 HEAD_BYTES: Final = 128
-"""Upper bound of what stands around the changes."""
+"""An upper bound of the bytes around the changes."""
 
 
 class Standard:
@@ -61,7 +61,7 @@ class Standard:
         return signed_headers(self._secrets, message_id(parcel.id for parcel in parcels), wall_ms // 1000, body)
 
     def named(self, body: Any) -> frozenset[int]:
-        """See Reader: a 2xx accepts all."""
+        """See AnswerFormat: a 2xx accepts all."""
         return frozenset()
 
     wait_ms = staticmethod(no_headers_ms)
