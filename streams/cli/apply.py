@@ -10,8 +10,9 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
 from streams.cli.arguments import Folder, Json
-from streams.cli.render.tables import row, table
+from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
+from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.apply import Outcome, put_into_force
 from streams.operations.definitions import load
@@ -74,16 +75,19 @@ def show(outcome: Outcome, catalogue: Catalogue) -> None:
         means = each.said or _title(catalogue, each)
         shown.add_row(*row([Text(each.way, _STYLES[each.way]), each.what, each.name, means]))
     if told:
+        keep_whole(shown, "name", (each.name for each in told[:SHOWN_MAX]))
         out.print(shown)
     if len(told) > SHOWN_MAX:
         out.print(f"… and {len(told) - SHOWN_MAX} more: --json names them all.")
     segments, activations = outcome.unchanged
     counted = [_counted(what, outcome.differences) for what in WHATS]
     if segments or activations:
-        counted.append(f"unchanged: {segments} segments, {activations} activations")
+        counted.append(f"unchanged: {count(segments, 'segment')}, {count(activations, 'activation')}")
     for said in filter(None, counted):
         out.print(said)
-    out.print(f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {outcome.partitions} partitions.")
+    out.print(
+        f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {count(outcome.partitions, 'partition')}."
+    )
 
 
 def _counted(what: What, found: Sequence[Difference]) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand
 
+from streams.operations.plain import plain
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -41,6 +43,16 @@ class PlainCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return arguments and options for parsing and for the help."""
         return without_flag_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; say what is wrong in plain words."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Typer's usage errors, whose class is private, carry their text in `message`
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = plain(message)  # type: ignore[attr-defined]
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line."""

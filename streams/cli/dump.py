@@ -9,9 +9,11 @@ import typer
 
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.terminal import tell
+from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.dump import Dumped, write_catalogue
 from streams.operations.dump import dump as dump_partition
+from streams.operations.errors import WrongRequest
 from streams.operations.partitions import OnOffset
 from streams.operations.servers import Servers
 
@@ -33,9 +35,15 @@ def dump(
 
     Example: segue dump 3 -o partition-3.ndjson --catalogues cuts
     """
-    with partition_progress() as on_offset:
-        done = run(lambda servers: _dump(servers, partition, output, catalogues, on_offset))
-    tell(f"{done.lines} records, {done.events} of them events, {len(done.cuts)} catalogues")
+    try:
+        with partition_progress() as on_offset:
+            done = run(lambda servers: _dump(servers, partition, output, catalogues, on_offset))
+    except BrokenPipeError:
+        raise
+    except OSError as wrong:
+        file = wrong.filename or output or "standard output"
+        raise WrongRequest(f"{file} cannot be written: {wrong.strerror}") from None
+    tell(f"{count(done.lines, 'record')}, {done.events:,} of them events; {count(len(done.cuts), 'catalogue')}")
     if catalogues is not None and done.cuts:
         tell(_how_to_replay(done, catalogues, output))
 

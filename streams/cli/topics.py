@@ -6,6 +6,7 @@ from rich.text import Text
 from streams.cli.arguments import Json
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import err, out, write_json
+from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.finding import Finding
@@ -42,7 +43,7 @@ def _show(done: Provisioned) -> None:
     for name in done.created_topics:
         out.print(Text(f"created  {name}", "green"))
     if done.created_partitions:
-        out.print(Text(f"created  the state of {len(done.created_partitions)} partitions in Redis", "green"))
+        out.print(Text(f"created  the state of {count(len(done.created_partitions), 'partition')} in Redis", "green"))
     if done.findings:
         _show_findings(done.findings)
     else:

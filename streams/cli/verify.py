@@ -31,7 +31,7 @@ def verify(partitions: Partitions = None, as_json: Json = False) -> None:
 
 def _show(found: list[Verdict]) -> None:
     numbers = ("records", "changes equal", "by digest")
-    shown = table("partition", *numbers, "", right=numbers)
+    shown = table("partition", *numbers, "verdict", right=numbers)
     for each in found:
         verdict = each.difference or ("equal" if each.records else "nothing was published yet")
         shown.add_row(*row([each.partition, f"{each.records:,}", f"{each.changes:,}", f"{each.skipped:,}", verdict]))

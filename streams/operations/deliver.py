@@ -21,7 +21,8 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.delivery.web import serving
-from streams.operations.errors import DeliveryStopped, TopicMissing, TopicsWrong, WrongRequest
+from streams.operations.errors import DeliveryStopped, TopicsWrong, WrongRequest
+from streams.operations.naming import channels_of, unknown_channel
 from streams.operations.servers import Servers
 from streams.wire.names import channel_topics
 from streams.wire.requirements import judge_topic
@@ -54,10 +55,12 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
 
 
 async def expect_channel(servers: Servers, channel: str, topic: str, existing: Collection[str]) -> None:
-    """See that the topic of a channel is there, with this deployment's partitions."""
+    """See that the topic of a channel is there, with this deployment's partitions.
+
+    Raises UnknownName, which says the nearest channel; NoCatalogue.
+    """
     if topic not in existing:
-        what = f"no activation that was applied is for the channel {channel!r} (`segue apply` creates it)"
-        raise TopicMissing(topic, what)
+        raise unknown_channel(channel, channels_of(await servers.catalogue()))
     await servers.expect_topics(topic)
 
 

@@ -1,5 +1,6 @@
 """What a name stands for in the catalogue in force: a segment, an activation, or both."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rules.catalogue.activation import Activation
@@ -31,6 +32,12 @@ def resolve(catalogue: Catalogue, name: str) -> NamedDefinitions:
 def channels_of(catalogue: Catalogue) -> list[str]:
     """Return the channels that approved activations use, sorted."""
     return sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"})
+
+
+def unknown_channel(channel: str, known: Iterable[str]) -> UnknownName:
+    """Return the error for a channel that no activation in force has; it says the nearest of the known ones."""
+    what = f"no activation of the catalogue in force has the channel {channel!r}{nearest(channel, known)}"
+    return UnknownName(channel, what)
 
 
 def _missing(catalogue: Catalogue, name: str) -> str:

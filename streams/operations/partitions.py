@@ -16,6 +16,7 @@ def chosen(partitions: Sequence[int] | None, count: int) -> list[int]:
     """
     if not partitions:
         return list(range(count))
-    if any(not 0 <= partition < count for partition in partitions):
-        raise WrongRequest(f"there are partitions 0 to {count - 1}")
+    for partition in partitions:
+        if not 0 <= partition < count:
+            raise WrongRequest(f"there is no partition {partition}: the input has partitions 0 to {count - 1}")
     return sorted(set(partitions))

@@ -14,6 +14,7 @@ from rules.language.validation import closest
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.operations.errors import WrongRequest
+from streams.operations.plain import plain
 from streams.settings import Deployment, Settings
 
 PREFIX: Final = "SEGUE_"
@@ -105,7 +106,7 @@ def _read(model: type[S]) -> S:
 def _told(prefix: str, errors: Iterable[Any]) -> Iterator[str]:
     """Say each error after the variable it is about; one of a whole model names its field first: `url: …`."""
     for error in errors:
-        text = error["msg"].removeprefix("Value error, ")
+        text = plain(error["msg"])
         name = "_".join(map(str, error["loc"]))
         if not name:
             name, _, text = text.partition(": ")

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
 from rules.language.validation import nearest
-from streams.operations.errors import NoChannel, OperationError, UnknownName
-from streams.operations.naming import channels_of
+from streams.operations.errors import NoChannel, OperationError
+from streams.operations.naming import channels_of, unknown_channel
 from streams.operations.servers import Servers, compiled
 from streams.records import Stored
 from streams.wire.names import channel_topics, restricted_topics
@@ -172,9 +172,7 @@ async def _expect_channels(servers: Servers, channels: Sequence[str]) -> None:
         existing = await cluster.existing(list(by_topic))
     for topic, channel in by_topic.items():
         if topic not in existing:
-            known = _channels(await _in_force(servers))
-            said = f"no activation of the catalogue in force has the channel {channel!r}{nearest(channel, known)}"
-            raise UnknownName(channel, said)
+            raise unknown_channel(channel, _channels(await _in_force(servers)))
 
 
 _RANKS: Final = {"entered": 0, "exited": 0, "deactivated": 1, "activated": 2}
