@@ -20,6 +20,8 @@ from streams.settings import Deployment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "streams" / "example" / "catalogue"
+WIDTH = "200"
+"""Columns of every command's tables: no expected text is broken over lines."""
 LIMIT_S = 120
 """Of one command, on a machine that is busy with others."""
 
@@ -115,7 +117,7 @@ class Segue:
 
     def _environment(self, more: dict[str, object]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-        return {**inherited, **self.environment, **{name: str(value) for name, value in more.items()}}
+        return {**inherited, "COLUMNS": WIDTH, **self.environment, **{name: str(value) for name, value in more.items()}}
 
 
 def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> Ended:

@@ -69,12 +69,14 @@ async def test_an_endpoint_hears_of_a_consent_and_of_its_withdrawal(
 
 def _prepare(segue: Segue, folder: Path) -> None:
     segue.done("topics")
-    missing = segue("deliver", "email")
-    assert missing.status == 1
-    assert "no activation that was applied is for the channel 'email'" in missing.err
-    unknown = segue("deliver", "email", "--lag")
-    assert (unknown.status, unknown.err) == (1, missing.err)
+    for more in ([], ["--lag"]):
+        early = segue("deliver", "email", *more)
+        assert (early.status, early.err) == (1, "no catalogue is in force: run `segue apply DIR`\n")
     segue.done("apply", write_catalogue(folder, CATALOGUE))
+    for more in ([], ["--lag"]):
+        mistyped = segue("deliver", "emial", *more)
+        assert mistyped.status == 1
+        assert "has the channel 'emial'; did you mean 'email'" in mistyped.err
 
 
 async def _send(segue: Segue, lines: str) -> None:
