@@ -1,4 +1,4 @@
-"""A membership change: what is published, to the byte (docs/language.md)."""
+"""A membership change, to the byte (docs/language.md, A membership change)."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -58,7 +58,7 @@ def membership_change(
     backfill: bool,
     restricted: bool = False,
 ) -> Change:
-    """Make a change with its exact bytes: keys in the order of the example in docs/language.md, nothing escaped."""
+    """Make a change with its exact bytes: keys in the order that docs/language.md shows, nothing escaped without need."""
     change_id = f"{generation}/{subject}/{sequence}"
     value = orjson.dumps(
         {

@@ -35,7 +35,7 @@ class Evaluation:
         segments, profile = self.plan.segments, self.profile
         count = len(segments)
         stays, wakes = profile.stays, profile.wakes
-        view: View | None = None  # that of every entry rule of a segment which the profile was never in
+        view: View | None = None  # what the entry rule sees of any segment that the profile was never in
         while mask:
             lowest = mask & -mask
             position = lowest.bit_length() - 1
@@ -100,9 +100,9 @@ class Evaluation:
         return moved
 
     def _peek(self, plan: SegmentPlan) -> int:
-        """When to look again after a change: the next millisecond, if it would decide something.
+        """Return when to look again after a change: the next millisecond, if an evaluation then would decide something.
 
-        Or if another evaluation now would: an event of the same instant looks at what is due a millisecond later.
+        Also if another evaluation now would: an event of the same instant looks at what is due a millisecond later.
         """
         kind, _, rearms = judge(plan, self.profile, self.t_ms, self.now_mark)
         if kind is not None or rearms:

@@ -10,9 +10,9 @@ from rules.ground.event import Event
 def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     """Fold an event into registers and condition states; returns the mask of what it can move.
 
-    A state that only an exit rule looks at moves nobody who is out, unless that rule may be what keeps him out; one
-    that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the value
-    moves no condition that keeps no state of settings: those look at nothing but the value and the instant.
+    A state that only an exit rule looks at moves no profile that is out, unless that rule may be what keeps it out. A
+    state that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the
+    value moves only the conditions that keep a history of settings: the others look at the value and the instant.
     """
     mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
@@ -49,7 +49,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
 
 
 def find_masks(profile: Profile, plan: Plan) -> None:
-    """Find which segments a profile is in; of the rest each may be blocked by its exit rule until it was visited."""
+    """Find which segments a profile is in; each other segment may be blocked by its exit rule until it is visited."""
     members = rearming = 0
     for name, stay in profile.stays.items():
         if stay.member and name in plan.by_id:
@@ -73,7 +73,7 @@ def find_masks(profile: Profile, plan: Plan) -> None:
 
 
 def _awaken(profile: Profile, plan: Plan, mask: int) -> None:
-    """Wake those of the segments of a mask that no longer need a state which is inert."""
+    """Wake the segments of a mask whose needed states are no longer inert."""
     states, conditions, needs = profile.states, plan.states, plan.needs
     while mask:
         lowest = mask & -mask

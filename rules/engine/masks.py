@@ -94,7 +94,7 @@ class Masks:
             self._add_condition(part, bit, masks)
 
     def folds_by(self, names: Callable[[Memory], frozenset[str]]) -> dict[str, tuple[Fold, ...]]:
-        """The folds by what they want to see: event types, or traits."""
+        """Return the folds by the event types, or traits, that they want to see."""
         found: defaultdict[str, list[Fold]] = defaultdict(list)
         for key, memory in self.states.items():
             for name in names(memory):
@@ -103,7 +103,7 @@ class Masks:
 
 
 def _needed(node: Node) -> Iterator[str]:
-    """The states that must not be inert for a rule to hold: of the conditions that it asks all of."""
+    """Yield the states that must not be inert for a rule to hold: those of the parts of its `all`."""
     if isinstance(node, AllOf):
         for part in node.parts:
             yield from _needed(part)

@@ -1,4 +1,4 @@
-"""The membership of one profile in one segment: what an evaluation decides (docs/language.md).
+"""The membership of one profile in one segment: what an evaluation decides (docs/language.md, In and out).
 
 `judge` looks and changes nothing; `rules.engine.evaluation` carries out what it decided.
 """

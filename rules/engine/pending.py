@@ -1,4 +1,4 @@
-"""Conditions that look at history they have not seen: no verdict until it cannot matter (docs/language.md).
+"""Conditions that look at history which they have not seen: no verdict (docs/language.md, Pending).
 
 After a cut at T a new condition that looks at history is *pending* for a profile until one of its guards' ends comes:
 its window begins at T + 5 min or later; the mark that it counts from was set under this catalogue or a later one; the
@@ -116,7 +116,7 @@ def text_name(condition: Condition) -> str:
 
 
 def historic(leaf: Condition) -> Iterator[Condition]:
-    """The conditions of a leaf that look at history: itself, and those inside it."""
+    """Yield the conditions of a leaf that look at history: the leaf itself, and the conditions inside it."""
     if leaf.looks_at_history:
         yield leaf
     for part in leaf.parts:
@@ -124,9 +124,9 @@ def historic(leaf: Condition) -> Iterator[Condition]:
 
 
 def introduce(condition: Condition, segment: str, old: Introductions, now: Introduction) -> Introduction | None:
-    """When a condition came in: carried on from an equal one of the old approved segments, else now.
+    """Return when a condition came in: when an equal condition of the old approved segments came in, else now.
 
-    One that counts from a mark is equal only to one in the same segment.
+    A condition that counts from a mark is equal only to a condition in the same segment.
     """
     text = text_name(condition)
     if any(mark is not None for _, mark in condition.completions(now.t_ms)):
@@ -138,7 +138,7 @@ def introduce(condition: Condition, segment: str, old: Introductions, now: Intro
 
 
 def guards_of(leaf: Condition, segment: str, introductions: Introductions) -> tuple[Guard, ...]:
-    """The guards of a leaf and of what is inside it."""
+    """Return the guards of a leaf and of the conditions inside it."""
     guards = []
     for condition in historic(leaf):
         introduction = introductions[text_name(condition), segment]

@@ -66,7 +66,7 @@ class Plan:
     needing_mask: int
     """Segments that need a state."""
     fresh_mask: int
-    """Segments that can move for a profile of which nothing but its existence is known."""
+    """Segments that a profile without events or traits could enter."""
     introductions: Introductions
     short_names: Mapping[str, str]
     state_keys: Mapping[str, str]

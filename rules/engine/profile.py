@@ -31,7 +31,7 @@ LAYOUT: Final = 3
 """Version of the packed layout that is written. Layout 2 is read too; any other is refused, never guessed at."""
 LAYOUT_WITH_FIRST_SEEN: Final = 2
 SEEN_MAX: Final = 512
-"""Recognised event identities kept a profile: the same limit as a condition's memory (docs/language.md)."""
+"""Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
 """Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
 

@@ -1,4 +1,4 @@
-"""Bad input: why a record is refused (definitions.md section 1, Bad input)."""
+"""Bad input: why a record is refused (docs/language.md, Bad input)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

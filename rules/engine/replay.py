@@ -1,4 +1,4 @@
-"""The engine over a file: one partition, no servers (docs/language.md)."""
+"""The engine over a file: one partition, no servers (docs/language.md, Replay)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

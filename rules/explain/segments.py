@@ -77,7 +77,7 @@ def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: s
 
 
 def copy_of(profile: Profile, plan: Plan) -> Profile:
-    """Copy a profile; the copy may be let go its own way."""
+    """Copy a profile; wakes may fire on the copy."""
     return unpack(profile.subject, profile.pack(plan), plan)
 
 

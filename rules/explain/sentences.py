@@ -179,7 +179,7 @@ def _opt_outs(asked: Asked) -> Iterator[tuple[str, str]]:
 
 
 def _not_fitting(asked: Asked) -> tuple[list[str], list[str], list[str]]:
-    """Of its segments those that are missing, those of which one is missing, and those that are too many."""
+    """Return segments that it wants and are missing, segments of which it wants one, and segments that exclude it."""
     named, inside = asked.definition.segments, asked.profile.member_since
     missing = [each for each in named.all or () if inside(each) is None]
     some = [] if any(inside(each) is not None for each in named.any or ()) else list(named.any or ())

@@ -1,4 +1,4 @@
-"""What records brought that is not out yet: the engine's items as records of the output topics, in their order."""
+"""The output of input records: the engine's items as records of the output topics, in their order."""
 
 from dataclasses import dataclass, field
 

@@ -13,7 +13,7 @@ from rules.engine.partition import BEGINNING_MS, Partition
 from rules.ground.instants import FOREVER
 
 LOOKAHEAD_MS: Final = 60_000
-"""Wakes are read so far ahead of the record that asks, so that not every record asks."""
+"""How far beyond the instant asked for a page reaches, so that not every record needs a page."""
 PAGE: Final = 500
 """Wakes or visits in a page: their profiles stay in memory until they have fired."""
 SCAN: Final = 2_000
@@ -76,7 +76,7 @@ class WakePages:
         page = self._subjects[start : start + PAGE]
         await self._source.load(page)
         done = start + PAGE >= len(self._subjects)
-        # past the last subject nothing due at the cut's instant is left either: a visit absorbs the wake
+        # past the last subject no wake of the cut's instant is left either: its visit absorbs it
         horizon = (visit_ms + 1, "") if done else (visit_ms, page[-1])
         self._engine.give_wakes([(visit_ms, subject) for subject in page], horizon)
         if done:

@@ -1,4 +1,4 @@
-"""An activation change: what is published, to the byte (docs/language.md)."""
+"""An activation change, to the byte (docs/language.md, Activation changes)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

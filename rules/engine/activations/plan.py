@@ -71,7 +71,7 @@ class Activations:
     """All activations of a catalogue, compiled."""
 
     by_id: Mapping[str, ActivationPlan]
-    """The approved ones, in the order of their ids, which is that of their bits."""
+    """The approved activations, in the order of their ids; their bits have the same order."""
     dropped: Mapping[str, Told]
     """Those with a file that are not approved, for telling that they are retired."""
     counters: tuple[SendCounter, ...]
