@@ -41,7 +41,7 @@ class Change:
 
 
 AnyChange: TypeAlias = Change | ActivationChange
-"""What an evaluation publishes: membership changes first, then those of activations."""
+"""What an evaluation publishes: membership changes first, then activation changes."""
 
 
 def membership_change(
@@ -58,7 +58,7 @@ def membership_change(
     backfill: bool,
     restricted: bool = False,
 ) -> Change:
-    """Make a change with its exact bytes: keys in the order that docs/language.md shows, nothing escaped without need."""
+    """Return a change with its exact bytes: keys in the order of docs/language.md, nothing escaped without need."""
     change_id = f"{generation}/{subject}/{sequence}"
     value = orjson.dumps(
         {

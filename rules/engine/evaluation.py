@@ -31,7 +31,7 @@ class Evaluation:
         self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
     def run(self, mask: int) -> list[AnyChange]:
-        """Visit the segments of a mask and those that their changes move, then decide the activations moved."""
+        """Visit the segments of a mask and the segments that their changes move, then decide the activations moved."""
         segments, profile = self.plan.segments, self.profile
         count = len(segments)
         stays, wakes = profile.stays, profile.wakes
@@ -65,7 +65,7 @@ class Evaluation:
         return self._end()
 
     def run_cut(self) -> list[AnyChange]:
-        """Visit every segment of the plan and those gone, then every activation: a cut's visit."""
+        """Make the visit of a cut: every segment, every segment that is gone, then every activation."""
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)

@@ -36,7 +36,7 @@ class Plan:
     rehomed: tuple[tuple[str, bool], ...]
     """Segments whose changes have other topics than in the plan before, and whether they were restricted there."""
     visits: tuple[SegmentPlan | Gone, ...]
-    """Segments and those gone, in the order of a cut's visit."""
+    """Segments, and segments that are gone, in the order in which the visit of a cut looks at them."""
     folds: Mapping[str, tuple[Fold, ...]]
     """By event type."""
     setting_folds: Mapping[str, tuple[Fold, ...]]
@@ -45,7 +45,7 @@ class Plan:
     """By state key: the memory that keeps it."""
     trait_masks: Mapping[str, int]
     dependents: Mapping[str, int]
-    """By segment: those that look at its membership."""
+    """By segment: the segments and activations that look at its membership."""
     activations: Activations
     activations_before: Mapping[str, ActivationPlan]
     """The approved activations of the plan before."""

@@ -132,15 +132,15 @@ class Profile:
         self.members_mask = 0
         """Segments it is in."""
         self.blocked_mask = 0
-        """Segments it is out of whose exit rule may be what keeps it out: at least those, perhaps more."""
+        """Segments that its exit rule may keep it out of. Perhaps too many, never too few."""
         self.rearming_mask = 0
-        """Segments it is in, disarmed since an earlier stay: at least those. Their entry rule is asked, too."""
+        """Segments it is in, disarmed since an earlier stay: their entry rule is asked too. Never too few."""
         self.asleep_mask = 0
-        """Segments it was never in whose entry rule is false for ever until a state that is inert moves on: not all."""
+        """Segments it was never in, whose entry rule stays false while a state is inert. Perhaps too few."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
         self.activations: dict[str, Standing] = {}
-        """Those that were ever active."""
+        """By id, the activations that were ever active."""
         self.sequences: dict[str, int] = {}
         """By channel: how many changes of its activations there were."""
 

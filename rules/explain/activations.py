@@ -73,9 +73,9 @@ class ActivationExplanation:
     because: tuple[str, ...]
     """Sentences: why it is so."""
     refusals: tuple[Refusing, ...]
-    """All that apply, in order of precedence; the first is the reason."""
+    """All refusals that apply, in order of precedence; the first is the reason."""
     ends: tuple[Ends, ...]
-    """Of an active one: what would end it."""
+    """What would end it, if it is active."""
     next: NextActivation | None
 
 
@@ -86,7 +86,7 @@ class _Ahead:
     changes: dict[str, NextActivation] = field(default_factory=dict)
     """By activation: the first."""
     ended: dict[tuple[str, RefusalCode], int] = field(default_factory=dict)
-    """By activation and refusal that applies now: when it first does not."""
+    """By (activation, refusal that applies now): the first instant at which the refusal does not apply."""
 
 
 _OF_OTHERS: Final[frozenset[RefusalCode]] = frozenset({"not_member", "suppressed_by", EXCLUSIVE})
@@ -120,7 +120,7 @@ def _look(profile: Profile, plan: Plan, view: View) -> dict[str, Refusal | None]
 def _refusals(
     profile: Profile, plan: Plan, each: ActivationPlan, view: View, looked: Mapping[str, Refusal | None]
 ) -> list[Refusal]:
-    """All that refuse it, in order of precedence: also the group's slot, where something else refuses it before."""
+    """Return all refusals, in order of precedence; the slot of its group too, though something else refuses first."""
     found = all_refusals(each.questions, profile, view)
     first = looked[each.id]
     if not found:
@@ -130,7 +130,7 @@ def _refusals(
 
 
 def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> list[ActivationPlan]:
-    """The active ones of other journeys of its group."""
+    """Return the active activations of other journeys of its group."""
     if each.group is None:
         return []
     others = plan.activations.by_id.values()
@@ -230,7 +230,7 @@ def _sooner(one: int | None, other: int | None) -> int | None:
 
 
 def _own_end(asked: Asked, refusal: Refusal) -> int | None:
-    """When a refusal that stands on facts, not on memberships, is over; None: never by itself."""
+    """Return when a refusal ends that rests on facts, not on memberships; None: never by itself."""
     ask = dict(asked.plan.questions)[refusal.code]
     at_ms = refusal.next_ms
     for _ in range(WAKES_AHEAD_MAX):

@@ -1,7 +1,7 @@
 """Say why a profile is in a segment, why not, and what would change it next and when.
 
-Everything is read off the same rules and state that decide, at one instant; what comes next with no new event is found
-by letting the profile's own wakes fire on a copy.
+Everything is read off the rules and the state that decide, at one instant. To find the next change that needs no event,
+the profile's own wakes fire on a copy.
 """
 
 from dataclasses import dataclass

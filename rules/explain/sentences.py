@@ -1,5 +1,4 @@
-"""What is said of an activation to people: of each refusal why it applies and what would end it; and what ends an
-active one.
+"""Sentences about an activation: why each refusal applies and what would end it; and what would end an active one.
 
 Instants stand apart from the sentences (`rules.explain.activations` finds them): here is only what, never when.
 """
@@ -30,7 +29,7 @@ class Asked:
     opt_outs: tuple[tuple[str, Node], ...]
     """The classes that restrict it, and the condition by which a profile opts out of each."""
     rivals: tuple[ActivationPlan, ...]
-    """Active ones of other journeys of its group."""
+    """Active activations of other journeys of its group."""
     goes_before: bool
     """Whether its journey would have the slot, if nothing else refused it."""
 
@@ -133,20 +132,20 @@ SAYINGS: Final[Mapping[RefusalCode, Saying]] = {
     "frequency_cap": _frequency_cap,
     "exclusive_group": _exclusive_group,
 }
-"""What is said of each refusal; erased comes with a later capability."""
+"""What is said about each refusal. `erased` comes with a later capability."""
 FOR_GOOD: Final[frozenset[RefusalCode]] = frozenset({"audience", "holdout"})
 """Refusals that nothing ends."""
 
 
 class Ending(NamedTuple):
-    """Something that would end an active one; and when, where time alone does it."""
+    """Something that would end an active activation, and when, if time alone does it."""
 
     text: str
     at_ms: int | None = None
 
 
 def endings(asked: Asked) -> Iterator[Ending]:
-    """What would end an active one, in order of precedence."""
+    """Yield what would end an active activation, in order of precedence."""
     definition, plan, profile = asked.definition, asked.plan, asked.profile
     for _, text in _opt_outs(asked):
         yield Ending(f"the profile opts out: {text}")

@@ -13,7 +13,7 @@ from rules.ground.instants import format_instant
 class ActivationReason:
     """Why it changed: `allowed`, `definition_changed`, `retired`, or the code of a refusal, and what refuses.
 
-    `was`: of an `activated`, the kind of the last `deactivated` of that activation and profile.
+    `was`, only with `activated`: the kind of the last `deactivated` of that activation and profile.
     """
 
     kind: str
@@ -57,7 +57,7 @@ def activation_change(
     content: Mapping[str, Any],
     arm: str | None,
 ) -> ActivationChange:
-    """Make a change with its exact bytes: keys in the order of the example, nothing escaped without need."""
+    """Return a change with its exact bytes: keys in the order of docs/language.md, nothing escaped without need."""
     change_id = f"{generation}/{subject}/{channel}/{sequence}"
     why: dict[str, Any] = {"kind": reason.kind}
     if activated:

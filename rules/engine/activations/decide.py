@@ -1,7 +1,7 @@
 """The activations of one profile in one evaluation, after all its segments.
 
-Looked at are those that something moved and those that share a group with them; all at a cut. What comes out is in
-the order in which it is published: all that end by id, then all that begin by id.
+It looks at the activations that something moved and at all that share a group with them; at a cut, at all. The changes
+come out in the order in which they are published: first every activation that ends, by id, then every one that begins.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ ALLOWED: Final = "allowed"
 
 
 class Move(NamedTuple):
-    """One activation that begins, ends, or is told anew."""
+    """One activation that begins, ends, or is published again."""
 
     told: Told
     activated: bool
@@ -39,7 +39,7 @@ class Looked(NamedTuple):
 
 
 def look(plan: Plan, profile: Profile, view: View, mask: int, before: Mapping[str, ActivationPlan]) -> list[Looked]:
-    """Look at the activations of a mask and at those that share a group with them, by id; changes nothing.
+    """Look at the activations of a mask and at all that share a group with them, by id; changes nothing.
 
     `before`: the definitions under which the profile's active ones became so.
     """
@@ -70,7 +70,7 @@ def _chosen(activations: Mapping[str, ActivationPlan], mask: int) -> Iterator[Ac
 
 
 def holders_of(group: str, profile: Profile, before: Mapping[str, ActivationPlan]) -> set[str]:
-    """The journeys of a group that have an active activation."""
+    """Return the journeys of a group that have an active activation."""
     active = (before[name] for name, standing in profile.activations.items() if standing.active)
     return {each.slot for each in active if each.group == group}
 
@@ -103,7 +103,7 @@ def decide(
 
 
 def _ended_by_cut(plan: Plan, profile: Profile) -> list[Move]:
-    """What ends because its definition did: retired, gone, no longer approved, or moved to another channel."""
+    """Return the activations that end with their definition: retired, gone, not approved, or on another channel."""
     here, dropped = plan.activations.by_id, plan.activations.dropped
     moves = []
     for name, standing in profile.activations.items():
@@ -120,7 +120,7 @@ def _ended_by_cut(plan: Plan, profile: Profile) -> list[Move]:
 
 
 def _move(each: Looked, profile: Profile, before: ActivationPlan | None) -> Move | None:
-    """What becomes of one; `before`: the definition under which it may be active, None: it is not."""
+    """Return how an activation moves; None: not. `before`: the definition under which it may be active, None: none."""
     standing = profile.activations.get(each.plan.id)
     active = before is not None and standing is not None and standing.active
     if each.refusal is not None:

@@ -34,7 +34,7 @@ class Told:
         return None if self.arms is None else arm_of(self.key, self.arms.salt, self.arms.weights, subject)
 
     def same(self, other: "Told", subject: str) -> bool:
-        """Tell whether a consumer would learn nothing new of one who stays active."""
+        """Tell whether a consumer would learn nothing new about a profile for which it stays active."""
         if (self.version, self.journey, self.content) != (other.version, other.journey, other.content):
             return False
         return (self.arms, self.key) == (other.arms, other.key) or self.arm(subject) == other.arm(subject)
@@ -46,17 +46,17 @@ class ActivationPlan:
 
     id: str
     bit: int
-    """In the masks of `rules.engine.plan`: above those of all segments."""
+    """Its bit in the masks of `rules.engine.masks`: above the bits of all segments."""
     group: str | None
     group_mask: int
-    """The bits of all that share its group; its own without one."""
+    """The bits of all activations of its group; without a group, its own bit."""
     slot: str
     priority: int
     preempt: bool
     told: Told
     questions: Questions
     segments: frozenset[str]
-    """Whose memberships can move it."""
+    """The segments whose memberships can move it."""
     market_trait: str | None
     """None: the market does not matter."""
     nodes: tuple[Node, ...]
@@ -73,7 +73,7 @@ class Activations:
     by_id: Mapping[str, ActivationPlan]
     """The approved activations, in the order of their ids; their bits have the same order."""
     dropped: Mapping[str, Told]
-    """Those with a file that are not approved, for telling that they are retired."""
+    """Activations that have a file and are not approved: what their `retired` says."""
     counters: tuple[SendCounter, ...]
 
 

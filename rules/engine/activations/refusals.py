@@ -1,8 +1,9 @@
-"""What refuses an activation to a profile, as a table in order of precedence.
+"""The refusals of an activation, as a table in order of precedence.
 
-Each row makes, of a definition, the question that is asked of a profile; None where it can never refuse. A question
-answers `(by, next_ms)`: by what it refuses in code-point order, None if it does not; and an instant before which that
-cannot change with no event (FOREVER: never). Whether another journey has the slot is asked of a whole group: `slots`.
+Each row turns a definition into the question that is asked of a profile, or into None where it can never refuse. A
+question answers `(by, next_ms)`. `by` names what refuses, in code-point order; None: it does not refuse. Before
+`next_ms` the answer cannot change without an event (FOREVER: never). Which journey has the slot is a question to a
+whole group, see `slots`.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class Refusal(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What the questions are made of."""
+    """What the questions are made from."""
 
     activation: Activation
     catalogue: Catalogue
@@ -153,13 +154,13 @@ Questions: TypeAlias = tuple[tuple[RefusalCode, Question], ...]
 
 
 def questions_of(given: Given) -> Questions:
-    """Make the questions of one activation, those that can refuse at all, in order of precedence."""
+    """Return the questions of one activation that can refuse at all, in order of precedence."""
     made = ((code, make(given)) for code, make in MAKERS)
     return tuple((code, question) for code, question in made if question is not None)
 
 
 def first_refusal(questions: Questions, profile: Profile, view: View) -> tuple[Refusal | None, int]:
-    """Find the refusal that is the reason; if there is none, when to look again with no event."""
+    """Return the first refusal by precedence (None: nothing refuses), and when to look again without an event."""
     soonest_ms = FOREVER
     for code, ask in questions:
         by, next_ms = ask(profile, view)

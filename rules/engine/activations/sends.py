@@ -1,9 +1,9 @@
-"""Frequency caps: how many `message.sent` events a profile had lately, of a channel, journey, intent or activation.
+"""Frequency caps: how many recent `message.sent` events a profile has for a channel, journey, intent or activation.
 
-All caps of one (of, value) share one counter, a state like a condition's: the sends within the longest of their
-windows, up to the latest ENTRIES_MAX by (time, source, id), kept in full rather than only as many as the caps ask for.
-So a cap which is tightened or widened at a cut goes on with what is known. A counter that comes in at a cut without
-history begins there; no cap is ever pending.
+All caps with the same (of, value) share one counter. Its state is the sends within the longest of their windows, up to
+the latest MEMORY by (time, source, id). All of these are kept, not only as many as the caps ask for: a cap that a cut
+tightens or widens goes on with what is known. A counter that comes in at a cut without history begins there; no cap is
+ever pending.
 """
 
 from collections.abc import Iterable
@@ -86,7 +86,7 @@ class _Cap(NamedTuple):
 
 
 def _caps_of(activation: Activation, catalogue: Catalogue) -> Iterable[_Cap]:
-    """An activation's own caps, and the policy's for its channel."""
+    """Yield the caps of an activation, then the caps of the policy for its channel."""
     own: dict[CapOf, str] = {
         "channel": activation.channel,
         "journey": activation.slot,
@@ -125,7 +125,7 @@ def caps_of(activation: Activation, catalogue: Catalogue, counters: Counters) ->
 
 
 def reached(caps: Iterable[SendCap], view: View) -> tuple[tuple[str, ...] | None, int]:
-    """By what the caps refuse, in code-point order (None: they do not), and until when."""
+    """Return what the reached caps count, in code-point order (None: no cap is reached), and until when they refuse."""
     refusing: set[str] = set()
     until_ms = 0
     for cap in caps:

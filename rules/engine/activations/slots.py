@@ -1,4 +1,4 @@
-"""One journey a group: of the journeys of an exclusive group that nothing else refuses, one has the slot."""
+"""One journey a group: one journey of an exclusive group has the slot, among those that nothing else refuses."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -24,7 +24,7 @@ class Competitor(Protocol):
 
 
 def journey_with_slot(free: Sequence[Competitor], holders: Collection[str], *, preempt: bool) -> str:
-    """Name the journey that has the slot. `holders`: those that had an active activation before the evaluation.
+    """Name the journey that has the slot. `holders`: the journeys that had an active activation before the evaluation.
 
     Without `preempt` a holder keeps it while any of its activations is free. Raises ValueError if nothing is free.
     """
