@@ -92,7 +92,7 @@ _TELLS: Final[Mapping[str, Callable[[Activation, Policy], Any]]] = {
     "content": lambda each, policy: each.content,
     "arms": lambda each, policy: None if each.arms is None else (each.arms, policy.assignment_key),
 }
-"""What a change says: where one of these differs, those who stay active are told anew."""
+"""What a change says: where one of these differs, profiles that stay active are told anew."""
 
 
 def _activations(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:

@@ -12,7 +12,7 @@ from rules.language.validation import Path
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The rule of which lint asks whether it can hold, and at which evaluations."""
+    """The rule that lint asks about, and the evaluations at which it asks."""
 
     segment: str
     rule: Literal["enter", "exit"]

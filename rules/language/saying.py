@@ -50,7 +50,7 @@ def say(
 ) -> Iterator[Saying]:
     """Say the errors that a model found in a value, which stands at `above` in its file.
 
-    `keys` are the right keys of the value itself, all of which are listed; without them the model's own are right.
+    `keys` are the right keys of the value itself; an error lists all of them. Without them the model's own are right.
     A key that is missing is passed over where an unknown one was close to it: "did you mean" has said it.
     """
     meant: set[Path] = set()

@@ -1,4 +1,4 @@
-"""What `segue apply` says of a catalogue: laws of naming the differences, and of what begins without history."""
+"""What `segue apply` says about a catalogue: its differences, and the conditions that begin without history."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -30,7 +30,7 @@ KNOWN = {"segments/known.yaml": segment("known"), "activations/mail.yaml": MAIL}
 
 
 def said(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, str]]:
-    """What differs: (what, way, name)."""
+    """Return the differences as (what, way, name)."""
     return [each[:3] for each in differences(load(old), load(new))]
 
 
@@ -199,7 +199,7 @@ def mutate(activation: dict[str, Any], random: Random) -> None:
 
 
 def begins(new: dict[str, str], old: dict[str, str] | None = None) -> list[str]:
-    """The warnings, of the known catalogue being followed by another."""
+    """Return the warnings when another catalogue follows the known one."""
     return beginnings(load(old or KNOWN), load(new), NOW_MS)
 
 
@@ -247,7 +247,7 @@ def test_a_cap_is_warned_of_unless_what_it_counts_was_counted_before() -> None:
     # the policy counts a channel before any activation asks
     policy = {"policy.yaml": "caps: [{channel: email, at_most: 9, within: 30d}]\n"}
     assert begins(week | policy, KNOWN | policy) == []
-    # of an activation that is new itself nothing was ever sent
+    # nothing was ever sent for an activation that is new
     new = MAIL.replace("mail\n", "b\n", 1).replace("content:", cap.format("activation", "7d"))
     assert begins(KNOWN | {"activations/b.yaml": new}) == []
     assert len(begins(mail("content:", cap.format("activation", "7d")))) == 1

@@ -15,7 +15,7 @@ from rules.conditions.kinds import DEFINED, KINDS
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from tests.naive.conditions import at_least_of
-from tests.rules.conditions.worlds import PLACE, Facts, compiled, refused
+from tests.rules.conditions.worlds import CONTEXT, Facts, compiled, refused
 
 
 class Scripted(Node):
@@ -151,7 +151,7 @@ def test_every_problem_of_a_rule_is_said_at_once() -> None:
 
 
 def test_a_restriction_may_refuse_by_traits_and_consent_only() -> None:
-    context = RuleContext(PLACE.dictionary, "restriction", "", forgets=False)
+    context = RuleContext(CONTEXT.dictionary, "restriction", "", forgets=False)
     compiled({"trait": "b", "equals": True}, context)
     compiled({"consent": {"channel": "email", "purpose": "all"}, "is": "withdrawn"}, context)
     assert refused({"event": "a"}, context)

@@ -1,4 +1,4 @@
-"""A segment file: what it may say, and what is said of mistakes."""
+"""A segment file: its keys, and the errors that mistakes get."""
 
 import pytest
 

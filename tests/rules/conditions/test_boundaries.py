@@ -7,11 +7,11 @@ import pytest
 from rules.conditions.context import RuleContext
 from rules.conditions.view import Mark
 from rules.ground.instants import FOREVER
-from tests.rules.conditions.worlds import PLACE, START, World, at, event, learned
+from tests.rules.conditions.worlds import CONTEXT, START, World, at, event, learned
 
 NEVER = FOREVER - START
-FORGETS = RuleContext(PLACE.dictionary, "enter", "here", forgets=True)
-EXIT = RuleContext(PLACE.dictionary, "exit", "here", forgets=True)
+FORGETS = RuleContext(CONTEXT.dictionary, "enter", "here", forgets=True)
+EXIT = RuleContext(CONTEXT.dictionary, "exit", "here", forgets=True)
 
 
 def flips(world: World, start: int = 0, end: int = 100) -> list[int]:

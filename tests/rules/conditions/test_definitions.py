@@ -1,4 +1,4 @@
-"""What the kinds of conditions take and refuse, what they say of themselves, and when they are complete after a cut."""
+"""Definitions that each kind takes or refuses, its sentences, what can move it, and when its history is whole."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 
 from rules.conditions.context import RuleContext
 from rules.ground.instants import FOREVER
-from tests.rules.conditions.worlds import PLACE, START, at, condition, event, learned, memory, refused
+from tests.rules.conditions.worlds import CONTEXT, START, at, condition, event, learned, memory, refused
 
-FORGETS = RuleContext(PLACE.dictionary, "enter", "here", forgets=True)
-EXIT = RuleContext(PLACE.dictionary, "exit", "here", forgets=True)
+FORGETS = RuleContext(CONTEXT.dictionary, "enter", "here", forgets=True)
+EXIT = RuleContext(CONTEXT.dictionary, "exit", "here", forgets=True)
 DAY = 86_400_000
 SEEN = START + 300_000
 """5 min after a cut at START."""

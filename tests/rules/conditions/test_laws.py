@@ -33,7 +33,7 @@ def stories(draw: st.DrawFn, kind: str) -> tuple[World, list[tuple[Event, int, s
 
 
 def happen(world: World, what: str, r_offset: int) -> None:
-    """Let something happen beside the events."""
+    """Let something other than an event happen."""
     if what == "prune":
         world.prune(r_offset)
     elif what == "entry":
@@ -94,7 +94,7 @@ def tiny_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def undated(rule: object) -> bool:
-    """Tell whether a rule leaves it to the limit alone what is remembered: no dates, no buckets."""
+    """Tell whether only the limit decides what a rule remembers: it has no dates and no buckets."""
     if isinstance(rule, list):
         return all(undated(item) for item in rule)
     if not isinstance(rule, dict):
@@ -122,7 +122,7 @@ def test_beyond_the_limit_the_latest_by_time_source_and_id_are_remembered(kind: 
 
 
 def bucketed(rule: object) -> bool:
-    """Tell whether all that a rule remembers is in buckets."""
+    """Tell whether a rule remembers everything in buckets."""
     if isinstance(rule, dict) and "score" in rule:
         return all("bucket" in item for item in rule["score"] if "event" in item)
     return isinstance(rule, dict) and "bucket" in rule

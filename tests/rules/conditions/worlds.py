@@ -1,4 +1,4 @@
-"""Small worlds for conditions: a dictionary, a profile that learns events one by one, and random ones of both.
+"""Small worlds for conditions: a dictionary, a profile that learns events one by one, and random rules and events.
 
 Times are a few milliseconds after START, lengths a few milliseconds, so that every instant can be looked at.
 """
@@ -54,10 +54,10 @@ def dictionary() -> Dictionary:
     return found
 
 
-PLACE = RuleContext(dictionary(), "enter", "here", forgets=False)
+CONTEXT = RuleContext(dictionary(), "enter", "here", forgets=False)
 
 
-def compiled(rule: Any, context: RuleContext = PLACE) -> Node:
+def compiled(rule: Any, context: RuleContext = CONTEXT) -> Node:
     """Compile a rule that must compile."""
     problems = Problems()
     node = read_rule(DefinitionReader.of(Source("s.yaml", {"enter": rule}), problems).down("enter"), context)
@@ -66,22 +66,22 @@ def compiled(rule: Any, context: RuleContext = PLACE) -> Node:
     return node
 
 
-def condition(rule: Any, context: RuleContext = PLACE) -> Condition:
+def condition(rule: Any, context: RuleContext = CONTEXT) -> Condition:
     """Compile a condition that must compile."""
     node = compiled(rule, context)
     assert isinstance(node, Condition)
     return node
 
 
-def memory(rule: Any, context: RuleContext = PLACE) -> Memory:
-    """The memory of a condition that has one."""
+def memory(rule: Any, context: RuleContext = CONTEXT) -> Memory:
+    """Return the memory of a condition that has one."""
     found = condition(rule, context).memory
     assert found is not None
     return found
 
 
-def refused(rule: Any, context: RuleContext = PLACE) -> list[str]:
-    """Compile a rule that must not; what is wrong."""
+def refused(rule: Any, context: RuleContext = CONTEXT) -> list[str]:
+    """Compile a rule that must not compile; return its problems."""
     problems = Problems()
     assert read_rule(DefinitionReader.of(Source("s.yaml", {"enter": rule}), problems).down("enter"), context) is None
     assert problems
@@ -89,7 +89,7 @@ def refused(rule: Any, context: RuleContext = PLACE) -> list[str]:
 
 
 def at(offset: int) -> str:
-    """An instant of the world, as a definition writes it."""
+    """Return an instant of the world, as a definition writes it."""
     return format_instant(START + offset)
 
 
@@ -125,7 +125,7 @@ class Facts:
 class World:
     """One profile, one rule, and the naive reading of both."""
 
-    def __init__(self, rule: Any, context: RuleContext = PLACE) -> None:
+    def __init__(self, rule: Any, context: RuleContext = CONTEXT) -> None:
         self.rule = rule
         self.context = context
         self.node = compiled(rule, context)
@@ -181,25 +181,25 @@ class World:
             self.facts.states[memory.state_key] = memory.prune(state, START + r_offset)
 
     def mark_now(self) -> Mark:
-        """The mark of a change now."""
+        """Return the mark that a change now would get."""
         return Mark(self.facts.latest_ms, self.facts.arrivals, 0)
 
     def view(self, offset: int) -> View:
-        """The profile as seen at an instant."""
+        """Return the profile as a rule sees it at an instant."""
         observed = self.facts.known_since_ms if self.context.rule == "enter" else self.entered_ms
         return View(START + offset, self.facts, self.entry_mark, self.exit_mark, observed)
 
     def verdict(self, offset: int) -> tuple[bool | None, int]:
-        """Holds, and the offset of the next flip."""
+        """Return whether the rule holds, and the offset of the next flip."""
         holds, next_ms = self.node.verdict(self.view(offset))
         return holds, next_ms - START
 
     def holds(self, offset: int) -> bool | None:
-        """Whether the rule holds at an instant."""
+        """Tell whether the rule holds at an instant."""
         return self.verdict(offset)[0]
 
     def naive_holds(self, offset: int) -> bool | None:
-        """Whether the rule holds at an instant, from the full history."""
+        """Tell whether the rule holds at an instant, from the full history."""
         return naive.truth(
             self.rule,
             naive.Sight(
@@ -222,8 +222,8 @@ def _naive_mark(mark: Mark | None) -> naive.Mark | None:
     return None if mark is None else naive.Mark(mark.time_ms, mark.arrival, 0)
 
 
-def learned(rule: Any, *events: Event, context: RuleContext = PLACE) -> World:
-    """A world that learned events in that order, each at its own time."""
+def learned(rule: Any, *events: Event, context: RuleContext = CONTEXT) -> World:
+    """Return a world that learned the events in their order, each at its own time."""
     world, r_offset = World(rule, context), 0
     for one in events:
         r_offset = max(r_offset, one.time_ms - START)
@@ -282,7 +282,7 @@ wheres = st.one_of(
 
 
 def maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Any of the keys; a value None leaves its key out."""
+    """Draw a mapping with any of the keys; a value None leaves its key out."""
     return st.fixed_dictionaries({}, optional=keys).map(
         lambda found: {key.rstrip("_"): value for key, value in found.items() if value is not None}
     )
@@ -477,8 +477,8 @@ def placed(rule: Any, context: RuleContext) -> Any:
 
 contexts = st.sampled_from(
     [
-        PLACE,
-        RuleContext(PLACE.dictionary, "enter", "here", forgets=True),
-        RuleContext(PLACE.dictionary, "exit", "here", forgets=True),
+        CONTEXT,
+        RuleContext(CONTEXT.dictionary, "enter", "here", forgets=True),
+        RuleContext(CONTEXT.dictionary, "exit", "here", forgets=True),
     ]
 )

@@ -1,4 +1,4 @@
-"""The slow reader agrees with the fast one wherever the fast one can."""
+"""The slow reader agrees with the fast one on every text that the fast one can read."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The dictionary: what may be declared, what is built in, and what is said about mistakes."""
+"""The dictionary: declarations, built-in events, and the errors that mistakes get."""
 
 from typing import Any
 

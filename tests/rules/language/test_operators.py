@@ -1,4 +1,4 @@
-"""Operators: what each holds of, what it takes, and when those on dates flip."""
+"""Operators: the values that pass each, the operands that it takes, and when operators on dates flip."""
 
 from typing import Any
 

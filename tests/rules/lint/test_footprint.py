@@ -1,4 +1,4 @@
-"""The bound of a profile's size holds with activations, too: what their caps count, and how they stand."""
+"""The bound of a profile's size holds with activations too: the messages that caps count, and the standings."""
 
 from rules.conditions.occurrences import ENTRIES_MAX
 from rules.engine.replay import Replay

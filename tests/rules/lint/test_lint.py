@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a case a line
-"""Lint: every kind of warning is given where it is due, at its place, and not where it is not."""
+"""Lint gives every kind of warning at its place, and gives none where nothing is wrong."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +44,7 @@ def segment(enter: str, more: str = "", *, name: str = "s", status: str = "appro
 
 
 def logic(files: Mapping[str, str]) -> list[str]:
-    """The codes of what lint says of rules, in order; words apart."""
+    """Return the codes of the warnings about rules, in order."""
     return [warning.code for warning in linted(files) if warning.code not in WORDY]
 
 

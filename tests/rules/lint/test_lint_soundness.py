@@ -25,7 +25,7 @@ CHECKS = settings(max_examples=EXAMPLES, deadline=None, print_blob=True, suppres
 
 
 def impossible(files: Files) -> tuple[set[str], set[str]]:
-    """The segments that nobody can enter, and those that nobody can leave by their rule, as lint says."""
+    """Return the segments that nobody can enter, and the ones that nobody can leave by a rule, as lint says."""
     empty: set[str] = set()
     stuck: set[str] = set()
     for warning in lint(compiled(files)):
@@ -38,7 +38,7 @@ def impossible(files: Files) -> tuple[set[str], set[str]]:
 
 
 def check(files: Files, lines: list[bytes]) -> None:
-    """Replay, and hold what happens against what lint says cannot."""
+    """Replay, and check that nothing happens which lint calls impossible."""
     empty, stuck = impossible(files)
     changes, _ = engine(files, lines, [], UNTIL, False)
     for value in map(json.loads, changes):
@@ -57,7 +57,7 @@ def test_what_lint_calls_impossible_does_not_happen(files: Files, lines: list[by
 
 
 def tightened(draw: DrawFn, pool: list[Condition]) -> Condition:
-    """A rule over a few conditions, each perhaps denied: often it contradicts itself."""
+    """Draw a rule over a few conditions, each perhaps denied: often it contradicts itself."""
     chosen = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=4))
     parts = [{"none": [one]} if draw(st.booleans()) else one for one in chosen]
     if draw(st.booleans()):
@@ -88,7 +88,7 @@ def contradictions(draw: DrawFn) -> Files:
 
 
 def _varied(draw: DrawFn, raw: Condition) -> Condition:
-    """The same condition in another measure: a longer window, another operand."""
+    """Return the same condition in another measure: a longer window, another operand."""
     varied = dict(raw)
     for key, value in raw.items():
         if key in ("within", "for") and "sequence" not in raw and "older_than" not in raw:
