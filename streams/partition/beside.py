@@ -20,9 +20,9 @@ class Beside(Generic[T]):
         return self._task is not None
 
     def start(self, work: Coroutine[Any, Any, T]) -> None:
-        """Begin a piece of work; none may be under way."""
+        """Begin a piece of work. None may be under way."""
         if self._task is not None:
-            raise AssertionError("the work before was not ended")
+            raise AssertionError("the work before it has not ended")
         self._task = asyncio.ensure_future(work)
         self._task.add_done_callback(lambda task: self._poke.set())
 
@@ -44,7 +44,7 @@ class Beside(Generic[T]):
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            # not awaited itself: its end must not be taken for ours
+            # the task itself is not awaited: its cancellation must not be taken for ours
             await asyncio.wait({task})
             if not task.cancelled():
                 task.exception()

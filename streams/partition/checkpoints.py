@@ -1,13 +1,13 @@
 """The state of a partition in the store as its owner keeps it: reads that compare tokens, checkpoints written behind.
 
-Slices are taken from the engine at record boundaries and wait here, in order. What has been published is merged into
-one checkpoint; at most one is in flight (design section 4):
+Slices are taken from the engine at record boundaries and wait here, in order. Slices whose changes are published are
+merged into one checkpoint. At most one checkpoint is in flight (docs/protocol.md):
 
     take ──▶ waiting (boundary beyond the published offset) ──published──▶ ready ──write──▶ in flight ──▶ written
 
-Crashes: before a write nothing is lost that the log does not have (it is applied again); a write whose outcome is
-unknown is sent again with the same bytes and tokens, as often as it takes, and until it is answered reads expect the
-token before it and its own. A Gap, a Fenced or an Incident from any call ends this object: its owner drops the engine.
+Crashes: a slice that is not written is lost, and its records are applied again. A write whose outcome is unknown is
+sent again with the same bytes and tokens until it is answered; until then reads expect the token before it or its own.
+A Gap, a Fenced or an Incident from any call ends this object: its owner drops the engine.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 STORE: Final = "the store"
 PROFILE_BYTES: Final = 4_096.0
-"""Taken for the length of a packed profile before any was packed: several times the usual length."""
+"""The assumed length of a packed profile before one was packed: several times the usual length."""
 
 
 class _Taken(NamedTuple):
@@ -55,7 +55,7 @@ class Checkpoints:
     ) -> None:
         self._store = store
         self._lock = lock
-        """Of the store's one connection; outlives this object."""
+        """The lock of the store's one connection; it outlives this object."""
         self._tokens = tokens
         self._deployment = deployment
         self._status = status
@@ -66,20 +66,20 @@ class Checkpoints:
         self._waiting: deque[_Taken] = deque()
         self._ready: list[_Taken] = []
         self._unwritten: Counter[str] = Counter()
-        """How many slices that are not written hold a subject: what the store has of it is old."""
+        """How many slices that are not written hold a subject; then the store has an old profile of it."""
         self.written_offset = meta.offset
         self.taken_offset = meta.offset
         self.profile_bytes = PROFILE_BYTES
         """The mean length of a packed profile in the slice taken last."""
         self.asked_ms = clock.now_ms()
-        """When the store was last heard (steady clock)."""
+        """When the store answered last (steady clock)."""
         status.written_offset = meta.offset
 
     # -- reads
 
     @property
     def expect(self) -> tuple[Token, ...]:
-        """The tokens that the store may show: the last one, and that of the checkpoint in flight."""
+        """The tokens that the store may show: the last one, and the one of the checkpoint in flight."""
         return (self._token,) if self._in_flight is None else (self._token, self._in_flight.meta.token)
 
     async def profiles(self, subjects: Sequence[str]) -> list[bytes | None]:
@@ -99,7 +99,7 @@ class Checkpoints:
         return await self._ask(lambda: self._store.subjects(cursor, count, self.expect))
 
     async def probe(self) -> None:
-        """Compare the token, for an owner that has nothing to write. Raises Gap, Fenced, Incident."""
+        """Compare the token, for an owner with nothing to write. Raises Gap, Fenced, Incident."""
         token = await self._ask(self._store.token)
         if token not in self.expect:
             raise Fenced("the token") if token.epoch > self._tokens.epoch else Gap("the token")
@@ -134,7 +134,7 @@ class Checkpoints:
             self.profile_bytes = size / len(taken.profiles)
 
     def published(self, offset: int) -> None:
-        """Note up to where changes are out: slices up to there may be written."""
+        """Note up to which offset changes are published: slices up to there may be written."""
         while self._waiting and self._waiting[0].slice.offset <= offset:
             self._ready.append(self._waiting.popleft())
 
@@ -153,9 +153,9 @@ class Checkpoints:
         return subject in self._unwritten
 
     async def write(self) -> list[str]:
-        """Write what is ready as one checkpoint; returns the subjects in it that the store now has as memory has them.
+        """Write the ready slices as one checkpoint. Returns its subjects that no slice waiting to be written holds.
 
-        Sends the same again while it is not answered. Raises Gap, Fenced, Incident, StoreBug.
+        Sends the same checkpoint again until it is answered. Raises Gap, Fenced, Incident, StoreBug.
         """
         slices = self._batch()
         checkpoint = self._checkpoint(slices)

@@ -1,24 +1,25 @@
-"""Claim a partition: become its one owner, and know up to where its changes are out (design section 5).
+"""Claim a partition: become its one owner, and know up to which offset its changes are published (docs/protocol.md).
 
-Explored by a model checker together with publishing and checkpoints: run it before changing anything here. The steps,
-and what a crash right after each leaves behind:
+A model checker has explored the claim together with publishing and checkpoints: run `make model` before you change
+anything here. The steps, and what a crash right after each leaves behind:
 
 1. Commit a claim that names this worker's ring to the partition of `segue.owners`. The ring's ids were initialised
-   before: whoever reads the claim can fence them. Crash: an earlier claimant like any other; the next one fences it.
-2. Read that partition to its end. The claim's offset there is the epoch. Not there, or hidden by a tombstone, or a
-   claim after it: somebody came later, who fences us or has done so. Crash: as after 1.
-3. Fence every claimant before it: InitProducerId on each id of its ring aborts or completes what was open. From here on
-   no claimant before us can publish for this partition, nor for any other: an owner that is alive and is fenced makes a
-   new ring. Crash: the same claimants are fenced again by the next one.
-4. Read `segue.owners` again to its end, as in 2 (a claim after ours may have been fencing meanwhile), then the last
-   progress, which is final now: all who could add to it are fenced. Only then write tombstones for those fenced, so
-   that the next claimant need not fence them again. Crash before the tombstones: fenced again; after: only we are left.
-5. Write the epoch into `meta`, which returns `meta` in the same call: from here on no checkpoint of an earlier owner
-   applies (one that went out before and after a rollback does, and is right). Each attempt takes a token of its own.
-   Crash: `meta` bears an epoch that nobody uses; the next one is higher.
-6. Check that `meta`, the progress and the input belong together, load the catalogues. Crash: nothing was changed.
+   before, so every reader of the claim can fence them. Crash: one more earlier claimant, which the next one fences.
+2. Read that partition to its end. The claim's offset there is the epoch. If the claim is missing, if a tombstone hides
+   it, or if a claim stands after it, another worker claimed later and fences us, or has done so. Crash: as after 1.
+3. Fence every earlier claimant: InitProducerId on each id of its ring aborts or completes its open transaction.
+   From here on no earlier claimant can publish for this partition, nor for any other: an owner that is alive and is
+   fenced makes a new ring. Crash: the next claimant fences the same claimants again.
+4. Read `segue.owners` again to its end, as in 2: a later claimant may have been fencing meanwhile. Then read the last
+   progress. It is final now, because everybody who could add to it is fenced. Only then write tombstones for the fenced
+   claimants, so that the next claimant need not fence them again. Crash before the tombstones: they are fenced again;
+   after them: only our claim is left.
+5. Write the epoch into `meta`, and get `meta` in the same call. From here on no checkpoint of an earlier owner applies.
+   (A checkpoint that was on its way before a rollback may apply after it; it is right.) Each attempt takes a token of
+   its own. Crash: `meta` bears an epoch that nobody uses; the next one is higher.
+6. Check that `meta`, the progress and the input belong together, and load the catalogues. Crash: nothing was changed.
 
-Then, by the owner: (7) replay silently to the published offset, comparing the digest there; (8) publish.
+Then the owner (7) replays silently to the published offset and compares the digest there, and (8) publishes.
 """
 
 import secrets
@@ -39,21 +40,21 @@ T = TypeVar("T")
 
 
 class LaterClaimant(Exception):
-    """Somebody claimed the partition after us, or has fenced us: stop, and ask the group if it is still ours."""
+    """Another worker claimed the partition after us, or has fenced us: stop, and ask the group if it is still ours."""
 
 
 class Tokens:
-    """The tokens of one epoch: `n` only goes up, also across a GAP, and for every attempt at step 5."""
+    """The tokens of one epoch. `n` only goes up, also across a GAP, and for every attempt at step 5."""
 
     __slots__ = ("epoch", "n")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.n = 0
-        """Of the next token."""
+        """The `n` of the next token."""
 
     def next(self) -> Token:
-        """Take the next token; never the same twice."""
+        """Take the next token. No token is taken twice."""
         token = Token(self.epoch, self.n)
         self.n += 1
         return token
@@ -66,10 +67,10 @@ class Claimed:
     partition: int
     epoch: int
     meta: Meta
-    """As it stood right after step 5; its token is the one to expect."""
+    """`meta` as it stood right after step 5; its token is the one to expect."""
     published: Progress
-    """Final: nobody else can add to it. `meta.offset` is never beyond its offset; where they are equal, so are the
-    digests. Before the first progress of all: where `meta` was created, epoch -1."""
+    """The last progress, which is final: nobody else can add to it. `meta.offset` is never beyond its offset; where the
+    offsets are equal, the digests are too. Before the first progress of all it is made of `meta`, with epoch -1."""
     tokens: Tokens
 
 
@@ -79,13 +80,12 @@ async def _no_catalogue(hash_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What is given in: catalogues, waiting, and a place for faults."""
+    """What the caller of a claim gives: waiting, catalogues, and what hears of each step."""
 
     wait: Wait
     """What happens between two attempts at a server that is away."""
     load_catalogue: Callable[[str], Awaitable[None]] = _no_catalogue
-    """Step 6: have the catalogue of that hash ready ("" is never asked for). Raises Incident (it is nowhere),
-    NotReachable."""
+    """Step 6: loads the catalogue of a hash, which is never "". Raises Incident (it is not stored), NotReachable."""
     on_step: Callable[[Step], None] = field(default=lambda step: None)
     nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
 
@@ -108,8 +108,8 @@ async def claim(
 ) -> Claimed:
     """Claim a partition by steps 1 to 6 (see the module). Raises LaterClaimant, Fenced, Incident, Doubt, StoreBug.
 
-    While the log or the store cannot be reached it waits (`hooks.wait`) and goes on where it was; cancel it to stop.
-    One claim of a partition at a time; a claim broken off leaves nothing that must be undone.
+    While the log or the store cannot be reached it waits (`hooks.wait`) and goes on where it was. Cancel it to stop: a
+    claim broken off leaves nothing that must be undone. Make one claim of a partition at a time.
     """
     course = _Course(hooks.on_step)
     nonce = hooks.nonce()
@@ -146,10 +146,10 @@ async def claim(
 async def regain(
     log: Log, store: PartitionStore, claimed: Claimed, published: Progress, deployment: Deployment, hooks: Hooks
 ) -> Meta:
-    """After a GAP: read `meta` again, and do step 5 again first where a lower epoch is stored. Raises Fenced, Incident.
+    """After a GAP: read `meta` again, and do step 5 again first if a lower epoch is stored. Raises Fenced, Incident.
 
-    Returns `meta`: seek to its offset, expect its token. `published`, up to where changes are out by now, and a
-    transaction in hand stay as they are.
+    Returns `meta`: seek to its offset and expect its token. `published` is the last progress that is known. It stays as
+    it is, and so does a transaction in hand.
     """
     meta = await _patiently(hooks, store.read_meta)
     if meta is None:
@@ -165,14 +165,13 @@ async def regain(
 async def hand_over(partition: int, ring: Ring, deployment: Deployment) -> None:
     """Write the ring's own tombstone: the end of an orderly hand-over. Raises Doubt (then the successor fences).
 
-    Only after every transaction that touched the partition was answered, and after its last checkpoint was; if one was
-    not, never call it.
+    Call it only after every transaction that touched the partition was answered, and the last checkpoint too.
     """
     await ring.transaction(tombstones(deployment.owners_topic, partition, [ring.name]))
 
 
 def _standing(owners: Sequence[Stored], ring: str, nonce: str) -> tuple[int, dict[str, Claim]]:
-    """Read where our claim stands: (its offset: the epoch; the claims before it that no tombstone hides, by ring)."""
+    """Return the epoch (the offset of our claim), and the earlier claims that no tombstone hides, by ring."""
     latest: dict[str, Stored] = {}
     claims: dict[str, Claim] = {}
     try:
@@ -180,7 +179,7 @@ def _standing(owners: Sequence[Stored], ring: str, nonce: str) -> tuple[int, dic
             latest[(record.key or b"").decode()] = record
         claims = {name: read_claim(record.value) for name, record in latest.items() if record.value is not None}
     except (MalformedRecord, UnicodeDecodeError) as error:
-        raise Incident(f"who claimed the partition cannot be read, so not fenced either: {error}") from None
+        raise Incident(f"a claim cannot be read, so its claimant cannot be fenced: {error}") from None
     mine = claims.pop(ring, None)
     if mine is None or mine.nonce != nonce:
         raise LaterClaimant("our claim is hidden")
@@ -199,7 +198,7 @@ def _published(last: Stored | None, meta: Meta) -> Progress:
         try:
             return read_progress(last.value)
         except MalformedRecord as error:
-            raise Incident(f"up to where changes are out cannot be read: {error}") from None
+            raise Incident(f"the progress cannot be read: {error}") from None
     if meta.clock_ms >= 0:
         raise Incident("state is stored, but no progress: were the internal topics made anew?")
     return Progress(meta.generation, -1, meta.offset, meta.clock_ms, meta.catalogue, meta.digest)
@@ -208,7 +207,7 @@ def _published(last: Stored | None, meta: Meta) -> Progress:
 async def _check(
     partition: int, log: Log, meta: Meta, published: Progress, deployment: Deployment, hooks: Hooks
 ) -> None:
-    """Step 6: that state, progress and input are of one piece, and the catalogues are at hand."""
+    """Step 6: check that state, progress and input belong together, and load the catalogues. Raises Incident."""
     start, end = await _patiently(hooks, lambda: log.offsets(deployment.events_topic, partition))
     problems = {
         f"state is of generation {meta.generation}, not {deployment.generation}": meta.generation

@@ -1,8 +1,8 @@
-"""What the partitions of a worker have to publish, and which of it goes into the next transaction. No I/O, no waiting.
+"""The output that waits to be published, and what of it goes into the next transaction. No I/O, no waiting.
 
-A transaction takes whatever is due, whole slices, round robin over the partitions. The last record of each partition in
-it is its progress. Progress without changes costs a transaction too, so it waits: for company (`ride_ms` of
-TransactionPace), or for `quiet_ms` or `quiet_records_max`, or for a flush.
+A transaction takes everything that is due, in whole slices, round robin over the partitions. The last record of each
+partition in it is its progress. Progress without changes costs a transaction too. So it waits until it can ride along
+(`ride_ms` of TransactionPace), for `quiet_ms` or `quiet_records_max`, or for a flush.
 """
 
 from collections import deque
@@ -19,36 +19,35 @@ class PublishSlice:
     """The output of one partition's records up to a record boundary, in order. Without records: only progress."""
 
     upto_offset: int
-    """Next input record: with this slice, the changes of every record before it are out."""
+    """The next input record: this slice publishes the last changes of the records before it."""
     records: Sequence[OutRecord]
-    """Changes, what stands after them, withdrawals and dead letters of the slice."""
+    """The slice's changes with their standing memberships, withdrawals and dead letters."""
     clock_ms: int
     catalogue: str
     digest: str
     changes: int = 0
-    """How many changes are in it."""
+    """How many changes the records hold."""
 
     @property
     def weight(self) -> int:
-        """What counts towards `changes_max`: changes, each with what stands after it, and all other records."""
+        """How much the slice counts towards `changes_max`: its changes, and its records that belong to none."""
         return max(self.changes, len(self.records) - self.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionPace:
-    """How transactions are paced. Lengths in ms."""
+    """When transactions are made, and how large. Lengths in ms."""
 
     changes_max: int = 1_000
-    """Changes a transaction. Slices are never split, so one alone may exceed it: progress cannot name half a record,
-    and a single record that passes many wakes may carry more."""
+    """Changes in a transaction. A slice is never split, because progress cannot name half a record. So a single slice
+    may exceed the limit: one record that passes many wakes may bring more changes."""
     quiet_ms: int = 2_000
-    """Progress without changes is written after this long at the latest: state is written to Redis only up to it, and
-    `explain`, `lag` and autoscalers should not see a quiet partition a minute behind (design section 5 says a minute) …
-    """
+    """Progress without changes is written after this long at the latest: Redis holds the state only up to it, and
+    `explain`, `lag` and autoscalers should not see a quiet partition far behind …"""
     quiet_records_max: int = 10_000
     """… or after so many input records …"""
     ride_ms: int = 1_000
-    """… and rides along in a transaction of other partitions when the last is older than this."""
+    """… and it rides along in a transaction of other partitions when the last progress is older than this."""
     linger_max_ms: int = 20
     """A transaction that is not full waits as long as the last one took, but no longer than this."""
     slow_ms: int = 1_000
@@ -56,14 +55,14 @@ class TransactionPace:
 
 
 class PartitionQueue:
-    """What one partition has to publish."""
+    """The slices of one partition that wait to be published."""
 
     def __init__(self, claimed: Claimed, on_published: Callable[[Progress], None], now_ms: float) -> None:
         self.on_published = on_published
         self.epoch = claimed.epoch
         self.published = claimed.published
         self.written_ms = now_ms
-        """When progress was written last (or the partition taken)."""
+        """When progress was written last, or the partition was begun."""
         self.slices: deque[PublishSlice] = deque()
         self.upto = claimed.published.offset
         """The `upto_offset` of the newest slice."""
@@ -76,7 +75,7 @@ class PartitionQueue:
             raise ValueError(f"a slice up to {new.upto_offset} after one up to {self.upto}")
         self.upto = new.upto_offset
         if self.slices and not new.records:
-            # nothing but later progress: the slice before it takes it over
+            # it brings only later progress: the slice before it takes that over
             new = replace(new, records=self.slices[-1].records, changes=self.slices[-1].changes)
             self.slices.pop()
         elif self.slices and not self.slices[-1].records:
@@ -84,11 +83,11 @@ class PartitionQueue:
         self.slices.append(new)
 
     def loud(self) -> bool:
-        """Whether there are changes to publish."""
+        """Whether the next slice has records to publish."""
         return bool(self.slices and self.slices[0].records)
 
     def due(self, pace: TransactionPace, now_ms: float) -> bool:
-        """Whether something has to be published by now, changes or not."""
+        """Whether something must be published by now, changes or progress."""
         return bool(self.slices) and (
             self.loud()
             or self.flushing > 0
@@ -130,7 +129,7 @@ class Outgoing:
         return self._queues.pop(partition, None)
 
     def due(self, now_ms: float) -> bool:
-        """Whether a transaction has to be made by now."""
+        """Whether a transaction must be made by now."""
         return any(queue.due(self._pace, now_ms) for queue in self._queues.values())
 
     def hurried(self) -> bool:

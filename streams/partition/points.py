@@ -1,4 +1,4 @@
-"""Named points of a worker's way, where tests of faults may do harm. Nothing happens there otherwise."""
+"""Named points on a worker's way, where tests of faults may do harm. A worker that ships does nothing there."""
 
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
@@ -20,13 +20,14 @@ Point: TypeAlias = Literal[
     "release",
     "handed_over",
 ]
-"""claim: between its steps; fetched: a batch came; step: after a record, within a chunk; replay: the same, silently;
-submitted: output given to the publisher; published: its transaction was answered; slice: state packed;
-checkpoint(ed): before and after its write; tick: appended; take_up: the engine stands at `meta`, nothing read yet.
-With an open transaction and after its deliveries are points of the ring of producers."""
+"""claim: after each step of a claim; fetched: a batch came; step: a record of a chunk was applied; replay: the same,
+silently; cut: a catalogue took effect; submitted: output was given to the publisher; published: its transaction was
+answered; slice: state was packed; checkpoint: before the write of one; checkpointed: after it; tick: one was appended;
+take_up: the engine stands at `meta` and has read nothing; gap: the store went back; release: the end of a tenure was
+asked for; handed_over: its tombstone is written. Points within a transaction are the ring's: tests/faults/worker.py."""
 
 OnPoint: TypeAlias = Callable[[Point], None]
-"""What is called as a worker comes to a point."""
+"""Is called when a worker comes to a point."""
 
 
 def unobserved(point: Point) -> None:

@@ -1,8 +1,8 @@
-"""Publish the changes of a worker's partitions, one transaction at a time, several partitions in each.
+"""Publish the changes of a worker's partitions: one transaction at a time, each of several partitions.
 
 The pace adapts: while a transaction is on its way, slices gather for the next one; and a transaction that is not full
 waits as long as the last one took. So transactions take half of the time at most while little is going on, and they
-grow with the time that the brokers take. `outgoing` says what goes into each.
+grow with the time that the brokers take. `outgoing` says what goes into each transaction.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Publisher:
         self._clock = clock
         self._in_hand: frozenset[int] = frozenset()
         self._began_ms = 0.0
-        """When the transaction in hand did."""
+        """When the transaction in hand began."""
         self._took_ms = 0.0
         self._over = False
         self._work = asyncio.Event()
@@ -54,10 +54,10 @@ class Publisher:
 
     @property
     def slow(self) -> bool:
-        """Whether the transaction in hand takes long. Then nobody should make more for the next one.
+        """Whether the transaction in hand takes long. Then apply no more records for the next one.
 
-        It may be this process that is slow, and on a processor that has too much to do the applying of records would
-        keep a transaction from being finished before its time-out, again and again.
+        The slow one may be this process: on a busy processor, applying records would keep a transaction from being
+        finished before its time-out, again and again.
         """
         return bool(self._in_hand) and self._clock.now_ms() - self._began_ms > self._pace.slow_ms
 
@@ -76,13 +76,13 @@ class Publisher:
         self._work.set()
 
     def published(self, partition: int) -> Progress:
-        """Up to where the partition's changes are out, as far as is known here."""
+        """Return the last progress of the partition that was answered."""
         return self._outgoing.queues[partition].published
 
     async def flush(self, partition: int) -> bool:
         """Publish everything submitted for the partition, quiet progress too, without waiting for the pace.
 
-        True: all of it is out and answered. False: it is over, or the partition was dropped.
+        Returns True when all of it is answered; False when the publisher is over, or the partition was dropped.
         """
         queue = self._outgoing.queues.get(partition)
         if queue is None:
@@ -104,9 +104,9 @@ class Publisher:
         return queue.published.offset >= upto
 
     async def drop(self, partition: int) -> bool:
-        """Forget a partition and what is queued for it; wait for the transaction in hand if it touches it.
+        """Forget a partition and its queue. If the transaction in hand touches the partition, wait for its end.
 
-        True: every transaction that touched it was answered, so `hand_over` may follow. False: a Doubt.
+        Returns True when every transaction that touched it was answered: `hand_over` may follow. False: a Doubt.
         """
         queue = self._outgoing.drop(partition)
         async with self._answered:
@@ -129,14 +129,14 @@ class Publisher:
                 self._answered.notify_all()
 
     def doubt(self, error: BaseException) -> None:
-        """End it: no transaction begins any more, and `on_doubt` is called, once."""
+        """End the publisher: no transaction begins any more, and `on_doubt` is called, once."""
         if not self._over:
             self._over = True
             self._work.set()
             self._on_doubt(error)
 
     async def close(self) -> None:
-        """Stop after the transaction in hand. What is queued is not published. The ring is closed by its owner."""
+        """Stop after the transaction in hand. Queued slices are not published. The owner of the ring closes it."""
         self._over = True
         self._work.set()
         async with self._answered:
@@ -144,7 +144,7 @@ class Publisher:
             await self._answered.wait_for(lambda: not self._in_hand)
 
     async def _ready(self) -> bool:
-        """Wait until something is due, and then for the pace. False: it is over."""
+        """Wait until something is due, and then as long as the pace says. False: the publisher is over."""
         while not self._over:
             self._work.clear()
             now_ms = self._clock.now_ms()

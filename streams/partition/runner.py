@@ -1,7 +1,7 @@
 """One assigned partition: claim it, take its state up, replay silently, then apply, publish and write behind.
 
-No Kafka, no Faust, no wall clock of its own: log, store, input, publisher and clock are given in, so
-that the simulation drives this very code over models.
+The runner has no Kafka, no Faust and no wall clock of its own. Log, store, input, publisher and clock are given to it,
+so that the simulation drives this very code over models.
 
 A *tenure* is the time from a claim to its end. One task does everything that moves the engine, in this order:
 
@@ -9,12 +9,12 @@ A *tenure* is the time from a claim to its end. One task does everything that mo
                           ▲                                             │
                           └──────── GAP: the store went back ───────────┘
 
-    run, again and again: a chunk of records is checked and applied; its output is submitted at its boundary; a slice is
-    taken when a checkpoint is due; slices that are published are written by a second task, one checkpoint at a time; an
-    idle owner compares the token every second; a tick is appended when all is applied and a wake is due.
+    run, again and again: check and apply a chunk of records; submit its output at its boundary; take a slice when a
+    checkpoint is due. A second task writes the published slices, one checkpoint at a time. An idle owner compares the
+    token every second, and appends a tick when everything is applied and a wake is due.
 
-Crashes: everything before "published" is computed again by the successor, with the same ids and bytes; everything
-between "published" and "checkpointed" is computed again silently, and its digest is compared.
+Crashes: the successor computes everything after "published" again, with the same ids and bytes. It computes everything
+between "checkpointed" and "published" again silently, and compares the digest.
 """
 
 import asyncio
@@ -39,20 +39,20 @@ from streams.wire.progress import MalformedRecord
 log = logging.getLogger(__name__)
 
 CLAIM_WAITS_MS: Final = 10_000
-"""A claim that waits so long says so in the log."""
+"""A claim that waits so long says so in the worker's log."""
 
 
 class TenureEnd(Enum):
     """Why a tenure ended."""
 
     RELEASED = auto()
-    """In order, as asked."""
+    """It ended in order, as asked."""
     OVERTAKEN = auto()
-    """Somebody claimed after us: claim again only when the group says that the partition is still ours."""
+    """Another worker claimed later: claim again only when the group says that the partition is still ours."""
     DOUBT = auto()
     """The ring of producers is over: claim anew with a new one."""
     INCIDENT = auto()
-    """Something must not be guessed at: the partition stays stopped, `status.incident` says what to do."""
+    """Something must not be guessed at. The partition stays stopped, and `status.incident` says what to do."""
 
 
 class _Released(Exception):
@@ -83,12 +83,12 @@ class PartitionRunner:
         self._notices.poke.set()
 
     def release(self) -> None:
-        """Ask for the end of the tenure: finish what is in hand, write it, hand over. `run` returns when done."""
+        """Ask for the end of the tenure: publish and write what was applied, and hand over. Then `run` returns."""
         self._notices.releasing = True
         self._notices.poke.set()
 
     def reopen(self) -> None:
-        """Ask for the input to be opened again where it stands: it went silent."""
+        """Ask for the input to be opened again where it was read to: the consumer went silent."""
         self._notices.reopening = True
         self._notices.poke.set()
 
@@ -102,7 +102,7 @@ class PartitionRunner:
     async def run(self, publisher: Publisher, ring: Ring) -> TenureEnd:
         """Claim the partition with this ring and run it until the tenure ends.
 
-        Anything raised besides is our bug (or TooMuchBadInput) and stops the worker. Cancel it to abandon everything.
+        Any exception is our bug, or TooMuchBadInput, and stops the worker. Cancel the call to abandon everything.
         """
         self._notices = Notices()
         status = self.status
@@ -111,7 +111,7 @@ class PartitionRunner:
         try:
             ending = await self._run(publisher, ring)
         except (LaterClaimant, Fenced) as error:
-            log.warning("partition %d: somebody claimed it after us (%s)", self.partition, type(error).__name__)
+            log.warning("partition %d: another worker claimed it after us (%s)", self.partition, type(error).__name__)
             status.move("waiting")
             ending = TenureEnd.OVERTAKEN
             await publisher.drop(self.partition)
@@ -138,7 +138,7 @@ class PartitionRunner:
         return ending
 
     async def _let_go(self, publisher: Publisher, ring: Ring) -> TenureEnd:
-        """After an incident: publish nothing more, and hand over, so that no successor need fence the whole worker."""
+        """After an incident: publish nothing more, and hand over, so that no successor must fence the whole worker."""
         try:
             if await publisher.drop(self.partition):
                 await hand_over(self.partition, ring, self._shared.deployment)
@@ -178,7 +178,7 @@ class PartitionRunner:
                 continue
             break
         if self.status.state != "releasing":
-            # asked for in the moment between the claim, or a GAP, and the work
+            # the release was asked for between the claim, or a GAP, and the work
             self.status.move("releasing")
         if await publisher.drop(self.partition):
             await hand_over(self.partition, ring, shared.deployment)
@@ -191,7 +191,7 @@ class PartitionRunner:
 
     async def _wait(self, attempt: int, fault: Exception) -> None:
         what = f"{type(fault).__name__}: {fault}"
-        # nothing is in hand while a claim waits: the one place where it can be broken off without a doubt
+        # nothing is in hand while a claim waits: only here it can be broken off without a doubt
         self._notices.check()
         if self._notices.releasing:
             raise _Released
@@ -199,7 +199,7 @@ class PartitionRunner:
         if attempt > 1 or waited_ms >= CLAIM_WAITS_MS:
             self.status.waiting_for = what
         if waited_ms >= self._silence_ms:
-            # after a while, then twice as late each time
+            # the first time after a while, and then each time twice as late
             self._silence_ms = 2 * waited_ms
             log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
         await self._shared.clock.sleep(backoff_ms(attempt))
@@ -213,7 +213,7 @@ class PartitionRunner:
 
 
 def _with_remedy(incident: str) -> str:
-    """Every incident says what to do; where it does not by itself, what helps with all of them."""
+    """Return the incident with what to do about it: what it says itself, or else what helps with every incident."""
     if "`" in incident or "set " in incident:
         return incident
     return f"{incident}. `segue topics` checks what is there; `segue rebuild` makes the state again from the log"

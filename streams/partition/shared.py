@@ -20,31 +20,31 @@ class OutputRecords(Protocol):
     """Makes the records of the output; `streams.wire.maker.RecordMaker` is the one that ships."""
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
-        """The records of one change, in order."""
+        """Return the records of one change, in order."""
         ...
 
     def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
-        """The tombstone of a standing membership in the old topic of its segment."""
+        """Return the tombstone of a standing membership in the old topic of its segment."""
         ...
 
     def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
-        """The dead letter of a refused record."""
+        """Return the dead letter of a refused record."""
         ...
 
     def tick(self, partition: int) -> OutRecord:
-        """A tick, for the input partition."""
+        """Return a tick for the input partition."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLimits:
-    """PartitionLimits of a runner; see Settings for what they are."""
+    """The limits of one partition; `streams.settings.Settings` says what they are."""
 
     checkpoint_every_ms: int = 1_000
     unpublished_records_max: int = 50_000
     changes_per_transaction_max: int = 1_000
     profiles_cached_max: int = 25_000
-    """Clean profiles of this partition kept in memory."""
+    """How many clean profiles of the partition are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,6 @@ class Shared:
     clock: Clock
     share: RefusalShare
     catalogue: Callable[[str], Awaitable[Catalogue]]
-    """The catalogue of a hash. Raises Incident: it is nowhere. Waits while the log cannot be reached."""
+    """Returns the catalogue of a hash. Raises Incident: it is not stored. Waits while the log cannot be reached."""
     limits: PartitionLimits = field(default_factory=PartitionLimits)
     on_point: OnPoint = UNOBSERVED

@@ -1,4 +1,4 @@
-"""What is known of one partition. Written by its parts, read by the web pages; it decides nothing."""
+"""What is known of one partition. Its parts write it and the web pages read it; nothing is decided by it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from streams.partition.states import TENURE, State
 
 COUNTERS: Final = ("events", "changes", "dead_letters", "ticks", "replays", "gaps", "checkpoints")
-"""Of a partition, and summed over all that this worker ever held. Records applied again count again as events."""
+"""Counted for each partition, and summed over all that this worker ever held. A record applied again counts again."""
 
 
 @dataclass(slots=True)
@@ -23,19 +23,19 @@ class PartitionStatus:
     written_offset: int = -1
     """Of the last checkpoint."""
     end_offset: int = -1
-    """High watermark as last heard of."""
+    """The high watermark as last heard of."""
     oldest_unapplied_ms: int = -1
-    """Timestamp of the oldest record read and not applied; -1: none is."""
+    """The timestamp of the oldest record that was read and not applied; -1: there is none."""
     clock_ms: int = -1
     catalogue: str = ""
     checkpoint_at_ms: int = -1
-    """Wall clock at the last checkpoint."""
+    """The wall clock at the last checkpoint."""
     next_due_ms: int = -1
     profiles: int = 0
     """In memory."""
     incident: str = ""
     waiting_for: str = ""
-    """What cannot be reached; "" when nothing."""
+    """What cannot be reached; "": everything can."""
     events: int = 0
     changes: int = 0
     dead_letters: int = 0
@@ -51,11 +51,11 @@ class PartitionStatus:
         self.waiting_for = ""
 
     def lag_records(self) -> int:
-        """Records between the applied offset and the end of the log; -1: not known."""
+        """Return how many records are between the applied offset and the end of the log; -1: not known."""
         if self.end_offset < 0 or self.applied_offset < 0:
             return -1
         return max(0, self.end_offset - self.applied_offset)
 
     def lag_ms(self, wall_ms: int) -> int:
-        """Age of the oldest record that was read and not applied; 0 when there is none."""
+        """Return the age of the oldest record that was read and not applied; 0: there is none."""
         return max(0, wall_ms - self.oldest_unapplied_ms) if self.oldest_unapplied_ms >= 0 else 0

@@ -1,7 +1,7 @@
-"""One owner's time with a partition, from the claim to its end: apply, publish, write behind, tick, probe, finish.
+"""One owner's time with a partition, after the claim: apply, publish, write behind, tick, probe, finish.
 
-One task does everything that moves the engine (`work`); a second writes checkpoints, one at a time; a third appends a
-tick. After a GAP `take_up` begins again at what the store has, under the same claim.
+One task does everything that moves the engine (`work`). A second writes checkpoints, one at a time; a third appends a
+tick. After a GAP `take_up` begins again at the state that the store has, under the same claim.
 """
 
 import asyncio
@@ -31,17 +31,17 @@ log = logging.getLogger(__name__)
 CHUNK: Final = 200
 """Records whose profiles are read together; between chunks slices are taken and checkpoints written."""
 CHUNK_BYTES_MAX: Final = 2 << 20
-"""Of their values together: a slice can be taken only between chunks."""
+"""The length of their values together. It is small because a slice can be taken only between chunks."""
 PROBE_MS: Final = 1_000
 """How long an owner may go without comparing the token."""
 IDLE_MS: Final = 1_000
-"""Longest wait for something to do."""
+"""The longest wait for something to do."""
 SLOW_LOOK_MS: Final = 50
-"""While a transaction is slow: until the next look whether it has been answered."""
+"""How long to wait between two looks whether a slow transaction has been answered."""
 
 
 class Tenure:
-    """See the module."""
+    """The owner of one partition under one claim; see the module."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Tenure:
         status: PartitionStatus,
         notices: Notices,
     ) -> None:
-        """`lock`: of the store's one connection."""
+        """`lock` guards the store's one connection."""
         self._partition = claimed.partition
         self._claimed = claimed
         self._publisher = publisher
@@ -68,26 +68,26 @@ class Tenure:
         self._inbox = Inbox(claimed.partition, shared.input, self._on_fetched)
         self._published = claimed.published.offset
         self._submitted = Boundary(claimed.published.offset, claimed.published.digest)
-        """What the publisher was given last, answered or not: up to there nothing is submitted again."""
+        """The boundary that the publisher was given last, answered or not: nothing before it is submitted again."""
         self._writing: Beside[list[str]] = Beside(notices.poke)
         self._ticking: Beside[None] = Beside(notices.poke)
 
     # -- what others tell it
 
     def on_published(self, progress: Progress) -> None:
-        """Learn that changes are out up to an offset."""
+        """Learn that the changes up to an offset are published."""
         self._on_point("published")
         self._published = self._status.published_offset = progress.offset
         self.checkpoints.published(progress.offset)
         self._notices.poke.set()
 
     def _on_fetched(self) -> None:
-        """Learn that a batch was fetched, or none can be."""
+        """Learn that a batch was fetched, or that none can be."""
         self._on_point("fetched")
         self._notices.poke.set()
 
     def _check(self) -> None:
-        """Raise what was told: Doubt, or Incident where the log does not hold the next record."""
+        """Raise Doubt if the ring is over, Incident if the log does not hold the next record."""
         self._notices.check()
         if self._inbox.error is not None:
             raise Incident(
@@ -99,7 +99,7 @@ class Tenure:
     # -- beginning
 
     async def take_up(self, meta: Meta) -> None:
-        """Stand at `meta`, with nothing in memory, and open the input there. Raises Incident."""
+        """Begin at `meta`, with nothing in memory, and open the input there. Raises Incident."""
         shared, status = self._shared, self._status
         self.checkpoints = Checkpoints(
             self._store, self._lock, meta, self._claimed.tokens, shared.deployment, status, self._clock, self._on_point
@@ -119,7 +119,7 @@ class Tenure:
         await shared.input.open(self._partition, meta.offset, self._inbox)
 
     async def abandon(self) -> None:
-        """Drop everything in hand; what is in flight may still happen, and does no harm."""
+        """Drop everything in hand. A write or a tick in flight may still happen, and does no harm."""
         self._shared.input.shut(self._partition)
         await self._writing.abandon()
         await self._ticking.abandon()
@@ -128,7 +128,7 @@ class Tenure:
     # -- running
 
     async def work(self) -> None:
-        """Run until the release is done. Raises Gap, Fenced, Doubt, Incident, BadStamp, or what is our bug."""
+        """Run until the release is done. Raises Gap, Fenced, Doubt, Incident, BadStamp, or an error that is our bug."""
         notices = self._notices
         while not notices.releasing:
             notices.poke.clear()
@@ -136,7 +136,7 @@ class Tenure:
             self._reap()
             if self._inbox and not self._blocked():
                 await self._apply_chunk()
-                # one turn for everybody else
+                # give the other tasks a turn
                 await asyncio.sleep(0)
             await self._keep()
             if not self._inbox or self._blocked():
@@ -144,7 +144,7 @@ class Tenure:
         await self._finish()
 
     def _blocked(self) -> bool:
-        """Whether to apply no more now: too much is unpublished or unwritten (the input is held then), or too slow."""
+        """Whether to apply no more now: a transaction is slow, or too much waits to be published or written."""
         behind = self._applier.engine.offset - self.checkpoints.written_offset
         unpublished = self._submitted.offset - self._published
         blocked = max(behind, unpublished) > self._limits.unpublished_records_max
@@ -172,10 +172,10 @@ class Tenure:
         self._ticker.applied()
 
     def _replayed(self) -> None:
-        """Note that the silent replay is done, and take a slice there: all of it is published, so it can be written.
+        """Note that the silent replay is done, and take a slice there: its changes are published, so it can be written.
 
-        A slice that went further would have to wait for what is published next; if that came to a doubt, everything
-        would be replayed again, for ever on a machine that is too slow for both.
+        A slice that went further would have to wait for the next transaction. If that ended in a doubt, everything
+        would be replayed again, and on a machine that is too slow for both without end.
         """
         self._status.move("running")
         log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
@@ -211,7 +211,7 @@ class Tenure:
         self._writer.write_if_ready()
         self._applier.supplies.evict(self._limits.profiles_cached_max)
         if self._notices.reopening:
-            # a batch half-applied is fetched again from where the engine stands
+            # the rest of a batch that is half applied is fetched again
             self._notices.reopening = False
             self._inbox.clear()
             await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
@@ -237,13 +237,13 @@ class Tenure:
         status.oldest_unapplied_ms = self._inbox.oldest_ms
         end = self._shared.input.offsets(self._partition).end
         if end is not None:
-            # at the end only markers are left, which are nobody's lag
+            # at the end only markers are left, and they are no lag
             status.end_offset = applier.engine.offset if self._inbox.at_end else end
 
     # -- with nothing to apply
 
     async def _idle(self) -> float:
-        """Do what only an owner with nothing to apply does; returns how long it may wait, in ms."""
+        """Do what only an owner with nothing to apply does. Returns how long it may wait, in ms."""
         now_ms = self._clock.now_ms()
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
         if self._publisher.slow:
@@ -267,7 +267,7 @@ class Tenure:
     # -- ending
 
     async def _finish(self) -> None:
-        """Finish what is in hand: publish all that was applied, and write it."""
+        """Publish everything that was applied, and write it."""
         self._status.move("releasing")
         self._on_point("release")
         self._shared.input.shut(self._partition)

@@ -1,4 +1,4 @@
-"""Write an owner's state behind: when a slice is taken, and that one checkpoint at a time is written."""
+"""Write an owner's state behind: say when to take a slice, and write one checkpoint at a time."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ from streams.partition.shared import Shared
 from streams.store.terms import CHECKPOINT_BYTES_MAX
 
 SLICE_RECORDS_MAX: Final = 10_000
-"""Records applied after which a slice is taken before its time: it must stay well below a checkpoint's limit."""
+"""After so many records a slice is taken before its time: it must stay well below a checkpoint's limit."""
 SLICE_BYTES_MAX: Final = CHECKPOINT_BYTES_MAX // 2
-"""Estimated length of a slice's packed profiles at which it is taken before its time: it is written whole, and how long
-it is shows only when it is packed."""
+"""At this estimated length of its packed profiles a slice is taken before its time. A slice is written whole, and its
+true length is known only when it is packed."""
 
 
 class Writer:
@@ -27,7 +27,7 @@ class Writer:
         self._writing = writing
         self._taken_ms = shared.clock.now_ms()
         self._applied_bytes = 0
-        """Of the values of all records applied since the last slice."""
+        """The length of the values of all records applied since the last slice."""
 
     @property
     def behind(self) -> bool:
@@ -62,7 +62,7 @@ class Writer:
             self._shared.on_point("slice")
 
     def _slice_bytes(self) -> float:
-        """Estimate the length of a slice taken now: the profiles as they were, and everything applied since."""
+        """Estimate the length of a slice taken now: the usual length of its profiles, and the records applied since."""
         return self._applier.engine.touched * self._checkpoints.profile_bytes + self._applied_bytes
 
     def write_if_ready(self) -> None:

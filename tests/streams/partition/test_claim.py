@@ -343,7 +343,7 @@ class TestIncidents:
         scene = Scene()
         scene.broker.append(OutRecord("progress", 0, b"progress", b'{"generation":1}'))
         worker = await scene.worker()
-        with pytest.raises(Incident, match="up to where"):
+        with pytest.raises(Incident, match="the progress cannot be read"):
             await worker.claim()
 
     async def test_a_later_claimants_meta_fences(self) -> None:
