@@ -21,7 +21,7 @@ LogFormat: TypeAlias = Literal["auto", "json", "human"]
 """auto: human where standard error is a terminal, else json."""
 CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio")
 STRANGERS: Final = "aiohttp"
-"""Logs the requests that it cannot read, with what a stranger sent: nothing of that belongs into a log."""
+"""Logs the requests that it cannot read, with what a stranger sent: a log must not hold that."""
 SERVICE_MARK: Final = "[^"
 """Faust's services log under the module of their class, ours too. Their messages begin so: `[^--App]: Starting...`."""
 SELDOM_S: Final = 10.0

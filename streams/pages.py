@@ -4,4 +4,4 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 Page: TypeAlias = Callable[[], tuple[int, Mapping[str, Any]]]
-"""Answers a GET: (HTTP status, JSON body)."""
+"""Answers a GET with (HTTP status, JSON body)."""

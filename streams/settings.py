@@ -1,4 +1,4 @@
-"""Settings from `SEGUE_*` environment variables. Those fixed for a deployment's life stand apart."""
+"""Settings from `SEGUE_*` environment variables: `Deployment` is fixed for its life, `Settings` are not."""
 
 from typing import Annotated
 
@@ -9,14 +9,14 @@ from streams.logs import LogFormat, LogLevel
 
 
 class Deployment(BaseSettings):
-    """Fixed for a deployment's life: changing one of these needs a new generation, or new topics."""
+    """What is fixed for a deployment's life: to change one of these takes a new generation, or new topics."""
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True)
 
     generation: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")] = "g1"
-    """Stands in every change id; a rebuild from nothing into new topics takes a new one."""
+    """Stands in every change id. A beginning from nothing with new topics takes a new one."""
     partitions: Annotated[int, Field(ge=1, le=4096)] = 8
-    """Partition count of the input, of every output and of the internal topics."""
+    """The partition count of the input, of every output and of the internal topics."""
     events_topic: str = "engagement.events"
     """The input: engagement events."""
     dead_letter_topic: str = "engagement.events.dlt"
@@ -26,7 +26,7 @@ class Deployment(BaseSettings):
     current_topic: str = "segment.membership.current"
     """Standing memberships."""
     activation_topic_prefix: str = "activation"
-    """Each channel of an activation has a topic of that name, a dot and the channel, and its `.current`."""
+    """A channel's topic is this prefix, a dot and the channel; beside it is the same with `.current`."""
     progress_topic: str = "segue.progress"
     """Internal: up to where changes are out."""
     owners_topic: str = "segue.owners"
@@ -34,13 +34,13 @@ class Deployment(BaseSettings):
     catalogues_topic: str = "segue.catalogues"
     """Internal: catalogues by their hash."""
     replication: Annotated[int, Field(ge=1, le=7)] = 1
-    """Replication factor with which `segue topics` creates; 3 in a cluster (then min.insync.replicas is 2)."""
+    """The replication factor of topics that `segue topics` creates: 3 in a cluster (then min.insync.replicas is 2)."""
     redis_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,32}$")] = "segue"
-    """First part of every Redis key."""
+    """The first part of every Redis key."""
 
 
 class Settings(BaseSettings):
-    """May change at a restart. Times in ms unless named otherwise."""
+    """What may change at a restart of a process. Times are in ms."""
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True)
 
@@ -49,34 +49,36 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Redis or Valkey, with the number of its database."""
     group: str = "segue"
-    """Consumer group of the workers."""
+    """The consumer group of the workers."""
     ring_size: Annotated[int, Field(ge=1, le=8)] = 3
+    """How many transactional producers a worker has."""
     """Transactional producers of a worker, used in turn."""
     transaction_timeout_ms: Annotated[int, Field(ge=1_000, le=900_000)] = 10_000
     """After this long the broker aborts a transaction that nobody ends."""
     request_timeout_ms: Annotated[int, Field(ge=500)] = 5_000
-    """Below the transaction's time-out, so that an unanswered request is known before the broker aborts."""
+    """Must be below the transaction's time-out: the worker learns of an unanswered request before the broker aborts."""
     session_timeout_ms: Annotated[int, Field(ge=1_000)] = 10_000
-    """Group session: after this long without a heartbeat a worker's partitions go to others."""
+    """After so long without a heartbeat the group gives a worker's partitions to others."""
     checkpoint_every_ms: Annotated[int, Field(ge=10)] = 1_000
-    """Longest time that published state waits to be written to Redis."""
+    """The longest time between two slices of state that are written to Redis once they are published."""
     changes_per_transaction_max: Annotated[int, Field(ge=1)] = 1_000
+    """A single record that passes many wakes may exceed it."""
     """A transaction takes no more output once it holds so many changes."""
     unpublished_records_max: Annotated[int, Field(ge=100)] = 50_000
-    """Input of a partition pauses above this many applied but unpublished or unwritten records."""
+    """With more records applied and not yet published or written, the input of a partition pauses."""
     profiles_cached_max: Annotated[int, Field(ge=0)] = 200_000
-    """Clean profiles kept in a worker's memory, all partitions together."""
+    """How many clean profiles a worker keeps in memory, over all partitions."""
     bad_input_share_max: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Share of refused records among the last `bad_input_window` above which the worker stops."""
+    """With a larger share of refused records among the last `bad_input_window`, the worker stops."""
     bad_input_window: Annotated[int, Field(ge=100)] = 10_000
     """Number of records that the share is taken of."""
     web_host: str = "127.0.0.1"
     """The address that the web server of worker or deliverer binds."""
     web_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Faust's web server (health); 0 takes a free port."""
+    """Where /live, /ready and /status answer; 0 takes a free port, which the log names."""
     log_level: LogLevel = LogLevel.INFO
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"
     """json: one object a line; human: lines to read; auto: human where standard error is a terminal, else json."""
     stop_deadline_ms: Annotated[int, Field(ge=100)] = 8_000
-    """How long a clean stop may take to finish what is in hand."""
+    """How long a clean stop may take to publish and write what was applied."""

@@ -32,7 +32,7 @@ def test_a_diagram_shows_every_state_and_every_move() -> None:
 
 
 def test_what_the_source_says_of_a_setting_is_found() -> None:
-    assert setting_docs(Settings)["group"] == "Consumer group of the workers."
+    assert setting_docs(Settings)["group"] == "The consumer group of the workers."
 
 
 def rooms_of(package: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""A live deployment on real servers: topics, meta, a catalogue, workers as processes of their own, what came out."""
+"""A live deployment on real servers: topics, meta, a catalogue, workers as processes, and the output."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ class WorkerProcess:
     port: int
 
     def status(self) -> dict[str, Any] | None:
-        """What /status says; None: nobody answers."""
+        """Return what /status says; None: nobody answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
                 found: dict[str, Any] = json.load(answer)
@@ -92,7 +92,7 @@ class Live:
         return worker
 
     async def apply(self, catalogue: Catalogue) -> None:
-        """Put a catalogue into force, as far as a worker sees it."""
+        """Store a catalogue and write its cut into every partition, which is all that a worker sees of an apply."""
         await self.producer.send_and_wait(
             self.deployment.catalogues_topic, catalogue_json(catalogue), key=catalogue.hash.encode(), partition=0
         )
@@ -122,7 +122,7 @@ class Live:
         )
 
     async def read(self, topic: str) -> dict[int, list[Any]]:
-        """Everything committed in a topic, by partition."""
+        """Return every committed record of a topic, by partition."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.settings.kafka_bootstrap_servers,
             isolation_level="read_committed",
@@ -143,12 +143,12 @@ class Live:
             await consumer.stop()
 
     async def out(self) -> dict[int, list[bytes]]:
-        """The published changes, by partition."""
+        """Return the published changes, by partition."""
         found = await self.read(self.deployment.membership_topic)
         return {partition: [record.value for record in records] for partition, records in found.items()}
 
     async def expected(self, *catalogues: Catalogue) -> dict[int, list[bytes]]:
-        """What the engine alone says of the input as it stands."""
+        """Return the changes that the engine alone makes of the input as it stands, by partition."""
         result = {}
         for partition, records in (await self.read(self.deployment.events_topic)).items():
             engine = Partition(

@@ -1,4 +1,4 @@
-"""A small world for runners: the models of log and store, an input over the model's log, and time moved by hand."""
+"""A small world for partition runners: models of log and store, an input over that log, and a clock moved by hand."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ START_MS = 1_772_373_600_000
 """2026-03-01T14:00:00Z."""
 EVENTS, OUT, CURRENT, DEAD, OWNERS, PROGRESS = "events", "membership", "current", "dlt", "owners", "progress"
 HIDDEN, HIDDEN_CURRENT = "hidden", "hidden-current"
-"""Of restricted segments."""
+"""The topics of restricted segments."""
 TOPICS = (EVENTS, OUT, CURRENT, HIDDEN, HIDDEN_CURRENT, DEAD, OWNERS, PROGRESS)
 TICK = json.dumps({"specversion": "1.0", "id": "tick", "source": "/segue", "type": "segue.tick"}).encode()
 
@@ -49,7 +49,7 @@ events:
 
 
 def catalogue(*segments: str, hidden: bool = False) -> Catalogue:
-    """Load a catalogue of segments given as `name: rest of the file`; `hidden`: what looks at the country is."""
+    """Load a catalogue of segments, each `name|rest of the file`. `hidden`: membership that looks at the country is."""
     files = {"dictionary.yaml": DICTIONARY}
     if hidden:
         files["dictionary.yaml"] = DICTIONARY.replace("{type: string}", "{type: string, restricted: place}", 1)
@@ -158,7 +158,7 @@ class MemoryInput:
 
 
 class PlainWire:
-    """Output as plain as can be."""
+    """Makes the plainest records of the output."""
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         key = change.subject.encode()
@@ -245,7 +245,7 @@ class Worker:
         return [task.result() for task in self.tasks.values()]
 
     async def kill(self) -> None:
-        """End at once; nothing is finished."""
+        """End at once and finish nothing."""
         self.world.inputs.remove(self.input)
         tasks = [*self.tasks.values(), self.publishing]
         for task in tasks:
@@ -289,7 +289,7 @@ class World:
         self.broker.now_ms = int(self.clock.ms)
 
     async def until(self, done: Callable[[], bool], limit_ms: float = 8_000_000) -> None:
-        """Let everything run, time jumping from timer to timer, until `done`."""
+        """Let every task run, and move the clock from timer to timer, until `done`."""
         end, idle = self.clock.ms + limit_ms, 0
         while True:
             await self._quiet()
@@ -302,7 +302,7 @@ class World:
             timer = self.clock.next_timer()
             idle = 0 if moved or timer is not None else idle + 1
             if moved or 0 < idle < 200:
-                # somebody may be asking the broker again and again
+                # a task may be asking the broker again and again
                 continue
             assert timer is not None, "nothing will ever happen"
             assert timer < end, "it took too long"
@@ -310,7 +310,7 @@ class World:
             self.broker.now_ms = int(self.clock.ms)
 
     async def _quiet(self) -> None:
-        """Let everything run that can."""
+        """Let every task run as far as it can."""
         for _ in range(30):
             await asyncio.sleep(0)
 
@@ -352,12 +352,12 @@ class World:
         return self.broker.watermarks(EVENTS, partition)[1]
 
     def out(self, topic: str = OUT, partition: int = 0) -> list[bytes]:
-        """What a read_committed reader has got."""
+        """Return what a read_committed reader has got."""
         self.broker.settle()
         return [record.value or b"" for record in self.broker.fetch(topic, partition, 0)[0]]
 
     def expected(self, partition: int = 0) -> list[bytes]:
-        """What the engine says of the input as it stands, all in memory, one record after the other."""
+        """Return the changes that the engine makes of the input as it stands, with everything in memory."""
         engine = Partition("g1", decoder_of(partition, self.partitions), clock_ms=-1)
         for digest, found in self.catalogues.items():
             engine.give_catalogue(digest, found)
@@ -373,7 +373,7 @@ class World:
 
 
 def changes_of(values: Iterable[bytes]) -> list[str]:
-    """Say changes in short: subject, what, segment."""
+    """Return changes in short: subject, what, segment."""
     return [f"{c['profile']} {c['change']} {c['segment']}" for c in map(json.loads, values)]
 
 
