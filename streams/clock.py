@@ -44,8 +44,3 @@ class SystemClock(Clock):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, length_ms) / 1000):
                     await event.wait()
-
-
-def backoff_ms(attempt: int, *, first_ms: int = 50, most_ms: int = 5_000) -> int:
-    """Return the wait after failed attempt `attempt` (1, 2, …): doubles from `first_ms` up to `most_ms`."""
-    return min(most_ms, first_ms << min(attempt - 1, 16))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 
 T = TypeVar("T")
 
@@ -31,6 +31,11 @@ MOST_MS: Final = 5_000
 
 Passing = type[Exception] | tuple[type[Exception], ...]
 """The exceptions that mean "ask again"."""
+
+
+def backoff_ms(attempt: int, *, first_ms: int = FIRST_MS, most_ms: int = MOST_MS) -> int:
+    """Return the wait after failed attempt `attempt` (1, 2, …): doubles from `first_ms` up to `most_ms`."""
+    return min(most_ms, first_ms << min(attempt - 1, 16))
 
 
 class GivenUp(Exception):

@@ -17,7 +17,7 @@ from itertools import count
 from random import Random
 from typing import Final
 
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 from streams.delivery.answers import Accepted, Later, Refused, Wrong, judge
 from streams.delivery.endpoint import Endpoint, NoAnswer
 from streams.delivery.settings import DeliverySettings
@@ -27,7 +27,7 @@ from streams.delivery.window import Parcel
 from streams.errors import NotReachable
 from streams.log.client import KafkaLog
 from streams.records import OutRecord
-from streams.retry import GivenUp, Patience, until_answered
+from streams.retry import GivenUp, Patience, backoff_ms, until_answered
 
 log = logging.getLogger(__name__)
 

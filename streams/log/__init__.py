@@ -8,8 +8,10 @@ from there.
 - `batches`: aiokafka decodes header names as UTF-8 and fails for ever on others. Any name is decoded.
 - `consumers`, by `streams.client.stopping`: `stop` raises what the consumer's tasks ended with, and leaves connections
   open and tasks running. They are closed and ended.
-- `streams.client.silence`, `streams.worker.silence`: a consumer may bring nothing more after a broker's restart. It is
-  noticed.
+- A consumer may bring nothing more after a broker's restart. Its owner notices: `streams.worker.silence` opens the
+  partition again, `streams.delivery.watch` and `streams.client.silence` replace the consumer. Each compares positions
+  with the ends that another client sees, but they know different things: a worker knows what its partitions do, a
+  deliverer asks whether an open transaction is all that is left, a platform's consumer is only seen when it polls.
 - `producer`: aiokafka commits although a batch was refused, repeats an unanswered EndTxn, and flushes without
   a deadline when it stops. Deliveries are awaited, EndTxn is sent once, nothing is flushed.
 - `admin`: there is no call for the versions that a broker speaks. The request is sent.

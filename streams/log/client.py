@@ -24,6 +24,8 @@ from streams.records import OutRecord, Stored
 
 WINDOW_OFFSETS: Final = 64
 """How far `last` looks back at first (32 progress records, each with its marker); each next look is 8 times as far."""
+STAYS_OPEN: Final = "docs/operations/when-something-is-wrong.md#transactions-that-stay-open"
+"""Where the reader of a HeldUp learns what to do."""
 _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 
 
@@ -124,7 +126,7 @@ class KafkaLog(Log):
         except _REACHING as error:
             waits_for = "" if call is None else call.waits_for
             if call is not None and call.held:
-                raise HeldUp(f"{what}: {waits_for} (README: transactions that stay open)") from error
+                raise HeldUp(f"{what}: {waits_for} ({STAYS_OPEN})") from error
             if call is not None and isinstance(error, TimeoutError):
                 self._retire(call.client)
             raise NotReachable(f"{what}: {type(error).__name__}{waits_for and f', {waits_for}'}") from error

@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from rules.engine.slice import Slice
-from streams.clock import Clock, backoff_ms
+from streams.clock import Clock
 from streams.errors import Fenced, Gap, Unanswered
 from streams.partition.claim import Tokens
 from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
-from streams.retry import until_answered
+from streams.retry import backoff_ms, until_answered
 from streams.settings import Deployment
 from streams.store.terms import CHECKPOINT_BYTES_MAX, CHECKPOINT_PROFILES_MAX, Checkpoint, Meta, PartitionStore, Token
 

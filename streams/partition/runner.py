@@ -22,7 +22,6 @@ import logging
 from enum import Enum, auto
 from typing import Final
 
-from streams.clock import backoff_ms
 from streams.errors import Doubt, Fenced, Gap, Incident
 from streams.intake.guard import BadStamp
 from streams.log.terms import Ring
@@ -33,6 +32,7 @@ from streams.partition.shared import Shared
 from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
 from streams.partition.tenure import Tenure
+from streams.retry import backoff_ms
 from streams.store.terms import PartitionStore
 from streams.wire.progress import MalformedRecord
 

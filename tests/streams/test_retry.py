@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from streams.clock import backoff_ms
 from streams.errors import NotReachable, Unanswered
-from streams.retry import GivenUp, Patience, until_answered
+from streams.retry import GivenUp, Patience, backoff_ms, until_answered
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ PUBLIC = {
     "aiokafka.structs",
 }
 """The modules of aiokafka that its documentation names."""
-MADE_BY_US = {"streams/log/consumers.py", "streams/client/channel.py"}
+MADE_BY_US = {"streams/log/consumers.py", "streams/client/connection.py"}
 """Where consumers are made: each accepts any header name (`log`), or reads Segue's own headers only (`client`)."""
 
 

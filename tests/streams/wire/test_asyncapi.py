@@ -1,5 +1,6 @@
 """The AsyncAPI document is what the code does: checked in as rendered, and valid of what is really written."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.engine.outcome import Withdrawal
 from rules.engine.refusal import CODES
+from streams.delivery import dead_letters
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
@@ -141,6 +143,16 @@ def test_what_is_written_fits_its_message_and_no_other(name: str, record: OutRec
         | {"undelivered", "undeliveredPointer"}
     )
     assert [other for other in carried(record) if other not in both - {name}] == [name]
+
+
+def test_the_reasons_of_undelivered_changes_are_those_that_the_deliverer_documents() -> None:
+    pattern = DOCUMENT["components"]["schemas"]["UndeliveredHeaders"]["properties"]["segue_reason"]["pattern"]
+    documented = re.findall(r"^\| `(\w+)` \|", dead_letters.__doc__ or "", re.MULTILINE)
+    assert {"unreadable", "too_large", "item_refused", "http_NNN"} == {*documented} - {"segue_reason"}
+    for code in documented:
+        taken = re.match(pattern, code.replace("NNN", "422")) is not None
+        assert taken == (code != "segue_reason")
+    assert re.match(pattern, "http_302") is None
 
 
 EVENT = {
