@@ -1,8 +1,8 @@
 """Synthetic engagement events for the example catalogue: seeded, invented, of no real person.
 
-Codes have the shape of real code systems (NPI with its check digit, ICD-10-CM, NUCC taxonomy); who carries them does
-not exist. Every profile begins with its master data; then come events drawn from a table a kind, some back-dated (so
-that windows of weeks have something in them), a few sent twice (as brokers and gateways do).
+Codes have the shape of real code systems (NPI with its check digit, ICD-10-CM, NUCC taxonomy); the persons do not
+exist. Every profile begins with its master data. Then come events from the table of its kind. Some are back-dated, so
+that windows of weeks hold events; a few are sent twice, as brokers and gateways do.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +19,11 @@ Draw = Callable[[Random, int], Data]
 KINDS: Final = {"hcp": 0.5, "patient": 0.28, "caregiver": 0.06, "payer": 0.05, "provider": 0.06, "lab": 0.05}
 """Share of profiles by kind of subject."""
 REPEATED_SHARE: Final = 0.02
-"""Events sent twice: redeliveries, which must change nothing."""
+"""Share of events that are sent twice. A redelivery must change nothing."""
 BACKDATED_SHARE: Final = 0.6
 BACKDATED_DAYS_MAX: Final = 75
 CONSENTING_SHARE: Final = 0.6
-"""Of professionals, patients and caregivers: they consent as soon as they are known."""
+"""Share of professionals, patients and caregivers that consent with their first event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Kind:
     first_data: Draw
     source: str
     consent: Data
-    """What those who say so at the beginning consent to; empty: nobody is asked."""
+    """The consent that profiles give at the beginning; empty: none is asked for."""
     draws: tuple[tuple[float, str, Draw], ...]
 
 

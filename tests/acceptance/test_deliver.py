@@ -1,4 +1,4 @@
-"""`deliver`, the whole way: events in, a worker decides, an endpoint of one's own hears whom it may contact."""
+"""`deliver`, the whole way: events come in, a worker decides, an endpoint hears which profiles it may contact."""
 
 import asyncio
 import json

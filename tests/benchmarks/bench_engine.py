@@ -1,10 +1,11 @@
-"""What the engine alone carries: events/s of one partition in memory, without servers, by number of segments.
+"""Measure the engine alone: CPU an event of one partition in memory, without servers, by number of segments.
 
     python -m tests.benchmarks.bench_engine [--segments 50 200 500 2000] [--events 40000] [--profiles 10000] [--profile]
 
 The catalogue and the events are those of `bench_pipeline`; a slice is taken (and packed) every `--slice` records, as a
-worker's checkpoints do. CPU seconds of this process, so that other work on the machine counts less. With `--profile`
-the functions that cost most are printed. The last line is JSON: microseconds an event, packing apart.
+worker's checkpoints do. It counts CPU seconds of this process: other work on the machine matters less. With
+`--profile` it prints the functions that cost most. The last line is JSON: microseconds an event, packing apart.
+`compare` runs this benchmark of two versions in turn.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What one worker carries: events/s from the topic to a committed change, its latency, and bytes of state a profile.
+"""Measure one worker: events/s from the topic to a committed change, the latency, and bytes of state a profile.
 
     python -m tests.benchmarks.bench_pipeline [--segments 200] [--partitions 8] [--events 200000] [--profiles 50000]
 

@@ -1,4 +1,4 @@
-"""What a checkpoint and a read cost: WATCHed MULTI against one Lua call, our packing against redis-py's.
+"""Measure a checkpoint and a read: WATCHed MULTI against one Lua call, our packing against redis-py's.
 
     python -m tests.benchmarks.bench_store [--redis-url URL] [--profiles 1000] [--bytes 600] [--rounds 40]
 

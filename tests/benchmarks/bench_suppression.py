@@ -1,13 +1,13 @@
-"""How long a suppression takes: from the send of the event to `deactivated` on the channel's topic, under load.
+"""Measure a suppression under load: from the send of the event to `deactivated` on the channel's topic.
 
     python -m tests.benchmarks.bench_suppression [--rate 5000] [--workers 1] [--warm 15] [--seconds 30]
 
 Starts the embedded Kafka and Valkey and workers on the example catalogue; a process of its own sends the synthetic
-events of the example at `--rate`. Beside it profiles of this process, made active on `activation.email` before, enrol
-in the treatment-initiation programme one after the other, which suppresses every promotional journey: timed are, from
-just before the send, the arrival of the membership change (`entered` the programme) and that of the activation change
-(`deactivated`, `suppressed_by`) at `read_committed` consumers. All of it on the same cores. Before the end it is looked
-whether the workers kept up: how many records were behind. The last line is JSON.
+events of the example at `--rate`. Before, this process makes profiles of its own active on `activation.email`. Under
+the load they enrol in the treatment-initiation programme, one after the other; it suppresses every promotional journey.
+The benchmark times, from just before the send, how long the membership change (`entered` the programme) and the
+activation change (`deactivated`, `suppressed_by`) take to `read_committed` consumers. Everything runs on the same
+cores. At the end it checks how many records the workers were behind. The last line is JSON.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from tests.servers import running_kafka, running_valkey
 ROOT: Final = Path(__file__).parents[2]
 CATALOGUE: Final = ROOT / "streams" / "example" / "catalogue"
 LOAD: Final = "SEGUE_BENCH_LOAD"
-"""Set for the process that sends the load: what it sends, as JSON."""
+"""The variable of the process that sends the load: what to send, as JSON."""
 TICK_S: Final = 0.02
 OWN_FIRST: Final = 60_000_000
 """Numbers of this process's own profiles; those of the load begin elsewhere."""
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """A quantile of sorted values, in tenths."""
+    """Return a quantile of sorted values, in tenths."""
     return round(values[min(len(values) - 1, int(len(values) * share))], 1) if values else None
 
 
@@ -182,7 +182,7 @@ class Heard:
     own: frozenset[str]
     """The profiles that are timed."""
     active: set[str] = field(default_factory=set)
-    """Those of them active in the timed activation."""
+    """The profiles that are active in the timed activation."""
     sent_s: dict[str, float] = field(default_factory=dict)
     """By event: when it was sent."""
     entered_ms: dict[str, float] = field(default_factory=dict)
@@ -223,7 +223,7 @@ async def listening(bench: Bench, heard: Heard, topic: str) -> AsyncIterator[Non
             for records in (await consumer.getmany(timeout_ms=100)).values():
                 now_s = time.perf_counter()
                 for record in records:
-                    # most changes are the load's: parse those that can matter
+                    # most changes are the load's: parse only changes of this process's profiles
                     if b"treatment-initiation-programme" in record.value or b"access-resources-email" in record.value:
                         heard.take(json.loads(record.value), now_s)
 
@@ -329,7 +329,7 @@ def loading(load: Mapping[str, Any]) -> Iterator[None]:
 
 
 async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
-    """Prepare, load, time, and say what came of it."""
+    """Prepare, load, time, and return the results."""
     own = Own(bench, options.suppressed)
     heard = Heard(frozenset(own.subjects))
     await own.producer.start()

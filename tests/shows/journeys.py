@@ -1,14 +1,14 @@
 """A chain of overlapping journeys: a profile is never active in two journeys of a group.
 
 Six journeys of one exclusive group, each over two channels, entered and left by events and by time; a worker is killed
-with -9 in the middle. What is claimed, and checked on what a `read_committed` reader got:
+with -9 in the middle. The run checks these claims on the changes that a `read_committed` reader got:
 
-1. *In each channel, strictly by offset*: after no record is a profile active in two journeys.
+1. *In each channel, strictly by offset*: no record leaves a profile active in two journeys.
 2. *Across channels, by the instants that the changes bear*: the stays of two journeys of a profile, each from its
    `activated` to its `deactivated`, never overlap.
-3. *Across channels, in the order in which they were decided*: after no change is a profile active in two journeys. That
-   order is the checker's model's, and it is the published one: each topic holds its part to the byte, and the digest of
-   all changes in that order stands in every progress record.
+3. *Across channels, in the order in which they were decided*: no change leaves a profile active in two journeys. The
+   checker's model gives that order, and Segue published in it: each topic holds its part to the byte, and every
+   progress record holds the digest of all changes in that order.
 
 Not claimed, because no reader can see it: an order of records between topics. One transaction publishes the end of one
 journey and the beginning of another together, but its records become visible partition by partition; who reads two

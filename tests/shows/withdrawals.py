@@ -1,14 +1,14 @@
 """Racing pairs of withdrawal and entry: nothing is active after a withdrawal.
 
-Every profile has granted consent. Then two producers race: one sends the event by which the profile enters the segment
-that two activations address (one a channel), the other its withdrawal of all consent; who sends which is a coin's word.
-Whichever record comes first in the input decides, and in each channel, by offset:
+Every profile has granted consent. Then two producers race. One sends the event by which the profile enters the segment
+of two activations (one for each channel), the other sends the profile's withdrawal of all consent; a coin decides which
+producer sends which. The record that comes first in the input decides the changes of each channel, by offset:
 
-- the entry first: `activated`, then `deactivated` for the reason `consent`, by that very withdrawal, and nothing more;
-- the withdrawal first: nothing at all.
+- the entry first: `activated`, then `deactivated` with the reason `consent`, by that withdrawal, and no other change;
+- the withdrawal first: no change.
 
-Some grant again later and must then be active, so that the run can tell silence from standing still. A worker is killed
-with -9 while they race.
+Some profiles grant again later and must then be active: so the run can tell "no change" from "not processed yet". A
+worker is killed with -9 during the race.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ COMPACTED = {"cleanup.policy": "compact"}
 
 
 def activation(subject: str, name: str, activated: bool, sequence: int, channel: str = "email") -> ActivationChange:
-    """A change, as the rules make it."""
+    """Make a change as the rules make it."""
     return activation_change(
         generation="g1",
         subject=subject,
@@ -56,12 +56,12 @@ class Log:
         return f"{self.prefix}.email"
 
     def channel(self, **options: object) -> Channel:
-        """A reader of it."""
+        """Make a reader of the channel."""
         given: dict[str, Any] = {"topic_prefix": self.prefix, **options}
         return Channel("email", bootstrap_servers=self.kafka, **given)
 
     def flips(self, count: int, profiles: int = 40) -> list[ActivationChange]:
-        """Changes at random, each the opposite of what stands."""
+        """Make random changes; each turns one activation of one profile on or off."""
         made = []
         for _ in range(count):
             subject, name = f"hcp:{self.dice.randrange(profiles)}", self.dice.choice(ACTIVATIONS)
@@ -92,7 +92,7 @@ class Log:
             await one
 
     async def committed(self) -> dict[int, list[tuple[int, bytes]]]:
-        """Everything committed in the topic of changes: by partition, (offset, value)."""
+        """Return all committed changes: by partition, (offset, value)."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -111,7 +111,7 @@ class Log:
             await consumer.stop()
 
     async def drop_before(self, offsets: dict[int, int]) -> None:
-        """Have the topic of changes forget, as retention does."""
+        """Delete changes below these offsets, as retention does."""
         from aiokafka.admin.records_to_delete import RecordsToDelete
 
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
@@ -126,7 +126,7 @@ class Log:
 
 @asynccontextmanager
 async def written(kafka: str, seed: int = 0) -> AsyncIterator[Log]:
-    """A channel of its own, with nothing in it yet."""
+    """Make the topics of a new channel, empty."""
     prefix = unique("activation")
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
@@ -149,7 +149,7 @@ async def written(kafka: str, seed: int = 0) -> AsyncIterator[Log]:
 
 
 async def taken(channel: Channel, count: int) -> list[Change]:
-    """The next changes, as many."""
+    """Return the next `count` changes."""
     found: list[Change] = []
     if count:
         async for change in channel.changes():
@@ -160,7 +160,7 @@ async def taken(channel: Channel, count: int) -> list[Change]:
 
 
 def by_partition(changes: Sequence[Change]) -> dict[int, list[bytes]]:
-    """Values in the order in which they came."""
+    """Return the values of each partition in the order of the changes."""
     found: dict[int, list[bytes]] = {partition: [] for partition in range(PARTITIONS)}
     for change in changes:
         found[change.partition].append(change.value)

@@ -12,7 +12,7 @@ from streams.settings import Deployment
 from streams.wire.maker import RecordMaker
 
 SUBJECT = "hcp:é/1 2"
-"""With all that a subject may hold: letters beyond ASCII, a blank, a slash, which also stands between an id's parts."""
+"""A subject may hold all of these: letters beyond ASCII, a blank, and a slash, which also separates an id's parts."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Read:
 
 
 def written(change: ActivationChange) -> tuple[Read, Read]:
-    """What Segue writes for a change: of the topic of changes, of the snapshot."""
+    """Return the two records that Segue writes for a change: in the topic of changes, in the snapshot's topic."""
     changed, current = RecordMaker(Deployment()).change_records(3, change)
     first, second = (
         Read(each.topic, each.value, each.key, tuple((name, value or b"") for name, value in each.headers))

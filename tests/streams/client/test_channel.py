@@ -41,7 +41,7 @@ async def log(kafka: KafkaServer) -> AsyncIterator[Log]:
 
 
 def fold(values: Iterable[bytes]) -> dict[tuple[str, str], str]:
-    """Who is active after these changes, and by which."""
+    """Return the active keys after these changes, each with the id of its change."""
     active = {}
     for value in values:
         change = orjson.loads(value)
@@ -140,9 +140,9 @@ class Meddling:
         await self.log.producer.abort_transaction()
 
 
-async def test_a_snapshot_never_ends_amid_a_transaction(log: Log) -> None:
+async def test_a_snapshot_never_ends_inside_a_transaction(log: Log) -> None:
     await log.write(log.flips(20, profiles=2))
-    # all of them of one profile, so that each half shows whether the other was seen
+    # all changes are of one profile: each half of the transaction shows whether the other half was seen
     changes = log.flips(20, profiles=1)
     meddling = Meddling(log, changes)
     taken_ = await take(meddling, log.topic, f"{log.topic}.current", ALL)
@@ -200,7 +200,7 @@ async def test_a_restart_between_an_aborted_change_and_its_repetition_loses_noth
         assert await channel.commit()
     await log.write(second)
     async with log.channel(**options) as channel:
-        # what was aborted before the snapshot was never handed out, and is not in it
+        # the reader never handed out the changes that were aborted before the snapshot, and the snapshot lacks them
         found = await taken(channel, 10)
     assert sorted(each.value for each in found) == sorted(each.value for each in second)
 
@@ -293,11 +293,11 @@ async def test_it_is_said_what_is_missing_before_anything_is_read(log: Log) -> N
 
 
 def fall_silent(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have its consumer bring nothing any more, and say nothing of it; soon noticed, once. Returns the consumer."""
+    """Make a channel's consumer go silent; the channel notices it soon, and once. Return the consumer."""
     open_ = channel._open  # noqa: SLF001
 
     async def opened() -> None:
-        # on a busy machine the next one could seem to be silent, too
+        # on a busy machine the next consumer could seem silent, too
         monkeypatch.setattr(silence, "SILENT_S", 600.0)
         await open_()
 
@@ -316,7 +316,7 @@ async def test_a_consumer_gone_silent_is_replaced_and_nothing_is_lost(
     in_a_group = way != "alone"
     async with log.channel(**({"group": log.prefix, "start": "latest"} if in_a_group else {})) as channel:
         if in_a_group:
-            # where reading begins has to be known before anything comes
+            # the reader must know where to begin before the first change comes
             beginning = asyncio.create_task(taken(channel, 1))
             await wait_for(lambda: len(channel.positions) == PARTITIONS)
             beginning.cancel()
@@ -339,7 +339,7 @@ async def test_a_consumer_gone_silent_is_replaced_and_nothing_is_lost(
             await log.write(changes)
             found = await taken(channel, 30)
         assert channel._consumer is not silent  # noqa: SLF001
-        # no silence: a transaction that is open holds the topic up
+        # an open transaction holds the topic up: that is no silence
         await log.producer.begin_transaction()
         await log.send(log.flips(5))
         at = {TopicPartition(log.topic, partition): place.offset for partition, place in channel.positions.items()}
@@ -386,7 +386,7 @@ async def test_a_group_goes_on_from_where_it_was_told_to_begin_when_it_has_commi
     async with log.channel(start="latest") as before:
         follow = asyncio.create_task(taken(before, 1))
         await wait_for(lambda: len(before.positions) == PARTITIONS)
-        # kept by a platform that had read without a group, from the very beginning
+        # the positions of a platform that has read without a group, from the first record on
         start = {partition: place._replace(since=0) for partition, place in before.positions.items()}
         follow.cancel()
         await asyncio.gather(follow, return_exceptions=True)
@@ -397,7 +397,7 @@ async def test_a_group_goes_on_from_where_it_was_told_to_begin_when_it_has_commi
         fall_silent(channel, monkeypatch)
         await log.write(log.flips(5))
         again = await taken(channel, 10)
-    # what was handed out and not committed comes again, and nothing of before
+    # changes that were handed out and not committed come again, and no earlier ones
     assert {each.value for each in found} <= {each.value for each in again}
     assert len({each.value for each in again}) == 10
     assert all(each.offset >= start[each.partition].offset for each in again)

@@ -62,7 +62,7 @@ def test_a_profile_that_is_forgotten_begins_anew(monkeypatch: pytest.MonkeyPatch
         assert order.is_new(change(1, subject))
     assert order.is_new(change(2, "hcp:1"))
     assert order.is_new(change(1, "hcp:3"))
-    # of the three, hcp:2 is the one whose last change is longest ago
+    # of the three profiles, hcp:2 changed the longest time ago
     assert order.is_new(change(9, "hcp:2"))
     with pytest.raises(Disorder):
         order.is_new(change(9, "hcp:3"))

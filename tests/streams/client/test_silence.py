@@ -1,4 +1,4 @@
-"""What counts as silence: a partition that stays below an end that another client knows, and nothing else."""
+"""A consumer is silent when a partition stays below an end that another client knows, and only then."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ P0, P1 = TopicPartition("activation.email", 0), TopicPartition("activation.email
 
 
 class Topic:
-    """Its ends; counts who asks."""
+    """Knows its ends; keeps the questions."""
 
     def __init__(self, ends: Mapping[TopicPartition, int], away: Exception | None = None) -> None:
         self.known = dict(ends)
@@ -30,13 +30,13 @@ class Topic:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No half minutes."""
+    """Shorten the half minutes."""
     monkeypatch.setattr(silence, "SILENT_S", 0.05)
     monkeypatch.setattr(silence, "SURE_S", 0.05)
 
 
 async def polls(heard: Silence, stands: Mapping[TopicPartition, int], times: int) -> bool:
-    """Poll so often, and stop at silence."""
+    """Poll at most `times` times; return whether silence was noticed."""
     for _ in range(times):
         if heard.lasts(stands):
             return True
@@ -64,7 +64,7 @@ async def test_what_comes_between_the_question_and_the_answer_is_no_silence() ->
     while not topic.asked:
         assert not await polls(heard, {P0: 4}, 1)
     assert not await polls(heard, {P0: 4}, 2)
-    # it was under way
+    # the record was under way
     assert not await polls(heard, {P0: 5}, 10)
 
 

@@ -1,7 +1,7 @@
-"""A platform to deliver to: real HTTP on loopback, strict about its documented limits, failing by a seeded plan.
+"""A platform that changes are delivered to: real HTTP on loopback, strict about documented limits, seeded failures.
 
-It shares no code with `streams.delivery`: signatures, limits and answers are written down here a second time, from the
-documentation named there. What it took is kept in order, and `Verdict` says whether that is what was published.
+It shares no code with `streams.delivery`: signatures, limits and answers are written here a second time, from the same
+documentation. It keeps the changes that it took, in order; `judge` compares them with the published ones.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Answered:
-    """What the platform thinks of a request: an answer, what it takes of it."""
+    """The platform's answer to a request, and the changes that it takes."""
 
     status: int
     taken: Sequence[Told] = ()
@@ -93,7 +93,7 @@ class Unacceptable(Exception):
 
 @dataclass
 class Platform:
-    """What it is, what it is told to do wrong, and what it got."""
+    """One platform: its shape, its planned failures, and the requests that it got."""
 
     shape: str
     plan: Callable[[int], Action] = lambda _: "take"
@@ -101,12 +101,12 @@ class Platform:
     changes_max: int = 100
     body_bytes_max: int = 1_000_000
     delay_s: float = 0.0
-    """Before it takes anything."""
+    """Failures before the platform takes anything."""
     says: int | None = None
     """Answer every request with this status, whatever it is."""
     secrets: tuple[str, ...] = (SECRET,)
     taken: list[Told] = field(default_factory=list)
-    """In order, duplicates too."""
+    """The changes that it took: in order, with duplicates."""
     requests: list[tuple[Action, list[Told]]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     """`webhook-id` of each request."""
@@ -316,14 +316,14 @@ READERS: Final[Mapping[str, Callable[[Platform, web.Request, bytes], Answered]]]
 }
 LIMITS: Final[Mapping[str, Mapping[str, int]]] = {
     "standard": {"changes_max": 100, "body_bytes_max": 1_000_000},
-    # of the plans by monthly active users, the smallest documented
+    # the smallest documented limit: that of plans by monthly active users
     "braze": {"changes_max": 50, "body_bytes_max": 4_000_000},
     "customerio": {"changes_max": 1_000_000, "body_bytes_max": 500_000},
 }
 
 
 def failing(seed: int, share: float, actions: Sequence[Action] = FAILURES) -> Callable[[int], Action]:
-    """Plan that share of the requests to fail, each in some way; the same for a seed."""
+    """Plan a share of the requests to fail in different ways. One seed gives one plan."""
     chance = Random(seed)
     made: list[Action] = []
 
@@ -358,7 +358,7 @@ async def running(shape: str, certificate: Path | None = None, **settings: Any) 
 
 
 def environment(platform: Platform) -> dict[str, str]:
-    """Say how to deliver to it."""
+    """Return the settings by which changes are delivered to the platform."""
     return {
         "SEGUE_DELIVER_URL": platform.url,
         "SEGUE_DELIVER_SHAPE": platform.shape,
@@ -373,7 +373,7 @@ def environment(platform: Platform) -> dict[str, str]:
 
 
 def judge(platform: Platform, published: Sequence[Told], dead: frozenset[str] = frozenset(), lives: int = 1) -> None:
-    """See that everything came, in order, within the rules. `lives`: deliverers that were started, one after another.
+    """Check that all changes came, in order, within the rules. `lives`: how many deliverers ran, one after another.
 
     Nothing is lost or made up; of each profile the first comings are in order, and within one life nothing earlier
     comes after something later at all; a duplicate has the same bytes; no request contradicts itself.
@@ -397,7 +397,7 @@ def judge(platform: Platform, published: Sequence[Told], dead: frozenset[str] = 
     for _, told in platform.requests if lives == 1 else ():
         for profile in {each.profile for each in told}:
             earliest = min(each.sequence for each in told if each.profile == profile)
-            assert earliest >= begun.get(profile, 0), "what was settled came again, after a later one"
+            assert earliest >= begun.get(profile, 0), "a settled change came again after a later one"
             begun[profile] = earliest
     for _, told in platform.requests:
         kinds: dict[str, bool] = {}

@@ -1,4 +1,4 @@
-"""Delivery whole: real Kafka, real HTTP, a platform that is strict and fails by a seeded plan."""
+"""The whole delivery: real Kafka, real HTTP, a strict platform that fails by a seeded plan."""
 
 import asyncio
 import time
@@ -37,9 +37,9 @@ pytestmark = pytest.mark.servers
 SHAPES = ("standard", "braze", "customerio")
 LIMIT_S = 120
 QUICK: tuple[Action, ...] = ("429", "500", "503", "reset", "take, then 500", "take, then reset")
-"""Failures that cost no time-out."""
+"""Failures that need no time-out."""
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""For 127.0.0.1, signed by itself, with its key; made for this test, good for nothing else."""
+"""A certificate for 127.0.0.1, signed by itself, with its key: for this test only."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ async def delivering(to: Platform, of: Channel, **settings: object) -> AsyncIter
 
 
 async def until(done: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-    """Wait until it is so."""
+    """Wait until the condition holds."""
     end = time.monotonic() + limit_s
     while not done():
         assert time.monotonic() < end, "it took too long"
@@ -120,7 +120,7 @@ async def test_every_change_arrives_once_in_order_where_nothing_fails(kafka: Kaf
         assert len(platform.taken) == len(made), "something came twice"
         assert platform.at_once_most <= 4
         assert len(platform.requests) < len(made) / 3, "batches are small"
-        # what was committed is all: nothing comes again
+        # all changes were committed: none comes again
         before = len(platform.taken)
         async with delivering(platform, of) as run:
             await until(lambda: run.status.lag_changes == 0)

@@ -21,11 +21,11 @@ from tests.streams.delivery.world import CHANNEL
 
 PARTITION = TopicPartition(f"activation.{CHANNEL}", 0)
 DONE, READ = 7, 12
-"""Up to where changes are answered for, and up to where they were read."""
+"""The offset up to which changes are answered for, and the offset up to which they were read."""
 
 
 class Consumer:
-    """Stands where it has read to; a rebalance may begin while it is asked."""
+    """Stands at READ. A rebalance may begin while it is asked."""
 
     def __init__(self, meanwhile: asyncio.Event | None = None) -> None:
         self.meanwhile = meanwhile
@@ -40,7 +40,7 @@ class Consumer:
 
 
 async def progress(*, closed: bool, closes: bool) -> dict[int, int]:
-    """Let a deliverer that has answered for all in hand look past markers; give where the next one would begin."""
+    """Pass markers with nothing in hand; return where the partition's next owner would begin."""
     settings = DeliverySettings.model_validate({"url": "http://127.0.0.1:9/hooks", "secrets": SECRET})
     shape = shape_of(settings)
     endpoint = Endpoint(settings, shape.path)

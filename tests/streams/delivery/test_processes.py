@@ -37,7 +37,7 @@ class Process:
     log: Path
 
     async def page(self, path: str) -> tuple[int, Any]:
-        """What a page says; (0, None): nobody answers."""
+        """Return a page's status and JSON; (0, None): no answer."""
 
         def ask() -> tuple[int, Any]:
             try:
@@ -63,7 +63,7 @@ class Process:
 async def deliver(
     of: Channel, to: Platform, folder: Path, name: str = "1", **settings: object
 ) -> AsyncIterator[Process]:
-    """Have a deliverer; what is left of it is killed at the end."""
+    """Start a deliverer; kill it at the end if it still runs."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -138,9 +138,9 @@ async def test_two_deliverers_share_the_partitions_and_hand_them_over_in_order(
                 assert await one.ends() == 0
                 await until(all_there(platform, ids))
                 assert await two.ends() == 0
-        # a partition that is handed over may begin with what was cut off: from there on in order
+        # a partition's next owner may begin with a change that was cut off; from there on all come in order
         judge(platform, told(made), lives=3)
-        # in order all the same: what was under way was finished, or begins again where it was
+        # all come in order: a request under way was finished, or its changes begin again
         lag = await asyncio.to_thread(of.segue.done, "deliver", CHANNEL, "--lag", "--json")
         assert lag.json["lag_changes"] == 0
         assert sum(1 for each in lag.json["partitions"] if each["delivered"]) == 4
@@ -169,7 +169,7 @@ async def test_a_frozen_deliverer_sends_nothing_when_it_wakes_after_its_partitio
                 assert await one.ends() == 0
         assert len(platform.requests) > before
         judge(platform, told(made), lives=3)
-        # whatever came after the freeze had not come before it: nothing old from the one that was frozen
+        # no change came both before and after the freeze: the frozen deliverer sent no old change
         late = [each.id for _, told_ in platform.requests[before:] for each in told_]
         assert not set(late) & {each.id for each in made[:400]}
 

@@ -7,7 +7,7 @@ import pytest
 from streams.delivery.signing import message_id, read_secret, sign, signed_headers
 
 VECTOR_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-"""The one of the specification's own libraries."""
+"""The secret in the test vector of the specification's own libraries."""
 
 
 def test_the_specifications_vector() -> None:

@@ -23,7 +23,7 @@ START_MS = 1_772_373_900_000
 
 
 def changes(seed: int, count: int, profiles: int, *, asset: str = "AC-104") -> list[ActivationChange]:
-    """Make changes of synthetic profiles in some order: each flips one of three activations."""
+    """Make changes of synthetic profiles. Each turns one of three activations on or off."""
     chance = Random(seed)
     active: set[tuple[str, str]] = set()
     sequences: dict[str, int] = {}
@@ -55,13 +55,13 @@ def changes(seed: int, count: int, profiles: int, *, asset: str = "AC-104") -> l
 
 
 def told(made: Sequence[ActivationChange]) -> list[Told]:
-    """Say changes as a platform understands them."""
+    """Return changes as a platform understands them."""
     return [Told(each.id, each.subject, each.activation, each.activated, each.sequence, "") for each in made]
 
 
 @dataclass
 class Channel:
-    """A channel of a deployment of its own."""
+    """The one channel of a deployment."""
 
     deployment: Deployment
     kafka: str
@@ -77,7 +77,7 @@ class Channel:
         return partition_of(change.subject.encode(), self.deployment.partitions)
 
     async def publish(self, made: Sequence[ActivationChange], per_transaction: int = 50) -> None:
-        """Publish changes as a worker does; before every third transaction, the same once aborted."""
+        """Publish changes as a worker does. Every third transaction is aborted once before it is committed."""
         wire = RecordMaker(self.deployment)
         for n, start in enumerate(range(0, len(made), per_transaction)):
             for aborted in (True, False) if n % 3 == 2 else (False,):
@@ -97,7 +97,7 @@ class Channel:
                 await (self.producer.abort_transaction if aborted else self.producer.commit_transaction)()
 
     async def dead_letters(self) -> list[tuple[bytes | None, bytes | None, dict[str, str]]]:
-        """Read the dead letters: key, value, headers of Segue's own."""
+        """Read the dead letters: key, value, and Segue's own headers."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
@@ -118,7 +118,7 @@ class Channel:
 
 @asynccontextmanager
 async def channel(kafka: str, partitions: int = 4) -> AsyncIterator[Channel]:
-    """Have a channel of its own."""
+    """Make a deployment with one channel, and its topics."""
     name = unique("deliver")
     deployment = Deployment(partitions=partitions, activation_topic_prefix=f"{name}.activation", redis_prefix=name)
     async with connected(kafka) as cluster:
