@@ -38,12 +38,12 @@ class Contact:
     activated: int = 0
     deactivated: int = 0
     suppressed: int = 0
-    """Of those deactivated."""
+    """Deactivations by a suppression; `deactivated` counts them too."""
     took: list[Took] = field(default_factory=list)
     suppressed_took: list[Took] = field(default_factory=list)
     """From the send of the event behind a suppression to its arrival from the channel's topic."""
     suppressing_took: list[Took] = field(default_factory=list)
-    """The same of the membership change that suppresses."""
+    """From the send of that event to the arrival of the membership change that suppresses."""
 
     @property
     def changes(self) -> int:
@@ -58,7 +58,7 @@ class Arrivals:
     entered: int = 0
     exited: int = 0
     alone: int = 0
-    """Of them with no event behind them."""
+    """Changes with no event behind them; `entered` and `exited` count them too."""
     took: list[Took] = field(default_factory=list)
     alone_took: list[Took] = field(default_factory=list)
     """Of changes by time alone."""

@@ -45,7 +45,7 @@ class Ledger:
     """At the end of what is due."""
     records: int = 0
     channels: dict[str, "Ledger"] = field(default_factory=dict)
-    """The same of each channel's topic: what was published there, and what is due or may be."""
+    """A ledger for each channel's topic: what was published there, what is due, what may be."""
 
     def channel(self, name: str) -> "Ledger":
         """The ledger of one channel of this partition."""
@@ -142,7 +142,7 @@ def judge(ledgers: Sequence[Ledger]) -> Verdict:
     duplicates = out_of_order = 0
     for ledger in (*ledgers, *(channel for each in ledgers for channel in each.channels.values())):
         seen = Counter(ledger.published)
-        # a second change of one id is a repetition whatever its bytes
+        # a second change of one id is a repetition, also with other bytes
         ids = Counter(id_of(value) for value in ledger.published)
         duplicates += sum(count - 1 for count in ids.values())
         missing |= {value for value in ledger.due if value not in seen}

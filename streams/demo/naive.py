@@ -22,7 +22,7 @@ from streams.operations.errors import WrongInput
 PROFILES_A_FILE: Final = 25
 AT_ONCE: Final = 2
 GRACE_S: Final = 30.0
-"""How much longer those that have begun may take."""
+"""How much longer an evaluation that has begun may take."""
 _POLL_S: Final = 0.05
 
 
@@ -102,7 +102,7 @@ async def _evaluate(
     out.write_bytes(b"")
     arguments = [str(catalogue), str(file), "--until", str(part.ledger.clock_ms)]
     env = {**os.environ, "PYTHONPATH": str(root)}
-    # under a guard, as everything the demo starts: it ends with the demo, whatever ends that
+    # under a guard, as everything the demo starts: it ends with the demo, however the demo ends
     process = Guarded([*command, *arguments], out, root, env=env, grace_s=0)
     try:
         while process.running():

@@ -11,7 +11,7 @@ NEW_S: Final = 1.5
 
 
 class Selection:
-    """Keeps the newest change of each segment and way, and gives out those that were shown longest ago."""
+    """Keeps the newest change of each segment and way; gives out the one whose segment was shown longest ago."""
 
     def __init__(self) -> None:
         self._newest: dict[tuple[str, bool], tuple[float, Line]] = {}
@@ -24,7 +24,7 @@ class Selection:
         self._newest[line.segment, line.entered] = (now_s, line)
 
     def take(self, now_s: float) -> Line | None:
-        """Choose one and forget it, and those that have become old; None: there is nothing new."""
+        """Return a change and forget it; forget old changes too. None: there is nothing new."""
         self._newest = {key: found for key, found in self._newest.items() if found[0] > now_s - NEW_S}
         if not self._newest:
             return None

@@ -57,7 +57,7 @@ def settings_for(servers: embedded.Servers) -> tuple[Deployment, Settings]:
 
 
 def environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
-    """The SEGUE_* variables by which every command finds the demo; only those that are not the default."""
+    """Return the SEGUE_* variables that lead a command to the demo: the settings that differ from their defaults."""
     usual = {**Deployment().model_dump(), **Settings().model_dump()}
     values = {**deployment.model_dump(), **settings.model_dump()}
     return {f"SEGUE_{name.upper()}": str(value) for name, value in values.items() if value != usual[name]}
@@ -70,7 +70,7 @@ class Acquainted(Servers):
     known: Catalogue
 
     async def catalogue_of(self, digest: str) -> Catalogue:
-        """See Servers."""
+        """Return the one catalogue of the demo."""
         if digest != self.known.hash:
             raise AssertionError("a catalogue that the demo did not apply")
         return self.known
@@ -122,7 +122,7 @@ class Worker:
         self._process.close()
 
     def expect_running(self) -> None:
-        """See that it runs; ends the command with the end of its log otherwise."""
+        """Check that it runs. Raises WrongInput with the end of its log otherwise."""
         if not self.running():
             log = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
             what = f"worker {self.number} ended by itself with {self._process.status}; the end of its log:"

@@ -1,7 +1,7 @@
 """Putting a catalogue into force: what it changes, and the one transaction that does it.
 
 The topic of catalogues has one partition, and every apply appends its catalogue there again, under its hash, in the
-transaction that writes the cuts: so the last record is the catalogue applied last, whatever compaction took.
+transaction that writes the cuts: so the last record is the catalogue applied last; compaction never takes the last one.
 
 1. The producer of all applies of this deployment is initialised (one fixed transactional id): an apply that another
    machine is in the middle of is aborted or completed, and cannot go on.
@@ -123,7 +123,7 @@ async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before
 
 
 async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
-    """Create the topics that this catalogue asks for and are not there; verify those that are; delete none.
+    """Create the missing topics of this catalogue, verify the existing ones, delete none; return the names created.
 
     Those of the channels of approved activations, and those of restricted segments where `segue topics` was older.
     Returns the names of those created.
@@ -141,7 +141,7 @@ async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
 
 
 def _old(stored: Stored | None) -> Catalogue | None:
-    """Compile the catalogue in force, under whatever rules it was applied; None: there is none that loads."""
+    """Compile the catalogue in force, of any rules version; None where there is none, or it does not load."""
     if stored is None or stored.value is None:
         return None
     try:

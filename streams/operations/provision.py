@@ -102,7 +102,7 @@ async def create_or_verify(
 async def have_topics(
     cluster: Cluster, wanted: Sequence[Topic], deployment: Deployment
 ) -> tuple[list[str], list[Finding]]:
-    """Verify the topics that are there, then create those that are not: (names created, what is wrong or to be said).
+    """Verify the existing topics, then create the missing ones; return (names created, findings).
 
     Where anything is fatally wrong nothing is created.
     """
@@ -124,7 +124,7 @@ async def verify_brokers(cluster: Cluster, deployment: Deployment) -> list[Findi
 async def _verify(
     cluster: Cluster, wanted: Sequence[Topic], deployment: Deployment
 ) -> tuple[list[Finding], list[Topic]]:
-    """Hold the topics that are there against the table: what is wrong, and those that are missing."""
+    """Compare the existing topics with the table; return (findings, missing topics)."""
     existing = await cluster.existing([topic.name for topic in wanted])
     here = [topic for topic in wanted if topic.name in existing]
     findings = [finding for topic in here for finding in judge_topic(topic, existing[topic.name], deployment)]

@@ -44,7 +44,7 @@ async def rebuild(
     """Rebuild partitions (None: all), one after the other; return what came of each, by partition.
 
     Raises StateExists, DigestDiffers or NothingPublished at the first whose state exists (without `force`), whose
-    digest differs, or of which nothing was ever published. Those before it are rebuilt.
+    digest differs, or for which nothing was ever published. The partitions before it are rebuilt.
     """
     deployment = servers.deployment
     wanted = chosen(partitions, deployment.partitions)

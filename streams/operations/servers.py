@@ -93,7 +93,7 @@ class Servers:
             yield cluster
 
     async def expect_topics(self, *names: str) -> None:
-        """See that topics are there, with this deployment's partitions; ends the command otherwise."""
+        """Check that topics exist with this deployment's partitions. Raises TopicMissing, WrongPartitionCount."""
         deployment = self.deployment
         async with self.cluster() as cluster:
             found = await cluster.existing(names)
@@ -110,7 +110,7 @@ class Servers:
         return await self.log.last(self.deployment.catalogues_topic, 0)
 
     async def catalogue(self) -> Catalogue:
-        """Load the catalogue applied last; ends the command where there is none."""
+        """Return the catalogue applied last. Raises NoCatalogue where there is none, CatalogueUnusable."""
         await self.expect_topics(self.deployment.catalogues_topic)
         stored = await self.latest_catalogue()
         if stored is None or stored.value is None:
@@ -118,7 +118,7 @@ class Servers:
         return compiled(stored.value)
 
     async def catalogue_of(self, digest: str) -> Catalogue:
-        """Load the catalogue of a hash; ends the command where it is nowhere."""
+        """Return the catalogue of a hash. Raises CatalogueNotStored, CatalogueUnusable."""
         topic = self.deployment.catalogues_topic
         data = await self.log.find(topic, digest.encode())
         if data is None:

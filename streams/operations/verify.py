@@ -37,7 +37,7 @@ class Verdict:
 
 
 async def published(servers: Servers, partition: int) -> Progress | None:
-    """Read up to where the changes of a partition are out; None: nothing was ever published."""
+    """Return the last progress record of a partition; None: nothing was ever published."""
     last = await servers.log.last(servers.deployment.progress_topic, partition)
     return None if last is None else read_progress(last.value)
 

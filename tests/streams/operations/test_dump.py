@@ -1,4 +1,4 @@
-"""A record of the input as `segue dump` writes it: whatever its headers hold, it is decoded to the same event again."""
+"""A record of the input as `segue dump` writes it: with any headers, it is decoded to the same event again."""
 
 from collections.abc import Sequence
 
