@@ -1,9 +1,9 @@
 """Frequency caps: how many recent `message.sent` events a profile has for a channel, journey, intent or activation.
 
 All caps with the same (of, value) share one counter. Its state is the sends within the longest of their windows, up to
-the latest MEMORY by (time, source, id). All of these are kept, not only as many as the caps ask for: a cap that a cut
-tightens or widens goes on with what is known. A counter that comes in at a cut without history begins there; no cap is
-ever pending.
+the latest ENTRIES_MAX by (time, source, id). All of these are kept, not only as many as the caps ask for: a cap that a
+cut tightens or widens goes on with what is known. A counter that comes in at a cut without history begins there; no cap
+is ever pending.
 """
 
 from collections.abc import Iterable
