@@ -12,7 +12,7 @@ from rules.engine.refusal import CODES
 from rules.ground.reasons import PRECEDENCE, ExitReason
 from rules.language.operators import OPERATORS
 from rules.language.problems import Source
-from tests.docs.markdown import DOCS, anchors, blocks, first_column, headings, section, spans, text_of
+from tests.docs.markdown import DOCS, anchors, blocks, first_column, headings, section, text_of
 from tests.docs.stories import Story, read_stories, run, value_of
 
 TEXT = text_of(DOCS / "language.md")
@@ -116,7 +116,3 @@ def test_the_contents_list_every_section_in_order() -> None:
     there = [title for level, title in headings(TEXT) if level > 1 and title not in ("Contents", "How to read a story")]
     assert listed == [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in there]
     assert set(listed) <= anchors(TEXT)
-
-
-def test_the_page_needs_no_page_outside_the_clone() -> None:
-    assert [span for span in spans(TEXT) if "definitions.md" in span or "design.md" in span] == []

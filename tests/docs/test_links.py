@@ -55,13 +55,12 @@ def test_every_page_is_linked_from_another() -> None:
 
 def test_no_text_in_the_tree_needs_a_page_outside_the_clone() -> None:
     outside = re.compile(r"\bdesign(?: section|, \d|\.md)|definitions(?:\.md| section)|REFERENCE")
-    skipped = {Path(__file__).resolve(), (ROOT / "docs" / "CHANGELOG.md").resolve()}
     named_in = [
         f"{path.relative_to(ROOT).as_posix()}: {found[0]}"
         for folder in ("rules", "streams", "tests", "docs", "deploy")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in {".py", ".md", ".yaml", ".yml", ".lua", ".rs", ".sh", ".toml"}
-        and path.resolve() not in skipped
+        and path.parent != Path(__file__).parent
         and (found := outside.search(path.read_text(encoding="utf-8")))
     ]
     assert named_in == []
