@@ -1,4 +1,4 @@
-"""Safeties switched off, one at a time, so that a fault (or the simulation) is seen to notice it.
+"""Safeties switched off, one at a time: a fault run, or the simulation, must notice each.
 
 | mutation     | what is off                                                               |
 |--------------|---------------------------------------------------------------------------|
@@ -12,7 +12,7 @@
 | order        | the canonical order: what several wakes publish comes out the other way    |
 | clock:N      | no safety: the worker's wall clock is N ms off (fault 11)                  |
 
-All of it is put over the product from outside; see `worker`.
+Each is put over the product from outside; see `worker`.
 """
 
 import asyncio
@@ -139,7 +139,7 @@ MUTATIONS: dict[str, Callable[[], list[Patch]]] = {
 
 
 def patches(name: str) -> list[Patch]:
-    """The patches of a mutation: (where, name, what instead)."""
+    """Return the patches of a mutation: (object, attribute, new value)."""
     if name.startswith("clock:"):
         return _clock(int(name.partition(":")[2]))
     return MUTATIONS[name]()

@@ -21,7 +21,7 @@ class WorkerProcess:
     log: Path
 
     def status(self) -> dict[str, Any] | None:
-        """What /status says; None: nobody answers."""
+        """Return what /status says; None: nobody answers."""
         if not self.alive:
             return None
         try:
@@ -32,7 +32,7 @@ class WorkerProcess:
             return None
 
     async def ask(self) -> dict[str, Any] | None:
-        """The same without holding up anybody."""
+        """Return what /status says, without holding up the loop."""
         return await asyncio.to_thread(self.status)
 
     @property
@@ -62,14 +62,14 @@ class WorkerProcess:
         return False
 
     def said(self) -> str:
-        """The end of its log."""
+        """Return the end of its log."""
         with contextlib.suppress(OSError):
             return self.log.read_text(errors="replace")[-3_000:]
         return ""
 
 
 def resident_mb(pid: int) -> int:
-    """The most memory that a process ever had resident; 0: it is gone."""
+    """Return the most memory that a process ever had resident; 0: it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
         return next((int(line.split()[1]) // 1024 for line in file if line.startswith("VmHWM")), 0)
     return 0

@@ -1,7 +1,7 @@
-"""A worker of the fault runs: `segue worker`, that dies or stands still at a named point, or has a safety switched off.
+"""A worker of the fault runs: `segue worker` that dies or stands still at a named point, or with a safety switched off.
 
-`python -m tests.faults.worker`. Nothing of this is in the product: everything is put over its parts here, from outside,
-so that no setting can ever switch a safety off by accident. Without the two variables it is `segue worker` as it is.
+`python -m tests.faults.worker` runs it. The product has nothing of this: hooks and mutations are put over its parts
+from outside, so that no setting can switch a safety off by accident. Without the two variables it is `segue worker`.
 
     SEGUE_TEST_AT=kill@delivered:3     kill -9 at the third time that the point is reached; `stop@…`: SIGSTOP
     SEGUE_TEST_MUTATION=token          see `mutations`
@@ -26,7 +26,7 @@ _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def harm(order: str) -> Callable[[str], None]:
-    """Make a hook that does what an order says: `kill@point:n` or `stop@point:n`."""
+    """Return a hook that carries an order out: `kill@point:n` or `stop@point:n`."""
     action, _, where = order.partition("@")
     point, _, times = where.partition(":")
     number, wanted = _SIGNALS[action], int(times or 1)

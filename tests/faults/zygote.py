@@ -1,12 +1,12 @@
-"""Processes of the product, forked from one that has imported everything: a start costs little CPU, not seconds of it.
+"""Processes of the product, forked from a process that has imported everything: a start costs little processor time.
 
-A worker of a fault run is a process of its own all the same: its own memory, sockets and signals. `python -m
+A worker of a fault run is still a process of its own, with its own memory, sockets and signals. `python -m
 tests.faults.zygote` reads one JSON order a line from its standard input and answers each with a line:
 
     {"module": "streams.cli", "arguments": [...], "environment": {...}, "log": path}  → the process number
     {"poll": number}                                                                  → its exit status, or null
 
-It ends, and every process it forked with it, when its standard input does.
+It ends when its standard input does, and every process that it forked ends with it.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ WANTED: Final = (
     "streams.cli.worker",
     "streams.worker.main",
 )
-"""What a worker and the commands of a run import, sooner or later."""
+"""What a worker and the commands of a run import."""
 
 
 def _end_with_parent() -> None:
@@ -51,7 +51,7 @@ class Forked:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it is there."""
+        """Return its exit status, negative for a signal; None while it runs."""
         if self.returncode is None:
             self.returncode = self._zygote.ask({"poll": self.pid})
         return self.returncode
@@ -168,7 +168,7 @@ def main() -> None:
             if answer == 0:
                 _become(order, answers)
         os.write(answers, (json.dumps(answer) + "\n").encode())
-    # whatever was forked dies with this process
+    # every forked process dies with this one
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """An event loop without a clock and without a system: time jumps to whatever is next, so waiting costs nothing.
 
-One unit of its time is a turn: what takes time in a simulation says how many turns. Whoever is due at the same turn
-goes in the order in which they began to wait, so a run is the same every time.
+One unit of its time is a turn: a simulation says how many turns each thing takes. Waits that end at the same turn end
+in the order in which they began, so a run is the same every time.
 
-Nearly all that a simulation does on its loop is to wait, so that is kept short: no timer that could be cancelled and no
-look at a clock or at files for `rest`, and as many callbacks in one go as there are.
+A simulation does little on its loop but wait, so waiting is cheap: `rest` needs no timer that could be cancelled and no
+look at a clock or at files, and all callbacks of a turn run in one go.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class TurnLoop(asyncio.BaseEventLoop):
         return self._turn
 
     def rest(self, turns: float) -> "asyncio.Future[None]":
-        """A future that is done so many turns from now; whoever does not want it any more may cancel it."""
+        """Return a future that is done so many turns from now. It may be cancelled."""
         future: asyncio.Future[None] = asyncio.Future(loop=self)
         self._wait(self._turn + turns, future)
         return future
