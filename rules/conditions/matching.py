@@ -16,11 +16,11 @@ from rules.language.dictionary import Dictionary
 from rules.language.operands import read_test
 from rules.language.operators import names_for, with_article
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Shape
+from rules.language.validation import KeyShape
 from rules.language.value_test import Test
 
 TESTS_SHAPE: Final = "{ATTRIBUTE: {OPERATOR: …}}"
-AttributeTests = Annotated[dict[str, Any], Shape(TESTS_SHAPE)]
+AttributeTests = Annotated[dict[str, Any], KeyShape(TESTS_SHAPE)]
 """The field of a definition for `where` and `is`: operators by attribute."""
 
 Where: TypeAlias = Callable[[Event], bool]

@@ -22,7 +22,7 @@ GENERATION: Final = "g1"
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLine:
     """A line that was refused: its number (1-based, empty lines counted) and its code."""
 
     line: int
@@ -67,7 +67,7 @@ class Replay:
         self.partition = Partition(GENERATION, decode_line, history=None if as_live else self._past)
         whole(self.partition.cut(catalogue, self.partition.clock_ms))
 
-    def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | Refused]:
+    def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | RefusedLine]:
         """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
 
         A cut comes before the first line whose R is not before it; but where a line of the same instant is the
@@ -107,12 +107,12 @@ class Replay:
             end_ms = until_ms if until_ms is not None else partition.clock_ms
             yield from changes_of(whole(partition.pass_time(end_ms + 1)).items)
 
-    def _apply_all(self, waiting: list[Record]) -> Iterator[AnyChange | Refused]:
+    def _apply_all(self, waiting: list[Record]) -> Iterator[AnyChange | RefusedLine]:
         for record in waiting:
             yield from self._apply(record)
         waiting.clear()
 
-    def _apply(self, record: Record) -> Iterator[AnyChange | Refused]:
+    def _apply(self, record: Record) -> Iterator[AnyChange | RefusedLine]:
         r_ms = self.partition.instant_of(record.timestamp_ms)
         applied = whole(self.partition.feed(record))
         if applied.kind == "event" and isinstance(applied.decoded, Event) and not self._as_live:
@@ -120,7 +120,7 @@ class Replay:
             self._history[event.subject].append(Seen(event, self.partition.profiles[event.subject].arrivals, r_ms))
         yield from applied.changes
         if applied.refusal is not None:
-            yield Refused(record.offset, applied.refusal)
+            yield RefusedLine(record.offset, applied.refusal)
 
     def _cuts(self, r_ms: int) -> Iterator[AnyChange]:
         while self._then and self._then[0].t_ms <= r_ms:
@@ -149,12 +149,12 @@ def replay(
     until_ms: int | None = None,
     then: Sequence[Then] = (),
     as_live: bool = False,
-) -> tuple[list[bytes], list[Refused]]:
+) -> tuple[list[bytes], list[RefusedLine]]:
     """Replay lines; returns the changes' bytes in order, and the refused lines."""
     changes: list[bytes] = []
-    refused: list[Refused] = []
+    refused: list[RefusedLine] = []
     for each in Replay(catalogue, then, as_live=as_live).run(lines, until_ms):
-        if isinstance(each, Refused):
+        if isinstance(each, RefusedLine):
             refused.append(each)
         else:
             changes.append(each.value)

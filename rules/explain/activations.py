@@ -15,7 +15,7 @@ from rules.conditions.view import View
 from rules.engine.activations.change import ActivationChange
 from rules.engine.activations.decide import holders_of, look
 from rules.engine.activations.plan import ActivationPlan
-from rules.engine.activations.refusals import EXCLUSIVE, Refusal, all_refusals
+from rules.engine.activations.refusals import EXCLUSIVE, ContactRefusal, all_refusals
 from rules.engine.activations.slots import journey_with_slot
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
@@ -91,7 +91,7 @@ class _Ahead:
 
 _OF_OTHERS: Final[frozenset[RefusalCode]] = frozenset({"not_member", "suppressed_by", EXCLUSIVE})
 """Refusals that end with a membership, or with another activation."""
-_Applying = dict[str, list[Refusal]]
+_Applying = dict[str, list[ContactRefusal]]
 
 
 def explain_activations(
@@ -112,24 +112,24 @@ def explain_activations(
     return [_explain(now, plan, each, view, looked, applying[each.id], found) for each in chosen]
 
 
-def _look(profile: Profile, plan: Plan, view: View) -> dict[str, Refusal | None]:
+def _look(profile: Profile, plan: Plan, view: View) -> dict[str, ContactRefusal | None]:
     before = plan.activations.by_id
     return {each.plan.id: each.refusal for each in look(plan, profile, view, plan.activations_mask, before)}
 
 
 def _refusals(
-    profile: Profile, plan: Plan, each: ActivationPlan, view: View, looked: Mapping[str, Refusal | None]
-) -> list[Refusal]:
+    profile: Profile, plan: Plan, each: ActivationPlan, view: View, looked: Mapping[str, ContactRefusal | None]
+) -> list[ContactRefusal]:
     """Return all refusals, in order of precedence; the slot of its group too, though something else refuses first."""
     found = all_refusals(each.questions, profile, view)
     first = looked[each.id]
     if not found:
         return [] if first is None else [first]
     slots = {one.slot for one in _rivals(plan, each, looked)}
-    return [*found, Refusal(EXCLUSIVE, tuple(sorted(slots)), FOREVER)] if slots else found
+    return [*found, ContactRefusal(EXCLUSIVE, tuple(sorted(slots)), FOREVER)] if slots else found
 
 
-def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> list[ActivationPlan]:
+def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, ContactRefusal | None]) -> list[ActivationPlan]:
     """Return the active activations of other journeys of its group."""
     if each.group is None:
         return []
@@ -169,8 +169,8 @@ def _explain(
     plan: Plan,
     each: ActivationPlan,
     view: View,
-    looked: Mapping[str, Refusal | None],
-    refusals: Sequence[Refusal],
+    looked: Mapping[str, ContactRefusal | None],
+    refusals: Sequence[ContactRefusal],
     ahead: _Ahead,
 ) -> ActivationExplanation:
     definition = plan.catalogue.activations[each.id]
@@ -209,7 +209,9 @@ def _explain(
     )
 
 
-def _goes_before(profile: Profile, plan: Plan, each: ActivationPlan, looked: Mapping[str, Refusal | None]) -> bool:
+def _goes_before(
+    profile: Profile, plan: Plan, each: ActivationPlan, looked: Mapping[str, ContactRefusal | None]
+) -> bool:
     """Tell whether its journey would have the slot of its group if nothing else refused it."""
     if each.group is None:
         return False
@@ -219,7 +221,7 @@ def _goes_before(profile: Profile, plan: Plan, each: ActivationPlan, looked: Map
     return journey_with_slot([*free, each], holders, preempt=each.preempt) == each.slot
 
 
-def _refusing(asked: Asked, refusal: Refusal, ended_ms: int | None) -> Refusing:
+def _refusing(asked: Asked, refusal: ContactRefusal, ended_ms: int | None) -> Refusing:
     text, changes_it = SAYINGS[refusal.code](asked, refusal.by)
     until_ms = ended_ms if refusal.code == EXCLUSIVE else _sooner(ended_ms, _own_end(asked, refusal))
     return Refusing(refusal.code, refusal.by, text, changes_it, until_ms)
@@ -229,7 +231,7 @@ def _sooner(one: int | None, other: int | None) -> int | None:
     return other if one is None else one if other is None else min(one, other)
 
 
-def _own_end(asked: Asked, refusal: Refusal) -> int | None:
+def _own_end(asked: Asked, refusal: ContactRefusal) -> int | None:
     """Return when a refusal ends that rests on facts, not on memberships; None: never by itself."""
     ask = dict(asked.plan.questions)[refusal.code]
     at_ms = refusal.next_ms

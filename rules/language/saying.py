@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from rules.language.validation import PATTERNS, Path, Shape, closest, name_of, nearest
+from rules.language.validation import PATTERNS, KeyShape, Path, closest, name_of, nearest
 
 _SENTENCES: Final = {
     "string_type": "must be a text",
@@ -153,7 +153,7 @@ def _shape_at(model: type[BaseModel], loc: Path) -> str:
 
 
 def _shape(kind: Any) -> str:
-    if isinstance(kind, Shape):
+    if isinstance(kind, KeyShape):
         return kind.text
     if _is_model(kind):
         needed = [info.alias or name for name, info in kind.model_fields.items() if info.is_required()]
@@ -170,7 +170,7 @@ def _step(kind: Any, step: str | int) -> list[Any]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         for name, field_info in kind.model_fields.items():
             if step == (field_info.alias or name):
-                shapes = [found for found in field_info.metadata if isinstance(found, Shape)]
+                shapes = [found for found in field_info.metadata if isinstance(found, KeyShape)]
                 return list(shapes) or _flat(field_info.annotation)
         return []
     if origin in (dict, Mapping):
@@ -181,10 +181,10 @@ def _step(kind: Any, step: str | int) -> list[Any]:
 
 
 def _flat(kind: Any) -> list[Any]:
-    """Take unions and annotations apart; a mapping whose `Shape` is annotated is that shape."""
+    """Take unions and annotations apart; a mapping whose `KeyShape` is annotated is that shape."""
     origin = get_origin(kind)
     if origin is Annotated:
-        shapes = [found for found in get_args(kind)[1:] if isinstance(found, Shape)]
+        shapes = [found for found in get_args(kind)[1:] if isinstance(found, KeyShape)]
         return list(shapes) or _flat(get_args(kind)[0])
     if origin in (Union, UnionType):
         return [found for member in get_args(kind) for found in _flat(member)]

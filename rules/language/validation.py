@@ -114,7 +114,7 @@ def name_of(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class KeyShape:
     """Says how a mapping is written whose type does not tell: `Annotated[dict[str, Any], Shape("{NAME: …}")]`."""
 
     text: str

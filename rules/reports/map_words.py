@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rules.ground.instants import format_instant
-from rules.reports.message_map import Double, Gap, Message, MessageMap, State
+from rules.reports.message_map import Double, MapGap, MappedActivation, MessageMap, State
 
 STATES: Final[Mapping[State, str]] = {
     "speaks": "approved",
@@ -23,13 +23,13 @@ def day(t_ms: int) -> str:
     return format_instant(t_ms)[:FULL_DAY]
 
 
-def where(gap: Gap) -> str:
+def where(gap: MapGap) -> str:
     """Return the place of a gap: `hcp × evaluation × email`."""
     parts = [gap.audience, gap.stage, gap.segment and f"segment {gap.segment}", gap.channel]
     return " × ".join(part for part in parts if part)
 
 
-def what(gap: Gap, drawn: MessageMap) -> str:
+def what(gap: MapGap, drawn: MessageMap) -> str:
     """Say what is missing at a gap, for which segments, and which activations would fill it."""
     if gap.channel is not None:
         said = "nothing on this channel"
@@ -56,7 +56,7 @@ def twice(double: Double) -> str:
     return f"{double.first} and {double.second}: same {' and '.join(double.same)} ({place})"
 
 
-def content(message: Message) -> str | None:
+def content(message: MappedActivation) -> str | None:
     """Say what somebody should look at in the content of an activation; None: nothing."""
     expires_ms = message.activation.review_expires_ms
     if message.state == "expired" and expires_ms is not None:
@@ -67,9 +67,9 @@ def content(message: Message) -> str | None:
     return None if message.speaks else STATES[message.state]
 
 
-def journeys(drawn: MessageMap) -> dict[str, list[Message]]:
+def journeys(drawn: MessageMap) -> dict[str, list[MappedActivation]]:
     """Return the messages by journey, sorted; the highest priority first."""
-    found: dict[str, list[Message]] = {}
+    found: dict[str, list[MappedActivation]] = {}
     for message in drawn.messages:
         found.setdefault(message.activation.slot, []).append(message)
     for each in found.values():

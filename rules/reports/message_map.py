@@ -33,7 +33,7 @@ COMPARED: Final = ("topic", "intent")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MappedActivation:
     """One activation on the map."""
 
     activation: Activation
@@ -53,7 +53,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MapGap:
     """A place without a message: an audience at a stage, on a channel, or a segment; all None: the whole audience."""
 
     audience: str
@@ -87,8 +87,8 @@ class MessageMap:
     stages: tuple[tuple[str, tuple[str, ...]], ...]
     """The audiences, and the stages of each."""
     channels: tuple[str, ...]
-    messages: tuple[Message, ...]
-    gaps: tuple[Gap, ...]
+    messages: tuple[MappedActivation, ...]
+    gaps: tuple[MapGap, ...]
     doubles: tuple[Double, ...]
     closed: frozenset[tuple[str, str, str]]
     """(audience, stage, channel) that restrictions keep from every segment there."""
@@ -110,7 +110,7 @@ class MessageMap:
         """Return whether a stage is worth a row; the stage `any` is only where it has a message or a gap."""
         return stage != ANY or self.is_gap(audience, stage) or bool(self.cell(audience, stage))
 
-    def cell(self, audience: str, stage: str, channel: str | None = None) -> list[Message]:
+    def cell(self, audience: str, stage: str, channel: str | None = None) -> list[MappedActivation]:
         """Return the messages at one place of the map, on one channel or (None) on all."""
         return [
             each
@@ -163,12 +163,12 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
     return replace(drawn, gaps=tuple(gaps))
 
 
-def _message(catalogue: Catalogue, activation: Activation, at_ms: int) -> Message:
+def _message(catalogue: Catalogue, activation: Activation, at_ms: int) -> MappedActivation:
     stages = {catalogue.segments[name].layers.stage for name in _for(activation)}
     named = tuple(sorted(stage for stage in stages if stage is not None))
     expires_ms = activation.review_expires_ms
     soon = expires_ms is not None and at_ms < expires_ms <= at_ms + EXPIRES_SOON_MS
-    return Message(activation, named or (ANY,), _state(activation, at_ms), soon)
+    return MappedActivation(activation, named or (ANY,), _state(activation, at_ms), soon)
 
 
 def _for(activation: Activation) -> tuple[str, ...]:
@@ -191,24 +191,24 @@ def _open(catalogue: Catalogue, segment: Segment, channel: str) -> bool:
     return all(name in known and channel in known[name].channels for name in catalogue.restricted[segment.id])
 
 
-def _building(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[str]:
+def _building(catalogue: Catalogue, messages: Iterable[MappedActivation]) -> Iterator[str]:
     for segment in catalogue.approved.values():
         yield from (each.name for each in references(segment.raw) if each.kind == "segment")
     yield from _kept_out_by(messages)
 
 
-def _kept_out_by(messages: Iterable[Message]) -> set[str]:
+def _kept_out_by(messages: Iterable[MappedActivation]) -> set[str]:
     """Return the segments whose members some activation does not contact."""
     activations = [each.activation for each in messages]
     return {name for each in activations for name in (*(each.segments.none or ()), *each.suppress_while)}
 
 
-def _addressed(messages: Iterable[Message]) -> set[str]:
+def _addressed(messages: Iterable[MappedActivation]) -> set[str]:
     """Return the segments whose members some activation is for."""
     return {name for each in messages for name in _for(each.activation)}
 
 
-def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[str, list[Segment]]) -> Iterator[Gap]:
+def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[str, list[Segment]]) -> Iterator[MapGap]:
     # a message for any audience also speaks to the segments that admit every audience
     meant = [each for each in drawn.messages if audience in (ANY, each.activation.audience)]
     spoken = {name for each in meant if each.speaks for name in _for(each.activation)}
@@ -216,23 +216,23 @@ def _gaps(catalogue: Catalogue, drawn: MessageMap, audience: str, stages: dict[s
     if not heard and not any(each.speaks for each in meant if audience != ANY):
         everybody = _listening(drawn, (each for found in stages.values() for each in found))
         if everybody or not any(stages.values()):
-            yield Gap(audience, segments=everybody, silent=_silent(meant, everybody))
+            yield MapGap(audience, segments=everybody, silent=_silent(meant, everybody))
         return
     for stage, found in sorted(stages.items()):
         names = _listening(drawn, found)
         if found and not names:
             continue
         if stage != ANY and not heard & {*names} and not any(each.speaks and stage in each.stages for each in meant):
-            yield Gap(audience, stage, segments=names, silent=_silent(meant, names))
+            yield MapGap(audience, stage, segments=names, silent=_silent(meant, names))
             continue
         for name in names:
             if name not in heard and name not in drawn.building:
-                yield Gap(audience, stage, segment=name, segments=(name,), silent=_silent(meant, (name,)))
+                yield MapGap(audience, stage, segment=name, segments=(name,), silent=_silent(meant, (name,)))
     for channel in drawn.channels if audience != ANY else ():
         on = [each for each in meant if each.activation.channel == channel]
         shut = all((audience, stage, channel) in drawn.closed for stage in stages)
         if not shut and not any(each.speaks for each in on):
-            yield Gap(audience, channel=channel, silent=tuple(each.activation.id for each in on))
+            yield MapGap(audience, channel=channel, silent=tuple(each.activation.id for each in on))
 
 
 def _listening(drawn: MessageMap, segments: Iterable[Segment]) -> tuple[str, ...]:
@@ -240,12 +240,12 @@ def _listening(drawn: MessageMap, segments: Iterable[Segment]) -> tuple[str, ...
     return tuple(sorted(each.id for each in segments if each.id not in drawn.keeping_out))
 
 
-def _silent(messages: Iterable[Message], segments: Collection[str]) -> tuple[str, ...]:
+def _silent(messages: Iterable[MappedActivation], segments: Collection[str]) -> tuple[str, ...]:
     """Return the activations that are for these segments and do not speak."""
     return tuple(each.activation.id for each in messages if not each.speaks and {*_for(each.activation)} & {*segments})
 
 
-def _doubles(catalogue: Catalogue, messages: Iterable[Message]) -> Iterator[Double]:
+def _doubles(catalogue: Catalogue, messages: Iterable[MappedActivation]) -> Iterator[Double]:
     may = [each for each in messages if each.state in ("speaks", "pending")]
     for one, other in combinations(may, 2):
         a, b = one.activation, other.activation

@@ -14,7 +14,7 @@ from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
 from streams.cli.running import run
-from streams.operations.apply import Outcome, put_into_force
+from streams.operations.apply import ApplyOutcome, put_into_force
 from streams.operations.definitions import load
 
 _STYLES: Final[Mapping[Way, str]] = {
@@ -61,7 +61,7 @@ def apply(
         show(outcome, catalogue)
 
 
-def show(outcome: Outcome, catalogue: Catalogue) -> None:
+def show(outcome: ApplyOutcome, catalogue: Catalogue) -> None:
     """Say what an apply did, for people."""
     for name in outcome.created_topics:
         out.print(Text(f"created  {name}", "green"))

@@ -6,7 +6,7 @@ import typer
 
 from streams.cli.render.terminal import tell, write_json
 from streams.demo import summary
-from streams.demo.main import Presenter, Wanted
+from streams.demo.main import DemoOptions, Presenter
 from streams.demo.sources import Data
 from streams.operations.errors import WrongInput
 
@@ -59,7 +59,7 @@ def demo(
     """
     presenter = Presenter(on_stderr=as_json)
     try:
-        outcome = presenter.run(Wanted(data, seconds, profiles, rate, seed, keep))
+        outcome = presenter.run(DemoOptions(data, seconds, profiles, rate, seed, keep))
     except KeyboardInterrupt:
         tell("Interrupted: servers and workers are stopped, nothing is left behind.")
         raise

@@ -8,7 +8,7 @@ from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
-from rules.engine.replay import Refused, Replay, Then
+from rules.engine.replay import RefusedLine, Replay, Then
 from streams.cli.arguments import Folder, expect_file, read_instant
 from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
@@ -79,7 +79,7 @@ def replay(
     write = sys.stdout.buffer.write
     with _opened(events) as stream, _lines(stream, events) as lines:
         for each in Replay(catalogue, cuts, as_live=as_live).run(lines, until_ms):
-            if isinstance(each, Refused):
+            if isinstance(each, RefusedLine):
                 refused = True
                 print(f"line {each.line}: {each.code}", file=sys.stderr)
             else:

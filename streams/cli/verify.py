@@ -6,7 +6,7 @@ from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
 from streams.cli.running import run
 from streams.operations.errors import WrongInput
-from streams.operations.verify import Verdict
+from streams.operations.verify import PartitionVerdict
 from streams.operations.verify import verify as verify_partitions
 
 
@@ -29,7 +29,7 @@ def verify(partitions: Partitions = None, as_json: Json = False) -> None:
         raise WrongInput("the published changes are not those of the log")
 
 
-def _show(found: list[Verdict]) -> None:
+def _show(found: list[PartitionVerdict]) -> None:
     numbers = ("records", "changes equal", "by digest")
     shown = table("partition", *numbers, "verdict", right=numbers)
     for each in found:

@@ -12,7 +12,7 @@ from streams.cli.render.terminal import tell, write_line
 from streams.cli.running import run
 from streams.operations.rule_texts import RuleTexts
 from streams.operations.servers import Servers
-from streams.operations.watch import Wanted, follow
+from streams.operations.watch import WatchFilter, follow
 
 
 def watch(
@@ -49,7 +49,7 @@ def watch(
     """
     channels = tuple(dict.fromkeys(map(read_channel, channel or ())))
     of_segments, of_channels = bool(membership or segment or restricted), bool(channel or activation)
-    wanted = Wanted(
+    wanted = WatchFilter(
         memberships=of_segments or not of_channels,
         # activations named without a channel may be on any
         channels=channels if channels or (of_segments and not of_channels) else None,
@@ -64,7 +64,7 @@ def watch(
     run(lambda servers: _show(servers, wanted, as_json))
 
 
-async def _show(servers: Servers, wanted: Wanted, as_json: bool) -> None:
+async def _show(servers: Servers, wanted: WatchFilter, as_json: bool) -> None:
     rules = RuleTexts(servers)
     async with aclosing(follow(servers, wanted, lambda note: tell(f"note: {note}"))) as changes:
         async for published in changes:

@@ -66,7 +66,7 @@ class Wrong:
     why: str
 
 
-Verdict: TypeAlias = Accepted | Refused | Later | Wrong
+AnswerVerdict: TypeAlias = Accepted | Refused | Later | Wrong
 
 
 class AnswerFormat(Protocol):
@@ -81,7 +81,7 @@ class AnswerFormat(Protocol):
         ...
 
 
-def judge(answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int) -> Verdict:
+def judge(answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int) -> AnswerVerdict:
     """Say what an answer to a request of so many changes means."""
     status = answer.status
     if 200 <= status < 300:

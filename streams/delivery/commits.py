@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from streams.delivery.shared import Shared
+from streams.delivery.shared import DeliveryShared
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ POSITION_S: Final = 0.1
 class Commits:
     """The commits of one consumer."""
 
-    def __init__(self, shared: Shared, consumer: Any) -> None:
+    def __init__(self, shared: DeliveryShared, consumer: Any) -> None:
         self._shared: Final = shared
         self._consumer: Final = consumer
         self._topic: Final = shared.route.topic

@@ -24,7 +24,7 @@ from streams.delivery.hand import Hand
 from streams.delivery.lease import Lease
 from streams.delivery.route import Route
 from streams.delivery.sender import Hold, Sender
-from streams.delivery.shared import Shared
+from streams.delivery.shared import DeliveryShared
 from streams.delivery.status import DeliveryStatus
 from streams.delivery.subscription import Subscription, make_consumer
 from streams.log.client import KafkaLog
@@ -37,7 +37,7 @@ STATUS_EVERY_MS: Final = 10_000
 
 def make_shared(
     route: Route, kafka: KafkaLog, endpoint: Endpoint, status: DeliveryStatus, clock: Clock | None = None
-) -> Shared:
+) -> DeliveryShared:
     """Make the parts that live as long as the process."""
     clock = clock or SystemClock()
     dead_letters = dead_letters_of(route.deployment, route.channel)
@@ -54,13 +54,13 @@ def make_shared(
         kafka,
         Random(),
     )
-    return Shared(route, kafka, status, clock, hand, lease, sender, Flights(hand, sender), dead_letters)
+    return DeliveryShared(route, kafka, status, clock, hand, lease, sender, Flights(hand, sender), dead_letters)
 
 
 class Deliverer:
     """Delivers one channel to one endpoint. For one event loop, once."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: DeliveryShared) -> None:
         self._shared: Final = shared
 
     async def run(self, stop: asyncio.Event) -> None:

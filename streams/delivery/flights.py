@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streams.delivery.hand import Hand
 from streams.delivery.sender import Abandoned, Sender
-from streams.delivery.window import Parcel, Window
+from streams.delivery.window import Parcel, SendWindow
 
 
 class Flights:
@@ -44,6 +44,6 @@ class Flights:
                 flight.cancel()
             await asyncio.wait(flights)
 
-    async def _fly(self, parcels: Sequence[Parcel], window: Window) -> None:
+    async def _fly(self, parcels: Sequence[Parcel], window: SendWindow) -> None:
         with contextlib.suppress(Abandoned):
             await self._sender.deliver(parcels, lambda settled: self._hand.settle(settled, window))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from streams.delivery.status import DeliveryStatus
-from streams.delivery.window import Limits, Parcel, Window
+from streams.delivery.window import Limits, Parcel, SendWindow
 
 
 class Hand:
@@ -15,7 +15,7 @@ class Hand:
         self._limits: Final = limits
         self._room_from: Final = changes_max // 2
         self._status: Final = status
-        self.window = Window(limits)
+        self.window = SendWindow(limits)
         self.epoch = 0
         """Goes up whenever partitions come or go: records that were read in an earlier epoch are dropped."""
         self.closing: Final = asyncio.Event()
@@ -32,12 +32,12 @@ class Hand:
         self.closing.clear()
         self.stir.set()
 
-    def add(self, parcel: Parcel, window: Window) -> None:
+    def add(self, parcel: Parcel, window: SendWindow) -> None:
         """Take a change in hand. `window`: that of the change's epoch."""
         window.add(parcel)
         self._status.in_hand = window.changes
 
-    def settle(self, parcels: Sequence[Parcel], window: Window) -> None:
+    def settle(self, parcels: Sequence[Parcel], window: SendWindow) -> None:
         """Note changes that are accepted or among the dead letters. `window`: the one that they were taken from."""
         window.settle(parcels)
         self._status.in_hand = window.changes
@@ -48,5 +48,5 @@ class Hand:
     def forget(self) -> None:
         """Forget all changes: the partitions are given up."""
         self.epoch += 1
-        self.window = Window(self._limits)
+        self.window = SendWindow(self._limits)
         self._status.in_hand = 0

@@ -55,7 +55,7 @@ class PutOff(Exception):
         self.later: Final = later
 
 
-class Pace:
+class RequestPace:
     """When the process may send its next request: by the documented rate, and by pauses that the endpoint asked for."""
 
     def __init__(self, per_s: float, clock: Clock) -> None:
@@ -112,7 +112,7 @@ class Sender:
         self._dead_letter = dead_letter
         self._producer = producer
         self._chance = chance
-        self._pace = Pace(shape.requests_per_s_max, clock)
+        self._pace = RequestPace(shape.requests_per_s_max, clock)
         self._requests = count()
         self._refused_in_a_row = 0
         self._said: dict[str, tuple[float, int]] = {}

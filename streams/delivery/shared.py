@@ -14,7 +14,7 @@ from streams.wire.maker import RecordMaker
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class DeliveryShared:
     """Lives as long as the process; consumers come and go."""
 
     route: Route

@@ -19,9 +19,9 @@ from streams.client import Unreadable, read_change
 from streams.delivery.commits import COMMIT_MS, Commits
 from streams.delivery.route import Route
 from streams.delivery.sender import Abandoned
-from streams.delivery.shared import Shared
+from streams.delivery.shared import DeliveryShared
 from streams.delivery.watch import Watch
-from streams.delivery.window import Parcel, Window, fits
+from streams.delivery.window import Parcel, SendWindow, fits
 from streams.log.consumers import Consumer
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def make_consumer(route: Route) -> Consumer:
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Reads with one consumer. Start it, run `poll` and `watch.until_silent` as tasks, end it."""
 
-    def __init__(self, shared: Shared, consumer: Any) -> None:
+    def __init__(self, shared: DeliveryShared, consumer: Any) -> None:
         self._shared: Final = shared
         self._consumer: Final = consumer
         self.watch: Final = Watch(shared, consumer)
@@ -159,7 +159,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         found = await self._consumer.getmany(timeout_ms=0 if paused else POLL_MS, max_records=room)
         return [record for records in found.values() for record in records]
 
-    async def _take(self, record: Any, window: Window) -> None:
+    async def _take(self, record: Any, window: SendWindow) -> None:
         """Take one record in hand; a record that can never be sent goes to the dead letters at once."""
         shape = self._shared.route.shape
         try:
@@ -184,7 +184,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         else:
             await self._bury_unsent(record, "too_large", window)
 
-    async def _bury_unsent(self, record: Any, code: str, window: Window) -> None:
+    async def _bury_unsent(self, record: Any, code: str, window: SendWindow) -> None:
         letter = self._shared.dead_letters.dead_letter(record.partition, record, code)
         await self._shared.sender.append(letter)
         self._shared.status.refused += 1

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.delivery.shared import Shared
+from streams.delivery.shared import DeliveryShared
 from streams.errors import NotReachable
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ POSITION_S: Final = 0.1
 class Watch:
     """Watches one consumer."""
 
-    def __init__(self, shared: Shared, consumer: Any) -> None:
+    def __init__(self, shared: DeliveryShared, consumer: Any) -> None:
         self._shared: Final = shared
         self._consumer: Final = consumer
         self._topic: Final = shared.route.topic

@@ -69,7 +69,7 @@ class _Partition:
     """After the last one seen."""
 
 
-class Window:
+class SendWindow:
     """The changes in hand: read and not settled."""
 
     def __init__(self, limits: Limits) -> None:

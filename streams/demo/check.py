@@ -57,7 +57,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What came of a comparison; ids of changes, or counts."""
 
     missing: frozenset[bytes]
@@ -135,7 +135,7 @@ async def apply_again(
     on_records(sum(each.records for each in ledgers))
 
 
-def judge(ledgers: Sequence[Ledger]) -> Verdict:
+def judge(ledgers: Sequence[Ledger]) -> CheckVerdict:
     """Compare what was published with what the engine says."""
     missing: set[bytes] = set()
     unexpected: set[bytes] = set()
@@ -151,10 +151,10 @@ def judge(ledgers: Sequence[Ledger]) -> Verdict:
         allowed = set(seen)
         expected = [value for value in [*ledger.due, *ledger.later] if value in allowed]
         out_of_order += [value for value in once if value not in unexpected] != expected
-    return Verdict(frozenset(missing), duplicates, frozenset(unexpected), out_of_order)
+    return CheckVerdict(frozenset(missing), duplicates, frozenset(unexpected), out_of_order)
 
 
-def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> Verdict:
+def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> CheckVerdict:
     """Compare what was published of some profiles with what the naive evaluator says of them, by subject.
 
     Memberships, and each channel's activations, have an order of their own: they are compared apart.
@@ -175,7 +175,7 @@ def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> Verdi
         missing |= set(wanted) - set(once)
         unexpected |= set(once) - set(wanted)
         out_of_order += set(wanted) == set(once) and wanted != once
-    return Verdict(frozenset(missing), 0, frozenset(unexpected), out_of_order)
+    return CheckVerdict(frozenset(missing), 0, frozenset(unexpected), out_of_order)
 
 
 def _sort(values: Iterable[bytes], before: str, into: dict[tuple[str, str], list[bytes]]) -> None:

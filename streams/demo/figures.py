@@ -62,7 +62,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldChange:
     """A profile explained, in one segment or one activation."""
 
     line: Line
@@ -93,7 +93,7 @@ class Figures:
     feed: deque[Line] = field(default_factory=lambda: deque(maxlen=FEED_KEPT))
     """A selection of the changes, newest last."""
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=4))
-    told: Told | None = None
+    told: ToldChange | None = None
     trouble: Trouble | None = None
     _past: deque[tuple[float, int, int]] = field(default_factory=deque)
 

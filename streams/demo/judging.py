@@ -13,7 +13,7 @@ from typing import Final
 
 from streams.demo import check, naive, stage
 from streams.demo.figures import Figures
-from streams.demo.outcome import Outcome
+from streams.demo.outcome import DemoOutcome
 from streams.demo.show import Show
 
 LATE_S: Final = 20.0
@@ -26,7 +26,7 @@ NAIVE_MAX_S: Final = 30.0
 
 async def judged(
     servers: stage.Acquainted, show: Show, figures: Figures, drained: Sequence[int], catalogue: Path, seed: int
-) -> Outcome:
+) -> DemoOutcome:
     """Check everything that was published; return the outcome.
 
     `drained`: the input's offsets up to which changes are due. `catalogue`: the folder for the naive evaluator.
@@ -47,10 +47,10 @@ async def judged(
         f" were published, {_said(verdict)}"
     )
     sampled = await _ask_naive(show, ledgers, catalogue, figures.played_s, seed)
-    return Outcome(figures, verdict, records, published, contacts, sampled)
+    return DemoOutcome(figures, verdict, records, published, contacts, sampled)
 
 
-async def _verdict(servers: stage.Acquainted, ledgers: Sequence[check.Ledger]) -> check.Verdict:
+async def _verdict(servers: stage.Acquainted, ledgers: Sequence[check.Ledger]) -> check.CheckVerdict:
     """Read what was published until nothing is missing, or `LATE_S` are over; return the verdict."""
     until = monotonic() + LATE_S
     while True:
@@ -88,7 +88,7 @@ async def _ask_naive(
     return sampled
 
 
-def _said(verdict: check.Verdict) -> str:
+def _said(verdict: check.CheckVerdict) -> str:
     if verdict.right:
         return "each one once, byte for byte, in order"
     return (

@@ -5,7 +5,7 @@ from typing import Final, TextIO
 
 from streams.demo import told as telling
 from streams.demo.arrivals import Contact, quantile
-from streams.demo.figures import Figures, Told
+from streams.demo.figures import Figures, ToldChange
 from streams.demo.words import Line
 
 EVERY_S: Final = 2.0
@@ -59,7 +59,7 @@ class Lines:
         """See Show."""
         self._say(f"*** {text}")
 
-    def explain(self, told: Told) -> None:
+    def explain(self, told: ToldChange) -> None:
         """See Show."""
         self._say(telling.head(told).plain)
         for line in telling.body(told):

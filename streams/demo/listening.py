@@ -12,10 +12,10 @@ from aiokafka import TopicPartition
 
 from rules.ground.instants import parse_instant
 from streams.clock import SystemClock
-from streams.demo.figures import Figures, Told
+from streams.demo.figures import Figures, ToldChange
 from streams.demo.selection import Selection, interesting
 from streams.demo.show import Show
-from streams.demo.sources import Source
+from streams.demo.sources import DataSource
 from streams.demo.stage import Acquainted
 from streams.demo.suppress import Suppressor
 from streams.demo.words import Words
@@ -38,7 +38,7 @@ class Listener:
     """Hears every change that is published."""
 
     def __init__(
-        self, servers: Acquainted, source: Source, figures: Figures, show: Show, suppressor: Suppressor | None
+        self, servers: Acquainted, source: DataSource, figures: Figures, show: Show, suppressor: Suppressor | None
     ) -> None:
         self._servers = servers
         self._overlay = source.overlay
@@ -115,7 +115,7 @@ class Listener:
                 name = change.get("segment") or change["activation"]
                 told = await explain_profile(self._servers, change["profile"], name, None)
                 found = told.segments[0] if "segment" in change else told.activations[0]
-                self._figures.told = Told(self._words.line(change), found)
+                self._figures.told = ToldChange(self._words.line(change), found)
                 self._show.explain(self._figures.told)
 
     async def _worth_explaining(self, share: float) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _CLOUDEVENT: Final = (("content-type", b"application/cloudevents+json"),)
 
 
 @dataclass(slots=True)
-class Pace:
+class LoadRate:
     """A rate that rises while the workers keep up, and is cut when they do not; below what was too fast it stays."""
 
     rate: float
@@ -52,7 +52,7 @@ class Load:
     """Sends events until they end or `stop` is set."""
 
     def __init__(
-        self, bootstrap_servers: str, deployment: Deployment, events: Iterator[dict[str, Any]], pace: Pace | None
+        self, bootstrap_servers: str, deployment: Deployment, events: Iterator[dict[str, Any]], pace: LoadRate | None
     ) -> None:
         """`pace` None: as fast as the workers go."""
         self.pace = pace

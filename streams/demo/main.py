@@ -13,7 +13,7 @@ from streams import embedded
 from streams.clock import SystemClock
 from streams.demo import stage, summary
 from streams.demo.lines import Lines
-from streams.demo.outcome import Outcome
+from streams.demo.outcome import DemoOutcome
 from streams.demo.play import Options, Play
 from streams.demo.screen import Screen
 from streams.demo.show import Show
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DemoOptions:
     """What was asked for."""
 
     data: Data
@@ -53,7 +53,7 @@ class Presenter:
         """Whether a person looks on at a terminal."""
         self._show: Show = Screen(self._console) if self.live else Lines(stream)
 
-    def run(self, wanted: Wanted) -> Outcome:
+    def run(self, wanted: DemoOptions) -> DemoOutcome:
         """Run a demo to its end and return the outcome. Raises Unreachable where the servers do not start.
 
         SIGTERM, SIGHUP and Ctrl-C end it in order: KeyboardInterrupt, with nothing left behind.
@@ -73,7 +73,7 @@ class Presenter:
         except embedded.EmbeddedError as error:
             raise Unreachable(str(error)) from None
 
-    async def _play(self, play: Play, wanted: Wanted) -> Outcome:
+    async def _play(self, play: Play, wanted: DemoOptions) -> DemoOutcome:
         try:
             outcome = await play.run()
             summary.show(self._console, outcome, wanted.data)

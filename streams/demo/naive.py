@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from streams.demo.check import Ledger, Verdict, judge_profiles
+from streams.demo.check import CheckVerdict, Ledger, judge_profiles
 from streams.embedded.server import Guarded
 from streams.operations.errors import WrongInput
 
@@ -33,7 +33,7 @@ class Sampled:
     profiles: int
     known: int
     changes: int
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[CheckVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)

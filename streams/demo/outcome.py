@@ -8,11 +8,11 @@ from streams.demo.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoOutcome:
     """Everything that came of it."""
 
     figures: Figures
-    verdict: check.Verdict
+    verdict: check.CheckVerdict
     records: int
     """Of the input, applied again."""
     published: int
@@ -38,5 +38,5 @@ class Outcome:
         return self.verdict.right and all(each.right for each in self._verdicts)
 
     @property
-    def _verdicts(self) -> Sequence[check.Verdict]:
+    def _verdicts(self) -> Sequence[check.CheckVerdict]:
         return () if self.sampled is None else self.sampled.verdicts

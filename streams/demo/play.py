@@ -19,10 +19,10 @@ from streams.demo.figures import Figures
 from streams.demo.judging import judged
 from streams.demo.kill import Kill
 from streams.demo.listening import Listener
-from streams.demo.load import RATE_MAX, RATE_START, Load, Pace
-from streams.demo.outcome import Outcome
+from streams.demo.load import RATE_MAX, RATE_START, Load, LoadRate
+from streams.demo.outcome import DemoOutcome
 from streams.demo.show import Show, partitions
-from streams.demo.sources import ALONE_S, Source
+from streams.demo.sources import ALONE_S, DataSource
 from streams.demo.suppress import Suppressor
 from streams.operations.dump import write_catalogue
 from streams.operations.errors import WrongInput
@@ -48,7 +48,7 @@ class Options:
 class Play:
     """One demo on running servers."""
 
-    def __init__(self, options: Options, source: Source, servers: embedded.Servers, show: Show) -> None:
+    def __init__(self, options: Options, source: DataSource, servers: embedded.EmbeddedServers, show: Show) -> None:
         self._options = options
         self._source = source
         self._catalogue = servers.folder / "catalogue"
@@ -63,7 +63,7 @@ class Play:
         self._listener = Listener(self._servers, source, self.figures, show, self._suppressor)
         self._kill = Kill(self.figures, self._workers, show, settings.session_timeout_ms)
 
-    async def run(self) -> Outcome:
+    async def run(self) -> DemoOutcome:
         """Do all of it and return the outcome. Raises OperationError; the caller calls `close` in any case."""
         await self._get_ready()
         try:
@@ -105,7 +105,9 @@ class Play:
     async def _play(self) -> list[int]:
         """Play, and return the offsets of the input up to which changes are due."""
         figures, options, listener = self.figures, self._options, self._listener
-        pace = Pace(min(RATE_START, options.rate or RATE_START), options.rate or RATE_MAX) if options.steady else None
+        pace = (
+            LoadRate(min(RATE_START, options.rate or RATE_START), options.rate or RATE_MAX) if options.steady else None
+        )
         load = Load(self._servers.settings.kafka_bootstrap_servers, self._servers.deployment, self._source.events, pace)
         figures.phase = "Playing"
         async with (

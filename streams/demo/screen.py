@@ -14,7 +14,7 @@ from rich.text import Text
 
 from streams.demo import told as telling
 from streams.demo.arrivals import RECENT, quantile
-from streams.demo.figures import Figures, Told
+from streams.demo.figures import Figures, ToldChange
 from streams.demo.words import Line
 
 WIDE: Final = 130
@@ -71,7 +71,7 @@ class Screen:
         if self._live is None:
             self.step(text)
 
-    def explain(self, told: Told) -> None:
+    def explain(self, told: ToldChange) -> None:
         """See Show: the figures have it."""
 
     def end(self) -> None:

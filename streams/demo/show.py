@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from streams.demo.figures import Figures, Told
+from streams.demo.figures import Figures, ToldChange
 from streams.demo.words import Line
 
 
@@ -37,7 +37,7 @@ class Show(Protocol):
         """Say that something happened that must not be missed."""
         ...
 
-    def explain(self, told: Told) -> None:
+    def explain(self, told: ToldChange) -> None:
         """Explain a profile."""
         ...
 

@@ -42,7 +42,7 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """One choice, ready to be played."""
 
     said: tuple[str, ...]
@@ -57,7 +57,7 @@ class Source:
     """None: nothing suppresses anything in this catalogue."""
 
 
-def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]) -> Source:
+def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]) -> DataSource:
     """Open a source. `wall_ms` dates synthetic events; for CDNOW `profiles` does not count."""
     if data is Data.CDNOW:
         return _cdnow()
@@ -68,10 +68,10 @@ def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]
     )
     catalogue, overlay = _with_overlay(_EXAMPLE / "catalogue", Data.SYNTHETIC)
     suppression = Suppression("treatment-initiation-programme", synthetic.enrolled)
-    return Source(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None, suppression)
+    return DataSource(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None, suppression)
 
 
-def _cdnow() -> Source:
+def _cdnow() -> DataSource:
     shift = cdnow.shift_to(datetime.now(UTC).date())
     said = (
         f"Events: the public CDNOW log, {cdnow.PURCHASES:,} purchases of {cdnow.CUSTOMERS:,} customers, 1997-98.",
@@ -82,7 +82,7 @@ def _cdnow() -> Source:
         "Each purchase counts at its own day, and is judged when it arrives: 18 months of it within a minute or so.",
     )
     catalogue, overlay = _with_overlay(_EXAMPLE / "cdnow" / "catalogue", Data.CDNOW)
-    return Source(said, catalogue, overlay, cdnow.purchases(shift), cdnow.PURCHASES)
+    return DataSource(said, catalogue, overlay, cdnow.purchases(shift), cdnow.PURCHASES)
 
 
 def _with_overlay(folder: Path, data: Data) -> tuple[Catalogue, str]:

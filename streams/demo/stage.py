@@ -49,7 +49,7 @@ def forget_settings() -> None:
             del os.environ[name]
 
 
-def settings_for(servers: embedded.Servers) -> tuple[Deployment, Settings]:
+def settings_for(servers: embedded.EmbeddedServers) -> tuple[Deployment, Settings]:
     """Settings that lead to the embedded servers."""
     return Deployment(partitions=PARTITIONS), Settings(
         kafka_bootstrap_servers=servers.kafka, redis_url=servers.redis_url, session_timeout_ms=SESSION_MS
@@ -92,7 +92,7 @@ async def provision(servers: Acquainted) -> None:
     await put_into_force(servers, servers.known, again=False)
 
 
-class Worker:
+class WorkerProcess:
     """`segue worker`, in a process of its own."""
 
     def __init__(self, number: int, folder: Path, environment: Mapping[str, str]) -> None:
@@ -144,12 +144,12 @@ class Workers:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
         self._environment = environment
-        self._all: list[Worker] = []
+        self._all: list[WorkerProcess] = []
 
     def start(self, figures: Figures) -> None:
         """Start the two."""
         for number in range(1, WORKERS + 1):
-            worker = Worker(number, self._folder, self._environment)
+            worker = WorkerProcess(number, self._folder, self._environment)
             self._all.append(worker)
             figures.crew.append(Crew(number, worker.pid))
 

@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo.arrivals import quantile, undisturbed_ms
-from streams.demo.outcome import Outcome
+from streams.demo.outcome import DemoOutcome
 from streams.demo.sources import Data
 
 
-def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
+def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
     """Sum up for programs. Latencies `p50_ms` and `p99_ms` leave out what was under way during the take-over."""
     figures, verdict, sampled = outcome.figures, outcome.verdict, outcome.sampled
     arrivals, trouble = figures.arrivals, figures.trouble
@@ -61,7 +61,7 @@ def as_json(outcome: Outcome, data: Data) -> dict[str, Any]:
     }
 
 
-def show(console: Console, outcome: Outcome, data: Data) -> None:
+def show(console: Console, outcome: DemoOutcome, data: Data) -> None:
     """Sum up for people."""
     told = as_json(outcome, data)
     shown = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
@@ -121,7 +121,7 @@ def _count(value: int) -> Text:
     return Text(f"{value:,}", "bold green" if value == 0 else "bold red")
 
 
-def _ways(outcome: Outcome) -> str:
+def _ways(outcome: DemoOutcome) -> str:
     arrivals = outcome.figures.arrivals
     return f"{arrivals.entered:,} entries, {arrivals.exited:,} exits"
 
@@ -144,7 +144,7 @@ def _with_takeover(told: dict[str, Any]) -> str:
     return f"without what was under way during the take-over; with it {_said(told['p99_all_ms'])}"
 
 
-def _contact(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
+def _contact(outcome: DemoOutcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
     contact = outcome.figures.arrivals.contact
     if not told["activation_changes"]:
         return []
@@ -158,7 +158,7 @@ def _contact(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, 
     return rows
 
 
-def _killed(outcome: Outcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
+def _killed(outcome: DemoOutcome, told: dict[str, Any]) -> list[tuple[str, object, str]]:
     trouble = outcome.figures.trouble
     if trouble is None:
         return []

@@ -9,7 +9,7 @@ from rules.explain.activations import ActivationExplanation
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
 from rules.ground.instants import format_instant
-from streams.demo.figures import Told
+from streams.demo.figures import ToldChange
 from streams.demo.words import short
 
 NOTHING: Final = "nothing changes without a new event"
@@ -17,7 +17,7 @@ ALONE: Final = " by time alone, if nothing happens before"
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
 
-def head(told: Told) -> Text:
+def head(told: ToldChange) -> Text:
     """Ask the question."""
     text = Text("Why is ")
     text.append(told.line.profile, "bold")
@@ -29,7 +29,7 @@ def head(told: Told) -> Text:
     return text.append("?")
 
 
-def body(told: Told) -> Iterator[Text]:
+def body(told: ToldChange) -> Iterator[Text]:
     """Answer it: why, each condition with its verdict, what comes next."""
     explanation = told.explanation
     if isinstance(explanation, ActivationExplanation):

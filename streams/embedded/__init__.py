@@ -6,16 +6,16 @@ The servers end with the command that started them, even if that command is kill
 
 from streams.embedded.errors import EmbeddedError, OnStep
 from streams.embedded.kafka import STEADY, KafkaServer
-from streams.embedded.servers import Servers, prepare, running
+from streams.embedded.servers import EmbeddedServers, prepare, running
 from streams.embedded.valkey import RedisServer, ValkeyServer
 
 __all__ = [
     "STEADY",
     "EmbeddedError",
+    "EmbeddedServers",
     "KafkaServer",
     "OnStep",
     "RedisServer",
-    "Servers",
     "ValkeyServer",
     "prepare",
     "running",

@@ -15,7 +15,7 @@ from streams.embedded.valkey import ValkeyServer
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
+class EmbeddedServers:
     """The addresses of the two running servers. `folder` is temporary; the command may write its logs there, too."""
 
     kafka: str
@@ -50,7 +50,7 @@ def prepare(on_step: OnStep) -> None:
 
 
 @contextlib.contextmanager
-def running(on_step: OnStep = lambda _: None) -> Iterator[Servers]:
+def running(on_step: OnStep = lambda _: None) -> Iterator[EmbeddedServers]:
     """Start Kafka and Valkey in a new temporary folder; at the end kill both and remove the folder.
 
     If this process is killed, the servers' guards do the same.
@@ -64,7 +64,7 @@ def running(on_step: OnStep = lambda _: None) -> Iterator[Servers]:
         on_step("starting Apache Kafka")
         kafka.start(folder / "kafka")
         on_step(f"Apache Kafka on {kafka.bootstrap}, Valkey on {valkey.redis_url}")
-        yield Servers(kafka.bootstrap, valkey.redis_url, folder, kafka, valkey)
+        yield EmbeddedServers(kafka.bootstrap, valkey.redis_url, folder, kafka, valkey)
     finally:
         kafka.kill()
         valkey.kill()

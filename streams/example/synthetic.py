@@ -27,7 +27,7 @@ CONSENTING_SHARE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PersonKind:
     """What happens to profiles of one kind: the first event, then draws by weight."""
 
     first: str
@@ -85,8 +85,8 @@ def _discontinued(random: Random, t_ms: int) -> Data:
 
 
 _SERVICE: Final = {"channel": "sms", "purpose": "service"}
-KIND_OF: Final[dict[str, Kind]] = {
-    "hcp": Kind(
+KIND_OF: Final[dict[str, PersonKind]] = {
+    "hcp": PersonKind(
         "profile.updated",
         _hcp,
         "/crm",
@@ -121,7 +121,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             (0.3, "programme.completed", _nothing),
         ),
     ),
-    "patient": Kind(
+    "patient": PersonKind(
         "patient.enrolled",
         lambda r, t: {"country": r.choice(["US", "US", "DE", "FR"])},
         "/hub",
@@ -142,7 +142,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             (0.3, "message.replied", lambda r, t: {"channel": "sms", "text": r.choice(["Stop", "thank you"])}),
         ),
     ),
-    "caregiver": Kind(
+    "caregiver": PersonKind(
         "patient.enrolled",
         lambda r, t: {"country": "US", "cares_for": r.choice(["starting", "active", "ended"])},
         "/hub",
@@ -153,7 +153,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             (1, "consent.granted", lambda r, t: {"channel": "sms", "purpose": "service"}),
         ),
     ),
-    "payer": Kind(
+    "payer": PersonKind(
         "profile.updated",
         lambda r, t: {
             "formulary_status": r.choice(["in-review", "covered"]),
@@ -171,7 +171,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             (1, "formulary.decided", lambda r, t: {"status": r.choice(["covered", "excluded"])}),
         ),
     ),
-    "provider": Kind(
+    "provider": PersonKind(
         "profile.updated",
         lambda r, t: {
             "organisation_type": r.choice(["community-network", "academic-centre"]),
@@ -184,7 +184,7 @@ KIND_OF: Final[dict[str, Kind]] = {
             (1, "opportunity.stage_changed", lambda r, t: {"stage": r.choice(["sales-accepted", "closed-lost"])}),
         ),
     ),
-    "lab": Kind(
+    "lab": PersonKind(
         "profile.updated",
         lambda r, t: {"assays": r.choice([["ngs-panel", "ihc"], ["ihc"], ["ngs-panel"]])},
         "/crm",

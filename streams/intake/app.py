@@ -22,7 +22,7 @@ from yarl import URL
 
 from streams.intake.hosting import ConsumerOptions, GroupListener
 from streams.intake.input import BatchQueue, InputOffsets
-from streams.intake.transport import Consumer, Transport
+from streams.intake.transport import BatchConsumer, Transport
 from streams.pages import Page
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,9 @@ class App(faust.App):
         """Make no directory."""
 
     @property
-    def event_consumer(self) -> Consumer:
+    def event_consumer(self) -> BatchConsumer:
         """The consumer of the event topic. Faust makes it late, and anew when the application is restarted."""
-        return cast("Consumer", self.consumer)
+        return cast("BatchConsumer", self.consumer)
 
     @property
     def listens_on(self) -> int | None:

@@ -1,6 +1,6 @@
 """The input of a partition as its owner sees it: batches of fetched records, and how far they are read.
 
-Implementations: `streams.intake.transport.Consumer` (Kafka, in Faust), and the models of tests and simulation.
+Implementations: `streams.intake.transport.BatchConsumer` (Kafka, in Faust), and the models of tests and simulation.
 """
 
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ ERROR_PAUSE_S: Final = 0.5
 """After a failed fetch."""
 
 
-class Consumer(driver.Consumer):
+class BatchConsumer(driver.Consumer):
     """Faust's consumer, handing over whole batches of the open partitions. Runs in the worker's main loop."""
 
     _thread: ConsumerThread
@@ -190,4 +190,4 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """Faust's aiokafka transport with the consumer above."""
 
-    Consumer: ClassVar[type[Consumer]] = Consumer
+    BatchConsumer: ClassVar[type[BatchConsumer]] = BatchConsumer

@@ -36,7 +36,7 @@ from streams.wire.topics import activation_topics, topics
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """What an apply did."""
 
     hash: str
@@ -73,7 +73,7 @@ class Outcome:
         }
 
 
-async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool) -> Outcome:
+async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool) -> ApplyOutcome:
     """Put a catalogue into force; see the module. Raises NotReachable and these:
 
     CatalogueTooLarge; NotApplied; TopicsWrong, TopicMissing, WrongPartitionCount.
@@ -89,7 +89,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool)
         before = None if stored is None or stored.key is None else stored.key.decode()
         old = _old(stored)
         found = differences(old, catalogue)
-        outcome = Outcome(
+        outcome = ApplyOutcome(
             catalogue.hash,
             again or before != catalogue.hash,
             deployment.partitions,

@@ -5,7 +5,7 @@ from typing import Any
 from rules.catalogue.catalogue import Catalogue
 from rules.ground.instants import format_instant
 from rules.reports import map_words as words
-from rules.reports.message_map import Message, MessageMap
+from rules.reports.message_map import MappedActivation, MessageMap
 
 
 def map_json(drawn: MessageMap, catalogue: Catalogue) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def map_json(drawn: MessageMap, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def _message_json(message: Message) -> dict[str, Any]:
+def _message_json(message: MappedActivation) -> dict[str, Any]:
     activation = message.activation
     expires_ms = activation.review_expires_ms
     return {

@@ -23,7 +23,7 @@ from streams.wire.progress import Progress, read_progress
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PartitionVerdict:
     """What came of one partition. `difference`: the first, in words without personal data; "" : none."""
 
     partition: int
@@ -49,7 +49,7 @@ async def check_whole(servers: Servers, partition: int) -> None:
         raise InputTruncated(partition, start)
 
 
-async def verify(servers: Servers, partitions: Sequence[int] | None, on_offset: OnOffset) -> list[Verdict]:
+async def verify(servers: Servers, partitions: Sequence[int] | None, on_offset: OnOffset) -> list[PartitionVerdict]:
     """Verify partitions (None: all), one after the other; return a verdict for each, by partition."""
     deployment = servers.deployment
     wanted = chosen(partitions, deployment.partitions)
@@ -57,12 +57,12 @@ async def verify(servers: Servers, partitions: Sequence[int] | None, on_offset: 
     return [await _verify(servers, partition, on_offset) for partition in wanted]
 
 
-async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> Verdict:
+async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> PartitionVerdict:
     deployment = servers.deployment
     await check_whole(servers, partition)
     progress = await published(servers, partition)
     if progress is None:
-        return Verdict(partition, 0, 0, 0, 0, "")
+        return PartitionVerdict(partition, 0, 0, 0, 0, "")
     shadow = Shadow(partition, deployment.partitions, progress.generation, servers.catalogue_of)
     inputs = TopicPartition(deployment.events_topic, partition)
     counted = compared = skipped = 0
@@ -83,13 +83,15 @@ async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> Verd
                     wrong = await output.compare(change)
                     if wrong:
                         at = f"the change {compared + skipped + 1} of the partition, at input offset {record.offset}"
-                        return Verdict(partition, counted, compared, skipped, progress.offset, f"{at}: {wrong}")
+                        return PartitionVerdict(
+                            partition, counted, compared, skipped, progress.offset, f"{at}: {wrong}"
+                        )
                     compared += 1
             extra = await outputs.rest(progress, shadow.channels)
     difference = extra
     if not difference and shadow.engine.digest != progress.digest:
         difference = f"at offset {progress.offset} the digest is not the published one"
-    return Verdict(partition, counted, compared, skipped, progress.offset, difference)
+    return PartitionVerdict(partition, counted, compared, skipped, progress.offset, difference)
 
 
 class _Outputs:

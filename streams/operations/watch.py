@@ -27,7 +27,7 @@ OnNote: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WatchFilter:
     """Which changes are asked for, and when to end. An empty set asks for all."""
 
     memberships: bool = True
@@ -62,7 +62,9 @@ class Published:
     change: Mapping[str, Any]
 
 
-async def follow(servers: Servers, wanted: Wanted, on_note: OnNote = lambda _: None) -> AsyncGenerator[Published, None]:
+async def follow(
+    servers: Servers, wanted: WatchFilter, on_note: OnNote = lambda _: None
+) -> AsyncGenerator[Published, None]:
     """Yield the changes asked for as they are committed: each once, in order for each profile and topic.
 
     Changes that arrive together come in order of time. Raises UnknownName for a channel that never had a topic,
@@ -123,7 +125,7 @@ async def _take_up(servers: Servers, consumer: AIOKafkaConsumer, applied: Any, o
         consumer.seek(tp, offset)
 
 
-async def _topics(servers: Servers, wanted: Wanted, channels: Sequence[str]) -> list[str]:
+async def _topics(servers: Servers, wanted: WatchFilter, channels: Sequence[str]) -> list[str]:
     """Return the topics to read; all of them exist."""
     deployment = servers.deployment
     if wanted.channels:
@@ -152,7 +154,7 @@ def _channels(stored: Stored | None) -> tuple[str, ...]:
     return () if catalogue is None else tuple(channels_of(catalogue))
 
 
-async def _note_unknown(servers: Servers, wanted: Wanted, on_note: OnNote) -> None:
+async def _note_unknown(servers: Servers, wanted: WatchFilter, on_note: OnNote) -> None:
     """Note the names that the catalogue in force lacks: their past can still be read, but most are mistyped."""
     catalogue = _catalogue(await _in_force(servers)) if wanted.segments or wanted.activations else None
     if catalogue is None:

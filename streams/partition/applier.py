@@ -19,7 +19,7 @@ from streams.partition.checkpoints import Checkpoints
 from streams.partition.driver import Driver
 from streams.partition.output import Output
 from streams.partition.points import UNOBSERVED
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.partition.store_supplies import StoreSupplies
 from streams.records import Fetched
 from streams.store.terms import Meta
@@ -42,7 +42,9 @@ class Boundary(NamedTuple):
 class Applier:
     """Applies records to the engine of one partition, from one `meta` on."""
 
-    def __init__(self, partition: int, shared: Shared, checkpoints: Checkpoints, meta: Meta, silent: Boundary) -> None:
+    def __init__(
+        self, partition: int, shared: PartitionShared, checkpoints: Checkpoints, meta: Meta, silent: Boundary
+    ) -> None:
         """`silent`: replay puts nothing out up to there, where its digest must be equal."""
         self._partition = partition
         self._shared = shared

@@ -28,7 +28,7 @@ from streams.log.terms import Ring
 from streams.partition.claim import Hooks, LaterClaimant, claim, hand_over, regain
 from streams.partition.notices import Notices
 from streams.partition.publisher import Publisher
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.partition.states import Step
 from streams.partition.status import PartitionStatus
 from streams.partition.tenure import Tenure
@@ -62,7 +62,7 @@ class _Released(Exception):
 class PartitionRunner:
     """Runs one partition, tenure after tenure. `on_…` are called from the same event loop and never block."""
 
-    def __init__(self, partition: int, store: PartitionStore, shared: Shared, status: PartitionStatus) -> None:
+    def __init__(self, partition: int, store: PartitionStore, shared: PartitionShared, status: PartitionStatus) -> None:
         self.partition = partition
         self.status = status
         self._store = store

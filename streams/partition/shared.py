@@ -48,7 +48,7 @@ class PartitionLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class PartitionShared:
     """What the partitions of one worker share."""
 
     log: Log

@@ -19,7 +19,7 @@ from streams.partition.notices import Notices
 from streams.partition.outgoing import PublishSlice
 from streams.partition.output import Output
 from streams.partition.publisher import Publisher
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.partition.status import PartitionStatus
 from streams.partition.ticker import Ticker
 from streams.partition.writer import Writer
@@ -49,7 +49,7 @@ class Tenure:
         publisher: Publisher,
         store: PartitionStore,
         lock: asyncio.Lock,
-        shared: Shared,
+        shared: PartitionShared,
         status: PartitionStatus,
         notices: Notices,
     ) -> None:

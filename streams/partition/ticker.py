@@ -5,7 +5,7 @@ from typing import Final
 from streams.errors import NotReachable
 from streams.partition.applier import Applier
 from streams.partition.beside import Beside
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.partition.status import PartitionStatus
 from streams.partition.ticks import Ticks
 
@@ -17,7 +17,12 @@ class Ticker:
     """Appends one tick at a time, from one `meta` on."""
 
     def __init__(
-        self, partition: int, shared: Shared, applier: Applier, status: PartitionStatus, appending: Beside[None]
+        self,
+        partition: int,
+        shared: PartitionShared,
+        applier: Applier,
+        status: PartitionStatus,
+        appending: Beside[None],
     ) -> None:
         self._partition = partition
         self._shared = shared

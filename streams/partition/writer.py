@@ -5,7 +5,7 @@ from typing import Final
 from streams.partition.applier import Applier
 from streams.partition.beside import Beside
 from streams.partition.checkpoints import Checkpoints
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.store.terms import CHECKPOINT_BYTES_MAX
 
 SLICE_RECORDS_MAX: Final = 10_000
@@ -18,7 +18,9 @@ true length is known only when it is packed."""
 class Writer:
     """Takes slices from the engine and writes them, from one `meta` on."""
 
-    def __init__(self, shared: Shared, applier: Applier, checkpoints: Checkpoints, writing: Beside[list[str]]) -> None:
+    def __init__(
+        self, shared: PartitionShared, applier: Applier, checkpoints: Checkpoints, writing: Beside[list[str]]
+    ) -> None:
         self._shared = shared
         self._clock = shared.clock
         self._every_ms = shared.limits.checkpoint_every_ms

@@ -66,7 +66,7 @@ def fault(error: ResponseError) -> Unanswered | StoreBug:
     return StoreBug(f"the server answered {code}")
 
 
-class Connection:
+class StoreConnection:
     """A connection that connects at the first call, and again after a fault. Not for concurrent use by two tasks.
 
     In a cluster it follows MOVED: the call that is answered with MOVED raises Unanswered, and the next call goes to the

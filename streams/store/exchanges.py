@@ -20,7 +20,7 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from streams.errors import StoreBug, Unanswered
-from streams.store.connection import Argument, Connection, code_of, fault, pack
+from streams.store.connection import Argument, StoreConnection, code_of, fault, pack
 from streams.store.keys import Keys
 
 _MULTI: Final = pack([b"MULTI"])
@@ -31,7 +31,7 @@ _DISCARD: Final = pack([b"DISCARD"])
 class Exchanges:
     """The exchanges over one connection, for one partition. Every method raises Unanswered, and StoreBug."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: StoreConnection, keys: Keys) -> None:
         self._connection: Final = connection
         self._watch: Final = pack([b"WATCH", keys.meta])
         self._read_token: Final = pack([b"HGET", keys.meta, b"token"])

@@ -6,7 +6,7 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from streams.finding import Finding
-from streams.store.connection import Connection, code_of, fault, pack
+from streams.store.connection import StoreConnection, code_of, fault, pack
 
 _NEEDED: Final = ([b"MULTI"], [b"EXEC"], [b"EVAL_RO", b"return 1", b"0"])
 _ALLOW: Final = (
@@ -20,7 +20,7 @@ async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
     Asks INFO only: many managed servers forbid CONFIG. In a cluster it sees the node that the URL names; the other
     nodes must have the same settings.
     """
-    connection = Connection(url, timeout_ms=timeout_ms)
+    connection = StoreConnection(url, timeout_ms=timeout_ms)
     try:
         info, *needed = await connection.ask(pack(command) for command in ([b"INFO"], *_NEEDED))
     finally:

@@ -11,7 +11,7 @@ from streams.clock import Clock
 from streams.exits import Exit
 from streams.intake.guard import TooMuchBadInput
 from streams.partition.runner import PartitionRunner, TenureEnd
-from streams.partition.shared import Shared
+from streams.partition.shared import PartitionShared
 from streams.partition.status import PartitionStatus
 from streams.store.terms import PartitionStore
 from streams.worker.deadline import unfinished
@@ -27,7 +27,7 @@ DOUBT_PAUSE_MS: Final = 50
 
 
 @dataclass(slots=True)
-class Held:
+class HeldPartition:
     """A partition that the group has given us."""
 
     runner: PartitionRunner
@@ -42,7 +42,7 @@ class Holding:
 
     def __init__(
         self,
-        shared: Shared,
+        shared: PartitionShared,
         store: Callable[[int], PartitionStore],
         sessions: Sessions,
         status: WorkerStatus,
@@ -64,7 +64,7 @@ class Holding:
             TenureEnd.OVERTAKEN: overtaken_pause_ms,
             TenureEnd.INCIDENT: INCIDENT_RETRY_MS,
         }
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, HeldPartition] = {}
 
     @property
     def runners(self) -> Mapping[int, PartitionRunner]:
@@ -76,7 +76,7 @@ class Holding:
         for partition in sorted(partitions - self._held.keys()):
             status = self._status.partitions.setdefault(partition, PartitionStatus(partition))
             store = self._store(partition)
-            held = Held(PartitionRunner(partition, store, self._shared, status), store, asyncio.Event())
+            held = HeldPartition(PartitionRunner(partition, store, self._shared, status), store, asyncio.Event())
             self._held[partition] = held
             held.tending = asyncio.ensure_future(self._tend(partition, held))
 
@@ -109,7 +109,7 @@ class Holding:
         for held in self._held.values():
             held.runner.on_doubt(error)
 
-    async def _tend(self, partition: int, held: Held) -> None:
+    async def _tend(self, partition: int, held: HeldPartition) -> None:
         """Run a partition's tenures, one after the other, until it is let go."""
         try:
             while not held.leaving.is_set():

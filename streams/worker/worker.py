@@ -31,7 +31,7 @@ from streams.log.terms import Log, Ring
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
-from streams.partition.shared import PartitionLimits, Shared
+from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
@@ -107,7 +107,7 @@ class Worker:
             web_host=settings.web_host,
             web_port=settings.web_port,
         )
-        self._shared = Shared(
+        self._shared = PartitionShared(
             log=self._log,
             input=input_ or HostedInput(self._app),
             wire=RecordMaker(deployment),

@@ -22,7 +22,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.store.connection import Connection, pack
+from streams.store.connection import StoreConnection, pack
 from tests.rules.catalogues import load
 from tests.servers import running_kafka, running_valkey, unique
 from tests.streams.live import Live, WorkerProcess, live, wait_for
@@ -188,7 +188,7 @@ async def latency(running: Live, options: argparse.Namespace, rng: random.Random
 
 
 async def redis_bytes(url: str) -> int:
-    connection = Connection(url, timeout_ms=5_000)
+    connection = StoreConnection(url, timeout_ms=5_000)
     reply = (await connection.ask([pack([b"INFO", b"memory"])]))[0]
     await connection.close()
     return int(dict(line.partition(":")[::2] for line in reply.decode().splitlines())["used_memory"])

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio.connection import Connection as RedisConnection
 
-from streams.store.connection import Connection, pack
+from streams.store.connection import StoreConnection, pack
 from streams.store.keys import Keys
 from streams.store.redis import RedisStore
 from streams.store.terms import Checkpoint, Meta, Token
@@ -44,7 +44,7 @@ class Bench:
 
     def __init__(self, url: str, subjects: list[str], size_bytes: int) -> None:
         self.store = RedisStore(url, "bench", 0, 8)
-        self.connection = Connection(url, timeout_ms=5_000)
+        self.connection = StoreConnection(url, timeout_ms=5_000)
         self.keys = Keys("bench", 0, 8)
         self.subjects = subjects
         self.blob = b"x" * size_bytes

@@ -22,7 +22,7 @@ from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.runner import PartitionRunner, TenureEnd
-from streams.partition.shared import PartitionLimits, Shared
+from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.partition.status import PartitionStatus
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
@@ -211,7 +211,7 @@ class Worker:
             world.clock,
         )
         self.publishing = asyncio.ensure_future(self.publisher.run())
-        shared = Shared(
+        shared = PartitionShared(
             self.log,
             self.input,
             PlainWire(),

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from rules.conditions.view import View
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from rules.engine.activations.plan import ActivationPlan, Told
-from rules.engine.activations.refusals import EXCLUSIVE, Refusal, first_refusal
+from rules.engine.activations.refusals import EXCLUSIVE, ContactRefusal, first_refusal
 from rules.engine.activations.slots import journey_with_slot
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
@@ -34,7 +34,7 @@ class Looked(NamedTuple):
     """An activation that was looked at: what refuses it (None: it is active), and when to look again."""
 
     plan: ActivationPlan
-    refusal: Refusal | None
+    refusal: ContactRefusal | None
     next_ms: int
 
 
@@ -79,7 +79,7 @@ def _with_slot(each: Looked, slots: Mapping[str, str]) -> Looked:
     if each.refusal is not None or each.plan.group is None:
         return each
     slot = slots[each.plan.group]
-    return each if each.plan.slot == slot else each._replace(refusal=Refusal(EXCLUSIVE, (slot,), each.next_ms))
+    return each if each.plan.slot == slot else each._replace(refusal=ContactRefusal(EXCLUSIVE, (slot,), each.next_ms))
 
 
 def decide(

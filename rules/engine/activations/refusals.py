@@ -29,7 +29,7 @@ ALLOWS: Final[Answer] = None, FOREVER
 REFUSES: Final[Answer] = (), FOREVER
 
 
-class Refusal(NamedTuple):
+class ContactRefusal(NamedTuple):
     """A refusal that applies: its code, what refuses, and when to look again with no event."""
 
     code: RefusalCode
@@ -159,20 +159,20 @@ def questions_of(given: Given) -> Questions:
     return tuple((code, question) for code, question in made if question is not None)
 
 
-def first_refusal(questions: Questions, profile: Profile, view: View) -> tuple[Refusal | None, int]:
+def first_refusal(questions: Questions, profile: Profile, view: View) -> tuple[ContactRefusal | None, int]:
     """Return the first refusal by precedence (None: nothing refuses), and when to look again without an event."""
     soonest_ms = FOREVER
     for code, ask in questions:
         by, next_ms = ask(profile, view)
         if by is not None:
             # what comes before it in precedence may refuse too by then: still refused
-            return Refusal(code, by, next_ms), next_ms
+            return ContactRefusal(code, by, next_ms), next_ms
         if next_ms < soonest_ms:
             soonest_ms = next_ms
     return None, soonest_ms
 
 
-def all_refusals(questions: Questions, profile: Profile, view: View) -> list[Refusal]:
+def all_refusals(questions: Questions, profile: Profile, view: View) -> list[ContactRefusal]:
     """Find every refusal that applies, in order of precedence."""
     answers = ((code, *ask(profile, view)) for code, ask in questions)
-    return [Refusal(code, by, next_ms) for code, by, next_ms in answers if by is not None]
+    return [ContactRefusal(code, by, next_ms) for code, by, next_ms in answers if by is not None]

@@ -9,7 +9,7 @@ from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.reports import map_words as words
-from rules.reports.message_map import ANY, Message, MessageMap
+from rules.reports.message_map import ANY, MappedActivation, MessageMap
 
 _STYLE: Final = files("streams.cli.render").joinpath("map_page.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -119,7 +119,7 @@ def _cell(drawn: MessageMap, audience: str, stage: str, channel: str) -> str:
     return '<td class="none">–</td>'
 
 
-def _card(drawn: MessageMap, message: Message) -> str:
+def _card(drawn: MessageMap, message: MappedActivation) -> str:
     activation = message.activation
     tags = [] if (said := words.content(message)) is None else [("gap" if message.speaks else "bad", said)]
     for double in drawn.doubles:
@@ -153,7 +153,7 @@ def _journeys(drawn: MessageMap) -> str:
     )
 
 
-def _journey(name: str, messages: Iterable[Message]) -> str:
+def _journey(name: str, messages: Iterable[MappedActivation]) -> str:
     found = [each.activation for each in messages]
     cells = (
         ("in the group", words.names(sorted({each.exclusive_group for each in found if each.exclusive_group}))),

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rules.reports import map_words as words
-from rules.reports.message_map import Message, MessageMap
+from rules.reports.message_map import MappedActivation, MessageMap
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
@@ -69,7 +69,7 @@ def show_paragraphs(drawn: MessageMap) -> None:
         out.print()
 
 
-def _show_message(message: Message) -> None:
+def _show_message(message: MappedActivation) -> None:
     activation = message.activation
     journey = "" if activation.journey is None else f"  {activation.journey}"
     looked_at = words.content(message)
@@ -90,7 +90,7 @@ def _nothing(drawn: MessageMap, audience: str, stage: str) -> Text:
     return Text(words.nothing(drawn, audience, stage), "yellow" if drawn.is_gap(audience, stage) else "dim")
 
 
-def _cells(stage: str, message: Message) -> list[Text]:
+def _cells(stage: str, message: MappedActivation) -> list[Text]:
     activation = message.activation
     name = Text.assemble((activation.id, "" if message.speaks else "dim"))
     looked_at = words.content(message)
@@ -107,7 +107,7 @@ def _cells(stage: str, message: Message) -> list[Text]:
     ]
 
 
-def _evidence(message: Message) -> str:
+def _evidence(message: MappedActivation) -> str:
     return " · ".join(each for each in (message.says("depth"), message.says("evidence")) if each is not None)
 
 

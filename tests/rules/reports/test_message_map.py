@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rules.reports.message_map import Gap, MessageMap, message_map
+from rules.reports.message_map import MapGap, MessageMap, message_map
 from tests.transcripts.implementations import compiled
 
 DAY_MS = 86_400_000
@@ -77,21 +77,21 @@ def test_a_segment_that_only_keeps_members_out_is_no_gap(keeps_out: dict[str, An
         assert found.gaps == ()
     # its stage is still a gap for the segments beside it, and it is not named there
     found = drawn(segment("a"), segment("b", "start"), segment("c", "start"), activation("m", "a", **keeps_out))
-    assert found.gaps == (Gap("hcp", "start", segments=("c",)),)
+    assert found.gaps == (MapGap("hcp", "start", segments=("c",)),)
     # an audience of such segments alone needs no message
     found = drawn(segment("a"), segment("b", "start", None), activation("m", "a", **keeps_out))
     assert found.gaps == ()
     # with a message for its members it is a segment like any other: a draft leaves the gap
     silent = activation("n", "b", status="draft")
     found = drawn(segment("a"), segment("b", "start"), activation("m", "a", **keeps_out), silent)
-    assert found.gaps == (Gap("hcp", "start", segments=("b",), silent=("n",)),)
+    assert found.gaps == (MapGap("hcp", "start", segments=("b",), silent=("n",)),)
 
 
 def test_an_audience_that_nothing_speaks_to_is_one_gap() -> None:
     found = drawn(
         segment("a"), activation("m", "a"), segment("l1", "one", "lab"), segment("l2", "two", "lab", status="draft")
     )
-    assert found.gaps == (Gap("lab", segments=("l1",)),)
+    assert found.gaps == (MapGap("lab", segments=("l1",)),)
 
 
 def test_a_stage_a_channel_and_a_segment_without_a_message_are_gaps() -> None:
@@ -130,7 +130,7 @@ def test_members_hear_what_their_segments_parent_does() -> None:
 def test_a_message_that_cannot_be_sent_fills_no_gap_and_is_named_in_it(change: dict[str, Any], state: str) -> None:
     found = drawn(segment("a"), segment("b", "start"), activation("m", "a"), activation("n", "b", **change))
     assert [each.state for each in found.messages] == ["speaks", state]
-    assert found.gaps == (Gap("hcp", "start", segments=("b",), silent=("n",)),)
+    assert found.gaps == (MapGap("hcp", "start", segments=("b",), silent=("n",)),)
 
 
 def test_content_speaks_until_the_millisecond_at_which_it_expires() -> None:

@@ -10,9 +10,9 @@ from streams.delivery.answers import (
     WAIT_MAX_MS,
     Accepted,
     Answer,
+    AnswerVerdict,
     Later,
     Refused,
-    Verdict,
     Wrong,
     judge,
     retry_after_ms,
@@ -31,7 +31,7 @@ def shape(name: str) -> Shape:
     )
 
 
-def verdict(name: str, status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> Verdict:
+def verdict(name: str, status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> AnswerVerdict:
     written = body if isinstance(body, bytes) else orjson.dumps(body)
     return judge(Answer(status, headers or {}, written), shape(name), 4, NOW_MS)
 

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.delivery.window import Limits, Parcel, Window, fits
+from streams.delivery.window import Limits, Parcel, SendWindow, fits
 
 ACTIVATIONS = ("a", "b", "c")
 
@@ -44,7 +44,7 @@ def test_any_course_keeps_order_limits_and_progress(
     drawn: list[tuple[int, int, str, bool, int, int]], allowed: Limits, seed: int
 ) -> None:
     chance = Random(seed)
-    window = Window(allowed)
+    window = SendWindow(allowed)
     ends = [0, 0, 0]
     coming = []
     for partition, profile, activation, activated, size, gap in drawn:
@@ -88,7 +88,7 @@ def test_any_course_keeps_order_limits_and_progress(
     assert all(window.idle(partition) for partition in range(3))
 
 
-def _progress_is_contiguous(window: Window, added: list[Parcel], settled: list[Parcel]) -> None:
+def _progress_is_contiguous(window: SendWindow, added: list[Parcel], settled: list[Parcel]) -> None:
     done = {(each.partition, each.offset) for each in settled}
     for partition, at in window.progress().items():
         offsets = [each.offset for each in added if each.partition == partition]
@@ -98,7 +98,7 @@ def _progress_is_contiguous(window: Window, added: list[Parcel], settled: list[P
 
 
 def test_something_can_always_go_unless_everything_that_waits_is_under_way() -> None:
-    window = Window(Limits(2, 1_000, 100, 10))
+    window = SendWindow(Limits(2, 1_000, 100, 10))
     for offset in range(6):
         window.add(parcel(0, offset, offset % 2, "a", activated=offset % 4 < 2))
     first = window.take()
@@ -109,7 +109,7 @@ def test_something_can_always_go_unless_everything_that_waits_is_under_way() -> 
 
 
 def test_profiles_take_turns() -> None:
-    window = Window(Limits(1, 1_000, 100, 10))
+    window = SendWindow(Limits(1, 1_000, 100, 10))
     for offset in range(8):
         window.add(parcel(0, offset, 0 if offset < 6 else offset, "a", activated=offset % 2 == 0))
     order = []
@@ -120,7 +120,7 @@ def test_profiles_take_turns() -> None:
 
 
 def test_markers_count_as_read_where_nothing_is_in_hand() -> None:
-    window = Window(Limits(9, 1_000, 100, 10))
+    window = SendWindow(Limits(9, 1_000, 100, 10))
     window.pass_by(0, 5)
     assert window.progress() == {}
     window.add(parcel(0, 5, 0, "a", activated=True))

@@ -9,11 +9,11 @@ import pytest
 from streams.clock import SystemClock
 from streams.demo import summary, suppress, told
 from streams.demo.arrivals import Arrivals, Took, quantile, undisturbed_ms
-from streams.demo.check import Ledger, Verdict, judge, judge_profiles
-from streams.demo.figures import Figures, Lane, Told
-from streams.demo.load import RATE_MIN, Load, Pace
+from streams.demo.check import CheckVerdict, Ledger, judge, judge_profiles
+from streams.demo.figures import Figures, Lane, ToldChange
+from streams.demo.load import RATE_MIN, Load, LoadRate
 from streams.demo.naive import Sampled
-from streams.demo.outcome import Outcome
+from streams.demo.outcome import DemoOutcome
 from streams.demo.selection import NEW_S, Selection
 from streams.demo.sources import Data, open_source
 from streams.demo.words import TIME_ALONE, Line, Words, short
@@ -179,17 +179,17 @@ def test_a_suppression_is_shown_first_but_not_alone() -> None:
 
 
 def test_either_check_alone_makes_the_demo_fail_and_say_what_is_wrong() -> None:
-    right, wrong = (Verdict(missing, 0, frozenset(), 0) for missing in (frozenset[bytes](), frozenset({ONE})))
+    right, wrong = (CheckVerdict(missing, 0, frozenset(), 0) for missing in (frozenset[bytes](), frozenset({ONE})))
     for engine, naive in ((right, wrong), (wrong, right), (wrong, wrong)):
-        outcome = Outcome(Figures([Lane(0)]), engine, 3, 2, 1, Sampled(1, 1, 1, (naive,)))
+        outcome = DemoOutcome(Figures([Lane(0)]), engine, 3, 2, 1, Sampled(1, 1, 1, (naive,)))
         told = summary.as_json(outcome, Data.SYNTHETIC)
         assert (told["missing"], told["ok"]) == (1, False)
         assert "1 missing" in summary.wrong(told)[0]
-    assert Outcome(Figures([Lane(0)]), right, 3, 2, 1, None).right
+    assert DemoOutcome(Figures([Lane(0)]), right, 3, 2, 1, None).right
 
 
 def test_the_pace_rises_while_the_workers_keep_up_and_stays_below_what_was_too_fast() -> None:
-    pace = Pace(100, 1_000)
+    pace = LoadRate(100, 1_000)
     for _ in range(5):
         pace.judge(0, 10)
     assert 200 < pace.rate < 1_000
@@ -260,6 +260,6 @@ def test_every_segment_has_its_turn_and_old_news_is_no_news() -> None:
 
 def test_what_nothing_ends_is_not_said_to_last_until_nothing() -> None:
     refused = said(at="2026-03-05", audience="patient", holdout={"percent": 100, "salt": "s"})
-    lines = [line.plain for line in told.body(Told(cast("Line", None), refused))]
+    lines = [line.plain for line in told.body(ToldChange(cast("Line", None), refused))]
     assert "✗ it is for patient profiles, this one is hcp: nothing: a profile keeps its kind" in lines
     assert not [line for line in lines if "until nothing" in line]

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from streams.operations.watch import Wanted, _in_order
+from streams.operations.watch import WatchFilter, _in_order
 
 MEMBERSHIP = {"profile": "hcp:1", "segment": "a", "change": "entered", "effective_at": "2026-03-01T00:00:00.000Z"}
 ACTIVATION = {"profile": "hcp:1", "activation": "m", "change": "activated", "effective_at": "2026-03-01T00:00:00.000Z"}
@@ -16,16 +16,16 @@ ACTIVATION = {"profile": "hcp:1", "activation": "m", "change": "activated", "eff
 @pytest.mark.parametrize(
     ("wanted", "membership", "activation"),
     [
-        (Wanted(), True, True),
-        (Wanted(segments=frozenset({"a"})), True, True),
-        (Wanted(segments=frozenset({"b"})), False, True),
-        (Wanted(activations=frozenset({"n"})), True, False),
-        (Wanted(subjects=frozenset({"hcp:1"})), True, True),
-        (Wanted(subjects=frozenset({"hcp:2"})), False, False),
+        (WatchFilter(), True, True),
+        (WatchFilter(segments=frozenset({"a"})), True, True),
+        (WatchFilter(segments=frozenset({"b"})), False, True),
+        (WatchFilter(activations=frozenset({"n"})), True, False),
+        (WatchFilter(subjects=frozenset({"hcp:1"})), True, True),
+        (WatchFilter(subjects=frozenset({"hcp:2"})), False, False),
     ],
 )
 def test_a_change_is_wanted_by_profile_and_by_its_own_kind_of_name(
-    wanted: Wanted, membership: bool, activation: bool
+    wanted: WatchFilter, membership: bool, activation: bool
 ) -> None:
     assert (wanted.includes(MEMBERSHIP), wanted.includes(ACTIVATION)) == (membership, activation)
 
