@@ -74,9 +74,13 @@ class Applier:
         """Where the engine stands; meaningful between chunks."""
         return Boundary(self.engine.offset, self.engine.digest)
 
-    async def chunk(self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int) -> None:
+    async def chunk(
+        self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int, touched_max: float
+    ) -> int:
         """Apply records, giving way to others now and then. Output goes to `submit`, at record boundaries.
 
+        Stops after the record with which `touched_max` profiles are touched, because a slice must be taken then: a
+        record touches as many profiles as it passes wakes. Returns how many records were applied; at least one.
         Raises Gap, Fenced, Incident (then the engine may stand within a record: drop it), or our bugs.
         """
         await self.supplies.load(subjects_of(chunk))
@@ -84,6 +88,7 @@ class Applier:
         output = Output()
         until_ms = self._clock.now_ms() + TURN_MS
         on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
+        done = 0
         for done, found in enumerate(chunk):
             if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
                 if self.silent is None:
@@ -107,9 +112,12 @@ class Applier:
             if output.changes + output.withdrawn >= changes_max:
                 submit(output)
                 output = Output()
+            if self.engine.touched >= touched_max:
+                break
         self.end_silence()
         if self.silent is None:
             submit(output)
+        return done + 1
 
     def end_silence(self, next_offset: int | None = None) -> None:
         """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.

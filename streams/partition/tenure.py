@@ -163,10 +163,10 @@ class Tenure:
                 self._replayed()
             else:
                 chunk = [found for found in chunk if found.offset < upto]
-        await applier.chunk(chunk, self._submit, changes_max)
-        self._inbox.done(len(chunk))
-        self._writer.applied(bytes_of(chunk))
-        status.events += len(chunk)
+        applied = await applier.chunk(chunk, self._submit, changes_max, self._writer.touched_max)
+        self._inbox.done(applied)
+        self._writer.applied(bytes_of(chunk[:applied]))
+        status.events += applied
         if applier.silent is None and status.state == "replaying":
             self._replayed()
         self._ticker.applied()

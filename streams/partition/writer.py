@@ -63,6 +63,11 @@ class Writer:
             self._applied_bytes = 0
             self._shared.on_point("slice")
 
+    @property
+    def touched_max(self) -> float:
+        """With how many touched profiles a slice would become too long."""
+        return (SLICE_BYTES_MAX - self._applied_bytes) / self._checkpoints.profile_bytes
+
     def _slice_bytes(self) -> float:
         """Estimate the length of a slice taken now: the usual length of its profiles, and the records applied since."""
         return self._applier.engine.touched * self._checkpoints.profile_bytes + self._applied_bytes

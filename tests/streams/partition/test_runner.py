@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from rules.engine import partition as engine
 from streams.errors import Unanswered
 from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.partition.runner import TenureEnd
@@ -223,6 +224,27 @@ async def test_no_checkpoint_is_longer_than_a_store_should_take(monkeypatch: pyt
     await world.until(lambda: worker.applied() >= world.end())
     assert await worker.release() == [TenureEnd.RELEASED]
     assert sum(written) > 2 * CHECKPOINT_BYTES_MAX
+    assert max(written) <= CHECKPOINT_BYTES_MAX
+    assert world.meta().offset == world.end()
+
+
+async def test_the_visits_of_a_cut_make_no_checkpoint_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    # every record passes so many visits: a chunk of 200 records would touch every profile
+    monkeypatch.setattr(engine, "PUBLISHING_WAKES_MAX", 20)
+    world = await world_with(FOREVER_IN)
+    for n in range(300):
+        world.send(f"hcp:{n}", data={"country": "x".ljust(200_000)})
+    # nothing is written by time: only the length can end a slice
+    worker = await Worker(world, PartitionLimits(checkpoint_every_ms=1_000_000)).start(0)
+    await world.until(lambda: worker.applied() >= world.end())
+    written = written_bytes(monkeypatch)
+    world.cut(catalogue(FOREVER_IN, "later|enter: {trait: country, exists: true}"))
+    for n in range(30):
+        world.advance(1_000)
+        world.send(f"hcp:new-{n}")
+    await world.until(lambda: worker.applied() >= world.end())
+    assert await worker.release() == [TenureEnd.RELEASED]
+    assert sum(written) > CHECKPOINT_BYTES_MAX
     assert max(written) <= CHECKPOINT_BYTES_MAX
     assert world.meta().offset == world.end()
 
