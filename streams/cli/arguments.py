@@ -32,10 +32,10 @@ def read_instant(text: str) -> int:
     return t_ms
 
 
-def read_subject(text: str) -> str:
-    """Read a subject, `kind:name`. The message does not repeat it."""
+def read_subject(text: str, name: str = "SUBJECT") -> str:
+    """Read a subject, `kind:name`. The message names the argument and does not repeat the subject."""
     if _SUBJECT.fullmatch(text) is None:
-        raise WrongRequest("SUBJECT must be kind:name, like hcp:1234567893, without | and control characters")
+        raise WrongRequest(f"{name} must be kind:name, like hcp:1234567893, without | and control characters")
     return text
 
 
@@ -50,7 +50,9 @@ def expect_file(path: Path) -> None:
     """See that a file can be read, or that it is `-`. Typer's own check takes `-` for a file of that name."""
     if str(path) == "-":
         return
-    if not path.is_file() and not path.is_fifo():
+    if not path.exists():
         raise WrongRequest(f"{path}: there is no such file")
+    if path.is_dir():
+        raise WrongRequest(f"{path}: this is a folder; give a file")
     if not os.access(path, os.R_OK):
         raise WrongRequest(f"{path}: the file cannot be read")

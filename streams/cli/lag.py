@@ -65,7 +65,8 @@ def lag_table(lag: Lag) -> Table:
     """Make the table: a row a partition, and one of all together."""
     names = ("partition", "log end", "applied", "published", "lag records", "lag seconds")
     shown = table(*names, "catalogue", right=names)
-    shown.columns[-1].no_wrap = True
+    for column in shown.columns:  # at 80 columns only the headings of two words take a second line
+        column.no_wrap = " " not in str(column.header)
     for each in lag.partitions:
         cells = [
             each.partition,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import read_channel
+from streams.cli.arguments import read_channel, read_subject
 from streams.cli.render.change_line import change_line
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_line
@@ -55,7 +55,7 @@ def watch(
         channels=channels if channels or (of_segments and not of_channels) else None,
         segments=frozenset(segment or ()),
         activations=frozenset(activation or ()),
-        subjects=frozenset(subject or ()),
+        subjects=frozenset(read_subject(each, "--subject") for each in subject or ()),
         count=count,
         seconds=seconds,
         from_start=from_start,

@@ -6,10 +6,17 @@ Kafka's jars anew.
 
 import signal
 import sys
+from typing import Final
 
 from streams.embedded.errors import EmbeddedError
 from streams.embedded.jars import write_lock
 from streams.embedded.servers import prepare, running
+
+USAGE: Final = "usage: python -m streams.embedded [prepare | lock]"
+HELP: Final = """\
+Start Apache Kafka and Valkey on this machine, print their settings as shell lines, run until Ctrl-C.
+  prepare   only download and verify what the servers need
+  lock      write the lock file of Kafka's jars anew"""
 
 
 def _tell(step: str) -> None:
@@ -18,8 +25,11 @@ def _tell(step: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run; return the exit status: 0 done, 2 usage, 3 a server cannot be had."""
+    if arguments in (["--help"], ["-h"]):
+        print(f"{USAGE}\n\n{HELP}")
+        return 0
     if arguments not in ([], ["prepare"], ["lock"]):
-        print("usage: python -m streams.embedded [prepare | lock]", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return 2
     # TERM stops the servers in order, like Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -87,8 +87,12 @@ def main() -> None:
     """Run until interrupted."""
     parser = argparse.ArgumentParser(description="Keep a database of whom an e-mail platform may write to now.")
     parser.add_argument("database", help="the file of the database (SQLite); it is made if it does not exist")
-    database = sqlite3.connect(parser.parse_args().database)
-    database.executescript(SCHEMA)
+    file = parser.parse_args().database
+    try:
+        database = sqlite3.connect(file)
+        database.executescript(SCHEMA)
+    except sqlite3.Error as error:
+        parser.error(f"{file}: {error}")
     with suppress(KeyboardInterrupt):
         asyncio.run(follow(database))
 

@@ -14,6 +14,7 @@ nothing of the record at hand; 3 a server is not reachable.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -57,6 +58,8 @@ FAREWELL_MS: Final = 5_000
 CLOSING_MS: Final = 1_500
 """How long a stop takes to leave the group and close clients, after `stop_deadline_ms` for letting go of partitions:
 with the default of 8 s the worker ends within 10 s, whatever server is away."""
+NO_ADDRESS: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+"""The web server cannot bind its address. A setting is wrong then; Kafka and Redis are there."""
 
 
 class Worker:
@@ -158,16 +161,24 @@ class Worker:
                 for work in (self._commit_offsets, self._detect_silence, self._collect_garbage, self._until_app_ends)
             ]
             await self._ended.wait()
+        except OSError as error:
+            if error.errno not in NO_ADDRESS:
+                self._not_started()
+            else:
+                self._fail(f"SEGUE_WEB_HOST or SEGUE_WEB_PORT: {error.strerror}", Exit.WRONG_INPUT)
         except Exception:
-            # the consumer cannot start: it lost its broker between the checks and here
-            log.exception("the worker did not start")
-            self._fail("it did not start", Exit.NOT_REACHABLE)
+            self._not_started()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._shut_down()
         return self._exit
+
+    def _not_started(self) -> None:
+        # the consumer cannot start: it lost its broker between the checks and here
+        log.exception("the worker did not start")
+        self._fail("it did not start", Exit.NOT_REACHABLE)
 
     def stop(self) -> None:
         """Ask for a clean stop, within `stop_deadline_ms`."""

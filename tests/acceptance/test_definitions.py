@@ -136,6 +136,17 @@ def test_replay_writes_changes_to_stdout_and_refused_lines_to_stderr(tmp_path: P
     assert Segue()("replay", folder, "-", "--strict", stdin=lines).status == 1
 
 
+def test_the_events_of_the_readme_start_and_stop_an_activation() -> None:
+    ended = Segue().done("replay", EXAMPLE, EXAMPLE.parent / "events.ndjson", "--strict")
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    assert [each["reason"]["kind"] for each in found if "activation" in each] == [
+        "allowed",
+        "consent",
+        "allowed",
+        "not_member",
+    ]
+
+
 def test_replay_of_a_broken_catalogue_writes_nothing_and_is_1(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, {"segments/a.yaml": "segment: a\n"})
     ended = Segue()("replay", folder, "-", stdin=login(1, "2026-03-01T10:00:00Z"))

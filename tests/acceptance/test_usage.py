@@ -53,7 +53,15 @@ def test_help_of_a_command_ends_with_an_example(command: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["check"], ["explain", "nobody"], ["send", "/nowhere.ndjson"], ["lag", "--watch", "soon"]],
+    [
+        ["nonsense"],
+        ["check"],
+        ["explain", "nobody"],
+        ["watch", "--subject", "nobody"],
+        ["send", "/nowhere.ndjson"],
+        ["send", "/"],
+        ["lag", "--watch", "soon"],
+    ],
     ids=" ".join,
 )
 def test_usage_is_2(arguments: list[str]) -> None:

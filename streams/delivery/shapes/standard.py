@@ -39,7 +39,9 @@ class Standard:
     def __init__(self, settings: DeliverySettings) -> None:
         texts = settings.secrets.get_secret_value().replace(",", " ").split()
         if not texts:
-            raise ValueError("SEGUE_DELIVER_SECRETS is not set: what requests are signed with (whsec_…, several apart)")
+            raise ValueError(
+                "SEGUE_DELIVER_SECRETS is not set: what requests are signed with (whsec_…; spaces between several)"
+            )
         self._secrets: Final = [read_secret(text) for text in texts]
         body_bytes_max = min(settings.body_bytes_max or BODY_BYTES_MAX, 8 * BODY_BYTES_MAX)
         self.limits: Final = Limits(

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import socket
 
 import pytest
 
@@ -72,6 +73,13 @@ async def test_a_clean_stop_leaves_everything_written_and_the_next_begins_there(
         await running.send("hcp:new")
         await wait_for(lambda: settled(running, rules))
         assert second.stop() == 0
+
+
+async def test_a_taken_web_port_is_a_wrong_setting(kafka: KafkaServer, valkey: ValkeyServer) -> None:
+    async with live(unique("port"), kafka.bootstrap, valkey.redis_url) as running:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            worker = running.start_worker(web_port=taken.getsockname()[1])
+            assert await asyncio.to_thread(worker.process.wait, 60) == 1
 
 
 @pytest.mark.slow
