@@ -6,9 +6,11 @@
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.embedded.server import Server
@@ -62,19 +64,31 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(Server, "_launch", _refuse)  # noqa: B010 - mypy takes no method for a variable
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server; with --no-servers leave them out. First, for xdist reads the groups next."""
+    """Mark the tests that need a server; with --no-servers leave them out."""
     for item in items:
         if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
-        if "outcome" in getattr(item, "fixturenames", ()):
-            # the fault runs go on side by side already: one process holds all of them, another runs what is left
-            item.add_marker(pytest.mark.xdist_group("faults"))
     if config.getoption("--no-servers"):
         left_out = [item for item in items if item.get_closest_marker("servers")]
         items[:] = [item for item in items if not item.get_closest_marker("servers")]
         config.hook.pytest_deselected(items=left_out)
+
+
+class _FaultsTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all fault runs to one process, where they go on side by side; every other test goes where there is room."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "faults" if nodeid.startswith(FAULT_RUNS) else nodeid
+
+
+FAULT_RUNS = ("tests/faults/test_faults.py", "tests/faults/test_mutations.py")
+"""The suites whose tests take the results of fault runs."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Share tests out among the processes of `-n`."""
+    return _FaultsTogether(config, log)
 
 
 def _refuse(*_: object, **__: object) -> None:
