@@ -1,6 +1,6 @@
 """Fixtures for every test: the servers, each started once a session by the first test that asks for it.
 
-`--no-servers` leaves out every test that needs one, and fails a test that starts one all the same.
+`--no-servers` leaves out every test that needs a server, and fails any other test that starts one.
 """
 
 import os
@@ -16,20 +16,20 @@ from streams.embedded import KafkaServer, ValkeyServer
 from streams.embedded.server import Server
 from tests.servers import running_kafka, running_valkey
 
-# judged by what they find, never by how long an example takes on a busy machine; the same examples in every run, unless
-# SEGUE_EXAMPLES asks for a search
+# examples are judged by their findings, never by their duration on a busy machine; every run has the same examples,
+# unless SEGUE_EXAMPLES asks for a search
 settings.register_profile(
     "patient", deadline=None, print_blob=True, derandomize="SEGUE_EXAMPLES" not in os.environ, database=None
 )
 settings.load_profile("patient")
 
-# a shell that puts the suite into the background has it ignore Ctrl-C, and so would commands that a test interrupts
+# a shell that runs the suite in the background makes it ignore Ctrl-C; commands that a test interrupts inherit that
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Telling:
-    """Says at once what failed: a run that is broken off never comes to pytest's own account of it."""
+    """Reports each failure at once: an interrupted run never reaches pytest's own report."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self._terminal = terminal
@@ -42,11 +42,11 @@ class _Telling:
 
 
 TOLD_AT_ONCE = 3_000
-"""Characters of a failure, its end."""
+"""Characters shown of a failure: the last ones."""
 
 
 SERVER_FIXTURES = frozenset({"kafka", "valkey", "outcome"})
-"""A test that asks for one of these, itself or through another fixture, needs a server."""
+"""A test that uses one of these fixtures, directly or through another fixture, needs a server."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,12 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell failures at once; with --no-servers let no test start a server."""
+    """Report failures at once; with --no-servers let no test start a server."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
         config.pluginmanager.register(_Telling(terminal), "telling")
     if config.getoption("--no-servers"):
-        setattr(Server, "_launch", _refuse)  # noqa: B010 - mypy takes no method for a variable
+        setattr(Server, "_launch", _refuse)  # noqa: B010 - mypy does not accept an assignment to a method
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -76,18 +76,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class _FaultsTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives all fault runs to one process, where they go on side by side; every other test goes where there is room."""
+    """Gives all fault runs to one process, where they run side by side. Any process may take the other tests."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "faults" if nodeid.startswith(FAULT_RUNS) else nodeid
 
 
 FAULT_RUNS = ("tests/faults/test_faults.py", "tests/faults/test_mutations.py")
-"""The suites whose tests take the results of fault runs."""
+"""The suites whose tests use the results of fault runs."""
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Share tests out among the processes of `-n`."""
+    """Distribute tests among the processes of `-n`."""
     return _FaultsTogether(config, log)
 
 

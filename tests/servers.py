@@ -1,9 +1,9 @@
 """The servers that tests run against: one Kafka and one Valkey for a whole pytest session.
 
-A test keeps to itself by names of its own (`unique`): topics, groups, key prefixes. One that kills, pauses or fills a
-server starts its own (`KafkaServer(remove=folder)`). A server that does not start fails the tests; it never skips them.
+Names of its own (`unique`) keep a test apart: topics, groups, key prefixes. A test that kills, pauses or fills a server
+starts its own (`KafkaServer(remove=folder)`). A server that does not start fails the tests; it never skips them.
 
-`python -m tests.servers COMMAND…` runs a command (pytest and what to test) against Debian's Redis, started for it.
+`python -m tests.servers COMMAND…` starts Debian's Redis and runs a command (pytest and its arguments) against it.
 """
 
 import os
@@ -19,17 +19,17 @@ from pathlib import Path
 from streams.embedded import KafkaServer, RedisServer, ValkeyServer, prepare
 
 TEST_REDIS_URL = os.environ.get("SEGUE_TEST_REDIS_URL")
-"""A Redis (or Valkey) already running, for the store suites instead of the embedded Valkey."""
+"""A running Redis (or Valkey) that the store suites use instead of the embedded Valkey."""
 
 
 def unique(name: str) -> str:
-    """Make a name that no other test, nor an earlier run, uses: letters, digits and hyphens."""
+    """Make a name that no other test and no earlier run uses: letters, digits and hyphens."""
     return f"{name}-{secrets.token_hex(4)}"
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Have a folder for servers, gone at the end. Not under pytest's own: what those keep would fill the disk."""
+    """Make a folder for servers, removed at the end. It is not in pytest's: pytest keeps those and fills the disk."""
     folder = Path(tempfile.mkdtemp(prefix="segue-test-"))
     try:
         yield folder
@@ -39,7 +39,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def running_kafka() -> Iterator[KafkaServer]:
-    """Start a Kafka of its own, killed and removed at the end."""
+    """Start a separate Kafka, killed and removed at the end."""
     prepare(lambda _: None)
     with temporary_folder() as folder:
         server = KafkaServer(remove=folder)
@@ -52,7 +52,7 @@ def running_kafka() -> Iterator[KafkaServer]:
 
 @contextmanager
 def running_valkey(*, appendonly: bool = False) -> Iterator[ValkeyServer]:
-    """Start a Valkey of its own, killed and removed at the end."""
+    """Start a separate Valkey, killed and removed at the end."""
     with temporary_folder() as folder:
         server = ValkeyServer(appendonly=appendonly, remove=folder)
         try:
@@ -63,7 +63,7 @@ def running_valkey(*, appendonly: bool = False) -> Iterator[ValkeyServer]:
 
 
 def main(command: list[str]) -> int:
-    """Run a command with SEGUE_TEST_REDIS_URL leading to a Redis of its own; returns the command's status."""
+    """Run a command with SEGUE_TEST_REDIS_URL set to a new Redis. Returns the command's status."""
     with temporary_folder() as folder:
         server = RedisServer(remove=folder)
         try:

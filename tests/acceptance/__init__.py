@@ -1,1 +1,1 @@
-"""Every command as people and programs use it: a process of its own, against real servers."""
+"""Every command as people and programs use it: in its own process, against real servers."""

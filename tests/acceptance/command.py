@@ -1,4 +1,4 @@
-"""Running `segue` as a process, in a deployment of its own."""
+"""Run `segue` as a process, in a deployment of its own."""
 
 import json
 import os
@@ -21,14 +21,14 @@ from streams.settings import Deployment
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "streams" / "example" / "catalogue"
 WIDTH = "200"
-"""Columns of every command's tables: no expected text is broken over lines."""
+"""Width of every command's tables, so that no expected text is broken over lines."""
 LIMIT_S = 120
-"""Of one command, on a machine that is busy with others."""
+"""Time limit of one command, on a machine that is busy with others."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """The result of a command that has ended."""
 
     status: int
     out: str
@@ -77,7 +77,7 @@ class Segue:
         return ended
 
     def on_terminal(self, *arguments: object, columns: int = 80) -> list[str]:
-        """Run a command that must succeed, its output on a terminal; return the lines shown there, without colours."""
+        """Run a command that must succeed, on a terminal. Returns the lines shown there, without colours."""
         ours, its = pty.openpty()
         termios.tcsetwinsize(its, (24, columns))
         environment = {**self._environment({}), "TERM": "xterm"}
@@ -87,7 +87,7 @@ class Segue:
         )
         os.close(its)
         shown = b""
-        with suppress(OSError):  # EIO: its last writer has closed the terminal
+        with suppress(OSError):  # EIO: the last writer has closed the terminal
             while data := os.read(ours, 1 << 16):
                 shown += data
         os.close(ours)
@@ -96,7 +96,7 @@ class Segue:
 
     @contextmanager
     def started(self, *arguments: object, **environment: object) -> Iterator["subprocess.Popen[str]"]:
-        """Start a command; it is killed at the end if it has not ended."""
+        """Start a command. It is killed at the end of the context if it still runs."""
         process = subprocess.Popen(
             self._command(arguments),
             cwd=ROOT,
@@ -121,14 +121,14 @@ class Segue:
 
 
 def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> Ended:
-    """Send a signal and wait for the end."""
+    """Send a signal and wait for the process to end."""
     process.send_signal(number)
     out, err = process.communicate(timeout=LIMIT_S)
     return Ended(process.returncode, out, err)
 
 
 def deployment(name: str, kafka: str, redis: str, partitions: int) -> Segue:
-    """Make a deployment's command line: topics, keys and group are its own."""
+    """Make a deployment's command line, with its own topics, keys and group."""
     names = {
         field_name: f"{name}.{info.default}"
         for field_name, info in Deployment.model_fields.items()
@@ -147,7 +147,7 @@ def deployment(name: str, kafka: str, redis: str, partitions: int) -> Segue:
 
 
 def event(subject: str, type_: str, id_: object, **data: Any) -> str:
-    """Write an event of now as a line."""
+    """Write an event with the present time as a line."""
     value = {
         "specversion": "1.0",
         "id": str(id_),
@@ -161,7 +161,7 @@ def event(subject: str, type_: str, id_: object, **data: Any) -> str:
 
 
 def wait_for(done: Callable[[], Any]) -> Any:
-    """Ask again until there is an answer."""
+    """Repeat a question until the answer is true. Returns the answer."""
     until = time.monotonic() + LIMIT_S
     while not (answer := done()):
         assert time.monotonic() < until, "it took too long"

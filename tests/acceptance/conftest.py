@@ -1,4 +1,4 @@
-"""An environment that has the client and nothing else of Segue, made once a session."""
+"""An environment with the client and nothing else of Segue, made once a session."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def client_python(client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment in which that wheel, aiokafka and orjson are installed."""
+    """The Python of an environment with that wheel, aiokafka and orjson installed."""
     return make_environment(tmp_path_factory.mktemp("client") / "venv", client_wheel)

@@ -1,6 +1,6 @@
 """The e-mail platform of the client's page, beside a real deployment: killed, started again, compared, capped.
 
-It runs as it stands on the page, in an environment that has the client's distribution and nothing else of Segue.
+It runs exactly as printed on the page, in an environment with the client's distribution and nothing else of Segue.
 """
 
 import json
@@ -36,7 +36,7 @@ def test_every_page_that_shows_the_platform_shows_it_as_it_is() -> None:
 
 
 def begun() -> str:
-    """Eight who plan access and may be e-mailed (but for the holdout), a payer in review."""
+    """Events of eight planners, who may be e-mailed (unless the holdout has them), and of a payer in review."""
     lines = [event("payer:plan-1", "profile.updated", "p-1", formulary_status="in-review")]
     for who in PLANNERS:
         lines += [
@@ -49,7 +49,7 @@ def begun() -> str:
 
 
 def gone_on() -> str:
-    """Half of them withdraw; two of the others are enrolled in the programme that suppresses every journey."""
+    """Later events: half of the planners withdraw; two others enrol in the programme that suppresses every journey."""
     lines = [event(who, "consent.withdrawn", f"{who}-5", channel="email") for who in PLANNERS[::2]]
     lines += [event(who, "programme.enrolled", f"{who}-6") for who in PLANNERS[1:4:2]]
     lines.append(event("payer:plan-2", "profile.updated", "p-2", formulary_status="in-review"))
@@ -57,7 +57,7 @@ def gone_on() -> str:
 
 
 def expected(segue: Segue, events: str) -> dict[tuple[str, str], str]:
-    """Who may be e-mailed after these events, and why, as the engine says without servers."""
+    """Return who may be e-mailed after these events, and why, as the engine says without servers."""
     active: dict[tuple[str, str], str] = {}
     for change in segue.done("replay", EXAMPLE, "-", stdin=events).lines:
         if change.get("channel") == "email":
@@ -112,7 +112,7 @@ def test_the_platform_follows_who_may_be_contacted_across_kills(
             wait_for(lambda: contacts(early) == at_first)
             process.kill()
         segue.done("send", "-", stdin=then)
-        # one goes on where it was killed, the other begins with the snapshot
+        # one platform continues where it was killed, the other begins with the snapshot
         for file in (early, late):
             with platform(client_python, segue, file) as process:
                 wait_for(lambda file=file: contacts(file) == at_last)  # type: ignore[misc]
@@ -137,7 +137,7 @@ CAPPED = {
 
 
 def refusals(segue: Segue, activation: str) -> list[str]:
-    """Why hcp:1 may not be contacted, by the state in Redis; nothing before the first checkpoint."""
+    """Return why hcp:1 may not be contacted, from the state in Redis; empty before the first checkpoint."""
     ended = segue("explain", "hcp:1", activation, "--json")
     if ended.status:
         return []
@@ -146,7 +146,7 @@ def refusals(segue: Segue, activation: str) -> list[str]:
 
 
 def outbox(file: Path, *statements: tuple[str, tuple[object, ...]]) -> list[tuple[str, str, bytes]]:
-    """What is not sent yet, after these changes of the database."""
+    """Apply statements to the platform's database. Returns the events that are not sent yet."""
     with closing(sqlite3.connect(file, timeout=30)) as database:
         with database:
             for statement in statements:
@@ -175,17 +175,17 @@ def test_a_cap_counts_each_email_once_also_when_the_platform_tells_it_again_afte
         assert sorted(each["data"]["activation"] for each in told) == ["once", "twice"]
         [again] = [each for each in told if each["data"]["activation"] == "twice"]
 
-        # killed after the event was written, before the outbox forgot it
+        # the platform was killed after it sent the event and before it deleted the event from the outbox
         left = ("INSERT INTO outbox VALUES (?, ?, ?)", (again["id"], "hcp:1", json.dumps(again).encode()))
         assert len(outbox(file, left)) == 1
         with platform(client_python, segue, file):
             wait_for(lambda: outbox(file) == [])
             segue.done("send", "-", stdin=event("hcp:2", "portal.login", 2))
             wait_for(lambda: ("hcp:2", "twice") in contacts(file))
-            # in one partition what came before is decided
+            # a partition is decided in order, so the repeated event has been decided by now
             assert ("hcp:1", "twice") in contacts(file)
 
-        # another e-mail is the second
+        # a different e-mail counts as the second
         another = json.dumps({**again, "id": "another"}).encode()
         outbox(file, ("INSERT INTO outbox VALUES (?, ?, ?)", ("another", "hcp:1", another)))
         with platform(client_python, segue, file):
@@ -194,7 +194,7 @@ def test_a_cap_counts_each_email_once_also_when_the_platform_tells_it_again_afte
 
 
 def told_events(segue: Segue) -> list[Any]:
-    """The events of type message.sent in the only partition."""
+    """Return the events of type message.sent in the only partition."""
     lines = segue.done("dump", "0").lines
     return [each for each in lines if each["type"] == "message.sent"]
 

@@ -68,7 +68,7 @@ def test_lineage_tells_which_fields_reach_which_topics_and_marks_the_restricted_
     assert "supply-lapsed" in therapy["segments"]
     assert therapy["activations"] == ["preparation-checklist-sms", "supply-reminder-sms"]
     assert therapy["topics"] == ["activation.sms", "segment.membership"]
-    # nothing that is known of a patient reaches another channel than the programme's own
+    # no fact about a patient reaches any channel except the programme's own
     for each in traced["fields"]:
         if "patient-level" in each["restricted"]:
             assert {topic for topic in each["topics"] if topic.startswith("activation")} <= {"activation.sms"}

@@ -1,4 +1,4 @@
-"""`deliver`, the whole way: events come in, a worker decides, an endpoint hears which profiles it may contact."""
+"""`deliver` end to end: events come in, a worker decides, an endpoint hears which profiles it may contact."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`segue demo` as people run it: it ends by itself, says that nothing was lost, and leaves nothing behind."""
+"""`segue demo` as people run it: it ends by itself, reports that nothing was lost, and leaves nothing behind."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def _demo(folder: Path, *arguments: str, **environment: str) -> Iterator["subpro
 
 
 def _left(folder: Path) -> list[str]:
-    """Processes that were started under a folder, and what is left in it."""
+    """List the processes started under a folder that still run, and the files still in it."""
     listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     found = [line[:200] for line in listed.splitlines() if str(folder) in line]
     for environ in Path("/proc").glob("[0-9]*/environ"):
@@ -47,7 +47,7 @@ def _left(folder: Path) -> list[str]:
             if str(folder).encode() in environ.read_bytes():
                 found.append(str(environ))
         except OSError:
-            continue  # it ended, or is not ours to look into
+            continue  # it ended, or belongs to another user
     return found + [str(each) for each in folder.iterdir()]
 
 

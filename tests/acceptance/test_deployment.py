@@ -1,4 +1,4 @@
-"""A deployment from nothing: topics, a catalogue, a worker, events in, changes out, and what is said of people."""
+"""A deployment from nothing: topics, a catalogue, a worker, events in, changes out, and answers about people."""
 
 import json
 import signal
@@ -55,7 +55,7 @@ SEGMENTS = {
 
 
 class Running:
-    """The deployment with its worker, after the events were taken in."""
+    """The deployment with its worker, after it took the events in."""
 
     def __init__(self, segue: Segue, worker: Any, sent: Ended) -> None:
         self.segue = segue
@@ -75,7 +75,7 @@ def running(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Running]:
 
 
 def taken_in(segue: Segue) -> bool:
-    """Whether everything sent is applied and written."""
+    """Tell whether everything sent is applied and written."""
     found = segue("lag", "--json").json
     return bool(found["lag_records"] == 0) and sum(each["applied"] for each in found["partitions"]) >= 18
 
@@ -213,13 +213,13 @@ def test_at_80_columns_nothing_is_cut_off(running: Running) -> None:
         assert (leaf["text"] in shown) == (arguments == ("oncology-access-planners",))
     for command in (("sizes",), ("lag",), ("watch", "--from-start", "--count", 6)):
         assert max(map(len, running.segue.on_terminal(*command))) <= 80
-    # piped, a sentence stays on its line
+    # without a terminal, a sentence stays on one line
     piped = running.segue.done("explain", PLANNER, "oncology-access-planners").out
     assert f"✓ {leaf['text']}  until" in piped
 
 
 def words(lines: Iterable[str]) -> str:
-    """What a terminal shows, with its lines joined and without the branches of trees."""
+    """Return a terminal's text with its lines joined and the branches of trees removed."""
     return " ".join(" ".join(lines).translate(dict.fromkeys(map(ord, "│├└─"), " ")).split())
 
 
@@ -249,7 +249,7 @@ def test_explain_of_an_unknown_profile_is_1_and_does_not_repeat_it(running: Runn
 def test_lag_is_nothing_once_all_is_applied(running: Running) -> None:
     found = running.segue.done("lag", "--json").json
     assert (found["lag_records"], found["lag_seconds"]) == (0, 0)
-    # the markers of the transaction that applied the catalogue stand in the log and are no lag
+    # the transaction that applied the catalogue left markers in the log; they are not lag
     assert all(each["applied"] <= each["end"] for each in found["partitions"])
     assert "lag records" in running.segue.done("lag").out
 
@@ -282,7 +282,7 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
         assert watching.stdout is not None
         assert json.loads(watching.stdout.readline())["channel"] == "field"
         applied = running.segue.done("apply", copy, "--json")
-        # a channel that comes while it runs is followed, too
+        # a channel that appears during the run is followed, too
         moved = [json.loads(watching.stdout.readline()) for _ in range(2)]
     assert {(each["channel"], each["change"]) for each in moved} == {("field", "deactivated"), ("phone", "activated")}
     assert applied.json["applied"]
@@ -304,10 +304,10 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
     assert [(each["activation"], each["change"]) for each in ended.lines] == [
         ("treatment-initiation-field", "activated")
     ]
-    # content that was pulled: nobody is contacted with it from the cut on
+    # the content was pulled: from the cut on nobody is contacted with it
     ended = running.segue.done(*narrowed, PLANNER, "--channel", "email", "--count", 2)
     assert ended.lines[1]["reason"]["kind"] == "content_not_approved"
-    # a channel that nothing uses any more keeps its topics, and its past can be read
+    # an unused channel keeps its topics, and its past can still be read
     assert len(running.segue.done(*narrowed, STARTING, "--channel", "field", "--count", 3).lines) == 3
 
 

@@ -1,4 +1,4 @@
-"""Both distributions, built from the tree and installed where nothing else is: what they hold, and that they run."""
+"""Both distributions, built from the tree, installed into empty environments: what they hold, and that they run."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from tests.distributions import ROOT, build_sdist, build_wheel, copy_sources, ma
 
 CLIENT = "streams/client/"
 NOT_INSTALLED = {f"{CLIENT}pyproject.toml", f"{CLIENT}README.md"}
-"""Of the other distribution."""
+"""Files of the other distribution."""
 
 
 def project(folder: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The promises of the example catalogue about contact, a sentence a test: synthetic stories through `segue replay`."""
+"""The example catalogue's promises about contact, a sentence a test: synthetic stories through `segue replay`."""
 
 import json
 import re
@@ -18,7 +18,7 @@ UNTIL = "2026-08-01"
 
 
 class Told(NamedTuple):
-    """An activation change, as people read it."""
+    """An activation change, in the form that people read."""
 
     at: str
     way: str
@@ -46,7 +46,7 @@ def activations(subject: str, *steps: tuple[str, str, dict[str, Any]]) -> tuple[
 
 
 def hcp(setting: str = "community", **more: Any) -> dict[str, Any]:
-    """Master data of an oncologist in the USA who is new to the indication."""
+    """Return master data of an oncologist in the USA who is new to the indication."""
     known = {"specialty": "medical-oncology", "role": "prescriber", "country": "US", "practice_setting": setting}
     return {**known, "treated_patients": 2, "first_indication_on": "2026-02-20", **more}
 
@@ -149,7 +149,7 @@ STORIES = dict(
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, list[Told]]:
-    """Every story through the engine at once, as one partition: the activation changes by subject."""
+    """Replay all stories at once, as one partition. Returns the activation changes by subject."""
     lines = sorted((line for lines in STORIES.values() for line in lines), key=lambda line: json.loads(line)["time"])
     ended = Segue().done("replay", EXAMPLE, "-", "--until", UNTIL, "--strict", stdin="\n".join(lines))
     found: dict[str, list[Told]] = {subject: [] for subject in STORIES}
@@ -173,7 +173,7 @@ def test_access_and_education_are_one_group_and_a_profile_is_never_in_both(told:
         "2026-03-06 deactivated clinical-basics-email exclusive_group access-2026",
         "2026-03-06 activated access-resources-email allowed",
         "2026-03-06 activated access-visit-field allowed",
-        # sixty days of silence end the access journey, with no event: education takes the slot again
+        # sixty days of silence end the access journey without an event: education takes the slot again
         "2026-05-05 deactivated access-resources-email not_member",
         "2026-05-05 deactivated access-visit-field not_member",
         "2026-05-05 activated clinical-basics-email allowed",
@@ -192,7 +192,7 @@ def test_the_treatment_initiation_programme_suppresses_every_promotional_journey
         "2026-03-20T17:00:00 activated access-resources-email allowed",
         "2026-03-20T17:00:00 activated access-visit-field allowed",
     ]
-    # the other journey too; without an event of its end the programme is over after 45 days
+    # the programme suppresses the other journey too; without an event of its end, it is over after 45 days
     assert story(told["hcp:1000000038"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         f"2026-03-10T09:30:00 deactivated clinical-basics-email suppressed_by {PROGRAMME}",
@@ -220,14 +220,14 @@ def test_payers_get_evidence_packs_while_they_review(told: dict[str, list[Told]]
 def test_patients_are_reminded_by_sms_with_consent_at_most_once_in_three_days_and_never_after_stop(
     told: dict[str, list[Told]],
 ) -> None:
-    # 14 days of supply and 3 of grace are over on 18 March; consent comes a week later
+    # 14 days of supply and 3 days of grace end on 18 March; consent comes a week later
     assert story(told["patient:synthetic-1"]) == [
         "2026-03-25 activated supply-reminder-sms allowed",
         "2026-03-26T12:00:00 deactivated supply-reminder-sms frequency_cap activation",
         "2026-03-29T12:00:00 activated supply-reminder-sms allowed",
         "2026-04-02 deactivated supply-reminder-sms consent",
     ]
-    # a first day on 10 April: the checklist from 21 days before it on, until therapy has begun
+    # the first day is 10 April: the checklist starts 21 days before it and lasts until therapy has begun
     assert story(told["patient:synthetic-2"]) == [
         "2026-03-20 activated preparation-checklist-sms allowed",
         "2026-04-10 deactivated preparation-checklist-sms not_member",
@@ -281,9 +281,9 @@ def test_restricted_data_is_kept_off_the_wrong_channels(tmp_path: Path, file: st
 def test_a_profile_that_enters_mid_cycle_does_not_get_the_basics_that_it_has_covered(
     told: dict[str, list[Told]],
 ) -> None:
-    # a webinar before the profile was even known to treat the indication
+    # the webinar came before the profile was known to treat the indication
     assert story(told["hcp:1000000079"]) == []
-    # a profile that covers them on the way gets them no longer
+    # a profile that covers the topics later no longer gets the basics
     assert story(told["hcp:1000000087"]) == [
         "2026-03-01 activated clinical-basics-email allowed",
         "2026-03-09 deactivated clinical-basics-email not_member",

@@ -1,4 +1,4 @@
-"""`map`: the message map of a folder, and of the catalogue in force, as people and programs read it."""
+"""`map`: the message map of a folder and of the catalogue in force, as people and programs read it."""
 
 import html.parser
 import re
@@ -37,7 +37,7 @@ SMALL = {
 
 
 class Page(html.parser.HTMLParser):
-    """Reads a page: its tags must close in order; collects its links, ids and texts."""
+    """Reads a page. Its tags must close in order. Collects its links, ids and texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ def test_the_page_is_well_formed_needs_nothing_else_and_tells_everything(tmp_pat
     assert not read.tags & {"script", "link", "img", "iframe", "object", "svg", "form", "base"}
     assert read.links == {f"#{name}" for name in read.ids}
     assert not re.search(r"url\(|@import|https?:", text)
-    # both at once
+    # both outputs at once
     both = Segue().done("map", EXAMPLE, "--html", tmp_path / "again.html", "--json", "--at", "2026-01-01T00:00:00Z")
     found = both.json
     assert (tmp_path / "again.html").read_text() == text

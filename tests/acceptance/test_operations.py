@@ -1,4 +1,4 @@
-"""Commands that run a deployment, where something is wrong with it; and what needs no worker."""
+"""Commands that run a deployment, in a deployment with something wrong; and commands that need no worker."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_apply_of_a_bad_catalogue_is_1_and_applies_nothing(
     assert (ended.status, ended.out) == (1, "")
     assert "segments/b.yaml:1:1: missing key 'enter'" in ended.err
     assert "no catalogue is in force" in segue("sizes").err
-    # put right, and of more than a megabyte: still one record
+    # the catalogue is corrected, and longer than a megabyte: still one record
     write_catalogue(tmp_path, {"segments/b.yaml": SMALL["segments/visitors.yaml"].replace("visitors", "b")})
     large = {f"segments/{n}.yaml": _large(n) for n in range(12)}
     applied = segue.done("apply", write_catalogue(tmp_path, large), "--json").json

@@ -18,7 +18,7 @@ def at(text: str) -> int:
 
 
 def main() -> int:
-    """Replay a file and print its changes; 1 with --strict when a line was refused."""
+    """Replay a file and print its changes. Returns 1 with --strict if a line was refused, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.naive")
     parser.add_argument("catalogue", type=Path)
     parser.add_argument("events", type=Path)

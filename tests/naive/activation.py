@@ -1,4 +1,4 @@
-"""Whom a channel may contact now, and with what: docs/language.md, decided anew at every evaluation."""
+"""Which profiles a channel may contact now, and with what: docs/language.md, decided anew at every evaluation."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ CONTENT = ("asset", "intent", "depth", "topic", "evidence", "call_to_action", "c
 
 
 class Asked(NamedTuple):
-    """What a refusal looks at: a profile after its memberships have moved, and one activation, at t."""
+    """The facts that a refusal looks at: a profile after its membership changes, one activation, and the instant t."""
 
     profile: Profile
     era: Era
@@ -28,17 +28,17 @@ class Asked(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why an activation is refused, and what refuses."""
+    """The code of a refusal, and the names of the things that refuse."""
 
     code: str
     by: list[str]
 
 
-# ---------------------------------------------------------------- refusals: None, or what refuses
+# ---------------------------------------------------------------- refusals: None, or the names of what refuses
 
 
 def restricted(asked: Asked) -> list[str] | None:
-    """Restricted: the `refuse` of one of its classes holds."""
+    """Restricted: the `refuse` of one of its restriction classes holds."""
     classes = asked.era.activation_restrictions[asked.definition["activation"]]
     refusing = {name: refuse for name, refuse in classes.items() if refuse is not None}
     seen = sight(asked.profile, asked.era, asked.definition["activation"], "refuse", asked.t) if refusing else None
@@ -46,12 +46,12 @@ def restricted(asked: Asked) -> list[str] | None:
 
 
 def audience(asked: Asked) -> list[str] | None:
-    """Audience: the subject is of another kind."""
+    """Audience: the subject is of a kind other than the audience's."""
     return None if asked.profile.subject.partition(":")[0] == asked.definition["audience"] else []
 
 
 def market(asked: Asked) -> list[str] | None:
-    """Market: the market trait's value is not listed."""
+    """Market: the value of the market trait is not listed."""
     markets, name = asked.definition.get("markets"), asked.era.catalogue.policy.get("market_trait")
     if markets is None or name is None:
         return None
@@ -60,7 +60,7 @@ def market(asked: Asked) -> list[str] | None:
 
 
 def not_member(asked: Asked) -> list[str] | None:
-    """Not a member: `segments` does not hold."""
+    """Not a member: `segments` does not hold for the profile."""
     wanted, stays = asked.definition["segments"], asked.profile.stays
     holds = (
         all(segment in stays for segment in wanted.get("all", []))
@@ -71,18 +71,18 @@ def not_member(asked: Asked) -> list[str] | None:
 
 
 def content_not_approved(asked: Asked) -> list[str] | None:
-    """Not approved: it is pending or withdrawn."""
+    """Not approved: the content is pending or withdrawn."""
     return None if asked.definition["content"]["review"]["status"] == "approved" else []
 
 
 def content_expired(asked: Asked) -> list[str] | None:
-    """Expired: from the instant on."""
+    """Expired: t is at or after the content's expiry."""
     expires = asked.definition["content"]["review"].get("expires")
     return [] if expires is not None and asked.t >= date(expires) else None
 
 
 def consent(asked: Asked) -> list[str] | None:
-    """Consent: required for its channel, and not granted."""
+    """Consent: the channel requires it, and the profile has not granted it."""
     required = asked.definition.get("requires_consent")
     if required is None:
         return None
@@ -92,7 +92,7 @@ def consent(asked: Asked) -> list[str] | None:
 
 
 def suppressed_by(asked: Asked) -> list[str] | None:
-    """Suppressed: a member of any of these."""
+    """Suppressed: the profile is a member of one of these segments."""
     return sorted(set(asked.definition.get("suppress_while", [])) & set(asked.profile.stays)) or None
 
 
@@ -106,7 +106,7 @@ def holdout(asked: Asked) -> list[str] | None:
 
 
 def frequency_cap(asked: Asked) -> list[str] | None:
-    """Frequency cap: one of its own, or of the policy's for its channel, is used up."""
+    """Frequency cap: a cap of the activation, or of the policy for its channel, is used up."""
     caps = asked.era.catalogue.caps(asked.definition["activation"])
     return sorted({cap.of for cap in caps if len(sent(asked, cap)) >= cap.at_most}) or None
 
@@ -135,11 +135,11 @@ REFUSALS: list[tuple[str, Callable[[Asked], list[str] | None]]] = [
     ("holdout", holdout),
     ("frequency_cap", frequency_cap),
 ]
-"""In order of precedence; `exclusive_group` comes after all of them."""
+"""In order of precedence; `exclusive_group` comes last, after all of them."""
 
 
 def first_refusal(asked: Asked) -> Refusal | None:
-    """Find the first refusal that applies, the groups apart."""
+    """Return the first refusal that applies, groups not considered; None if none applies."""
     for code, refuses in REFUSALS:
         by = refuses(asked)
         if by is not None:
@@ -148,7 +148,7 @@ def first_refusal(asked: Asked) -> Refusal | None:
 
 
 def decide(profile: Profile, era: Era, t: int) -> dict[str, Refusal | None]:
-    """Decide every approved activation: refused, or None."""
+    """Return the decision on every approved activation: its refusal, or None when it is allowed."""
     definitions = {name: era.catalogue.activations[name] for name in era.approved_activations}
     found = {name: first_refusal(Asked(profile, era, each, t)) for name, each in definitions.items()}
     for group in {each["exclusive_group"] for each in definitions.values() if "exclusive_group" in each}:
@@ -166,7 +166,7 @@ def decide(profile: Profile, era: Era, t: int) -> dict[str, Refusal | None]:
 
 
 def slot(profile: Profile, era: Era, group: str, free: list[Definition]) -> str:
-    """Name the journey that has the slot of a group among activations that nothing else refuses."""
+    """Name the journey that takes the slot of a group. `free`: the group's activations without any other refusal."""
     stated = (era.catalogue.policy.get("exclusive_groups") or {}).get(group) or {}
     if stated.get("preempt", True) is False:
         holding = {told.journey or name for name, told in profile.active.items() if told.group == group}
@@ -184,7 +184,7 @@ def place(key: str, text: str) -> float:
 
 
 def arm_of(definition: Definition, era: Era, subject: str) -> str | None:
-    """Name the arm of a subject: the first whose cumulated weight exceeds its place."""
+    """Name the arm of a subject: the first arm whose cumulated weight exceeds the subject's place."""
     arms = definition.get("arms")
     if arms is None:
         return None
@@ -201,7 +201,7 @@ def arm_of(definition: Definition, era: Era, subject: str) -> str | None:
 
 
 def told(definition: Definition, era: Era, subject: str) -> Told:
-    """Say what an activation is published with."""
+    """Return the values that a change of an activation publishes."""
     return Told(
         channel=definition["channel"],
         version=definition["version"],
@@ -213,7 +213,7 @@ def told(definition: Definition, era: Era, subject: str) -> Told:
 
 
 def activate(profile: Profile, era: Era, t: int, event: Event | None = None) -> list[bytes]:
-    """Decide the activations of a profile whose memberships have moved. Gives the changes as JSON."""
+    """Decide the activations of a profile after its membership changes. Returns the changes as JSON."""
     refused = decide(profile, era, t)
     stopping: dict[str, tuple[Told, Refusal]] = {}
     starting: dict[str, tuple[Told, str]] = {}

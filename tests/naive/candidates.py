@@ -1,9 +1,9 @@
-"""The instants at which something may flip: far more of them than needed, so that none is missed.
+"""The instants at which a verdict may flip. There are far more than needed, so that none is missed.
 
-Every verdict compares the instant of the evaluation with a sum of known instants and lengths in the definitions. So all
-sums of one known instant and up to two lengths that stand in one condition are taken, and the milliseconds on either
-side of each. Only a score that decays flips elsewhere; between two neighbouring instants it can only fall, so the place
-is found by halving. `tests/naive/test_naive.py` compares them with a walk through every millisecond.
+Every verdict compares the instant of the evaluation with a known instant plus lengths from the definitions. So this
+module takes all sums of one known instant and up to two lengths of one condition, and the milliseconds on either side.
+Only a decaying score flips elsewhere. Between two neighbouring instants a score can only fall, so halving finds the
+place. `tests/naive/test_naive.py` compares these instants with a walk through every millisecond.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from tests.naive.times import FIVE_MINUTES_MS, duration, instant, length, rounde
 
 
 def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
-    """List instants strictly between two, in order, such that nothing of the profile flips at any other one."""
+    """List instants strictly between two, in order. Nothing of the profile flips at any other instant there."""
     base = known_instants(profile, era)
     found = {after + 1, before - 1}
     for segment in era.approved_order:
@@ -39,7 +39,7 @@ def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
 
 
 def known_instants(profile: Profile, era: Era) -> set[int]:
-    """Collect the instants that anything can be counted from."""
+    """Collect the instants from which something can be counted."""
     found = {0}
     for one in profile.known:
         found.add(one.event.time)
@@ -51,25 +51,25 @@ def known_instants(profile: Profile, era: Era) -> set[int]:
     written += [era.catalogue.activations[name] for name in era.approved_activations]
     found |= {at for value in written for text in strings(value) if (at := instant(text)) is not None}
     buckets = {length(value["bucket"]) for definition in written for value in mappings(definition) if "bucket" in value}
-    # a window of buckets begins late enough with the first millisecond of the bucket in which it must begin
+    # a bucketed window begins in a bucket; "late enough" is decided at the first millisecond of that bucket
     opened = {rounded_up(one, bucket) - bucket + 1 for one in found for bucket in buckets}
     return found | opened | {rounded_up(one, bucket) for one in found for bucket in buckets}
 
 
 def lengths(value: object) -> list[int]:
-    """Collect every length that stands anywhere in a condition."""
+    """Collect every length that occurs anywhere in a condition."""
     return sorted({found for text in strings(value) if (found := duration(text)) is not None})
 
 
 def sums(base: set[int], steps: list[int], after: int, before: int) -> set[int]:
-    """Add no, one or two of the lengths to each instant, and take the neighbours too."""
+    """Add no, one or two of the lengths to each instant; include the neighbouring milliseconds."""
     offsets = {0, *steps, *(one + other for one in steps for other in steps)}
     near = {at + offset for offset in offsets for at in base if after - 1 <= at + offset <= before + 1}
     return {at + side for at in near for side in (-1, 0, 1)}
 
 
 def coverage_ends(condition: Condition, seen: Sight) -> set[int]:
-    """Give where a coverage ends, which is a sum of many lengths that stand in the events."""
+    """Return the ends of a coverage: each is a sum of many lengths that stand in the events."""
     if "covered" not in condition:
         return set()
     end = covered_until(condition, seen)
@@ -77,7 +77,7 @@ def coverage_ends(condition: Condition, seen: Sight) -> set[int]:
 
 
 def scores(era: Era) -> Iterator[tuple[str, str, Condition, bool]]:
-    """Walk the scores of the rules, those inside a score's `when` first; and whether under an odd number of `none`."""
+    """Walk the scores of the rules, those in a `when` first: (segment, rule, score, under an odd number of `none`)."""
     for segment in era.approved_order:
         for rule in ("enter", "exit"):
             if rule in era.catalogue.segments[segment]:
@@ -87,7 +87,7 @@ def scores(era: Era) -> Iterator[tuple[str, str, Condition, bool]]:
 
 
 def add_crossings(profile: Profile, era: Era, found: list[int]) -> list[int]:
-    """Add where a score falls below its threshold between two neighbouring instants."""
+    """Add the instants at which a score falls below its threshold between two neighbouring instants."""
     for segment, rule, condition, odd in scores(era):
 
         def high(t: int) -> bool:
@@ -100,7 +100,7 @@ def add_crossings(profile: Profile, era: Era, found: list[int]) -> list[int]:
 
 
 def crossing(high: Callable[[int], bool], start: int, end: int) -> int | None:
-    """Halve [start, end] down to the first instant at which the score no longer holds; None: it does not fall there."""
+    """Halve [start, end] to the first instant at which the score no longer holds. None: it does not fall there."""
     if not high(start) or high(end):
         return None
     while end - start > 1:

@@ -1,4 +1,4 @@
-"""Every condition of docs/language.md, from the full history. None is no verdict (Pending there)."""
+"""Every condition of docs/language.md, from the full history. None means no verdict (see Pending there)."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Condition = Mapping[str, Any]
 
 
 class Known(NamedTuple):
-    """An event as a profile knows it. `arrival` counts the profile's events in record order, from 1.
+    """An event as a profile knows it. `arrival` numbers the profile's events in record order, from 1.
 
     `era` is the number of cuts before its record.
     """
@@ -28,20 +28,20 @@ class Known(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """The mark of a change: the greatest event time known at it, how many events had come, and when it was set."""
+    """The mark of a change: the greatest event time known then, the number of events so far, and when it was set."""
 
     time: int
     arrivals: int
     set_at: int
 
     def precedes(self, known: Known) -> bool:
-        """Tell whether an event is later than the mark."""
+        """Tell whether an event comes after the mark."""
         return known.event.time > self.time or (known.event.time == self.time and known.arrival > self.arrivals)
 
 
 @dataclass(frozen=True)
 class Sight:
-    """All that a rule of one segment may look at, at one instant."""
+    """Everything that a rule of one segment may look at, at one instant."""
 
     t: int
     catalogue: Catalogue
@@ -50,17 +50,17 @@ class Sight:
     rule: str
     """enter, exit or refuse."""
     forgets: bool
-    """The segment has exit or max_stay."""
+    """Whether the segment has exit or max_stay."""
     odd: bool
-    """The rule that is asked stands under an odd number of `none`."""
+    """Whether the rule in question stands under an odd number of `none`."""
     entry_mark: Mark | None
     exit_mark: Mark | None
     entered_at: int | None
-    """Of the segment's own present stay; None while out."""
+    """Of the segment's present stay; None while the profile is out."""
     members: Mapping[str, int]
-    """Every segment that the profile is in → effective_at of the entry."""
+    """Every segment that the profile is in → the effective_at of its entry."""
     no_verdict: Callable[[Condition, "Sight"], bool]
-    """Whether a condition has no verdict yet after a cut."""
+    """Tells whether a condition has no verdict yet after a cut."""
 
     @property
     def known_since(self) -> int:
@@ -86,7 +86,7 @@ def truth(rule: Condition, sight: Sight) -> Verdict:
 
 
 def at_least_of(verdicts: list[Verdict], n: int) -> Verdict:
-    """Kleene: n are true, or fewer than n can still be, or nobody knows."""
+    """Kleene logic: true with n true verdicts, false when n can no longer be reached, else unknown (None)."""
     if verdicts.count(True) >= n:
         return True
     return False if verdicts.count(True) + verdicts.count(None) < n else None
@@ -108,7 +108,7 @@ def matching(step: Any, where: Any, sight: Sight) -> list[Known]:
 
 
 def matches(event: Event, names: list[str], where: Any, catalogue: Catalogue) -> bool:
-    """Tell whether an event is of one of the types and satisfies `where`; ages there are of the event's own time."""
+    """Tell whether an event has one of the types and satisfies `where`. Ages in `where` are at the event's own time."""
     return event.type in names and all(
         operators.holds(tests, event.data.get(path), catalogue.attribute_type(event.type, path), event.time)
         for path, tests in (where or {}).items()
@@ -116,7 +116,7 @@ def matches(event: Event, names: list[str], where: Any, catalogue: Catalogue) ->
 
 
 def counts_from(condition: Condition, sight: Sight) -> Mark | None:
-    """Give the mark that a condition counts from; None: none."""
+    """Return the mark that a condition counts from; None: no mark."""
     since = condition.get("since")
     if since == "entry":
         return sight.entry_mark
@@ -125,7 +125,7 @@ def counts_from(condition: Condition, sight: Sight) -> Mark | None:
 
 
 class Place(NamedTuple):
-    """Where a condition stands, as far as that decides from which mark it counts."""
+    """The place of a condition, as far as it decides which mark the condition counts from."""
 
     catalogue: Catalogue
     rule: str
@@ -134,7 +134,7 @@ class Place(NamedTuple):
 
 
 def uses_exit_mark(condition: Condition, place: Place) -> bool:
-    """Tell whether the mark of the latest exit limits a condition that takes windows: asked, or evidence by default."""
+    """Tell whether the latest exit's mark limits a windowed condition: by `since`, or by default as evidence."""
     if place.rule != "enter" or not place.forgets or "absent" in condition:
         return False
     if condition.get("since") in ("ever", "entry", "exit"):
@@ -143,7 +143,7 @@ def uses_exit_mark(condition: Condition, place: Place) -> bool:
 
 
 def holds_of_nothing(condition: Condition, catalogue: Catalogue) -> bool:
-    """Tell whether a condition holds where there are no events at all."""
+    """Tell whether a condition holds when there are no events at all."""
     if "points" in condition:
         return False
     if "aggregate" in condition:
@@ -155,7 +155,7 @@ def holds_of_nothing(condition: Condition, catalogue: Catalogue) -> bool:
 
 
 def in_window(condition: Condition, one: Known, sight: Sight) -> bool:
-    """Tell whether a known event lies in the window of a condition; where several windows are given all must apply."""
+    """Tell whether a known event lies in the window of a condition. Where several windows are given, all must apply."""
     time = one.event.time
     moved = rounded_up(time, length(condition["bucket"])) if "bucket" in condition else time
     since, until = condition.get("since"), condition.get("until")
@@ -170,7 +170,7 @@ def in_window(condition: Condition, one: Known, sight: Sight) -> bool:
 
 
 def windowed(condition: Condition, kind: str, sight: Sight) -> list[Known]:
-    """List the events that a condition counts: matching, remembered, in its window."""
+    """List the events that a condition counts: they match, are still remembered, and lie in the window."""
     found = matching(condition[kind], condition.get("where"), sight)
     if "aggregate" in condition:
         kind = sight.catalogue.attribute_type(types_named(condition["event"])[0], condition["of"])
@@ -184,31 +184,31 @@ def windowed(condition: Condition, kind: str, sight: Sight) -> list[Known]:
 
 
 class Setting(NamedTuple):
-    """One setting of a trait."""
+    """One setting of a trait: its event, and the value set."""
 
     time: int
     value: Any
 
 
 def settings(trait: str, sight: Sight) -> list[Setting]:
-    """List the settings of a trait known, in the order of (time, source, id)."""
+    """List the known settings of a trait, in the order of (time, source, id)."""
     return [Setting(one.event.time, one.event.sets[trait]) for one in sight.known if trait in one.event.sets]
 
 
 def trait_value(trait: str, sight: Sight) -> Any:
-    """Give the value of a trait; None: no value."""
+    """Return the value of a trait; None: no value."""
     found = settings(trait, sight)
     return found[-1].value if found else None
 
 
 def trait(condition: Condition, sight: Sight) -> bool:
-    """Trait: the operators hold of its value."""
+    """Trait: the operators hold for the trait's value."""
     name = condition["trait"]
     return operators.holds(condition, trait_value(name, sight), sight.catalogue.traits[name]["type"], sight.t)
 
 
 def held(condition: Condition, sight: Sight) -> bool:
-    """Held: it held at every millisecond of [t − D, t]; the value of each stretch is asked at both of its ends."""
+    """Held: the operators held at every millisecond of [t − D, t]. Both ends of each stretch of one value are asked."""
     start = sight.t - length(condition["for"])
     if sight.known_since > start or not trait(condition, sight):
         return False
@@ -223,7 +223,7 @@ def held(condition: Condition, sight: Sight) -> bool:
 
 
 def changed(condition: Condition, sight: Sight) -> bool:
-    """Changed: two consecutive settings step between two different values, as given, the later one in the window."""
+    """Changed: two consecutive settings have different values, `from` and `to` fit, and the later is in the window."""
     found = settings(condition["changed"], sight)
     kind = sight.catalogue.traits[condition["changed"]]["type"]
     return any(
@@ -241,7 +241,7 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def side_fits(condition: Condition, side: str, value: Any, kind: str) -> bool:
-    """Tell whether a value fits `from` or `to`: omitted is any value but none, null is none."""
+    """Tell whether a value fits `from` or `to`. An omitted side fits any value but none; null fits none."""
     if side not in condition:
         return value is not None
     wanted = condition[side]
@@ -254,12 +254,12 @@ def side_fits(condition: Condition, side: str, value: Any, kind: str) -> bool:
 
 
 def event(condition: Condition, sight: Sight) -> bool:
-    """Event: how many there are in the window."""
+    """Event: the number of matching events in the window fits `count`."""
     return counted(condition, len(windowed(condition, "event", sight)))
 
 
 def counted(condition: Condition, n: int) -> bool:
-    """Tell whether so many events are as many as a condition asks for."""
+    """Tell whether a number of events fits a condition's count."""
     tests = condition.get("count", {"at_least": 1})
     return all(
         {
@@ -273,7 +273,7 @@ def counted(condition: Condition, n: int) -> bool:
 
 
 def last(condition: Condition, sight: Sight) -> bool:
-    """Last: what the latest matching event in the window says; times are compared with t."""
+    """Last: the operators hold for the latest matching event in the window. Times are compared with t."""
     found = windowed(condition, "last", sight)
     if not found:
         return False
@@ -285,7 +285,7 @@ def last(condition: Condition, sight: Sight) -> bool:
 
 
 def absent(condition: Condition, sight: Sight) -> bool:
-    """Absent: none in the window, and somebody was looking for all of it."""
+    """Absent: the window has no matching event, and the profile was observed for all of it."""
     looking_since = sight.entered_at if sight.rule == "exit" else sight.known_since
     if looking_since is None or looking_since > sight.t - length(condition["within"]):
         return False
@@ -293,7 +293,7 @@ def absent(condition: Condition, sight: Sight) -> bool:
 
 
 def aggregate(condition: Condition, sight: Sight) -> bool:
-    """Aggregate: the operators hold of a sum, a mean, …; `older_than` is the window here."""
+    """Aggregate: the operators hold for a sum, a mean, …; `older_than` is the window here."""
     path, how = condition["of"], condition["aggregate"]
     values = [one.event.data[path] for one in windowed(condition, "event", sight)]
     kind = sight.catalogue.attribute_type(types_named(condition["event"])[0], path)
@@ -313,13 +313,13 @@ def aggregate(condition: Condition, sight: Sight) -> bool:
 
 
 def covered(condition: Condition, sight: Sight) -> bool:
-    """Covered: t is before the end of what was filled, plus the gap."""
+    """Covered: t is before the end of the filled supply plus the gap."""
     end = covered_until(condition, sight)
     return end is not None and sight.t < end + (length(condition["gap"]) if "gap" in condition else 0)
 
 
 def covered_until(condition: Condition, sight: Sight) -> int | None:
-    """Give the end of what was filled; None: nothing was."""
+    """Return the end of the filled supply; None: nothing was filled."""
     end: int | None = None
     for one in windowed(condition, "covered", sight):
         time = one.event.time
@@ -338,7 +338,7 @@ def covered_until(condition: Condition, sight: Sight) -> int | None:
 
 
 def score(condition: Condition, sight: Sight) -> Verdict:
-    """Score: the points of its events, decayed, and of its conditions that hold."""
+    """Score: the decayed points of its events, plus the points of its conditions that hold."""
     points: list[float] = []
     for part in condition["score"]:
         if "when" in part:
@@ -362,7 +362,7 @@ def score(condition: Condition, sight: Sight) -> Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a sequence: what matches it, whether it must not come, and its limits after the last matched event."""
+    """A step of a sequence: what matches it, whether it is a `not`, and its limits after the last matched event."""
 
     types: list[str]
     where: Any
@@ -388,7 +388,7 @@ def step_of(written: Any) -> Step:
 
 
 def sequence(condition: Condition, sight: Sight) -> bool:
-    """Sequence: some assignment of distinct events to the steps fits."""
+    """Sequence: at least one assignment of distinct events to the steps fits."""
     steps = steps_of(condition)
     wanted = [one for one in sight.known if any(fits(step, one, sight) for step in steps)][-ENTRIES_MAX:]
     mark = counts_from(condition, sight)
@@ -397,7 +397,7 @@ def sequence(condition: Condition, sight: Sight) -> bool:
 
 
 def in_date(condition: Condition, one: Known) -> bool:
-    """Tell whether an event lies within the dates of a sequence, where it has any."""
+    """Tell whether an event lies within the dates of a sequence. A sequence without dates admits every event."""
     since, until = condition.get("since"), condition.get("until")
     return (since is None or instant(since) is None or one.event.time >= date(since)) and (
         until is None or one.event.time < date(until)
@@ -405,14 +405,14 @@ def in_date(condition: Condition, one: Known) -> bool:
 
 
 def fits(step: Step, one: Known, sight: Sight) -> bool:
-    """Tell whether an event is what a step speaks of."""
+    """Tell whether an event matches a step."""
     return matches(one.event, step.types, step.where, sight.catalogue)
 
 
 def assigned(
     steps: list[Step], taken: list[Known], events: list[Known], counted: list[Known], condition: Condition, sight: Sight
 ) -> bool:
-    """Try every event for the first of the steps left, and so on; `taken` are the events matched so far."""
+    """Try every event for the first remaining step, then recurse. `taken`: the events matched so far."""
     nots = steps[: index_of_positive(steps)]
     if nots and not all(quiet(step, taken[-1], counted, sight) for step in nots):
         return False
@@ -440,12 +440,12 @@ def assigned(
 
 
 def index_of_positive(steps: list[Step]) -> int:
-    """Give the index of the first step that is no `not`."""
+    """Return the index of the first step that is not a `not`."""
     return next((index for index, step in enumerate(steps) if not step.absent), len(steps))
 
 
 def quiet(step: Step, before: Known, counted: list[Known], sight: Sight) -> bool:
-    """Tell whether a `not` holds at t: its time is over, and no other event that matches it came within it."""
+    """Tell whether a `not` holds at t: its time is over, and no other matching event came within that time."""
     assert step.within is not None
     x = before.event.time
     return sight.t >= x + step.within and not any(
@@ -459,13 +459,13 @@ def quiet(step: Step, before: Known, counted: list[Known], sight: Sight) -> bool
 
 
 def segment(condition: Condition, sight: Sight) -> bool:
-    """Segment: the profile is a member, and has been for long enough."""
+    """Segment: the profile is a member, and has been one for long enough."""
     since = sight.members.get(condition["segment"])
     return since is not None and ("for" not in condition or since <= sight.t - length(condition["for"]))
 
 
 def consent(condition: Condition, sight: Sight) -> bool:
-    """Consent: what the latest consent event for the channel and purpose says; at equal times a withdrawal."""
+    """Consent: the latest consent event for the channel and purpose decides; at equal times a withdrawal wins."""
     wanted = condition["consent"]["channel"], condition["consent"]["purpose"]
     said: list[tuple[int, int]] = []
     for one in sight.known:
@@ -490,7 +490,7 @@ def everyone(condition: Condition, sight: Sight) -> bool:
     return True
 
 
-# `aggregate` stands before `event`, which it contains
+# `aggregate` comes before `event`: an aggregate condition also has an `event` key
 KINDS: dict[str, Callable[[Condition, Sight], Verdict]] = {
     "everyone": everyone,
     "trait": trait,

@@ -1,4 +1,4 @@
-"""A line of a file, decoded: docs/language.md, in the order of precedence of its refusals."""
+"""Decode a line of a file, as docs/language.md says; refusals in its order of precedence."""
 
 import json
 import math
@@ -22,7 +22,7 @@ STOP_WORDS = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE
 
 @dataclass(frozen=True)
 class Event:
-    """One event of one profile. `data` and `sets` are typed under the dictionary of its arrival."""
+    """One event of one profile. `data` and `sets` have the types of the dictionary in force when it arrived."""
 
     time: int
     source: str
@@ -34,7 +34,7 @@ class Event:
 
     @property
     def identity(self) -> tuple[int, str, str]:
-        """What a redelivery repeats, and the order among events."""
+        """(time, source, id). A redelivery has the same identity; events are ordered by it."""
         return (self.time, self.source, self.id)
 
 
@@ -48,7 +48,7 @@ class Own(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """A line as far as it can be read at all."""
+    """A line, as far as it could be read."""
 
     value: Any
     parsed: bool
@@ -56,7 +56,7 @@ class Line:
 
 
 def parse(raw: bytes) -> Line:
-    """Parse a line and read the timestamp of its record: `recordedtime`, or without one `time`."""
+    """Parse a line and read the timestamp of its record: `recordedtime` or, where that is missing, `time`."""
     try:
         value = read(raw)
     except RecursionError:
@@ -74,14 +74,14 @@ def parse(raw: bytes) -> Line:
 
 
 def read(raw: bytes) -> Any:
-    """Read JSON; ValueError where it is none."""
+    """Read JSON. Raises ValueError for anything else."""
     value = json.loads(raw.decode("utf-8"), parse_constant=no_constant, parse_int=whole)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
+    json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is not text
     return value
 
 
 def deeply(reader: Callable[[bytes], Any], raw: bytes) -> Any:
-    """Read what is nested very deep, on a stack that is large enough; NOT_JSON where it is none."""
+    """Read deeply nested JSON on a stack that is large enough. Raises Refused(not_json) for anything else."""
     found: list[Any] = []
 
     def run() -> None:
@@ -103,7 +103,7 @@ def deeply(reader: Callable[[bytes], Any], raw: bytes) -> Any:
 
 
 def whole(token: str) -> int | float:
-    """Read an integer; one beyond every double is as good as infinite."""
+    """Read an integer. One beyond the range of doubles counts as infinite."""
     return int(token) if len(token) < DIGITS_MAX else float(token)
 
 
@@ -160,7 +160,7 @@ def envelope(value: Any) -> None:
 
 
 def content(data: Any, event_type: str, catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Type the declared attributes and the traits set. A wrong type anywhere comes before a bad number."""
+    """Type the declared attributes and the traits set. A wrong type anywhere is reported before a bad number."""
     declared = catalogue.events[event_type]
     found: dict[str, Any] = {}
     sets: dict[str, Any] = {}
@@ -188,7 +188,7 @@ def content(data: Any, event_type: str, catalogue: Catalogue) -> tuple[dict[str,
 
 
 def at_path(data: Any, path: str) -> tuple[bool, Any]:
-    """Follow a dotted path: (present, value). What stands on the way must be an object or null."""
+    """Follow a dotted path: (present, value). Each value on the way must be an object or null."""
     for key in path.split("."):
         if data is None:
             return False, None
@@ -226,7 +226,7 @@ def typed(kind: str, raw: Any) -> Any:
 
 
 def withdrawal(event: Event) -> tuple[str, str] | None:
-    """Give the (channel, purpose) that the event withdraws consent for; None: it withdraws nothing."""
+    """Return the (channel, purpose) whose consent the event withdraws; None: it withdraws nothing."""
     if event.type == "consent.withdrawn":
         return event.data.get("channel", "all"), event.data.get("purpose", "all")
     if event.type == "message.replied" and event.data.get("text", "").strip().upper() in STOP_WORDS:

@@ -8,6 +8,6 @@ from tests.naive.profile import Profile
 
 
 def evaluate(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
-    """Evaluate a profile at an instant. `visit`: at the cut that began the era. Gives the changes as JSON, in order."""
+    """Evaluate a profile at an instant. `visit`: it is the visit of the era's cut. Returns the changes as JSON."""
     profile.cursor = t
     return move_all(profile, era, t, event, visit) + activate(profile, era, t, event)

@@ -1,4 +1,4 @@
-"""One evaluation of one profile: docs/language.md."""
+"""The memberships of one profile in one evaluation: docs/language.md."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ FORGETTING = ("exit_rule", "max_stay")
 
 @dataclass(frozen=True)
 class Verdict:
-    """A move, and why."""
+    """A move and its reason."""
 
     kind: str
     conditions: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
-    """Lay out what one rule of one segment may look at, now."""
+    """Collect everything that one rule of one segment may look at, now."""
     stay = profile.stays.get(segment)
     forgets = era.catalogue.approved(segment) and era.catalogue.forgets(segment)
     return Sight(
@@ -45,31 +45,31 @@ def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
 
 
 def rule_truth(profile: Profile, era: Era, segment: str, rule: str, t: int) -> bool | None:
-    """Give the verdict of `enter` or `exit`."""
+    """Return the verdict of `enter` or `exit`."""
     return truth(era.catalogue.segments[segment][rule], sight(profile, era, segment, rule, t))
 
 
 def deciding(profile: Profile, era: Era, segment: str, rule: str, t: int, lost: bool = False) -> list[str]:
-    """List the leaves that decided: those that hold, under an odd number of `none` not; `lost` turns it round."""
+    """List the deciding leaves: those that hold, or do not hold under an odd number of `none`. `lost`: the opposite."""
     seen = sight(profile, era, segment, rule, t)
     found = leaves(era.catalogue.segments[segment][rule], rule)
     return [path for path, leaf, odd in found if truth(leaf, replace(seen, odd=odd)) is (odd == lost)]
 
 
 def audience_admits(profile: Profile, catalogue: Catalogue, segment: str) -> bool:
-    """Tell whether the subject is of the audience's kind."""
+    """Tell whether the subject's kind is the audience's."""
     audience = (catalogue.segments[segment].get("layers") or {}).get("audience")
     return audience is None or profile.subject.partition(":")[0] == audience
 
 
 def parent_admits(profile: Profile, catalogue: Catalogue, segment: str) -> bool:
-    """Tell whether the profile is in the parent now."""
+    """Tell whether the profile is a member of the parent now."""
     parent = catalogue.segments[segment].get("parent")
     return parent is None or parent in profile.stays
 
 
 def market_admits(profile: Profile, era: Era, segment: str, t: int) -> bool:
-    """Tell whether the market trait has a listed value."""
+    """Tell whether the value of the market trait is listed."""
     markets, name = era.catalogue.segments[segment].get("markets"), era.catalogue.policy.get("market_trait")
     return markets is None or name is None or trait_value(name, sight(profile, era, segment, "enter", t)) in markets
 
@@ -80,7 +80,7 @@ def refused(profile: Profile, era: Era, segment: str, t: int) -> bool:
 
 
 def reason_to_leave(profile: Profile, era: Era, segment: str, t: int, min_stay: bool) -> Verdict | None:
-    """Find the first reason to leave, in the order of precedence. `min_stay`: whether it delays."""
+    """Return the first reason to leave, in order of precedence. `min_stay`: whether it delays the exit."""
     definition, stay = era.catalogue.segments[segment], profile.stays[segment]
     stayed = not min_stay or "min_stay" not in definition or t >= stay.entered_at + length(definition["min_stay"])
     if refused(profile, era, segment, t):
@@ -105,7 +105,7 @@ def may_return(profile: Profile, definition: Mapping[str, Any], t: int) -> bool:
 
 
 def reason_to_join(profile: Profile, era: Era, segment: str, t: int) -> Verdict | None:
-    """Find whether a profile that is out comes in."""
+    """Return the reason for which a profile that is out enters; None: it stays out."""
     definition, catalogue = era.catalogue.segments[segment], era.catalogue
     if (
         audience_admits(profile, catalogue, segment)
@@ -122,7 +122,7 @@ def reason_to_join(profile: Profile, era: Era, segment: str, t: int) -> Verdict 
 
 
 def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Verdict | None:
-    """Decide one segment in one evaluation. `visit`: it is the visit of the cut that began the era."""
+    """Decide one segment in one evaluation. `visit`: the evaluation is the visit of the cut that began the era."""
     member = segment in profile.stays
     if not era.catalogue.approved(segment):
         return Verdict("retired") if member else None
@@ -137,7 +137,7 @@ def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Ver
 
 
 def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
-    """Evaluate every segment once, by rank and id, each seeing the changes already made. Gives the changes as JSON."""
+    """Evaluate every segment once, by rank and id; each sees the changes already made. Returns the changes as JSON."""
     changes = []
     for segment in era.order if visit else era.approved_order:
         verdict = decide(profile, era, segment, t, visit)
@@ -148,7 +148,7 @@ def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, vis
 
 
 def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
-    """Arm entry again at an evaluation at which `enter`, counted from the exit's mark, does not hold."""
+    """Arm entry again if `enter`, counted from the exit's mark, does not hold at this evaluation."""
     if (
         segment in profile.disarmed
         and era.catalogue.approved(segment)
@@ -159,7 +159,7 @@ def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
 
 
 def move(profile: Profile, era: Era, segment: str, t: int, verdict: Verdict, event: Event | None) -> bytes:
-    """Make a change, and write it as docs/language.md says (A membership change)."""
+    """Make a change, and write it in the form of docs/language.md (A membership change)."""
     entered = verdict.kind == "entry_rule"
     if entered:
         profile.stays[segment] = Stay(t, profile.mark(t))

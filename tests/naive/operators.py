@@ -14,7 +14,7 @@ ORDERED = ("above", "at_least", "below", "at_most", "between")
 
 
 def holds(tests: Mapping[str, Any], value: Any, kind: str, t: int) -> bool:
-    """Tell whether every operator of a map holds of the value (None: no value) of a declared type at t."""
+    """Tell whether every operator of a map holds for the value (None: no value) of a declared type at t."""
     return all(
         one_holds(name, operand, value, kind, t) for name, operand in tests.items() if name in (*NAMES, *ORDERED)
     )
@@ -34,7 +34,7 @@ def one_holds(name: str, operand: Any, value: Any, kind: str, t: int) -> bool:
 
 
 def of_type(value: Any, kind: str) -> bool:
-    """Tell whether a value is of a type (a fact may keep that of an older dictionary)."""
+    """Tell whether a value has a type (a fact may keep the type of an older dictionary)."""
     classes = {
         "string": str,
         "number": int | float,
@@ -47,7 +47,7 @@ def of_type(value: Any, kind: str) -> bool:
 
 
 def same(value: Any, operand: Any) -> bool:
-    """1 = 1.0, and a boolean is no number."""
+    """Tell whether two values are equal: 1 equals 1.0, and a boolean is not a number."""
     return isinstance(value, bool) == isinstance(operand, bool) and bool(value == operand)
 
 

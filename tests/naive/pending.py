@@ -1,4 +1,4 @@
-"""Eras: what a catalogue is after the cuts before it, and what has no verdict yet (docs/language.md, Pending)."""
+"""Eras: a catalogue with the cuts before it, and the conditions without a verdict (docs/language.md, Pending)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ CHANGES = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "
 
 @dataclass(frozen=True)
 class Era:
-    """A catalogue in force from the instant `since` on; `before` are the eras before it, oldest first."""
+    """A catalogue in force from the instant `since` on. `before`: the earlier eras, oldest first."""
 
     catalogue: Catalogue
     since: int | None
     before: Sequence["Era"]
     filled: bool
-    """Whether the history of its conditions is at hand (not `--as-live`)."""
+    """Whether the history of its conditions is available (it is not with `--as-live`)."""
 
     @property
     def ordinal(self) -> int:
-        """Count the cuts up to it."""
+        """Count the cuts up to and including the era's own."""
         return len(self.before)
 
     @cached_property
@@ -34,7 +34,7 @@ class Era:
 
     @cached_property
     def order(self) -> list[str]:
-        """List the segments that a visit looks at, by rank and id; those that are retired or gone by their old rank."""
+        """List the segments that a visit looks at, by rank and id. Retired and missing segments have their old rank."""
         ranks = {segment: self.catalogue.rank(segment) for segment in self.catalogue.segments}
         if self.before:
             old = self.before[-1].catalogue
@@ -43,7 +43,7 @@ class Era:
 
     @cached_property
     def refusals(self) -> dict[str, list[Condition]]:
-        """Map each segment to what its restrictions refuse."""
+        """Map each segment to the `refuse` conditions of its restriction classes."""
         return {
             segment: [rule for rule in self.catalogue.restrictions(segment).values() if rule is not None]
             for segment in self.catalogue.segments
@@ -51,19 +51,19 @@ class Era:
 
     @cached_property
     def approved_activations(self) -> list[str]:
-        """List the activations that are decided, by id."""
+        """List the activations to decide, by id."""
         return sorted(
             name for name, definition in self.catalogue.activations.items() if definition["status"] == "approved"
         )
 
     @cached_property
     def activation_restrictions(self) -> dict[str, dict[str, Condition | None]]:
-        """Map each activation to its restriction classes and what they refuse."""
+        """Map each activation to its restriction classes and their `refuse` conditions."""
         return {name: self.catalogue.activation_restrictions(name) for name in self.approved_activations}
 
     @cached_property
     def caps(self) -> list[Cap]:
-        """List every frequency cap: of the policy, and of the activations that are decided."""
+        """List every frequency cap: of the policy, and of the activations to decide."""
         return [
             *self.catalogue.policy_caps(),
             *(cap for name in self.approved_activations for cap in self.catalogue.caps(name)),
@@ -71,14 +71,14 @@ class Era:
 
     @cached_property
     def counted(self) -> dict[tuple[str, str], int]:
-        """Map what messages are counted by, for any cap, to the longest window in ms."""
+        """Map each (field, value) by which some cap counts messages to its longest window in ms."""
         return {
             (of, value): max(cap.within for cap in self.caps if (cap.of, cap.value) == (of, value))
             for of, value, _, _ in self.caps
         }
 
     def remembers(self, one: Known, cap: Cap) -> bool:
-        """Tell whether a message that came before a cut still counts: without history, only what was counted does."""
+        """Tell whether a message from before a cut still counts. Without history, it must have been counted then."""
         if self.filled or not self.before or one.era == self.ordinal:
             return True
         old = self.before[-1]
@@ -87,11 +87,11 @@ class Era:
 
     @cached_property
     def introduced(self) -> "dict[tuple[str, str, int, bool], Era | None]":
-        """Remember `pending_since`, which is a fact of the definitions, by the place of a condition."""
+        """The results of `pending_since` by the place of a condition; they depend on the definitions alone."""
         return {}
 
     def definition(self, segment: str) -> Mapping[str, Any]:
-        """Give the file of a segment, or the old one's where it is gone."""
+        """Return the definition of a segment, or its old definition when it is gone."""
         catalogues = [self.catalogue, *(era.catalogue for era in reversed(self.before))]
         found: Mapping[str, Any] = next(one.segments[segment] for one in catalogues if segment in one.segments)
         return found
@@ -102,12 +102,12 @@ class Era:
         return not old.approved(segment) or told_apart(old, segment) != told_apart(self.catalogue, segment)
 
     def no_verdict(self, segment: str, condition: Condition, sight: Sight, born: int) -> bool:
-        """Tell whether a condition of a segment has no verdict yet for a profile that became known in era `born`."""
+        """Tell whether a condition has no verdict yet. `born`: the era in which the profile became known."""
         began = self.pending_since(segment, condition, sight.rule, sight.odd)
         return began is not None and began.ordinal > born and not complete(condition, sight, began_at(began))
 
     def pending_since(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
-        """Find the cut from which on the approved segments have always had its equal; None: it is pending from none."""
+        """Return the era since which the approved segments always had an equal condition. None: it is not pending."""
         if kind_of(condition) not in HISTORY:
             return None
         place = (segment, rule, id(condition), odd)
@@ -116,7 +116,7 @@ class Era:
         return self.introduced[place]
 
     def look_back(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
-        """Go back over the cuts for as long as there is an equal condition, counting from an equal mark."""
+        """Go back over the cuts while each catalogue has an equal condition that counts from an equal mark."""
         began = self
         marks = marks_of(condition, Place(self.catalogue, rule, self.catalogue.forgets(segment), odd))
         while began.before and began.before[-1].had(segment, condition, marks):
@@ -124,7 +124,7 @@ class Era:
         return None if began.since is None or began.filled else began
 
     def had(self, segment: str, condition: Condition, marks: list[str]) -> bool:
-        """Tell whether its approved segments (that one only, where it counts from a mark) have an equal condition."""
+        """Tell whether its approved segments have an equal condition. With a mark, only `segment` itself is asked."""
         return any(
             condition == other and marks == marks_of(other, Place(self.catalogue, rule, forgets, odd))
             for name in self.approved_order
@@ -137,20 +137,20 @@ class Era:
 
 
 def began_at(era: Era) -> int:
-    """Give the instant of the cut that began an era."""
+    """Return the instant of the cut that began an era."""
     assert era.since is not None
     return era.since
 
 
 def told_apart(catalogue: Catalogue, segment: str) -> list[Any]:
-    """List what makes a segment another one when it differs."""
+    """List the parts of a segment whose change makes it a changed segment."""
     definition = catalogue.segments[segment]
     audience = (definition.get("layers") or {}).get("audience")
     return [*(definition.get(name) for name in CHANGES), audience, catalogue.restrictions(segment)]
 
 
 def marks_of(condition: Condition, place: Place) -> list[str]:
-    """List from which mark a condition counts, or each event of a score; "": from none."""
+    """List the marks that a condition, or each event of a score, counts from; "" for no mark."""
     return [
         "entry" if part.get("since") == "entry" else "exit" if uses_exit_mark(part, place) else ""
         for part in counting(condition)
@@ -166,15 +166,15 @@ def counting(condition: Condition) -> Iterator[Condition]:
 
 
 def complete(condition: Condition, sight: Sight, cut: int) -> bool:
-    """Tell whether a condition that was new at a cut sees all that it asks for: by its window, or by its mark."""
+    """Tell whether a condition that was new at a cut sees all its events: by its window, or by its mark."""
     if "score" in condition:
-        # its `when`s are asked for themselves
+        # the `when` conditions are asked on their own
         return all(part_complete(part, sight, cut) for part in condition["score"] if "event" in part)
     return part_complete(condition, sight, cut)
 
 
 def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
-    """Tell whether a window begins late enough after the cut, or the mark was set at it or later."""
+    """Tell whether the window begins late enough after the cut, or the mark was set at the cut or later."""
     if part in list(counting(part)):
         mark = counts_from(part, sight)
         if mark is not None and mark.set_at >= cut:
@@ -182,7 +182,7 @@ def part_complete(part: Condition, sight: Sight, cut: int) -> bool:
     late_enough = cut + FIVE_MINUTES_MS
     since = part.get("since")
     if since is not None and instant(since) is not None and date(since) >= late_enough:
-        return True  # dates compare the event's own time, bucket or not
+        return True  # dates compare the event's own time, with or without a bucket
     begins = [sight.t - length(part[name]) for name in ("within", "for") if name in part]
     if "bucket" in part:
         late_enough = rounded_up(late_enough, length(part["bucket"]))

@@ -1,4 +1,4 @@
-"""What is known of a profile, and what was published of it."""
+"""What is known about a profile, and what was published about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Stay:
 
 @dataclass(frozen=True)
 class Told:
-    """What an active activation was last published with."""
+    """The last published values of an active activation."""
 
     channel: str
     version: int
@@ -29,27 +29,27 @@ class Told:
 
     @property
     def published(self) -> tuple[Any, ...]:
-        """What a change of the activation says of it."""
+        """The values of an activation that a change publishes."""
         return (self.channel, self.version, self.journey, self.content, self.arm)
 
 
 @dataclass
 class Profile:
-    """What is known of a profile, and what was published of it."""
+    """What is known about a profile, and what was published about it."""
 
     subject: str
     born: int
-    """The era in which it became known."""
+    """The era in which the profile became known."""
     known: list[Known] = field(default_factory=list)
     """In the order of (time, source, id)."""
     stays: dict[str, Stay] = field(default_factory=dict)
     last_exit: dict[str, int] = field(default_factory=dict)
     exit_mark: dict[str, Mark] = field(default_factory=dict)
-    """Of the latest exit by exit_rule or max_stay."""
+    """Marks of the latest exit by exit_rule or max_stay."""
     disarmed: set[str] = field(default_factory=set)
     sequence: int = 0
     active: dict[str, Told] = field(default_factory=dict)
-    """What is active, and what was last published of it."""
+    """The active activations, with their last published values."""
     last_refusal: dict[str, str] = field(default_factory=dict)
     """Activation → the kind of its last `deactivated`."""
     channel_sequence: dict[str, int] = field(default_factory=dict)
@@ -57,10 +57,10 @@ class Profile:
     """The last instant evaluated."""
 
     def learn(self, event: Event, era: int) -> None:
-        """Add an event, at its place in the order."""
+        """Insert an event at its place in the order."""
         self.known.append(Known(event, len(self.known) + 1, era))
         self.known.sort(key=lambda one: one.event.identity)
 
     def mark(self, t: int) -> Mark:
-        """Give the mark of a change at t."""
+        """Return the mark of a change at t."""
         return Mark(self.known[-1].event.time, len(self.known), t)

@@ -1,6 +1,6 @@
 """A catalogue as plain values: the YAML of its files, put together, with the built-in events and the derived facts.
 
-Nothing is validated here: the catalogues that come this way have passed the engine's checks, or were generated valid.
+Nothing is validated here: the catalogues read here have passed the engine's checks, or were generated valid.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ GROUPS = ("all", "any", "none", "at_least_of")
 
 
 class Cap(NamedTuple):
-    """How many messages with a value may have been sent in a window."""
+    """A limit on the messages with one value that may be sent within a window."""
 
     of: str
     """channel, journey, intent or activation."""
@@ -34,7 +34,7 @@ class Cap(NamedTuple):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """One catalogue: every mapping as written, by name."""
+    """One catalogue: every mapping as written in its file, by name."""
 
     traits: Mapping[str, Any]
     events: Mapping[str, Any]
@@ -43,11 +43,11 @@ class Catalogue:
     activations: Mapping[str, Any]
 
     def approved(self, segment: str) -> bool:
-        """Tell whether the segment is here and evaluated."""
+        """Tell whether the catalogue has the segment as approved."""
         return segment in self.segments and self.segments[segment]["status"] == "approved"
 
     def refers(self, segment: str) -> set[str]:
-        """Name what the segment refers to: its parent and the `segment:` of its rules, exits included."""
+        """Name the segments that the segment refers to: its parent and each `segment:` in its rules, exits included."""
         definition = self.segments[segment]
         found = {value["segment"] for value in mappings(rules_of(definition)) if "segment" in value}
         return found | ({definition["parent"]} if definition.get("parent") else set())
@@ -66,7 +66,7 @@ class Catalogue:
         return declared
 
     def restriction_classes(self, segment: str) -> set[str]:
-        """Name the restriction classes of a segment: of what its rules use, and of what it refers to."""
+        """Name the restriction classes of a segment: its rules' own, and those of the segments it refers to."""
         found: set[str] = set()
         for other in self.refers(segment):
             if other in self.segments:
@@ -76,12 +76,12 @@ class Catalogue:
         return found
 
     def restrictions(self, segment: str) -> dict[str, Any]:
-        """Map the restriction classes of a segment to their `refuse` condition, None where there is none."""
+        """Map the restriction classes of a segment to their `refuse` condition; None where a class has none."""
         stated = self.policy.get("restrictions") or {}
         return {name: (stated.get(name) or {}).get("refuse") for name in sorted(self.restriction_classes(segment))}
 
     def activation_restrictions(self, activation: str) -> dict[str, Any]:
-        """Map the restriction classes of an activation to their `refuse`: those of every segment that it names."""
+        """Map the restriction classes of an activation to their `refuse`. Every segment it names adds its classes."""
         definition = self.activations[activation]
         named = {segment for group in definition["segments"].values() for segment in group}
         found: dict[str, Any] = {}
@@ -90,7 +90,7 @@ class Catalogue:
         return found
 
     def caps(self, activation: str) -> list["Cap"]:
-        """List the frequency caps of an activation: its own, and the policy's for its channel."""
+        """List the frequency caps of an activation: its own, and the policy's caps for its channel."""
         definition = self.activations[activation]
         own = {
             "channel": definition["channel"],
@@ -111,7 +111,7 @@ class Catalogue:
         ]
 
     def classes_used(self, value: Mapping[str, Any]) -> set[str]:
-        """Name the restriction classes that one mapping of a rule touches directly."""
+        """Name the restriction classes that one mapping of a rule uses directly."""
         found: set[Any] = set()
         for key in ("trait", "changed"):
             if isinstance(value.get(key), str):
@@ -135,7 +135,7 @@ class Catalogue:
 
 
 def rules_of(definition: Mapping[str, Any]) -> list[Any]:
-    """List the rules of a segment: enter, and exit where there is one."""
+    """List the rules of a segment: enter, and exit if it has one."""
     return [definition[name] for name in ("enter", "exit") if name in definition]
 
 
@@ -151,7 +151,7 @@ def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Walk every text inside a YAML value, keys apart."""
+    """Walk every text inside a YAML value, except keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -163,7 +163,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def types_named(value: Any) -> list[str]:
-    """Give the types named where a type or a list of types may stand; other things name none."""
+    """Return the event types named by a type or a list of types; any other value names none."""
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
@@ -185,7 +185,7 @@ def leaves(rule: Any, path: str, odd: bool = False) -> Iterator[tuple[str, Mappi
 
 
 def conditions(rule: Any, odd: bool = False) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    """Walk the conditions of a rule, a score's `when` too: (condition, under an odd number of `none`)."""
+    """Walk the conditions of a rule and those in a score's `when`: (condition, under an odd number of `none`)."""
     for _, leaf, under in leaves(rule, "", odd):
         yield leaf, under
         if "score" in leaf:
@@ -195,7 +195,7 @@ def conditions(rule: Any, odd: bool = False) -> Iterator[tuple[Mapping[str, Any]
 
 
 def journey_of(activation: Mapping[str, Any]) -> str:
-    """Name the journey of an activation: its own, named like it, where it gives none."""
+    """Name the journey of an activation: the one it gives, or its own name."""
     name: str = activation.get("journey", activation["activation"])
     return name
 

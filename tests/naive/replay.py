@@ -1,7 +1,7 @@
 """Records to changes: docs/language.md, and docs/protocol.md for the order.
 
-Profiles do not touch each other, so each is lived through alone (`live`); what happened to it is a list of happenings,
-each at an instant. Then all of them are put into the one canonical order (`merge`).
+Profiles do not affect each other, so `live` handles each one alone and returns its happenings, each at an instant.
+Then `merge` puts the happenings of all profiles into the one canonical order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from tests.naive.profile import Profile
 from tests.naive.reading import Catalogue
 
 WAKES_MAX = 1000
-"""How many wakes that publish one record passes."""
+"""A record passes at most so many publishing wakes of other profiles."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Cut:
 
 @dataclass
 class Replayed:
-    """What a replay says: the changes as JSON, and the refused lines as (number, code)."""
+    """The result of a replay: the changes as JSON, and the refused lines as (number, code)."""
 
     changes: list[bytes]
     refusals: list[tuple[int, str]]
@@ -36,7 +36,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Record:
-    """One record, at its instant: an event (a redelivery is none), the cut into an era, or neither."""
+    """One record at its instant: an event, the cut into an era, or neither (a redelivery counts as neither)."""
 
     at: int
     event: Event | None = None
@@ -45,13 +45,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that was published of a profile at an instant, or a visit. `record`: it came by that record itself."""
+    """A visit, or changes of a profile at an instant. `record`: the record that caused it directly."""
 
     at: int
     changes: list[bytes]
     record: int | None
     after: int
-    """It cannot come before that record has been read."""
+    """It cannot come before this record was read."""
 
 
 @dataclass
@@ -71,7 +71,7 @@ def replay(
     as_live: bool = False,
     walk: bool = False,
 ) -> Replayed:
-    """Replay lines as `segue replay` does. `walk`: go through every single millisecond instead of chosen ones."""
+    """Replay lines as `segue replay` does. `walk`: evaluate every millisecond instead of chosen instants."""
     first = Era(catalogue, None, (), filled=True)
     file = read(first, lines, until, then, as_live)
     if file.end is None:
@@ -83,7 +83,7 @@ def replay(
 
 
 def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[Cut], as_live: bool) -> File:
-    """Read the lines as records, with the cuts among them, each in front of the first line at its instant or later."""
+    """Read the lines as records. Each cut comes before the first line at its instant or later."""
     file, era, clock, cuts = File(), first, None, list(then)
     seen: set[tuple[str, tuple[int, str, str]]] = set()
     for number, raw in enumerate(lines, 1):
@@ -119,7 +119,7 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
 
 
 def cut(file: File, era: Era, made: Cut, as_live: bool) -> Era:
-    """Put a cut among the records; the era that it begins."""
+    """Insert a cut among the records. Returns the era that it begins."""
     began = Era(made.catalogue, made.at, (*era.before, era), filled=not as_live)
     file.records.append(Record(made.at, era=began))
     return began
@@ -129,12 +129,12 @@ Instants = Callable[[Profile, Era, int, int], Sequence[int]]
 
 
 def every_millisecond(profile: Profile, era: Era, after: int, before: int) -> Sequence[int]:
-    """List every millisecond between two."""
+    """List every millisecond between two instants."""
     return range(after + 1, before)
 
 
 def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Instants) -> Iterator[Happening]:
-    """Live through the records of one profile, with every wake between them."""
+    """Take one profile through its records, with every wake between them."""
     profile: Profile | None = None
     after = -1
     for index, record in enumerate(records):
@@ -156,7 +156,7 @@ def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Inst
 
 
 def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -> Iterator[Happening]:
-    """Evaluate a profile at every instant that may matter after its last evaluation and before an instant."""
+    """Evaluate a profile at each candidate instant after its last evaluation and before an instant."""
     quiet = False
     while not quiet:
         quiet = True
@@ -164,12 +164,12 @@ def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -
             changes = evaluate(profile, era, at)
             if changes:
                 yield Happening(at, changes, None, after)
-                quiet = False  # what can flip next depends on what just did
+                quiet = False  # this change may have altered the next flip
                 break
 
 
 def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int) -> list[bytes]:
-    """Put all happenings into the canonical order: before each record the wakes that it passes, then its own."""
+    """Put all happenings into the canonical order: before each record the wakes that it passes, then its changes."""
     changes: list[bytes] = []
     queues = {subject: list(reversed(happenings)) for subject, happenings in lives.items()}
 

@@ -1,4 +1,4 @@
-"""The naive evaluator against a yet simpler one, and what it says by itself of limits and order."""
+"""The naive evaluator: its instants against a simpler walk over every millisecond, and its own limits and order."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Instants and durations of docs/language.md, read and written here a second time, on purpose."""
+"""Instants and durations of docs/language.md. This is a second, independent reader and writer, on purpose."""
 
 import datetime as dt
 import re
@@ -15,7 +15,7 @@ DURATION = re.compile(r"(-?)(\d+)(ms|s|m|h|d|w)", re.ASCII)
 
 
 def days_from_civil(year: int, month: int, day: int) -> int:
-    """Count the days from 1970-01-01 to a date; ValueError where there is no such date."""
+    """Count the days from 1970-01-01 to a date. Raises ValueError for a date that does not exist."""
     return dt.date(year, month, day).toordinal() - dt.date(1970, 1, 1).toordinal()
 
 
@@ -25,7 +25,7 @@ LAST_MS = (days_from_civil(9999, 12, 31) + 1) * UNITS_MS["d"] - 1
 
 @lru_cache(maxsize=65536)
 def instant(text: str) -> int | None:
-    """Read an RFC 3339 time or a bare date as UTC epoch ms, floored; None where it is neither, or out of range."""
+    """Read an RFC 3339 time or a bare date as UTC epoch ms, floored. None: it is neither, or out of range."""
     if found := DATE.fullmatch(text):
         try:
             return days_from_civil(int(found[1]), int(found[2]), int(found[3])) * UNITS_MS["d"]
@@ -51,7 +51,7 @@ def instant(text: str) -> int | None:
 
 @lru_cache(maxsize=65536)
 def duration(text: str) -> int | None:
-    """Read `30d` as ms (a sign may stand before it); None where it is no duration."""
+    """Read `30d`, with an optional sign, as ms. None: it is not a duration."""
     found = DURATION.fullmatch(text)
     if found is None:
         return None
@@ -60,14 +60,14 @@ def duration(text: str) -> int | None:
 
 
 def length(text: Any) -> int:
-    """Read a duration that the catalogue's checks have let through."""
+    """Read a duration that the catalogue's checks have accepted."""
     found = duration(text)
     assert found is not None, text
     return found
 
 
 def date(text: Any) -> int:
-    """Read an instant that the catalogue's checks have let through."""
+    """Read an instant that the catalogue's checks have accepted."""
     found = instant(text)
     assert found is not None, text
     return found
@@ -83,5 +83,5 @@ def written(ms: int) -> str:
 
 
 def rounded_up(ms: int, bucket: int) -> int:
-    """Round an instant up to a multiple of `bucket` of the epoch."""
+    """Round an instant up to a multiple of `bucket`, counted from the epoch."""
     return -(-ms // bucket) * bucket

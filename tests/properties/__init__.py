@@ -1,1 +1,1 @@
-"""Laws that hold for random catalogues and random histories: the engine says what the naive evaluator says."""
+"""Laws for random catalogues and random histories: the engine and the naive evaluator give the same answers."""

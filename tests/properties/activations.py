@@ -1,6 +1,6 @@
-"""Random activations that load, over segments given, and what they may become at a cut.
+"""Random activations that load, over given segments, and their possible changes at a cut.
 
-Every refusal has a source in them; those that only a cut can lift (an audience, a review, a holdout) come and go there.
+They give rise to every refusal. Some refusals only a cut can lift (audience, review, holdout); cuts make and lift them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from tests.properties.drawing import Condition, Grid, chance
 CHANNELS = ["email", "sms", "field"]
 NAMES = ["one", "two", "three", "four", "five"]
 JOURNEYS = ["j", "k", "one"]
-"""The last is also that of an activation without a journey."""
+"""The last is also the journey of an activation that names none."""
 GROUPS = ["g", "g", "h"]
 INTENTS = ["i", "o"]
 SALTS = ["v", "w", "x"]
 CLASSES = ["genetic", "trial"]
 EVERYONE = "all-along"
 RESTRICTED = ["read", "treated"]
-"""Segments that the plain catalogues have: of everyone, and of the two classes."""
+"""Segments of the plain catalogues: everyone is in the first, the other two have the two restriction classes."""
 
 
 def some(draw: DrawFn, values: tuple[str, ...], most: int = 2) -> list[str]:
@@ -32,7 +32,7 @@ def some(draw: DrawFn, values: tuple[str, ...], most: int = 2) -> list[str]:
 
 @dataclass(frozen=True)
 class Mix:
-    """How likely activations have each thing, in percent; what cuts make of them; events besides the usual."""
+    """How likely activations have each thing, in percent; what cuts do to them; and events besides the usual ones."""
 
     likely: Mapping[str, int]
     fates: Sequence[str]
@@ -43,12 +43,12 @@ class Mix:
         return replace(self, fates=[*self.fates, *["restore"] * 3 * len(self.fates)])
 
     def has(self, draw: DrawFn, name: str) -> bool:
-        """Throw the coin of a thing."""
+        """Throw the coin for a thing."""
         return chance(draw, self.likely[name])
 
 
 FATES = ["keep", "keep", "restore", "restore", "rewrite", "version", "journey", "channel", "arms", "asset", "part"]
-"""What may become of an activation at a cut; the fates below are those that refuse it."""
+"""Possible changes of an activation at a cut; the fates below are those that refuse it."""
 REFUSING = ["audience", "pull", "expire", "holdout", "retire", "gone"]
 OPTIONAL = {
     "markets": 10,
@@ -61,13 +61,13 @@ OPTIONAL = {
     "holdout": 8,
     "arms": 25,
 }
-"""Keys that an activation need not have."""
+"""Keys that an activation may leave out."""
 OFTEN = {**OPTIONAL, "another audience": 15, "expires": 10, "any segments": 100, "restricted": 0}
 ANY = Mix(OFTEN, [*FATES, *REFUSING])
 
 
 def about(likely: Mapping[str, int], *fates: str, events: Sequence[str] = ()) -> Mix:
-    """Mix activations that have little but what is named; at a cut they meet one of some fates, or are restored."""
+    """Return a mix of activations with little else than the things named. Cuts apply one of the fates, or restore."""
     calm = {**dict.fromkeys(OFTEN, 4), "journey": 50}
     return Mix({**calm, **likely}, [*FATES, *fates * (12 // max(1, len(fates))), *["restore"] * 8], [*events] * 3)
 
@@ -91,11 +91,11 @@ FOCI: Mapping[str, Mix] = {
     "definition_changed": about({"arms": 60}, "version", "journey", "arms", "asset"),
     "anything": Mix({**OFTEN, "another audience": 5, "any segments": 15}, [*FATES, *REFUSING]),
 }
-"""What a scene is about → the mix that brings it about."""
+"""Subject of a scene → the mix that makes it likely."""
 
 
 def wanted(draw: DrawFn, segments: tuple[str, ...], mix: Mix) -> Condition:
-    """Which memberships an activation asks for."""
+    """The memberships that an activation asks for."""
     kinds: list[tuple[str, ...]] = [("all",), ("all",), ("any",), ("all", "none"), ("any", "none"), ("all", "any")]
     found: Condition = {"all": [EVERYONE]}
     if EVERYONE not in segments or mix.has(draw, "any segments"):
@@ -112,12 +112,12 @@ def cap(draw: DrawFn, grid: Grid) -> Condition:
 
 
 def holdout(draw: DrawFn) -> Condition:
-    """A holdout, often of all or of nobody."""
+    """A holdout, often of everyone or of nobody."""
     return {"percent": draw(st.sampled_from([0, 30, 62.5, 100])), "salt": draw(st.sampled_from(SALTS))}
 
 
 def arms(draw: DrawFn) -> Condition:
-    """Arms of a test, one of them perhaps empty."""
+    """Arms of a test; one of them may be empty."""
     weights = draw(
         st.sampled_from(
             [{"full": 100}, {"full": 50, "brief": 50}, {"brief": 50, "full": 50}, {"a": 12.5, "b": 0, "c": 87.5}]
@@ -127,7 +127,7 @@ def arms(draw: DrawFn) -> Condition:
 
 
 def content(draw: DrawFn, grid: Grid, mix: Mix) -> Condition:
-    """Content that is approved, perhaps not for ever."""
+    """Content that is approved, sometimes with an expiry."""
     found: Condition = {"intent": draw(st.sampled_from(INTENTS))}
     if chance(draw, 30):
         found["claims"] = draw(st.sampled_from([["CLM-1"], ["CLM-2", "CLM-1"]]))
@@ -158,7 +158,7 @@ def activation(draw: DrawFn, grid: Grid, name: str, segments: tuple[str, ...], m
 
 
 def part(draw: DrawFn, grid: Grid, key: str, segments: tuple[str, ...]) -> Any:
-    """One of the things that an activation need not have."""
+    """One of the keys that an activation may leave out."""
     made: dict[str, Any] = {
         "markets": lambda: draw(st.sampled_from([["red"], ["green"], ["red", "green"]])),
         "journey": lambda: draw(st.sampled_from(JOURNEYS)),
@@ -174,7 +174,7 @@ def part(draw: DrawFn, grid: Grid, key: str, segments: tuple[str, ...]) -> Any:
 
 
 def policy_for(draw: DrawFn, grid: Grid) -> Condition:
-    """All that activations ask of a policy, and what it may say of them."""
+    """A policy with everything that activations need, and its optional parts."""
     found: Condition = {"assignment_key": draw(st.sampled_from(["key", "key", "another"])), "market_trait": "color"}
     found["restrictions"] = {name: restriction(draw, grid) for name in CLASSES}
     groups = {group: {"preempt": draw(st.booleans())} for group in sorted({*GROUPS}) if chance(draw, 70)}
@@ -192,7 +192,7 @@ def policy_for(draw: DrawFn, grid: Grid) -> Condition:
 
 
 def restriction(draw: DrawFn, grid: Grid) -> Condition:
-    """What is said of a class, perhaps whom it refuses."""
+    """The policy of a restriction class, sometimes with a `refuse`."""
     found: Condition = {"channels": CHANNELS, "membership": draw(st.sampled_from(["public", "restricted"]))}
     refusals: list[Condition | None] = [
         None,
@@ -213,9 +213,9 @@ def changed(
     segments: tuple[str, ...],
     mix: Mix = ANY,
 ) -> list[Condition]:
-    """Change activations at a cut: each kept, changed, refused, gone, or back as it was at `first`, perhaps a new one.
+    """Change activations at a cut. Each is kept, changed, refused, gone, or restored from `first`; one may be new.
 
-    `segments` are those that may be named now; what names another one is written anew.
+    `segments` are those that may be named now. An activation that names any other segment is written anew.
     """
     was = {each["activation"]: each for each in first}
     kept: list[Condition] = []

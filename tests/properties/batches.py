@@ -1,7 +1,6 @@
-"""The engine over a file as a worker drives it: in batches, its state packed into a store and read back in between.
+"""Drive the engine over a file as a worker does: in batches, with its state packed into a store and read back.
 
-The store is two dicts. The worker's own `Driver` and `WakePages` bring profiles, wakes and visits in, in very small
-pages.
+The store is two dicts. The worker's own `Driver` and `WakePages` load profiles, wakes and visits, in very small pages.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -26,7 +25,7 @@ T = TypeVar("T")
 
 
 def now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that waits for nothing."""
+    """Run a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -37,7 +36,7 @@ def now(coroutine: Coroutine[Any, Any, T]) -> T:
 
 @dataclass
 class Store:
-    """What a checkpoint wrote last."""
+    """The content of the last checkpoint."""
 
     profiles: dict[str, bytes] = field(default_factory=dict)
     wakes: dict[str, int] = field(default_factory=dict)
@@ -49,7 +48,7 @@ class Store:
 
 
 class Supplies:
-    """A store as `Driver` and `WakePages` read it."""
+    """A store with the interface that `Driver` and `WakePages` read."""
 
     def __init__(self, engine: Partition, store: Store) -> None:
         self._engine = engine
@@ -57,31 +56,31 @@ class Supplies:
         self._pages = WakePages(engine, self)
 
     async def catalogue(self, digest: str) -> Catalogue:
-        """Never asked: no line puts a catalogue into force."""
+        """Never called: no line puts a catalogue into force."""
         raise AssertionError(digest)
 
     async def load(self, subjects: Sequence[str]) -> None:
-        """Give the engine the profiles that it lacks."""
+        """Load the profiles that the engine lacks."""
         for subject in subjects:
             if self._engine.lacks(subject):
                 self._engine.give_profile(subject, self._store.profiles.get(subject))
 
     async def widen(self, before_ms: int) -> None:
-        """Give one page of wakes."""
+        """Load one page of wakes."""
         await self._pages.widen(before_ms)
 
     async def due(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> list[tuple[int, str]]:
-        """Give a page of wakes."""
+        """Return a page of wakes."""
         found = sorted((due, subject) for subject, due in self._store.wakes.items() if due < before_ms)
         return [entry for entry in found if after is None or entry > after][:limit]
 
     async def subjects(self, cursor: int, count: int) -> tuple[int, list[str]]:
-        """Give all subjects."""
+        """Return all subjects."""
         return 0, list(self._store.wakes)
 
 
 class Batched:
-    """Drives the engine over lines; `boundaries` says after which lines the state goes to the store and comes back."""
+    """Drives the engine over lines. After the lines in `boundaries` the state goes to the store and comes back."""
 
     def __init__(self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int]) -> None:
         first = compiled(files)
@@ -95,7 +94,7 @@ class Batched:
         self.restarts = 0
 
     def run(self, lines: Sequence[bytes], until_ms: int | None) -> list[bytes]:
-        """Apply the lines, then fire every wake that is left."""
+        """Apply the lines, then fire every remaining wake."""
         for number, line in enumerate(lines, 1):
             text = line.strip(b" \t\r\n")
             if not text:
@@ -115,9 +114,9 @@ class Batched:
         return self.changes
 
     def facts(self, instants: Sequence[int]) -> dict[str, Any]:
-        """Give what is known of each profile: traits, consent, and what each condition says at some instants, markless.
+        """Return each profile's traits, consent, and the verdicts of each condition at some instants, without marks.
 
-        Conditions on memberships are left out: those depend on the order of arrival, and rightly so.
+        Conditions on memberships are left out: they rightly depend on the order of arrival.
         """
         plan = self._engine.current
         assert plan is not None
@@ -143,7 +142,7 @@ class Batched:
             self._pass(lambda at=at, catalogue=catalogue: self._engine.cut(catalogue, at))  # type: ignore[misc]
 
     def _pass(self, call: Callable[[], Passed | Need]) -> None:
-        """Make a call until it lacks nothing more."""
+        """Repeat a call until it needs nothing more."""
         outcome = call()
         while not isinstance(outcome, Passed):
             now(self._driver.supply(outcome))
@@ -155,7 +154,7 @@ class Batched:
         self._driver = Driver(engine, Supplies(engine, self._store))
 
     def _restart(self) -> None:
-        """Write a checkpoint, forget everything, and take up where it stands."""
+        """Write a checkpoint, forget everything, and resume from the checkpoint."""
         store, slice_ = self._store, self._engine.take_slice()
         store.profiles |= slice_.profiles
         store.wakes |= slice_.wakes

@@ -1,6 +1,6 @@
-"""Random catalogues that load: segments over random conditions, activations, a policy, and how they change at a cut.
+"""Random catalogues that load: segments over random conditions, activations, a policy, and their changes at a cut.
 
-Identifiers are dealt at random over the order of reference, so that the order by id is not the order by rank.
+Identifiers are dealt at random over the order of reference, so the order by id differs from the order by rank.
 """
 
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def leaving(draw: DrawFn, place: Place) -> Condition:
-    """An exit rule, often one that a member meets in the end."""
+    """An exit rule, often one that a member satisfies in the end."""
     if chance(draw, 40):
         return rule(draw, place)
     event = draw(st.sampled_from(COUNTED))
@@ -64,7 +64,7 @@ def segment(draw: DrawFn, grid: Grid, name: str, below: tuple[str, ...]) -> Cond
 
 
 def policy(draw: DrawFn) -> Condition:
-    """A policy: the market, and what restrictions refuse."""
+    """A policy: the market trait, and the `refuse` of restriction classes."""
     found: Condition = {}
     if chance(draw, 70):
         found["market_trait"] = "color"
@@ -91,7 +91,7 @@ def values_of(files: Files, folder: str) -> list[Condition]:
 
 
 def approved(segments: list[Condition]) -> tuple[str, ...]:
-    """Name the approved ones."""
+    """Name the approved segments."""
     return tuple(one["segment"] for one in segments if one["status"] == "approved")
 
 
@@ -115,7 +115,7 @@ def catalogues(draw: DrawFn, grid: Grid, most: int = 4) -> Files:
 
 @st.composite
 def changed_catalogues(draw: DrawFn, grid: Grid, old: Files) -> Files:
-    """What a catalogue may become: each definition kept, changed, retired or gone, and perhaps a new one."""
+    """A changed catalogue: each definition is kept, changed, retired or gone, and one may be new."""
     kept: list[Condition] = []
     for one in values_of(old, "segments"):
         below = approved(kept)
@@ -157,18 +157,18 @@ CONTACTED: list[Condition] = [
     {"segment": "treated", "version": 1, "status": "approved", "enter": {"event": "c", "within": "4h"}},
     {"segment": "read", "version": 1, "status": "approved", "enter": {"trait": "secret", "equals": "x"}},
 ]
-"""Plain segments, so that activations are active now and then; the last two are restricted."""
+"""Plain segments, so that activations are active from time to time; the last two are restricted."""
 
 
 @st.composite
 def contacts(draw: DrawFn, grid: Grid, mix: activations.Mix) -> Files:
-    """A catalogue of some activations over plain segments."""
+    """A catalogue of activations over plain segments."""
     return files_of(CONTACTED, activations.policy_for(draw, grid), some_activations(draw, grid, CONTACTED, 4, mix))
 
 
 @st.composite
 def changed_contacts(draw: DrawFn, grid: Grid, old: Files, first: Files, mix: activations.Mix) -> Files:
-    """What such a catalogue may become; much of it goes back to what it was at first."""
+    """A changed catalogue of contacts; much of it returns to its first form."""
     segments = [one for one in CONTACTED if not chance(draw, 6)] or CONTACTED
     of = (
         draw(st.sampled_from([old, old, first]))["policy.yaml"]
@@ -180,7 +180,7 @@ def changed_contacts(draw: DrawFn, grid: Grid, old: Files, first: Files, mix: ac
 
 
 def refers_within(one: Condition, below: tuple[str, ...]) -> bool:
-    """Tell whether all that a segment refers to is among those that stay."""
+    """Tell whether a segment refers only to segments that stay."""
     text = str([one["enter"], one.get("exit")])
     named = {name for name in ("s", "t", "u", "v", "w", "x", "y", "z") if f"'segment': '{name}'" in text}
     return (named | ({one["parent"]} if "parent" in one else set())) <= set(below)

@@ -13,7 +13,7 @@ from tests.properties.drawing import COLORS, COUNTED, TAGS, TEXTS, Condition, Gr
 
 @dataclass(frozen=True)
 class Place:
-    """Where a condition stands."""
+    """The place of a condition."""
 
     grid: Grid
     rule: str
@@ -103,7 +103,7 @@ def where(draw: DrawFn, event: Any, grid: Grid, percent: int = 30) -> Condition:
 
 
 def since(draw: DrawFn, place: Place) -> Condition:
-    """Which events count: a mark, a date, or what is the default."""
+    """Which events count: from a mark, from a date, or by default."""
     choices: list[SearchStrategy[str]] = [st.just("ever"), place.grid.instants()]
     if place.rule == "exit":
         choices += [st.just("entry"), st.just("entry"), st.just("entry")]
@@ -113,7 +113,7 @@ def since(draw: DrawFn, place: Place) -> Condition:
 
 
 def window(draw: DrawFn, place: Place, percent: int = 70) -> Condition:
-    """A window with everything that may stand in one."""
+    """A window, with any of its optional keys."""
     found = since(draw, place)
     if chance(draw, percent):
         found["within"] = draw(place.grid.lengths(2, 6))
@@ -264,7 +264,7 @@ def changed_condition(draw: DrawFn, place: Place) -> Condition:
 
 
 def segment_condition(draw: DrawFn, place: Place) -> Condition:
-    """Segment, where there is one below; else a trait."""
+    """Segment if there is one below, else a trait."""
     if not place.below:
         return trait_test(draw, place.grid)
     held = {"for": draw(place.grid.lengths(1, 3))} if chance(draw, 50) else {}

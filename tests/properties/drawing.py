@@ -1,6 +1,6 @@
-"""What all generators share: the dictionary, the grid of instants, and a coin.
+"""Shared by all generators: the dictionary, the grid of instants, and a coin.
 
-A catalogue and its history are drawn on a grid of one unit of time, so that instants meet.
+A catalogue and its history use the same grid with one unit of time, so their instants often coincide.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ COUNTED = ["a", "b", "c"]
 
 @dataclass(frozen=True)
 class Grid:
-    """Where instants lie: `start` + k units, k up to `span`."""
+    """The grid of instants: `start` + k units, for k up to `span`."""
 
     unit: str
     start: int
@@ -60,7 +60,7 @@ class Grid:
         return found
 
     def at(self, k: int) -> int:
-        """The instant of a place on the grid."""
+        """The instant at place k of the grid."""
         return self.start + k * self.unit_ms
 
     def lengths(self, least: int = 1, most: int = 6) -> SearchStrategy[str]:
@@ -68,7 +68,7 @@ class Grid:
         return st.integers(least, most).map(lambda k: f"{k}{self.unit}")
 
     def instants(self) -> SearchStrategy[str]:
-        """Instants of the grid, as written in a definition."""
+        """Instants of the grid, written as in a definition."""
         return st.integers(-2, self.span).map(lambda k: written(self.at(k)))
 
 

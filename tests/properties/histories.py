@@ -1,4 +1,4 @@
-"""Random histories: few subjects, few types, coarse times, so that ties are common; and all that goes wrong."""
+"""Random histories: few subjects, few types, coarse times for many ties, and every kind of bad input."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.properties.drawing import COLORS, TAGS, TEXTS, Grid, chance
 
 SUBJECTS = ["hcp:1", "lab:2"]
 RECOGNISED_MS = 6 * 86_400_000
-"""How long after its record an event may come again: the engine recognises it for 7 days at least."""
+"""An event is repeated at most so long after its record: the engine recognises it for at least 7 days."""
 BAD_LINES = [
     b"{",
     b"",
@@ -24,7 +24,7 @@ BAD_LINES = [
 
 
 def number(draw: DrawFn) -> Any:
-    """A number, sometimes no value."""
+    """A number, or sometimes no value."""
     return draw(st.sampled_from([0, 1, 1.0, 2, 3, 0.1, 0.2, None]))
 
 
@@ -83,7 +83,7 @@ def data_of(draw: DrawFn, event_type: str, grid: Grid) -> Any:
 CONSENTS = ["consent.granted", "consent.withdrawn", "message.replied"]
 TYPES = ["a", "a", "b", "b", "c", "c", "fill", "set", "set", *CONSENTS, "message.sent"]
 CONTACTS = ["a", "b", "c", "set", *CONSENTS, *["message.sent"] * 3]
-"""What moves activations."""
+"""Events that move activations."""
 
 
 @st.composite
@@ -110,7 +110,7 @@ def histories(draw: DrawFn, grid: Grid, most: int = 20, types: Sequence[str] = T
 
 
 def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int, types: Sequence[str] = TYPES) -> dict[str, Any]:
-    """One event, late or ahead or in time, its record perhaps behind the clock."""
+    """One event: late, ahead or in time; its record may be behind the clock."""
     event_type = draw(st.sampled_from(types))
     offset = draw(st.sampled_from([0, 0, 0, 0, -1, -2, -4])) * grid.unit_ms + draw(
         st.sampled_from([0] * 9 + [1, 5, -1])

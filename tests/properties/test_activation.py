@@ -1,4 +1,4 @@
-"""Activations: the engine says what the naive evaluator says, all kinds of change among the examples, and laws."""
+"""Activations: the engine equals the naive evaluator, the examples contain every kind of change, and laws hold."""
 
 import json
 from collections import Counter, defaultdict
@@ -24,25 +24,25 @@ from tests.transcripts.transcript import Files
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 SHARES = dict.fromkeys(FOCI, 5) | {"exclusive_group": 2, "market": 2, "consent": 4}
-"""Each of the foci gets so small a part of the examples, as much as it needs."""
+"""The share of the examples that each focus gets: one in so many. Each share is as large as its focus needs."""
 ENOUGH = (SEED == 1 and EXAMPLES == 40) or EXAMPLES >= 400
-"""Whether everything must occur: in the run without numbers, which is always the same, and in a long one."""
+"""Whether every kind of change must occur: true in the default run, which never varies, and in a long run."""
 SEEN = {focus: {focus, f"was {focus}"} for focus in FOCI if focus not in ("definition_changed", "anything")}
 SEEN["retired"] |= {"retired, gone", "retired, moved", "retired, not approved"}
 SEEN["definition_changed"] = {f"another {name}" for name in ("activation_version", "journey", "content", "arm")}
 SEEN["exclusive_group"] |= {"preempt decides", "exclusive_group with no cut"}
-"""What must occur among the examples of a focus."""
+"""The kinds of change that must occur among the examples of a focus."""
 
 
 def in_force(scene: Scene, change: Condition) -> Files:
-    """Give the catalogue under which a change was made."""
+    """Return the catalogue under which a change was made."""
     at = instant(change["effective_at"])
     assert at is not None
     return [scene.files, *(files for since, files in scene.cuts if since <= at)][-1]
 
 
 def occurrences(scene: Scene, changes: Sequence[bytes]) -> Iterator[str]:
-    """Say what happened in each change of an activation."""
+    """Name the notable facts in each change of an activation."""
     last: dict[tuple[str, str], Condition] = {}
     cuts = {at for at, _ in scene.cuts}
     for change in map(json.loads, changes):
@@ -64,7 +64,7 @@ def occurrences(scene: Scene, changes: Sequence[bytes]) -> Iterator[str]:
 
 
 def all_preempt(scene: Scene, preempt: bool) -> Scene:
-    """Have every group of a scene preempt, or none."""
+    """Make every group of a scene preempt, or none of them."""
 
     def said(files: Files) -> Files:
         groups = {group: {"preempt": preempt} for group in GROUPS}
@@ -117,9 +117,9 @@ def test_batching_changes_no_activation() -> None:
 
 
 def evaluations(changes: Sequence[bytes]) -> Iterator[list[Condition]]:
-    """Group what is published by the evaluation it came from: by profile, instant and event.
+    """Group the published changes by their evaluation: by profile, instant and event.
 
-    Two events of one source and id at one instant would be taken for one: `unambiguous` keeps such scenes away.
+    Two events of one source and id at one instant would look like one: `unambiguous` rules such scenes out.
     """
     found = map(json.loads, changes)
     for _, group in groupby(found, lambda one: (one["profile"], one["effective_at"], one["reason"]["events"])):
@@ -127,7 +127,7 @@ def evaluations(changes: Sequence[bytes]) -> Iterator[list[Condition]]:
 
 
 def unambiguous(scene: Scene) -> Scene:
-    """Give every event of a scene an id of its own; a redelivery becomes an event."""
+    """Give every event of a scene its own id; a redelivery becomes a new event."""
     lines = []
     for number, raw in enumerate(scene.lines):
         try:
@@ -140,7 +140,7 @@ def unambiguous(scene: Scene) -> Scene:
 
 
 def rank_in_evaluation(change: Condition) -> tuple[int, str]:
-    """Say where a change of an evaluation stands: memberships, then what stops by id, then what starts by id."""
+    """Return the place of a change in its evaluation: memberships, then stops by id, then starts by id."""
     if "segment" in change:
         return 0, ""
     return (1, change["activation"]) if change["change"] == "deactivated" else (2, change["activation"])
@@ -162,7 +162,7 @@ def test_one_evaluation_tells_memberships_then_what_stops_then_what_starts() -> 
 
 
 def journeys_by_group(active: set[str], files: Files) -> dict[str, set[str]]:
-    """Map each group to the journeys of what is active."""
+    """Map each group to the journeys of its active activations."""
     found = defaultdict[str, set[str]](set)
     for one in values_of(files, "activations"):
         if one["activation"] in active and "exclusive_group" in one:
@@ -193,7 +193,7 @@ def no_profile_is_active_in_two_journeys_of_a_group(scene: Scene) -> None:
                 assert before is not None
                 assert before["channel"] == change["channel"]
                 stopped[profile, name] = reason["kind"]
-            # of what stops in one evaluation all stop before any starts: a cut may put what was active into one group
+            # in one evaluation all stops come before any start: a cut may put several active activations into one group
             if change["change"] == "activated" or number == len(evaluation):
                 found = journeys_by_group(set(active[profile]), in_force(scene, change))
                 assert all(len(journeys) == 1 for journeys in found.values())

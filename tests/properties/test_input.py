@@ -1,4 +1,4 @@
-"""Whatever a line says, the engine takes or refuses it as the naive evaluator does, with the same code."""
+"""For any line, the engine and the naive evaluator agree: both accept it, or both refuse it with the same code."""
 
 import json
 from typing import Any
@@ -86,7 +86,7 @@ RAW = [b"[", b"nul", b"null", b'"a"', b"[]", b"\xff", b" ", b"\x0c", b"1e999", b
 
 @st.composite
 def data(draw: DrawFn) -> Any:
-    """Data, or what should have been data."""
+    """Data, or a value in its place that is not an object."""
     if chance(draw, 5):
         return draw(st.sampled_from(VALUES))
     found: Condition = {}
@@ -110,7 +110,7 @@ def data(draw: DrawFn) -> Any:
 
 @st.composite
 def lines(draw: DrawFn) -> bytes:
-    """One line, most of it right."""
+    """One line, mostly well formed."""
     if chance(draw, 5):
         return draw(st.sampled_from(RAW))
     event: Condition = {
@@ -132,7 +132,7 @@ def lines(draw: DrawFn) -> bytes:
 
 
 def spoiled(draw: DrawFn, raw: bytes) -> bytes:
-    """Spoil the bytes of a line, now and then."""
+    """Spoil the bytes of a line, sometimes."""
     fate = draw(st.integers(0, 99))
     if fate < 3:
         at = draw(st.integers(0, len(raw) - 1))

@@ -1,4 +1,4 @@
-"""Laws of the engine alone: batching, duplicates, order, and the shape of what is published."""
+"""Laws of the engine alone: batching, duplicates, order, and the shape of published changes."""
 
 import json
 from collections import defaultdict
@@ -58,12 +58,12 @@ def test_entries_and_exits_alternate_and_sequences_count_from_one(scene: Scene) 
 
 @st.composite
 def shuffled_events(draw: DrawFn) -> tuple[dict[str, Any], list[bytes], list[bytes]]:
-    """A catalogue, and the same events twice: in one order, and in another with some of them repeated."""
+    """A catalogue, and the same events in two orders; the second order repeats some of them."""
     events = [
         an_event(draw, HOURS, index, HOURS.at(draw(st.integers(0, 6)))) for index in range(draw(st.integers(2, 10)))
     ]
     for number, event in enumerate(events):
-        # ids of their own: of two events that share one and differ in content either may count
+        # every event gets its own id: of two events with one id and different content, either may count
         event["id"] = f"{event['id']}-{number}"
         event["recordedtime"] = written(HOURS.at(8))
     unique = {(event["subject"], event["time"], event["source"], event["id"]): event for event in events}

@@ -1,4 +1,4 @@
-"""Limits of the engine: how many wakes a record passes, how long a redelivery is recognised, how much is remembered."""
+"""Limits of the engine: wakes passed by a record, time for which a redelivery is recognised, entries remembered."""
 
 import json
 import sys
@@ -59,7 +59,7 @@ CATALOGUES = (
 
 @st.composite
 def crowds(draw: DrawFn) -> Scene:
-    """Many profiles whose wakes come together, and records of all sorts that pass them."""
+    """Many profiles whose wakes fall due together, and records of all kinds that pass those wakes."""
     lines = [event(f"e{k}", START, f"hcp:{k:02}") for k in range(SUBJECTS)]
     at, cuts = START, list[tuple[int, Files]]()
     for k in range(draw(st.integers(3, 14))):

@@ -1,4 +1,4 @@
-"""The engine says, byte for byte, what the naive evaluator says."""
+"""The engine and the naive evaluator give the same changes, byte for byte."""
 
 import os
 import secrets
@@ -20,10 +20,10 @@ from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
 EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "40"))
-"""Few, for every run of the tests; `SEGUE_EXAMPLES=20000` for a night."""
+"""Few examples, for every run of the tests; `SEGUE_EXAMPLES=20000` suits a night."""
 SEED = int(os.environ.get("SEGUE_SEED", "0")) or (secrets.randbelow(1 << 32) if "SEGUE_EXAMPLES" in os.environ else 1)
-"""Of all random examples of a run; told with a failure, so that the run can be had again. Always the same few in a run
-that asks for no number of examples: what a change is judged by does not change with the day."""
+"""The seed of all random examples of a run. A failure prints it, so that the run can be repeated. A run without
+SEGUE_EXAMPLES always has the same seed: the verdict on a change must not vary from day to day."""
 PATIENCE_S = 300 + 3 * EXAMPLES
 START = instant("2026-03-01")
 assert START is not None
@@ -40,14 +40,14 @@ pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 
 def checks(test: T, share: int = 1) -> T:
-    """Set how a property is checked: on all examples of a run, or on a `share`-th of them."""
+    """Set the number of examples of a property: all examples of a run, or one in `share` of them."""
     checked: T = seed(SEED)(settings(SETTINGS, max_examples=max(1, EXAMPLES // share))(test))
     return checked
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that a replay takes."""
+    """All arguments of a replay."""
 
     files: Files
     lines: list[bytes]
@@ -58,7 +58,7 @@ class Scene:
 
 @st.composite
 def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
-    """A catalogue, a history, and up to some cuts."""
+    """A catalogue, a history, and at most `cuts` cuts."""
     files = draw(catalogues(grid))
     made: list[tuple[int, Files]] = []
     last, at = files, 0
@@ -72,7 +72,7 @@ def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
 
 @st.composite
 def contact_scenes(draw: DrawFn, grid: Grid, focus: str | None = None, cuts: int = 4) -> Scene:
-    """Activations over plain segments, what moves them, and some cuts that change them; about something or anything."""
+    """Activations over plain segments, events that move them, and cuts that change them. `focus`: the key of a mix."""
     mix = FOCI[draw(st.sampled_from(sorted(FOCI))) if focus is None else focus]
     files = draw(contacts(grid, mix))
     made: list[tuple[int, Files]] = []
@@ -87,7 +87,7 @@ def contact_scenes(draw: DrawFn, grid: Grid, focus: str | None = None, cuts: int
 
 
 def tell(scene: Scene) -> None:
-    """Say what is replayed, should it fail."""
+    """Print the scene, in case it fails."""
     note(f"SEGUE_SEED={SEED}")
     note(f"files={scene.files!r}")
     note(f"cuts={scene.cuts!r} until={scene.until} as_live={scene.as_live}")
@@ -96,7 +96,7 @@ def tell(scene: Scene) -> None:
 
 
 def same(scene: Scene) -> list[bytes]:
-    """Compare the two; what both say."""
+    """Assert that both replays are equal. Returns their changes."""
     tell(scene)
     expected, expected_refusals = naive(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
     found, refusals = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)

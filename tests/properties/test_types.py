@@ -1,4 +1,4 @@
-"""Facts keep the types of their arrival: what a rule makes of a fact whose type was declared anew since."""
+"""Facts keep the types of their arrival: how rules treat a fact whose type was declared anew since."""
 
 import json
 from itertools import permutations
@@ -47,7 +47,7 @@ FIGURES = {"number": ["sum", "min", "max", "mean"], "integer": ["sum", "min", "m
 
 
 def rules(kind: str) -> list[Condition]:
-    """List conditions of many kinds on a value of a type."""
+    """List conditions of many kinds on a value of one type."""
     found: list[Condition] = []
     for test in TESTS[kind]:
         found += [{"trait": "z", **test}, {"trait": "z", **test, "for": "1m"}]
@@ -59,7 +59,7 @@ def rules(kind: str) -> list[Condition]:
 
 
 def files(kind: str, conditions: list[Condition]) -> Files:
-    """Give a catalogue in which the trait and the attribute have a type."""
+    """Give a catalogue that declares the trait and the attribute with one type."""
     events = {"v": {"data": {"q": {"type": kind}}, "sets": {"z": "q"}}}
     segments = [
         {"segment": f"s{number:03}", "version": 1, "status": "approved", "enter": condition}

@@ -4,5 +4,5 @@
                repeated ones, markers written one by one, time-outs, kills, zombies, rollbacks
     storms     the whole worker, engine included, under kills, reassignments, thieves, lost replies, rollbacks and cuts
 
-One seed is one run of each; the same seed is the same run, step by step.
+One seed is one run. The same seed gives the same run, step by step.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation [--seeds N] [--first SEED] [--mutation NAME]`: run seeds; prints those that failed."""
+"""`python -m tests.simulation [--seeds N] [--first SEED] [--mutation NAME]`: run seeds; print the seeds that failed."""
 
 import argparse
 import multiprocessing
@@ -16,7 +16,7 @@ BLOCK = 10
 
 
 def main(arguments: list[str]) -> int:
-    """Run; returns 0 if every seed held, 1 if one did not."""
+    """Run the seeds. Returns 0 if every seed held, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=500, help="how many (500)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     tasks = [(first, min(BLOCK, end - first), given.mutation) for first in range(given.first, end, BLOCK)]
     began_s = time.monotonic()
     whole = Block()
-    # each block in a fresh process: a mutation ends with it
+    # each block runs in a fresh process, so a mutation ends with it
     with multiprocessing.get_context("spawn").Pool(given.processes, maxtasksperchild=20) as pool:
         found = pool.imap_unordered(block, tasks)
         for some in track(found, f"{given.seeds} seeds", total=len(tasks), console=console, transient=True):

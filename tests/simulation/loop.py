@@ -1,10 +1,10 @@
-"""An event loop without a clock and without a system: time jumps to whatever is next, so waiting costs nothing.
+"""An event loop without a clock or operating system: time jumps to the next callback, so waiting costs nothing.
 
-One unit of its time is a turn: a simulation says how many turns each thing takes. Waits that end at the same turn end
-in the order in which they began, so a run is the same every time.
+One unit of its time is a turn; the simulation decides how many turns each thing takes. Waits that end at the same turn
+end in the order in which they began, so a run is the same every time.
 
-A simulation does little on its loop but wait, so waiting is cheap: `rest` needs no timer that could be cancelled and no
-look at a clock or at files, and all callbacks of a turn run in one go.
+A simulation mostly waits, so waiting is cheap: `rest` needs no cancellable timer and looks at no clock or files. All
+callbacks of a turn run in one go.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class NothingHappens(AssertionError):
-    """Everybody waits for somebody else."""
+    """Every task waits for another task."""
 
 
 class TurnLoop(asyncio.BaseEventLoop):
@@ -33,11 +33,11 @@ class TurnLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._turn = 0.0
         self._waiting: list[tuple[float, int, asyncio.Future[None] | Handle]] = []
-        """A heap of who goes on when; those of one turn in the order of their numbers."""
+        """A heap of waits by turn; waits of one turn are ordered by their numbers."""
         self._begun = 0
 
     def time(self) -> float:
-        """Turns since the beginning."""
+        """Turns since the start."""
         return self._turn
 
     def rest(self, turns: float) -> "asyncio.Future[None]":
@@ -47,7 +47,7 @@ class TurnLoop(asyncio.BaseEventLoop):
         return future
 
     def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> Handle:
-        """Call in this turn, after what is to be called already."""
+        """Call in this turn, after the callbacks that are already queued."""
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -69,7 +69,7 @@ class TurnLoop(asyncio.BaseEventLoop):
         heapq.heappush(self._waiting, (when, self._begun, who))
 
     def _run_once(self) -> None:
-        """Call whatever is to be called, turn by turn, until the loop is stopped. Raises NothingHappens."""
+        """Run the queued callbacks, turn by turn, until the loop is stopped. Raises NothingHappens."""
         ready = self._ready
         while not self._stopping:
             if not ready:
@@ -93,13 +93,13 @@ class TurnLoop(asyncio.BaseEventLoop):
                     who.set_result(None)
 
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        """Leave it: it is passed over when its turn comes."""
+        """Leave the handle in the heap: it is skipped when its turn comes."""
 
     def _write_to_self(self) -> None:
-        """There is nobody to wake."""
+        """Do nothing: no other thread has to be woken."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, as asyncio.run does."""
+    """Run a coroutine to its end, as asyncio.run does."""
     with asyncio.Runner(loop_factory=TurnLoop) as runner:
         return runner.run(work)

@@ -1,8 +1,8 @@
-"""The protocol with one of its rules broken: the table of the exhaustive model, as far as the real code can be broken.
+"""The protocol with one of its rules broken: the mutations of the exhaustive model, where the real code can be broken.
 
-Patches for claims, publishing and checkpoints over the models; the simulation must notice each. Names are the model's.
-Those of its table that are not here need other code rather than broken code (a ring that begins before the answer, an
-owner key that is one for all, a retry with other content under the same token), or hold in the model, too.
+Patches for claims, publishing and checkpoints over the models; the simulation must notice each. The names are the
+model's. Some mutations of the model are missing here. Most need other code rather than broken code: a ring that begins
+before the answer, one owner key for all, a retry with other content under the same token. The rest hold in the model.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,7 +31,7 @@ _standing = claims._standing  # noqa: SLF001
 
 @dataclass(frozen=True)
 class Claiming:
-    """A claim with its steps in another order, or not whole."""
+    """A claim whose steps are reordered, or partly missing."""
 
     fence_first: bool = False
     latest_only: bool = False
@@ -42,7 +42,7 @@ class Claiming:
     meta_first: bool = False
 
     def patches(self) -> list[Patch]:
-        """Put it in the place of the real one."""
+        """Return the patches that replace the real claim by this one."""
         return [(protocol, "claim", self.claim)]
 
     async def claim(
@@ -169,7 +169,7 @@ def _greater_offset() -> list[Patch]:
 
 def _nobody_looks() -> list[Patch]:
     async def probe(self: Owner) -> None:
-        """Look at nothing."""
+        """Skip the look at the store."""
 
     return [(Owner, "probe", probe)]
 
@@ -190,7 +190,7 @@ def _initialised_when_used() -> list[Patch]:
     publish = MemoryRing._publish  # noqa: SLF001
 
     async def open_(self: MemoryRing, patience: int) -> None:
-        """Initialise nothing."""
+        """Skip the initialisation."""
 
     async def lazily(self: MemoryRing, id_: str, epoch: int, records: Sequence[OutRecord]) -> list[int]:
         if epoch < 0:
@@ -254,4 +254,4 @@ BROKEN: dict[str, Callable[[], list[Patch]]] = {
     "cas_token_greater": _greater_token,
     "no_cas": _no_compare_and_set,
 }
-"""By the model's name."""
+"""Mutations by the model's names."""

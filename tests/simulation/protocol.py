@@ -1,8 +1,8 @@
 """Workers that claim, publish and checkpoint with the real code over the models, under a seeded scheduler of faults.
 
-One process, one thread, no clock: everything that takes time takes turns of the event loop, and a seed says how many.
-Record n folds into profile n mod 2 (a rolling digest of its records) and makes one change, which carries the state
-before it: a lost, stale or repeated state shows as a wrong change. See `Oracle` for what must hold.
+One process, one thread, no clock: everything takes turns of the event loop, and the seed decides how many. Record n
+folds into profile n mod 2 (a rolling digest of its records) and makes one change. The change carries the state before
+the record: a lost, stale or repeated state shows as a wrong change. `Oracle` says what must hold.
 """
 
 import asyncio
@@ -31,26 +31,26 @@ T = TypeVar("T")
 DIGEST_START: Final = "0" * 16
 SUBJECTS: Final = ("even", "odd")
 TURNS_MAX: Final = 120_000
-"""Turns of the loop after which a run is stuck; the longest seen took a tenth."""
+"""A run that takes more turns of the loop is stuck. The longest run seen took a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How much goes wrong in a run. Shares are of requests."""
+    """The rates of faults in a run. Shares are of requests."""
 
     moves: int = 0
     kills: int = 0
     rollbacks: int = 0
     lost: float = 0.0
-    """Requests or replies lost, or requests that arrive late, or twice."""
+    """Share of requests that are lost, lose their reply, arrive late, or arrive twice."""
     time_outs: float = 0.0
     """Share of the broker's idle looks at which it times an open transaction out."""
     stalls: float = 0.0
-    """Requests before which their sender stands still for long: a zombie when it goes on."""
+    """Share of requests before which the sender stands still for long; it goes on as a zombie."""
 
 
 def roll(digest: str, offset: int) -> str:
-    """The state after one more record."""
+    """Return the state after one more record."""
     return blake2b(f"{digest}{offset}".encode(), digest_size=8).hexdigest()
 
 
@@ -77,14 +77,14 @@ class World:
         self.server = WatchedServer(self.oracle, self.carry)
         self.late: set[asyncio.Task[None]] = set()
         self.calm = False
-        """No more faults: whatever is left must now be finished."""
+        """True: no more faults; all remaining work must now finish."""
         for partition in range(partitions):
             for n in range(records):
                 self.broker.now_ms = 1_000 + n
                 self.broker.append(OutRecord("events", partition, b"k", b"v"))
 
     async def create(self) -> None:
-        """Make the state of every partition, as `segue topics` does."""
+        """Create the state of every partition, as `segue topics` does."""
         self.calm = True
         for partition in self.assigned:
             meta = Meta("g1", Token(-1, 0), 0, -1, "", len(self.assigned), DIGEST_START, -1)
@@ -92,7 +92,7 @@ class World:
         self.calm = False
 
     async def turns(self, most: int) -> None:
-        """Let others go first, for a while that the seed decides."""
+        """Let other tasks run first, for a while that the seed decides."""
         some = int(self.random.random() * (most + 1))
         if some:
             await self.loop.rest(some)
@@ -100,16 +100,16 @@ class World:
             await asyncio.sleep(0)
 
     async def stall(self) -> None:
-        """Stand still for long now and then: a zombie when it goes on."""
+        """Sometimes stand still for long; the caller goes on as a zombie."""
         if not self.calm and self.random.random() < self.faults.stalls:
             await self.turns(2_000)
 
     def befalls(self) -> bool:
-        """Whether a fault befalls the next request."""
+        """Tell whether a fault hits the next request."""
         return not self.calm and self.random.random() < self.faults.lost
 
     def deliver_late(self, request: Callable[[], object]) -> None:
-        """Carry a request out some time later, whoever sent it alive or not."""
+        """Carry a request out some time later, even if its sender is dead by then."""
 
         async def later() -> None:
             await self.turns(self.random.choice((300, 300, 3_000)))
@@ -136,7 +136,7 @@ class World:
         return answer
 
     async def broker_by_itself(self) -> None:
-        """Write markers one by one, time transactions out, compact; at random."""
+        """At random: write single markers, time transactions out, compact."""
         while True:
             await self.turns(30)
             waiting = self.broker.markers()
@@ -149,7 +149,7 @@ class World:
                 self.broker.compact("owners", self.random.choice(list(self.assigned)))
 
     def roll_back(self) -> None:
-        """Make the store go back to any state that it had (but the empty one)."""
+        """Make the store go back to any earlier state except the empty one."""
         partition = self.random.choice(list(self.assigned))
         history = self.server.history[partition]
         if len(history) > 1:
@@ -185,7 +185,7 @@ class Wires(Network):
 
 
 class Waits:
-    """The publisher's clock: it stands still, and every wait takes a few turns."""
+    """The publisher's clock: its time stands still, and every wait takes a few turns."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -204,7 +204,7 @@ class Waits:
 
 
 class Owner:
-    """One partition in a worker's hands, from its claim to its end."""
+    """One worker's ownership of one partition, from the claim to its end."""
 
     def __init__(self, worker: "Worker", partition: int, claimed: Claimed, store: MemoryStore) -> None:
         self.worker, self.partition, self.claimed, self.store = worker, partition, claimed, store
@@ -214,16 +214,16 @@ class Owner:
         self.load(claimed.meta)
 
     def load(self, meta: Meta) -> None:
-        """Begin (again) from a stored state; profiles are read when they are needed."""
+        """Begin (again) from a stored state. Profiles are read when they are needed."""
         self.meta = meta
         self.token = meta.token
         self.offset, self.digest = meta.offset, meta.digest
         self.profiles: dict[str, str] = {}
         self.boundaries: dict[int, tuple[dict[str, str], str]] = {}
-        """After each record applied and not yet written: the profiles in memory, and the digest."""
+        """After each record that is applied and not yet written: the profiles in memory, and the digest."""
 
     def on_published(self, progress: Progress) -> None:
-        """Learn that changes are out."""
+        """Learn that changes are published."""
         self.published = progress
 
     @property
@@ -231,7 +231,7 @@ class Owner:
         return self.worker.knows[self.partition]
 
     async def run(self) -> None:
-        """Apply, publish, checkpoint, until the group says otherwise. Raises Fenced."""
+        """Apply, publish and checkpoint until the group takes the partition away. Raises Fenced."""
         while True:
             await self.world.turns(40)
             try:
@@ -245,7 +245,7 @@ class Owner:
                 self.load(meta)
 
     async def step(self) -> None:
-        """Apply one record, or write a checkpoint, or look whether the store went back."""
+        """Apply one record, write a checkpoint, or check whether the store went back."""
         if self.offset < self.world.records and self.world.random.random() < 0.7:
             subject = SUBJECTS[self.offset % 2]
             if subject not in self.profiles:
@@ -258,16 +258,16 @@ class Owner:
             await self.probe()
 
     def writable_to(self) -> int:
-        """Up to where a checkpoint may go: what is published."""
+        """Return the offset that a checkpoint may reach: everything below it is published."""
         return min(self.published.offset, self.offset)
 
     async def probe(self) -> None:
-        """Look whether the store went back. Raises Gap."""
+        """Check whether the store went back. Raises Gap."""
         if await self.store.token() != self.token:
             raise Gap("idle")
 
     def apply(self, subject: str) -> None:
-        """Fold the next record, and submit its change if it is not out."""
+        """Fold the next record, and submit its change if it is not yet published."""
         offset = self.offset
         change = f"{offset}:{self.profiles[subject]}"
         self.profiles[subject] = roll(self.profiles[subject], offset)
@@ -284,7 +284,7 @@ class Owner:
             self.worker.publisher.submit(self.partition, slice_)
 
     async def checkpoint(self, upto: int) -> None:
-        """Write what is out, touched profiles only; the same bytes and tokens again while there is no answer."""
+        """Write the published state of touched profiles. Without an answer, repeat the same bytes and tokens."""
         profiles, digest = self.boundaries[upto]
         touched = {SUBJECTS[offset % 2] for offset in range(self.meta.offset, upto)}
         token = self.claimed.tokens.next()
@@ -304,7 +304,7 @@ class Owner:
             self.profiles.clear()  # clean profiles may leave memory
 
     async def release(self) -> None:
-        """Hand over in order."""
+        """Hand the partition over in order."""
         if not await self.worker.publisher.flush(self.partition):
             return
         if self.offset > self.meta.offset:
@@ -314,7 +314,7 @@ class Owner:
 
 
 def hash_of(change: str) -> int:
-    """A number for `roll`."""
+    """Return a number for `roll`."""
     return int.from_bytes(blake2b(change.encode(), digest_size=6).digest(), "big")
 
 
@@ -326,15 +326,15 @@ class Worker:
         self.log = MemoryLog(Wires(world))
         self.hooks = Hooks(self.wait)
         self.knows = dict.fromkeys(world.assigned, False)
-        """Which partitions the group gave it, as far as it has learned."""
+        """The partitions that the group gave it, as far as it has learned."""
         self.news = asyncio.Event()
-        """Set for a moment whenever it learns of them."""
+        """Set for a moment whenever the worker learns of a new assignment."""
 
     async def wait(self, attempt: int, fault: Exception) -> None:
         await self.world.turns(20)
 
     async def run(self) -> None:
-        """Live for ever: a new ring after every doubt."""
+        """Run for ever; open a new ring after every doubt."""
         while True:
             try:
                 self.ring: MemoryRing = await self.log.open_ring(2)
@@ -366,7 +366,7 @@ class Worker:
             await self.ring.close()
 
     async def learn(self) -> None:
-        """Hear from the group now and then."""
+        """Hear from the group from time to time."""
         while True:
             for partition, number in self.world.assigned.items():
                 self.knows[partition] = number == self.number
@@ -375,7 +375,7 @@ class Worker:
             await self.world.turns(30 if self.world.calm else 600)
 
     async def keep(self, partition: int) -> None:
-        """Own a partition whenever the group says so."""
+        """Own a partition whenever the group assigns it."""
         while True:
             await self.world.turns(20)
             if not self.knows[partition]:
@@ -398,7 +398,7 @@ class Worker:
             await self.publisher.drop(partition)
 
     async def again(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Go on after reads that were not answered."""
+        """Repeat a run whose reads were not answered."""
         while True:
             try:
                 return await run()
@@ -407,17 +407,17 @@ class Worker:
 
 
 class Oracle:
-    """What must hold of the output and of the store in every state, told without the engine's code.
+    """The laws of the output and the store in every state, written without the engine's code.
 
-    Of the output: every committed prefix is exactly the expected changes. Of the store: the profiles are the fold of
-    the records below `meta.offset`, and no checkpoint of a lower epoch stands over a higher one.
+    Output: every committed prefix is exactly the expected changes. Store: the profiles are the fold of the records
+    below `meta.offset`, and no checkpoint of a lower epoch replaces one of a higher epoch.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.expected: list[str] = []
         self.broken = ""
-        """What did not hold of the store."""
+        """The law of the store that did not hold; "" if all held."""
         states = dict.fromkeys(SUBJECTS, DIGEST_START)
         self.folds = [dict(states)]
         """The profiles below each offset."""
@@ -427,10 +427,10 @@ class Oracle:
             states[subject] = roll(states[subject], n)
             self.folds.append(dict(states))
         self.seen = dict.fromkeys(world.assigned, (0, 0))
-        """Of each partition of the output: where to read on, and how many changes were read."""
+        """For each partition of the output: the next offset to read, and the number of changes read."""
 
     def check(self) -> bool:
-        """Check what is new; True: all is out and checkpointed."""
+        """Check new output. Returns True when all changes are published and checkpointed."""
         assert not self.broken, self.broken
         done = True
         for partition, (position, count) in self.seen.items():
@@ -446,7 +446,7 @@ class Oracle:
         return done
 
     def look(self, partition: int, before: Content, after: Content) -> None:
-        """Look at a write to the store."""
+        """Check one write to the store."""
         if after.meta is None or before.meta is None or self.broken:
             return
         if after.meta.token.epoch < before.meta.token.epoch:
@@ -457,7 +457,7 @@ class Oracle:
 
 
 class WatchedServer(MemoryServer):
-    """A store of which every write is looked at."""
+    """A store that shows every write to the oracle."""
 
     def __init__(self, oracle: Oracle, carry: Carry) -> None:
         super().__init__(carry)
@@ -465,20 +465,20 @@ class WatchedServer(MemoryServer):
         self._going_back = False
 
     def put(self, partition: int, content: Content) -> None:
-        """Make another content stand."""
+        """Replace the content."""
         if not self._going_back:
             self._oracle.look(partition, self.content(partition), content)
         super().put(partition, content)
 
     def roll_back(self, partition: int, index: int) -> None:
-        """Go back; that is no write."""
+        """Go back to an earlier content; this is not a write."""
         self._going_back = True
         super().roll_back(partition, index)
         self._going_back = False
 
 
 async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int = 20, workers: int = 2) -> None:
-    """Run one seed to its end. Raises AssertionError where something does not hold, or nothing moves any more."""
+    """Run one seed to its end. Raises AssertionError when a law does not hold, or nothing moves any more."""
     world = World(seed, faults, partitions, records, workers)
     await world.create()
     oracle = world.oracle
@@ -497,7 +497,7 @@ async def simulate(seed: int, faults: Faults, partitions: int = 2, records: int 
                     task.result()
             if turns < next_fault:
                 continue
-            # some come while what the last one began is still under way
+            # some faults come while the work that the last fault started is still under way
             next_fault = turns + world.random.randrange(20, world.random.choice((60, 600, 600)))
             if not plan:
                 world.calm = True

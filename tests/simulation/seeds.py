@@ -1,4 +1,4 @@
-"""Run seeds, of a protocol mixture and a storm each in turn, and say which failed."""
+"""Run seeds, protocol mixtures and storms in turn, and report the seeds that failed."""
 
 import gc
 import logging
@@ -26,13 +26,13 @@ MIXTURES: Final = {
     "all": Faults(moves=4, kills=2, rollbacks=3, lost=0.005, time_outs=0.01, stalls=0.002),
 }
 STORM_EVERY: Final = 16
-"""One seed in so many is a storm: it takes several times as long."""
+"""One seed in this many is a storm; a storm takes several times as long as a mixture."""
 THREE_EVERY: Final = 5
-"""One in so many of the others has three workers and three partitions."""
+"""Of the other seeds, one in this many has three workers and three partitions."""
 
 
 def is_storm(seed: int) -> bool:
-    """Tell a storm from a protocol mixture."""
+    """Tell whether a seed is a storm."""
     return seed % STORM_EVERY == 0
 
 
@@ -42,14 +42,14 @@ def mixture(seed: int) -> str:
 
 
 def size(seed: int) -> tuple[int, int]:
-    """Say how many partitions and workers a seed has."""
+    """Return the numbers of partitions and workers of a seed."""
     if mixture(seed) == "claimants":
         return 1, 3
     return (3, 3) if seed % THREE_EVERY == 0 else (2, 2)
 
 
 def what(seed: int) -> str:
-    """Say what a seed is."""
+    """Describe a seed."""
     if is_storm(seed):
         return "storm"
     partitions, workers = size(seed)
@@ -57,7 +57,7 @@ def what(seed: int) -> str:
 
 
 async def run_seed(seed: int) -> None:
-    """Run one seed. Raises what does not hold."""
+    """Run one seed. Raises AssertionError, or another error, when something does not hold."""
     if is_storm(seed):
         await storm(seed)
         return
@@ -67,7 +67,7 @@ async def run_seed(seed: int) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what the workers log, and asyncio says of tasks that a kill left, off the terminal."""
+    """Keep the workers' logs, and asyncio's reports of killed tasks, off the terminal."""
     logging.disable(logging.CRITICAL)
     try:
         yield
@@ -77,10 +77,10 @@ def quiet() -> Iterator[None]:
 
 
 def failing(seeds: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """Run seeds; yields each with what did not hold of it, "" for one that held."""
+    """Run seeds. Yields each with its error as text; "" for a seed that held."""
     for seed in seeds:
         try:
-            # a run must not lean on what the one before left of the module's randomness
+            # a run must not depend on the random state that the run before left behind
             random.seed(seed)
             run(run_seed(seed))
         except Exception as error:
@@ -92,18 +92,18 @@ def failing(seeds: Iterable[int]) -> Iterator[tuple[int, str]]:
 
 @dataclass
 class Block:
-    """What came of some seeds."""
+    """The results of some seeds."""
 
     failed: list[tuple[int, str]] = field(default_factory=list)
-    """Those that failed, with what did not hold."""
+    """The seeds that failed, with their errors."""
     protocols: int = 0
     protocols_s: float = 0.0
     storms: int = 0
     storms_s: float = 0.0
-    """How many of each there were, and how long they took."""
+    """The number of runs of each sort, and their duration."""
 
     def add(self, other: "Block") -> None:
-        """Take in what came of others."""
+        """Add the results of another block."""
         self.failed += other.failed
         self.protocols += other.protocols
         self.protocols_s += other.protocols_s
@@ -112,7 +112,7 @@ class Block:
 
 
 def block(task: tuple[int, int, str]) -> Block:
-    """Run (first seed, how many, mutation) in a process of its own."""
+    """Run a block (first seed, number of seeds, mutation) in a process of its own."""
     first, count, mutation = task
     if mutation:
         mutate(mutation)

@@ -1,8 +1,8 @@
 """Workers over the models under everything at once: kills, reassignments, lost and late replies, rollbacks, cuts.
 
-The real `Worker` runs, with the models in place of Kafka, Faust and Redis, under the catalogues of the fault runs, and
-writes memberships and channels to their topics. Each seed is one run; whatever happens in it, a read_committed reader
-has got exactly the changes that the checker's own model makes of the records, and progress tells of their one order.
+The real `Worker` runs with the models in place of Kafka, Faust and Redis, under the catalogues of the fault runs. It
+writes memberships and channels to their topics. Each seed is one run. In every run, a read_committed reader must get
+exactly the changes that the checker's own model makes of the records, and progress records must tell their one order.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ PARTITIONS = 2
 CATALOGUES = (BASE, SECOND, THIRD)
 LOADED = tuple(load(rules.files()) for rules in CATALOGUES)
 STREAMS = {"": (OUT, CURRENT)} | {name: (f"activation.{name}", f"activation.{name}.current") for name in CHANNELS}
-"""Where the changes of the memberships and of each channel come out, and what stands after them."""
+"""The output topics of the memberships and of each channel: (changes, current state)."""
 SHARES = {**TYPES, "unknown.type": 2}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A record of the input as the model takes it."""
+    """A record of the input in the form that the model takes."""
 
     offset: int
     timestamp: int
@@ -47,14 +47,14 @@ class Judged:
 
 
 def judged(partition: int, record: Stored) -> Judged:
-    """Tell the model whether a record is refused: of a type that nobody knows, or not where it belongs."""
+    """Mark a record for the model as refused when its type is unknown or its partition is wrong."""
     wrong = record.key is not None and partition_of(record.key, PARTITIONS) != partition
     refused = wrong or b"unknown.type" in (record.value or b"")
     return Judged(record.offset, record.timestamp_ms, record.value, [(EXPECTED_HEADER, b"refused")] if refused else [])
 
 
 class Sky(World):
-    """A world on a loop without a clock: one turn of it is over when nobody has anything to do any more."""
+    """A world on a loop without a clock: one of its turns ends when no task has work left."""
 
     def __init__(self, partitions: int) -> None:
         super().__init__(partitions)
@@ -66,7 +66,7 @@ class Sky(World):
 
 
 class Storm(Network):
-    """A network that loses requests and replies, while `bad`."""
+    """A network that loses a share `bad` of requests and replies."""
 
     def __init__(self, world: World, rng: random.Random) -> None:
         super().__init__(world.broker)
@@ -121,7 +121,7 @@ class Process:
             input_=self.input,
             store=lambda partition: MemoryStore(world.server, partition),
         )
-        # catalogues are the world's, not a topic's
+        # catalogues come from the world, not from a topic
         self.worker._catalogues._loaded = world.catalogues  # noqa: SLF001
 
     @property
@@ -132,7 +132,7 @@ class Process:
         await self.worker.on_assigned(frozenset(partitions))
 
     async def revoke(self) -> None:
-        """Let go in order; takes as long as it takes."""
+        """Release the partitions in order, however long it takes."""
         leaving = asyncio.ensure_future(self.worker.on_revoked(frozenset(self.owned)))
         await self.world.until(leaving.done)
         leaving.result()
@@ -208,7 +208,7 @@ class Run:
         await self.deal(set(self.rng.sample(range(PARTITIONS), self.rng.randrange(PARTITIONS + 1))))
 
     async def zombie(self) -> None:
-        """The group has moved on, and the old owner has not heard of it."""
+        """Give a partition to another worker; the old owner does not hear of it."""
         thief = Process(self.world, self.rng)
         await thief.give({self.rng.randrange(PARTITIONS)})
         await self.world.pass_time(self.rng.choice([5, 500, 5_000]))
@@ -240,7 +240,7 @@ class Run:
 
 
 def check(world: World, partition: int) -> None:
-    """Hold the output of a partition against the model: each topic, and the order across them as progress tells it."""
+    """Compare the output of a partition with the model: each topic, and the order across topics that progress tells."""
     model = Partition(CATALOGUES)
     for record in world.broker.fetch(EVENTS, partition, 0)[0]:
         model.apply(judged(partition, record))
@@ -255,7 +255,7 @@ def check(world: World, partition: int) -> None:
 
 
 async def storm(seed: int) -> None:
-    """Run one seed to its end. Raises AssertionError where something does not hold, or nothing moves any more."""
+    """Run one seed to its end. Raises AssertionError when a law does not hold, or nothing moves any more."""
     run = await Run(seed).begin()
     events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.cut, run.nothing)
     for _ in range(14):

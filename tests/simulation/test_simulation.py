@@ -1,4 +1,4 @@
-"""Whatever happens, every change is out once, in order and right; and what is broken of the protocol is noticed.
+"""Under every fault, each change is published once, in order and right; and a broken protocol rule is noticed.
 
 A failure names its seed: `make simulate SEED=…` repeats it.
 """
@@ -15,7 +15,7 @@ from tests.simulation.seeds import STORM_EVERY, failing, quiet, what
 SEEDS = int(os.environ.get("SEGUE_SIMULATION_SEEDS", "500"))
 BLOCK = 25
 TRIED_MAX = 400
-"""Seeds tried before a mutation counts as unnoticed."""
+"""Seeds to try before a mutation counts as unnoticed."""
 NOTICED = {
     "token": range(TRIED_MAX),
     "epoch": range(TRIED_MAX),
@@ -36,7 +36,7 @@ SEEN = {
     "token_n_reused_after_gap": 124,
     "fence_latest_only": 70,
 }
-"""Seeds with which a rule that is rarely missed was seen to fail when broken; they come first: that is quicker."""
+"""Seeds that were seen to fail with a rarely noticed mutation. They are tried first, to save time."""
 BROKEN_TRIED_MAX = 3_000
 
 

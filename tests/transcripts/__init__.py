@@ -1,4 +1,4 @@
-"""Transcripts: timing rules told as (catalogue, events with their record times, expected changes), and their runner.
+"""Transcripts and their runner. A transcript tells a timing rule: a catalogue, timed events, the expected changes.
 
-`transcript.py` says the format. Every case runs through the naive evaluator and through the engine.
+`transcript.py` describes the format. Every case runs through the naive evaluator and through the engine.
 """

@@ -1,4 +1,4 @@
-"""The two implementations that every transcript and every property runs through, behind one call."""
+"""The two implementations behind one call. Every transcript and every property runs through both."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,5 +49,5 @@ def engine(
 
 
 ACTIVATING = ("naive", "engine")
-"""Those that decide activations."""
+"""The implementations that decide activations."""
 IMPLEMENTATIONS: Mapping[str, Implementation] = {"naive": naive, "engine": engine}

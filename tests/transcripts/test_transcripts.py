@@ -1,4 +1,4 @@
-"""Every transcript says the same of the naive evaluator and of the engine, and bad transcripts are refused."""
+"""The naive evaluator and the engine both satisfy every transcript, and bad transcripts are refused."""
 
 import json
 from itertools import pairwise
@@ -14,7 +14,7 @@ FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 
 
 def implementations_of(case: Case) -> tuple[str, ...]:
-    """Name those that a case runs through."""
+    """Name the implementations that run a case."""
     return ACTIVATING if case.activating else tuple(IMPLEMENTATIONS)
 
 
@@ -57,7 +57,7 @@ def test_transcript_has_catalogues_that_load(case: Case) -> None:
 
 
 def whole(changes: list[bytes], catalogues: list[Files]) -> None:
-    """Check what a transcript leaves unsaid of its changes: ids, sequences, versions, layers, content, compactness."""
+    """Check what transcripts do not write: ids, sequences, versions, layers, content, compactness."""
     counts: dict[str, int] = {}
     written = [
         (value["segment"], value["version"], value.get("layers", {}))
@@ -94,12 +94,12 @@ CONTENT_KEYS = ("asset", "intent", "depth", "topic", "evidence", "call_to_action
 
 
 def content_of(activation: dict[str, Any]) -> dict[str, Any]:
-    """The content that a change of an activation carries."""
+    """The content in a change of an activation."""
     return {key: activation["content"][key] for key in CONTENT_KEYS if key in activation["content"]}
 
 
 def a_case(**given: Any) -> dict[str, Any]:
-    """Give a good file of one case, with some things of the case set."""
+    """Give a good file with one case. `given` replaces parts of the case."""
     segment = {"segment": "s", "version": 1, "status": "approved", "enter": {"everyone": True}}
     case: dict[str, Any] = {
         "name": "everyone is in",

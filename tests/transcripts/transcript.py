@@ -1,20 +1,20 @@
-"""The transcript format, read strictly: a transcript that says something odd is refused, never half understood.
+"""The transcript format. It is read strictly: an odd transcript is refused, never half understood.
 
 A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `activations`, `policy`,
 `only_activations` shared by its cases. A case:
 
-    name: says the law, unique in the file
+    name: says the law; unique in the file
     dictionary, segments, activations, policy: as in a catalogue; `segments` and `activations` are lists.
-                                       # Each replaces the one of the file.
-    only_activations: true | false     # `changes` leaves membership unsaid
+                                       # Each replaces the file's own.
+    only_activations: true | false     # true: `changes` leaves memberships out
     as_live: true | false
     until: INSTANT
-    steps:                             # in arrival order; each is one line of the file that is replayed
+    steps:                             # in arrival order; each is one line of the replayed file
     - {at: INSTANT, type: T, id: I, time: INSTANT, subject: K:N, source: S, data: {…}}
-                                       # an event; time is `at`, subject hcp:1, source /s, id e<its line> unless given
+                                       # an event; defaults: time `at`, subject hcp:1, source /s, id e<its line>
     - {tick: INSTANT}                  # a record without an event
-    - {line: "any text"}               # a line as it stands
-    - {cut: INSTANT, dictionary: …, segments: …, activations: …, policy: …}    # a catalogue from there on; no line
+    - {line: "any text"}               # a line, taken literally
+    - {cut: INSTANT, dictionary: …, segments: …, activations: …, policy: …}    # a catalogue from then on; no line
     refused: [2 not_json]              # line and code
     changes:                           # in order
     - INSTANT SUBJECT enters SEGMENT, entry_rule [enter.all[0], enter.all[1]] on SOURCE ID, backfill
@@ -23,8 +23,8 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
     - INSTANT SUBJECT starts CHANNEL/ACTIVATION, allowed after KIND on SOURCE ID, arm ARM
     - INSTANT SUBJECT stops CHANNEL/ACTIVATION, suppressed_by [tip] on SOURCE ID, arm ARM
 
-`after …` is what the reason calls `was`, `[…]` of an activation is its `by`.
-`[…]` are the reason's conditions (left out: none), `on …` the event evaluated (left out: a wake or a visit).
+`after …` is `was` in the reason; `[…]` of an activation is its `by`.
+`[…]` are the reason's conditions (left out: none), `on …` the evaluated event (left out: a wake or a visit).
 INSTANT is RFC 3339 or a bare date. Record times (`at`, `tick`, `cut`) must not go back,
 unless the step says `back: true`.
 """
@@ -55,17 +55,17 @@ REFUSED = re.compile(r"([1-9][0-9]*) ([a-z_]+)")
 
 
 class BadTranscript(Exception):
-    """The transcript says something that cannot be meant."""
+    """The transcript has an impossible or contradictory content."""
 
 
 class Strict(BaseModel):
-    """Nothing unknown, nothing of another type."""
+    """Accepts no unknown field and no value of another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class EventStep(Strict):
-    """An event. `time: null` leaves it out of the line."""
+    """An event. `time: null` leaves the time out of the line."""
 
     at: str
     type: str
@@ -85,13 +85,13 @@ class TickStep(Strict):
 
 
 class LineStep(Strict):
-    """A line as it stands."""
+    """A line, taken literally."""
 
     line: str
 
 
 class CutStep(Strict):
-    """A catalogue that takes effect; what is not given stays as it was."""
+    """A catalogue that takes effect. Parts that are not given stay as they were."""
 
     cut: str
     dictionary: dict[str, Any] | None = None
@@ -104,7 +104,7 @@ STEPS: Mapping[str, type[Strict]] = {"tick": TickStep, "line": LineStep, "cut": 
 
 
 class CaseText(Strict):
-    """A case as written."""
+    """A case as written in the file."""
 
     name: str
     steps: list[dict[str, Any]]
@@ -137,7 +137,7 @@ Files = dict[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """A change, as far as a transcript speaks of it."""
+    """The parts of a membership change that a transcript writes."""
 
     at: int
     subject: str
@@ -157,7 +157,7 @@ class Change:
 
 @dataclass(frozen=True)
 class ActivationChange:
-    """A change of an activation, as far as a transcript speaks of it."""
+    """The parts of an activation change that a transcript writes."""
 
     at: int
     subject: str
@@ -196,7 +196,7 @@ class Case:
 
     @property
     def activating(self) -> bool:
-        """Whether any catalogue of it has activations."""
+        """Whether any of its catalogues has activations."""
         catalogues = [self.files, *(files for _, files in self.cuts)]
         return any(name.startswith("activations/") for files in catalogues for name in files)
 
@@ -226,7 +226,7 @@ def checked(model: Any, value: Any, what: str) -> Any:
 
 
 def case_of(text: CaseText, file: FileText) -> Case:
-    """Make a case of its text."""
+    """Make a case from its text."""
     parts: dict[str, Any] = {
         "dictionary": text.dictionary or file.dictionary or {},
         "segments": text.segments or file.segments or [],
@@ -300,7 +300,7 @@ def line(value: Mapping[str, Any], number: int) -> bytes:
 
 
 def event_line(step: EventStep, value: Mapping[str, Any], number: int) -> bytes:
-    """Write the line of an event. Its time may be no time: that is for the evaluator to refuse."""
+    """Write the line of an event. Its time may be invalid: the evaluator must refuse it."""
     event: dict[str, Any] = {"specversion": "1.0", "source": step.source, "type": step.type, "subject": step.subject}
     if step.id is not None:
         event["id"] = step.id
@@ -323,7 +323,7 @@ def moment(text: str) -> int:
 
 
 def changes_of(text: CaseText) -> tuple[Change | ActivationChange, ...]:
-    """Read the expected changes; they must be in the order of time, as nothing is published otherwise."""
+    """Read the expected changes. They must be in order of time, because changes are published in that order."""
     changes = tuple(change_of(each) for each in text.changes)
     if any(later.at < earlier.at for earlier, later in pairwise(changes)):
         raise BadTranscript(f"{text.name}: the expected changes are not in the order of time")
@@ -380,7 +380,7 @@ def refused_of(text: str) -> tuple[int, str]:
 
 
 def change_from_json(raw: bytes) -> Change | ActivationChange:
-    """Read a published change, as far as a transcript speaks of it."""
+    """Read the parts of a published change that a transcript writes."""
     value = json.loads(raw)
     reason = value["reason"]
     events = reason["events"]

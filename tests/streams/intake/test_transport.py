@@ -1,4 +1,4 @@
-"""The transport on a real Kafka, hosted by Faust: whole batches, from where it is told, committed records only."""
+"""The transport on a real Kafka, hosted by Faust: whole batches, from the given offset, committed records only."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ PARTITIONS = 3
 
 
 class Queue:
-    """The queue of one partition, which keeps everything."""
+    """The queue of one partition; it keeps every batch."""
 
     def __init__(self, taken: "Taken", partition: int) -> None:
         self.taken = taken
@@ -41,7 +41,7 @@ class Queue:
 
 
 class Taken:
-    """What hears from the group, and everything that was put into its queues."""
+    """Hears the group's assignments, and keeps every batch put into its queues."""
 
     def __init__(self) -> None:
         self.batches: dict[int, list[Batch]] = {}
@@ -234,7 +234,7 @@ async def test_what_producers_compress_is_read(kafka: KafkaServer, codec: str) -
 
 
 class NotText(str):
-    """A header's name as a producer in another language may write it."""
+    """A header's name that is not text, as a producer in another language may write it."""
 
     __slots__ = ()
 
@@ -263,7 +263,7 @@ async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, co
         assert list(found[8].headers) == [("a", b"1"), ("caf\\xe9", None), ("b", b"2")]
         assert list(found[7].headers) == [("a", b"1"), ("x", None), ("b", b"2")]
         assert found[8].timestamp_type == found[7].timestamp_type
-        # a claim looks at one record of the input
+        # a claim reads one record of the input
         log = KafkaLog(kafka.bootstrap)
         try:
             stored = await log.record_at(name, 0, 8)

@@ -1,4 +1,4 @@
-"""Claims in the model: every step against every other, and everything that must stop a claim."""
+"""Claims in the model: every step against every other step, and everything that must stop a claim."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,7 +35,7 @@ FRESH = Meta("g1", Token(0, 0), 0, -1, "", 1, "d0", -1)
 
 
 class Gate(Network):
-    """A network that a client's requests stop at while it is shut."""
+    """A network that holds a client's requests while it is shut."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
@@ -111,7 +111,7 @@ class Scene:
         return await Worker(self).open()
 
     async def finished(self, predecessor: int = 5, **meta: Any) -> Worker:
-        """Leave a predecessor that published up to an offset and checkpointed `meta`; return its successor."""
+        """Leave a predecessor that published up to an offset and checkpointed `meta`. Returns its successor."""
         first = await self.worker()
         claimed = await first.claim()
         await first.publish(claimed, predecessor)
@@ -187,7 +187,7 @@ class TestTwoClaims:
         except (LaterClaimant, Fenced, Doubt):
             pass
         else:
-            # only the store was left to ask, and that is not behind the gate: it had finished before
+            # only a request to the store was left, and the gate does not hold those: the claim had finished before
             assert at in ("reread", "buried", "raised", "loaded")
             with pytest.raises(Doubt):
                 await slow.publish(earlier, 9)

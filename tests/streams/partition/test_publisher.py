@@ -1,4 +1,4 @@
-"""Publishing in the model: what goes into a transaction, when, and what is told about it."""
+"""Publishing in the model: the content of transactions, their time, and the reports about them."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from tests.streams.world import first_of
 
 T = TypeVar("T")
 START = 10
-"""Up to where every partition is published at first."""
+"""The offset up to which every partition is published at first."""
 
 
 class Wire(Network):
-    """A network that can be shut at the EndTxn, and can lose its reply."""
+    """A network that can be shut at the EndTxn, and can lose the reply of the EndTxn."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
@@ -42,7 +42,7 @@ class Wire(Network):
 
 
 class Time:
-    """A clock that stands until it is moved; sleeps end when it passes them."""
+    """A clock that stands until a test moves it; a sleep ends when the clock passes its end."""
 
     def __init__(self) -> None:
         self.ms = 0.0
@@ -79,7 +79,7 @@ async def settled() -> None:
 
 
 class Bench:
-    """A publisher that runs, over partitions 0 to 2."""
+    """A running publisher over partitions 0 to 2."""
 
     def __init__(self, ring: MemoryRing, wire: Wire, broker: Broker, pace: TransactionPace) -> None:
         self.ring, self.wire, self.broker = ring, wire, broker
@@ -260,7 +260,7 @@ class TestQuietProgress:
         bench.submit(1, 20)
         assert await bench.publisher.flush(0)
         assert (bench.progress(0), bench.progress(1)) == ([20], [])
-        assert await bench.publisher.flush(0)  # nothing more: at once
+        assert await bench.publisher.flush(0)  # nothing is left to publish: it returns at once
         assert bench.wire.ends == 1
 
 

@@ -1,4 +1,4 @@
-"""A runner over the models of log and store: whatever happens to it, the output is that of the records alone."""
+"""A runner over the models of log and store: under every fault, its output depends on the records alone."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tests.streams.world import (
 
 T = TypeVar("T")
 VISITORS = "visitors|enter: {event: portal.login, count: {at_least: 2}, within: 1h}"
-"""Two logins within an hour; out again, with no event, when one of them has left the window."""
+"""In with two logins within an hour; out, without an event, when one of them has left the window."""
 FOREVER_IN = "known|enter: {everyone: true}"
 
 
@@ -71,7 +71,7 @@ async def test_a_released_partition_is_hidden_by_a_tombstone_and_needs_no_fence(
     second = await Worker(world).start(0)
     await world.until(lambda: second.status[0].state == "running")
     assert not first.ring.over
-    # it was never fenced: it may publish still
+    # the first owner was never fenced: it can still publish
     await first.ring.transaction([OutRecord(OWNERS, 0, b"x", None)])
 
 
@@ -144,7 +144,7 @@ async def test_after_a_rollback_of_the_store_the_same_is_computed_again_silently
     assert worker.status[0].state == "running"
     assert await worker.release() == [TenureEnd.RELEASED]
     profiles = world.server.content(0).profiles
-    # and the state is what another computation of it gives
+    # and a fresh computation gives the same state
     fresh = await world_with(VISITORS, FOREVER_IN)
     for record in world.broker.fetch(EVENTS, 0, 1)[0]:
         fresh.broker.now_ms = record.timestamp_ms
@@ -201,7 +201,7 @@ async def test_a_checkpoint_without_an_answer_is_sent_again_with_the_same_bytes(
 
 
 def written_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Collect the length of the profiles in each checkpoint."""
+    """Collect the total length of the profiles in each checkpoint."""
     found: list[int] = []
     write = MemoryStore.write
 
@@ -215,11 +215,11 @@ def written_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_no_checkpoint_is_longer_than_a_store_should_take(monkeypatch: pytest.MonkeyPatch) -> None:
     world = await world_with(FOREVER_IN)
-    # twice, so that the second time every profile is long before its event
+    # each profile gets two events, so every profile is already long before its second one
     for n in range(600):
         world.send(f"hcp:{n % 300}", data={"country": f"{n}".ljust(200_000, "x")})
     written = written_bytes(monkeypatch)
-    # nothing is written by time: only the length can end a slice
+    # time never triggers a checkpoint here: only the length can end a slice
     worker = await Worker(world, PartitionLimits(checkpoint_every_ms=1_000_000)).start(0)
     await world.until(lambda: worker.applied() >= world.end())
     assert await worker.release() == [TenureEnd.RELEASED]
@@ -229,12 +229,12 @@ async def test_no_checkpoint_is_longer_than_a_store_should_take(monkeypatch: pyt
 
 
 async def test_the_visits_of_a_cut_make_no_checkpoint_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    # every record passes so many visits: a chunk of 200 records would touch every profile
+    # every record passes 20 visits: a chunk of 200 records would touch every profile
     monkeypatch.setattr(engine, "PUBLISHING_WAKES_MAX", 20)
     world = await world_with(FOREVER_IN)
     for n in range(300):
         world.send(f"hcp:{n}", data={"country": "x".ljust(200_000)})
-    # nothing is written by time: only the length can end a slice
+    # time never triggers a checkpoint here: only the length can end a slice
     worker = await Worker(world, PartitionLimits(checkpoint_every_ms=1_000_000)).start(0)
     await world.until(lambda: worker.applied() >= world.end())
     written = written_bytes(monkeypatch)
@@ -277,7 +277,7 @@ async def test_what_was_replayed_is_written_even_if_nothing_more_can_be_publishe
 
     def on_point(point: str) -> None:
         if point == "take_up":
-            # nothing that this worker computes from here on will get out
+            # from here on, no change of this worker can be published
             network.free.clear()
 
     # all of the input in one batch
@@ -311,7 +311,7 @@ async def test_nothing_more_is_applied_while_a_transaction_is_slow() -> None:
 
 
 class Away(Network):
-    """Nobody can read until an instant: who asks waits for its deadline in vain."""
+    """Nobody can read until an instant: every read waits for its deadline in vain."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.broker)
@@ -422,14 +422,14 @@ IN_SPAIN = "abroad|enter: {trait: country, equals: ES}\nmin_stay: 1m"
 
 
 def standing(world: World, topic: str) -> set[str]:
-    """Who stands in a compacted topic."""
+    """Return the profiles and segments with a record in a compacted topic."""
     world.broker.settle()
     latest = {record.key: record.value for record in world.broker.fetch(topic, 0, 0)[0]}
     return {(key or b"").decode() for key, value in latest.items() if value is not None}
 
 
 def move(world: World, subjects: str, country: str) -> None:
-    """Some profiles log in from a country, a minute later."""
+    """Let some profiles log in from a country, a minute later."""
     for subject in subjects.split():
         world.advance(60_000)
         world.send(subject, data={"country": country})
@@ -444,7 +444,7 @@ async def test_a_segment_that_becomes_restricted_leaves_the_public_snapshot_at_t
     everyone = {f"hcp:{n}|known" for n in range(1, 5)}
     assert standing(world, CURRENT) == everyone | {f"hcp:{n}|abroad" for n in range(1, 5)}
     world.cut(catalogue(IN_SPAIN, FOREVER_IN, hidden=True))
-    # one is visited by her own event, which also is what makes her leave; the others by that record
+    # hcp:2 leaves by her own event, which is also her visit; the same record passes the visits of the others
     move(world, "hcp:2", "FR")
     await world.until(lambda: worker.status[0].written_offset == world.end())
     assert standing(world, CURRENT) == everyone
@@ -455,7 +455,7 @@ async def test_a_segment_that_becomes_restricted_leaves_the_public_snapshot_at_t
     world.cut(catalogue(IN_SPAIN, FOREVER_IN))
     move(world, "hcp:3", "FR")
     await world.until(lambda: worker.applied() >= world.end())
-    # nothing stands where it does not belong, and who came back has left the restricted one as well
+    # no record stands in the wrong topic, and hcp:2 has left the restricted segment as well
     assert standing(world, HIDDEN_CURRENT) == set()
     assert standing(world, CURRENT) == everyone
     assert await worker.release() == [TenureEnd.RELEASED]
@@ -465,7 +465,7 @@ async def test_an_entry_at_one_cut_and_a_move_at_the_next_come_out_in_their_orde
     world = await world_with(FOREVER_IN)
     move(world, "hcp:1 hcp:2", "ES")
     world.advance(1)
-    # all at one instant, so that one record passes the visits of both
+    # both cuts are at one instant, so one record passes the visits of both
     world.cut(catalogue(IN_SPAIN))
     world.cut(catalogue(IN_SPAIN, hidden=True))
     move(world, "hcp:3", "ES")
@@ -533,7 +533,7 @@ async def test_a_digest_that_differs_stops_the_partition_and_says_so() -> None:
     first = await Worker(world, PartitionLimits(checkpoint_every_ms=10_000_000)).start(0)
     await world.until(lambda: len(world.out()) == 2)
     await first.kill()
-    # the log is not what it was: another event stands where one was applied
+    # the log has changed: a different event stands at an applied offset
     entry = world.broker._partitions[EVENTS, 0].entries[2]  # noqa: SLF001 - no broker would do this
     assert entry.record is not None
     entry.record = OutRecord(EVENTS, 0, b"hcp:3", (entry.record.value or b"").replace(b"hcp:2", b"hcp:3"))

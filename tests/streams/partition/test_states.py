@@ -1,4 +1,4 @@
-"""The tables of states: they are whole, and a move that a table does not have changes nothing."""
+"""The tables of states: they are complete, and a move that is not in a table changes nothing."""
 
 from itertools import pairwise, product
 from typing import Any, get_args

@@ -1,4 +1,4 @@
-"""The garbage collector of a worker: it never looks at all that lives while events are applied."""
+"""The garbage collector of a worker: no collection looks at all living objects while events are applied."""
 
 import gc
 import weakref
@@ -11,7 +11,7 @@ from tests.streams.world import ManualClock
 
 
 class Profile:
-    """Something that lives."""
+    """An object that stays alive."""
 
     def __init__(self) -> None:
         self.states: dict[str, list[list[int]]] = {"a": [[1]]}
@@ -20,7 +20,7 @@ class Profile:
 
 @pytest.fixture
 def full_collections() -> Iterator[list[int]]:
-    """How many objects each full collection looked at."""
+    """Collect the number of objects that each full collection looked at."""
     found: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""Before a worker starts: what its checks find is its exit status."""
+"""The checks before a worker starts: a finding decides the exit status."""
 
 import asyncio
 import logging

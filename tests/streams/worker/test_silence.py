@@ -1,4 +1,4 @@
-"""A consumer that goes silent is noticed, made to read again, and given up when that does not help."""
+"""A silent consumer is noticed, made to read again, and given up when that does not help."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.streams.world import EVENTS, MemoryInput, Worker, World, catalogue
 
 
 class Deaf(MemoryInput):
-    """An input that stopped reading at a place, and says what it last heard of the end."""
+    """An input that stopped reading at an offset, and reports the end offset it last heard."""
 
     heard_end: int | None = None
 
@@ -62,10 +62,10 @@ async def test_an_idle_consumer_at_the_end_is_never_disturbed() -> None:
 async def test_a_silent_one_is_given_up_only_if_it_does_not_even_hear_of_the_end(heard: str) -> None:
     world, worker, watch, given_up = await watched(heard)
     world.send("hcp:1")
-    # the runner itself has seen nothing: its own input delivers no more
+    # the runner's own input delivers no more, so the runner has seen nothing
     world.inputs.clear()
     await look(world, worker, watch, 30_000 // EVERY_MS - 1)
-    # within 30 s it is told, and the worker is not ready
+    # within 30 s the silence is reported, and the worker is not ready
     assert ("nothing was read" in watch.status.silent) == (heard == "nothing")
     assert watch.status.as_json(0)["silent"] == watch.status.silent
     await look(world, worker, watch, (SILENT_MAX + 3) * (SILENT_MS // EVERY_MS + 1))

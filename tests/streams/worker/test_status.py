@@ -1,4 +1,4 @@
-"""What a worker says of itself on its pages."""
+"""The status that a worker shows on its pages."""
 
 from streams.partition.status import PartitionStatus
 from streams.worker.status import WorkerStatus

@@ -1,4 +1,4 @@
-"""Workers on real Kafka and Valkey: shared partitions, kill -9, a clean stop; the output is that of the records."""
+"""Workers on real Kafka and Valkey: shared partitions, kill -9, a clean stop. The records alone decide the output."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ KNOWN = "known|enter: {everyone: true}"
 
 
 async def settled(running: Live, *catalogues: object) -> bool:
-    """Whether everything sent has come out."""
+    """Tell whether all expected changes have been published."""
     return await running.out() == await running.expected(*catalogues)  # type: ignore[arg-type]
 
 
