@@ -38,7 +38,7 @@ async def audit(run: Run) -> None:
         )
 
 
-STATES: Final = 11
+STATES: Final = 10
 """The place of the conditions' states in a packed profile (rules/engine/profile.py)."""
 
 
