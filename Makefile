@@ -75,7 +75,7 @@ test: check $(PREPARED)
 	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: check
-	$(BIN)/pytest --no-servers $(PARALLEL) $(PYTEST_ARGS)
+	$(BIN)/pytest --no-servers -n 3 $(PYTEST_ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
