@@ -90,5 +90,5 @@ def main() -> None:
 
 
 def status_of(error: OperationError) -> Exit:
-    """Return the exit status of an error: that of its family."""
+    """Return the exit status of an error's family."""
     return next(status for family, status in STATUSES.items() if isinstance(error, family))

@@ -1,4 +1,4 @@
-"""`segue verify`: what was published, against the log applied again."""
+"""`segue verify`: compare the published changes with the log applied again."""
 
 from streams.cli.arguments import Json, Partitions
 from streams.cli.render.progress import partition_progress

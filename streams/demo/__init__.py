@@ -3,5 +3,5 @@
 `main` runs it, `play` is the order of things: `sources` is what is played in; `stage` the servers, topics, catalogue
 and workers; `load` the sender; `listening` the reader of changes; `kill` the kill half-way. `arrivals` measures the
 changes, `figures` is what is known at the moment; `screen` and `lines` show it, on a terminal and elsewhere. `judging`
-has what was published checked by `check` and `naive`; `outcome` is what came of it, `summary` says it.
+has `check` and `naive` check the published changes; `outcome` holds the result, `summary` words it.
 """

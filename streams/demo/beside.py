@@ -1,4 +1,4 @@
-"""Works that run beside the one that is waited for."""
+"""Background works beside a main work."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine
@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[Any]:
-    """Run works beside what is awaited through the function given: the first of them that fails ends that too."""
+    """Run works in the background; yield a function that awaits a main work. A background failure ends it."""
     tasks = [asyncio.ensure_future(work) for work in works]
 
     async def until_done(work: Awaitable[Any]) -> Any:
@@ -17,7 +17,7 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[Any]:
             done, _ = await asyncio.wait([main, *tasks], return_when=asyncio.FIRST_COMPLETED)
             while main not in done:
                 for task in done:
-                    await task  # raises what it failed with; one that is through (explaining) is not waited for again
+                    await task  # raises the task's error; a task that has finished (explaining) is not awaited again
                     tasks.remove(task)
                 done, _ = await asyncio.wait([main, *tasks], return_when=asyncio.FIRST_COMPLETED)
             return await main

@@ -1,4 +1,4 @@
-"""The judgement: what was published, against the log applied again, and against the evaluator that shares no code.
+"""The judgement: published changes against the log applied again, and against the evaluator that shares no code.
 
 1. Every committed change of the membership topic and of each channel's, from offset 0, is the published side.
 2. Every record of the input is applied again by the engine, with nothing in between: what comes out up to the offset at
@@ -31,7 +31,7 @@ _EVERY: Final = 500
 
 @dataclass(slots=True)
 class Ledger:
-    """One partition: what was published, what the engine says, and the events as lines for the naive evaluator."""
+    """One partition: published changes, the engine's changes, and the events as lines for the naive evaluator."""
 
     partition: int
     published: list[bytes] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Ledger:
     """At the end of what is due."""
     records: int = 0
     channels: dict[str, "Ledger"] = field(default_factory=dict)
-    """A ledger for each channel's topic: what was published there, what is due, what may be."""
+    """A ledger for each channel's topic: its published changes, the due ones, the permitted ones."""
 
     def channel(self, name: str) -> "Ledger":
         """The ledger of one channel of this partition."""
@@ -82,7 +82,7 @@ async def ends(servers: Servers) -> list[int]:
 
 
 async def read_published(servers: Servers, ledgers: Sequence[Ledger]) -> None:
-    """Read every committed change from offset 0; what was read before is forgotten."""
+    """Read every committed change from offset 0; forget earlier readings."""
     deployment = servers.deployment
     await _read_topic(servers, deployment.membership_topic, ledgers)
     stored = await servers.latest_catalogue()
@@ -136,7 +136,7 @@ async def apply_again(
 
 
 def judge(ledgers: Sequence[Ledger]) -> CheckVerdict:
-    """Compare what was published with what the engine says."""
+    """Compare the published changes with the engine's."""
     missing: set[bytes] = set()
     unexpected: set[bytes] = set()
     duplicates = out_of_order = 0
@@ -155,7 +155,7 @@ def judge(ledgers: Sequence[Ledger]) -> CheckVerdict:
 
 
 def judge_profiles(ledger: Ledger, said: Mapping[str, Sequence[bytes]]) -> CheckVerdict:
-    """Compare what was published of some profiles with what the naive evaluator says of them, by subject.
+    """Compare the published changes of sampled profiles with the naive evaluator's, by subject.
 
     Memberships, and each channel's activations, have an order of their own: they are compared apart.
     """

@@ -51,7 +51,7 @@ async def judged(
 
 
 async def _verdict(servers: stage.Acquainted, ledgers: Sequence[check.Ledger]) -> check.CheckVerdict:
-    """Read what was published until nothing is missing, or `LATE_S` are over; return the verdict."""
+    """Read the published changes until none is missing or `LATE_S` are over; return the verdict."""
     until = monotonic() + LATE_S
     while True:
         await check.read_published(servers, ledgers)

@@ -34,7 +34,7 @@ _CLOUDEVENT: Final = (("content-type", b"application/cloudevents+json"),)
 
 @dataclass(slots=True)
 class LoadRate:
-    """A rate that rises while the workers keep up, and is cut when they do not; below what was too fast it stays."""
+    """A rate that rises while the workers keep up and falls when they do not; it stays below a rate found too fast."""
 
     rate: float
     most: float

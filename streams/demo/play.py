@@ -3,7 +3,7 @@
 1. Topics, catalogue, two workers, until they share the partitions.
 2. Events go in, changes come out (`listening`); both are shown. Half-way one worker is killed (`kill`).
 3. The sender stops. The overlay's members leave by time alone; then the input's end is noted: what it asks for is due.
-4. When everything before that end is applied, what was published is judged (`judging`).
+4. When everything before that end is applied, `judging` judges the published changes.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from typing import Any, Final
 from streams.demo.words import Line
 
 NEW_S: Final = 1.5
-"""What arrived longer ago is not shown any more: the newest lines stand at the bottom."""
+"""Older changes are no longer shown: the newest lines stand at the bottom."""
 
 
 class Selection:

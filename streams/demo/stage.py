@@ -180,7 +180,7 @@ class Workers:
             for found in answer["partitions"]
         }
         if any(answer is None for answer in answers) and not owned:
-            return  # too busy to answer: what was known stays
+            return  # the workers are too busy to answer: the lanes keep their last state
         for lane in figures.lanes:
             _note(lane, owned.get(lane.partition))
 

@@ -13,7 +13,7 @@ from streams.demo.sources import Data
 
 
 def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
-    """Sum up for programs. Latencies `p50_ms` and `p99_ms` leave out what was under way during the take-over."""
+    """Sum up for programs. Latencies `p50_ms` and `p99_ms` leave out changes under way during the take-over."""
     figures, verdict, sampled = outcome.figures, outcome.verdict, outcome.sampled
     arrivals, trouble = figures.arrivals, figures.trouble
     between = (None, None) if trouble is None else (trouble.killed_s, trouble.over_s)

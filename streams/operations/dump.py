@@ -34,7 +34,7 @@ class Dumped:
 
 
 async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: OnOffset) -> Dumped:
-    """Write a partition's committed records up to its present end; return what was written."""
+    """Write a partition's committed records up to its present end; return the counts and the cuts."""
     deployment = servers.deployment
     chosen([partition], deployment.partitions)
     await servers.expect_topics(deployment.events_topic)

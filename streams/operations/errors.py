@@ -219,7 +219,7 @@ class KafkaAway(Unreachable):
 
 
 class KafkaUndecided(Unreachable):
-    """Kafka answers, but somebody's open transaction holds up what was asked for."""
+    """Kafka answers, but another client's open transaction holds up the request."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"Kafka at {address} answers, but cannot tell yet: {reason}")

@@ -41,7 +41,7 @@ class Provisioned:
 
     created_topics: tuple[str, ...]
     created_partitions: tuple[int, ...]
-    """Those whose `meta` was created."""
+    """Partitions whose `meta` was created."""
     findings: tuple[Finding, ...]
 
     @property

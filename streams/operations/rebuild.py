@@ -41,10 +41,10 @@ class Rebuilt:
 async def rebuild(
     servers: Servers, partitions: Sequence[int] | None, on_offset: OnOffset, *, force: bool = False
 ) -> list[Rebuilt]:
-    """Rebuild partitions (None: all), one after the other; return what came of each, by partition.
+    """Rebuild partitions (None: all), one after the other; return one result a partition.
 
-    Raises StateExists, DigestDiffers or NothingPublished at the first whose state exists (without `force`), whose
-    digest differs, or for which nothing was ever published. The partitions before it are rebuilt.
+    Stops at the first partition that fails; the partitions before it are rebuilt. Raises StateExists when its state
+    exists (without `force`), DigestDiffers when its digest differs, NothingPublished when it has no progress record.
     """
     deployment = servers.deployment
     wanted = chosen(partitions, deployment.partitions)

@@ -29,7 +29,7 @@ class WorkerStatus:
     log_away: str = ""
     """Why the log could not be reached at the last look; "": it could."""
     silent: str = ""
-    """The partitions of which the consumer hears nothing although the log goes on; "": none."""
+    """Partitions from which the consumer reads nothing although the log goes on; "": none."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     """The counters of partitions that were let go."""
 
