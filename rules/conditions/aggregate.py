@@ -5,7 +5,7 @@ The figures, and what stands for many values in a bucket, are `rules.conditions.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rules.conditions import bucketed
 from rules.conditions.base import ReadRule, Verdict
@@ -201,23 +201,36 @@ def read_aggregate(reader: DefinitionReader, context: RuleContext, nested: ReadR
     keys = reader.model(AggregateDefinition, aggregate_keys(reader.value, context.dictionary))
     if keys is None:
         return None
+    asked = _read_test(reader, context, keys)
+    of_nothing = asked is not None and asked.test.holds(FIGURES[keys.aggregate].of([], 0), 0)
+    window = read_window(keys, reader, context, keys.bucket, of_nothing=of_nothing)
+    if asked is None or window is None:
+        return None
+    return Aggregate(reader.value, asked.matcher, asked.of, asked.kind, keys.aggregate, asked.test, window)
+
+
+class _Asked(NamedTuple):
+    """Which events an aggregate takes which attribute of, and how the figure is tested."""
+
+    matcher: Matcher
+    of: str
+    kind: ValueType
+    test: Test
+
+
+def _read_test(reader: DefinitionReader, context: RuleContext, keys: AggregateDefinition) -> _Asked | None:
+    """Read all but the window; None if anything is wrong, every problem recorded."""
     matcher = read_matcher(reader.down("event"), reader.down("where") if keys.where is not None else None, context)
     if matcher is None:
-        read_window(keys, reader, context, keys.bucket)
         return None
     figure = FIGURES[keys.aggregate]
     attribute = read_attribute(reader.down("of"), matcher.names, context, figure.kinds, f"'{keys.aggregate}'")
     if attribute is None:
-        read_window(keys, reader, context, keys.bucket)
         return None
     of, kind = attribute
     operators = [key for key in reader.value if key in OPERATORS and key != "older_than"]
     test = read_test(reader, operators, figure.gives or kind, f"the {keys.aggregate} of {of!r}")
-    of_nothing = test is not None and test.holds(figure.of([], 0), 0)
-    window = read_window(keys, reader, context, keys.bucket, of_nothing=of_nothing)
-    if test is None or window is None:
-        return None
-    return Aggregate(reader.value, matcher, of, kind, keys.aggregate, test, window)
+    return None if test is None else _Asked(matcher, of, kind, test)
 
 
 KIND: Final = Kind("aggregate", Aggregate, read_aggregate, mentions_events("event", ["of"]), types_key="event")

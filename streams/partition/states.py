@@ -7,7 +7,7 @@ these tables.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar, get_args
 
 S = TypeVar("S", bound=str)
 
@@ -59,7 +59,7 @@ CLAIM: Final[Table[ClaimState]] = Table(
         ("raised", "loaded"): "6: compare state, progress and input, and load the catalogues",
     },
 )
-STEPS: Final[tuple[Step, ...]] = ("claimed", "read", "fenced", "reread", "buried", "raised", "loaded")
+STEPS: Final[tuple[Step, ...]] = get_args(Step)
 
 State = Literal["waiting", "claiming", "replaying", "running", "releasing", "released", "stopped"]
 

@@ -10,7 +10,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tests.faults.families.kills import EVENT_MIX, STEPS
+from streams.partition.states import STEPS
+from tests.faults.families.kills import EVENT_MIX
 from tests.faults.fault import Context, Report
 from tests.faults.stage import Run, WorkerProcess, deployment, store
 

@@ -6,13 +6,13 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
+from streams.partition.states import STEPS
 from tests.faults.epochs import Epochs
 from tests.faults.fault import Context, Report
 from tests.faults.model import BASE
 from tests.faults.stage import PATIENCE_S, Run, WorkerProcess, deployment, store
 from tests.faults.traffic import Mix
 
-STEPS: Final = ("claimed", "read", "fenced", "reread", "buried", "raised", "loaded")
 POINTS: Final = (
     *("fetched", "step", "submitted", "opened", "delivered", "committed", "published"),
     *("slice", "checkpoint", "exec", "checkpointed", "take_up", "replay", "cut", "tick", "release", "handed_over"),
