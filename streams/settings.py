@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     """Brokers to ask first, as `host:port`, with commas between."""
     redis_url: str = "redis://127.0.0.1:6379/0"
-    """Redis or Valkey, with the number of its database."""
+    """Redis or Valkey, with the number of its database. Of a cluster, several nodes with commas between:
+    `redis://a:6379,b:6379/0`."""
     group: str = "segue"
     """The consumer group of the workers."""
     ring_size: Annotated[int, Field(ge=1, le=8)] = 3

@@ -36,6 +36,7 @@ from streams.operations.errors import (
 )
 from streams.records import Stored
 from streams.settings import Deployment, Settings
+from streams.store.connection import addresses
 from streams.store.redis import RedisStore
 
 REACH_MS: Final = 10_000
@@ -181,10 +182,11 @@ def compiled(data: bytes) -> Catalogue:
 
 
 def address_of(url: str) -> str:
-    """Take the address out of a URL, without user and password."""
+    """Take the address out of a URL, without user and password; of a cluster, the address of each node."""
     with suppress(ValueError):
-        parts = urlsplit(url)
-        return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+        parts = [urlsplit(one) for one in addresses(url)]
+        found = [one.path if one.scheme == "unix" else f"{one.hostname}:{one.port or 6379}" for one in parts]
+        return ", ".join(found)
     return "an address that cannot be read"
 
 

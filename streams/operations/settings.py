@@ -16,6 +16,7 @@ from streams.delivery.shapes import shape_of
 from streams.operations.errors import WrongRequest
 from streams.operations.plain import plain
 from streams.settings import Deployment, Settings
+from streams.store.connection import addresses
 
 PREFIX: Final = "SEGUE_"
 ALSO_READ: Final = frozenset({"SEGUE_CACHE_DIR"})
@@ -75,7 +76,8 @@ def read_settings() -> tuple[Deployment, Settings]:
     if settings.request_timeout_ms >= settings.transaction_timeout_ms:
         raise WrongRequest("SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
     try:
-        parse_url(settings.redis_url)
+        for node in addresses(settings.redis_url):
+            parse_url(node)
     except ValueError:
         what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
         raise WrongRequest(what) from None

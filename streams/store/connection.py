@@ -10,6 +10,7 @@ before Python 3.12 swallows a cancellation that comes while the bytes go out. A 
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -66,19 +67,41 @@ def fault(error: ResponseError) -> Unanswered | StoreBug:
     return StoreBug(f"the server answered {code}")
 
 
+MOVES_MAX: Final = 3
+"""How often one call follows MOVED. One move leads to the slot's node; while a slot changes its node, two nodes may
+name each other for a moment."""
+
+
+def addresses(url: str) -> list[str]:
+    """Split a URL that names several nodes (`redis://a:6379,b:6379/0`) into the URLs of each; others stay whole."""
+    found = _SEVERAL.fullmatch(url)
+    return [url] if found is None else [f"{found[1]}{node}{found[3]}" for node in found[2].split(",")]
+
+
+_SEVERAL: Final = re.compile(r"(rediss?://(?:[^/?]*@)?)([^@/?]+)(.*)")
+"""Scheme and credentials; nodes; the rest."""
+
+
 class StoreConnection:
     """A connection that connects at the first call, and again after a fault. Not for concurrent use by two tasks.
 
-    In a cluster it follows MOVED: the call that is answered with MOVED raises Unanswered, and the next call goes to the
-    node that MOVED names. If that node cannot be reached, the call after it goes to the URL's address again.
+    In a cluster it follows MOVED. A node that answers MOVED has executed nothing, so a call that opens or reads is sent
+    again to the node that MOVED names. A `continuing` call raises Unanswered instead, because its transaction ended
+    with the socket; the next call goes to the node that MOVED names. After a fault the next call goes to the next node
+    of the URL: the last one may be away, or hang.
     """
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
-        """Prepare a connection to `url` (redis://, rediss://, unix://).
+        """Prepare a connection to `url` (redis://, rediss://, unix://); of a cluster, several nodes: `redis://a,b/0`.
 
         `timeout_ms`: for connecting, for each write, and for each reply.
         """
-        arguments: dict[str, Any] = dict(parse_url(url))
+        nodes: list[dict[str, Any]] = [dict(parse_url(one)) for one in addresses(url)]
+        self._seeds: list[dict[str, Any]] = [
+            {name: node.pop(name) for name in ("host", "port") if name in node} for node in nodes
+        ]
+        """The nodes of the URL; the next connection goes to the first of them, unless MOVED named another node."""
+        arguments = nodes[0]
         self._class: type[RedisConnection] = arguments.pop("connection_class", RedisConnection)
         self._timeout_s = timeout_ms / 1000
         self._arguments = arguments | {
@@ -91,7 +114,10 @@ class StoreConnection:
             "retry_on_error": [],
             "health_check_interval": 0,
         }
-        self._address: dict[str, Any] = {}
+        self._address: dict[str, Any] = self._seeds[0]
+        """Of the connection that is open, or was last."""
+        self._moved: dict[str, Any] = {}
+        """The address that MOVED named; the next connection goes there."""
         self._connection: RedisConnection | None = None
         self._busy = False
         self._open = False
@@ -108,17 +134,34 @@ class StoreConnection:
             raise StoreBug("two tasks share one store connection")
         self._busy, self._open = True, opening
         try:
-            return await self._ask(list(commands), continuing)
+            replies = await self._ask(list(commands), continuing)
         except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await self.close()
             raise Unanswered(f"lost the store: {type(error).__name__}") from None
         except BaseException:
             await self.close()
             raise
+        else:
+            # following MOVED closes one socket and opens another
+            self._open = opening and self._connection is not None
+            return replies
         finally:
             self._busy = False
 
     async def _ask(self, commands: list[bytes], continuing: bool) -> list[Any]:
+        replies: list[Any] = []
+        for _ in range(1 if continuing else 1 + MOVES_MAX):
+            replies = await self._exchange(commands, continuing)
+            moved = next((one for one in replies if isinstance(one, MovedError)), None)
+            if moved is None:
+                break
+            await self.close()
+            if "path" not in self._arguments:
+                # a cluster that does not know its host name answers with an empty one: the host stays the same
+                self._moved = self._address | {"port": moved.port} | ({"host": moved.host} if moved.host else {})
+        return replies
+
+    async def _exchange(self, commands: list[bytes], continuing: bool) -> list[Any]:
         connection = self._connection
         if connection is None:
             if continuing:
@@ -134,17 +177,14 @@ class StoreConnection:
                     replies.append(await connection.read_response())
                 except ResponseError as error:
                     replies.append(error)
-        moved = next((one for one in replies if isinstance(one, MovedError)), None)
-        if moved is not None:
-            await self.close()
-        if moved is not None and "path" not in self._arguments:
-            # a cluster that does not know its host name answers with an empty one: the host stays the same
-            self._address = {"port": moved.port} | ({"host": moved.host} if moved.host else {})
         return replies
 
     async def _connect(self) -> RedisConnection:
+        moved, self._moved = self._moved, {}
+        self._address = moved or self._seeds[0]
+        if not moved:
+            self._seeds = [*self._seeds[1:], self._seeds[0]]
         connection = self._class(**(self._arguments | self._address))
-        self._address = {}
         try:
             async with asyncio.timeout(self._timeout_s):
                 await connection.connect()  # type: ignore[no-untyped-call]

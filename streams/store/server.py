@@ -17,7 +17,7 @@ _ALLOW: Final = (
 async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
     """Return what keeps a server from holding state; with a fatal finding no worker may start. Raises Unanswered.
 
-    Asks INFO only: many managed servers forbid CONFIG. In a cluster it sees the node that the URL names; the other
+    Asks INFO only: many managed servers forbid CONFIG. In a cluster it sees one node that the URL names; the other
     nodes must have the same settings.
     """
     connection = StoreConnection(url, timeout_ms=timeout_ms)
@@ -52,7 +52,8 @@ def server_findings(info: Mapping[str, str]) -> list[Finding]:
             "or the parameter group of a managed server)"
         )
         findings.append(Finding("redis", f"maxmemory-policy is {policy}", remedy))
-    if info.get("role") != "master":
+    # a replica in a cluster names the primary in its answer, and the connection follows
+    if info.get("role") != "master" and info.get("cluster_enabled") != "1":
         findings.append(Finding("redis", "the server is a replica", "name the primary in SEGUE_REDIS_URL"))
     if info.get("aof_enabled") != "1":
         remedy = (

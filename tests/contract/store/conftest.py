@@ -1,7 +1,9 @@
-"""The stores that the contract suite runs on: the model, Valkey, and Redis if SEGUE_TEST_REDIS_URL names one."""
+"""The stores that the contract suite runs on: the model, Valkey, a cluster of three, and Redis if
+SEGUE_TEST_REDIS_URL names one.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlparse
 
@@ -9,9 +11,10 @@ import pytest
 import redis.asyncio
 
 from streams.embedded import ValkeyServer
-from streams.store.keys import Keys
+from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
 from streams.store.terms import PartitionStore
+from tests.cluster import Cluster, running_cluster
 from tests.contract.store.proxy import Proxy
 from tests.models.store import MemoryServer, MemoryStore, Mishaps
 from tests.servers import TEST_REDIS_URL, unique
@@ -20,7 +23,8 @@ PARTITIONS = 4
 REAL = [
     pytest.param(name, marks=pytest.mark.servers) for name in ("valkey", "redis") if name != "redis" or TEST_REDIS_URL
 ]
-BACKENDS = ["memory", *REAL]
+CLUSTER = pytest.param("cluster", marks=pytest.mark.servers)
+BACKENDS = ["memory", *REAL, CLUSTER]
 
 
 class Backend(ABC):
@@ -114,8 +118,21 @@ class RealBackend(Backend):
         await self.direct.aclose()
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Three nodes. Shared: never stop or flush one; use `unique` key prefixes."""
+    with running_cluster(3) as running:
+        yield running
+
+
 def server_url(name: str, request: pytest.FixtureRequest) -> str:
-    """Return the URL of the real server called `name`."""
+    """Return the URL of the real server called `name`; of the cluster, the node that has partition 0.
+
+    So what befalls the writes of partition 0 befalls them in the proxy. Other partitions follow MOVED past it.
+    """
+    if name == "cluster":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        return cluster.owner(slot(hash_tag(0, PARTITIONS))).redis_url
     if name == "redis":
         assert TEST_REDIS_URL
         return TEST_REDIS_URL

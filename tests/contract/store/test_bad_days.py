@@ -312,9 +312,7 @@ async def test_a_store_finds_its_node_in_a_cluster(own: ValkeyServer) -> None:
             for partition in range(4):
                 store = RedisStore(nodes[0].redis_url, "segue", partition, 4, timeout_ms=1_000)
                 stack.push_async_callback(store.close)
-                if partition >= 2:
-                    with pytest.raises(Unanswered, match="MOVED"):
-                        await store.read_meta()
+                assert await store.read_meta() is None
                 await store.create(meta())
                 await store.write(FIRST)
                 assert (await everything(store))["profiles"] == FIRST.profiles

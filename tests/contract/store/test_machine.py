@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, Unanswered
 from streams.store.terms import Checkpoint, PartitionStore, Token
-from tests.contract.store.conftest import REAL, MemoryBackend, RealBackend, server_url
+from tests.contract.store.conftest import CLUSTER, REAL, MemoryBackend, RealBackend, server_url
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import everything, meta
 
@@ -164,7 +164,7 @@ class Twins(RuleBasedStateMachine):
             self.runner.close()
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", [*REAL, CLUSTER])
 def test_the_model_answers_as_the_real_server_does(name: str, request: pytest.FixtureRequest) -> None:
     machine = type("Twins", (Twins,), {"url": server_url(name, request)})
     run_state_machine_as_test(
