@@ -1,24 +1,32 @@
 """Compare two versions of the tree by the engine's benchmark, run in turn so that other work slows both alike.
 
-    python -m tests.benchmarks.compare ffcda0c . [--rounds 5] [--segments 50 200 500 2000] [--events 40000]
+    python -m tests.benchmarks.compare aad55de . [--rounds 5] [--segments 50 500 2000] [--events 40000] [--cold 0.5]
 
 A version is a revision, which is taken out of Git into a temporary folder, or a folder that holds a tree (`.`). Each
-round runs `bench_engine` of the first, then of the second, in this Python. Prints the median microseconds of CPU an
-event (applied and packed), and two ratios: of the medians, and of the best rounds, which other work disturbs less.
-Above 1.00 the second is slower. The last line is JSON.
+round runs `bench_engine` of the first, then of the second, in this Python. A revision without this benchmark's load
+gets the load and `bench_engine` of this tree. Prints the median microseconds of CPU an event, whole and of each part,
+and two ratios: of the medians, and of the best rounds, which other work disturbs less. Above 1.00 the second is slower.
+The last line is JSON.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-Results = dict[str, list[float]]
-"""By number of segments: microseconds an event, one of each round."""
+ROOT: Final = Path(__file__).parents[2]
+BENCHMARK: Final = ("tests/benchmarks/load", "tests/benchmarks/bench_engine.py")
+"""What a revision without the load is given."""
+PARTS: Final = ("decode_us", "unpack_us", "apply_us", "pack_us")
+
+Results = dict[str, list[dict[str, float]]]
+"""By number of segments: the figures of each round."""
 
 
 def tree_of(version: str, folder: Path) -> Path:
@@ -28,6 +36,9 @@ def tree_of(version: str, folder: Path) -> Path:
     folder.mkdir()
     archive = subprocess.run(["git", "archive", version], capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+    if not (folder / BENCHMARK[0]).exists():
+        shutil.copytree(ROOT / BENCHMARK[0], folder / BENCHMARK[0])
+        shutil.copyfile(ROOT / BENCHMARK[1], folder / BENCHMARK[1])
     return folder
 
 
@@ -37,7 +48,19 @@ def measure(tree: Path, arguments: Sequence[str], results: Results) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.bench_engine", *arguments]
     done = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE, text=True, check=True)
     for segments, found in json.loads(done.stdout.splitlines()[-1]).items():
-        results.setdefault(segments, []).append(found["apply_us"] + found["pack_us"])
+        results.setdefault(segments, []).append({"whole_us": sum(found[part] for part in PARTS), **found})
+
+
+def said(before: list[dict[str, float]], after: list[dict[str, float]], part: str) -> str:
+    """Say how a part compares."""
+    medians, bests = ([of(one[part] for one in found) for found in (before, after)] for of in (statistics.median, min))
+    name = part.replace("_us", ", us").replace("_", " ")
+    if not all((*medians, *bests)):
+        return f"{name}: {medians[0]:.1f} before, {medians[1]:.1f} after"
+    return (
+        f"{name}: {medians[0]:.1f} before, {medians[1]:.1f} after: {medians[1] / medians[0]:.2f}"
+        f" (best rounds {bests[1] / bests[0]:.2f})"
+    )
 
 
 def main() -> None:
@@ -59,12 +82,10 @@ def main() -> None:
             print(f"round {number} of {options.rounds}", file=sys.stderr, flush=True)
     before, after = results
     for segments in before:
-        medians, bests = ([of(found[segments]) for found in results] for of in (statistics.median, min))
-        print(
-            f"{segments} segments: {medians[0]:.1f} us an event before, {medians[1]:.1f} after:"
-            f" {medians[1] / medians[0]:.2f} (best rounds {bests[1] / bests[0]:.2f})"
-        )
-    print(json.dumps({"before_us": before, "after_us": after}))
+        print(f"{segments} segments, an event")
+        for part in ("whole_us", *PARTS, "profile_bytes"):
+            print(f"  {said(before[segments], after[segments], part)}")
+    print(json.dumps({"before": before, "after": after}))
 
 
 if __name__ == "__main__":
