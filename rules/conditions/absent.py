@@ -34,7 +34,7 @@ class LatestMatch(Memory):
     """Remembers the latest match; a state is its [time, source, id]."""
 
     def __init__(self, matcher: Matcher, within_ms: int) -> None:
-        self.state_key = canonical_json(["absent", matcher.key, within_ms])
+        self._name(canonical_json(["absent", matcher.key, within_ms]))
         self.types = matcher.types
         self._where = matcher.where
         self._within_ms = within_ms

@@ -8,6 +8,7 @@ Where more than the limit is needed and the definition says `bucket`, what overf
 
 from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, LatestMemory, WindowMemory
 from rules.conditions.matching import Matcher
+from rules.conditions.memory import state_key_of
 from rules.conditions.occurrences import ENTRIES_MAX
 from rules.conditions.view import State
 from rules.conditions.window import Window
@@ -40,14 +41,15 @@ class EarliestCountMemory(EarliestMemory):
     def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
         self._least = least
         super().__init__(
-            earliest_key(matcher, least, most, window),
+            earliest_text(matcher, least, most, window),
             matcher.types,
             matcher.where,
             window,
             wanted=wanted_of(least, most),
         )
         self._kin_is_bucketed = window.bucket_ms is not None
-        self.kin_key = bucketed_key(matcher, window) if self._kin_is_bucketed else all_key(matcher, least, window)
+        kin = bucketed_text(matcher, window) if self._kin_is_bucketed else all_text(matcher, least, window)
+        self.kin_key = state_key_of(kin)
 
     def adopt(self, state: State) -> State:
         """Take the earliest of all that were kept."""
@@ -64,14 +66,14 @@ class AllCountMemory(WindowMemory):
     def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
         self._least = least
         super().__init__(
-            all_key(matcher, least, window),
+            all_text(matcher, least, window),
             matcher.types,
             matcher.where,
             window,
             reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
         )
         if window.within_ms is None:
-            self.kin_key = earliest_key(matcher, least, most, window)
+            self.kin_key = state_key_of(earliest_text(matcher, least, most, window))
 
     def adopt(self, state: State) -> State:
         """Take the earliest events that were kept: a mark lets only later ones count."""
@@ -86,9 +88,11 @@ class BucketedCountMemory(BucketedMemory):
     """All matching events, by bucket where there are more than the limit."""
 
     def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
-        super().__init__(bucketed_key(matcher, window), matcher.types, matcher.where, window, reach_ms=window.within_ms)
+        super().__init__(
+            bucketed_text(matcher, window), matcher.types, matcher.where, window, reach_ms=window.within_ms
+        )
         if window.within_ms is None and window.older_ms is not None:
-            self.kin_key = earliest_key(matcher, least, most, window)
+            self.kin_key = state_key_of(earliest_text(matcher, least, most, window))
 
     def adopt(self, state: State) -> State:
         """Take the earliest, as they are."""
@@ -100,16 +104,16 @@ def wanted_of(least: int, most: int | None) -> int:
     return min(max(1, least if most is None else most + 1), ENTRIES_MAX)
 
 
-def earliest_key(matcher: Matcher, least: int, most: int | None, window: Window) -> str:
-    """Name the state of `EarliestCountMemory`."""
+def earliest_text(matcher: Matcher, least: int, most: int | None, window: Window) -> str:
+    """Return the text of the state of `EarliestCountMemory`."""
     return canonical_json(["event", matcher.key, f"first {wanted_of(least, most)}", least, window.key()])
 
 
-def all_key(matcher: Matcher, least: int, window: Window) -> str:
-    """Name the state of `AllCountMemory`."""
+def all_text(matcher: Matcher, least: int, window: Window) -> str:
+    """Return the text of the state of `AllCountMemory`."""
     return canonical_json(["event", matcher.key, "all", least, window.key()])
 
 
-def bucketed_key(matcher: Matcher, window: Window) -> str:
-    """Name the state of `BucketedCountMemory`."""
+def bucketed_text(matcher: Matcher, window: Window) -> str:
+    """Return the text of the state of `BucketedCountMemory`."""
     return canonical_json(["event", matcher.key, "bucketed", window.key()])

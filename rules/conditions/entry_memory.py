@@ -38,7 +38,7 @@ class WindowMemory(Memory):
 
     def __init__(
         self,
-        state_key: str,
+        state_text: str,
         types: frozenset[str],
         where: Where | None,
         window: Window,
@@ -48,7 +48,7 @@ class WindowMemory(Memory):
         value_bytes: int = 0,
     ) -> None:
         """`reach_ms`: an event so old at R, or older, counts no more; None: none grows too old."""
-        self.state_key = state_key
+        self._name(state_text)
         self.types = types
         self._where = where
         self._window = window
@@ -100,7 +100,7 @@ class LatestMemory(WindowMemory):
 
     def __init__(
         self,
-        state_key: str,
+        state_text: str,
         types: frozenset[str],
         where: Where | None,
         window: Window,
@@ -110,7 +110,9 @@ class LatestMemory(WindowMemory):
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
     ) -> None:
-        super().__init__(state_key, types, where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes)
+        super().__init__(
+            state_text, types, where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes
+        )
         self._wanted = wanted
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -138,9 +140,9 @@ class EarliestMemory(WindowMemory):
     """Keeps the earliest few."""
 
     def __init__(
-        self, state_key: str, types: frozenset[str], where: Where | None, window: Window, *, wanted: int
+        self, state_text: str, types: frozenset[str], where: Where | None, window: Window, *, wanted: int
     ) -> None:
-        super().__init__(state_key, types, where, window, reach_ms=None)
+        super().__init__(state_text, types, where, window, reach_ms=None)
         self._wanted = wanted
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
@@ -156,7 +158,7 @@ class BucketedMemory(WindowMemory):
 
     def __init__(
         self,
-        state_key: str,
+        state_text: str,
         types: frozenset[str],
         where: Where | None,
         window: Window,
@@ -165,7 +167,7 @@ class BucketedMemory(WindowMemory):
         value_of: ValueOf | None = None,
         join: Join | None = None,
     ) -> None:
-        super().__init__(state_key, types, where, window, reach_ms=reach_ms, value_of=value_of)
+        super().__init__(state_text, types, where, window, reach_ms=reach_ms, value_of=value_of)
         assert window.bucket_ms is not None
         self._bucket_ms = window.bucket_ms
         self._join = join

@@ -1,29 +1,48 @@
 """What is remembered of a profile for a condition: a *state*, folded from the profile's events.
 
 A state is a plain JSON value (lists, texts, numbers, null). It is the same for any order and any duplicates of the same
-events. Conditions whose memories have one `state_key` share one state, so the key says all that `fold` depends on:
-types, `where`, sizes, dates. The segment and the marks are not part of it.
+events. Conditions whose memories have one text share one state, so the text says all that `fold` depends on: types,
+`where`, sizes, dates. The segment and the marks are not part of it. A profile holds its states by the *keys* of these
+texts, in memory and packed: short names, so that a profile stays small and nothing is translated on the way.
 
 A memory never judges. A condition reads its state at an instant and gives the verdict: `rules.conditions.base`.
 """
 
 from abc import ABC, abstractmethod
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+from typing import Final
 
 from rules.conditions.view import Mark, Register, State
 from rules.ground.event import Event
+
+STATE_KEY_BYTES: Final = 6
+"""Two of 2,000 states get one key once in 10^8 catalogues; then the catalogue is refused (`rules.engine.masks`)."""
+
+
+def state_key_of(text: str) -> str:
+    """Return the key of the state that a canonical text describes."""
+    return urlsafe_b64encode(blake2b(text.encode(), digest_size=STATE_KEY_BYTES).digest()).decode()
 
 
 class Memory(ABC):
     """How one state is kept. Frozen after construction; holds no state of any profile."""
 
-    state_key: str
+    state_text: str
     """Canonical text of all that folding depends on."""
+    state_key: str
+    """Short name of that text."""
     kin_key: str | None = None
     """The state key that the same definition has in a segment that counts from another mark; None: it is the same."""
     types: frozenset[str] = frozenset()
     """Event types that `fold` wants to see."""
     traits: frozenset[str] = frozenset()
     """Traits whose settings `fold_setting` wants to see."""
+
+    def _name(self, state_text: str) -> None:
+        """Set the text and its key."""
+        self.state_text = state_text
+        self.state_key = state_key_of(state_text)
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Fold one event of `types` that is no redelivery which the profile still recognises; return the new state.

@@ -88,7 +88,7 @@ class ScoreMemory(Memory):
     """The memories of all event items, side by side: a state is the list of theirs."""
 
     def __init__(self, items: tuple[Points, ...]) -> None:
-        self.state_key = canonical_json(["score", [item.key for item in items]])
+        self._name(canonical_json(["score", [item.key for item in items]]))
         self._memories = tuple(item.memory for item in items)
         self.types = frozenset[str]().union(*(memory.types for memory in self._memories))
 

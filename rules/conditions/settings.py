@@ -64,7 +64,7 @@ class SettingsMemory(Memory):
     """Keeps the settings of a trait in the last `reach_ms`, and the one that stood when they began."""
 
     def __init__(self, kind: str, trait: str, reach_ms: int, *, one_a_millisecond: bool) -> None:
-        self.state_key = canonical_json([kind, trait, reach_ms])
+        self._name(canonical_json([kind, trait, reach_ms]))
         self.traits = frozenset({trait})
         self._reach_ms = reach_ms
         self._one_a_millisecond = one_a_millisecond

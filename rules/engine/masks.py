@@ -65,7 +65,7 @@ class Masks:
     def add_activations(self, activations: Activations) -> None:
         """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
         for counter in activations.counters:
-            self.states[counter.state_key] = counter
+            self._keep(counter)
         for each in activations.by_id.values():
             for segment in each.segments:
                 self.dependents[segment] |= each.bit
@@ -77,10 +77,15 @@ class Masks:
                 for leaf in node.conditions():
                     self._add_condition(leaf, each.bit, self.enter_masks)
 
+    def _keep(self, memory: Memory) -> None:
+        """Keep the state of a memory; of several memories with one text the first serves."""
+        if self.states.setdefault(memory.state_key, memory).state_text != memory.state_text:
+            raise AssertionError("two states share a key")
+
     def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
         memory = condition.memory
         if memory is not None:
-            self.states.setdefault(memory.state_key, memory)
+            self._keep(memory)
             masks[memory.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit

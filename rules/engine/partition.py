@@ -21,7 +21,7 @@ from rules.engine.cuts import Cuts
 from rules.engine.decode import Own
 from rules.engine.outcome import Applied, Item, Need, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal
 from rules.engine.plan import Plan
-from rules.engine.profile import Profile, cut_of, unpack
+from rules.engine.profile import Profile, unpack
 from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decode, Decoded, Record
 from rules.engine.slice import Slice, Touched
@@ -183,7 +183,9 @@ class Partition:
         if blob is None:
             self._absent.add(subject)
             return
-        profile = unpack(subject, blob, self._cuts.plans[cut_of(blob)])
+        profile = unpack(subject, blob)
+        if profile.cut not in self._cuts.plans:
+            raise KeyError(profile.cut)
         self.profiles[subject] = profile
         self._enqueue(profile)
 

@@ -1,10 +1,7 @@
 """A catalogue compiled for evaluation: event type → conditions → segments, one plan for each cut."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
@@ -19,8 +16,6 @@ from rules.engine.pending import Introduction, Introductions, historic, introduc
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
-
-SHORT_NAME_BYTES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +63,6 @@ class Plan:
     fresh_mask: int
     """Segments that a profile without events or traits could enter."""
     introductions: Introductions
-    short_names: Mapping[str, str]
-    state_keys: Mapping[str, str]
 
 
 def make_plan(
@@ -101,10 +94,6 @@ def make_plan(
     masks.add_activations(activations)
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
-    short_names = {key: _short_name(key) for key in masks.states}
-    state_keys = {short: key for key, short in short_names.items()}
-    if len(state_keys) != len(short_names):
-        raise AssertionError("two state keys share a short name")
     return Plan(
         ordinal=ordinal,
         t_ms=t_ms,
@@ -136,8 +125,6 @@ def make_plan(
         needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, ordinal, t_ms),
         introductions=introductions,
-        short_names=short_names,
-        state_keys=state_keys,
     )
 
 
@@ -174,7 +161,3 @@ def _historic_of(segment: Segment) -> Iterator[Condition]:
         if node is not None:
             for _, leaf, _ in leaves(node, rule):
                 yield from historic(leaf)
-
-
-def _short_name(state_key: str) -> str:
-    return urlsafe_b64encode(blake2b(state_key.encode(), digest_size=SHORT_NAME_BYTES).digest()).decode()

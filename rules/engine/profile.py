@@ -5,7 +5,7 @@ Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optio
     [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
       {trait: [time, source, id, value]},
       [[channel, purpose, granted, withdrawn], …],
-      {short state key: state},
+      {state key (`rules.conditions.memory`): state},
       {segment: [member, since, last_exit, disarmed, entry_mark, exit_mark]},
       {segment, or `@` and an activation: wake},
       {day of the record: [identity, …]},
@@ -14,12 +14,9 @@ Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optio
 
 Layout 2 had one more instant, after known_since, that nothing read; it is skipped. `pack` always writes the newest
 layout, so a profile changes over when it is touched.
-
-Condition states stand under short names that a `StateNames` (of the catalogue named by `cut`) maps both ways.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
@@ -34,20 +31,6 @@ SEEN_MAX: Final = 512
 """Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
 """Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
-
-
-class StateNames(Protocol):
-    """Maps state keys to the short names under which states are packed, and back."""
-
-    @property
-    def short_names(self) -> Mapping[str, str]:
-        """State key → short name."""
-        ...
-
-    @property
-    def state_keys(self) -> Mapping[str, str]:
-        """Short name → state key."""
-        ...
 
 
 class Stay:
@@ -178,9 +161,8 @@ class Profile:
             del seen[next(iter(seen))]
         seen[identity] = day
 
-    def pack(self, names: StateNames) -> bytes:
+    def pack(self) -> bytes:
         """Write the profile as one blob. Drops identities older than SEEN_DAYS before its last evaluation."""
-        short = names.short_names
         oldest = self.evaluated_ms // MS_PER_DAY - SEEN_DAYS
         days: dict[str, list[int]] = {}
         for identity, day in self.seen.items():
@@ -198,7 +180,7 @@ class Profile:
                 self.evaluated_ms,
                 {name: [*register] for name, register in self.traits.items()},
                 [[*key, *times] for key, times in self.consents.items()],
-                {short[key]: state for key, state in self.states.items() if state is not None},
+                {key: state for key, state in self.states.items() if state is not None},
                 {segment: _pack_stay(stay) for segment, stay in self.stays.items()},
                 self.wakes,
                 days,
@@ -208,14 +190,7 @@ class Profile:
         )
 
 
-def cut_of(blob: bytes) -> int:
-    """Read which catalogue a packed profile is of, so that its names can be found."""
-    layout, cut = orjson.loads(blob)[:2]
-    _check(layout)
-    return int(cut)
-
-
-def unpack(subject: str, blob: bytes | list[Any], names: StateNames) -> Profile:
+def unpack(subject: str, blob: bytes | list[Any]) -> Profile:
     """Read a packed profile (or the array it decodes to). Raises ValueError for another layout."""
     fields = orjson.loads(blob) if isinstance(blob, bytes) else blob
     _check(fields[0])
@@ -227,8 +202,7 @@ def unpack(subject: str, blob: bytes | list[Any], names: StateNames) -> Profile:
     traits, consents, states, stays, wakes, seen, activations, sequences = folded
     profile.traits = {name: Register(r[0], r[1], r[2], _value(r[3])) for name, r in traits.items()}
     profile.consents = {(c[0], c[1]): (c[2], c[3]) for c in consents}
-    keys = names.state_keys
-    profile.states = {keys[short]: state for short, state in states.items()}
+    profile.states = states
     profile.stays = {segment: _unpack_stay(stay) for segment, stay in stays.items()}
     profile.wakes = wakes
     profile.wake_ms = min(wakes.values(), default=FOREVER)

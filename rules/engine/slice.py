@@ -56,7 +56,7 @@ class Touched:
             for key, state in profile.states.items():
                 if state is not None:
                     profile.states[key] = plan.states[key].prune(state, clock_ms)
-            blobs[subject] = profile.pack(plan)
+            blobs[subject] = profile.pack()
             wakes[subject] = profile.wake_ms
         return blobs, wakes
 

@@ -78,7 +78,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
             del kept[key]  # its windows may reach further back than before
         else:
             kept[key] = counter.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
-    for key in plan.states.keys() - kept.keys():
+    for key in [key for key in plan.states if key not in kept]:
         state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
         if state is not None:
             kept[key] = state

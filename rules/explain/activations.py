@@ -104,7 +104,7 @@ def explain_activations(
     by_id = plan.activations.by_id
     chosen = list(by_id.values()) if activation is None else [by_id[activation]]
     ahead = copy_at(profile, plan, t_ms, generation)
-    now = copy_of(ahead, plan)
+    now = copy_of(ahead)
     view = View(max(t_ms, profile.evaluated_ms), now)
     looked = _look(now, plan, view)
     applying = {each.id: _refusals(now, plan, each, view, looked) for each in chosen}

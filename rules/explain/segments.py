@@ -69,21 +69,21 @@ def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: s
     The profile is not changed. Raises KeyError for a segment that is not approved.
     """
     ahead = copy_at(profile, plan, t_ms, generation)
-    now = copy_of(ahead, plan)
+    now = copy_of(ahead)
     at_ms = max(t_ms, profile.evaluated_ms)
     chosen = plan.segments if segment is None else (plan.by_id[segment],)
     following = _following(ahead, plan, generation, {each.id for each in chosen})
     return [_explain(now, plan, each, at_ms, following.get(each.id)) for each in chosen]
 
 
-def copy_of(profile: Profile, plan: Plan) -> Profile:
+def copy_of(profile: Profile) -> Profile:
     """Copy a profile; wakes may fire on the copy."""
-    return unpack(profile.subject, profile.pack(plan), plan)
+    return unpack(profile.subject, profile.pack())
 
 
 def copy_at(profile: Profile, plan: Plan, t_ms: int, generation: str) -> Profile:
     """Copy a profile as it stands when its wakes up to and including t_ms have fired."""
-    ahead = copy_of(profile, plan)
+    ahead = copy_of(profile)
     while ahead.wake_ms <= t_ms:
         wake(ahead, plan, ahead.wake_ms, generation)
     return ahead

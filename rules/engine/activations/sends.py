@@ -33,7 +33,7 @@ class SendCounter(Memory):
         self.reach_ms = reach_ms
         self._least = least
         self.types = frozenset((SENT,))
-        self.state_key = canonical_json(["sends", of, value])
+        self._name(canonical_json(["sends", of, value]))
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep what some window may reach."""

@@ -105,9 +105,8 @@ def test_it_is_evaluated_event_by_event_and_by_time() -> None:
 def test_its_state_is_packed_and_read_back() -> None:
     run = Replay(compiled(files(s=TOPIC)))
     list(run.run(LINES))
-    plan, profile = run.partition.current, run.partition.profiles["hcp:1"]
-    assert plan is not None
-    again = unpack("hcp:1", profile.pack(plan), plan)
+    profile = run.partition.profiles["hcp:1"]
+    again = unpack("hcp:1", profile.pack())
     assert again.states == profile.states
     assert [state[2] for state in again.states.values()] == ["b"]
 

@@ -150,9 +150,9 @@ def explained(lines: list[bytes], at: str, **changes: Any) -> ActivationExplanat
     plan = replay.partition.current
     assert plan is not None
     profile = replay.partition.profiles["hcp:1234567893"]
-    before = profile.pack(plan)
+    before = profile.pack()
     [found] = explain_activations(profile, plan, parse_instant(at), "g1")
-    assert profile.pack(plan) == before
+    assert profile.pack() == before
     return found
 
 

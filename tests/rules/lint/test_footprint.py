@@ -23,9 +23,7 @@ def test_a_profile_that_was_sent_more_than_is_kept_stays_within_the_bound_and_co
     ]
     replay = Replay(given)
     list(replay.run([*LINES, *sent]))
-    plan = replay.partition.current
-    assert plan is not None
-    packed = len(replay.partition.profiles["hcp:1234567893"].pack(plan))
+    packed = len(replay.partition.profiles["hcp:1234567893"].pack())
     size = state_size(given)
     assert size.total_bytes_max / 2 < packed <= size.total_bytes_max
     assert {each.segments for each in size.contributors} == {("access-resources-email",)}
