@@ -6,7 +6,19 @@ from typing import Any
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from streams.operations.yaml_files import read_yaml
-from tests.benchmarks.load.plan import DAY_MS, KINDS, TRAITS, UPDATED, Activation, Filter, Plan, Segment, make_plan
+from tests.benchmarks.load.plan import (
+    DAY_MS,
+    KINDS,
+    MARKER,
+    TRAITS,
+    UPDATED,
+    WAKING,
+    Activation,
+    Filter,
+    Plan,
+    Segment,
+    make_plan,
+)
 
 POLICY: dict[str, Any] = {
     "exclusive_groups": {"journeys": {"preempt": False}},
@@ -23,7 +35,7 @@ def files_of(plan: Plan) -> dict[str, dict[str, Any]]:
     }
     dictionary = {
         "traits": {trait: {"type": "string"} for trait in TRAITS},
-        "events": {**dict.fromkeys(KINDS, behaviour), UPDATED: update},
+        "events": {**dict.fromkeys((*KINDS, MARKER, WAKING), behaviour), UPDATED: update},
     }
     return {
         "dictionary.yaml": dictionary,

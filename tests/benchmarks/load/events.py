@@ -58,6 +58,7 @@ class Events:
             _tail(rng, {"channel": channel, "journey": "none", "intent": "inform", "activation": "none"})
             for channel in CHANNELS
         ]
+        self._probing = _tail(rng, {"topic": TOPICS[0], "score": 1.0, "page": "/probe"})
         self._padding = f"{rng.getrandbits(256):064x}"
         self._seconds: dict[int, bytes] = {}
 
@@ -102,6 +103,10 @@ class Events:
             else:
                 recent[n % RECENT] = made
             yield made
+
+    def probe(self, name: str, type_: str, subject: str, at_ms: int) -> Made:
+        """Make one event of a probe (`plan.with_probes`)."""
+        return self._made(name, type_, subject, at_ms, self._probing)
 
     def _content(self, rng: random.Random, rank: int) -> tuple[str, bytes]:
         """Choose a type and its data."""

@@ -42,6 +42,13 @@ TRAITS: Final = ("specialty", "territory", "setting", "role", "tier")
 TRAIT_VALUES: Final = 50
 """Values of each trait, equally frequent."""
 CHANNELS: Final = ("email", "sms", "field")
+MARKER: Final = "bench.marker"
+"""A type that the benchmark sends at the end of a backlog: each such event, of a profile of its own, is a change."""
+WAKING: Final = "bench.waking"
+"""A type that the benchmark sends with times in the past, so that members leave at instants of its choice."""
+WAKING_MS: Final = 7 * DAY_MS
+MARKER_SEGMENT: Final = "probe-marker"
+WAKING_SEGMENT: Final = "probe-waking"
 PATTERN: Final = (
     *("count", "absence", "count", "recency", "trait", "count", "sequence", "count", "recency", "absence"),
     *("count", "trait", "recency", "count", "sequence", "count", "trait", "recency", "absence", "sequence"),
@@ -120,6 +127,15 @@ def make_plan(segments: int, *, first: int = 0, seed: int = 11) -> Plan:
     return Plan(tuple(made), _activations(made, first))
 
 
+def with_probes(plan: Plan) -> Plan:
+    """Add the two segments by which the benchmark watches an engine; they are of the kind recency."""
+    probes = [
+        Segment(name, "recency", Filter(type_, TOPICS[:1], 0.0), within_ms=within_ms, at_least=1)
+        for name, type_, within_ms in ((MARKER_SEGMENT, MARKER, 30 * DAY_MS), (WAKING_SEGMENT, WAKING, WAKING_MS))
+    ]
+    return Plan((*plan.segments, *probes), plan.activations)
+
+
 def _filter(rng: random.Random, kind: str, segments: int) -> Filter:
     """Make a filter that lets the kind's share of a type's events through."""
     share = min(MATCHED_MAX, MATCHED[kind] * SEGMENTS_USUAL / segments)
@@ -173,4 +189,4 @@ def _activations(segments: Sequence[Segment], first: int) -> tuple[Activation, .
 
 
 if __name__ == "__main__":
-    print(make_plan(int(sys.argv[1]) if sys.argv[1:] else SEGMENTS_USUAL).json())
+    print(with_probes(make_plan(int(sys.argv[1]) if sys.argv[1:] else SEGMENTS_USUAL)).json())

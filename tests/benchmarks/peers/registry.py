@@ -1,0 +1,14 @@
+"""Every engine that the benchmark knows, by name."""
+
+from typing import Final
+
+from tests.benchmarks.peers.engine import CommandEngine, Engine
+
+NULL: Final = CommandEngine(
+    name="null",
+    command=("python", "-m", "tests.benchmarks.peers.null"),
+    design="no rules: reads, decodes, MGET, publishes 1.5 % of the events, MULTI; its stages overlap",
+    durability="none lost; a crash repeats what was not yet in the store",
+    has_rules=False,
+)
+ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (NULL,)}
