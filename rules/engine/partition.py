@@ -24,7 +24,7 @@ from rules.engine.plan import Plan
 from rules.engine.profile import Profile, unpack
 from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decode, Decoded, Record
-from rules.engine.slice import Slice, Touched
+from rules.engine.slice import Packing, Slice, Touched
 from rules.engine.step import Seen, apply_event, bring_over, wake
 from rules.ground.digest import DIGEST_START, identity, roll
 from rules.ground.event import Event
@@ -89,6 +89,7 @@ class Partition:
         self._under_way: _UnderWay | None = None
         self._catalogues: dict[str, Catalogue] = {}
         self._touched = Touched()
+        self._packing: Packing | None = None
 
     # -- the protocol ----------------------------------------------------------------------------------------------
 
@@ -214,6 +215,7 @@ class Partition:
             return True
         if (
             subject in self._touched.subjects
+            or (self._packing is not None and subject in self._packing)
             or self.horizon is None
             or (self._stands_at(profile), subject) <= self.horizon
         ):
@@ -221,25 +223,51 @@ class Partition:
         del self.profiles[subject]
         return True
 
-    def take_slice(self) -> Slice:
-        """Pack all that was touched since the last slice. The boundary is the next record to apply."""
-        self._check("take_slice")
-        profiles, wakes = self._touched.pack(self.profiles, self._cuts.plans, self.clock_ms)
+    def begin_slice(self) -> None:
+        """Begin a slice of all that was touched since the last one. Its boundary is the next record to apply.
+
+        `pack_slice` packs its profiles; meanwhile records are applied, and nothing of them comes into the slice. Raises
+        IllegalOrder: the slice before is not whole yet.
+        """
+        self._check("begin_slice")
+        if self._packing is not None:
+            raise IllegalOrder("begin_slice: the slice before is not whole yet")
         joined, left = self._touched.moved()
-        self._touched.clear()
-        self._absent.clear()
-        return Slice(
+        begun = Slice(
             offset=self.offset,
             clock_ms=self.clock_ms,
             last_ms=self.last_ms,
             catalogue=self.catalogue,
             digest=self.digest,
             cuts=self._cuts.kept(),
-            profiles=profiles,
-            wakes=wakes,
+            profiles={},
+            wakes={},
             joined=joined,
             left=left,
         )
+        self._packing = Packing(begun, self._touched.subjects)
+        self._touched = Touched()
+        self._absent.clear()
+
+    def pack_slice(self, profiles_max: int | None = None) -> Slice | None:
+        """Pack so many more profiles of the slice that was begun (None: all); return it once it is whole.
+
+        Raises IllegalOrder: no slice was begun.
+        """
+        packing = self._packing
+        if packing is None:
+            raise IllegalOrder("pack_slice: no slice was begun")
+        if not packing.pack(self.profiles, self._cuts.plans, profiles_max):
+            return None
+        self._packing = None
+        return packing.slice
+
+    def take_slice(self) -> Slice:
+        """Begin a slice, and pack it whole at once. Raises IllegalOrder: the slice before is not whole yet."""
+        self.begin_slice()
+        taken = self.pack_slice()
+        assert taken is not None
+        return taken
 
     # -- what can be asked -----------------------------------------------------------------------------------------
 
@@ -255,8 +283,13 @@ class Partition:
 
     @property
     def touched(self) -> int:
-        """How many profiles were touched since the last slice."""
+        """How many profiles were touched since the last slice was begun."""
         return len(self._touched.subjects)
+
+    @property
+    def to_pack(self) -> int | None:
+        """How many profiles of a slice that was begun are still to be packed; None: no slice was begun."""
+        return None if self._packing is None else self._packing.left
 
     def lacks(self, subject: str) -> bool:
         """Tell whether the profile is neither in memory nor known to be absent from the store."""
@@ -347,6 +380,7 @@ class Partition:
             raise AssertionError("an event was decoded without a catalogue")
         profile = self.profiles.get(event.subject)
         if profile is not None:
+            self._before_change(profile)
             # its own wakes fire before its own event and do not count; at one instant the event absorbs them
             while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
                 self._fire(profile, items)
@@ -386,6 +420,7 @@ class Partition:
     def _fire(self, profile: Profile, items: list[Item]) -> None:
         """Evaluate a profile where it stands: at its wake, or at the visit of its next cut."""
         plan = self._cuts.next_of(profile)
+        self._before_change(profile)
         self._touched.subjects.add(profile.subject)
         if plan is None or profile.wake_ms < plan.t_ms:
             self._put_out(wake(profile, self._cuts.plans[profile.cut], profile.wake_ms, self.generation), items)
@@ -397,6 +432,11 @@ class Partition:
         ]
         history = self._history(profile.subject) if self._history is not None else None
         self._put_out(bring_over(profile, plan, self.generation, history), items)
+
+    def _before_change(self, profile: Profile) -> None:
+        """Leave a profile to the slice that was begun as it stood at its boundary."""
+        if self._packing is not None:
+            self._packing.before_change(profile, self._cuts.plans)
 
     def _put_out(self, changes: Sequence[AnyChange], items: list[Item]) -> None:
         for change in changes:

@@ -3,8 +3,12 @@
 Theory of operation. Records are fed one by one. A record is applied at once if everything that it needs is in memory.
 Otherwise the answer says what is lacking (`rules.engine.outcome`): the caller gives it, and makes the same call again.
 Meanwhile the engine stands *within* that call: some wakes may have fired and their changes wait in the engine, so the
-state is at no record boundary and no slice can be taken. Any call that the table does not have raises IllegalOrder and
+state is at no record boundary and no slice can begin. Any call that the table does not have raises IllegalOrder and
 changes nothing.
+
+A slice is the state at one record boundary, and packing it takes long. So it is begun there, and its profiles are
+packed in portions, between or within later calls: a profile that is about to change is packed first. The next slice
+begins when it is whole.
 
 The diagram in docs/architecture.md is drawn from this table.
 """
@@ -13,7 +17,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 State = Literal["new", "boundary", "within"]
-Call = Literal["resume", "begin", "repeat", "give", "take_slice", "forget"]
+Call = Literal["resume", "begin", "repeat", "give", "begin_slice", "pack_slice", "forget"]
 
 STATES: Final[Mapping[State, str]] = {
     "new": "Nothing is in force and nothing was applied.",
@@ -25,20 +29,24 @@ CALLS: Final[Mapping[Call, str]] = {
     "begin": "feed a record, make a cut, or pass time: a new call",
     "repeat": "make the call again that lacked something",
     "give": "give a catalogue, a profile, or a page of wakes",
-    "take_slice": "pack what was touched since the last slice",
+    "begin_slice": "begin a slice of what was touched since the last one",
+    "pack_slice": "pack some profiles of the slice that was begun, as they stood at its boundary",
     "forget": "drop a profile from memory",
 }
 PROTOCOL: Final[Mapping[tuple[State, Call], tuple[State, ...]]] = {
     ("new", "resume"): ("boundary",),
     ("new", "begin"): ("boundary", "within"),
     ("new", "give"): ("new",),
-    ("new", "take_slice"): ("new",),
+    ("new", "begin_slice"): ("new",),
+    ("new", "pack_slice"): ("new",),
     ("boundary", "begin"): ("boundary", "within"),
     ("boundary", "give"): ("boundary",),
-    ("boundary", "take_slice"): ("boundary",),
+    ("boundary", "begin_slice"): ("boundary",),
+    ("boundary", "pack_slice"): ("boundary",),
     ("boundary", "forget"): ("boundary",),
     ("within", "repeat"): ("boundary", "within"),
     ("within", "give"): ("within",),
+    ("within", "pack_slice"): ("within",),
 }
 """(state, call) → the states in which the call may leave the engine."""
 

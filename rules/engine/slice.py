@@ -11,7 +11,7 @@ from rules.engine.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """All that was touched since the last slice, packed, at one record boundary."""
+    """All that was touched since the last slice, packed, as it stood at one record boundary."""
 
     offset: int
     """The next record to apply."""
@@ -32,6 +32,52 @@ class Slice:
     """Subjects that are no members now, by segment."""
 
 
+class Packing:
+    """A slice whose boundary is behind, while its profiles are packed one after the other.
+
+    A slice is the state at one record boundary. So a profile that is still to be packed is packed before it changes
+    (`before_change`). All others are as they were at the boundary, whenever they are packed.
+    """
+
+    __slots__ = ("_waiting", "slice")
+
+    def __init__(self, begun: Slice, subjects: set[str]) -> None:
+        """`begun`: the slice without its profiles; `subjects`: whose profiles it takes."""
+        self.slice = begun
+        self._waiting = subjects
+
+    @property
+    def left(self) -> int:
+        """How many profiles are still to be packed."""
+        return len(self._waiting)
+
+    def __contains__(self, subject: str) -> bool:
+        """Tell whether the slice takes the profile. Until it is whole no store has what it takes."""
+        return subject in self._waiting or subject in self.slice.profiles
+
+    def before_change(self, profile: Profile, plans: Mapping[int, Plan]) -> None:
+        """Pack a profile that is about to change, if it is still to be packed."""
+        if profile.subject in self._waiting:
+            self._waiting.remove(profile.subject)
+            self._pack(profile, plans)
+
+    def pack(self, profiles: Mapping[str, Profile], plans: Mapping[int, Plan], profiles_max: int | None) -> bool:
+        """Pack so many more profiles (None: all); tell whether the slice is whole."""
+        waiting = self._waiting
+        for _ in range(len(waiting) if profiles_max is None else min(profiles_max, len(waiting))):
+            self._pack(profiles[waiting.pop()], plans)
+        return not waiting
+
+    def _pack(self, profile: Profile, plans: Mapping[int, Plan]) -> None:
+        """Pack a profile, its states pruned to what a window may still reach at the boundary."""
+        memories, states = plans[profile.cut].states, profile.states
+        for key, state in states.items():
+            if state is not None:
+                states[key] = memories[key].prune(state, self.slice.clock_ms)
+        self.slice.profiles[profile.subject] = profile.pack()
+        self.slice.wakes[profile.subject] = profile.wake_ms
+
+
 class Touched:
     """The profiles and memberships that the next slice carries."""
 
@@ -45,21 +91,6 @@ class Touched:
         """Note a membership change."""
         self._moved[change.segment, change.subject] = change.entered
 
-    def pack(
-        self, profiles: Mapping[str, Profile], plans: Mapping[int, Plan], clock_ms: int
-    ) -> tuple[dict[str, bytes], dict[str, int]]:
-        """Pack the touched profiles, states pruned to what a window may still reach; returns blobs and wakes."""
-        blobs, wakes = {}, {}
-        for subject in self.subjects:
-            profile = profiles[subject]
-            plan = plans[profile.cut]
-            for key, state in profile.states.items():
-                if state is not None:
-                    profile.states[key] = plan.states[key].prune(state, clock_ms)
-            blobs[subject] = profile.pack()
-            wakes[subject] = profile.wake_ms
-        return blobs, wakes
-
     def moved(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """Return who joined and who left, by segment."""
         joined: dict[str, list[str]] = {}
@@ -67,8 +98,3 @@ class Touched:
         for (segment, subject), member in self._moved.items():
             (joined if member else left).setdefault(segment, []).append(subject)
         return joined, left
-
-    def clear(self) -> None:
-        """Begin the next slice."""
-        self.subjects = set()
-        self._moved = {}

@@ -93,8 +93,10 @@ class Batched:
         self.changes: list[bytes] = []
         self.restarts = 0
 
-    def run(self, lines: Sequence[bytes], until_ms: int | None) -> list[bytes]:
-        """Apply the lines, then fire every remaining wake."""
+    def run(
+        self, lines: Sequence[bytes], until_ms: int | None, after: Callable[[int, Partition], None] | None = None
+    ) -> list[bytes]:
+        """Apply the lines, then fire every remaining wake. `after` is called after each line, with its number."""
         for number, line in enumerate(lines, 1):
             text = line.strip(b" \t\r\n")
             if not text:
@@ -107,6 +109,8 @@ class Batched:
             self.changes += [change.value for change in now(self._driver.feed(record)).changes]
             if number in self._boundaries:
                 self._restart()
+            if after is not None:
+                after(number, self._engine)
         if until_ms is not None:
             self._cut(until_ms)
         end_ms = self._engine.clock_ms if until_ms is None else until_ms

@@ -9,6 +9,8 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from rules.engine.partition import Partition
+from rules.engine.slice import Slice
 from streams.partition import wake_pages
 from tests.naive.times import written
 from tests.properties.batches import Batched
@@ -33,6 +35,34 @@ def test_batching_changes_nothing(scene: Scene, boundaries: set[int]) -> None:
     note(f"boundaries={sorted(boundaries)}")
     whole, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, True)
     assert Batched(scene.files, scene.cuts, boundaries).run(scene.lines, scene.until) == whole
+
+
+@checks
+@given(scenes(HOURS, cuts=2), st.sets(st.integers(1, 12)), st.lists(st.integers(0, 2), min_size=1))
+def test_a_slice_that_is_packed_in_portions_is_the_slice_that_is_packed_at_once(
+    scene: Scene, boundaries: set[int], portions: list[int]
+) -> None:
+    tell(scene)
+    note(f"boundaries={sorted(boundaries)} portions={portions}")
+    at_once: list[Slice] = []
+    in_portions: list[Slice] = []
+
+    def take(number: int, engine: Partition) -> None:
+        if number in boundaries:
+            at_once.append(engine.take_slice())
+
+    def pack(number: int, engine: Partition) -> None:
+        if engine.to_pack is not None:
+            taken = engine.pack_slice(None if number in boundaries else portions[number % len(portions)])
+            in_portions.extend([] if taken is None else [taken])
+        if number in boundaries:
+            engine.begin_slice()
+
+    changes = [Batched(scene.files, scene.cuts, set()).run(scene.lines, scene.until, each) for each in (take, pack)]
+    assert changes[0] == changes[1]
+    # the last slice may still be in the making
+    assert len(at_once) - len(in_portions) in (0, 1)
+    assert in_portions == at_once[: len(in_portions)]
 
 
 @checks

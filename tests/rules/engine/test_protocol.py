@@ -14,7 +14,7 @@ from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.profile import Profile, Stay
 from rules.engine.protocol import CALLS, PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
-from rules.engine.slice import Touched
+from rules.engine.slice import Packing, Touched
 from rules.language.dictionary import Dictionary
 from tests.transcripts.implementations import compiled
 
@@ -83,6 +83,7 @@ FIRST = line(1, BEGIN_MS, subject="hcp:1")
 
 def within() -> Partition:
     engine = at_boundary()
+    engine.begin_slice()
     assert engine.feed(FIRST) == NeedProfiles(("hcp:1",))
     return engine
 
@@ -93,7 +94,8 @@ MADE: dict[Call, Callable[[Partition], object]] = {
     "begin": lambda engine: engine.feed(line(7, BEGIN_MS, subject="hcp:7")),
     "repeat": lambda engine: engine.feed(FIRST) if engine.state == "within" else refused(),
     "give": lambda engine: engine.give_catalogue(HIDDEN.hash, HIDDEN),
-    "take_slice": lambda engine: engine.take_slice(),
+    "begin_slice": lambda engine: engine.begin_slice(),
+    "pack_slice": lambda engine: begun(engine).pack_slice(),
     "forget": lambda engine: engine.forget("hcp:1"),
 }
 
@@ -102,7 +104,13 @@ def refused() -> None:
     raise IllegalOrder("nothing is under way that could be repeated")
 
 
-OPENED = (Partition, Cuts, Touched, Profile, Stay)
+def begun(engine: Partition) -> Partition:
+    if engine.to_pack is None:
+        engine.begin_slice()
+    return engine
+
+
+OPENED = (Partition, Cuts, Packing, Touched, Profile, Stay)
 """Whose insides are looked at; all else that is no plain value is immutable, and is told by its identity."""
 
 
@@ -206,6 +214,29 @@ def test_a_record_that_was_applied_is_refused_and_nothing_moves() -> None:
     with pytest.raises(IllegalOrder):
         engine.feed(FIRST)
     assert shown(engine) == before
+
+
+def test_a_slice_that_was_begun_is_packed_in_portions_and_what_comes_later_is_not_in_it() -> None:
+    engine, twin = at_boundary(), at_boundary()
+    for each in (engine, twin):
+        for n in (1, 2, 3):
+            each.give_profile(f"hcp:{n}", None)
+            whole(each.feed(line(n, BEGIN_MS, subject=f"hcp:{n}")))
+    engine.begin_slice()
+    assert (engine.touched, engine.to_pack) == (0, 3)
+    assert engine.pack_slice(0) is None
+    whole(engine.feed(line(4, BEGIN_MS + 1, subject="hcp:2")))
+    assert (engine.touched, engine.to_pack) == (1, 2)
+    assert engine.pack_slice(1) is None
+    assert not any(engine.forget(f"hcp:{n}") for n in (1, 2, 3))
+    for call in (engine.begin_slice, engine.take_slice):
+        with pytest.raises(IllegalOrder):
+            call()
+    assert engine.pack_slice(1) == twin.take_slice()
+    assert engine.to_pack is None
+    with pytest.raises(IllegalOrder):
+        engine.pack_slice()
+    assert list(engine.take_slice().profiles) == ["hcp:2"]
 
 
 def test_catalogues_of_a_checkpoint_are_given_before_it_is_taken_up() -> None:
