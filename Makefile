@@ -9,7 +9,7 @@
 #   make faults                     nothing lost, nothing twice, under every fault (FAULT=8 SEED=3 SIZE=full JOBS=1)
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make model                      every interleaving of the protocol's steps, within bounds; needs rustc (MODEL=big)
-#   make bench                      how fast a backlog is read (BENCH_ARGS); docs/operations/speed.md names the others
+#   make bench                      Segue against the null engine (BENCH_ARGS); docs/operations/speed.md names the others
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
 
@@ -97,7 +97,7 @@ model:
 	@$(foreach part,$(MODEL),tests/model/check.sh $(part) &&) true
 
 bench: $(PREPARED)
-	@$(BIN)/python -m tests.benchmarks.bench_pipeline $(BENCH_ARGS)
+	@$(BIN)/python -m tests.benchmarks.contest $(BENCH_ARGS)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m venv --clear .cache/lock

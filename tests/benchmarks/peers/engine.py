@@ -29,6 +29,8 @@ class Ground:
     """Of the engine in this run: begins its topics, groups and keys."""
     partitions: int
     folder: Path
+    profiles: int = 1_000
+    """How many the load has."""
 
     @property
     def catalogue_file(self) -> Path:
@@ -100,6 +102,8 @@ class Process(Running):
     process: "subprocess.Popen[bytes]"
     log: IO[bytes]
     _ready: threading.Event = field(default_factory=threading.Event)
+    _over: threading.Event = field(default_factory=threading.Event)
+    """Its standard output has ended."""
 
     def __post_init__(self) -> None:
         """Read its standard output until it ends."""
@@ -107,12 +111,14 @@ class Process(Running):
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.strip() == b"ready":
-                self._ready.set()
-            else:
-                self.log.write(line)
-                self.log.flush()
+        with self.log, self.process.stdout as said:
+            for line in said:
+                if line.strip() == b"ready":
+                    self._ready.set()
+                else:
+                    self.log.write(line)
+                    self.log.flush()
+        self._over.set()
 
     def wait_ready(self) -> None:
         for _ in range(READY_TIMEOUT_S * 10):
@@ -137,6 +143,7 @@ class Process(Running):
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._over.wait(STOP_TIMEOUT_S)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tests.benchmarks.peers.engine import CommandEngine, Engine
+from tests.benchmarks.peers.segue import Segue
 
 NULL: Final = CommandEngine(
     name="null",
@@ -11,4 +12,4 @@ NULL: Final = CommandEngine(
     durability="none lost; a crash repeats what was not yet in the store",
     has_rules=False,
 )
-ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (NULL,)}
+ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (Segue(), NULL)}

@@ -1,0 +1,115 @@
+"""Segue as an engine under test: `segue topics`, `segue apply` and `segue worker`, as its operators run them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from streams.embedded.server import free_port
+from tests.benchmarks.load.catalogue import texts_of
+from tests.benchmarks.load.plan import Plan
+from tests.benchmarks.peers.engine import READY_TIMEOUT_S, ROOT, Engine, Ground, Process, Running, launch
+
+TOPICS: Final = {
+    "EVENTS": "events",
+    "DEAD_LETTER": "dlt",
+    "MEMBERSHIP": "membership",
+    "CURRENT": "current",
+    "PROGRESS": "progress",
+    "OWNERS": "owners",
+    "CATALOGUES": "catalogues",
+}
+CACHED_SHARE: Final = 5
+"""A worker keeps one profile in so many in memory: its own default, 200,000, of a million."""
+SEGUE: Final = (sys.executable, "-W", "ignore", "-m", "streams.cli")
+
+
+class Worker(Running):
+    """A worker, which is asked over its web pages."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self._process = process
+        self._port = port
+
+    def status(self, page: str = "status") -> dict[str, Any] | None:
+        """Return what a page says; None: it does not answer, or says no."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{page}", timeout=2) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except OSError:
+            return None
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while self.status("ready") is None:
+            if self._process.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the worker is not ready: see {self._process.log.name}")
+            time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+@dataclass
+class Segue(Engine):
+    """The engine of this project."""
+
+    name: str = "segue"
+    design: str = "an index over shared condition states, profiles in memory, written behind"
+    durability: str = "every change exactly once"
+    adds_live: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of the worker."""
+
+    def events_topic(self, ground: Ground) -> str:
+        return f"{ground.name}.events"
+
+    def changes_topic(self, ground: Ground) -> str:
+        return f"{ground.name}.membership"
+
+    def prepare(self, ground: Ground, plan: Plan) -> None:
+        self._run(ground, "topics")
+        self.add(ground, plan)
+
+    def add(self, ground: Ground, plan: Plan) -> None:
+        folder = ground.folder / "catalogue"
+        for name, text in texts_of(plan).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        self._run(ground, "apply", str(folder))
+
+    def start(self, ground: Ground) -> Worker:
+        port = free_port()
+        environment = {**self._told(ground), "SEGUE_WEB_PORT": str(port), **self.environment}
+        return Worker(launch([*SEGUE, "worker"], ground, environment), port)
+
+    def _run(self, ground: Ground, *arguments: str) -> None:
+        with (ground.folder / "engine.log").open("ab") as log:
+            subprocess.run([*SEGUE, *arguments], cwd=ROOT, env=self._told(ground), stdout=log, stderr=log, check=True)
+
+    def _told(self, ground: Ground) -> dict[str, str]:
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("SEGUE_")},
+            **{f"SEGUE_{role}_TOPIC": f"{ground.name}.{topic}" for role, topic in TOPICS.items()},
+            "SEGUE_ACTIVATION_TOPIC_PREFIX": f"{ground.name}.activation",
+            "SEGUE_PARTITIONS": str(ground.partitions),
+            "SEGUE_REDIS_PREFIX": ground.name,
+            "SEGUE_GROUP": ground.name,
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS": ground.bootstrap,
+            "SEGUE_REDIS_URL": ground.redis_url,
+            "SEGUE_SESSION_TIMEOUT_MS": "6000",
+            "SEGUE_PROFILES_CACHED_MAX": str(max(500, ground.profiles // CACHED_SHARE)),
+        }
