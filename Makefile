@@ -10,6 +10,7 @@
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make model                      every interleaving of the protocol's steps, within bounds; needs rustc (MODEL=big)
 #   make bench                      Segue against the null engine (BENCH_ARGS); docs/operations/speed.md names the others
+#   make peers                      the packages of the peers in Python, in an environment of their own (.cache/peers)
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
 
@@ -38,13 +39,17 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PREPARED := .venv/.prepared
 
+PEERS := tests/benchmarks/peers/python/requirements
+PEERS_INSTALLED := .cache/peers/.installed
+
 UV_VERSION := 0.13.9
-COMPILE = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--quiet --custom-compile-command "make lock" pyproject.toml requirements.in
+LOCK = .cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--quiet --custom-compile-command "make lock"
+COMPILE = $(LOCK) pyproject.toml requirements.in
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test quick check servers faults simulate model bench lock clean
+.PHONY: help setup demo test quick check servers faults simulate model bench peers lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -99,11 +104,19 @@ model:
 bench: $(PREPARED)
 	@$(BIN)/python -m tests.benchmarks.contest $(BENCH_ARGS)
 
+peers: $(PEERS_INSTALLED)
+
+$(PEERS_INSTALLED): $(PEERS).txt
+	@"$(PYTHON)" -m venv --clear .cache/peers
+	@.cache/peers/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r $(PEERS).txt
+	@touch $@
+
 lock: $(INSTALLED)
 	$(BIN)/python -m venv --clear .cache/lock
 	.cache/lock/bin/pip install --quiet uv==$(UV_VERSION)
 	$(COMPILE) --upgrade --extra embedded --extra dev --output-file requirements.lock
 	$(COMPILE) --constraints requirements.lock --output-file requirements-worker.lock
+	$(LOCK) --upgrade $(PEERS).in --output-file $(PEERS).txt
 	$(BIN)/python -m streams.embedded lock
 
 clean:

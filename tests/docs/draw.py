@@ -24,6 +24,7 @@ from streams.partition.states import CLAIM, TENURE, Table
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
 from streams.wire.topics import Topic, activation_topics, delivery_topic, topics
+from tests.benchmarks.peers.registry import ENGINES
 from tests.docs.markdown import ROOT, named, pages, text_of
 
 CHANNEL: Final = "CHANNEL"
@@ -156,6 +157,14 @@ def commands() -> str:
     return table(("command", "does", "part"), ((f"`segue {one.name}`", one.help, one.group) for one in COMMANDS))
 
 
+def contestants() -> str:
+    """Draw the table of the benchmark's engines."""
+    return table(
+        ("engine", "design", "after a crash", "cannot say"),
+        ((f"`{one.name}`", one.design, one.durability, one.limits or "–") for one in ENGINES.values()),
+    )
+
+
 DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "rules-layers": lambda: layers("rules"),
     "streams-layers": lambda: layers("streams"),
@@ -168,6 +177,7 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "delivery-settings": lambda: settings(DeliverySettings),
     "topics": topic_table,
     "commands": commands,
+    "engines": contestants,
 }
 
 

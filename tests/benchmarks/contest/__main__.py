@@ -47,7 +47,11 @@ class Contest:
         self._size = size
         self._kafka = kafka
         self._valkey = valkey
-        self._engines: list[Engine] = [ENGINES[name] for name in options.engines]
+        asked = [ENGINES[name] for name in options.engines]
+        self.absent = [f"{engine.name}: {reason}" for engine in asked if (reason := engine.absent()) is not None]
+        self._engines: list[Engine] = [engine for engine in asked if engine.absent() is None]
+        for one in self.absent:
+            say(f"not run: {one}")
 
     def run(self, segments: int) -> list[Found]:
         """Measure every engine with a catalogue of so many segments."""
@@ -188,7 +192,7 @@ def main() -> None:
         options.folder = folder
         contest = Contest(options, size, kafka, valkey)
         found = [one for segments in size.segments for one in contest.run(segments)]
-    for file in write(found, options.size, size, options.write):
+    for file in write(found, options.size, size, options.write, contest.absent):
         say(f"written: {file}")
 
 

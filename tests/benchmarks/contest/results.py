@@ -18,13 +18,14 @@ LIMIT: Final = "null"
 NOTHING: Final = "–"
 
 
-def write(found: Sequence[Found], name: str, size: Size, folder: Path) -> list[Path]:
-    """Write the files; returns them."""
+def write(found: Sequence[Found], name: str, size: Size, folder: Path, absent: Sequence[str] = ()) -> list[Path]:
+    """Write the files; returns them. `absent`: the engines that could not run, with their reasons."""
     circumstances = described()
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{circumstances['date'][:10]}-{name}"
     files = {
-        ".md": markdown(found, name, size, circumstances, f"{stem}.svg"),
+        ".md": markdown(found, name, size, circumstances, f"{stem}.svg")
+        + "".join(f"\nNot run: {one}.\n" for one in absent),
         ".svg": picture(found),
         ".json": json.dumps(
             {"circumstances": circumstances, "size": asdict(size), "found": [plain(one) for one in found]}, indent=1
@@ -163,7 +164,7 @@ def engines(names: Iterable[str]) -> str:
     rows = []
     for name in sorted(names):
         engine = ENGINES[name]
-        rows.append([name, engine.design, engine.durability, ", ".join(sorted(engine.cannot)) or NOTHING])
+        rows.append([name, engine.design, engine.durability, engine.limits or NOTHING])
     return table(["engine", "design", "durability", "cannot express"], rows)
 
 

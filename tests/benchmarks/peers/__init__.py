@@ -37,5 +37,6 @@ record's timestamp, or for a wake the first millisecond at which the condition n
 
 **The gate.** On a sample, the changes must equal those of the naive evaluator (`tests.naive`): for each profile and
 segment the same sequence of `change` and `events`. An engine that cannot express a kind of segment says so
-(`cannot`): the gate and the comparison leave those segments out, and the table says it.
+(`cannot`): the gate and the comparison leave those segments out, and the table says it. One without timers says so too
+(`has_timers`): the gate asks it for what happened up to each profile's last event.
 """

@@ -69,10 +69,22 @@ class Engine(ABC):
     """What a reader may lose or see twice after a crash."""
     cannot: frozenset[str] = frozenset()
     """Kinds of segments that it cannot express."""
+    has_timers: bool = True
+    """False: what time alone changes is published with the profile's next event, and never without one."""
     has_rules: bool = True
     """False: it publishes without rules; no gate, no rank, no wakes."""
     adds_live: bool = False
     """Whether `add` works on a running engine."""
+
+    @property
+    def limits(self) -> str:
+        """What it cannot express, in words; empty: nothing."""
+        timers = [] if self.has_timers else ["what time alone changes, without an event"]
+        return ", ".join([*sorted(self.cannot), *timers])
+
+    def absent(self) -> str | None:
+        """Say why it cannot run on this machine; None: it can."""
+        return None
 
     @abstractmethod
     def events_topic(self, ground: Ground) -> str:
@@ -156,6 +168,7 @@ class CommandEngine(Engine):
     design: str
     durability: str
     cannot: frozenset[str] = frozenset()
+    has_timers: bool = True
     has_rules: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables."""
