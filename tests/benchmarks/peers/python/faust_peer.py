@@ -20,6 +20,7 @@ from collections import defaultdict
 from typing import Any, Final
 
 import faust
+import uvloop
 from aiokafka.partitioner import murmur2
 
 from tests.benchmarks.peers.python.clock import Clock
@@ -101,7 +102,7 @@ def settings(given: Told) -> dict[str, Any]:
         "web_enabled": False,
         "topic_disable_leader": True,
     }
-    best = {"store": "rocksdb://", "producer_linger": 0.02, "producer_max_batch_size": 131_072, "loop": "uvloop"}
+    best = {"store": "rocksdb://", "producer_linger": 0.02, "producer_max_batch_size": 131_072}
     return {**needed, **(best if given.best else {})}
 
 
@@ -109,8 +110,8 @@ def make_app(given: Told) -> faust.App:
     """Make the application."""
     app = faust.App(given.name, **settings(given))
     raw: dict[str, Any] = {"key_type": str, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"}
-    names = given.events, f"{given.name}-wakes"
-    wakes = app.topic(names[1], internal=True, partitions=given.partitions, **raw)
+    names = given.events, f"{given.name}.wakes"
+    wakes = app.topic(names[1], **raw)
     changes = app.topic(given.changes, **raw)
     table = app.Table("profiles", key_type=str, value_type=bytes if given.best else None)
     evaluator, clock = Evaluator(given.plan(), indexed=given.best), Clock()
@@ -141,7 +142,6 @@ def make_app(given: Told) -> faust.App:
 
     @app.task  # type: ignore[untyped-decorator]
     async def start() -> None:
-        await wakes.maybe_declare()
         profiles.refill()
         ready()
 
@@ -149,6 +149,9 @@ def make_app(given: Told) -> faust.App:
 
 
 if __name__ == "__main__":
-    made = make_app(told())
-    sys.argv = ["faust", "worker", "--loglevel", "warning"]
+    mine = told()
+    if mine.best:
+        uvloop.install()
+    made = make_app(mine)
+    sys.argv = ["faust", "worker", "--loglevel", "warn"]
     made.main()

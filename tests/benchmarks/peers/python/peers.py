@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks.peers.engine import ROOT, CommandEngine
+from tests.benchmarks.load.plan import Plan
+from tests.benchmarks.peers.engine import ROOT, CommandEngine, Ground
+from tests.benchmarks.peers.topics import make_topics
 
 PYTHON: Final = ROOT / ".cache" / "peers" / "bin" / "python"
 """The environment of requirements.txt beside this file: `make peers`."""
@@ -16,6 +18,14 @@ class PythonPeer(CommandEngine):
 
     framework: str = ""
     """The packages and their versions."""
+    further: Sequence[str] = ()
+    """More topics like its input, by the ends of their names."""
+
+    def prepare(self, ground: Ground, plan: Plan) -> None:
+        """Make its topics."""
+        super().prepare(ground, plan)
+        if self.further:
+            make_topics(ground, [(f"{ground.name}.{each}", True) for each in self.further])
 
     def absent(self) -> str | None:
         """Say why it cannot run: nobody has made the environment."""
@@ -28,7 +38,9 @@ def _peer(
     """Make a peer; its name ends with its design's."""
     how = name.rpartition("-")[2]
     command = (str(PYTHON), "-W", "ignore", "-m", f"tests.benchmarks.peers.python.{module}", how)
-    return PythonPeer(name, command, design, durability, framework=framework, has_timers=has_timers)
+    # Faust's wakes go through a topic (`faust_peer`)
+    further = ("wakes",) if module == "faust_peer" else ()
+    return PythonPeer(name, command, design, durability, has_timers=has_timers, framework=framework, further=further)
 
 
 _LUA: Final = "aiokafka 0.14, redis-py 8"
