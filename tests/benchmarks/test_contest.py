@@ -106,6 +106,13 @@ def test_an_engine_that_fails_the_gate_has_no_rank(tmp_path: Path) -> None:
     assert "(1.50)" not in text
 
 
+def test_an_engine_that_is_out_is_named_with_its_reason(tmp_path: Path) -> None:
+    out = Found("lua", 500, notes=["out: the engine is not ready"])
+    files = write([found("segue", 50_000, 30), out], "day", size_of(options_of([])), tmp_path)
+    assert "- lua: out: the engine is not ready" in files[0].read_text()
+    assert "lua" not in files[1].read_text()
+
+
 def test_the_picture_is_whole_xml() -> None:
     drawn = ET.fromstring(picture([found("segue", 50_000, 30), found("<null>", 100_000, 20)]))
     assert drawn.tag.endswith("svg")

@@ -9,9 +9,10 @@ says what the phases are and how to read the table.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -54,25 +55,39 @@ class Contest:
             say(f"not run: {one}")
 
     def run(self, segments: int) -> list[Found]:
-        """Measure every engine with a catalogue of so many segments."""
-        entered = []
-        for engine in self._engines:
-            turns = self._turns(engine, segments, self._size)
-            if engine.has_rules and not self._options.no_gate:
-                turns.found.gate = self.gate(engine)
-                say(f"{engine.name}: the gate: {turns.found.gate}")
-            before = used_bytes(self._valkey.redis_url)
-            turns.preload()
-            turns.found.store_bytes = round((used_bytes(self._valkey.redis_url) - before) / self._size.profiles)
-            say(f"{engine.name}: {segments} segments, 30 days preloaded, {turns.found.store_bytes} bytes a profile")
-            entered.append(turns)
-        for number in range(self._size.rounds):
-            # every second round goes the other way round
-            for turns in entered if number % 2 == 0 else reversed(entered):
-                self.round(turns, number)
+        """Measure every engine with a catalogue of so many segments. An engine that fails is out, with a note."""
+        every = [self._turns(engine, segments, self._size) for engine in self._engines]
+        entered = [turns for turns in every if self._goes_well(turns, self.begin)]
+        for _ in range(self._size.rounds):
+            entered = [turns for turns in entered if self._goes_well(turns, self.round)]
+            # the next round goes the other way round
+            entered.reverse()
         for turns in entered:
-            self.last(turns)
-        return [turns.found for turns in entered]
+            self._goes_well(turns, self.last)
+        return [turns.found for turns in every]
+
+    def _goes_well(self, turns: Turns, do: Callable[[Turns], None]) -> bool:
+        """Let an engine do something, and stop it; False: it failed, and the finding says so."""
+        try:
+            do(turns)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            turns.found.notes.append(f"out: {error}")
+            say(f"{turns.engine.name} is out: {error}")
+            return False
+        finally:
+            turns.stop()
+        return True
+
+    def begin(self, turns: Turns) -> None:
+        """The gate, and the history."""
+        engine, url = turns.engine, self._valkey.redis_url
+        if engine.has_rules and not self._options.no_gate:
+            turns.found.gate = self.gate(engine)
+            say(f"{engine.name}: the gate: {turns.found.gate}")
+        before = used_bytes(url)
+        turns.preload()
+        turns.found.store_bytes = round((used_bytes(url) - before) / self._size.profiles)
+        say(f"{engine.name}: 30 days preloaded, {turns.found.store_bytes} bytes a profile")
 
     def gate(self, engine: Engine) -> str:
         """Let an engine pass the gate."""
@@ -82,42 +97,37 @@ class Contest:
         finally:
             turns.stop()
 
-    def round(self, turns: Turns, number: int) -> None:
+    def round(self, turns: Turns) -> None:
         """Phases A and B."""
-        name = turns.engine.name
-        try:
-            drain = turns.drain()
-            say(f"{name}, round {number + 1}: A {drain.events_per_s:,.0f} events/s {drain.cpu_s}")
-            if "B" not in self._options.phases:
-                return
-            rates = [(f"{rate:,}", rate) for rate in self._size.rates if rate < 0.95 * drain.events_per_s]
-            if self._size.rate_share:
-                rates.append((f"{self._size.rate_share:.0%} of A", int(self._size.rate_share * drain.events_per_s)))
-            for label, rate in rates:
-                at = turns.open_loop(rate, label)
-                say(
-                    f"{name}, round {number + 1}: B {label} ({rate:,}/s): p50 {at.p50_ms} ms, p99 {at.p99_ms} ms of"
-                    f" {len(at.latencies_ms)}; loader {at.late_ms} ms late {at.cpu_s}"
-                )
-        finally:
-            turns.stop()
+        drain = turns.drain()
+        name = f"{turns.engine.name}, round {len(turns.found.drains)}"
+        say(f"{name}: A {drain.events_per_s:,.0f} events/s {drain.cpu_s}")
+        if "B" not in self._options.phases:
+            return
+        rates = [(f"{rate:,}", rate) for rate in self._size.rates if rate < 0.95 * drain.events_per_s]
+        if self._size.rate_share:
+            rates.append((f"{self._size.rate_share:.0%} of A", int(self._size.rate_share * drain.events_per_s)))
+        for label, rate in rates:
+            at = turns.open_loop(rate, label)
+            say(
+                f"{name}: B {label} ({rate:,}/s): p50 {at.p50_ms} ms, p99 {at.p99_ms} ms of"
+                f" {len(at.latencies_ms)}; loader {at.late_ms} ms late {at.cpu_s}"
+            )
 
     def last(self, turns: Turns) -> None:
         """Phases C, D and E, once."""
         phases = set(self._options.phases)
         if not phases & set("CDE"):
             return
-        try:
-            turns.resume()
-            if "C" in phases and turns.engine.has_rules:
-                wakes = turns.wakes()
-                say(f"{turns.engine.name}: C {wakes.seen} of {wakes.wakes} wakes, p99 {wakes.p99_ms} ms late")
-            if "D" in phases:
-                say(f"{turns.engine.name}: D {turns.killed()}")
-            if "E" in phases and turns.engine.adds_live:
-                say(f"{turns.engine.name}: E {turns.added()}")
-        finally:
-            turns.stop()
+        turns.resume()
+        name = turns.engine.name
+        if "C" in phases and turns.engine.has_rules:
+            wakes = turns.wakes()
+            say(f"{name}: C {wakes.seen} of {wakes.wakes} wakes, p99 {wakes.p99_ms} ms late")
+        if "D" in phases:
+            say(f"{name}: D {turns.killed()}")
+        if "E" in phases and turns.engine.adds_live:
+            say(f"{name}: E {turns.added()}")
 
     def _turns(self, engine: Engine, segments: int, size: Size) -> Turns:
         folder = Path(tempfile.mkdtemp(dir=self._options.folder))

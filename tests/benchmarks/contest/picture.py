@@ -23,8 +23,9 @@ def picture(found: Sequence[Found]) -> str:
     colour = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(engines)}
     parts: list[str] = []
     top = 20
-    for segments in dict.fromkeys(one.segments for one in found):
-        these = [one for one in found if one.segments == segments]
+    ran = [one for one in found if one.drains]
+    for segments in dict.fromkeys(one.segments for one in ran):
+        these = [one for one in ran if one.segments == segments]
         height = max(BAR * len(these) + 60, 240)
         parts += [text(10, top, f"{segments} segments", "font-weight:bold")]
         parts += bars(these, colour, top + 20)

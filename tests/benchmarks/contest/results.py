@@ -56,9 +56,10 @@ def markdown(found: Sequence[Found], name: str, size: Size, circumstances: Mappi
 
 def drains(found: Sequence[Found]) -> str:
     """Phase A, and what the store holds."""
-    limit = next((rate(one) for one in found if one.engine == LIMIT), None)
+    ran = [one for one in found if one.drains]
+    limit = next((rate(one) for one in ran if one.engine == LIMIT), None)
     rows = []
-    for one in sorted(found, key=rate, reverse=True):
+    for one in sorted(ran, key=rate, reverse=True):
         each = {part: 1e6 * median(drain.cpu_s[part] / drain.events for drain in one.drains) for part in CPU}
         ratio = f"{rate(one) / limit:.2f}" if limit and one.engine != LIMIT and ranked(one) else NOTHING
         rows.append(
@@ -73,7 +74,8 @@ def drains(found: Sequence[Found]) -> str:
             ]
         )
     heads = ["engine", "gate", "A, events/s", f"÷ {LIMIT}", "events per CPU-s", f"µs CPU of {' / '.join(CPU)}"]
-    return table([*heads, "bytes a profile"], rows)
+    notes = "".join(f"\n- {one.engine}: {note}" for one in found for note in one.notes)
+    return table([*heads, "bytes a profile"], rows) + (f"\n{notes}" if notes else "")
 
 
 CPU: Final = ("engine", "store", "broker")
@@ -91,7 +93,7 @@ def opens(found: Sequence[Found]) -> str:
         for label in one.opens
     }
     rows = []
-    for one in found:
+    for one in (one for one in found if one.opens):
         row = [one.engine]
         for label in labels:
             at = one.opens.get(label, [])
@@ -128,7 +130,7 @@ def single(found: Sequence[Found]) -> str:
     if not any(one.wakes or one.killed or one.added for one in found):
         return ""
     rows = []
-    for one in found:
+    for one in (one for one in found if one.wakes or one.killed or one.added):
         wakes = one.wakes
         rows.append(
             [
@@ -163,7 +165,9 @@ def engines(names: Iterable[str]) -> str:
     """What each engine is."""
     rows = []
     for name in sorted(names):
-        engine = ENGINES[name]
+        engine = ENGINES.get(name)
+        if engine is None:
+            continue
         rows.append([name, engine.design, engine.durability, engine.limits or NOTHING])
     return table(["engine", "design", "durability", "cannot express"], rows)
 
