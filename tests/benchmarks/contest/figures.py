@@ -38,7 +38,7 @@ class Open:
     rate: int
     seconds: float
     latencies_ms: list[float]
-    """One for each event that changed something, but for the first second's: from its scheduled send to the last of its
+    """One for each event that changed something, but for the first two seconds: from its scheduled send to the last of its
     changes."""
     late_ms: float
     """How late the loader was at worst."""

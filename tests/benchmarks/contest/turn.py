@@ -29,8 +29,8 @@ SETTLE_S: Final = 2.0
 PREPARE_S: Final = 1.5
 PREPARE_EVENT_S: Final = 20e-6
 """How long before its begin an open loop is started: it makes its events first."""
-BEGIN_S: Final = 1.0
-"""Of each rate of B: the begin, which is not counted."""
+BEGIN_S: Final = 2.0
+"""Of each rate of B: the begin, which is not counted. Broker and engine compile and fill their caches."""
 CAUGHT_UP_MS: Final = 1_000
 """After a kill, the engine has caught up when no later change is later than this."""
 
