@@ -38,8 +38,8 @@ class Open:
     rate: int
     seconds: float
     latencies_ms: list[float]
-    """One for each event that changed something, but for the first two seconds: from its scheduled send to the last of its
-    changes."""
+    """From its scheduled send to the last of its changes, one for each event that changed something; without the first
+    two seconds."""
     late_ms: float
     """How late the loader was at worst."""
     cpu_s: dict[str, float]

@@ -128,7 +128,7 @@ class Evaluator:
         self, profile: Profile, subject: str, touched: Collection[str], at_ms: int, changes: list[Change], event: str
     ) -> None:
         """Evaluate these segments at an instant, by id: add the changes, and set the next boundaries."""
-        slots = profile["slots"]
+        slots, next_ms, lost = profile["slots"], profile["next_ms"], False
         for key in sorted(touched, key=int) if len(touched) > 1 else touched:
             segment, slot = self._by_key[key], slots.get(key)
             begin, end = segment.span(slot[2] if slot else [], profile)
@@ -142,10 +142,14 @@ class Evaluator:
                 profile["sequence"] += 1
                 changes.append(Change(subject, segment.id, holds, at_ms, profile["sequence"], event))
             boundary = end if holds else begin if begin > at_ms else 0
-            slot[1] = 0 if boundary == NEVER else boundary
+            before, slot[1] = slot[1], 0 if boundary == NEVER else boundary
+            lost = lost or 0 < before == next_ms != slot[1]
+            if slot[1] and (not next_ms or slot[1] < next_ms):
+                next_ms = slot[1]
             if not (holds or slot[1] or slot[2]):
                 del slots[key]
-        profile["next_ms"] = min((slot[1] for slot in slots.values() if slot[1]), default=0)
+        # all are asked only if the smallest boundary is no longer there
+        profile["next_ms"] = min((slot[1] for slot in slots.values() if slot[1]), default=0) if lost else next_ms
 
 
 def _due(profile: Profile, at_ms: int) -> set[str]:

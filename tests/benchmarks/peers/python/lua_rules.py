@@ -35,11 +35,11 @@ class ScriptARule:
         wakes = f"{self._name}:wakes:{partition}"
         due = await self._client.zrangebyscore(wakes, "-inf", wakes_ms, 0, WAKES, withscores=True)
         pipe = self._client.pipeline(transaction=False)
-        asked: list[tuple[str, str, str] | None] = []
+        asked: list[tuple[str, str, str, int] | None] = []
         for member, at_ms in due:
             subject, _, rule = member.decode().partition("|")
             self._call(pipe, wakes, self._by_id[rule], subject, (int(at_ms), "wake", 0, "", 0, 0, 0, 0))
-            asked.append((subject, rule, ""))
+            asked.append((subject, rule, "", 0))
         for event, r_ms in arrived:
             pipe.evalsha(self._known, 1, f"{self._name}:known:{event.subject}", event.time_ms)
             asked.append(None)
@@ -47,7 +47,7 @@ class ScriptARule:
                 wanted = _arguments(one, event)
                 if wanted is not None:
                     self._call(pipe, wakes, one, event.subject, (r_ms, "event", event.time_ms, event.name, *wanted))
-                    asked.append((event.subject, one.id, event.name))
+                    asked.append((event.subject, one.id, event.name, r_ms))
         replies = await pipe.execute()
         return [
             self._change(about, text.decode())
@@ -70,9 +70,11 @@ class ScriptARule:
         }[kind]
         pipe.evalsha(self._scripts[kind], 2 + len(keys), state, wakes, *keys, subject, one.id, *more)
 
-    def _change(self, about: tuple[str, str, str], text: str) -> Change:
-        subject, rule, name = about
+    def _change(self, about: tuple[str, str, str, int], text: str) -> Change:
+        subject, rule, name, r_ms = about
         how, at_ms = text.split()
+        # what time did before the event came is not the event's
+        name = name if int(at_ms) == r_ms else ""
         sequence = self._sequences[subject] = self._sequences.get(subject, 0) + 1
         return Change(subject, rule, how == "entered", int(at_ms), sequence, name)
 

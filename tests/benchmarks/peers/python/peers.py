@@ -29,7 +29,7 @@ class PythonPeer(CommandEngine):
 
     def absent(self) -> str | None:
         """Say why it cannot run: nobody has made the environment."""
-        return None if PYTHON.exists() else "its packages are not installed: make peers"
+        return None if self.command[0] == "python" or PYTHON.exists() else "its packages are not installed: make peers"
 
 
 def _peer(
@@ -37,7 +37,9 @@ def _peer(
 ) -> PythonPeer:
     """Make a peer; its name ends with its design's."""
     how = name.rpartition("-")[2]
-    command = (str(PYTHON), "-W", "ignore", "-m", f"tests.benchmarks.peers.python.{module}", how)
+    # the packages of `handwritten` are Segue's own too
+    python = "python" if module == "handwritten" else str(PYTHON)
+    command = (python, "-W", "ignore", "-m", f"tests.benchmarks.peers.python.{module}", how)
     # Faust's wakes go through a topic (`faust_peer`)
     further = ("wakes",) if module == "faust_peer" else ()
     return PythonPeer(name, command, design, durability, has_timers=has_timers, framework=framework, further=further)

@@ -1,81 +1,19 @@
 """The peers' evaluator keeps the load's segments as Segue's engine does."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
 
 import pytest
 
-from rules.engine.replay import replay
-from rules.ground.instants import format_instant
-from tests.benchmarks.load.catalogue import catalogue_of
-from tests.benchmarks.load.events import Events, Made
-from tests.benchmarks.load.plan import DAY_MS, Plan, make_plan
+from tests.benchmarks.load.plan import Plan, make_plan
 from tests.benchmarks.peers.python.evaluator import Evaluator, Profile, new_profile
+from tests.benchmarks.peers.python.packed import Packed
+from tests.benchmarks.peers.python.sample import BEGIN_MS, END_MS, Arrived, by_subject, make_sample, segues_changes
 from tests.benchmarks.peers.python.segments import KINDS
-from tests.benchmarks.peers.python.wire import Change, read_event, to_ms
-
-HISTORY_DAYS: Final = 30
-STREAM_DAYS: Final = 5
-SAMPLE_MS: Final = (HISTORY_DAYS + STREAM_DAYS) * DAY_MS
-BEGIN_MS = 1_790_000_000_000
-END_MS = BEGIN_MS + SAMPLE_MS + 35 * DAY_MS
+from tests.benchmarks.peers.python.wire import Change, read_event, to_ms, to_text, write_change
 
 
-class Arrived(NamedTuple):
-    """An event and the instant of its record."""
-
-    made: Made
-    r_ms: int
-
-
-def make_sample(profiles: int, events: int, begin_ms: int, *, seed: int = 3) -> list[Arrived]:
-    """Make a history of 30 days, then as many events over 5 days more, with redeliveries and late ones."""
-    source = Events(profiles, seed=seed)
-    span = HISTORY_DAYS * DAY_MS
-    made = list(source.history(begin_ms, begin_ms + span, events))
-    made += source.stream(events, lambda n: begin_ms + span + n * STREAM_DAYS * DAY_MS // events, name="s")
-    clock, arrived = begin_ms, []
-    for one in made:
-        clock = max(clock + 7, one.time_ms)
-        arrived.append(Arrived(one, clock))
-    return arrived
-
-
-def segues_changes(plan: Plan, arrived: Iterable[Arrived], until_ms: int) -> list[Change]:
-    """Return the membership changes of Segue's engine, time passed to an instant."""
-    lines = []
-    for made, r_ms in arrived:
-        line = json.loads(made.value)
-        line["recordedtime"] = format_instant(r_ms)
-        lines.append(json.dumps(line).encode())
-    found, refused = replay(catalogue_of(plan), lines, until_ms=until_ms)
-    assert refused == []
-    return [change_of(each) for each in map(json.loads, found) if "segment" in each]
-
-
-def change_of(written: Mapping[str, Any]) -> Change:
-    """Read a membership change, Segue's or a peer's."""
-    return Change(
-        written["profile"],
-        written["segment"],
-        written["change"] == "entered",
-        to_ms(written["effective_at"]),
-        written["sequence"],
-        "".join(written["reason"]["events"]),
-    )
-
-
-def by_subject(changes: Iterable[Change]) -> dict[str, list[Change]]:
-    """Group changes by subject; their order within a subject stays."""
-    found: dict[str, list[Change]] = defaultdict(list)
-    for one in changes:
-        found[one.subject].append(one)
-    return dict(found)
-
-
-def by_peers(plan: Plan, events: Iterable[Arrived], *, indexed: bool, through_json: bool = False) -> list[Change]:
+def by_peers(plan: Plan, events: Iterable[Arrived], *, indexed: bool) -> list[Change]:
     """Return the changes of the peers' evaluator, time passed to the end."""
     evaluator = Evaluator(json.loads(plan.json()), indexed=indexed)
     profiles: dict[str, Profile] = {}
@@ -83,8 +21,6 @@ def by_peers(plan: Plan, events: Iterable[Arrived], *, indexed: bool, through_js
     for made, r_ms in events:
         event = read_event(made.value)
         profile = profiles.setdefault(event.subject, new_profile())
-        if through_json:
-            profile = profiles[event.subject] = json.loads(json.dumps(profile))
         changes += evaluator.apply(profile, event, r_ms)
     for subject, profile in profiles.items():
         changes += evaluator.pass_time(profile, subject, END_MS)
@@ -104,3 +40,36 @@ def test_the_peers_evaluator_makes_the_changes_of_segues_engine(
     assert found == expected
     changed = {one.segment.partition("-")[2] for changes in expected.values() for one in changes}
     assert changed == set(KINDS)
+    assert any(not one.event for changes in expected.values() for one in changes)
+
+
+def test_a_profile_is_the_same_through_json_and_packed() -> None:
+    plan, packed = make_plan(50), Packed()
+    evaluator = Evaluator(json.loads(plan.json()), indexed=True)
+    kept: dict[str, Profile] = {}
+    stored: dict[str, bytes] = {}
+    for made, r_ms in make_sample(20, 300, BEGIN_MS):
+        event = read_event(made.value)
+        one = json.loads(json.dumps(kept.get(event.subject) or new_profile()))
+        other = packed.read(event.subject, stored.get(event.subject))
+        assert evaluator.apply(one, event, r_ms) == evaluator.apply(other, event, r_ms)
+        kept[event.subject], stored[event.subject] = one, packed.write(event.subject, other)
+        assert Packed().read(event.subject, stored[event.subject]) == one
+
+
+def test_what_was_written_of_late_is_read_only_if_the_store_has_it() -> None:
+    packed, profile = Packed(), new_profile()
+    first = packed.write("hcp:1", profile)
+    profile["sequence"] = 1
+    packed.write("hcp:1", profile)
+    assert packed.read("hcp:1", first)["sequence"] == 0
+
+
+def test_an_instant_is_read_as_it_is_written() -> None:
+    assert to_ms(to_text(BEGIN_MS + 7)) == BEGIN_MS + 7
+    assert to_text(0) == "1970-01-01T00:00:00.000Z"
+
+
+def test_a_change_names_its_event_as_the_benchmarks_reader_looks_for_it() -> None:
+    assert b'"events":["/portal evt-1"]' in write_change(Change("hcp:1", "s0001-count", True, 0, 1, "/portal evt-1"))
+    assert b'"events":[]' in write_change(Change("hcp:1", "s0001-count", False, 0, 2, ""))

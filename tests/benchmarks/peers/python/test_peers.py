@@ -25,7 +25,8 @@ def test_every_framework_comes_in_two_designs_of_modules_that_exist() -> None:
 @pytest.mark.parametrize("peer", PYTHON_PEERS, ids=lambda peer: peer.name)
 def test_a_peer_without_its_packages_says_so(peer: PythonPeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "PYTHON", tmp_path / "python")
-    assert peer.absent() == "its packages are not installed: make peers"
+    own = peer.name.startswith("lua-")
+    assert peer.absent() == (None if own else "its packages are not installed: make peers")
 
 
 def test_the_peers_packages_are_pinned_with_hashes_and_name_no_host() -> None:

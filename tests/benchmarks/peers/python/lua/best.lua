@@ -141,6 +141,7 @@ end
 
 local function settle(profile, subject, touched, at, event, outbox)
 	table.sort(touched)
+	local lost, next = false, profile.n
 	for n, place in ipairs(touched) do
 		if place ~= touched[n - 1] then
 			local one, key = segments[place], tostring(place)
@@ -157,9 +158,14 @@ local function settle(profile, subject, touched, at, event, outbox)
 					profile.q = profile.q + 1
 					outbox[#outbox + 1] = cjson.encode({subject, one.id, holds, string.format("%.0f", at), profile.q, event})
 				end
+				local before = slot.b
 				slot.b = holds and last or (first < last and first > at and first or 0)
 				if slot.b == NEVER then
 					slot.b = 0
+				end
+				lost = lost or (before > 0 and before == next and slot.b ~= next)
+				if slot.b > 0 and (next == 0 or slot.b < next) then
+					next = slot.b
 				end
 				if one.kind == "trait" and not holds then
 					profile.s[key] = nil
@@ -167,6 +173,11 @@ local function settle(profile, subject, touched, at, event, outbox)
 			end
 		end
 	end
+	profile.n = next
+	if not lost then
+		return
+	end
+	-- the smallest boundary is no longer there: ask all
 	profile.n = 0
 	for _, slot in pairs(profile.s) do
 		if slot.b > 0 and (profile.n == 0 or slot.b < profile.n) then
