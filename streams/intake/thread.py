@@ -1,7 +1,16 @@
-"""The thread in which aiokafka's consumer of the event topic runs, as Faust has it."""
+"""aiokafka's consumer of the event topic, where Faust has a thread for it: here it runs in the worker's main loop.
 
+In Faust a thread with a loop of its own runs the consumer. Both threads need the interpreter's lock, and a thread that
+computes gives it up only after the switch interval, 5 ms. A fetch takes several such turns. With one loop a fetch waits
+for the turn of the main loop only, and a worker spends less time an event.
+
+So nothing but the main loop sends heartbeats. No task may keep the loop for long against `session_timeout_ms`.
+"""
+
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from typing import Any, Final, cast
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -21,8 +30,43 @@ FETCH_WAIT_MS: Final = 25
 and records of partitions that are not in the request wait for its answer."""
 
 
+class _InLoop:
+    """Runs the service in a task, where mode has a thread."""
+
+    def __init__(self, service: "ConsumerThread") -> None:
+        self._service = service
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._task = asyncio.ensure_future(self._service.serve())
+
+    def stop(self) -> None:
+        """Do nothing: the service waits for its own end."""
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, over a consumer that reads committed records only and never resets a position."""
+    """Faust's consumer thread without a thread: its consumer reads committed records and never resets a position."""
+
+    Worker: Any = _InLoop
+
+    def __init__(self, consumer: Any, *, loop: asyncio.AbstractEventLoop, beacon: Any) -> None:
+        super().__init__(consumer, loop=loop, thread_loop=loop, beacon=beacon)
+
+    async def serve(self) -> None:
+        """Serve until it is stopped. A failure has been told by then: `start` or the application raises it."""
+        try:
+            await self._serve()
+        except Exception:
+            self.set_shutdown()
+
+    async def _gather_remaining_tasks(self) -> None:
+        """Do nothing: mode ends every task of the thread's loop here, and this loop is the worker's."""
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call: there is no other thread."""
+        answer = fun(*args, **kwargs)
+        return await answer if isawaitable(answer) else answer
 
     def _create_worker_consumer(self, transport: Any) -> consumers.Consumer:
         options = cast("Host", self.app).options
@@ -49,7 +93,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Do nothing: Faust looks for stuck streams here, and there are none. The worker detects silence itself."""
 
     def offsets(self, tp: TP) -> InputOffsets:
-        """Return how far a partition is read. Reads plain attributes of the thread, so it may be a moment old."""
+        """Return how far a partition is read. Reads plain attributes of aiokafka."""
         consumer = self._consumer
         subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
         assignment = None if subscription is None else subscription.assignment
