@@ -136,8 +136,9 @@ class Applier:
             )
         self.silent = None
 
-    def take_slice(self) -> Slice:
-        """Pack all that was touched since the last slice; between chunks only."""
-        taken = self.engine.take_slice()
-        self.supplies.touched(taken.profiles)
+    def pack_slice(self, profiles_max: int | None) -> Slice | None:
+        """Pack so many more profiles of the slice that was begun (None: all); return it once it is whole."""
+        taken = self.engine.pack_slice(profiles_max)
+        if taken is not None:
+            self.supplies.touched(taken.profiles)
         return taken

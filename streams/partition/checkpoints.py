@@ -68,7 +68,6 @@ class Checkpoints:
         self._unwritten: Counter[str] = Counter()
         """How many slices that are not written hold a subject; then the store has an old profile of it."""
         self.written_offset = meta.offset
-        self.taken_offset = meta.offset
         self.profile_bytes = PROFILE_BYTES
         """The mean length of a packed profile in the slice taken last."""
         self.asked_ms = clock.now_ms()
@@ -129,7 +128,6 @@ class Checkpoints:
         self._unwritten.update(taken.profiles.keys())
         size = sum(map(len, taken.profiles.values()))
         self._waiting.append(_Taken(taken, size))
-        self.taken_offset = taken.offset
         if taken.profiles:
             self.profile_bytes = size / len(taken.profiles)
 

@@ -107,7 +107,7 @@ class Tenure:
         self.checkpoints.published(self._published)
         self._applier = Applier(self._partition, shared, self.checkpoints, meta, self._submitted)
         await self._applier.resume(meta)
-        self._writer = Writer(shared, self._applier, self.checkpoints, self._writing)
+        self._writer = Writer(self._partition, shared, self._applier, self.checkpoints, self._writing)
         self._ticker = Ticker(self._partition, shared, self._applier, status, self._ticking)
         self._inbox.clear()
         replaying = self._applier.silent is not None
@@ -139,7 +139,9 @@ class Tenure:
                 # give the other tasks a turn
                 await asyncio.sleep(0)
             await self._keep()
-            if not self._inbox or self._blocked():
+            if self._writer.packing:
+                await asyncio.sleep(0)
+            elif not self._inbox or self._blocked():
                 await self._clock.wait(notices.poke, await self._idle())
         await self._finish()
 
@@ -172,14 +174,14 @@ class Tenure:
         self._ticker.applied()
 
     def _replayed(self) -> None:
-        """Note that the silent replay is done, and take a slice there: its changes are published, so it can be written.
+        """Note that the silent replay is done. Begin a slice there: its changes are published, so it can be written.
 
         A slice that went further would have to wait for the next transaction. If that ended in a doubt, everything
         would be replayed again, and on a machine that is too slow for both without end.
         """
         self._status.move("running")
         log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
-        self._writer.take_slice(self._published)
+        self._writer.begin_slice(self._published)
 
     def _submit(self, output: Output) -> None:
         """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
@@ -207,7 +209,7 @@ class Tenure:
 
     async def _keep(self) -> None:
         """Do what is due at this record boundary."""
-        self._writer.take_slice_if_due(self._published)
+        self._writer.pack(self._published)
         self._writer.write_if_ready()
         self._applier.supplies.evict(self._limits.profiles_cached_max)
         if self._notices.reopening:
@@ -275,7 +277,8 @@ class Tenure:
         self._ticking.cancel()
         if self._applier.silent is None:
             self._submit(Output())
-        self._writer.take_slice(self._published)
+        self._writer.begin_slice(self._published)
+        self._writer.finish_slice(self._published)
         if not await self._publisher.flush(self._partition):
             raise Doubt("nothing more was published")
         await self._until(lambda: self.checkpoints.settled)

@@ -1,4 +1,9 @@
-"""Write an owner's state behind: say when to take a slice, and write one checkpoint at a time."""
+"""Write an owner's state behind: begin a slice when it is time, pack it in portions, write one checkpoint at a time.
+
+A slice of a second may hold thousands of profiles. Packed at one go they would keep every partition of the worker
+waiting, so a portion is packed after each chunk. The partitions of a worker begin their slices at different times, so
+that neither packing nor the store's work comes all at once.
+"""
 
 from typing import Final
 
@@ -15,52 +20,82 @@ SLICE_BYTES_MAX: Final = CHECKPOINT_BYTES_MAX // 2
 true length is known only when it is packed."""
 
 
+PORTION: Final = 100
+"""How many profiles are packed after a chunk at the least: 1 to 2 ms. As many as were touched since the slice was begun
+are packed if that is more, so that a slice is whole before the next one is as long."""
+SPREAD: Final = 0.618
+"""By which part of the interval each partition's first slice comes later than that of the partition before it (the
+golden ratio: any number of partitions is spread evenly)."""
+
+
 class Writer:
     """Takes slices from the engine and writes them, from one `meta` on."""
 
     def __init__(
-        self, shared: PartitionShared, applier: Applier, checkpoints: Checkpoints, writing: Beside[list[str]]
+        self,
+        partition: int,
+        shared: PartitionShared,
+        applier: Applier,
+        checkpoints: Checkpoints,
+        writing: Beside[list[str]],
     ) -> None:
         self._shared = shared
         self._clock = shared.clock
         self._every_ms = shared.limits.checkpoint_every_ms
         self._applier = applier
+        self._engine = applier.engine
         self._checkpoints = checkpoints
         self._writing = writing
-        self._taken_ms = shared.clock.now_ms()
+        self._begun_ms = shared.clock.now_ms() - self._every_ms * (partition * SPREAD % 1)
+        self._begun_offset = applier.engine.offset
         self._applied_bytes = 0
-        """The length of the values of all records applied since the last slice."""
+        """The length of the values of all records applied since the last slice was begun."""
 
     @property
     def behind(self) -> bool:
-        """Whether records were applied since the last slice."""
-        return self._applier.engine.offset > self._checkpoints.taken_offset
+        """Whether records were applied since the last slice was begun."""
+        return self._engine.offset > self._begun_offset
+
+    @property
+    def packing(self) -> bool:
+        """Whether profiles of a slice are still to be packed."""
+        return self._engine.to_pack is not None
 
     @property
     def due_in_ms(self) -> float:
         """How long until the next slice is due by time."""
-        return self._taken_ms + self._every_ms - self._clock.now_ms()
+        return self._begun_ms + self._every_ms - self._clock.now_ms()
 
     def applied(self, value_bytes: int) -> None:
         """Note the length of the values of a chunk that was applied."""
         self._applied_bytes += value_bytes
 
-    def take_slice_if_due(self, published_offset: int) -> None:
-        """Take a slice when it is time, or when it would become too long."""
-        full = (
-            self._applier.engine.offset - self._checkpoints.taken_offset >= SLICE_RECORDS_MAX
-            or self._slice_bytes() >= SLICE_BYTES_MAX
-        )
-        if full or self.due_in_ms <= 0:
-            self.take_slice(published_offset)
+    def pack(self, published_offset: int) -> None:
+        """Begin a slice when it is time, or when it would become too long; pack a portion of the one that was begun."""
+        full = self._engine.offset - self._begun_offset >= SLICE_RECORDS_MAX or self._slice_bytes() >= SLICE_BYTES_MAX
+        if full or (self.due_in_ms <= 0 and not self.packing):
+            self.begin_slice(published_offset)
+        if self.packing:
+            self._pack(max(PORTION, self._engine.touched), published_offset)
 
-    def take_slice(self, published_offset: int) -> None:
-        """Take a slice now, if anything was applied since the last one."""
+    def begin_slice(self, published_offset: int) -> None:
+        """Begin a slice now, if anything was applied since the last one. The one before it is packed whole first."""
         if self.behind:
-            self._checkpoints.take(self._applier.take_slice())
-            self._checkpoints.published(published_offset)
-            self._taken_ms = self._clock.now_ms()
+            self.finish_slice(published_offset)
+            self._applier.engine.begin_slice()
+            self._begun_ms, self._begun_offset = self._clock.now_ms(), self._engine.offset
             self._applied_bytes = 0
+
+    def finish_slice(self, published_offset: int) -> None:
+        """Pack what is left of the slice that was begun, if one was."""
+        if self.packing:
+            self._pack(None, published_offset)
+
+    def _pack(self, profiles_max: int | None, published_offset: int) -> None:
+        taken = self._applier.pack_slice(profiles_max)
+        if taken is not None:
+            self._checkpoints.take(taken)
+            self._checkpoints.published(published_offset)
             self._shared.on_point("slice")
 
     @property
@@ -70,7 +105,7 @@ class Writer:
 
     def _slice_bytes(self) -> float:
         """Estimate the length of a slice taken now: the usual length of its profiles, and the records applied since."""
-        return self._applier.engine.touched * self._checkpoints.profile_bytes + self._applied_bytes
+        return self._engine.touched * self._checkpoints.profile_bytes + self._applied_bytes
 
     def write_if_ready(self) -> None:
         """Begin to write a checkpoint, if none is in flight and something is published and not written."""

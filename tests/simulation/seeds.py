@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from unittest.mock import patch
 
+from streams.partition import writer
 from tests.faults.mutations import mutate
 from tests.simulation.loop import run
 from tests.simulation.protocol import Faults, simulate
@@ -29,6 +31,8 @@ STORM_EVERY: Final = 16
 """One seed in this many is a storm; a storm takes several times as long as a mixture."""
 THREE_EVERY: Final = 5
 """Of the other seeds, one in this many has three workers and three partitions."""
+PORTIONS: Final = (writer.PORTION, 1)
+"""Profiles that a worker packs after a chunk at the least; each for a run of seeds with every mixture."""
 
 
 def is_storm(seed: int) -> bool:
@@ -62,7 +66,8 @@ async def run_seed(seed: int) -> None:
         await storm(seed)
         return
     partitions, workers = size(seed)
-    await simulate(seed, MIXTURES[mixture(seed)], partitions=partitions, workers=workers)
+    with patch.object(writer, "PORTION", PORTIONS[seed // len(MIXTURES) % len(PORTIONS)]):
+        await simulate(seed, MIXTURES[mixture(seed)], partitions=partitions, workers=workers)
 
 
 @contextmanager
