@@ -1,7 +1,7 @@
 """The event topic in whole batches: a Faust transport that hands over each fetched batch in one call.
 
 Faust makes four tasks of every record, which is several times slower. Here Faust keeps what it is good at (the group,
-rebalancing, the consumer's own thread, restarts). Its `Fetcher` service runs `_drain_messages`, which puts
+rebalancing, restarts). Its `Fetcher` service runs `_drain_messages`, which puts
 each fetched batch of a partition into that partition's queue. Nothing is acknowledged to Faust: reading begins at the
 offset that the owner asked for, never at one that the group remembers.
 
