@@ -21,8 +21,8 @@ true length is known only when it is packed."""
 
 
 PORTION: Final = 100
-"""How many profiles are packed after a chunk at the least: 1 to 2 ms. As many as were touched since the slice was begun
-are packed if that is more, so that a slice is whole before the next one is as long."""
+"""How many profiles are packed after a chunk at the least: 1 to 2 ms. Half as many as were touched since the slice was
+begun are packed if that is more, so that a slice is whole long before the next one is as long."""
 SPREAD: Final = 0.618
 """By which part of the interval each partition's first slice comes later than that of the partition before it (the
 golden ratio: any number of partitions is spread evenly)."""
@@ -76,7 +76,7 @@ class Writer:
         if full or (self.due_in_ms <= 0 and not self.packing):
             self.begin_slice(published_offset)
         if self.packing:
-            self._pack(max(PORTION, self._engine.touched), published_offset)
+            self._pack(max(PORTION, self._engine.touched // 2), published_offset)
 
     def begin_slice(self, published_offset: int) -> None:
         """Begin a slice now, if anything was applied since the last one. The one before it is packed whole first."""
