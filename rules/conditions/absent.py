@@ -35,7 +35,7 @@ class LatestMatch(Memory):
 
     def __init__(self, matcher: Matcher, within_ms: int) -> None:
         self._name(canonical_json(["absent", matcher.key, within_ms]))
-        self.types = matcher.types
+        self._match((matcher,))
         self._where = matcher.where
         self._within_ms = within_ms
 

@@ -75,13 +75,10 @@ def memory_of(matcher: Matcher, attribute: str, kind: ValueType, function: Funct
     key = canonical_json(["aggregate", matcher.key, attribute, kept, serves, window.key()])
     reach_ms, value = window.within_ms, value_of(attribute, kind)
     if window.bucket_ms is None:
-        return WindowMemory(
-            key, matcher.types, matcher.where, window, reach_ms=reach_ms, value_of=value, value_bytes=VALUE_BYTES
-        )
+        return WindowMemory(key, (matcher,), window, reach_ms=reach_ms, value_of=value, value_bytes=VALUE_BYTES)
     return BucketedMemory(
         key,
-        matcher.types,
-        matcher.where,
+        (matcher,),
         window,
         reach_ms=reach_ms,
         value_of=value,

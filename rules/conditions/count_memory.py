@@ -23,8 +23,7 @@ class LatestCountMemory(LatestMemory):
         wanted = wanted_of(least, most)
         super().__init__(
             canonical_json(["event", matcher.key, wanted, least, window.key()]),
-            matcher.types,
-            matcher.where,
+            (matcher,),
             window,
             reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
             wanted=wanted,
@@ -42,8 +41,7 @@ class EarliestCountMemory(EarliestMemory):
         self._least = least
         super().__init__(
             earliest_text(matcher, least, most, window),
-            matcher.types,
-            matcher.where,
+            (matcher,),
             window,
             wanted=wanted_of(least, most),
         )
@@ -67,8 +65,7 @@ class AllCountMemory(WindowMemory):
         self._least = least
         super().__init__(
             all_text(matcher, least, window),
-            matcher.types,
-            matcher.where,
+            (matcher,),
             window,
             reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
         )
@@ -88,9 +85,7 @@ class BucketedCountMemory(BucketedMemory):
     """All matching events, by bucket where there are more than the limit."""
 
     def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
-        super().__init__(
-            bucketed_text(matcher, window), matcher.types, matcher.where, window, reach_ms=window.within_ms
-        )
+        super().__init__(bucketed_text(matcher, window), (matcher,), window, reach_ms=window.within_ms)
         if window.within_ms is None and window.older_ms is not None:
             self.kin_key = state_key_of(earliest_text(matcher, least, most, window))
 

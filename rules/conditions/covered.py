@@ -83,8 +83,7 @@ class Covered(OfMatcher):
         shape = "until" if form == "until" else "days"
         memory = WindowMemory(
             canonical_json(["covered", matcher.key, shape, attribute, window.key()]),
-            matcher.types,
-            matcher.where,
+            (matcher,),
             window,
             reach_ms=None,
             value_of=end_of(attribute) if form == "until" else length_of(attribute),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from rules.conditions import bucketed
 from rules.conditions.bucketed import Join
-from rules.conditions.matching import Where
+from rules.conditions.matching import Matcher
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import (
     ENTRIES_MAX,
@@ -39,18 +39,20 @@ class WindowMemory(Memory):
     def __init__(
         self,
         state_text: str,
-        types: frozenset[str],
-        where: Where | None,
+        matchers: tuple[Matcher, ...],
         window: Window,
         *,
         reach_ms: int | None,
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
     ) -> None:
-        """`reach_ms`: an event so old at R, or older, counts no more; None: none grows too old."""
+        """`reach_ms`: an event so old at R, or older, counts no more; None: none grows too old.
+
+        Of several matchers, `value_of` says whether an event counts.
+        """
         self._name(state_text)
-        self.types = types
-        self._where = where
+        self._match(matchers)
+        self._where = matchers[0].where if len(matchers) == 1 else None
         self._window = window
         self._dated = window.since_ms is not None or window.until_ms is not None
         self._reach_ms = reach_ms
@@ -101,8 +103,7 @@ class LatestMemory(WindowMemory):
     def __init__(
         self,
         state_text: str,
-        types: frozenset[str],
-        where: Where | None,
+        matchers: tuple[Matcher, ...],
         window: Window,
         *,
         reach_ms: int | None,
@@ -110,9 +111,7 @@ class LatestMemory(WindowMemory):
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
     ) -> None:
-        super().__init__(
-            state_text, types, where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes
-        )
+        super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes)
         self._wanted = wanted
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -139,10 +138,8 @@ class LatestMemory(WindowMemory):
 class EarliestMemory(WindowMemory):
     """Keeps the earliest few."""
 
-    def __init__(
-        self, state_text: str, types: frozenset[str], where: Where | None, window: Window, *, wanted: int
-    ) -> None:
-        super().__init__(state_text, types, where, window, reach_ms=None)
+    def __init__(self, state_text: str, matchers: tuple[Matcher, ...], window: Window, *, wanted: int) -> None:
+        super().__init__(state_text, matchers, window, reach_ms=None)
         self._wanted = wanted
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
@@ -159,15 +156,14 @@ class BucketedMemory(WindowMemory):
     def __init__(
         self,
         state_text: str,
-        types: frozenset[str],
-        where: Where | None,
+        matchers: tuple[Matcher, ...],
         window: Window,
         *,
         reach_ms: int | None,
         value_of: ValueOf | None = None,
         join: Join | None = None,
     ) -> None:
-        super().__init__(state_text, types, where, window, reach_ms=reach_ms, value_of=value_of)
+        super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of)
         assert window.bucket_ms is not None
         self._bucket_ms = window.bucket_ms
         self._join = join

@@ -59,17 +59,14 @@ def memory_of(definition: Any, matcher: Matcher, tests: dict[str, Test], window:
     if window.older_ms is None:
         return LatestMemory(
             key,
-            matcher.types,
-            matcher.where,
+            (matcher,),
             window,
             reach_ms=reach_ms,
             wanted=1,
             value_of=value_of,
             value_bytes=INTERVAL_BYTES,
         )
-    return WindowMemory(
-        key, matcher.types, matcher.where, window, reach_ms=reach_ms, value_of=value_of, value_bytes=INTERVAL_BYTES
-    )
+    return WindowMemory(key, (matcher,), window, reach_ms=reach_ms, value_of=value_of, value_bytes=INTERVAL_BYTES)
 
 
 class Last(OfMatcher):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from rules.conditions.context import RuleContext
 from rules.conditions.scene import Compared
-from rules.ground.event import Event
+from rules.ground.event import Event, Value
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
 from rules.language.operands import read_test
@@ -34,6 +34,8 @@ class Matcher:
     """The types, as written."""
     types: frozenset[str]
     where: Where | None
+    among: Mapping[str, frozenset[Value]]
+    """By attribute: the only values of it that a matching event can have. Most `where`s are told apart by these."""
     key: str
     """Canonical text of types and `where`: equal for matchers that match the same events."""
     text: str
@@ -58,7 +60,8 @@ def read_matcher(types: DefinitionReader, where: DefinitionReader | None, contex
     if tests:
         text += " where " + " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
     key = canonical_json([sorted(names), None if where is None else where.value])
-    return Matcher(names, frozenset(names), _closure(tests), key, text)
+    among = {attribute: test.among for attribute, test in tests.items() if test.among is not None}
+    return Matcher(names, frozenset(names), _closure(tests), among, key, text)
 
 
 def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...] | None:

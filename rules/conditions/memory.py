@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Final
 
+from rules.conditions.matching import Matcher
 from rules.conditions.view import Mark, Register, State
 from rules.ground.event import Event
 
@@ -36,6 +37,8 @@ class Memory(ABC):
     """The state key that the same definition has in a segment that counts from another mark; None: it is the same."""
     types: frozenset[str] = frozenset()
     """Event types that `fold` wants to see."""
+    matchers: tuple[Matcher, ...] = ()
+    """If there are any: an event that none of them matches leaves every state as it is."""
     traits: frozenset[str] = frozenset()
     """Traits whose settings `fold_setting` wants to see."""
 
@@ -43,6 +46,11 @@ class Memory(ABC):
         """Set the text and its key."""
         self.state_text = state_text
         self.state_key = state_key_of(state_text)
+
+    def _match(self, matchers: tuple[Matcher, ...]) -> None:
+        """Set the matchers, and their types."""
+        self.matchers = matchers
+        self.types = frozenset[str]().union(*(matcher.types for matcher in matchers))
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Fold one event of `types` that is no redelivery which the profile still recognises; return the new state.

@@ -67,9 +67,7 @@ class Points:
         # an event whose points have become nothing may be forgotten
         reach_ms = None if half_life_ms is None else half_life_ms * HALF_LIVES_MAX
         memory = WindowMemory if window.bucket_ms is None else BucketedMemory
-        self.memory: WindowMemory = memory(
-            canonical_json(self.key), matcher.types, matcher.where, window, reach_ms=reach_ms
-        )
+        self.memory: WindowMemory = memory(canonical_json(self.key), (matcher,), window, reach_ms=reach_ms)
 
     def times(self, state: State, view: View) -> list[tuple[int, int]]:
         """Return the times from which the points of the events that count decay, and how many decay from each."""
@@ -90,7 +88,7 @@ class ScoreMemory(Memory):
     def __init__(self, items: tuple[Points, ...]) -> None:
         self._name(canonical_json(["score", [item.key for item in items]]))
         self._memories = tuple(item.memory for item in items)
-        self.types = frozenset[str]().union(*(memory.types for memory in self._memories))
+        self._match(tuple(item.matcher for item in items))
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Fold every item."""

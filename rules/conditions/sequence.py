@@ -72,8 +72,7 @@ class SequenceMemory(WindowMemory):
         self._needed = needed
         super().__init__(
             canonical_json(["sequence", [matcher.key for matcher in matchers], needed, window.key()]),
-            frozenset[str]().union(*(matcher.types for matcher in matchers)),
-            None,
+            matchers,
             window,
             reach_ms=window.within_ms,
             value_of=self._mask,

@@ -2,6 +2,7 @@
 
 from rules.conditions.consent import CONSENT_EVENTS, fold_consent
 from rules.conditions.view import Register
+from rules.engine.folds import NO_FOLDS
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.ground.event import Event
@@ -32,7 +33,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 exit_mask |= fold.exit_mask
     if event.type in CONSENT_EVENTS and fold_consent(profile.consents, event):
         mask |= plan.consent_mask
-    for fold in plan.folds.get(event.type, ()):
+    for fold in plan.folds.get(event.type, NO_FOLDS).of(event):
         state = states.get(fold.state_key)
         memory = fold.memory
         moved = memory.fold(state, event, arrival, r_ms)

@@ -6,26 +6,14 @@ moved is one integer, and the next segment to visit is its lowest bit. The bits 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from rules.catalogue.logic import AllOf
 from rules.conditions.base import Condition, Node
 from rules.conditions.memory import Memory
 from rules.engine.activations.plan import Activations
+from rules.engine.folds import Fold
 from rules.engine.pending import Pending
 from rules.engine.segment_plan import SegmentPlan
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
-
-    state_key: str
-    memory: Memory
-    enter_mask: int
-    exit_mask: int
-    needed_mask: int
-    """Segments whose entry rule is false for ever while this state is inert."""
 
 
 class Masks:

@@ -11,7 +11,8 @@ from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
 from rules.engine.activations.sends import SendCounter
-from rules.engine.masks import Fold, Masks
+from rules.engine.folds import Fold, TypeFolds, type_folds
+from rules.engine.masks import Masks
 from rules.engine.pending import Introduction, Introductions, historic, introduce, text_name
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
@@ -32,7 +33,7 @@ class Plan:
     """Segments whose changes have other topics than in the plan before, and whether they were restricted there."""
     visits: tuple[SegmentPlan | Gone, ...]
     """Segments, and segments that are gone, in the order in which the visit of a cut looks at them."""
-    folds: Mapping[str, tuple[Fold, ...]]
+    folds: Mapping[str, TypeFolds]
     """By event type."""
     setting_folds: Mapping[str, tuple[Fold, ...]]
     """By trait: memories of its settings."""
@@ -107,7 +108,7 @@ def make_plan(
             if plan.id in by_id and by_id[plan.id].restricted != plan.restricted
         ),
         visits=tuple(sorted([*segments, *gone], key=lambda each: (each.rank, each.id))),
-        folds=masks.folds_by(lambda memory: memory.types),
+        folds={name: type_folds(name, folds) for name, folds in masks.folds_by(lambda memory: memory.types).items()},
         setting_folds=masks.folds_by(lambda memory: memory.traits),
         states=masks.states,
         trait_masks=dict(masks.traits),

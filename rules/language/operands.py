@@ -27,6 +27,7 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
         return None
     before = len(reader.problems)
     checks: list[Check] = []
+    among: frozenset[Value] | None = None
     nothing, lengths, texts = True, {"older_than": None, "newer_than": None}, []
     for key in keys:
         here = reader.down(key)
@@ -46,11 +47,15 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
             lengths[key] = operand
         else:
             checks.append(_strict(operator, operand, kind))
+        if operator.among is not None:
+            values = frozenset(operator.among(operand))
+            among = values if among is None else among & values
         texts.append(_said(key, operator.operand, operand, kind))
     if len(reader.problems) > before:
         return None
     rising = RISING.issuperset(keys)
-    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], " and ".join(texts), rising)
+    text = " and ".join(texts)
+    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], text, rising, among)
 
 
 def _strict(operator: Operator, operand: Any, kind: ValueType) -> Check:

@@ -4,7 +4,7 @@ A row says for which types an operator is, what operand it takes, and how the op
 `not_equals`, `not_in` and `exists: false` hold.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -31,6 +31,8 @@ class Operator:
     operand: Operand
     check: Callable[[Any], Check] | None
     of_nothing: Callable[[Any], bool] = lambda _operand: False
+    among: Callable[[Any], Iterable[Any]] | None = None
+    """Names the only values of which it holds; None: there are too many to name."""
 
 
 def _yes(_operand: Any) -> bool:
@@ -57,9 +59,9 @@ def _between(operand: tuple[Any, Any]) -> Check:
 
 
 OPERATORS: Final[Mapping[str, Operator]] = {
-    "equals": Operator(_SCALARS, "one", lambda x: lambda v: bool(v == x)),
+    "equals": Operator(_SCALARS, "one", lambda x: lambda v: bool(v == x), among=lambda x: (x,)),
     "not_equals": Operator(_SCALARS, "one", lambda x: lambda v: bool(v != x), _yes),
-    "in": Operator(_SCALARS, "many", lambda xs: frozenset(xs).__contains__),
+    "in": Operator(_SCALARS, "many", lambda xs: frozenset(xs).__contains__, among=lambda xs: xs),
     "not_in": Operator(_SCALARS, "many", _outside, _yes),
     "exists": Operator(_ALL, "flag", lambda x: lambda v: x, _not),
     "contains": Operator(_STRING | _LIST, "element", lambda x: lambda v: x in v),

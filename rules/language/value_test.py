@@ -27,7 +27,7 @@ class Test:
     """
 
     __test__ = False  # no test class of pytest's
-    __slots__ = ("_newer_ms", "_older_ms", "check", "rising", "text", "timed")
+    __slots__ = ("_newer_ms", "_older_ms", "among", "check", "rising", "text", "timed")
 
     def __init__(
         self,
@@ -37,7 +37,10 @@ class Test:
         newer_ms: int | None,
         text: str,
         rising: bool = False,
+        among: frozenset[Value] | None = None,
     ) -> None:
+        self.among = among
+        """The only values of which it can hold; None: it does not say."""
         self.rising = rising
         """Whether it holds of every larger value too, if it holds of one."""
         self._older_ms = older_ms
