@@ -76,6 +76,12 @@ class Reader:
         self._wait(lambda: names <= self.markers.keys(), limit_s, f"the markers {name}")
         return max(self.markers[one] for one in names)
 
+    def wait_any_marker(self, name: str, partitions: int, limit_s: float) -> float:
+        """Wait for one of a job's markers, in whatever partition; returns when it arrived."""
+        names = {f"{name}-{n}" for n in range(partitions)}
+        self._wait(lambda: names & self.markers.keys(), limit_s, f"a marker {name}")
+        return min(self.markers[one] for one in names & self.markers.keys())
+
     def _wait(self, done: Any, limit_s: float, what: str) -> None:
         deadline = time.monotonic() + limit_s
         while not done():

@@ -1,12 +1,14 @@
 #!lua name=@NAME@
--- One call an event: the whole profile in one string (MessagePack), all segments, an index in the library.
+-- One call an event. A profile is a hash, of which a call reads and writes the header and what the event touches:
 --
--- profile  {k: first time, l: {type: latest time}, t: {trait: [time, name, value]}, n: next boundary, q: changes so far,
---           s: {segment's place: {m: member, b: next boundary or 0, f: greatest time that counts (absence, sequence),
---               l: the latest entries (count, sequence), w: first events that wait for a second (sequence)}}}
+-- "p"      the header: {k: first time, l: {type: latest time}, t: {trait: [time, name, value]}, q: changes so far,
+--          b: {segment's place: next instant at which time alone changes it}, n: the smallest of these or 0}
+-- place    a segment: {m: member, f: greatest time that counts (absence, sequence), l: the latest entries (count,
+--          sequence), w: first events that wait for a second (sequence)}
 -- outbox   a list of changes that are not published yet: the caller publishes them, then trims the list
 --
--- @NAME@ and @PLAN@ are put in by lua_profile.py. The same rules as in segments.py and evaluator.py beside this folder.
+-- All are MessagePack. @NAME@ and @PLAN@ are put in by lua_profile.py. The same rules as in segments.py and evaluator.py
+-- beside this folder.
 
 local NEVER = 9e15
 local segments, wanted, absent, by_value, absences
@@ -106,9 +108,9 @@ local function fold(one, slot, time, name, first, second)
 	end
 end
 
-local function span(one, slot, profile)
+local function span(one, slot, header)
 	if one.kind == "trait" then
-		local setting = profile.t[one.trait]
+		local setting = header.t[one.trait]
 		for _, value in ipairs(setting and one.values or {}) do
 			if value == setting[3] then
 				return 0, NEVER
@@ -120,7 +122,7 @@ local function span(one, slot, profile)
 		end
 	elseif one.kind == "absence" then
 		if slot and slot.f > 0 then
-			return math.max(profile.k, profile.l[one.absent] or 0) + one.absent_ms, slot.f + one.within_ms
+			return math.max(header.k, header.l[one.absent] or 0) + one.absent_ms, slot.f + one.within_ms
 		end
 	elseif slot and #slot.l == one.at_least then
 		return 0, slot.l[1][1] + one.within_ms
@@ -130,174 +132,218 @@ end
 
 local function new_slot(one)
 	if one.kind == "trait" then
-		return {m = false, b = 0}
+		return {m = false}
 	elseif one.kind == "absence" then
-		return {m = false, b = 0, f = 0}
+		return {m = false, f = 0}
 	elseif one.kind == "sequence" then
-		return {m = false, b = 0, f = 0, l = {}, w = {}}
+		return {m = false, f = 0, l = {}, w = {}}
 	end
-	return {m = false, b = 0, l = {}}
+	return {m = false, l = {}}
 end
 
-local function settle(profile, subject, touched, at, event, outbox)
-	table.sort(touched)
-	local lost, next = false, profile.n
+local function open(key)
+	prepare()
+	local found = redis.call("HGET", key, "p")
+	local header = found and cmsgpack.unpack(found) or {k = NEVER, l = {}, t = {}, n = 0, q = 0, b = {}}
+	return {key = key, header = header, before = header.n, known = found ~= false, slots = {}, outbox = {}}
+end
+
+-- Reads slots by their places, as far as they are not here; false stands for one that there is not.
+local function fetch(profile, places)
+	local asked = {}
+	for _, place in ipairs(places) do
+		if profile.slots[place] == nil then
+			profile.slots[place] = false
+			asked[#asked + 1] = place
+		end
+	end
+	if #asked > 0 and profile.known then
+		for n, found in ipairs(redis.call("HMGET", profile.key, unpack(asked))) do
+			profile.slots[asked[n]] = found and cmsgpack.unpack(found)
+		end
+	end
+end
+
+local function by_number(one, other)
+	return tonumber(one) < tonumber(other)
+end
+
+local function bound(header, place, boundary)
+	local before = header.b[place]
+	if before == boundary then
+		return
+	end
+	header.b[place] = boundary
+	if boundary and (header.n == 0 or boundary < header.n) then
+		header.n = boundary
+	elseif before == header.n then
+		header.n = 0
+		for _, each in pairs(header.b) do
+			if header.n == 0 or each < header.n then
+				header.n = each
+			end
+		end
+	end
+end
+
+local function settle(profile, subject, touched, at, event)
+	local header = profile.header
+	table.sort(touched, by_number)
 	for n, place in ipairs(touched) do
 		if place ~= touched[n - 1] then
-			local one, key = segments[place], tostring(place)
-			local slot = profile.s[key]
-			local first, last = span(one, slot, profile)
+			local one, slot = segments[tonumber(place)], profile.slots[place]
+			local first, last = span(one, slot, header)
 			local holds = first <= at and at < last
 			if holds and not slot then
 				slot = new_slot(one)
-				profile.s[key] = slot
+				profile.slots[place] = slot
 			end
 			if slot then
 				if holds ~= slot.m then
 					slot.m = holds
-					profile.q = profile.q + 1
-					outbox[#outbox + 1] = cjson.encode({subject, one.id, holds, string.format("%.0f", at), profile.q, event})
+					header.q = header.q + 1
+					profile.outbox[#profile.outbox + 1] =
+						cjson.encode({subject, one.id, holds, string.format("%.0f", at), header.q, event})
 				end
-				local before = slot.b
-				slot.b = holds and last or (first < last and first > at and first or 0)
-				if slot.b == NEVER then
-					slot.b = 0
-				end
-				lost = lost or (before > 0 and before == next and slot.b ~= next)
-				if slot.b > 0 and (next == 0 or slot.b < next) then
-					next = slot.b
-				end
-				if one.kind == "trait" and not holds then
-					profile.s[key] = nil
-				end
+				local boundary = holds and last or (first < last and first > at and first or nil)
+				bound(header, place, boundary ~= NEVER and boundary or nil)
 			end
-		end
-	end
-	profile.n = next
-	if not lost then
-		return
-	end
-	-- the smallest boundary is no longer there: ask all
-	profile.n = 0
-	for _, slot in pairs(profile.s) do
-		if slot.b > 0 and (profile.n == 0 or slot.b < profile.n) then
-			profile.n = slot.b
-		end
-	end
-end
-
-local function due(profile, at, touched)
-	for key, slot in pairs(profile.s) do
-		if slot.b > 0 and slot.b <= at then
-			touched[#touched + 1] = tonumber(key)
 		end
 	end
 	return touched
 end
 
-local function pass_time(profile, subject, until_ms, outbox)
-	while profile.n > 0 and profile.n <= until_ms do
-		settle(profile, subject, due(profile, profile.n, {}), profile.n, "", outbox)
+local function due(profile, at, touched)
+	local found = {}
+	for place, boundary in pairs(profile.header.b) do
+		if boundary <= at then
+			found[#found + 1] = place
+			touched[#touched + 1] = place
+		end
+	end
+	fetch(profile, found)
+	return touched
+end
+
+local function pass_time(profile, subject, until_ms)
+	while profile.header.n > 0 and profile.header.n <= until_ms do
+		local at = profile.header.n
+		settle(profile, subject, due(profile, at, {}), at, "")
 	end
 end
 
-local function touch(touched, found, profile)
-	for _, one in ipairs(found or {}) do
-		if profile.s[one.place] then
-			touched[#touched + 1] = tonumber(one.place)
+-- Adds the places of segments that the profile has slots of.
+local function touch(profile, touched, found)
+	local places = {}
+	for n, one in ipairs(found or {}) do
+		places[n] = one.place
+	end
+	fetch(profile, places)
+	for _, place in ipairs(places) do
+		if profile.slots[place] then
+			touched[#touched + 1] = place
 		end
 	end
 end
 
 local function fold_traits(profile, time, name, data, touched)
+	local traits, places = profile.header.t, {}
 	for trait, value in pairs(data) do
-		local before = profile.t[trait]
+		local before = traits[trait]
 		if by_value[trait] and (not before or before[1] < time or (before[1] == time and before[2] < name)) then
-			profile.t[trait] = {time, name, value}
+			traits[trait] = {time, name, value}
 			for _, each in ipairs({value, before and before[3] or nil}) do
 				for _, one in ipairs(by_value[trait .. "|" .. each] or {}) do
-					touched[#touched + 1] = tonumber(one.place)
+					places[#places + 1] = one.place
+					touched[#touched + 1] = one.place
 				end
 			end
 		end
 	end
+	fetch(profile, places)
 end
 
-local function load(key)
-	prepare()
-	local found = redis.call("GET", key)
-	return found and cmsgpack.unpack(found) or {k = NEVER, l = {}, t = {}, n = 0, q = 0, s = {}}
+local function admits(filter, kind, topic, score)
+	if type(filter) ~= "table" or filter.type ~= kind or score < filter.score_at_least then
+		return false
+	end
+	for _, each in ipairs(filter.topics) do
+		if each == topic then
+			return true
+		end
+	end
+	return false
 end
 
-local function store(keys, subject, profile, before, outbox)
-	redis.call("SET", keys[1], cmsgpack.pack(profile))
-	if profile.n ~= before then
-		if profile.n > 0 then
-			redis.call("ZADD", keys[2], profile.n, subject)
+local function fold_wanted(profile, time, name, kind, topic, score, touched)
+	local found, places = {}, {}
+	for _, each in ipairs(wanted[kind .. "|" .. topic] or {}) do
+		if score >= each[2] then
+			found[#found + 1] = each[1]
+			places[#places + 1] = each[1].place
+		end
+	end
+	fetch(profile, places)
+	for _, one in ipairs(found) do
+		local slot = profile.slots[one.place] or new_slot(one)
+		profile.slots[one.place] = slot
+		fold(one, slot, time, name, admits(one.match, kind, topic, score), admits(one["then"], kind, topic, score))
+		touched[#touched + 1] = one.place
+	end
+end
+
+-- Writes the header and every slot that was read: one is read only if the event or the time touches it.
+local function store(profile, keys, subject)
+	local fields = {"p", cmsgpack.pack(profile.header)}
+	for place, slot in pairs(profile.slots) do
+		if slot then
+			fields[#fields + 1] = place
+			fields[#fields + 1] = cmsgpack.pack(slot)
+		end
+	end
+	redis.call("HSET", keys[1], unpack(fields))
+	local next = profile.header.n
+	if next ~= profile.before then
+		if next > 0 then
+			redis.call("ZADD", keys[2], next, subject)
 		else
 			redis.call("ZREM", keys[2], subject)
 		end
 	end
-	if #outbox > 0 then
-		redis.call("RPUSH", keys[3], unpack(outbox))
+	if #profile.outbox > 0 then
+		redis.call("RPUSH", keys[3], unpack(profile.outbox))
 	end
-	return #outbox
+	return #profile.outbox
 end
 
 -- KEYS: profile, wakes, outbox. ARGV: subject, R, time, name, type, topic, score, traits as JSON or "".
 redis.register_function("@NAME@_event", function(keys, args)
 	local subject, r, time, name, kind = args[1], tonumber(args[2]), tonumber(args[3]), args[4], args[5]
-	local profile, outbox, touched = load(keys[1]), {}, {}
-	local before = profile.n
-	pass_time(profile, subject, r - 1, outbox)
-	if time < profile.k then
-		profile.k = time
-		touch(touched, absences, profile)
+	local profile, touched = open(keys[1]), {}
+	local header = profile.header
+	pass_time(profile, subject, r - 1)
+	if time < header.k then
+		header.k = time
+		touch(profile, touched, absences)
 	end
-	if absent[kind] and time > (profile.l[kind] or 0) then
-		profile.l[kind] = time
-		touch(touched, absent[kind], profile)
+	if absent[kind] and time > (header.l[kind] or 0) then
+		header.l[kind] = time
+		touch(profile, touched, absent[kind])
 	end
 	if args[8] ~= "" then
 		fold_traits(profile, time, name, cjson.decode(args[8]), touched)
 	end
-	local score = tonumber(args[7])
-	for _, each in ipairs(wanted[kind .. "|" .. args[6]] or {}) do
-		if score >= each[2] then
-			local one = each[1]
-			local slot = profile.s[one.place]
-			if not slot then
-				slot = new_slot(one)
-				profile.s[one.place] = slot
-			end
-			local first, second = each[3] == "match", each[3] == "then"
-			local other = one["then"]
-			if first and type(other) == "table" and other.type == kind and score >= other.score_at_least then
-				for _, topic in ipairs(other.topics) do
-					second = second or topic == args[6]
-				end
-			elseif second and one.match.type == kind and score >= one.match.score_at_least then
-				for _, topic in ipairs(one.match.topics) do
-					first = first or topic == args[6]
-				end
-			end
-			fold(one, slot, time, name, first, second)
-			touched[#touched + 1] = tonumber(one.place)
-		end
-	end
-	if profile.n > 0 and profile.n <= r then
+	fold_wanted(profile, time, name, kind, args[6], tonumber(args[7]), touched)
+	if header.n > 0 and header.n <= r then
 		due(profile, r, touched)
 	end
-	if #touched > 0 then
-		settle(profile, subject, touched, r, name, outbox)
-	end
-	return store(keys, subject, profile, before, outbox)
+	settle(profile, subject, touched, r, name)
+	return store(profile, keys, subject)
 end)
 
 -- KEYS: profile, wakes, outbox. ARGV: subject, instant.
 redis.register_function("@NAME@_wake", function(keys, args)
-	local profile, outbox = load(keys[1]), {}
-	local before = profile.n
-	pass_time(profile, args[1], tonumber(args[2]), outbox)
-	return store(keys, args[1], profile, before, outbox)
+	local profile = open(keys[1])
+	pass_time(profile, args[1], tonumber(args[2]))
+	return store(profile, keys, args[1])
 end)
