@@ -91,8 +91,8 @@ class Plan:
 
     @property
     def first(self) -> Need:
-        """What saturates first: what cannot be met at all, else what takes the most of its pieces."""
-        return max(self.needs, key=lambda need: need.load if need.load > 1 or not need.pieces else need.load / 10)
+        """What saturates first if the demand grows and the machines stay."""
+        return max(self.needs, key=lambda need: need.load)
 
     @property
     def possible(self) -> bool:
@@ -229,19 +229,21 @@ def _moves(demand: Demand, found: _Workers, partitions: int, state: float) -> di
     held = partitions / found.count
     # published and not written yet: one checkpoint interval of each of its partitions
     replay_s = demand.checkpoint_s * rate * held / found.capacity
-    stands_s = parts.REBALANCE_S.value + parts.CLAIM_S.value
+    # the group assigns partitions in turn, so nearly all change their worker, and all are claimed anew
+    stands_s = parts.REBALANCE_S.value + parts.CLAIM_S.value * held
     killed_s = demand.session_s + stands_s + replay_s
-    # what the last owner had in memory is read again, as its events come
-    kept = min(demand.cached_a_worker / held, demand.profiles / partitions)
+    # what a worker had in memory is dropped, and the new owners read it again as its events come
+    kept = min(demand.cached_a_worker, demand.profiles / found.count)
     size = state / demand.profiles
     reload_us = parts.WORKER_READ.value + parts.WORKER_READ_KB.value * size / parts.KB
     return {
         "partitions of a worker": held,
-        "worker added or stopped: its partitions stand, s": stands_s,
+        "partitions that change their worker": partitions * (1 - 1 / found.count),
+        "worker added or stopped: every partition stands, s": stands_s,
         "worker killed: its partitions stand, s": killed_s,
         "records that a partition is behind then": killed_s * rate,
         "caught up after, s": killed_s * load / (1 - load),
-        "CPU to read a moved partition's profiles again, s": kept * reload_us * US / demand.core_speed,
+        "CPU of each worker to read its profiles again, s": kept * reload_us * US / demand.core_speed,
         "state of a partition, MB": state / partitions / 1e6,
         "a partition's slot moves (MIGRATESLOTS), s": state / partitions / 1e6 / parts.MOVE_MB_S.value,
         "and stands (MIGRATESLOTS), s": parts.MOVE_STANDS_S.value,

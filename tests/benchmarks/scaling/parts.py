@@ -62,14 +62,14 @@ CHANGE_LOG_BYTES: Final = Part(562, "bytes", f"{CALIBRATE}: log segments of all 
 BROKER_EVENT: Final = Part(24.6, "µs CPU", f"{CALIBRATE}: drain `hot`, broker new: its compiler works too", TODAY)
 BROKER_EVENT_WARM: Final = Part(7, "µs CPU", f"{CALIBRATE}: broker_event_us; 4 to 10", TODAY)
 """An event in and out, once, in large batches."""
-BROKER_WORKER: Final = Part(0.4, "cores", f"{CALIBRATE}: steady_broker_cores at 2,000 events/s", TODAY)
+BROKER_WORKER: Final = Part(0.27, "cores", f"{CALIBRATE}: steady_broker_cores at 2,000 events/s", TODAY)
 """What the requests of one worker that keeps up cost the broker: fetches and transactions."""
 TRANSACTION_MS: Final = Part(4.4, "ms", f"{CALIBRATE}: transaction_ms, a ring of three, 8 partitions", TODAY)
 CHANGES_A_TRANSACTION: Final = Part(1_000, "changes", "SEGUE_CHANGES_PER_TRANSACTION_MAX", TODAY)
-CLAIM_S: Final = Part(0.3, "s", f"{TROUBLE}: from the assignment to running", TODAY)
-"""A partition, from its assignment to its first record; a worker's partitions are claimed side by side."""
-REBALANCE_S: Final = Part(3.0, "s", f"{TROUBLE}: from the end of the session to the claim", TODAY)
-"""The group, from a member's end to the new assignments: about a heartbeat."""
+CLAIM_S: Final = Part(0.16, "s", f"{TROUBLE}: 12 partitions in 1.94 s, by three workers on two cores", TODAY)
+"""A partition, from its assignment to its first record. It is mostly CPU, so a worker's partitions queue."""
+REBALANCE_S: Final = Part(1.2, "s", f"{TROUBLE}: from the first failed heartbeat to the assignment", TODAY)
+"""The group, from a member's end to the new assignments; every partition stands meanwhile."""
 MOVE_MB_S: Final = Part(157, "MB/s", f"{MIGRATE}: MIGRATESLOTS, 115 MB in 0.73 s", TODAY)
 MOVE_STANDS_S: Final = Part(0.2, "s", f"{MIGRATE}: MIGRATESLOTS, the longest wait", TODAY)
 MIGRATE_MB_S: Final = Part(

@@ -13,7 +13,7 @@ from typing import Final
 
 from streams.store.keys import SLOTS, hash_tag, slot
 
-PARTITIONS: Final = (8, 32, 64, 120, 240, 960, 1_024, 4_096)
+PARTITIONS: Final = (8, 32, 64, 120, 240, 960, 1_024)
 SHARDS: Final = (3, 6, 12, 60)
 
 
