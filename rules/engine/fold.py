@@ -44,26 +44,32 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 exit_mask |= fold.exit_mask
                 if fold.needed_mask & profile.asleep_mask:
                     _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
-    members = profile.members_mask
-    enter_mask &= ~(members & plan.with_exit_mask) | profile.rearming_mask
-    return mask | enter_mask | (exit_mask & (members | profile.blocked_mask))
+    # most events move little, and a mask of thousands of bits is not free
+    if enter_mask:
+        with_exit = profile.members_mask & plan.with_exit_mask
+        mask |= enter_mask & (~with_exit | profile.rearming_mask) if with_exit else enter_mask
+    if exit_mask:
+        mask |= exit_mask & (profile.members_mask | profile.blocked_mask)
+    return mask
 
 
 def find_masks(profile: Profile, plan: Plan) -> None:
     """Find which segments a profile is in; each other segment may be blocked by its exit rule until it is visited."""
-    members = rearming = 0
+    members = rearming = awake = needed = 0
+    bit_of, needed_of = plan.wake_bits.get, plan.needed_masks.get
     for name, stay in profile.stays.items():
-        if stay.member and name in plan.by_id:
-            bit = 1 << plan.by_id[name].position
+        bit = bit_of(name, 0)
+        awake |= bit
+        if stay.member:
             members |= bit
-            rearming |= bit if stay.disarmed else 0
-    asleep = plan.needing_mask
-    for name in (*profile.stays, *profile.wakes):
-        asleep &= ~plan.wake_bits.get(name, 0)
-    profile.asleep_mask = asleep
-    needed = 0
+            if stay.disarmed:
+                rearming |= bit
+    for name in profile.wakes:
+        if name not in profile.stays:
+            awake |= bit_of(name, 0)
+    asleep = profile.asleep_mask = plan.needing_mask & ~awake
     for key, state in profile.states.items():
-        mask = plan.needed_masks.get(key, 0)
+        mask = needed_of(key, 0)
         if mask and not plan.states[key].inert(state):
             needed |= mask
     _awaken(profile, plan, needed & asleep)

@@ -43,9 +43,13 @@ def look(plan: Plan, profile: Profile, view: View, mask: int, before: Mapping[st
 
     `before`: the definitions under which the profile's active ones became so.
     """
-    looked = [
-        Looked(each, *first_refusal(each.questions, profile, view)) for each in _chosen(plan.activations.by_id, mask)
-    ]
+    return _look(list(_chosen(plan.activations.by_id, mask)), profile, view, before)
+
+
+def _look(
+    chosen: Sequence[ActivationPlan], profile: Profile, view: View, before: Mapping[str, ActivationPlan]
+) -> list[Looked]:
+    looked = [Looked(each, *first_refusal(each.questions, profile, view)) for each in chosen]
     free: dict[str, list[ActivationPlan]] = {}
     for each in looked:
         if each.refusal is None and each.plan.group is not None:
@@ -69,6 +73,23 @@ def _chosen(activations: Mapping[str, ActivationPlan], mask: int) -> Iterator[Ac
     return (each for each in activations.values() if wanted & each.bit)
 
 
+def _may_move(each: ActivationPlan, profile: Profile) -> bool:
+    """Tell whether an activation is active or may become so: most of a group are neither, and are not asked further.
+
+    An activation that is left out refuses until a membership moves it, so it needs no wake and competes for no slot.
+    """
+    if not each.wanted:
+        return True
+    standing = profile.activations.get(each.id)
+    if standing is not None and standing.active:
+        return True
+    for segment in each.wanted:  # a generator would cost more than the memberships
+        stay = profile.stays.get(segment)
+        if stay is not None and stay.member:
+            return True
+    return False
+
+
 def holders_of(group: str, profile: Profile, before: Mapping[str, ActivationPlan]) -> set[str]:
     """Return the journeys of a group that have an active activation."""
     active = (before[name] for name, standing in profile.activations.items() if standing.active)
@@ -87,7 +108,13 @@ def decide(
 ) -> list[ActivationChange]:
     """Decide the activations that something moved, carry it out in the profile, and return the changes in order."""
     before = plan.activations_before if at_cut else plan.activations.by_id
-    looked = look(plan, profile, view, mask, before)
+    chosen: list[ActivationPlan] = []
+    for each in _chosen(plan.activations.by_id, mask):
+        if _may_move(each, profile):
+            chosen.append(each)
+        else:
+            profile.wakes.pop(each.wake, None)
+    looked = _look(chosen, profile, view, before)
     moves = _ended_by_cut(plan, profile) if at_cut else []
     ended = {move.told.id for move in moves}
     for each in looked:

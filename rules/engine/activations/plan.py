@@ -57,6 +57,8 @@ class ActivationPlan:
     questions: Questions
     segments: frozenset[str]
     """The segments whose memberships can move it."""
+    wanted: tuple[str, ...]
+    """Segments without a membership in any of which it refuses, whatever else is so; (): it asks for none."""
     market_trait: str | None
     """None: the market does not matter."""
     nodes: tuple[Node, ...]
@@ -124,6 +126,7 @@ def _compiled(
         segments=frozenset(
             (*(named.all or ()), *(named.any or ()), *(named.none or ()), *activation.suppress_while),
         ),
+        wanted=tuple(named.any or (named.all or ())[:1]),
         market_trait=policy.market_trait if activation.markets else None,
         nodes=(*(refuse for _, refuse in given.refuse), *(() if given.consent is None else (given.consent,))),
         caps=given.caps,
