@@ -109,11 +109,11 @@ def decide(
     """Decide the activations that something moved, carry it out in the profile, and return the changes in order."""
     before = plan.activations_before if at_cut else plan.activations.by_id
     chosen: list[ActivationPlan] = []
-    for each in _chosen(plan.activations.by_id, mask):
-        if _may_move(each, profile):
-            chosen.append(each)
+    for activation in _chosen(plan.activations.by_id, mask):
+        if _may_move(activation, profile):
+            chosen.append(activation)
         else:
-            profile.wakes.pop(each.wake, None)
+            profile.wakes.pop(activation.wake, None)
     looked = _look(chosen, profile, view, before)
     moves = _ended_by_cut(plan, profile) if at_cut else []
     ended = {move.told.id for move in moves}
