@@ -1,14 +1,14 @@
 """The condition `absent`: no matching event for so long, and the absence was observed for so long."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Self
 
 from rules.conditions.base import Completion, Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives, Counted, Range
 from rules.conditions.kind import Kind
 from rules.conditions.matching import AttributeTests, Matcher, compared_attributes, read_matcher
-from rules.conditions.memory import Memory
+from rules.conditions.memory import Memory, state_key_of
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.scene import Compared, Judge, Scene
@@ -31,26 +31,43 @@ class AbsentDefinition(Definition):
 
 
 class LatestMatch(Memory):
-    """Remembers the latest match; a state is its [time, source, id]."""
+    """Remembers the latest match; a state is its [time, source, id].
 
-    def __init__(self, matcher: Matcher, within_ms: int) -> None:
-        self._name(canonical_json(["absent", matcher.key, within_ms]))
+    All absences of the same events share one state, however long they are: it reaches back as far as the longest.
+    """
+
+    shares_text = True
+
+    def __init__(self, matcher: Matcher, reach_ms: int, former_keys: tuple[str, ...] = ()) -> None:
+        """`reach_ms`: a match so old is forgotten."""
+        self._name(canonical_json(["absent", matcher.key]))
         self._match((matcher,))
         self._where = matcher.where
-        self._within_ms = within_ms
+        self._matcher = matcher
+        self._reach_ms = reach_ms
+        self.former_keys = former_keys or (state_key_of(canonical_json(["absent", matcher.key, reach_ms])),)
+
+    def joined(self, other: Self) -> Self:
+        """Reach as far back as either."""
+        keys = dict.fromkeys((*self.former_keys, *other.former_keys))
+        return type(self)(self._matcher, max(self._reach_ms, other._reach_ms), tuple(keys))
+
+    def united(self, former: Sequence[State]) -> State:
+        """The latest of them."""
+        return max(former)
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the latest."""
         if self._where is not None and not self._where(event):
             return state
-        if event.time_ms <= t_ms - self._within_ms:
+        if event.time_ms <= t_ms - self._reach_ms:
             return state
         match = [event.time_ms, event.source, event.id]
         return match if state is None or match > state else state
 
     def prune(self, state: State, t_ms: int) -> State:
-        """Drop it when it has left the window."""
-        return None if state is not None and state[0] <= t_ms - self._within_ms else state
+        """Drop it when it has left the longest window."""
+        return None if state is not None and state[0] <= t_ms - self._reach_ms else state
 
     def bytes_max(self) -> int:
         """One entry."""

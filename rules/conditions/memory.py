@@ -10,8 +10,9 @@ A memory never judges. A condition reads its state at an instant and gives the v
 
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from rules.conditions.matching import Matcher
 from rules.conditions.view import Mark, Register, State
@@ -33,6 +34,10 @@ class Memory(ABC):
     """Canonical text of all that folding depends on."""
     state_key: str
     """Short name of that text."""
+    shares_text: ClassVar[bool] = False
+    """Whether memories with one text may keep more or less: then `joined` gives the one that serves all of them."""
+    former_keys: tuple[str, ...] = ()
+    """Keys under which profiles of older layouts hold states of this memory (`rules.engine.old_layouts`)."""
     kin_key: str | None = None
     """The state key that the same definition has in a segment that counts from another mark; None: it is the same."""
     types: frozenset[str] = frozenset()
@@ -67,6 +72,14 @@ class Memory(ABC):
     @abstractmethod
     def prune(self, state: State, t_ms: int) -> State:
         """Return the state without what no window can reach at t_ms or later; None when nothing is left."""
+
+    def joined(self, other: Self) -> Self:
+        """Return the memory that keeps what either keeps. Both have one text."""
+        return self
+
+    def united(self, former: Sequence[State]) -> State:
+        """Return the state that follows from those under `former_keys`; there is at least one."""
+        raise AssertionError("no state of this memory had another key")
 
     def adopt(self, state: State) -> State:
         """Return the own state that follows from the state under `kin_key`; None: nothing can be taken over.

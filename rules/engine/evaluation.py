@@ -11,8 +11,9 @@ from rules.engine.activations.decide import decide
 from rules.engine.change import AnyChange, Reason, membership_change
 from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, view_of_enter
 from rules.engine.plan import Plan
-from rules.engine.profile import Profile, Stay
+from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan
+from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
 
 

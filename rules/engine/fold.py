@@ -1,6 +1,6 @@
 """Fold an event into a profile, and tell which segments and activations that can move."""
 
-from rules.conditions.consent import CONSENT_EVENTS, fold_consent
+from rules.conditions.consent import CONSENT_EVENTS
 from rules.conditions.view import Register
 from rules.engine.folds import NO_FOLDS
 from rules.engine.plan import Plan
@@ -21,7 +21,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         setting = Register(event.time_ms, event.source, event.id, value)
         known = profile.traits.get(trait)
         if known is None or known[:3] < setting[:3]:
-            profile.traits[trait] = setting
+            profile.set_trait(trait, setting)
             if known is None or known.value != value or known.value.__class__ is not value.__class__:
                 mask |= plan.trait_masks.get(trait, 0)
         for fold in plan.setting_folds.get(trait, ()):
@@ -31,7 +31,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 states[fold.state_key] = moved
                 enter_mask |= fold.enter_mask
                 exit_mask |= fold.exit_mask
-    if event.type in CONSENT_EVENTS and fold_consent(profile.consents, event):
+    if event.type in CONSENT_EVENTS and profile.fold_consent(event):
         mask |= plan.consent_mask
     for fold in plan.folds.get(event.type, NO_FOLDS).of(event):
         state = states.get(fold.state_key)

@@ -66,9 +66,12 @@ class Masks:
                     self._add_condition(leaf, each.bit, self.enter_masks)
 
     def _keep(self, memory: Memory) -> None:
-        """Keep the state of a memory; of several memories with one text the first serves."""
-        if self.states.setdefault(memory.state_key, memory).state_text != memory.state_text:
+        """Keep the state of a memory; one memory serves all that have its text."""
+        known = self.states.setdefault(memory.state_key, memory)
+        if known.state_text != memory.state_text:
             raise AssertionError("two states share a key")
+        if known is not memory:
+            self.states[memory.state_key] = known.joined(memory)
 
     def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
         memory = condition.memory

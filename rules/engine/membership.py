@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Node
 from rules.conditions.view import Mark, View, enter_view, exit_view
-from rules.engine.profile import Profile, Stay
+from rules.engine.profile import Profile
 from rules.engine.segment_plan import SegmentPlan
+from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
 
 NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})

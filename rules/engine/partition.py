@@ -19,6 +19,7 @@ from rules.engine.change import AnyChange, Change
 from rules.engine.cut import Cut
 from rules.engine.cuts import Cuts
 from rules.engine.decode import Own
+from rules.engine.old_layouts import FIRST_BYTE, take_former
 from rules.engine.outcome import Applied, Item, Need, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile, unpack
@@ -187,6 +188,8 @@ class Partition:
         profile = unpack(subject, blob)
         if profile.cut not in self._cuts.plans:
             raise KeyError(profile.cut)
+        if blob[:1] == FIRST_BYTE:
+            take_former(profile.states, self._cuts.plans[profile.cut].states)
         self.profiles[subject] = profile
         self._enqueue(profile)
 

@@ -10,7 +10,6 @@ from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
-from rules.engine.activations.sends import SendCounter
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
 from rules.engine.pending import Introduction, Introductions, historic, introduce, text_name
@@ -45,8 +44,8 @@ class Plan:
     activations: Activations
     activations_before: Mapping[str, ActivationPlan]
     """The approved activations of the plan before."""
-    counters_before: Mapping[str, SendCounter]
-    """The counters of the plan before, by state key."""
+    shared_before: Mapping[str, Memory]
+    """By state key: the memories of the plan before that may have kept less than those of this plan do."""
     wake_bits: Mapping[str, int]
     """By name of a wake: the bit of its segment or activation."""
     activations_mask: int
@@ -115,7 +114,7 @@ def make_plan(
         dependents=dict(masks.dependents),
         activations=activations,
         activations_before=old.activations.by_id if old else {},
-        counters_before={each.state_key: each for each in old.activations.counters} if old else {},
+        shared_before={key: each for key, each in old.states.items() if each.shares_text} if old else {},
         wake_bits=wake_bits,
         activations_mask=sum(each.bit for each in activations.by_id.values()),
         known_since_mask=masks.known_since,

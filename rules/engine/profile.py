@@ -1,77 +1,45 @@
-"""A profile: the folded state of one subject, and how it is packed.
+"""A profile: the folded state of one subject.
 
-Packed layout (orjson, one JSON array a profile; instants in UTC epoch ms; optional parts as null or empty):
-
-    [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
-      {trait: [time, source, id, value]},
-      [[channel, purpose, granted, withdrawn], …],
-      {state key (`rules.conditions.memory`): state},
-      {segment: [member, since, last_exit, disarmed, entry_mark, exit_mark]},
-      {segment, or `@` and an activation: wake},
-      {day of the record: [identity, …]},
-      {activation: [active, kind of its last deactivated]},
-      {channel: sequence} ]
-
-Layout 2 had one more instant, after known_since, that nothing read; it is skipped. `pack` always writes the newest
-layout, so a profile changes over when it is touched.
+The layout of a packed profile stands at the head of `rules.engine.layout`.
 """
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-import orjson
+from msgspec import Raw
 
-from rules.conditions.view import Mark, Register, State
-from rules.ground.event import Value
+from rules.conditions.consent import Consents, fold_consent
+from rules.conditions.memory import Memory
+from rules.conditions.view import Register, State
+from rules.engine import layout
+from rules.engine.old_layouts import FIRST_BYTE, rewritten
+from rules.engine.stay import Standing, Stay
+from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 
-LAYOUT: Final = 3
-"""Version of the packed layout that is written. Layout 2 is read too; any other is refused, never guessed at."""
-LAYOUT_WITH_FIRST_SEEN: Final = 2
 SEEN_MAX: Final = 512
 """Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
 """Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
 
 
-class Stay:
-    """One profile in one segment: the present stay, or what the last ones left behind."""
-
-    __slots__ = ("disarmed", "entry_mark", "exit_mark", "last_exit_ms", "member", "since_ms")
-
-    def __init__(self) -> None:
-        self.member = False
-        self.since_ms = 0
-        """The present stay's entry (its `effective_at`); meaningless while out."""
-        self.last_exit_ms: int | None = None
-        """The last exit of any kind."""
-        self.disarmed = False
-        self.entry_mark: Mark | None = None
-        """Of the present stay's entry."""
-        self.exit_mark: Mark | None = None
-        """Of the latest exit by exit_rule or max_stay."""
-
-
-class Standing:
-    """One activation for one profile: whether it is active, and why it last ceased to be."""
-
-    __slots__ = ("active", "was")
-
-    def __init__(self, active: bool = False, was: str | None = None) -> None:
-        self.active = active
-        self.was = was
-        """The kind of its last `deactivated`; None: it never was."""
-
-
 class Profile:
-    """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it."""
+    """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it.
+
+    Traits and consents are unpacked when somebody reads them for the first time: few events do. As long as nothing
+    changes, what is packed of them is written again as it is.
+    """
 
     __slots__ = (
+        "_consents",
+        "_packed_consents",
+        "_packed_traits",
+        "_traits",
         "activations",
         "arrivals",
         "asleep_mask",
         "blocked_mask",
         "born_cut",
-        "consents",
         "cut",
         "evaluated_ms",
         "kind",
@@ -79,6 +47,7 @@ class Profile:
         "latest_ms",
         "mask_cut",
         "members_mask",
+        "pruned_day",
         "rearming_mask",
         "seen",
         "sequence",
@@ -86,7 +55,6 @@ class Profile:
         "states",
         "stays",
         "subject",
-        "traits",
         "wake_ms",
         "wakes",
     )
@@ -102,14 +70,20 @@ class Profile:
         self.evaluated_ms = r_ms
         self.arrivals = 0
         self.sequence = 0
-        self.traits: dict[str, Register] = {}
-        self.consents: dict[tuple[str, str], tuple[int | None, int | None]] = {}
+        self._traits: dict[str, Register] | None = {}
+        """None: as they are packed, nobody read them yet."""
+        self._consents: Consents | None = {}
+        self._packed_traits: Raw | None = None
+        """The traits as they are packed; None: they changed since."""
+        self._packed_consents: Raw | None = None
         self.states: dict[str, State] = {}
         self.stays: dict[str, Stay] = {}
         self.wakes: dict[str, int] = {}
         """By segment, or activation (its `wake`): the next instant at which it can change with no event."""
         self.wake_ms = FOREVER
         """The smallest of `wakes`."""
+        self.pruned_day = r_ms // MS_PER_DAY
+        """Day up to which its states were pruned, at least; not packed."""
         self.mask_cut = -1
         """Ordinal of the plan by whose positions the masks below are; they are not packed."""
         self.members_mask = 0
@@ -126,6 +100,24 @@ class Profile:
         """By id, the activations that were ever active."""
         self.sequences: dict[str, int] = {}
         """By channel: how many changes of its activations there were."""
+
+    @property
+    def traits(self) -> dict[str, Register]:
+        """By name. `set_trait` sets one."""
+        found = self._traits
+        if found is None:
+            assert self._packed_traits is not None
+            found = self._traits = layout.read_traits(self._packed_traits)
+        return found
+
+    @property
+    def consents(self) -> Consents:
+        """By (channel, purpose): the times of the latest grant and of the latest withdrawal. `fold_consent` folds."""
+        found = self._consents
+        if found is None:
+            assert self._packed_consents is not None
+            found = self._consents = layout.read_consents(self._packed_consents)
+        return found
 
     def member_since(self, segment: str) -> int | None:
         """The present stay's entry; None while out."""
@@ -144,6 +136,18 @@ class Profile:
         register = self.traits.get(name)
         return None if register is None else register.value
 
+    def set_trait(self, name: str, setting: Register) -> None:
+        """Set a trait."""
+        self.traits[name] = setting
+        self._packed_traits = None
+
+    def fold_consent(self, event: Event) -> bool:
+        """Fold an event of CONSENT_EVENTS; return whether anything moved."""
+        moved = fold_consent(self.consents, event)
+        if moved:
+            self._packed_consents = None
+        return moved
+
     def knows(self, identity: int, r_ms: int) -> bool:
         """Tell whether an event was seen before: not more than SEEN_DAYS before the day of its record.
 
@@ -161,16 +165,46 @@ class Profile:
             del seen[next(iter(seen))]
         seen[identity] = day
 
+    def take(self, packed: layout.Packed) -> None:
+        """Take over what was packed."""
+        self.born_cut, self.latest_ms = packed.born_cut, packed.latest_ms
+        self.arrivals, self.sequence = packed.arrivals, packed.sequence
+        self._traits = self._consents = None
+        self._packed_traits, self._packed_consents = packed.traits, packed.consents
+        self.states, self.stays, self.wakes = packed.states, packed.stays, packed.wakes
+        if packed.wakes:
+            self.wake_ms = min(packed.wakes.values())
+        self.seen, self.activations, self.sequences = packed.seen, packed.activations, packed.sequences
+
+    def prune(self, memories: Mapping[str, Memory], t_ms: int) -> None:
+        """Drop what no window can reach at t_ms or later, on the first call of a day.
+
+        Folding prunes the state that it folds. So this finds only what has grown old with no event, and once a day is
+        often enough: what is kept too long moves no verdict.
+        """
+        day = t_ms // MS_PER_DAY
+        if day == self.pruned_day:
+            return
+        self.pruned_day = day
+        kept = {}
+        for key, state in self.states.items():
+            left = None if state is None else memories[key].prune(state, t_ms)
+            if left is not None:
+                kept[key] = left
+        self.states = kept
+
     def pack(self) -> bytes:
-        """Write the profile as one blob. Drops identities older than SEEN_DAYS before its last evaluation."""
+        """Write the profile as one blob. Forgets identities older than SEEN_DAYS before its last evaluation."""
         oldest = self.evaluated_ms // MS_PER_DAY - SEEN_DAYS
-        days: dict[str, list[int]] = {}
-        for identity, day in self.seen.items():
-            if day >= oldest:
-                days.setdefault(str(day), []).append(identity)
-        return orjson.dumps(
-            [
-                LAYOUT,
+        if self.seen and next(iter(self.seen.values())) < oldest:
+            self.seen = {identity: day for identity, day in self.seen.items() if day >= oldest}
+        if self._packed_traits is None:
+            self._packed_traits = layout.pack_traits(self.traits)
+        if self._packed_consents is None:
+            self._packed_consents = layout.pack_consents(self.consents)
+        return layout.encode(
+            layout.Packed(
+                layout.LAYOUT,
                 self.cut,
                 self.known_since_ms,
                 self.born_cut,
@@ -178,66 +212,21 @@ class Profile:
                 self.arrivals,
                 self.sequence,
                 self.evaluated_ms,
-                {name: [*register] for name, register in self.traits.items()},
-                [[*key, *times] for key, times in self.consents.items()],
-                {key: state for key, state in self.states.items() if state is not None},
-                {segment: _pack_stay(stay) for segment, stay in self.stays.items()},
+                self._packed_traits,
+                self._packed_consents,
+                self.states,
+                self.stays,
                 self.wakes,
-                days,
-                {name: [int(each.active), each.was] for name, each in self.activations.items()},
+                self.seen,
+                self.activations,
                 self.sequences,
-            ]
+            )
         )
 
 
-def unpack(subject: str, blob: bytes | list[Any]) -> Profile:
-    """Read a packed profile (or the array it decodes to). Raises ValueError for another layout."""
-    fields = orjson.loads(blob) if isinstance(blob, bytes) else blob
-    _check(fields[0])
-    if fields[0] == LAYOUT_WITH_FIRST_SEEN:
-        fields = fields[:3] + fields[4:]
-    _, cut, known_since_ms, born_cut, latest_ms, arrivals, sequence, evaluated_ms, *folded = fields
-    profile = Profile(subject, cut, known_since_ms, evaluated_ms)
-    profile.born_cut, profile.latest_ms, profile.arrivals, profile.sequence = born_cut, latest_ms, arrivals, sequence
-    traits, consents, states, stays, wakes, seen, activations, sequences = folded
-    profile.traits = {name: Register(r[0], r[1], r[2], _value(r[3])) for name, r in traits.items()}
-    profile.consents = {(c[0], c[1]): (c[2], c[3]) for c in consents}
-    profile.states = states
-    profile.stays = {segment: _unpack_stay(stay) for segment, stay in stays.items()}
-    profile.wakes = wakes
-    profile.wake_ms = min(wakes.values(), default=FOREVER)
-    profile.seen = {identity: int(day) for day, found in seen.items() for identity in found}
-    profile.activations = {name: Standing(bool(active), was) for name, (active, was) in activations.items()}
-    profile.sequences = sequences
+def unpack(subject: str, blob: bytes) -> Profile:
+    """Read a packed profile. Raises ValueError for another layout."""
+    packed = layout.decode(rewritten(blob) if blob[:1] == FIRST_BYTE else blob)
+    profile = Profile(subject, packed.cut, packed.known_since_ms, packed.evaluated_ms)
+    profile.take(packed)
     return profile
-
-
-def _check(layout: int) -> None:
-    if layout not in (LAYOUT, LAYOUT_WITH_FIRST_SEEN):
-        raise ValueError(
-            f"a profile packed in layout {layout}; this version reads {LAYOUT_WITH_FIRST_SEEN} and {LAYOUT}"
-        )
-
-
-def _value(raw: Any) -> Value | None:
-    return tuple(raw) if isinstance(raw, list) else raw
-
-
-def _pack_stay(stay: Stay) -> list[Any]:
-    return [
-        int(stay.member),
-        stay.since_ms,
-        stay.last_exit_ms,
-        int(stay.disarmed),
-        None if stay.entry_mark is None else [*stay.entry_mark],
-        None if stay.exit_mark is None else [*stay.exit_mark],
-    ]
-
-
-def _unpack_stay(fields: list[Any]) -> Stay:
-    stay = Stay()
-    stay.member, stay.disarmed = bool(fields[0]), bool(fields[3])
-    stay.since_ms, stay.last_exit_ms = fields[1], fields[2]
-    stay.entry_mark = None if fields[4] is None else Mark(*fields[4])
-    stay.exit_mark = None if fields[5] is None else Mark(*fields[5])
-    return stay

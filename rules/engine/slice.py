@@ -70,10 +70,7 @@ class Packing:
 
     def _pack(self, profile: Profile, plans: Mapping[int, Plan]) -> None:
         """Pack a profile, its states pruned to what a window may still reach at the boundary."""
-        memories, states = plans[profile.cut].states, profile.states
-        for key, state in states.items():
-            if state is not None:
-                states[key] = memories[key].prune(state, self.slice.clock_ms)
+        profile.prune(plans[profile.cut].states, self.slice.clock_ms)
         self.slice.profiles[profile.subject] = profile.pack()
         self.slice.wakes[profile.subject] = profile.wake_ms
 

@@ -71,13 +71,13 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     same definition in another place.
     """
     kept = {key: state for key, state in profile.states.items() if key in plan.states}
-    for key, counter in plan.counters_before.items():
+    for key, memory in plan.shared_before.items():
         if key not in kept:
             continue
         if history is not None:
             del kept[key]  # its windows may reach further back than before
         else:
-            kept[key] = counter.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
+            kept[key] = memory.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
     for key in [key for key in plan.states if key not in kept]:
         state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
         if state is not None:

@@ -14,8 +14,9 @@ from rules.engine.change import Change
 from rules.engine.membership import view_of_enter
 from rules.engine.pending import Pending
 from rules.engine.plan import Plan
-from rules.engine.profile import Profile, Stay, unpack
+from rules.engine.profile import Profile, unpack
 from rules.engine.segment_plan import SegmentPlan
+from rules.engine.stay import Stay
 from rules.engine.step import wake
 from rules.ground.instants import FOREVER, format_duration, format_instant
 

@@ -1,7 +1,7 @@
 """The key grammar of Redis, and the layout of the values. Only this module knows them.
 
     <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts
-    <prefix>:{<tag>}:p:<subject>   string  one packed profile (its layout: rules/engine/profile.py)
+    <prefix>:{<tag>}:p:<subject>   string  one packed profile (its layout: rules/engine/layout.py)
     <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
     <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
 

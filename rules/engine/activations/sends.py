@@ -25,7 +25,9 @@ OF_POLICY: Final[CapOf] = "channel"
 
 
 class SendCounter(Memory):
-    """The sends that share a value; `SendCap` asks it."""
+    """The sends that share a value; `SendCap` asks it. `counters_of` makes it for all caps of a catalogue at once."""
+
+    shares_text = True
 
     def __init__(self, of: CapOf, value: str, reach_ms: int, least: int) -> None:
         self.of = of

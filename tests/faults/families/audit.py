@@ -1,11 +1,11 @@
 """Tests of a system that had cuts, with its own tools: verify it, replay its dump, rebuild its state."""
 
-import json
 import re
 import shlex
 from typing import Any, Final
 
 import redis.asyncio
+from msgspec import msgpack
 
 from tests.faults.checker import Outcome, Violated
 from tests.faults.stage import Run
@@ -39,7 +39,7 @@ async def audit(run: Run) -> None:
 
 
 STATES: Final = 10
-"""The place of the conditions' states in a packed profile (rules/engine/profile.py)."""
+"""The place of the conditions' states in a packed profile (rules/engine/layout.py)."""
 
 
 def _same(live: Any, rebuilt: Any) -> bool:
@@ -78,7 +78,7 @@ async def _state(client: Any, run: Run) -> dict[str, Any]:
         name, kind = key.decode(), await client.type(key)
         if kind == b"string":
             # in a packed profile the order of names means nothing
-            found[name] = json.loads(await client.get(key))
+            found[name] = msgpack.decode(await client.get(key), strict=False)
         elif kind == b"set":
             found[name] = await client.smembers(key)
         elif kind == b"zset":

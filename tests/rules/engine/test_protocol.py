@@ -11,10 +11,11 @@ from rules.engine.cuts import Cuts
 from rules.engine.decode import decode
 from rules.engine.outcome import Applied, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal, whole
 from rules.engine.partition import BEGINNING_MS, Partition
-from rules.engine.profile import Profile, Stay
+from rules.engine.profile import Profile
 from rules.engine.protocol import CALLS, PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
 from rules.engine.slice import Packing, Touched
+from rules.engine.stay import Stay
 from rules.language.dictionary import Dictionary
 from tests.transcripts.implementations import compiled
 

@@ -1,0 +1,102 @@
+"""The layout of a packed profile.
+
+It is MessagePack: one array a profile, in the order of `Packed`. Instants are UTC epoch ms, days are UTC epoch days.
+
+    [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
+      [[time, source, id, {trait: value}], …],          the settings, by the event that made them
+      [[channel, purpose, granted, withdrawn], …],
+      {state key (`rules.conditions.memory`): state},
+      {segment: [member, since, last_exit, disarmed, entry mark, exit mark]},       a mark is [time, arrival, cut]
+      {segment, or `@` and an activation: wake},
+      {identity: day of its record},
+      {activation: [active, kind of its last deactivated]},
+      {channel: sequence} ]
+
+Settings and consents stay packed (`Raw`) until somebody asks for them: few events do. A profile that was read and
+written in between takes them along as they are.
+
+Layouts 2 and 3 are read too (`rules.engine.old_layouts`); what is written has always the newest layout, so a profile
+changes over when it is touched.
+"""
+
+from typing import Any, Final, TypeAlias
+
+from msgspec import Raw, Struct
+from msgspec.msgpack import Decoder, Encoder
+
+from rules.conditions.consent import Consents
+from rules.conditions.view import Register, State
+from rules.engine.stay import Standing, Stay
+
+LAYOUT: Final = 4
+"""Version of the packed layout that is written. 2 and 3 are read too; any other is refused, never guessed at."""
+
+
+class Packed(Struct, array_like=True, gc=False):
+    """The parts of a packed profile, as they are read and written at once."""
+
+    layout: int
+    cut: int
+    known_since_ms: int
+    born_cut: int
+    latest_ms: int
+    arrivals: int
+    sequence: int
+    evaluated_ms: int
+    traits: Raw
+    consents: Raw
+    states: dict[str, State]
+    stays: dict[str, Stay]
+    wakes: dict[str, int]
+    seen: dict[int, int]
+    activations: dict[str, Standing]
+    sequences: dict[str, int]
+
+
+Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]
+"""[(time, source, id, {trait: value}), …]."""
+
+encode: Final = Encoder().encode
+_packed: Final = Decoder(Packed).decode
+_settings: Final = Decoder(Settings).decode
+_consents: Final = Decoder(list[tuple[str, str, int | None, int | None]]).decode
+
+
+def decode(blob: bytes) -> Packed:
+    """Read a profile in this layout. Raises ValueError: it has another layout, or is none."""
+    packed = _packed(blob)
+    if packed.layout != LAYOUT:
+        raise unknown(packed.layout)
+    return packed
+
+
+def pack_traits(traits: dict[str, Register]) -> Raw:
+    """Pack settings: those that one event made share its time, source and id."""
+    events: dict[tuple[int, str, str], dict[str, Any]] = {}
+    for name, (time_ms, source, id_, value) in traits.items():
+        events.setdefault((time_ms, source, id_), {})[name] = value
+    return Raw(encode([(*event, values) for event, values in events.items()]))
+
+
+def read_traits(packed: Raw) -> dict[str, Register]:
+    """Read what `pack_traits` packed."""
+    return {
+        name: Register(time_ms, source, id_, tuple(value) if isinstance(value, list) else value)
+        for time_ms, source, id_, values in _settings(packed)
+        for name, value in values.items()
+    }
+
+
+def pack_consents(consents: Consents) -> Raw:
+    """Pack consents."""
+    return Raw(encode([(*key, *times) for key, times in consents.items()]))
+
+
+def read_consents(packed: Raw) -> Consents:
+    """Read what `pack_consents` packed."""
+    return {(channel, purpose): (granted, withdrawn) for channel, purpose, granted, withdrawn in _consents(packed)}
+
+
+def unknown(layout: int) -> ValueError:
+    """Return the error that refuses a layout."""
+    return ValueError(f"a profile packed in layout {layout}; this version reads 2, 3 and {LAYOUT}")
