@@ -56,7 +56,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
 def find_masks(profile: Profile, plan: Plan) -> None:
     """Find which segments a profile is in; each other segment may be blocked by its exit rule until it is visited."""
     members = rearming = awake = needed = 0
-    bit_of, needed_of = plan.wake_bits.get, plan.needed_masks.get
+    bit_of, needed_masks = plan.wake_bits.get, plan.needed_masks
     for name, stay in profile.stays.items():
         bit = bit_of(name, 0)
         awake |= bit
@@ -68,10 +68,9 @@ def find_masks(profile: Profile, plan: Plan) -> None:
         if name not in profile.stays:
             awake |= bit_of(name, 0)
     asleep = profile.asleep_mask = plan.needing_mask & ~awake
-    for key, state in profile.states.items():
-        mask = needed_of(key, 0)
-        if mask and not plan.states[key].inert(state):
-            needed |= mask
+    for key in profile.states.keys() & needed_masks.keys():
+        if not plan.states[key].inert(profile.states[key]):
+            needed |= needed_masks[key]
     _awaken(profile, plan, needed & asleep)
     profile.members_mask = members
     profile.rearming_mask = rearming
