@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: the lock file in this folder names them, jgo downloads them, a cache keeps them.
+"""Jars: a lock file names them, jgo downloads them, a cache keeps them. Apache Kafka's lock file is in this folder.
 
 The cache is `<cache>/jars`; <cache> is SEGUE_CACHE_DIR, or `segue` in XDG_CACHE_HOME, or `~/.cache/segue`. All
 checkouts share it. A jar is moved into it only when it is whole and has the sha256 of the lock file, and is compared
@@ -12,6 +12,7 @@ import shutil
 import ssl
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,18 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
 
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file in jgo's format."""
+
+    what: str
+    """Whose jars they are, for messages."""
+    file: Path
+
+
+KAFKA: Final = Lock(f"Apache Kafka {KAFKA_VERSION}", LOCK_FILE)
+
+
 def cache_folder() -> Path:
     """Return the folder for downloads; it may not exist yet."""
     named = os.environ.get("SEGUE_CACHE_DIR")
@@ -54,25 +67,25 @@ def cache_folder() -> Path:
     return (Path(general) if general else Path.home() / ".cache") / "segue"
 
 
-def locked() -> tuple[Jar, ...]:
-    """Return the jars of the lock file, in its order."""
-    with LOCK_FILE.open("rb") as file:
-        lock = tomllib.load(file)
-    return tuple(Jar(d["groupId"], d["artifactId"], d["version"], d["sha256"]) for d in lock["dependencies"])
+def locked(lock: Lock = KAFKA) -> tuple[Jar, ...]:
+    """Return the jars of a lock file, in its order."""
+    with lock.file.open("rb") as file:
+        found = tomllib.load(file)
+    return tuple(Jar(d["groupId"], d["artifactId"], d["version"], d["sha256"]) for d in found["dependencies"])
 
 
-def classpath(on_step: OnStep) -> list[Path]:
-    """Return the paths of all locked jars, verified. Downloads the jars that are missing or damaged (45 MB)."""
+def classpath(on_step: OnStep, lock: Lock = KAFKA) -> list[Path]:
+    """Return the paths of all locked jars, verified. Downloads jars that are missing or damaged (Kafka's: 45 MB)."""
     folder = cache_folder() / "jars"
-    jars = locked()
+    jars = locked(lock)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         missing = [jar for jar in jars if not _intact(folder / jar.name, jar)]
         if missing:
-            _download(missing, folder, on_step)
+            _download(missing, folder, on_step, lock)
     except OSError as error:
         raise EmbeddedError(
-            f"Apache Kafka's jars cannot be kept in {folder}: {error.strerror or error}; "
+            f"{lock.what}: its jars cannot be kept in {folder}: {error.strerror or error}; "
             f"name another folder in SEGUE_CACHE_DIR"
         ) from error
     return [folder / jar.name for jar in jars]
@@ -85,23 +98,24 @@ def _intact(path: Path, jar: Jar) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
 
 
-def _download(jars: list[Jar], folder: Path, on_step: OnStep) -> None:
-    on_step(f"Apache Kafka {KAFKA_VERSION}: {len(jars)} jars to download")
+def _download(jars: list[Jar], folder: Path, on_step: OnStep, lock: Lock) -> None:
+    on_step(f"{lock.what}: {len(jars)} jars to download")
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=folder.parent) as incoming:
-        context = _maven(Path(incoming))
+        context = maven(Path(incoming))
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-            tasks = [pool.submit(_fetch, context, jar, folder) for jar in jars]
+            tasks = [pool.submit(_fetch, context, jar, folder, lock) for jar in jars]
             try:
                 for done, task in enumerate(as_completed(tasks), 1):
                     task.result()
                     if done % 10 == 0 or done == len(jars):
-                        on_step(f"Apache Kafka {KAFKA_VERSION}: {done} of {len(jars)} jars")
+                        on_step(f"{lock.what}: {done} of {len(jars)} jars")
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
 
-def _maven(repo_cache: Path) -> Any:
+def maven(repo_cache: Path) -> Any:
+    """Return jgo's way to the repositories that its settings name. Raises NotInstalled."""
     try:
         from jgo.config import GlobalSettings
         from jgo.maven import MavenContext, PythonResolver
@@ -117,7 +131,7 @@ def _maven(repo_cache: Path) -> Any:
     )
 
 
-def _fetch(context: Any, jar: Jar, folder: Path) -> None:
+def _fetch(context: Any, jar: Jar, folder: Path, lock: Lock) -> None:
     import requests
 
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(packaging="jar")
@@ -128,20 +142,20 @@ def _fetch(context: Any, jar: Jar, folder: Path) -> None:
             if _intact(path, jar):
                 shutil.move(path, folder / jar.name)
                 return
-            trouble = "its sha256 is not the one in jgo.lock.toml"
+            trouble = f"its sha256 is not the one in {lock.file.name}"
         except requests.RequestException as error:
             # the text of the error names hosts and addresses; its type says enough
             trouble = f"{type(error).__name__}; is there a network?"
         except RuntimeError:
             trouble = "the repository does not have it"
         artifact.cached_path.unlink(missing_ok=True)
-    raise EmbeddedError(f"cannot download {jar.name} of Apache Kafka {KAFKA_VERSION}: {trouble}")
+    raise EmbeddedError(f"cannot download {jar.name} of {lock.what}: {trouble}")
 
 
 def write_lock() -> None:
     """Resolve KAFKA_VERSION anew and write the lock file. For maintainers; downloads everything."""
     with tempfile.TemporaryDirectory() as scratch:
-        context = _maven(Path(scratch))
+        context = maven(Path(scratch))
         broker = context.create_dependency(f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}")
         first, others = context.resolver.resolve([broker])
         artifacts = [d.artifact for d in [*first, *others] if d.scope in (None, "compile", "runtime")]
@@ -149,14 +163,19 @@ def write_lock() -> None:
         # binding would change the versions of other jars
         core = next(a for a in artifacts if a.artifactId == "log4j-core")
         artifacts.append(context.project(core.groupId, "log4j-slf4j-impl").at_version(core.version).artifact())
-        jars = sorted(
-            (a.groupId, a.artifactId, a.version, hashlib.sha256(Path(a.resolve()).read_bytes()).hexdigest())
-            for a in artifacts
-        )
+        write_locked(KAFKA, artifacts, "Written by `make lock`.")
+
+
+def write_locked(lock: Lock, artifacts: Iterable[Any], note: str) -> None:
+    """Write a lock file of jgo's artifacts. Downloads them."""
+    jars = sorted(
+        (a.groupId, a.artifactId, a.version, hashlib.sha256(Path(a.resolve()).read_bytes()).hexdigest())
+        for a in artifacts
+    )
     names = {f"{artifact}-{version}" for _, artifact, version, _ in jars}
     assert len(names) == len(jars), "two jars of one name"
-    lines = [f"# Apache Kafka {KAFKA_VERSION}'s jars with their sha256, in jgo's lock format. Written by `make lock`."]
+    lines = [f"# {lock.what}'s jars with their sha256, in jgo's lock format. {note}"]
     for group, artifact, version, sha256 in jars:
         lines += ["", "[[dependencies]]", f'groupId = "{group}"', f'artifactId = "{artifact}"']
         lines += [f'version = "{version}"', 'packaging = "jar"', f'sha256 = "{sha256}"']
-    LOCK_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lock.file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tests.benchmarks.peers.engine import CommandEngine, Engine
+from tests.benchmarks.peers.java.peers import JAVA_PEERS
 from tests.benchmarks.peers.python.peers import PYTHON_PEERS
 from tests.benchmarks.peers.segue import Segue
 
@@ -13,4 +14,4 @@ NULL: Final = CommandEngine(
     durability="none lost; a crash repeats what was not yet in the store",
     has_rules=False,
 )
-ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (Segue(), NULL, *PYTHON_PEERS)}
+ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (Segue(), NULL, *PYTHON_PEERS, *JAVA_PEERS)}

@@ -1,0 +1,21 @@
+package peers;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/** A change as a record: by its subject, in the partition that the key has. */
+final class Leaving implements KafkaRecordSerializationSchema<Tuple2<String, byte[]>> {
+    private final String topic;
+
+    Leaving(String topic) {
+        this.topic = topic;
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+            Tuple2<String, byte[]> change, KafkaSinkContext context, Long timestamp) {
+        return new ProducerRecord<>(topic, change.f0.getBytes(StandardCharsets.UTF_8), change.f1);
+    }
+}
