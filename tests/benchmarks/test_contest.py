@@ -14,6 +14,7 @@ from tests.benchmarks.contest.gate import difference, sequences
 from tests.benchmarks.contest.loader import Job, markers, waking
 from tests.benchmarks.contest.machine import described
 from tests.benchmarks.contest.picture import picture
+from tests.benchmarks.contest.ratios import ratios
 from tests.benchmarks.contest.reader import Noted
 from tests.benchmarks.contest.results import write
 from tests.benchmarks.load.events import Events
@@ -104,6 +105,15 @@ def test_an_engine_that_fails_the_gate_has_no_rank(tmp_path: Path) -> None:
     text = write(these, "day", size_of(options_of([])), tmp_path)[0].read_text()
     assert "| segue | failed | 47,727 (45,455–50,000) | – |" in text
     assert "(1.50)" not in text
+
+
+def test_ratios_name_only_what_was_measured() -> None:
+    these = [found("segue", 50_000, 30), found("null", 100_000, 20, "no rules"), found("segue-two", 65_000, 30)]
+    said = {what: measured for what, measured, _ in ratios(these)}
+    assert said["A ÷ null engine, 500 segments"] == "0.50"
+    assert said["p99 ÷ null engine's, 2,000 events/s, 500 segments"] == "1.50"
+    assert said["two workers ÷ one, 500 segments"] == "1.30"
+    assert not any("5,000" in what or "2,000 ÷ 50" in what for what in said)
 
 
 def test_an_engine_that_is_out_is_named_with_its_reason(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 from tests.benchmarks.contest.figures import Found, Open, Upset
 from tests.benchmarks.contest.machine import described
 from tests.benchmarks.contest.picture import picture
+from tests.benchmarks.contest.ratios import drained as rate
+from tests.benchmarks.contest.ratios import ratios
 from tests.benchmarks.contest.sizes import Size
 from tests.benchmarks.peers.registry import ENGINES
 
@@ -50,6 +52,9 @@ def markdown(found: Sequence[Found], name: str, size: Size, circumstances: Mappi
     for segments in dict.fromkeys(one.segments for one in found):
         these = [one for one in found if one.segments == segments]
         parts += [f"## {segments} segments", drains(these), opens(these), single(these), shares(these)]
+    measured = list(ratios(found))
+    if measured:
+        parts += ["## Ratios", table(["Segue", "measured", "wanted"], measured)]
     parts += ["## The engines", engines({one.engine for one in found})]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -170,11 +175,6 @@ def engines(names: Iterable[str]) -> str:
             continue
         rows.append([name, engine.design, engine.durability, engine.limits or NOTHING])
     return table(["engine", "design", "durability", "cannot express"], rows)
-
-
-def rate(one: Found) -> float:
-    """The median of A, events/s."""
-    return median(drain.events_per_s for drain in one.drains)
 
 
 def ranked(one: Found) -> bool:

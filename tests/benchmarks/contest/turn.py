@@ -223,7 +223,7 @@ class Turns:
     def _cpu(self, reader: Reader) -> dict[str, float]:
         assert self._running is not None
         return {
-            "engine": cpu.of_session(self._running.pid),
+            "engine": sum(cpu.of_session(pid) for pid in self._running.pids),
             "store": cpu.of_process(self.servers.store),
             "broker": cpu.of_process(self.servers.broker),
             "reader": cpu.of_process(reader.pid),

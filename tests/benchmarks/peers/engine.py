@@ -47,8 +47,8 @@ class Running(ABC):
 
     @property
     @abstractmethod
-    def pid(self) -> int:
-        """Its process, which leads a session: all processes of the session are the engine."""
+    def pids(self) -> Sequence[int]:
+        """Its processes that lead sessions: all processes of these sessions are the engine."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -141,8 +141,8 @@ class Process(Running):
         raise RuntimeError(f"the engine is not ready (exit status {self.process.poll()}): see {self.log.name}")
 
     @property
-    def pid(self) -> int:
-        return self.process.pid
+    def pids(self) -> Sequence[int]:
+        return (self.process.pid,)
 
     def stop(self) -> None:
         with suppress(ProcessLookupError):

@@ -14,4 +14,7 @@ NULL: Final = CommandEngine(
     durability="none lost; a crash repeats what was not yet in the store",
     has_rules=False,
 )
-ENGINES: Final[dict[str, Engine]] = {engine.name: engine for engine in (Segue(), NULL, *PYTHON_PEERS, *JAVA_PEERS)}
+TWO_WORKERS: Final = Segue(name="segue-two", design="the same, as two workers", workers=2)
+ENGINES: Final[dict[str, Engine]] = {
+    engine.name: engine for engine in (Segue(), TWO_WORKERS, NULL, *PYTHON_PEERS, *JAVA_PEERS)
+}

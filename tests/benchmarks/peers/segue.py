@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,11 +29,11 @@ CACHED_SHARE: Final = 5
 SEGUE: Final = (sys.executable, "-W", "ignore", "-m", "streams.cli")
 
 
-class Worker(Running):
+class Worker:
     """A worker, which is asked over its web pages."""
 
     def __init__(self, process: Process, port: int) -> None:
-        self._process = process
+        self.process = process
         self._port = port
 
     def status(self, page: str = "status") -> dict[str, Any] | None:
@@ -46,21 +46,35 @@ class Worker(Running):
             return None
 
     def wait_ready(self) -> None:
+        """Wait until /ready says yes. Raises RuntimeError."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         while self.status("ready") is None:
-            if self._process.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the worker is not ready: see {self._process.log.name}")
+            if self.process.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the worker is not ready: see {self.process.log.name}")
             time.sleep(0.05)
 
+
+class Workers(Running):
+    """The workers of one deployment."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+
+    def wait_ready(self) -> None:
+        for worker in self._workers:
+            worker.wait_ready()
+
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def pids(self) -> Sequence[int]:
+        return [pid for worker in self._workers for pid in worker.process.pids]
 
     def stop(self) -> None:
-        self._process.stop()
+        for worker in self._workers:
+            worker.process.stop()
 
     def kill(self) -> None:
-        self._process.kill()
+        for worker in self._workers:
+            worker.process.kill()
 
 
 @dataclass
@@ -71,6 +85,7 @@ class Segue(Engine):
     design: str = "an index over shared condition states, profiles in memory, written behind"
     durability: str = "every change exactly once"
     adds_live: bool = True
+    workers: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables of the worker."""
 
@@ -91,7 +106,10 @@ class Segue(Engine):
             (folder / name).write_text(text)
         self._run(ground, "apply", str(folder))
 
-    def start(self, ground: Ground) -> Worker:
+    def start(self, ground: Ground) -> Workers:
+        return Workers([self._start(ground) for _ in range(self.workers)])
+
+    def _start(self, ground: Ground) -> Worker:
         port = free_port()
         environment = {**self._told(ground), "SEGUE_WEB_PORT": str(port), **self.environment}
         return Worker(launch([*SEGUE, "worker"], ground, environment), port)

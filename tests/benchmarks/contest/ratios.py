@@ -1,0 +1,61 @@
+"""Segue's ratios of one run, beside what they should be. Only what the run measured is named."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from tests.benchmarks.contest.figures import Found
+
+SEGUE, TWO, LIMIT = "segue", "segue-two", "null"
+P99_RATES = ("2,000", "5,000", "10,000")
+
+
+def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
+    """Return (what, measured, wanted)."""
+    by = {(one.engine, one.segments): one for one in found if one.drains}
+    sizes = list(dict.fromkeys(one.segments for one in found))
+    for segments in sizes:
+        segue, limit, two = (by.get((name, segments)) for name in (SEGUE, LIMIT, TWO))
+        if segue is None:
+            continue
+        of = f", {segments} segments"
+        if limit is not None:
+            yield f"A ÷ null engine{of}", f"{drained(segue) / drained(limit):.2f}", "at least 0.5"
+            for rate in P99_RATES:
+                mine, its = p99(segue, rate), p99(limit, rate)
+                if mine and its:
+                    yield f"p99 ÷ null engine's, {rate} events/s{of}", f"{mine / its:.2f}", "at most 1.5"
+        if two is not None:
+            yield f"two workers ÷ one{of}", f"{drained(two) / drained(segue):.2f}", "at least 1.2"
+        peers = [one for (name, size), one in by.items() if size == segments and name not in {SEGUE, TWO, LIMIT}]
+        for peer in peers:
+            if not peer.gate.startswith("failed"):
+                each = (
+                    median(one.events_per_cpu_s for one in segue.drains),
+                    median(one.events_per_cpu_s for one in peer.drains),
+                )
+                yield (
+                    f"A ÷ {peer.engine}{of}",
+                    f"{drained(segue) / drained(peer):.1f}; per CPU-s {each[0] / each[1]:.1f}",
+                    "at least 3",
+                )
+        at = p99(segue, "2,000")
+        if at:
+            yield f"p99 at 2,000 events/s{of}", f"{at:.0f} ms", "at most 60 ms"
+        if segue.wakes is not None:
+            yield f"p99 lateness of wakes{of}", f"{segue.wakes.p99_ms} ms", "at most 500 ms"
+        if segue.store_bytes is not None:
+            yield f"bytes of Valkey a profile{of}", f"{segue.store_bytes:,.0f}", "at most 700"
+    few, many = by.get((SEGUE, 50)), by.get((SEGUE, 2_000))
+    if few and many:
+        yield "A with 2,000 ÷ 50 segments", f"{drained(many) / drained(few):.2f}", "at least 0.6"
+
+
+def drained(one: Found) -> float:
+    """The median of A, events/s."""
+    return median(drain.events_per_s for drain in one.drains)
+
+
+def p99(one: Found, label: str) -> float | None:
+    """The median p99 at a rate; None: it was not measured."""
+    values = [at.p99_ms for at in one.opens.get(label, []) if at.p99_ms is not None]
+    return median(values) if values else None
