@@ -36,6 +36,8 @@ class Matcher:
     where: Where | None
     among: Mapping[str, frozenset[Value]]
     """By attribute: the only values of it that a matching event can have. Most `where`s are told apart by these."""
+    least: Mapping[str, float]
+    """By attribute: a matching event's value is a number, and not less than this."""
     key: str
     """Canonical text of types and `where`: equal for matchers that match the same events."""
     text: str
@@ -61,7 +63,8 @@ def read_matcher(types: DefinitionReader, where: DefinitionReader | None, contex
         text += " where " + " and ".join(f"{attribute} {test.text}" for attribute, test in tests.items())
     key = canonical_json([sorted(names), None if where is None else where.value])
     among = {attribute: test.among for attribute, test in tests.items() if test.among is not None}
-    return Matcher(names, frozenset(names), _closure(tests), among, key, text)
+    least = {attribute: test.least for attribute, test in tests.items() if test.least is not None}
+    return Matcher(names, frozenset(names), _closure(tests), among, least, key, text)
 
 
 def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...] | None:

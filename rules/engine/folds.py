@@ -2,9 +2,12 @@
 
 A catalogue has many conditions on one type of event that differ in the values that they ask of an attribute
 (`topic: {in: [...]}`). An event has one value of it. So each memory is listed under the values of one attribute,
-and of thousands of memories an event meets those of its own values only. What a memory asks besides, it tests itself.
+and of thousands of memories an event meets those of its own values only. Memories that ask for a number of at least so
+much stand in the order of their bounds, and an event meets those that its number reaches. What a memory asks besides,
+it tests itself.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,46 +29,98 @@ class Fold:
     """Segments whose entry rule is false for ever while this state is inert."""
 
 
+class Bounded(NamedTuple):
+    """Folds in the order of the least number that they ask of one attribute."""
+
+    attribute: str
+    bounds: tuple[float, ...]
+    folds: tuple[Fold, ...]
+
+
+class Group(NamedTuple):
+    """Folds that an event meets together, apart from their bounds."""
+
+    always: tuple[Fold, ...]
+    bounded: tuple[Bounded, ...]
+
+    def of(self, data: Mapping[str, Value]) -> tuple[Fold, ...]:
+        """Return the folds that an event with this data must be shown to."""
+        found = self.always
+        for attribute, bounds, folds in self.bounded:
+            value = data.get(attribute)
+            if value.__class__ is float or value.__class__ is int:
+                found += folds[: bisect_right(bounds, value)]
+        return found
+
+
 class TypeFolds(NamedTuple):
     """The folds of one type of event."""
 
-    always: tuple[Fold, ...]
-    """Those that every event of the type must be shown to."""
-    by_value: tuple[tuple[str, Mapping[Value, tuple[Fold, ...]]], ...]
+    general: Group
+    """Those that name no values."""
+    by_value: tuple[tuple[str, Mapping[Value, Group]], ...]
     """By attribute and its value: those that only an event with that value must be shown to."""
 
     def of(self, event: Event) -> tuple[Fold, ...]:
         """Return the folds that an event of the type must be shown to."""
-        found = self.always
+        data = event.data
+        found = self.general.of(data)
         for attribute, by_value in self.by_value:
-            value = event.data.get(attribute)
+            value = data.get(attribute)
             if value is not None and value in by_value:
-                found += by_value[value]
+                found += by_value[value].of(data)
         return found
 
 
-NO_FOLDS: Final = TypeFolds((), ())
+NO_FOLDS: Final = TypeFolds(Group((), ()), ())
 
 
 def type_folds(name: str, folds: Iterable[Fold]) -> TypeFolds:
     """Index the folds of one type of event."""
-    always: list[Fold] = []
+    general: list[Fold] = []
     found: defaultdict[str, defaultdict[Value, list[Fold]]] = defaultdict(lambda: defaultdict(list))
     for fold in folds:
         among = _among(name, fold.memory)
         if not among:
-            always.append(fold)
+            general.append(fold)
             continue
         attribute = min(among, key=lambda each: (len(among[each]), each))
         for value in among[attribute]:
             found[attribute][value].append(fold)
     return TypeFolds(
-        tuple(always),
+        _group(name, general),
         tuple(
-            (attribute, {value: tuple(those) for value, those in by_value.items()})
+            (attribute, {value: _group(name, those) for value, those in by_value.items()})
             for attribute, by_value in sorted(found.items())
         ),
     )
+
+
+def _group(name: str, folds: Iterable[Fold]) -> Group:
+    """Put folds that ask for a number of at least so much into the order of their bounds."""
+    always: list[Fold] = []
+    found: defaultdict[str, list[tuple[float, Fold]]] = defaultdict(list)
+    for fold in folds:
+        least = _least(name, fold.memory)
+        if least is None:
+            always.append(fold)
+        else:
+            attribute, bound = least
+            found[attribute].append((bound, fold))
+    bounded = []
+    for attribute, pairs in sorted(found.items()):
+        pairs.sort(key=lambda pair: pair[0])
+        bounded.append(Bounded(attribute, tuple(bound for bound, _ in pairs), tuple(fold for _, fold in pairs)))
+    return Group(tuple(always), tuple(bounded))
+
+
+def _least(name: str, memory: Memory) -> tuple[str, float] | None:
+    """Return an attribute, and the least number of it with which an event of the type can move the memory's state."""
+    matchers = [matcher.least for matcher in memory.matchers if name in matcher.types]
+    for attribute in sorted(matchers[0]) if matchers else ():
+        if all(attribute in least for least in matchers):
+            return attribute, min(least[attribute] for least in matchers)
+    return None
 
 
 def _among(name: str, memory: Memory) -> dict[str, frozenset[Value]]:

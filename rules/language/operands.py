@@ -28,6 +28,7 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
     before = len(reader.problems)
     checks: list[Check] = []
     among: frozenset[Value] | None = None
+    least: float | None = None
     nothing, lengths, texts = True, {"older_than": None, "newer_than": None}, []
     for key in keys:
         here = reader.down(key)
@@ -50,12 +51,15 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
         if operator.among is not None:
             values = frozenset(operator.among(operand))
             among = values if among is None else among & values
+        if operator.least is not None:
+            bound = operator.least(operand)
+            least = bound if least is None else max(least, bound)
         texts.append(_said(key, operator.operand, operand, kind))
     if len(reader.problems) > before:
         return None
     rising = RISING.issuperset(keys)
     text = " and ".join(texts)
-    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], text, rising, among)
+    return Test(tuple(checks), nothing, lengths["older_than"], lengths["newer_than"], text, rising, among, least)
 
 
 def _strict(operator: Operator, operand: Any, kind: ValueType) -> Check:

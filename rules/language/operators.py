@@ -33,6 +33,8 @@ class Operator:
     of_nothing: Callable[[Any], bool] = lambda _operand: False
     among: Callable[[Any], Iterable[Any]] | None = None
     """Names the only values of which it holds; None: there are too many to name."""
+    least: Callable[[Any], float] | None = None
+    """Names a bound: it holds of no number below, and of nothing that is no number."""
 
 
 def _yes(_operand: Any) -> bool:
@@ -69,11 +71,11 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "starts_with": Operator(_STRING, "one", lambda x: lambda v: bool(v.startswith(x))),
     "ends_with": Operator(_STRING, "one", lambda x: lambda v: bool(v.endswith(x))),
     "matches": Operator(_STRING, "pattern", lambda x: x[1]),
-    "above": Operator(_ORDERED, "one", lambda x: lambda v: bool(v > x)),
-    "at_least": Operator(_ORDERED, "one", lambda x: lambda v: bool(v >= x)),
+    "above": Operator(_ORDERED, "one", lambda x: lambda v: bool(v > x), least=lambda x: x),
+    "at_least": Operator(_ORDERED, "one", lambda x: lambda v: bool(v >= x), least=lambda x: x),
     "below": Operator(_ORDERED, "one", lambda x: lambda v: bool(v < x)),
     "at_most": Operator(_ORDERED, "one", lambda x: lambda v: bool(v <= x)),
-    "between": Operator(_ORDERED, "pair", _between),
+    "between": Operator(_ORDERED, "pair", _between, least=lambda pair: pair[0]),
     "older_than": Operator(_DATETIME, "length", None),
     "newer_than": Operator(_DATETIME, "length", None),
 }

@@ -27,7 +27,7 @@ class Test:
     """
 
     __test__ = False  # no test class of pytest's
-    __slots__ = ("_newer_ms", "_older_ms", "among", "check", "rising", "text", "timed")
+    __slots__ = ("_newer_ms", "_older_ms", "among", "check", "least", "rising", "text", "timed")
 
     def __init__(
         self,
@@ -38,9 +38,12 @@ class Test:
         text: str,
         rising: bool = False,
         among: frozenset[Value] | None = None,
+        least: float | None = None,
     ) -> None:
         self.among = among
         """The only values of which it can hold; None: it does not say."""
+        self.least = least
+        """It holds of no number below, and of nothing that is no number; None: it does not say."""
         self.rising = rising
         """Whether it holds of every larger value too, if it holds of one."""
         self._older_ms = older_ms

@@ -54,6 +54,14 @@ def counting(where: dict[str, Any], kind: str = "a") -> Memory:
         ({"k": {"not_in": ["x"]}}, {}, True),
         ({"k": {"equals": "x", "in": ["y"]}}, {"k": "x"}, False),
         ({"l": {"contains": "x"}}, {"l": ("y",)}, True),
+        ({"n": {"at_least": 2}}, {"n": 2.0}, True),
+        ({"n": {"at_least": 2}}, {"n": 1.5}, False),
+        ({"n": {"at_least": 2}}, {}, False),
+        ({"n": {"at_least": 1}}, {"n": True}, False),
+        ({"n": {"above": 2, "between": [3, 4]}}, {"n": 2.5}, False),
+        ({"n": {"between": [2, 3]}}, {"n": 3}, True),
+        ({"k": {"in": ["x", "y"]}, "n": {"at_least": 2}}, {"k": "x", "n": 1}, False),
+        ({"k": {"in": ["x", "y"]}, "n": {"at_least": 2}}, {"k": "x", "n": 7}, True),
     ],
 )
 def test_an_event_is_shown_to_the_memories_of_its_values(
@@ -61,6 +69,11 @@ def test_an_event_is_shown_to_the_memories_of_its_values(
 ) -> None:
     one = counting(where)
     assert (keys_shown([one], "a", data) == [one.state_key]) is shown
+
+
+def test_an_event_is_shown_to_the_memories_whose_bound_its_number_reaches() -> None:
+    low, high, equal = (counting({"n": {"at_least": bound}}) for bound in (1, 3, 2))
+    assert keys_shown([high, low, equal], "a", {"n": 2}) == [low.state_key, equal.state_key]
 
 
 def test_a_sequence_is_shown_what_any_of_its_steps_may_match() -> None:
