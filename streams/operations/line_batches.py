@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,18 +25,20 @@ async def line_batches(file: Path) -> AsyncIterator[tuple[int, list[bytes]]]:
     room = threading.Semaphore(LINES_AHEAD // LINES_AT_ONCE)
 
     def put(item: tuple[int, list[bytes]] | BaseException | None) -> None:
-        loop.call_soon_threadsafe(queue.put_nowait, item)
+        # a closed loop: nobody asks for lines any more, nor for their end
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def read() -> None:
         try:
             with _opened(file) as stream:
                 for item in _batches(stream):
                     room.acquire()
+                    if loop.is_closed():
+                        return
                     put(item)
         except OSError as error:
             put(error)
-        except RuntimeError:
-            return  # the loop is closed: nobody asks for lines any more
         put(None)
 
     threading.Thread(target=read, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,31 @@ async def test_a_line_of_a_pipe_comes_before_the_pipe_ends(tmp_path: Path) -> No
 async def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await lines_of(tmp_path / "none")
+
+
+def test_a_pipe_that_ends_after_the_program_asks_no_more_disturbs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    failures: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    before = set(threading.enumerate())
+
+    async def first() -> int:
+        batches = line_batches(pipe)
+        asked = asyncio.ensure_future(anext(batches))
+        # no executor: its threads must not be taken for the one that reads
+        writer = os.open(pipe, os.O_RDWR)
+        os.write(writer, b"first\n")
+        assert await asked == (6, [b"first"])
+        return writer
+
+    writer = asyncio.run(first())
+    reading = set(threading.enumerate()) - before
+    os.close(writer)
+    for each in reading:
+        each.join(10)
+        assert not each.is_alive()
+    assert len(reading) == 1
+    assert failures == []
