@@ -38,6 +38,13 @@ def found(engine: str, events_per_s: float, p99_ms: float, gate: str = "passed")
     )
 
 
+def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options_of(["--help"])
+    assert ended.value.code == 0
+    assert "besides 75 % of A" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_quantile_is_a_value_that_was_measured() -> None:
     assert quantile([], 0.99) is None
     assert quantile([3, 1, 2], 0.5) == 2

@@ -172,7 +172,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="repeats of A and B; default: the size's")
     parser.add_argument("--profiles", type=int)
     parser.add_argument("--backlog", type=int, help="events of A")
-    parser.add_argument("--rates", type=int, nargs="*", help="events/s of B, besides 75 % of A")
+    parser.add_argument("--rates", type=int, nargs="*", help="events/s of B, besides 75 %% of A")
     parser.add_argument("--rate-seconds", type=float, help="how long each rate lasts")
     parser.add_argument("--partitions", type=int, default=PARTITIONS)
     parser.add_argument("--no-gate", action="store_true", help="do not compare with the naive evaluator")
