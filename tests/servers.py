@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from streams.embedded import KafkaServer, RedisServer, ValkeyServer, prepare
+from streams.embedded.kafka import QUICK_START
 
 TEST_REDIS_URL = os.environ.get("SEGUE_TEST_REDIS_URL")
 """A running Redis (or Valkey) that the store suites use instead of the embedded Valkey."""
@@ -38,11 +39,11 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_kafka() -> Iterator[KafkaServer]:
-    """Start a separate Kafka, killed and removed at the end."""
+def running_kafka(jvm_options: Sequence[str] = QUICK_START) -> Iterator[KafkaServer]:
+    """Start a separate Kafka, killed and removed at the end. `jvm_options`: STEADY compiles for a long run."""
     prepare(lambda _: None)
     with temporary_folder() as folder:
-        server = KafkaServer(remove=folder)
+        server = KafkaServer(jvm_options=jvm_options, remove=folder)
         try:
             server.start(folder / "kafka")
             yield server

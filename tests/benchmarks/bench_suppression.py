@@ -16,12 +16,11 @@ import json
 import os
 import random
 import secrets
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
+from streams.embedded.server import free_port
 from streams.example.synthetic import events, npi, subjects
+from tests.benchmarks import cpu
+from tests.benchmarks.contest.figures import quantile
+from tests.benchmarks.deployment import SEGUE, environment_of
 from tests.servers import running_kafka, running_valkey
 
 ROOT: Final = Path(__file__).parents[2]
@@ -43,11 +46,6 @@ LOAD: Final = "SEGUE_BENCH_LOAD"
 TICK_S: Final = 0.02
 OWN_FIRST: Final = 60_000_000
 """Numbers of this process's own profiles; those of the load begin elsewhere."""
-
-
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """Return a quantile of sorted values, in tenths."""
-    return round(values[min(len(values) - 1, int(len(values) * share))], 1) if values else None
 
 
 # -- the load
@@ -101,13 +99,11 @@ class Bench:
         subprocess.run(self._command(*arguments), cwd=ROOT, env=self.environment, check=True, capture_output=True)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-W", "ignore", "-m", "streams.cli", *arguments]
+        return [*SEGUE, *arguments]
 
     def start(self) -> None:
         """Start a worker; what it logs is thrown away."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         environment = {**self.environment, "SEGUE_WEB_PORT": str(port)}
         self.workers[port] = subprocess.Popen(
             self._command("worker"), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
@@ -125,11 +121,7 @@ class Bench:
 
     def cpu_s(self) -> float:
         """CPU time of the workers."""
-        ticks = 0
-        for worker in self.workers.values():
-            fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(cpu.of_process(worker.pid) for worker in self.workers.values())
 
     def topic(self, name: str) -> str:
         """A topic of this deployment."""
@@ -140,25 +132,7 @@ class Bench:
 def deployed(kafka: str, redis: str, partitions: int, workers: int) -> Iterator[Bench]:
     """Make a deployment with the example catalogue in force, and its workers."""
     name = f"bench{secrets.token_hex(4)}"
-    topics = {
-        "EVENTS": "events",
-        "DEAD_LETTER": "dlt",
-        "MEMBERSHIP": "membership",
-        "CURRENT": "current",
-        "PROGRESS": "progress",
-        "OWNERS": "owners",
-        "CATALOGUES": "catalogues",
-    }
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("SEGUE_")},
-        **{f"SEGUE_{role}_TOPIC": f"{name}.{topic}" for role, topic in topics.items()},
-        "SEGUE_ACTIVATION_TOPIC_PREFIX": f"{name}.activation",
-        "SEGUE_PARTITIONS": str(partitions),
-        "SEGUE_REDIS_PREFIX": name,
-        "SEGUE_GROUP": name,
-        "SEGUE_KAFKA_BOOTSTRAP_SERVERS": kafka,
-        "SEGUE_REDIS_URL": redis,
-    }
+    environment = environment_of(name, partitions, kafka, redis)
     bench = Bench(kafka, name, partitions, environment)
     bench.segue("topics")
     bench.segue("apply", str(CATALOGUE))

@@ -28,7 +28,7 @@ from tests.benchmarks.load.plan import DAY_MS
 from tests.benchmarks.scaling.predict import Predicted, predict
 from tests.benchmarks.scaling.rig import Rig, rig
 from tests.cluster import Cluster, running_cluster
-from tests.servers import temporary_folder
+from tests.servers import running_kafka
 
 
 async def fill(one: Rig, load: Events, workers: int) -> int:
@@ -179,14 +179,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1_500)
     parser.add_argument("--seconds", type=float, default=30)
     options = parser.parse_args()
-    with temporary_folder() as folder:
-        kafka = KafkaServer(jvm_options=STEADY, remove=folder)
-        try:
-            kafka.start(folder / "kafka")
-            with running_cluster(options.nodes, replicas=int(options.trouble)) as cluster:
-                print(json.dumps(asyncio.run(run(options, kafka, cluster))))
-        finally:
-            kafka.kill()
+    with running_kafka(STEADY) as kafka, running_cluster(options.nodes, replicas=int(options.trouble)) as cluster:
+        print(json.dumps(asyncio.run(run(options, kafka, cluster))))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.embedded import KafkaServer, ValkeyServer
-from tests.benchmarks.contest import cpu
+from tests.benchmarks import cpu
 from tests.benchmarks.contest.__main__ import Contest, options_of, size_of
 from tests.benchmarks.contest.figures import Drain, Found, Open, Upset, Wakes, quantile
 from tests.benchmarks.contest.gate import difference, sequences

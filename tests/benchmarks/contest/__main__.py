@@ -12,12 +12,11 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from streams.embedded import KafkaServer, ValkeyServer, prepare
+from streams.embedded import KafkaServer, ValkeyServer
 from streams.embedded.kafka import STEADY
 from tests.benchmarks.contest.figures import Found
 from tests.benchmarks.contest.gate import judge, sample_size
@@ -28,7 +27,7 @@ from tests.benchmarks.contest.turn import Servers, Turns
 from tests.benchmarks.load.plan import make_plan, with_probes
 from tests.benchmarks.peers.engine import Engine, Ground
 from tests.benchmarks.peers.registry import ENGINES
-from tests.servers import running_valkey, temporary_folder, unique
+from tests.servers import running_kafka, running_valkey, temporary_folder, unique
 
 PARTITIONS = 8
 RESULTS = Path(__file__).parents[1] / "results"
@@ -149,19 +148,6 @@ class Contest:
         )
 
 
-@contextmanager
-def steady_kafka() -> Iterator[KafkaServer]:
-    """Start a Kafka with the optimising compiler."""
-    prepare(lambda _: None)
-    with temporary_folder() as folder:
-        server = KafkaServer(jvm_options=STEADY, remove=folder)
-        try:
-            server.start(folder / "kafka")
-            yield server
-        finally:
-            server.kill()
-
-
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the arguments; None: the command line's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,7 +184,7 @@ def main() -> None:
     """Run it."""
     options = options_of()
     size = size_of(options)
-    with temporary_folder() as folder, steady_kafka() as kafka, running_valkey() as valkey:
+    with temporary_folder() as folder, running_kafka(STEADY) as kafka, running_valkey() as valkey:
         options.folder = folder
         contest = Contest(options, size, kafka, valkey)
         found = [one for segments in size.segments for one in contest.run(segments)]

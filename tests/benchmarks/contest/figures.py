@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streams.demo import arrivals
+
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Return a quantile of values; None of none."""
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1) if ordered else None
+    """Return a quantile of values, in tenths; None of none."""
+    found = arrivals.quantile(values, share)
+    return None if found is None else round(found, 1)
 
 
 @dataclass

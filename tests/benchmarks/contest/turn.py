@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.contest import cpu
+from tests.benchmarks import cpu
 from tests.benchmarks.contest.children import Reader, load, read
 from tests.benchmarks.contest.figures import Drain, Found, Open, Upset, Wakes, quantile
 from tests.benchmarks.contest.loader import Job

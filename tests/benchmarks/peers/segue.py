@@ -1,9 +1,7 @@
 """Segue as an engine under test: `segue topics`, `segue apply` and `segue worker`, as its operators run them."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -11,22 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from streams.embedded.server import free_port
+from tests.benchmarks.deployment import SEGUE, environment_of
 from tests.benchmarks.load.catalogue import texts_of
 from tests.benchmarks.load.plan import Plan
 from tests.benchmarks.peers.engine import READY_TIMEOUT_S, ROOT, Engine, Ground, Process, Running, launch
 
-TOPICS: Final = {
-    "EVENTS": "events",
-    "DEAD_LETTER": "dlt",
-    "MEMBERSHIP": "membership",
-    "CURRENT": "current",
-    "PROGRESS": "progress",
-    "OWNERS": "owners",
-    "CATALOGUES": "catalogues",
-}
 CACHED_SHARE: Final = 5
 """A worker keeps one profile in so many in memory: its own default, 200,000, of a million."""
-SEGUE: Final = (sys.executable, "-W", "ignore", "-m", "streams.cli")
 
 
 class Worker:
@@ -120,14 +109,7 @@ class Segue(Engine):
 
     def _told(self, ground: Ground) -> dict[str, str]:
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith("SEGUE_")},
-            **{f"SEGUE_{role}_TOPIC": f"{ground.name}.{topic}" for role, topic in TOPICS.items()},
-            "SEGUE_ACTIVATION_TOPIC_PREFIX": f"{ground.name}.activation",
-            "SEGUE_PARTITIONS": str(ground.partitions),
-            "SEGUE_REDIS_PREFIX": ground.name,
-            "SEGUE_GROUP": ground.name,
-            "SEGUE_KAFKA_BOOTSTRAP_SERVERS": ground.bootstrap,
-            "SEGUE_REDIS_URL": ground.redis_url,
+            **environment_of(ground.name, ground.partitions, ground.bootstrap, ground.redis_url),
             "SEGUE_SESSION_TIMEOUT_MS": "6000",
             "SEGUE_PROFILES_CACHED_MAX": str(max(500, ground.profiles // CACHED_SHARE)),
         }

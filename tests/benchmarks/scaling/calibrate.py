@@ -28,12 +28,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.embedded import KafkaServer
 from streams.embedded.kafka import STEADY
 from streams.log.client import KafkaLog
+from tests.benchmarks import cpu
 from tests.benchmarks.bench_ring import TOPICS, transaction
 from tests.benchmarks.load.events import Events, Made
 from tests.benchmarks.load.plan import DAY_MS
-from tests.benchmarks.scaling.rig import Rig, Sample, cpu_s, rig
+from tests.benchmarks.scaling.rig import Rig, Sample, rig
 from tests.cluster import running_cluster
-from tests.servers import temporary_folder
+from tests.servers import running_kafka
 
 HOT_PROFILES = 500
 PARTITIONS = 8
@@ -81,14 +82,14 @@ async def broker_parts(one: Rig, events: int) -> dict[str, float]:
     spent = 0.0
     for _ in range(3):
         # two rounds for the broker's compiler, one to measure
-        before, read = cpu_s(one.kafka.pid), 0
+        before, read = cpu.of_process(one.kafka.pid), 0
         for n in range(events):
             await one.live.producer.send(topic, values[n % 1_000], partition=n % partitions)
         await one.live.producer.flush()
         while read < events:
             found = await consumer.getmany(timeout_ms=500, max_records=None)
             read += sum(map(len, found.values()))
-        spent = (cpu_s(one.kafka.pid) - before) / events
+        spent = (cpu.of_process(one.kafka.pid) - before) / events
     await consumer.stop()
     log = KafkaLog(one.kafka.bootstrap)
     ring = await log.open_ring(3)
@@ -99,13 +100,13 @@ async def broker_parts(one: Rig, events: int) -> dict[str, float]:
     )
     took = []
     for _ in range(3):
-        count, before, began_s = 400, cpu_s(one.kafka.pid), time.perf_counter()
+        count, before, began_s = 400, cpu.of_process(one.kafka.pid), time.perf_counter()
         for turn in range(count):
             records = transaction(1, turn)
             await ring.transaction(
                 [replace(r, topic=names[TOPICS.index(r.topic)]) for r in records if r.partition < partitions]
             )
-        took = [(cpu_s(one.kafka.pid) - before) / count, (time.perf_counter() - began_s) / count]
+        took = [(cpu.of_process(one.kafka.pid) - before) / count, (time.perf_counter() - began_s) / count]
     await ring.close()
     await log.close()
     return {
@@ -178,13 +179,8 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=500)
     parser.add_argument("--profiles", type=int, default=20_000)
     options = parser.parse_args()
-    with temporary_folder() as folder:
-        kafka = KafkaServer(jvm_options=STEADY, remove=folder)
-        try:
-            kafka.start(folder / "kafka")
-            print(json.dumps(asyncio.run(run(options, kafka)), indent=2))
-        finally:
-            kafka.kill()
+    with running_kafka(STEADY) as kafka:
+        print(json.dumps(asyncio.run(run(options, kafka)), indent=2))
 
 
 if __name__ == "__main__":

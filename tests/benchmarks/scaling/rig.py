@@ -1,10 +1,9 @@
 """A deployment on loopback whose every process is measured: workers, the nodes of the store, the broker."""
 
 import asyncio
-import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,12 +15,11 @@ from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer
 from streams.operations.apply import put_into_force
 from streams.operations.servers import serving
+from tests.benchmarks import cpu
 from tests.benchmarks.load.catalogue import make_catalogue
 from tests.cluster import Cluster
 from tests.servers import unique
 from tests.streams.live import Live, live
-
-TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,8 @@ class Rig:
 
         return Sample(
             at_s=time.perf_counter(),
-            worker_cpu_s=sum(cpu_s(one.process.pid) for one in workers),
-            broker_cpu_s=cpu_s(self.kafka.pid),
+            worker_cpu_s=sum(cpu.of_process(one.process.pid) for one in workers),
+            broker_cpu_s=cpu.of_process(self.kafka.pid),
             store_cpu_s=sum(node.cpu_s for node in self.cluster.primaries),
             keys_read=total("keyspace_hits") + total("keyspace_misses"),
             store_in_bytes=total("total_net_input_bytes"),
@@ -158,10 +156,3 @@ async def rig(
         async with serving(running.deployment, running.settings) as servers:
             await put_into_force(servers, make_catalogue(segments), again=False)
         yield Rig(running, cluster, kafka)
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU seconds of a process and its threads (Linux)."""
-    text = Path(f"/proc/{pid}/stat").read_text()
-    spent: Sequence[str] = text.rpartition(")")[2].split()
-    return (int(spent[11]) + int(spent[12])) / TICKS_PER_S
