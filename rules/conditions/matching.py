@@ -155,9 +155,7 @@ def _closure(tests: Mapping[str, Test]) -> Where | None:
         return None
     if any(test.timed for test in tests.values()):
         return _timed(tuple(tests.items()))
-    # the tests that name their values come last: `rules.engine.folds` has mostly asked these
-    ordered = sorted(tests.items(), key=lambda each: each[1].among is not None)
-    checks = tuple((name, test.check) for name, test in ordered)
+    checks = tuple((name, test.check) for name, test in tests.items())
     if len(checks) == 1:
         [(attribute, check)] = checks
 

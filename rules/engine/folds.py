@@ -9,12 +9,16 @@ it tests itself.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import reduce
+from typing import Final, NamedTuple, TypeVar
 
 from rules.conditions.memory import Memory
 from rules.ground.event import Event, Value
+
+Asked = TypeVar("Asked")
+"""What a matcher asks of an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +120,18 @@ def _group(name: str, folds: Iterable[Fold]) -> Group:
 
 def _least(name: str, memory: Memory) -> tuple[str, float] | None:
     """Return an attribute, and the least number of it with which an event of the type can move the memory's state."""
-    matchers = [matcher.least for matcher in memory.matchers if name in matcher.types]
-    for attribute in sorted(matchers[0]) if matchers else ():
-        if all(attribute in least for least in matchers):
-            return attribute, min(least[attribute] for least in matchers)
-    return None
+    bounds = _common([matcher.least for matcher in memory.matchers if name in matcher.types], min)
+    return min(bounds.items(), default=None)
 
 
 def _among(name: str, memory: Memory) -> dict[str, frozenset[Value]]:
     """Return, by attribute, the only values with which an event of the type can move the memory's state."""
-    matchers = [matcher for matcher in memory.matchers if name in matcher.types]
-    if not matchers:
+    return _common([matcher.among for matcher in memory.matchers if name in matcher.types], frozenset.union)
+
+
+def _common(asked: Sequence[Mapping[str, Asked]], widest: Callable[[Asked, Asked], Asked]) -> dict[str, Asked]:
+    """Return what any of several matchers lets through, by the attributes that all of them ask."""
+    if not asked:
         return {}
-    first, *others = (matcher.among for matcher in matchers)
-    return {
-        attribute: values.union(*(other[attribute] for other in others))
-        for attribute, values in first.items()
-        if all(attribute in other for other in others)
-    }
+    shared = set(asked[0]).intersection(*asked[1:])
+    return {attribute: reduce(widest, (each[attribute] for each in asked)) for attribute in sorted(shared)}

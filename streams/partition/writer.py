@@ -82,7 +82,7 @@ class Writer:
         """Begin a slice now, if anything was applied since the last one. The one before it is packed whole first."""
         if self.behind:
             self.finish_slice(published_offset)
-            self._applier.engine.begin_slice()
+            self._engine.begin_slice()
             self._begun_ms, self._begun_offset = self._clock.now_ms(), self._engine.offset
             self._applied_bytes = 0
 
