@@ -131,6 +131,13 @@ class Run:
         """The workers that run."""
         return [worker for worker in self.workers if worker.alive]
 
+    async def _all_run(self) -> bool:
+        told = [await worker.ask() for worker in self.alive]
+        running = {
+            one["partition"] for status in told if status for one in status["partitions"] if one["state"] == "running"
+        }
+        return len(running) == self.names.partitions
+
     async def ready(self, *workers: WorkerProcess) -> None:
         """Wait until these workers are ready and together hold every partition."""
 
@@ -229,7 +236,9 @@ class Run:
         """Settle, stop the workers in order, check everything."""
         await self.settle(limit_s)
         if not self.alive:
-            await self.ready(self.worker())
+            self.worker()
+        # a worker that was killed may have published more than it wrote, and its successor may not have taken over yet
+        await self.until(self._all_run, "every partition to run", limit_s)
         statuses = [status for worker in self.alive if (status := await worker.ask())]
         for name in ("gaps", "replays", "rings", "rebalances", "incidents"):
             self.notes[name] = self.notes.get(name, 0) + sum(status[name] for status in statuses)
