@@ -35,25 +35,24 @@ class Cluster:
 
     async def existing(self, names: Sequence[str]) -> dict[str, Resource]:
         """Describe the topics that exist, by name. Creates none, whatever the brokers' settings."""
-        with _reaching("describe topics"):
-            # asks for all topics: a request that names one may create it
-            found = {each["topic"]: each for each in await self._admin.describe_topics()}
-        there = [name for name in names if name in found and found[name]["partitions"]]
-        configs = await self._configs(ConfigResourceType.TOPIC, there)
-        return {
-            name: Resource(
-                name,
-                len(found[name]["partitions"]),
-                min(len(each["replicas"]) for each in found[name]["partitions"]),
-                configs[name],
-            )
-            for name in there
-        }
+        for _ in range(SETTLE_POLLS):
+            with _reaching("describe topics"):
+                # asks for all topics: a request that names one may create it
+                found = {each["topic"]: each for each in await self._admin.describe_topics()}
+            there = [name for name in names if name in found and found[name]["partitions"]]
+            configs = await self._configs(ConfigResourceType.TOPIC, there)
+            if configs is not None:
+                return {name: _resource(name, found[name]["partitions"], configs[name]) for name in there}
+            # a topic is being created or deleted: one part of the broker knows it, another does not. Look again.
+            await asyncio.sleep(SETTLE_POLL_S)
+        raise NotReachable("the brokers do not agree which topics exist; run the command again")
 
     async def brokers(self) -> list[Resource]:
         """Describe the settings of each broker."""
         names = await self._brokers()
         configs = await self._configs(ConfigResourceType.BROKER, names)
+        if configs is None:
+            raise NotReachable("describe settings: a broker went away; run the command again")
         return [Resource(name, configs=configs[name]) for name in names]
 
     async def check_versions(self) -> list[Finding]:
@@ -106,20 +105,17 @@ class Cluster:
             cluster = await self._admin.describe_cluster()
         return [str(each["node_id"]) for each in cluster["brokers"]]
 
-    async def _configs(self, kind: ConfigResourceType, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    async def _configs(self, kind: ConfigResourceType, names: Sequence[str]) -> dict[str, dict[str, str] | None] | None:
+        """Return the settings by name, None for those that this user may not read; None in all: a name is unknown."""
         if not names:
             return {}
-        answers: list[Any] = []
-        for _ in range(SETTLE_POLLS):
-            with _reaching("describe settings"):
-                answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
-            if not any(found[0] == _UNKNOWN for answer in answers for found in answer.resources):
-                break
-            # the topic is new: one part of the broker knows it, another does not yet
-            await asyncio.sleep(SETTLE_POLL_S)
+        with _reaching("describe settings"):
+            answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
         configs: dict[str, dict[str, str] | None] = {}
         for answer in answers:
             for code, _, _, name, entries in answer.resources:
+                if code == _UNKNOWN:
+                    return None
                 if code in _FORBIDDEN:
                     configs[name] = None
                 elif code:
@@ -127,6 +123,10 @@ class Cluster:
                 else:
                     configs[name] = {entry[0]: entry[1] for entry in entries}
         return configs
+
+
+def _resource(name: str, partitions: Sequence[Any], configs: dict[str, str] | None) -> Resource:
+    return Resource(name, len(partitions), min(len(each["replicas"]) for each in partitions), configs)
 
 
 def _remedy(code: int) -> str:

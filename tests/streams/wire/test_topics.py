@@ -247,6 +247,16 @@ async def test_the_topics_of_the_channels_in_force_are_created_and_verified_too(
 
 
 @pytest.mark.servers
+async def test_a_topic_that_is_being_deleted_is_told_as_gone_and_never_as_unreachable(world: World) -> None:
+    await world.run()
+    for number in range(10):
+        name = f"{world.deployment.events_topic}.{number}"
+        await world.admin.create_topics([NewTopic(name, 4, 1)])
+        await world.until_there(name, there=True)
+        await world.delete(name)
+
+
+@pytest.mark.servers
 async def test_what_half_a_run_left_is_completed(world: World) -> None:
     await world.run()
     await world.delete(world.deployment.membership_topic)
