@@ -90,7 +90,7 @@ public final class Facts {
     }
 
     public byte[] pack() {
-        Packer to = new Packer();
+        Packer to = new Packer(512);
         pack(to);
         return to.done();
     }

@@ -8,8 +8,12 @@ final class Packer {
     /** Times are written as the milliseconds after it: 2020-01-01. */
     static final long BASE_MS = 1_577_836_800_000L;
 
-    private byte[] bytes = new byte[512];
+    private byte[] bytes;
     private int size;
+
+    Packer(int room) {
+        bytes = new byte[room];
+    }
 
     void number(long value) {
         room(10);
@@ -40,10 +44,21 @@ final class Packer {
 
     void text(String text) {
         byte[] written = text.getBytes(StandardCharsets.UTF_8);
-        number(written.length);
-        room(written.length);
-        System.arraycopy(written, 0, bytes, size, written.length);
-        size += written.length;
+        part(written, 0, written.length);
+    }
+
+    /** Write a length and so many bytes. */
+    void part(byte[] from, int begin, int length) {
+        number(length);
+        if (length > 0) {
+            room(length);
+            System.arraycopy(from, begin, bytes, size, length);
+            size += length;
+        }
+    }
+
+    void part(Packer other) {
+        part(other.bytes, 0, other.size);
     }
 
     byte[] done() {

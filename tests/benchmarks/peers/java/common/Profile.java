@@ -5,6 +5,8 @@ import java.util.List;
 
 /** One profile: its facts, and a slot of each segment that it has something of, by place. One value in the store. */
 public final class Profile {
+    /** What it was packed to when it was read, and a little more. */
+    private int room = 1_024;
     final Facts facts;
     final List<Slot> slots;
 
@@ -52,10 +54,12 @@ public final class Profile {
     }
 
     public byte[] pack() {
-        Packer to = new Packer();
+        Packer to = new Packer(room);
         facts.pack(to);
         for (Slot slot : slots) {
-            slot.pack(to);
+            if (!slot.blank()) {
+                slot.pack(to);
+            }
         }
         return to.done();
     }
@@ -67,6 +71,7 @@ public final class Profile {
         }
         Unpacker from = new Unpacker(bytes);
         Profile found = new Profile(Facts.unpack(from, of), new ArrayList<>());
+        found.room = bytes.length + 256;
         while (from.more()) {
             found.slots.add(Slot.unpack(from));
         }

@@ -64,12 +64,13 @@ public abstract class Segment {
 
         @Override
         void fold(Slot slot, Event event) {
-            slot.first.add(event.timeMs, event.nameHash, atLeast);
+            slot.memory().first.add(event.timeMs, event.nameHash, atLeast);
         }
 
         @Override
         void span(Slot slot, Facts facts) {
-            slot.span(0, slot.first.size < atLeast ? 0 : slot.first.times[atLeast - 1] + withinMs);
+            Entries first = slot.memory().first;
+            slot.span(0, first.size < atLeast ? 0 : first.times[atLeast - 1] + withinMs);
         }
     }
 
@@ -84,27 +85,28 @@ public abstract class Segment {
 
         @Override
         void fold(Slot slot, Event event) {
-            if (match.admits(event) && event.timeMs > slot.best) {
-                slot.first.add(event.timeMs, event.nameHash, WAITING_MAX);
+            Memory memory = slot.memory();
+            if (match.admits(event) && event.timeMs > memory.best) {
+                memory.first.add(event.timeMs, event.nameHash, WAITING_MAX);
             }
             if (then.admits(event)) {
                 // two are enough: if the latest is the first event itself, the other one may be its second
-                slot.second.add(event.timeMs, event.nameHash, 2);
+                memory.second.add(event.timeMs, event.nameHash, 2);
             }
-            for (int n = 0; n < slot.first.size; n++) {
-                if (hasSecond(slot, n)) {
-                    slot.best = slot.first.times[n];
-                    slot.first.keepAfter(slot.best);
+            for (int n = 0; n < memory.first.size; n++) {
+                if (hasSecond(memory, n)) {
+                    memory.best = memory.first.times[n];
+                    memory.first.keepAfter(memory.best);
                     return;
                 }
             }
         }
 
-        private static boolean hasSecond(Slot slot, int n) {
-            for (int other = 0; other < slot.second.size; other++) {
-                boolean same = slot.second.times[other] == slot.first.times[n]
-                        && slot.second.names[other] == slot.first.names[n];
-                if (!same && slot.second.times[other] >= slot.first.times[n]) {
+        private static boolean hasSecond(Memory memory, int n) {
+            for (int other = 0; other < memory.second.size; other++) {
+                boolean same = memory.second.times[other] == memory.first.times[n]
+                        && memory.second.names[other] == memory.first.names[n];
+                if (!same && memory.second.times[other] >= memory.first.times[n]) {
                     return true;
                 }
             }
@@ -113,7 +115,8 @@ public abstract class Segment {
 
         @Override
         void span(Slot slot, Facts facts) {
-            slot.span(0, slot.best == 0 ? 0 : slot.best + withinMs);
+            long best = slot.memory().best;
+            slot.span(0, best == 0 ? 0 : best + withinMs);
         }
     }
 
@@ -135,13 +138,14 @@ public abstract class Segment {
 
         @Override
         void fold(Slot slot, Event event) {
-            slot.first.add(event.timeMs, 0, 1);
+            slot.memory().first.add(event.timeMs, 0, 1);
         }
 
         @Override
         void span(Slot slot, Facts facts) {
             long from = Math.max(facts.knownMs, facts.latestMs[absent]) + absentMs;
-            long until = slot.first.size == 0 ? 0 : slot.first.times[0] + withinMs;
+            Entries first = slot.memory().first;
+            long until = first.size == 0 ? 0 : first.times[0] + withinMs;
             slot.span(from < until ? from : 0, from < until ? until : 0);
         }
     }

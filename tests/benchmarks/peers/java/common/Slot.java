@@ -14,14 +14,28 @@ public final class Slot {
     /** The condition holds at t if {@code fromMs <= t < untilMs}. Both are 0 if it will never hold. */
     long fromMs;
     long untilMs;
-    /** Of a sequence: the greatest time of a first event that has its second; 0: none. */
-    long best;
-    Entries first = new Entries();
-    /** Only of a sequence. */
-    Entries second = new Entries();
+    /** The memory as it was read; null once it is read into {@code memory}, or if there is none. */
+    private byte[] packed;
+    private int begin;
+    private int length;
+    private Memory memory;
 
     public Slot(int segment) {
         this.segment = segment;
+    }
+
+    /** Return the memory. An event touches few slots, so it is read only here. */
+    Memory memory() {
+        if (memory == null) {
+            memory = packed == null ? new Memory() : Memory.unpack(new Unpacker(packed, begin));
+            packed = null;
+        }
+        return memory;
+    }
+
+    /** Tell whether it says nothing that a new slot would not say. */
+    boolean blank() {
+        return !member && fromMs >= untilMs && packed == null && (memory == null || memory.blank());
     }
 
     /** Return the next instant at which time alone changes the membership, or NEVER. */
@@ -58,9 +72,13 @@ public final class Slot {
         to.number((long) segment << 1 | (member ? 1 : 0));
         to.time(fromMs);
         to.time(untilMs);
-        to.time(best);
-        first.pack(to);
-        second.pack(to);
+        if (memory != null && !memory.blank()) {
+            Packer own = new Packer(64);
+            memory.pack(own);
+            to.part(own);
+        } else {
+            to.part(packed, begin, packed == null ? 0 : length);
+        }
     }
 
     static Slot unpack(Unpacker from) {
@@ -69,14 +87,16 @@ public final class Slot {
         found.member = (head & 1) == 1;
         found.fromMs = from.time();
         found.untilMs = from.time();
-        found.best = from.time();
-        found.first = Entries.unpack(from);
-        found.second = Entries.unpack(from);
+        found.length = (int) from.number();
+        if (found.length > 0) {
+            found.packed = from.bytes();
+            found.begin = from.skip(found.length);
+        }
         return found;
     }
 
     public byte[] pack() {
-        Packer to = new Packer();
+        Packer to = new Packer(64);
         pack(to);
         return to.done();
     }

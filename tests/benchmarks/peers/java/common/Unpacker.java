@@ -8,7 +8,22 @@ final class Unpacker {
     private int place;
 
     Unpacker(byte[] bytes) {
+        this(bytes, 0);
+    }
+
+    Unpacker(byte[] bytes, int place) {
         this.bytes = bytes;
+        this.place = place;
+    }
+
+    byte[] bytes() {
+        return bytes;
+    }
+
+    /** Pass over so many bytes; return where they begin. */
+    int skip(int length) {
+        place += length;
+        return place - length;
     }
 
     long number() {
