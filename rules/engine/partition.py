@@ -126,7 +126,7 @@ class Partition:
                 catalogue = self._catalogues.get(digest)
                 if catalogue is None:
                     return self._lack(record, decoded, items, NeedCatalogue(digest))
-        if not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
+        if not self._nothing_due(r_ms) and not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
             return self._lack(record, decoded, items, NeedWakes(r_ms))
         self._state, self._under_way = "boundary", None
         self.clock_ms, self.offset = r_ms, record.offset + 1
@@ -344,6 +344,18 @@ class Partition:
         self._state, self._under_way = "boundary", None
         return Passed(items)
 
+    def _nothing_due(self, before_ms: int) -> bool:
+        """Tell at a glance that no wake or visit is due before an instant. False: `_pass_wakes` must look.
+
+        Nearly every record passes nothing, so it pays for a look at the first entry only, dropped or not.
+        """
+        queue, horizon = self._queue, self.horizon
+        return (
+            (not queue or queue[0][0] >= before_ms)
+            and len(self._cuts.plans) <= 1
+            and (horizon is None or horizon[0] >= before_ms)
+        )
+
     def _pass_wakes(self, before_ms: int, items: list[Item], limit: int | None, own: str) -> bool:
         """Fire the wakes due before an instant in canonical order, at most `limit` that publish.
 
@@ -382,14 +394,17 @@ class Partition:
         if current is None:
             raise AssertionError("an event was decoded without a catalogue")
         profile = self.profiles.get(event.subject)
+        queued_ms = FOREVER
         if profile is not None:
+            queued_ms = self._stands_at(profile)
             self._before_change(profile)
             # its own wakes fire before its own event and do not count; at one instant the event absorbs them
             while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
                 self._fire(profile, items)
         profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
         self.profiles[event.subject] = profile
-        self._enqueue(profile)
+        if self._stands_at(profile) != queued_ms:  # else its entry is in the queue already
+            self._enqueue(profile)
         self._touched.subjects.add(event.subject)
         if changes:
             self._put_out(changes, items)

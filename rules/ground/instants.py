@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 MS_PER_DAY: Final = 86_400_000
@@ -56,9 +57,14 @@ _YEAR_9999_MS: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) 
 
 def format_instant(instant_ms: int) -> str:
     """Write an instant as `2026-03-01T14:05:00.012Z` (three decimals, always)."""
-    moment = _EPOCH + timedelta(milliseconds=instant_ms)
+    second, ms = divmod(instant_ms, 1_000)
+    return f"{_second(second)}.{ms:03}Z"
+
+
+@lru_cache(maxsize=1 << 12)
+def _second(second: int) -> str:
     # isoformat pads the year to four digits, strftime("%Y") does not on every platform
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def parse_duration(text: str, *, signed: bool = False) -> int:

@@ -106,7 +106,10 @@ class Applier:
                 self._shared.on_point("cut")
                 log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
             if self.silent is None:
-                output.add(self._partition, found, applied, self._shared.wire)
+                if applied.items or applied.kind == "refused":
+                    output.add(self._partition, found, applied, self._shared.wire)
+                else:
+                    output.applied += 1  # nearly every record brings nothing
             if on_point is not None:
                 on_point("step" if self.silent is None else "replay")
             if output.changes + output.withdrawn >= changes_max:
