@@ -2,6 +2,7 @@
 
 import json
 
+from rules.catalogue.applied import Applied, read_applied
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.version import RULES_VERSION
@@ -12,10 +13,24 @@ class OtherRules(ValueError):
     """A stored catalogue was put into force under another version of the engine's rules: apply it again."""
 
 
-def catalogue_json(catalogue: Catalogue) -> bytes:
-    """Write a catalogue for storage: its raw files (key order kept: the arms of an activation need it) and its hash."""
+def catalogue_json(catalogue: Catalogue, applied: Applied | None = None) -> bytes:
+    """Write a catalogue for storage: its hash, its raw files, and how it was applied.
+
+    Key order is kept: the arms of an activation need it.
+    """
     value = {"hash": catalogue.hash, "rules": RULES_VERSION, "files": catalogue.files}
+    if applied is not None:
+        value["applied"] = applied.as_json()
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def applied_of(data: bytes) -> Applied | None:
+    """Return how a stored catalogue was applied; None where its record does not say."""
+    try:
+        stored = json.loads(data)
+    except ValueError:
+        return None
+    return read_applied(stored.get("applied")) if isinstance(stored, dict) else None
 
 
 def load_catalogue_json(data: bytes) -> Catalogue:

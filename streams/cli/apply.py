@@ -15,7 +15,9 @@ from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.apply import ApplyOutcome, put_into_force
-from streams.operations.definitions import load
+from streams.operations.applying.git import git_state
+from streams.operations.applying.options import Options
+from streams.operations.definitions import load_with_sources
 
 _STYLES: Final[Mapping[Way, str]] = {
     "new": "green",
@@ -41,20 +43,24 @@ def apply(
     again: Annotated[
         bool, typer.Option("--again", help="Put it into force again although it is: a new cut in every partition.")
     ] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who applies it; without: the login.")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, in a sentence.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check a catalogue and put it into force.
 
     One transaction does it for every partition of the input. Says what changes against the catalogue in force:
     segments, activations, dictionary, policy. Creates the topics of channels that are new, and deletes none. Warns of
-    what begins without the history that it looks at. Already in force: says so and writes nothing.
+    what begins without the history that it looks at. Already in force: says so and writes nothing. The record in the
+    log says who applied it, why, when, and from which revision of git.
 
-    Example: segue apply catalogue
+    Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    catalogue = load(folder)
-    outcome = run(lambda servers: put_into_force(servers, catalogue, again=again))
-    for warning in outcome.beginnings:
-        tell(f"warning: {warning}")
+    sources, catalogue = load_with_sources(folder)
+    options = Options(again=again, by=by, note=note, git=git_state(folder, catalogue.files), sources=sources)
+    outcome = run(lambda servers: put_into_force(servers, catalogue, options))
+    for warning in outcome.warnings:
+        tell(f"warning: {warning.said}")
     if as_json:
         write_json(outcome.as_json())
     else:
@@ -88,6 +94,9 @@ def show(outcome: ApplyOutcome, catalogue: Catalogue) -> None:
     out.print(
         f"Catalogue {outcome.hash[:12]} is in force: one cut in each of {count(outcome.partitions, 'partition')}."
     )
+    for step in outcome.steps:
+        for line in step.said:
+            out.print(Text(line))
 
 
 def _counted(what: What, found: Sequence[Difference]) -> str:

@@ -89,7 +89,7 @@ async def provision(servers: Acquainted) -> None:
         done = await create_or_verify(cluster, servers.log, servers.store, servers.deployment)
     if done.fatal:
         raise WrongInput(*map(str, done.findings))
-    await put_into_force(servers, servers.known, again=False)
+    await put_into_force(servers, servers.known)
 
 
 class WorkerProcess:

@@ -6,31 +6,38 @@ transaction that writes the cuts: so the last record is the catalogue applied la
 1. The producer of all applies of this deployment is initialised (one fixed transactional id): an apply that another
    machine is in the middle of is aborted or completed, and cannot go on.
 2. The catalogue in force is read: it is final now.
-3. One transaction: the catalogue, and a cut for every input partition. A crash before its end: nothing was applied.
+3. The checks are asked in order (`applying.checks`). One that refuses ends it here: nothing was written.
+4. The topics of new channels are created. A crash here: the next apply finds them.
+5. One transaction: the catalogue, and a cut for every input partition. A crash before its end: nothing was applied.
    Two at once therefore come one after the other, in the same order in every partition; the one that lost says so.
+6. The steps are taken in order (`applying.steps`). A crash here: the catalogue is in force, and each step says which
+   command continues it.
 """
 
+import getpass
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
+from rules.catalogue.applied import Applied
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, differences
-from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
-from rules.language.problems import CatalogueErrors, Source
-from rules.reports.beginnings import beginnings
 from streams.clock import SystemClock
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
+from streams.operations.applying import without_history
+from streams.operations.applying.checks import run_checks
+from streams.operations.applying.options import Options
+from streams.operations.applying.situation import Situation, read_in_force
+from streams.operations.applying.steps import StepDone, run_steps
+from streams.operations.applying.warning import ApplyWarning
 from streams.operations.errors import CatalogueTooLarge, NotApplied, TopicsWrong
 from streams.operations.naming import channels_of
 from streams.operations.provision import have_topics
 from streams.operations.servers import Servers
-from streams.records import OutRecord, Stored
+from streams.records import OutRecord
 from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, topics
 
@@ -48,9 +55,11 @@ class ApplyOutcome:
     differences: tuple[Difference, ...]
     unchanged: tuple[int, int]
     """Segments and activations that are as they were."""
+    how: Applied
+    """Who applied it, why and when."""
+    warnings: tuple[ApplyWarning, ...] = ()
     created_topics: tuple[str, ...] = ()
-    beginnings: tuple[str, ...] = ()
-    """What begins without the history that it looks at."""
+    steps: tuple[StepDone, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -59,6 +68,7 @@ class ApplyOutcome:
             "applied": self.applied,
             "partitions": self.partitions,
             "before": self.before,
+            "how": self.how.as_json(),
             "differences": {
                 what: {
                     way: [each.name for each in self.differences if (each.what, each.way) == (what, way)]
@@ -69,52 +79,82 @@ class ApplyOutcome:
             },
             "unchanged": {"segments": self.unchanged[0], "activations": self.unchanged[1]},
             "created_topics": self.created_topics,
-            "without_history": self.beginnings,
+            "without_history": [each.said for each in self.warnings if each.kind == without_history.KIND],
+            "warnings": [each._asdict() for each in self.warnings],
+            **{step.name: step.as_json for step in self.steps},
         }
 
 
-async def put_into_force(servers: Servers, catalogue: Catalogue, *, again: bool) -> ApplyOutcome:
-    """Put a catalogue into force; see the module. Raises NotReachable and these:
+async def put_into_force(servers: Servers, catalogue: Catalogue, options: Options | None = None) -> ApplyOutcome:
+    """Put a catalogue into force; see the module. Raises NotReachable, what a check or a step raises, and these:
 
     CatalogueTooLarge; NotApplied; TopicsWrong, TopicMissing, WrongPartitionCount.
     """
     deployment, settings = servers.deployment, servers.settings
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
-    created = await _have_topics(servers, catalogue)
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
     ring = KafkaRing(settings.kafka_bootstrap_servers, f"segue-apply-{deployment.catalogues_topic}", 1, tuning)
     await ring.open()
     try:
-        stored = await servers.latest_catalogue()
-        before = None if stored is None or stored.key is None else stored.key.decode()
-        old = _old(stored)
-        found = differences(old, catalogue)
-        outcome = ApplyOutcome(
-            catalogue.hash,
-            again or before != catalogue.hash,
-            deployment.partitions,
-            before,
-            tuple(found),
-            _unchanged(catalogue, found),
-            tuple(created),
-            tuple(beginnings(old, catalogue, SystemClock().wall_ms())),
-        )
+        situation = await look(servers, catalogue, options or Options())
+        outcome = outcome_of(situation)
         if outcome.applied:
-            await _write(servers, ring, catalogue, stored)
+            outcome = replace(outcome, warnings=await run_checks(situation))
+        outcome = replace(outcome, created_topics=tuple(await _have_topics(servers, catalogue)))
+        if outcome.applied:
+            await _write(ring, situation)
     finally:
         await ring.close()
-    return outcome
+    return replace(outcome, steps=await run_steps(situation)) if outcome.applied else outcome
 
 
-async def _write(servers: Servers, ring: KafkaRing, catalogue: Catalogue, before: Stored | None) -> None:
+async def look(servers: Servers, catalogue: Catalogue, options: Options) -> Situation:
+    """Read what an apply of a catalogue finds; writes nothing."""
+    applied = Applied(
+        by=options.by or login(),
+        at_ms=SystemClock().wall_ms(),
+        note=options.note,
+        git=options.git,
+        preview=options.preview,
+        break_glass=options.break_glass,
+    )
+    return Situation(servers, read_in_force(await servers.latest_catalogue()), catalogue, options, applied)
+
+
+def outcome_of(situation: Situation) -> ApplyOutcome:
+    """Say what an apply changes, before its checks and its transaction."""
+    in_force, catalogue = situation.in_force, situation.catalogue
+    found = differences(situation.old, catalogue)
+    return ApplyOutcome(
+        catalogue.hash,
+        situation.options.again or in_force is None or in_force.hash != catalogue.hash,
+        situation.servers.deployment.partitions,
+        None if in_force is None else in_force.hash,
+        tuple(found),
+        _unchanged(catalogue, found),
+        situation.applied,
+    )
+
+
+def login() -> str:
+    """Return the name that this process runs under; "unknown" where the system has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+async def _write(ring: KafkaRing, situation: Situation) -> None:
+    servers, catalogue, before = situation.servers, situation.catalogue, situation.in_force
     deployment = servers.deployment
     wire = RecordMaker(deployment)
-    record = OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue))
+    value = catalogue_json(catalogue, situation.applied)
+    record = OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), value)
     cuts = [wire.catalogue(partition, catalogue.hash) for partition in range(deployment.partitions)]
     try:
         await ring.transaction([record, *cuts])
     except RecordTooLarge:
-        raise CatalogueTooLarge(len(record.value or b"")) from None
+        raise CatalogueTooLarge(len(value)) from None
     except Doubt as doubt:
         await servers.log.fence(ring.ids[0])
         found = await servers.latest_catalogue()
@@ -138,17 +178,6 @@ async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
     if any(finding.fatal for finding in findings):
         raise TopicsWrong([finding for finding in findings if finding.fatal])
     return created
-
-
-def _old(stored: Stored | None) -> Catalogue | None:
-    """Compile the catalogue in force, of any rules version; None where there is none, or it does not load."""
-    if stored is None or stored.value is None:
-        return None
-    try:
-        files = orjson.loads(stored.value)["files"]
-        return load_catalogue([Source(file, value) for file, value in files.items()])
-    except (CatalogueErrors, ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _unchanged(catalogue: Catalogue, found: Sequence[Difference]) -> tuple[int, int]:

@@ -1,17 +1,24 @@
 """A catalogue out of a folder, as an operation takes it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
-from rules.language.problems import CatalogueErrors
+from rules.language.problems import CatalogueErrors, Source
 from streams.operations.errors import CatalogueRefused
 from streams.operations.yaml_files import read_folder
 
 
 def load(folder: Path) -> Catalogue:
     """Load a catalogue's folder; blocks. Raises CatalogueRefused with every error at its place."""
+    return load_with_sources(folder)[1]
+
+
+def load_with_sources(folder: Path) -> tuple[Sequence[Source], Catalogue]:
+    """Load a catalogue's folder as `load` does; return its files with the place of every value, and the catalogue."""
     try:
-        return load_catalogue(read_folder(folder))
+        sources = read_folder(folder)
+        return sources, load_catalogue(sources)
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None

@@ -184,6 +184,30 @@ class DeadLetterPointer(Closed):
     """Size of the value."""
 
 
+class GitState(Closed):
+    """The revision of git that the folder of a catalogue stood at."""
+
+    revision: str
+    clean: bool
+    """Whether every file of the catalogue was as that revision has it."""
+
+
+class Applied(Open):
+    """How a catalogue was applied. Later versions add keys."""
+
+    by: str
+    """Who applied it."""
+    at: Instant
+    """When, by the clock of the machine that applied it."""
+    note: str | None
+    """Why."""
+    git: GitState | None
+    preview: str | None
+    """The hash of the preview that the apply was bound to."""
+    break_glass: str | None
+    """Why it was applied without the approvals that the policy asks for."""
+
+
 class StoredCatalogue(Closed):
     """A catalogue as it was applied: the definition files as plain values."""
 
@@ -191,3 +215,5 @@ class StoredCatalogue(Closed):
     rules: int
     """The engine's version of the rules, part of the hash."""
     files: dict[str, Any]
+    applied: Annotated[Applied | None, Field(default=None, json_schema_extra=no_default)]
+    """How it was applied; absent in records of older versions."""

@@ -154,5 +154,5 @@ async def rig(
     """Make a deployment with the benchmark's catalogue of so many segments in force; no worker runs yet."""
     async with live(unique("scale"), kafka.bootstrap, cluster.url, partitions=partitions, **settings) as running:
         async with serving(running.deployment, running.settings) as servers:
-            await put_into_force(servers, make_catalogue(segments), again=False)
+            await put_into_force(servers, make_catalogue(segments))
         yield Rig(running, cluster, kafka)

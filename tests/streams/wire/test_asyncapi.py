@@ -10,6 +10,7 @@ import orjson
 import pytest
 from ruamel.yaml import YAML
 
+from rules.catalogue.applied import Applied, GitState
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.engine.outcome import Withdrawal
@@ -57,6 +58,9 @@ def fits(record: OutRecord, name: str) -> list[str]:
     return wrong
 
 
+APPLIED = Applied("ada", 1_772_373_905_012, "two views", GitState("a" * 40, clean=True), preview="b" * 64)
+
+
 def carried(record: OutRecord) -> list[str]:
     """The messages that a record fits, of those that its topic carries."""
     table = (*topics(defaults()), *activation_topics(defaults(), ["email"]), delivery_topic(defaults(), "email"))
@@ -89,6 +93,10 @@ def written() -> list[tuple[str, OutRecord]]:
         (
             "catalogue",
             OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue)),
+        ),
+        (
+            "catalogue",
+            OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue, APPLIED)),
         ),
     ]
     restricted: Sequence[OutRecord] = WIRE.change_records(0, change(generation="g1", restricted=True))

@@ -1,0 +1,27 @@
+"""What a person may ask of an apply, besides the catalogue. A new option is a field here with its default."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.catalogue.applied import GitState
+from rules.language.problems import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one apply. Every field has a default: programs that apply a catalogue give what they know."""
+
+    again: bool = False
+    """Put it into force again although it is."""
+    by: str | None = None
+    """Who applies it; None: the login."""
+    note: str | None = None
+    """Why."""
+    git: GitState | None = None
+    """The revision of the folder."""
+    preview: str | None = None
+    """The hash of the preview that this apply is bound to."""
+    break_glass: str | None = None
+    """Why it is to be applied without the approvals that the policy asks for."""
+    sources: Sequence[Source] = ()
+    """The files of the folder, with the place of every value; empty where the catalogue came from no folder."""
