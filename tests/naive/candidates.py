@@ -29,7 +29,8 @@ def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
                 found |= sums(base, [length(definition[name])], after, before)
         for rule in ("enter", "exit"):
             for condition, odd in conditions(definition[rule]) if rule in definition else ():
-                ends = coverage_ends(condition, replace(sight(profile, era, segment, rule, after), odd=odd))
+                seen = replace(sight(profile, era, segment, rule, after), odd=odd)
+                ends = coverage_ends(condition, era.knowing(profile, segment, condition, seen))
                 found |= sums(base | ends, lengths(condition), after, before)
     for refuse in (era.catalogue.policy.get("restrictions") or {}).values():
         found |= sums(base, lengths(refuse), after, before)
@@ -41,12 +42,13 @@ def instants(profile: Profile, era: Era, after: int, before: int) -> list[int]:
 def known_instants(profile: Profile, era: Era) -> set[int]:
     """Collect the instants from which something can be counted."""
     found = {0}
-    for one in profile.known:
+    recalled = [one for facts in profile.histories.values() for one in facts.values()]
+    for one in (*profile.known, *recalled):
         found.add(one.event.time)
         found |= {value for value in (*one.event.data.values(), *one.event.sets.values()) if type(value) is int}
     found |= {stay.entered_at for stay in profile.stays.values()} | set(profile.last_exit.values())
-    found |= {since for one in (*era.before, era) if (since := one.since) is not None}
-    found |= {since + FIVE_MINUTES_MS for one in (*era.before, era) if (since := one.since) is not None}
+    wholes = [*(one.since for one in (*era.before, era)), *profile.filled.values()]
+    found |= {since + late for since in wholes if since is not None for late in (0, FIVE_MINUTES_MS)}
     written = [*(era.catalogue.segments[segment] for segment in era.approved_order), era.catalogue.policy]
     written += [era.catalogue.activations[name] for name in era.approved_activations]
     found |= {at for value in written for text in strings(value) if (at := instant(text)) is not None}

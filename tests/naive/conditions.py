@@ -19,7 +19,8 @@ Condition = Mapping[str, Any]
 class Known(NamedTuple):
     """An event as a profile knows it. `arrival` numbers the profile's events in record order, from 1.
 
-    `era` is the number of cuts before its record.
+    `era` is the number of cuts before its record. Facts of a history have numbers below 0: they are later than no
+    mark of their own time.
     """
 
     event: Event
@@ -46,7 +47,11 @@ class Sight:
     t: int
     catalogue: Catalogue
     known: Sequence[Known]
-    """In the order of (time, source, id)."""
+    """The facts of the profile, in the order of (time, source, id). Traits, consent and known-since look at these."""
+    facts: Sequence[Known]
+    """What the condition in question knows, in the same order. A cut and its filling make it differ from `known`."""
+    starts_known: Callable[[str, int], bool]
+    """Tells whether the value that a trait had at an instant is known to the condition in question."""
     rule: str
     """enter, exit or refuse."""
     forgets: bool
@@ -59,8 +64,8 @@ class Sight:
     """Of the segment's present stay; None while the profile is out."""
     members: Mapping[str, int]
     """Every segment that the profile is in → the effective_at of its entry."""
-    no_verdict: Callable[[Condition, "Sight"], bool]
-    """Tells whether a condition has no verdict yet after a cut."""
+    look: Callable[[Condition, "Sight"], "Sight | None"]
+    """Gives the sight of one condition that looks at history. None: it has no verdict yet after a cut."""
 
     @property
     def known_since(self) -> int:
@@ -80,9 +85,8 @@ def truth(rule: Condition, sight: Sight) -> Verdict:
     if "at_least_of" in rule:
         group = rule["at_least_of"]
         return at_least_of([truth(item, sight) for item in group["of"]], group["n"])
-    if sight.no_verdict(rule, sight):
-        return None
-    return KINDS[kind_of(rule)](rule, sight)
+    seen = sight.look(rule, sight)
+    return None if seen is None else KINDS[kind_of(rule)](rule, seen)
 
 
 def at_least_of(verdicts: list[Verdict], n: int) -> Verdict:
@@ -102,9 +106,9 @@ def kind_of(rule: Condition) -> str:
 
 
 def matching(step: Any, where: Any, sight: Sight) -> list[Known]:
-    """List the known events of one of the types that satisfy `where`, in order."""
+    """List the events that a condition knows, of one of the types, that satisfy `where`, in order."""
     names = types_named(step)
-    return [one for one in sight.known if matches(one.event, names, where, sight.catalogue)]
+    return [one for one in sight.facts if matches(one.event, names, where, sight.catalogue)]
 
 
 def matches(event: Event, names: list[str], where: Any, catalogue: Catalogue) -> bool:
@@ -190,14 +194,14 @@ class Setting(NamedTuple):
     value: Any
 
 
-def settings(trait: str, sight: Sight) -> list[Setting]:
-    """List the known settings of a trait, in the order of (time, source, id)."""
-    return [Setting(one.event.time, one.event.sets[trait]) for one in sight.known if trait in one.event.sets]
+def settings(trait: str, facts: Sequence[Known]) -> list[Setting]:
+    """List the settings of a trait among some facts, in the order of (time, source, id)."""
+    return [Setting(one.event.time, one.event.sets[trait]) for one in facts if trait in one.event.sets]
 
 
 def trait_value(trait: str, sight: Sight) -> Any:
     """Return the value of a trait; None: no value."""
-    found = settings(trait, sight)
+    found = settings(trait, sight.known)
     return found[-1].value if found else None
 
 
@@ -207,13 +211,15 @@ def trait(condition: Condition, sight: Sight) -> bool:
     return operators.holds(condition, trait_value(name, sight), sight.catalogue.traits[name]["type"], sight.t)
 
 
-def held(condition: Condition, sight: Sight) -> bool:
+def held(condition: Condition, sight: Sight) -> Verdict:
     """Held: the operators held at every millisecond of [t − D, t]. Both ends of each stretch of one value are asked."""
     start = sight.t - length(condition["for"])
+    if not sight.starts_known(condition["trait"], start):
+        return None
     if sight.known_since > start or not trait(condition, sight):
         return False
     kind = sight.catalogue.traits[condition["trait"]]["type"]
-    past = [one for one in settings(condition["trait"], sight) if one.time < sight.t]
+    past = [one for one in settings(condition["trait"], sight.facts) if one.time < sight.t]
     stretches = [(-math.inf, None), *past]
     for (since, value), (until, _) in zip(stretches, [*stretches[1:], (sight.t, None)], strict=True):
         first, last = max(since, start), until - 1
@@ -222,9 +228,11 @@ def held(condition: Condition, sight: Sight) -> bool:
     return True
 
 
-def changed(condition: Condition, sight: Sight) -> bool:
+def changed(condition: Condition, sight: Sight) -> Verdict:
     """Changed: two consecutive settings have different values, `from` and `to` fit, and the later is in the window."""
-    found = settings(condition["changed"], sight)
+    if not sight.starts_known(condition["changed"], sight.t - length(condition["within"])):
+        return None
+    found = settings(condition["changed"], sight.facts)
     kind = sight.catalogue.traits[condition["changed"]]["type"]
     return any(
         not alike(before.value, after.value)
@@ -390,7 +398,7 @@ def step_of(written: Any) -> Step:
 def sequence(condition: Condition, sight: Sight) -> bool:
     """Sequence: at least one assignment of distinct events to the steps fits."""
     steps = steps_of(condition)
-    wanted = [one for one in sight.known if any(fits(step, one, sight) for step in steps)][-ENTRIES_MAX:]
+    wanted = [one for one in sight.facts if any(fits(step, one, sight) for step in steps)][-ENTRIES_MAX:]
     mark = counts_from(condition, sight)
     counted = [one for one in wanted if mark is None or mark.precedes(one)]
     return assigned(steps, [], [one for one in counted if in_date(condition, one)], counted, condition, sight)

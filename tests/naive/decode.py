@@ -43,7 +43,7 @@ class Refused(Exception):
 
 
 class Own(Exception):
-    """The line is of a type segue.*: a record without an event."""
+    """The line is of a type segue.*: a record without an event. It may be larger and deeper than an event."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +114,30 @@ def no_constant(token: str) -> Any:
 
 def event_of(raw: bytes, line: Line, catalogue: Catalogue, clock: int) -> Event:
     """Decode a line whose record stands at the instant `clock`. Raises Refused and Own."""
+    value = line.value
+    if is_own(value):
+        raise Own
     if len(raw) > BYTES_MAX:
         raise Refused("too_large")
     if not line.parsed:
         raise Refused("not_json")
-    value = line.value
+    return event_in(value, catalogue, clock, stamped=line.timestamp is not None)
+
+
+def is_own(value: Any) -> bool:
+    """Tell whether a value is a record of Segue itself."""
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"].startswith("segue.")
+
+
+def event_in(value: Any, catalogue: Catalogue, clock: int, stamped: bool = True) -> Event:
+    """Decode an event from its JSON value. `stamped`: whether its record has a timestamp. Raises Refused."""
     if levels(value) > LEVELS_MAX:
         raise Refused("too_deep")
-    if isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"].startswith("segue."):
-        raise Own
     envelope(value)
     if value["type"] not in catalogue.events:
         raise Refused("undeclared_type")
     time = instant(value["time"]) if isinstance(value.get("time"), str) else None
-    if time is None or line.timestamp is None:
+    if time is None or not stamped:
         raise Refused("bad_time")
     if time > clock + FIVE_MINUTES_MS:
         raise Refused("ahead")

@@ -3,17 +3,21 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from tests.naive.conditions import Sight, trait_value, truth
 from tests.naive.decode import Event
-from tests.naive.pending import Era
+from tests.naive.pending import Era, always
 from tests.naive.profile import Profile, Stay
 from tests.naive.reading import Catalogue, leaves
 from tests.naive.times import length, written
 
 FORGETTING = ("exit_rule", "max_stay")
 """The reasons after which re-entry needs new evidence."""
+
+
+Visit = Literal["cut", "filled"] | None
+"""Whether an evaluation is the visit of the cut that began the era, the visit of a `segue.filled`, or neither."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
         t=t,
         catalogue=era.catalogue,
         known=profile.known,
+        facts=profile.known,
+        starts_known=always,
         rule=rule,
         forgets=forgets,
         odd=False,
@@ -40,7 +46,7 @@ def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
         exit_mark=profile.exit_mark.get(segment) if forgets else None,
         entered_at=stay.entered_at if stay else None,
         members={name: one.entered_at for name, one in profile.stays.items()},
-        no_verdict=lambda condition, seen: era.no_verdict(segment, condition, seen, profile.born),
+        look=lambda condition, seen: era.look(profile, segment, condition, seen),
     )
 
 
@@ -121,25 +127,25 @@ def reason_to_join(profile: Profile, era: Era, segment: str, t: int) -> Verdict 
     return None
 
 
-def decide(profile: Profile, era: Era, segment: str, t: int, visit: bool) -> Verdict | None:
-    """Decide one segment in one evaluation. `visit`: the evaluation is the visit of the cut that began the era."""
+def decide(profile: Profile, era: Era, segment: str, t: int, visit: Visit) -> Verdict | None:
+    """Decide one segment in one evaluation."""
     member = segment in profile.stays
     if not era.catalogue.approved(segment):
         return Verdict("retired") if member else None
-    changed = visit and era.changed(segment)
+    changed = visit == "cut" and era.changed(segment)
     if not member:
         found = reason_to_join(profile, era, segment, t)
-        return Verdict(found.kind, found.conditions, backfill=changed) if found else None
+        return Verdict(found.kind, found.conditions, backfill=changed or visit == "filled") if found else None
     found = reason_to_leave(profile, era, segment, t, min_stay=not changed)
     if changed and found is None and not audience_admits(profile, era.catalogue, segment):
         found = Verdict("audience")
     return Verdict("definition_changed", found.conditions) if found and changed else found
 
 
-def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, visit: bool = False) -> list[bytes]:
+def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, visit: Visit = None) -> list[bytes]:
     """Evaluate every segment once, by rank and id; each sees the changes already made. Returns the changes as JSON."""
     changes = []
-    for segment in era.order if visit else era.approved_order:
+    for segment in era.order if visit == "cut" else era.approved_order:
         verdict = decide(profile, era, segment, t, visit)
         if verdict is not None:
             changes.append(move(profile, era, segment, t, verdict, event))

@@ -1,11 +1,22 @@
 """Eras: a catalogue with the cuts before it, and the conditions without a verdict (docs/language.md, Pending)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from tests.naive.conditions import HISTORY, Condition, Known, Place, Sight, counts_from, kind_of, uses_exit_mark
+from tests.naive.conditions import (
+    HISTORY,
+    Condition,
+    Known,
+    Place,
+    Sight,
+    counts_from,
+    kind_of,
+    settings,
+    uses_exit_mark,
+)
+from tests.naive.profile import Profile
 from tests.naive.reading import Cap, Catalogue, conditions
 from tests.naive.times import FIVE_MINUTES_MS, date, instant, length, rounded_up
 
@@ -19,8 +30,8 @@ class Era:
     catalogue: Catalogue
     since: int | None
     before: Sequence["Era"]
-    filled: bool
-    """Whether the history of its conditions is available (it is not with `--as-live`)."""
+    remembering: bool
+    """Whether its conditions know all that came before the cut (they do not with `--as-live`)."""
 
     @property
     def ordinal(self) -> int:
@@ -79,7 +90,7 @@ class Era:
 
     def remembers(self, one: Known, cap: Cap) -> bool:
         """Tell whether a message from before a cut still counts. Without history, it must have been counted then."""
-        if self.filled or not self.before or one.era == self.ordinal:
+        if self.remembering or not self.before or one.era == self.ordinal:
             return True
         old = self.before[-1]
         reach = old.counted.get((cap.of, cap.value))
@@ -101,10 +112,25 @@ class Era:
         old = self.before[-1].catalogue
         return not old.approved(segment) or told_apart(old, segment) != told_apart(self.catalogue, segment)
 
-    def no_verdict(self, segment: str, condition: Condition, sight: Sight, born: int) -> bool:
-        """Tell whether a condition has no verdict yet. `born`: the era in which the profile became known."""
+    def look(self, profile: Profile, segment: str, condition: Condition, sight: Sight) -> Sight | None:
+        """Give the sight of one condition: what it knows of a profile. None: it has no verdict yet."""
         began = self.pending_since(segment, condition, sight.rule, sight.odd)
-        return began is not None and began.ordinal > born and not complete(condition, sight, began_at(began))
+        seen = self.knowing(profile, segment, condition, sight)
+        if began is None or profile.born >= began.ordinal:
+            return seen
+        whole_since = profile.filled.get(began_at(began), began_at(began))
+        whole = whole_since is None or profile.born_at >= whole_since or complete(condition, seen, whole_since)
+        return seen if whole else None
+
+    def knowing(self, profile: Profile, segment: str, condition: Condition, sight: Sight) -> Sight:
+        """Give the sight of one condition: what it knows of a profile, whether it has a verdict or not."""
+        began = self.pending_since(segment, condition, sight.rule, sight.odd)
+        if began is None:
+            return replace(sight, facts=profile.known, starts_known=always)
+        seen = known_after(profile, began, condition, sight)
+        whole_since = profile.filled.get(began_at(began), began_at(began))
+        whole = whole_since is None or profile.born >= began.ordinal or profile.born_at >= whole_since
+        return replace(seen, starts_known=always) if whole else seen
 
     def pending_since(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
         """Return the era since which the approved segments always had an equal condition. None: it is not pending."""
@@ -121,7 +147,7 @@ class Era:
         marks = marks_of(condition, Place(self.catalogue, rule, self.catalogue.forgets(segment), odd))
         while began.before and began.before[-1].had(segment, condition, marks):
             began = began.before[-1]
-        return None if began.since is None or began.filled else began
+        return None if began.since is None or began.remembering else began
 
     def had(self, segment: str, condition: Condition, marks: list[str]) -> bool:
         """Tell whether its approved segments have an equal condition. With a mark, only `segment` itself is asked."""
@@ -134,6 +160,31 @@ class Era:
             if rule in self.catalogue.segments[name]
             for other, odd in conditions(self.catalogue.segments[name][rule])
         )
+
+
+def always(trait: str, at: int) -> bool:
+    """Say that the value of every trait is known at every instant."""
+    return True
+
+
+def known_after(profile: Profile, began: Era, condition: Condition, sight: Sight) -> Sight:
+    """Give the sight of a condition that came in at the cut of an era without its history.
+
+    It knows the facts that came after the cut and those that a history of that cut brought. Held and changed know also
+    the setting of their trait that stood at the cut.
+    """
+    at = began_at(began)
+    name = condition.get("trait", condition.get("changed"))
+    before = [one for one in profile.known if one.era < began.ordinal and name in one.event.sets]
+    facts = profile.facts(began.ordinal, at, before[-1:])
+
+    def starts_known(trait: str, start: int) -> bool:
+        if profile.known[0].event.time > start or any(one.time <= start for one in settings(trait, facts)):
+            return True
+        # without a setting at the cut, none came before it, unless the old dictionary had no way to set the trait
+        return not before and (start >= at or began.before[-1].catalogue.sets(trait))
+
+    return replace(sight, facts=facts, starts_known=starts_known)
 
 
 def began_at(era: Era) -> int:

@@ -1,11 +1,13 @@
 """What is known about a profile, and what was published about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.naive.conditions import Known, Mark
 from tests.naive.decode import Event
+
+Identity = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Profile:
     subject: str
     born: int
     """The era in which the profile became known."""
+    born_at: int
+    """The instant of the record by which it became known."""
+    filled: Mapping[int, int | None]
+    """Each cut whose history is filled in → the instant since which the log was whole; None: always."""
+    histories: dict[int, dict[Identity, Known]] = field(default_factory=dict)
+    """Each cut → the facts that histories of it brought, by identity."""
     known: list[Known] = field(default_factory=list)
     """In the order of (time, source, id)."""
     stays: dict[str, Stay] = field(default_factory=dict)
@@ -60,6 +68,19 @@ class Profile:
         """Insert an event at its place in the order."""
         self.known.append(Known(event, len(self.known) + 1, era))
         self.known.sort(key=lambda one: one.event.identity)
+
+    def recall(self, cut: int, events: Sequence[Event]) -> None:
+        """Take the facts of a history in. One that is there already changes nothing."""
+        facts = self.histories.setdefault(cut, {})
+        for event in events:
+            facts.setdefault(event.identity, Known(event, -1 - len(facts), -1))
+
+    def facts(self, ordinal: int, cut: int, also: Sequence[Known]) -> list[Known]:
+        """List what conditions that came in at a cut know, in order. `also`: facts from before it that they know."""
+        found = {one.event.identity: one for one in also}
+        found |= self.histories.get(cut, {})
+        found |= {one.event.identity: one for one in self.known if one.era >= ordinal}
+        return [found[identity] for identity in sorted(found)]
 
     def mark(self, t: int) -> Mark:
         """Return the mark of a change at t."""

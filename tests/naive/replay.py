@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tests.naive.candidates import instants
 from tests.naive.decode import Event, Own, Refused, event_of, parse
 from tests.naive.evaluation import evaluate
+from tests.naive.fillings import Filled, Fillings, History, read_own
 from tests.naive.pending import Era
 from tests.naive.profile import Profile
 from tests.naive.reading import Catalogue
@@ -36,11 +37,19 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Record:
-    """One record at its instant: an event, the cut into an era, or neither (a redelivery counts as neither)."""
+    """One record at its instant: an event, the cut into an era, a part of a filling, or nothing (a redelivery)."""
 
     at: int
     event: Event | None = None
     era: Era | None = None
+    filling: History | Filled | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """The subject of the profile that the record touches, if that is known."""
+        if self.event is not None:
+            return self.event.subject
+        return self.filling.subject if isinstance(self.filling, History) else None
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def replay(
     walk: bool = False,
 ) -> Replayed:
     """Replay lines as `segue replay` does. `walk`: evaluate every millisecond instead of chosen instants."""
-    first = Era(catalogue, None, (), filled=True)
+    first = Era(catalogue, None, (), remembering=True)
     file = read(first, lines, until, then, as_live)
     if file.end is None:
         return Replayed([], file.refusals)
@@ -85,6 +94,7 @@ def replay(
 def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[Cut], as_live: bool) -> File:
     """Read the lines as records. Each cut comes before the first line at its instant or later."""
     file, era, clock, cuts = File(), first, None, list(then)
+    fillings = Fillings()
     seen: set[tuple[str, tuple[int, str, str]]] = set()
     for number, raw in enumerate(lines, 1):
         raw = raw.rstrip(b"\r\n")
@@ -99,19 +109,20 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
                 era = cut(file, era, cuts.pop(0), as_live)
             clock = at
         event: Event | None = None
+        filling: History | Filled | None = None
         try:
             event = event_of(raw, line, era.catalogue, 0 if clock is None else clock)
         except Refused as refused:
             file.refusals.append((number, str(refused)))
         except Own:
-            pass
+            filling = read_own(line.value, era, fillings) if as_live else None
         if clock is None:
             continue
         if event is not None and (event.subject, event.identity) in seen:
             event = None
         if event is not None:
             seen.add((event.subject, event.identity))
-        file.records.append(Record(clock, event))
+        file.records.append(Record(clock, event, filling=filling))
     while cuts and until is not None and cuts[0].at <= until:
         era = cut(file, era, cuts.pop(0), as_live)
     file.end = until if until is not None else clock
@@ -120,7 +131,7 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
 
 def cut(file: File, era: Era, made: Cut, as_live: bool) -> Era:
     """Insert a cut among the records. Returns the era that it begins."""
-    began = Era(made.catalogue, made.at, (*era.before, era), filled=not as_live)
+    began = Era(made.catalogue, made.at, (*era.before, era), remembering=not as_live)
     file.records.append(Record(made.at, era=began))
     return began
 
@@ -136,21 +147,31 @@ def every_millisecond(profile: Profile, era: Era, after: int, before: int) -> Se
 def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Instants) -> Iterator[Happening]:
     """Take one profile through its records, with every wake between them."""
     profile: Profile | None = None
+    filled: dict[int, int | None] = {}
     after = -1
     for index, record in enumerate(records):
-        own = record.event is not None and record.event.subject == subject
-        if profile is not None and (own or record.era is not None):
+        own, visited = record.subject == subject, record.era is not None or isinstance(record.filling, Filled)
+        if profile is not None and (own or visited):
             yield from wakes(profile, era, record.at, after, when)
-        if record.era is not None:
-            era = record.era
-            if profile is not None:
-                after = index
-                yield Happening(record.at, evaluate(profile, era, record.at, visit=True), None, after)
+        era = record.era or era
+        if isinstance(record.filling, Filled):
+            filled[record.filling.cut] = record.filling.since
         if own and record.event is not None:
-            profile = profile or Profile(subject, era.ordinal)
+            profile = profile or Profile(subject, era.ordinal, record.at, filled)
             profile.learn(record.event, era.ordinal)
-            after = index
-            yield Happening(record.at, evaluate(profile, era, record.at, record.event), index, after)
+            yield Happening(record.at, evaluate(profile, era, record.at, record.event), index, index)
+        elif profile is None:
+            continue
+        elif visited:
+            changes = evaluate(profile, era, record.at, visit="filled" if record.era is None else "cut")
+            yield Happening(record.at, changes, None, index)
+        elif own and isinstance(record.filling, History):
+            profile.recall(record.filling.cut, record.filling.events)
+            profile.cursor = max(profile.cursor, record.at - 1)
+            yield Happening(record.at, [], index, index)
+        else:
+            continue
+        after = index
     if profile is not None:
         yield from wakes(profile, era, end + 1, after, when)
 
@@ -181,13 +202,13 @@ def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int
         ]
 
     for index, record in enumerate(records):
-        own = record.event.subject if record.event else None
+        own = record.subject
         left = WAKES_MAX
         while left and (waiting := due(record.at, index)):
             _, subject = min(waiting)
             changes += queues[subject].pop().changes
             left -= subject != own
-        if own is not None:
+        if own is not None and any(happening.record == index for happening in queues.get(own, [])):
             while queues[own][-1].record != index:
                 changes += queues[own].pop().changes
             changes += queues[own].pop().changes

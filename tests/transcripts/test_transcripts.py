@@ -120,6 +120,8 @@ BAD: dict[str, dict[str, Any]] = {
     "a step of no kind": {"steps": [{"wait": "1d"}]},
     "a step of two kinds": {"steps": [{"at": "2026-03-01", "tick": "2026-03-01"}]},
     "an unknown key of a step": {"steps": [{"at": "2026-03-01", "type": "message.sent", "topic": "x"}]},
+    "a history without its cut": {"steps": [{"history": "2026-03-01", "events": []}]},
+    "a filling since no instant": {"steps": [{"filled": "2026-03-01", "of": "2026-03-01", "since": "ever"}]},
     "an event without a type": {"steps": [{"at": "2026-03-01"}]},
     "an instant that is no instant": {"steps": [{"tick": "2026-02-30"}]},
     "an instant with no offset": {"steps": [{"tick": "2026-03-01T10:00:00"}]},

@@ -13,6 +13,10 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
     - {at: INSTANT, type: T, id: I, time: INSTANT, subject: K:N, source: S, data: {…}}
                                        # an event; defaults: time `at`, subject hcp:1, source /s, id e<its line>
     - {tick: INSTANT}                  # a record without an event
+    - {history: INSTANT, of: INSTANT, subject: K:N, events: [{time: INSTANT, type: T, …}]}
+                                       # a segue.history record; `of`: the cut; the events' defaults: as of an event,
+                                       # id e<its line>.<its number>
+    - {filled: INSTANT, of: INSTANT, since: INSTANT}    # a segue.filled record
     - {line: "any text"}               # a line, taken literally
     - {cut: INSTANT, dictionary: …, segments: …, activations: …, policy: …}    # a catalogue from then on; no line
     refused: [2 not_json]              # line and code
@@ -25,7 +29,7 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
 
 `after …` is `was` in the reason; `[…]` of an activation is its `by`.
 `[…]` are the reason's conditions (left out: none), `on …` the evaluated event (left out: a wake or a visit).
-INSTANT is RFC 3339 or a bare date. Record times (`at`, `tick`, `cut`) must not go back,
+INSTANT is RFC 3339 or a bare date. Record times (`at`, `tick`, `history`, `filled`, `cut`) must not go back,
 unless the step says `back: true`.
 """
 
@@ -84,6 +88,25 @@ class TickStep(Strict):
     back: bool = False
 
 
+class HistoryStep(Strict):
+    """A `segue.history` record. Its events may be invalid: the evaluator must skip them."""
+
+    history: str
+    of: str
+    events: list[dict[str, Any]]
+    subject: str = "hcp:1"
+    back: bool = False
+
+
+class FilledStep(Strict):
+    """A `segue.filled` record. `since` is left out of the line unless the step gives it."""
+
+    filled: str
+    of: str
+    since: str | None = None
+    back: bool = False
+
+
 class LineStep(Strict):
     """A line, taken literally."""
 
@@ -100,7 +123,14 @@ class CutStep(Strict):
     policy: dict[str, Any] | None = None
 
 
-STEPS: Mapping[str, type[Strict]] = {"tick": TickStep, "line": LineStep, "cut": CutStep, "at": EventStep}
+STEPS: Mapping[str, type[Strict]] = {
+    "tick": TickStep,
+    "history": HistoryStep,
+    "filled": FilledStep,
+    "line": LineStep,
+    "cut": CutStep,
+    "at": EventStep,
+}
 
 
 class CaseText(Strict):
@@ -241,7 +271,7 @@ def case_of(text: CaseText, file: FileText) -> Case:
         if isinstance(step, LineStep):
             lines.append(step.line.encode())
             continue
-        at = moment(step.tick if isinstance(step, TickStep) else step.cut if isinstance(step, CutStep) else step.at)
+        at = moment(value[leading(value)])
         back = not isinstance(step, CutStep) and step.back
         if clock is not None and (at < clock) != back:
             raise BadTranscript(f"{text.name}: {written(at)} goes back, or does not where it says so")
@@ -258,6 +288,10 @@ def case_of(text: CaseText, file: FileText) -> Case:
             cuts.append((at, files_of(**parts)))
         elif isinstance(step, TickStep):
             lines.append(line({"specversion": "1.0", "type": "segue.tick", "recordedtime": step.tick}, len(lines)))
+        elif isinstance(step, HistoryStep):
+            lines.append(history_line(step, len(lines)))
+        elif isinstance(step, FilledStep):
+            lines.append(filled_line(step, value, len(lines)))
         else:
             lines.append(event_line(step, value, len(lines)))
         clock = at if clock is None else max(clock, at)
@@ -288,10 +322,15 @@ def files_of(dictionary: Any, segments: Sequence[Any], activations: Sequence[Any
 
 def step_of(value: Any) -> Any:
     """Read a step by its leading key."""
-    kinds = [kind for key, kind in STEPS.items() if key in value]
-    if len(kinds) != 1:
+    return checked(STEPS[leading(value)], value, "step")
+
+
+def leading(value: Any) -> str:
+    """Return the key of a step that says its kind."""
+    found = [key for key in STEPS if key in value]
+    if len(found) != 1:
         raise BadTranscript(f"a step is one of {', '.join(STEPS)}: {value}")
-    return checked(kinds[0], value, "step")
+    return found[0]
 
 
 def line(value: Mapping[str, Any], number: int) -> bytes:
@@ -312,6 +351,29 @@ def event_line(step: EventStep, value: Mapping[str, Any], number: int) -> bytes:
     if "data" in value:
         event["data"] = step.data
     return line(event, number)
+
+
+def history_line(step: HistoryStep, number: int) -> bytes:
+    """Write a record of history."""
+    events = [
+        {"specversion": "1.0", "source": "/s", "id": f"e{number + 1}.{place}", "subject": step.subject, **event}
+        for place, event in enumerate(step.events, 1)
+    ]
+    return own_line("history", step.history, {"cut": moment(step.of), "events": events}, number, step.subject)
+
+
+def filled_line(step: FilledStep, value: Mapping[str, Any], number: int) -> bytes:
+    """Write the record that says that all of a history is there."""
+    since = {"since": None if step.since is None else moment(step.since)} if "since" in value else {}
+    return own_line("filled", step.filled, {"cut": moment(step.of), **since}, number)
+
+
+def own_line(name: str, recorded: str, data: Any, number: int, subject: str | None = None) -> bytes:
+    """Write a record of Segue itself."""
+    named = {} if subject is None else {"subject": subject}
+    return line(
+        {"specversion": "1.0", "type": f"segue.{name}", "recordedtime": recorded, **named, "data": data}, number
+    )
 
 
 def moment(text: str) -> int:
