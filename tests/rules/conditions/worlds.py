@@ -206,6 +206,8 @@ class World:
                 t=START + offset,
                 catalogue=self.catalogue,
                 known=self.known,
+                facts=self.known,
+                starts_known=lambda _trait, _at: True,
                 rule=self.context.rule,
                 forgets=self.context.forgets,
                 odd=self.context.denied,
@@ -213,7 +215,7 @@ class World:
                 exit_mark=_naive_mark(self.exit_mark),
                 entered_at=self.entered_ms,
                 members=self.facts.members,
-                no_verdict=lambda _condition, _sight: False,
+                look=lambda _condition, sight: sight,
             ),
         )
 
