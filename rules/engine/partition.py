@@ -307,6 +307,10 @@ class Partition:
         top = self._top()
         return None if top is None or top[0] >= FOREVER else top[0]
 
+    def cuts(self) -> tuple[Cut, ...]:
+        """Return the cuts that profiles may stand under, oldest first, as `resume` takes them."""
+        return self._cuts.kept()
+
     def unvisited_ms(self) -> list[int]:
         """Return the instants of the cuts whose visits may not be over."""
         return self._cuts.unvisited_ms()

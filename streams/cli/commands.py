@@ -86,6 +86,7 @@ COMMANDS: Final = (
     Command("map", "map:map_", DEFINE, "Map who is told what on which channel, and what is missing."),
     Command("asyncapi", "asyncapi:asyncapi", DEFINE, "Print the AsyncAPI 3 document of all topics."),
     Command("topics", "topics:topics", RUN, "Create the topics and the state of each partition, or verify them."),
+    Command("preview", "preview:preview", RUN, "Say what a catalogue would change, and write nothing."),
     Command("apply", "apply:apply", RUN, "Check a catalogue and put it into force."),
     Command("worker", "worker:worker", RUN, "Run the stream processor until SIGTERM or Ctrl-C."),
     Command("deliver", "deliver:deliver", RUN, "Deliver a channel's activation changes to an HTTP endpoint."),

@@ -17,6 +17,7 @@ COMMANDS = (
     "replay",
     "topics",
     "apply",
+    "preview",
     "worker",
     "send",
     "watch",
