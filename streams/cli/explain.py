@@ -6,6 +6,7 @@ import typer
 
 from streams.cli.arguments import Json, read_instant, read_subject
 from streams.cli.render.explanation import show_explanation
+from streams.cli.render.progress import partition_progress
 from streams.cli.render.terminal import write_json
 from streams.cli.running import run
 from streams.operations.explain import explain_profile
@@ -20,22 +21,26 @@ def explain(
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="T", help="The instant asked about, if nothing happens until then (RFC 3339); now."),
+        typer.Option(metavar="T", help="The instant asked about (RFC 3339); without: now."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Say why a profile is in a segment or may be contacted, or why not.
 
     Says also what would change that next, and when. Reads the profile's state as its worker wrote it last, about a
-    second ago, and evaluates the rules in force on it at T. For a segment: ✓ holds, ✗ does not, ? has no verdict yet.
-    For an activation: every refusal that applies, and when it ends by itself; the first one is the reason. Exit status
-    1: the profile or the name is not known.
+    second ago, and evaluates the rules in force on it. For a segment: ✓ holds, ✗ does not, ? has no verdict yet. For an
+    activation: every refusal that applies, and when it ends by itself; the first one is the reason.
 
-    Example: segue explain hcp:1234567893 access-resources-email
+    With a T in the past: how it was then, under the catalogue then in force. The log is applied up to T, if the state
+    is not enough. With a T in the future: how it will be if nothing happens until then. Exit status 1: the profile or
+    the name is not known, or retention has dropped the log that T needs.
+
+    Example: segue explain hcp:1234567893 access-resources-email --at 2026-03-01T09:00:00Z
     """
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
-    explanation = run(lambda servers: explain_profile(servers, who, name, at_ms))
+    with partition_progress() as on_offset:
+        explanation = run(lambda servers: explain_profile(servers, who, name, at_ms, on_offset))
     if as_json:
         write_json(explanation_json(explanation))
     else:

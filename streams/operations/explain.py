@@ -1,17 +1,12 @@
-"""Explain one profile: its state as Redis has it, judged by the rules in force there.
-
-The profile and `meta` (which catalogues have taken effect, up to which offset) are read under one token, so both are of
-one moment. A checkpoint between the two reads moves the token: then both are read again.
-"""
+"""Explain one profile, now or at another instant: its state, judged by the rules in force with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.outcome import changes_of, whole
-from rules.engine.partition import Partition
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.explain.activations import ActivationExplanation, explain_activations
@@ -19,16 +14,12 @@ from rules.explain.segments import Explanation, explain
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.errors import Gap, Unanswered
-from streams.intake.decoding import decoder_of
-from streams.operations.errors import NoCutYet, NoState, OtherState, UnknownProfile
+from streams.operations.as_it_was import profile_at
+from streams.operations.errors import NoCutYet, UnknownProfile
 from streams.operations.naming import resolve
+from streams.operations.partitions import OnOffset
+from streams.operations.profile_state import engine_of, read_profile
 from streams.operations.servers import Servers
-from streams.store.redis import RedisStore
-from streams.store.terms import Meta
-
-ATTEMPTS: Final = 20
-"""Reads of one profile: a checkpoint comes between two calls at most once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,73 +54,73 @@ class ProfileExplanation:
 
 
 async def explain_profile(
-    servers: Servers, subject: str, name: str | None = None, at_ms: int | None = None
+    servers: Servers,
+    subject: str,
+    name: str | None = None,
+    at_ms: int | None = None,
+    on_offset: OnOffset = lambda *_: None,
 ) -> ProfileExplanation:
     """Explain a profile at an instant, epoch milliseconds (None: now).
 
-    `name` asks for the segment and the activation of that name only. Raises UnknownProfile, UnknownName, NoState,
-    NoCutYet, OtherState; Unreachable.
+    An instant in the past is answered from the log (`streams.operations.as_it_was`), with the catalogue then in force;
+    `on_offset` is told how far the log is read. `name` asks for the segment and the activation of that name only.
+    Raises UnknownProfile, UnknownName, NoState, NoCutYet, OtherState; PastGone, NoCutThen, UnknownThen; Unreachable.
     """
-    deployment = servers.deployment
-    partition = partition_of(subject.encode(), deployment.partitions)
-    async with servers.stored(partition) as store:
-        meta, blob = await _read(store, subject, partition)
-    engine, plan = await _engine(servers, partition, meta)
+    now_ms = SystemClock().wall_ms()
+    if at_ms is not None and at_ms <= now_ms:
+        was = await profile_at(servers, subject, at_ms, on_offset)
+        moment = _Moment(was.profile, was.plan, at_ms, was.clock_ms, was.offset, ())
+    else:
+        moment = await _ahead(servers, subject, now_ms if at_ms is None else at_ms)
+    profile, plan = moment.profile, moment.plan
     named = None if name is None else resolve(plan.catalogue, name)
-    if blob is None:
-        raise UnknownProfile(partition)
-    try:
-        engine.give_profile(subject, blob)
-    except (KeyError, ValueError):
-        raise OtherState from None
-    profile = engine.profiles[subject]
-    wanted_ms = SystemClock().wall_ms() if at_ms is None else at_ms
-    # the newest cut may not have visited this profile yet: the next records bring it there
-    asked_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
-    expected = changes_of(whole(engine.pass_time(asked_ms + 1)).items)
-    asked = (profile, plan, asked_ms, deployment.generation, name)
+    asked = (profile, plan, moment.at_ms, servers.deployment.generation, name)
     return ProfileExplanation(
         subject=subject,
         known_since_ms=profile.known_since_ms,
         evaluated_ms=profile.evaluated_ms,
-        at_ms=asked_ms,
-        applied_ms=meta.clock_ms,
-        offset=meta.offset,
+        at_ms=moment.at_ms,
+        applied_ms=moment.applied_ms,
+        offset=moment.offset,
         catalogue=plan.catalogue,
-        traits=_traits(profile, plan),
-        expected=tuple(expected),
+        traits=traits_of(profile, plan),
+        expected=moment.expected,
         segments=tuple(explain(*asked)) if named is None or named.segment else (),
         activations=tuple(explain_activations(*asked)) if named is None or named.activation else (),
     )
 
 
-async def _read(store: RedisStore, subject: str, partition: int) -> tuple[Meta, bytes | None]:
-    """Return a partition's `meta` and one profile of it, both of one moment."""
-    for _ in range(ATTEMPTS):
-        meta = await store.read_meta()
-        if meta is None:
-            raise NoState(partition)
-        try:
-            [blob] = await store.profiles([subject], [meta.token])
-        except Gap:
-            continue
-        return meta, blob
-    raise Unanswered("the state keeps moving")
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A profile and the catalogue in force, at an instant."""
+
+    profile: Profile
+    plan: Plan
+    at_ms: int
+    applied_ms: int
+    offset: int
+    expected: tuple[AnyChange, ...]
 
 
-async def _engine(servers: Servers, partition: int, meta: Meta) -> tuple[Partition, Plan]:
-    """Return an engine without profiles that stands where a partition's state stands, and its newest plan."""
-    deployment = servers.deployment
-    engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions), clock_ms=meta.clock_ms)
-    for cut in meta.cuts:
-        engine.give_catalogue(cut.catalogue, await servers.catalogue_of(cut.catalogue))
-    engine.resume(meta.cuts)
-    if engine.current is None:
+async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:
+    """Return a profile as it will be at an instant if no record comes before then."""
+    partition = partition_of(subject.encode(), servers.deployment.partitions)
+    state = await read_profile(servers, subject, partition)
+    engine = await engine_of(servers, state)
+    plan = engine.current
+    if plan is None:
         raise NoCutYet(partition)
-    return engine, engine.current
+    profile = engine.profiles.get(subject)
+    if profile is None:
+        raise UnknownProfile(partition)
+    # the newest cut may not have visited this profile yet: the next records bring it there
+    at_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
+    expected = changes_of(whole(engine.pass_time(at_ms + 1)).items)
+    return _Moment(profile, plan, at_ms, state.meta.clock_ms, state.meta.offset, tuple(expected))
 
 
-def _traits(profile: Profile, plan: Plan) -> dict[str, Any]:
+def traits_of(profile: Profile, plan: Plan) -> dict[str, Any]:
+    """Return the traits that have a value, by name; one of type datetime as RFC 3339 text."""
     declared = plan.catalogue.dictionary.traits
     shown: dict[str, Any] = {}
     for name, each in sorted(profile.traits.items()):

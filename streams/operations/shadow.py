@@ -25,7 +25,7 @@ class Shadow:
     """An engine that applies a partition's records from the beginning of the log."""
 
     def __init__(self, partition: int, partitions: int, generation: str, catalogue: LoadCatalogue) -> None:
-        self._supplies = _CataloguesOnly(catalogue)
+        self._supplies = CataloguesOnly(catalogue)
         self.engine = Partition(generation, decoder_of(partition, partitions))
         self._driver = Driver(self.engine, self._supplies)
 
@@ -39,7 +39,7 @@ class Shadow:
         return await self._driver.feed(record)
 
 
-class _CataloguesOnly:
+class CataloguesOnly:
     """Supplies an engine that has every profile and every wake in memory."""
 
     def __init__(self, catalogue: LoadCatalogue) -> None:

@@ -1,0 +1,30 @@
+"""Tell which records of a partition can move one profile, without decoding the others.
+
+A profile's changes depend on its own events, on Segue's own records and on the clock (docs/protocol.md, The log
+decides). So an engine that is fed only these records, with the clock of all of them, decides the same for the profile.
+To keep a record too many changes nothing. So where a look at the bytes leaves a doubt, the record is kept.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+_OWN: Final = b"segue."
+_ESCAPE: Final = b"\\u"
+"""JSON may write the name of a type with escapes; Segue never does. A record with an escape is kept."""
+
+
+class Concerning:
+    """Which records of a partition one profile's state depends on."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, subject: str) -> None:
+        self._key: Final = subject.encode()
+
+    def __call__(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
+        """Tell whether to keep a record: the subject's own, or perhaps one of Segue's (`segue.*`)."""
+        if key == self._key:
+            return True
+        if value is not None and (_OWN in value or _ESCAPE in value):
+            return True
+        return any(name == "ce_type" and _OWN in (raw or b"") for name, raw in headers)

@@ -1,0 +1,137 @@
+"""One profile's records and the clock decide for it: an engine that is fed nothing else says the same of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from rules.engine.change import AnyChange
+from rules.engine.event_time import record_time
+from rules.engine.outcome import changes_of, whole
+from rules.engine.partition import Partition
+from streams.intake.decoding import decoder_of
+from streams.operations.concerning import Concerning
+from streams.operations.until import ALL, Keep, Reading
+from tests.properties.batches import now
+from tests.properties.histories import SUBJECTS
+from tests.properties.test_same import HOURS, Scene, checks, contact_scenes, scenes, tell
+from tests.transcripts.implementations import compiled
+from tests.transcripts.transcript import Files
+
+INPUT = TopicPartition("input", 0)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record as a consumer returns it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Consumer:
+    """Reads a list of records, three at a time."""
+
+    def __init__(self, log: Sequence[Stored]) -> None:
+        self._log = log
+        self._next = 0
+
+    async def getmany(self, partition: TopicPartition, *, timeout_ms: int) -> dict[TopicPartition, list[Stored]]:
+        found = list(self._log[self._next : self._next + 3])
+        self._next += len(found)
+        return {partition: found}
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self._next
+
+    async def offsets_for_times(self, times: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
+        return {each: next((r for r in self._log if r.timestamp >= t_ms), None) for each, t_ms in times.items()}
+
+
+def log_of(scene: Scene) -> tuple[list[Stored], dict[str, Files]]:
+    """Make the scene's input: its lines with the subjects as keys, and a record for each cut."""
+    cuts = [(-1, scene.files), *scene.cuts]
+    files: dict[str, Files] = {}
+    log: list[Stored] = []
+    clock = 0
+
+    def cut(at: int, one: Files) -> None:
+        nonlocal clock
+        clock = max(clock, at)
+        digest = compiled(one).hash
+        files[digest] = one
+        log.append(
+            Stored(
+                len(log), clock, None, json.dumps({"type": "segue.catalogue", "data": {"catalogue": digest}}).encode()
+            )
+        )
+
+    for line in scene.lines:
+        timestamp = record_time(line) or clock
+        while cuts and cuts[0][0] <= timestamp:
+            cut(*cuts.pop(0))
+        clock = max(clock, timestamp)
+        log.append(Stored(len(log), timestamp, _key(line), line))
+    for each in cuts:
+        cut(*each)
+    return log, files
+
+
+def _key(line: bytes) -> bytes | None:
+    try:
+        return str(json.loads(line)["subject"]).encode()
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def applied(
+    log: Sequence[Stored], files: dict[str, Files], until_ms: int, keep: Keep
+) -> tuple[Partition, list[AnyChange]]:
+    """Apply the records to keep up to an instant, and fire the wakes up to it."""
+    engine = Partition("g1", decoder_of(0, 1))
+    for digest, one in files.items():
+        engine.give_catalogue(digest, compiled(one))
+    reading = Reading(cast("AIOKafkaConsumer", Consumer(log)), INPUT, until_ms, len(log))
+    changes: list[AnyChange] = []
+
+    async def read() -> None:
+        async for record in reading.records(keep):
+            changes.extend(whole(engine.feed(record)).changes)
+
+    now(read())
+    changes += changes_of(whole(engine.pass_time(until_ms + 1)).items)
+    return engine, changes
+
+
+def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
+    tell(scene)
+    log, files = log_of(scene)
+    until_ms = HOURS.at(at)
+    engine, changes = applied(log, files, until_ms, ALL)
+    for subject in SUBJECTS:
+        note(subject)
+        alone, own = applied(log, files, until_ms, Concerning(subject))
+        assert own == [change for change in changes if change.subject == subject]
+        assert set(alone.profiles) <= {subject}
+        there = engine.profiles.get(subject)
+        assert (there and there.pack()) == (subject in alone.profiles and alone.profiles[subject].pack() or None)
+        assert alone.catalogue == engine.catalogue
+
+
+@checks
+@given(scenes(HOURS, cuts=3), st.integers(0, 60))
+def test_a_profile_is_decided_by_its_own_records_and_the_clock(scene: Scene, at: int) -> None:
+    one_profile_is_decided_by_its_own_records(scene, at)
+
+
+@checks
+@given(contact_scenes(HOURS), st.integers(0, 60))
+def test_a_profiles_activations_are_decided_by_its_own_records_and_the_clock(scene: Scene, at: int) -> None:
+    one_profile_is_decided_by_its_own_records(scene, at)
