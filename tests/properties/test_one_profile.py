@@ -121,7 +121,8 @@ def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
         assert own == [change for change in changes if change.subject == subject]
         assert set(alone.profiles) <= {subject}
         there = engine.profiles.get(subject)
-        assert (there and there.pack()) == (subject in alone.profiles and alone.profiles[subject].pack() or None)
+        mine = alone.profiles.get(subject)
+        assert (there and there.pack()) == (mine and mine.pack())
         assert alone.catalogue == engine.catalogue
 
 
