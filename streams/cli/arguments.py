@@ -16,6 +16,9 @@ Folder = Annotated[
     typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
+AlsoRestricted = Annotated[
+    bool, typer.Option("--restricted", help="Also read segments, activations and traits of restricted data.")
+]
 Partitions = Annotated[
     list[int] | None, typer.Argument(metavar="PARTITION", help="Partitions of the input; without: all.")
 ]

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import Json, read_instant, read_subject
+from streams.cli.arguments import AlsoRestricted, Json, read_instant, read_subject
 from streams.cli.render.explanation import show_explanation
 from streams.cli.render.progress import partition_progress
-from streams.cli.render.terminal import write_json
+from streams.cli.render.terminal import tell, write_json
 from streams.cli.running import run
 from streams.operations.explain import explain_profile
 from streams.operations.explain_json import explanation_json
@@ -23,6 +23,7 @@ def explain(
         str | None,
         typer.Option(metavar="T", help="The instant asked about (RFC 3339); without: now."),
     ] = None,
+    restricted: AlsoRestricted = False,
     as_json: Json = False,
 ) -> None:
     """Say why a profile is in a segment or may be contacted, or why not.
@@ -30,6 +31,7 @@ def explain(
     Says also what would change that next, and when. Reads the profile's state as its worker wrote it last, about a
     second ago, and evaluates the rules in force on it. For a segment: ✓ holds, ✗ does not, ? has no verdict yet. For an
     activation: every refusal that applies, and when it ends by itself; the first one is the reason.
+    Segments, activations and traits of restricted data are told with [bold]--restricted[/bold] only.
 
     With a T in the past: how it was then, under the catalogue then in force. The log is applied up to T, if the state
     is not enough. With a T in the future: how it will be if nothing happens until then. Exit status 1: the profile or
@@ -40,7 +42,9 @@ def explain(
     who = read_subject(subject)
     at_ms = None if at is None else read_instant(at)
     with partition_progress() as on_offset:
-        explanation = run(lambda servers: explain_profile(servers, who, name, at_ms, on_offset))
+        explanation = run(lambda servers: explain_profile(servers, who, name, at_ms, on_offset, restricted=restricted))
+    if explanation.note:
+        tell(explanation.note)
     if as_json:
         write_json(explanation_json(explanation))
     else:

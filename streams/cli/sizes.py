@@ -3,30 +3,33 @@
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.arguments import Json
+from streams.cli.arguments import AlsoRestricted, Json
 from streams.cli.render.progress import channel_progress
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
-from streams.cli.render.terminal import out, write_json
+from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.running import run
 from streams.operations.servers import Servers
 from streams.operations.sizes import Sizes, count_sizes
 
 
-def sizes(as_json: Json = False) -> None:
+def sizes(restricted: AlsoRestricted = False, as_json: Json = False) -> None:
     """Count the members of segments and the profiles of activations.
 
     Counts under the catalogue in force. Members are counted as last written to Redis; active profiles as published in
-    the channels' snapshots, which are read whole.
+    the channels' snapshots, which are read whole. What uses restricted data is counted with [bold]--restricted[/bold]
+    only.
 
     Example: segue sizes
     """
 
     async def count(servers: Servers) -> Sizes:
         with channel_progress() as on_partition:
-            return await count_sizes(servers, on_partition)
+            return await count_sizes(servers, on_partition, restricted=restricted)
 
     counted = run(count)
+    if counted.note:
+        tell(counted.note)
     if as_json:
         write_json(counted.as_json())
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import read_channel, read_subject
+from streams.cli.arguments import AlsoRestricted, read_channel, read_subject
 from streams.cli.render.change_line import change_line
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_line
@@ -35,20 +35,19 @@ def watch(
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many changes.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so many seconds.")] = None,
-    restricted: Annotated[
-        bool, typer.Option("--restricted", help="Memberships of restricted segments, from their own topic, instead.")
-    ] = False,
+    restricted: AlsoRestricted = False,
     as_json: Annotated[bool, typer.Option("--json", help="The changes as published, one JSON a line.")] = False,
 ) -> None:
     """Follow published changes, each with its reason, until Ctrl-C.
 
     Without options: all memberships, and the activations of every channel; a channel that a new catalogue brings is
-    followed from then on. Shows committed changes only: each once, in order for each profile and channel.
+    followed from then on. Shows committed changes only: each once, in order for each profile and channel. Changes of
+    segments and activations of restricted data are shown with [bold]--restricted[/bold] only.
 
     Example: segue watch --channel email --channel field --from-start
     """
     channels = tuple(dict.fromkeys(map(read_channel, channel or ())))
-    of_segments, of_channels = bool(membership or segment or restricted), bool(channel or activation)
+    of_segments, of_channels = bool(membership or segment), bool(channel or activation)
     wanted = WatchFilter(
         memberships=of_segments or not of_channels,
         # activations named without a channel may be on any

@@ -113,7 +113,7 @@ class Listener:
             await asyncio.sleep(WRITTEN_S)
             with suppress(OperationError):  # its state is not written yet: another one will do
                 name = change.get("segment") or change["activation"]
-                told = await explain_profile(self._servers, change["profile"], name, None)
+                told = await explain_profile(self._servers, change["profile"], name, restricted=True)
                 found = told.segments[0] if "segment" in change else told.activations[0]
                 self._figures.told = ToldChange(self._words.line(change), found)
                 self._show.explain(self._figures.told)

@@ -100,6 +100,17 @@ class UnknownName(WrongInput):
         self.name = name
 
 
+class Restricted(WrongRequest):
+    """A definition that uses restricted data is to be read, and the reader did not give `--restricted`."""
+
+    def __init__(self, kind: str, name: str, classes: Sequence[str]) -> None:
+        why = f"is restricted ({', '.join(classes)})" if classes else "is in no catalogue that could tell its class"
+        super().__init__(f"{kind} {name!r} {why}: give --restricted to read it")
+        self.kind = kind
+        self.name = name
+        self.classes = tuple(classes)
+
+
 class NoChannel(WrongInput):
     """Channels are asked for, and the catalogue in force uses none."""
 

@@ -1,10 +1,11 @@
 """Explain one profile, now or at another instant: its state, judged by the rules in force with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
+from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.outcome import changes_of, whole
 from rules.engine.plan import Plan
@@ -16,10 +17,11 @@ from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.operations.as_it_was import profile_at
 from streams.operations.errors import NoCutYet, UnknownProfile
-from streams.operations.naming import resolve
+from streams.operations.naming import NamedDefinitions, resolve
 from streams.operations.partitions import OnOffset
 from streams.operations.profile_state import engine_of, read_profile
 from streams.operations.servers import Servers
+from streams.operations.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class ProfileExplanation:
     """All approved segments in evaluation order; only the named one, or none, where a name was asked for."""
     activations: tuple[ActivationExplanation, ...]
     """All approved activations; only the named one, or none, where a name was asked for."""
+    not_shown: Mapping[str, int] = field(default_factory=dict)
+    """How many restricted segments, activations and traits were left out."""
+    note: str = ""
+    """The same as a sentence; "": nothing was left out."""
 
     @property
     def kind(self) -> str:
@@ -59,12 +65,16 @@ async def explain_profile(
     name: str | None = None,
     at_ms: int | None = None,
     on_offset: OnOffset = lambda *_: None,
+    *,
+    restricted: bool = False,
 ) -> ProfileExplanation:
     """Explain a profile at an instant, epoch milliseconds (None: now).
 
     An instant in the past is answered from the log (`streams.operations.as_it_was`), with the catalogue then in force;
     `on_offset` is told how far the log is read. `name` asks for the segment and the activation of that name only.
-    Raises UnknownProfile, UnknownName, NoState, NoCutYet, OtherState; PastGone, NoCutThen, UnknownThen; Unreachable.
+    What uses restricted data is left out, unless `restricted`; of the past, also what the catalogue in force now
+    restricts. Raises UnknownProfile, UnknownName, Restricted, NoState, NoCutYet, OtherState; PastGone, NoCutThen,
+    UnknownThen; Unreachable.
     """
     now_ms = SystemClock().wall_ms()
     if at_ms is not None and at_ms <= now_ms:
@@ -74,7 +84,14 @@ async def explain_profile(
         moment = await _ahead(servers, subject, now_ms if at_ms is None else at_ms)
     profile, plan = moment.profile, moment.plan
     named = None if name is None else resolve(plan.catalogue, name)
+    sight = Sight(restricted, [plan.catalogue, await servers.catalogue()])
+    _expect(sight, named)
     asked = (profile, plan, moment.at_ms, servers.deployment.generation, name)
+    segments = explain(*asked) if named is None or named.segment else []
+    activations = explain_activations(*asked) if named is None or named.activation else []
+    seen = set(sight.shown("segment", (each.segment for each in segments)))
+    active = set(sight.shown("activation", (each.activation for each in activations)))
+    traits = traits_of(profile, plan)
     return ProfileExplanation(
         subject=subject,
         known_since_ms=profile.known_since_ms,
@@ -83,11 +100,27 @@ async def explain_profile(
         applied_ms=moment.applied_ms,
         offset=moment.offset,
         catalogue=plan.catalogue,
-        traits=traits_of(profile, plan),
-        expected=moment.expected,
-        segments=tuple(explain(*asked)) if named is None or named.segment else (),
-        activations=tuple(explain_activations(*asked)) if named is None or named.activation else (),
+        traits={trait: traits[trait] for trait in sight.shown("trait", traits)},
+        expected=tuple(change for change in moment.expected if _shows(sight, change)),
+        segments=tuple(each for each in segments if each.segment in seen),
+        activations=tuple(each for each in activations if each.activation in active),
+        not_shown=sight.as_json(),
+        note=sight.note,
     )
+
+
+def _expect(sight: Sight, named: NamedDefinitions | None) -> None:
+    """See that the reader may read what was named."""
+    if named is not None and named.segment is not None:
+        sight.expect("segment", named.segment.id)
+    if named is not None and named.activation is not None:
+        sight.expect("activation", named.activation.id)
+
+
+def _shows(sight: Sight, change: AnyChange) -> bool:
+    if isinstance(change, ActivationChange):
+        return sight.shows("activation", change.activation)
+    return sight.shows("segment", change.segment)
 
 
 @dataclass(frozen=True, slots=True)

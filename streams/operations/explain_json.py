@@ -23,6 +23,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "on_its_way": [_expected_json(each) for each in explanation.expected],
         "segments": [_segment_json(each) for each in explanation.segments],
         "activations": [_activation_json(each) for each in explanation.activations],
+        "not_shown": explanation.not_shown,
     }
 
 

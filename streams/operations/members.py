@@ -8,22 +8,28 @@ from rules.catalogue.activation import Activation
 from streams.operations.errors import UnknownName
 from streams.operations.naming import resolve
 from streams.operations.servers import Servers
+from streams.operations.sight import Sight
 from streams.operations.snapshots import standing
 
 SCANNED_AT_ONCE: Final = 1_000
 
 
-async def members(servers: Servers, name: str, *, activation: bool = False) -> AsyncGenerator[str, None]:
+async def members(
+    servers: Servers, name: str, *, activation: bool = False, restricted: bool = False
+) -> AsyncGenerator[str, None]:
     """Yield the subject of every member of a segment, or of every profile for which an activation is active, once.
 
     `activation`: take the name for the activation's where a segment has it too. Members come as last written to Redis,
     a partition after the other, in no order; who is active comes as last published, sorted within a partition. Close
-    the iterator to end early. Raises UnknownName; Unreachable.
+    the iterator to end early. Raises UnknownName; Restricted, unless `restricted`; Unreachable.
     """
-    named = resolve(await servers.catalogue(), name)
+    catalogue = await servers.catalogue()
+    named, sight = resolve(catalogue, name), Sight.of(catalogue, restricted)
     if named.activation is not None and (activation or named.segment is None):
+        sight.expect("activation", name)
         found = _active(servers, named.activation)
     elif named.segment is not None and not activation:
+        sight.expect("segment", name)
         found = _members(servers, named.segment.id)
     else:
         raise UnknownName(name, f"{name!r} is a segment; the catalogue in force has no such activation")

@@ -15,6 +15,8 @@ from rules.language.validation import nearest
 from streams.operations.errors import NoChannel, OperationError
 from streams.operations.naming import channels_of, unknown_channel
 from streams.operations.servers import Servers, compiled
+from streams.operations.sight import Sight
+from streams.operations.watch_sight import WatchSight
 from streams.records import Stored
 from streams.wire.names import channel_topics, restricted_topics
 
@@ -43,7 +45,7 @@ class WatchFilter:
     from_start: bool = False
     """Begin with the oldest change kept, not with the next one."""
     restricted: bool = False
-    """Read the memberships of restricted segments, from their own topic, instead of the others."""
+    """Show changes of restricted segments and activations, too."""
 
     def includes(self, change: Mapping[str, Any]) -> bool:
         """Return whether a change is asked for."""
@@ -68,33 +70,37 @@ async def follow(
     """Yield the changes asked for as they are committed: each once, in order for each profile and topic.
 
     Changes that arrive together come in order of time. Raises UnknownName for a channel that never had a topic,
-    NoChannel, TopicMissing; Unreachable.
+    Restricted, NoChannel, TopicMissing; Unreachable.
     """
-    news, news_offset = TopicPartition(servers.deployment.catalogues_topic, 0), None
+    news = TopicPartition(servers.deployment.catalogues_topic, 0)
+    in_force = await _in_force(servers)
+    catalogue = _catalogue(in_force)
+    sight = WatchSight(servers, catalogue, restricted=wanted.restricted)
     channels = wanted.channels
     if channels is None:
-        in_force = await _in_force(servers)
-        news_offset = 0 if in_force is None else in_force.offset + 1
-        channels = _channels(in_force)
+        channels = () if catalogue is None else tuple(channels_of(catalogue))
     topics = await _topics(servers, wanted, channels)
-    await _note_unknown(servers, wanted, on_note)
+    if catalogue is not None:
+        _note_unknown(catalogue, wanted, on_note)
+        _note_left_out(catalogue, wanted, sight.sight, on_note)
     left = wanted.count
     until_s = None if wanted.seconds is None else monotonic() + wanted.seconds
     async with servers.reading(topics[0]) as (consumer, _):
         partitions = [TopicPartition(topic, n) for topic in topics for n in range(servers.deployment.partitions)]
-        consumer.assign(partitions if news_offset is None else [*partitions, news])
+        consumer.assign([*partitions, news])
         await (consumer.seek_to_beginning if wanted.from_start else consumer.seek_to_end)(*partitions)
-        if news_offset is not None:
-            consumer.seek(news, news_offset)
+        consumer.seek(news, 0 if in_force is None else in_force.offset + 1)
         # seek_to_end is lazy: without asking for the positions, changes before the first poll would be missed
         await asyncio.gather(*map(consumer.position, partitions))
         while until_s is None or monotonic() < until_s:
             wait_ms = POLL_MS if until_s is None else max(1, min(POLL_MS, int((until_s - monotonic()) * 1000)))
             fetched = await consumer.getmany(timeout_ms=wait_ms)
             for applied in fetched.pop(news, ()):
-                await _take_up(servers, consumer, applied, on_note)
+                brought = await _take_up(servers, wanted, consumer, applied, on_note)
+                if brought is not None:
+                    sight.take_up(brought)
             for published in _in_order(fetched):
-                if not wanted.includes(published.change):
+                if not wanted.includes(published.change) or not await sight.shows(published.change):
                     continue
                 yield published
                 if left is not None:
@@ -103,13 +109,26 @@ async def follow(
                         return
 
 
-async def _take_up(servers: Servers, consumer: AIOKafkaConsumer, applied: Any, on_note: OnNote) -> None:
-    """Also read the channels that a catalogue has brought, from the instant at which it was applied."""
+async def _take_up(
+    servers: Servers, wanted: WatchFilter, consumer: AIOKafkaConsumer, applied: Any, on_note: OnNote
+) -> Catalogue | None:
+    """Take up a catalogue that was applied meanwhile; return it, None where this version of Segue cannot read it.
+
+    Where no channels were named, also read those that it has brought, from the instant at which it was applied.
+    """
     try:
-        channels = channels_of(compiled(applied.value or b""))
+        catalogue = compiled(applied.value or b"")
     except (OperationError, ValueError):
         on_note("a catalogue was applied that this version of Segue cannot read; its channels are not followed")
-        return
+        return None
+    if wanted.channels is None:
+        await _follow_channels(servers, consumer, channels_of(catalogue), applied.timestamp)
+    return catalogue
+
+
+async def _follow_channels(
+    servers: Servers, consumer: AIOKafkaConsumer, channels: Sequence[str], applied_ms: int
+) -> None:
     followed = {tp: await consumer.position(tp) for tp in consumer.assignment()}
     known = {tp.topic for tp in followed}
     topics = [topic for channel in channels if (topic := channel_topics(servers.deployment, channel)[0]) not in known]
@@ -119,7 +138,7 @@ async def _take_up(servers: Servers, consumer: AIOKafkaConsumer, applied: Any, o
     consumer.assign([*followed, *partitions])
     # a channel that comes back has older changes: begin at the end, or at the first change since the apply
     ends = await consumer.end_offsets(partitions)
-    since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied.timestamp - CLOCKS_MS))
+    since = await consumer.offsets_for_times(dict.fromkeys(partitions, applied_ms - CLOCKS_MS))
     begins = {tp: ends[tp] if since[tp] is None else since[tp].offset for tp in partitions}
     for tp, offset in (followed | begins).items():
         consumer.seek(tp, offset)
@@ -132,7 +151,9 @@ async def _topics(servers: Servers, wanted: WatchFilter, channels: Sequence[str]
         await _expect_channels(servers, wanted.channels)
     topics = [channel_topics(deployment, channel)[0] for channel in channels]
     if wanted.memberships:
-        topics.insert(0, restricted_topics(deployment)[0] if wanted.restricted else deployment.membership_topic)
+        topics.insert(0, deployment.membership_topic)
+        if wanted.restricted:
+            topics.insert(1, restricted_topics(deployment)[0])
     if not topics:
         raise NoChannel
     await servers.expect_topics(*topics)
@@ -154,11 +175,25 @@ def _channels(stored: Stored | None) -> tuple[str, ...]:
     return () if catalogue is None else tuple(channels_of(catalogue))
 
 
-async def _note_unknown(servers: Servers, wanted: WatchFilter, on_note: OnNote) -> None:
+def _note_left_out(catalogue: Catalogue, wanted: WatchFilter, sight: Sight, on_note: OnNote) -> None:
+    """Refuse what is named and restricted, and note how many of the others are left out."""
+    for name in sorted(wanted.segments & catalogue.segments.keys()):
+        sight.expect("segment", name)
+    for name in sorted(wanted.activations & catalogue.activations.keys()):
+        sight.expect("activation", name)
+    if wanted.memberships and not wanted.segments:
+        sight.shown("segment", catalogue.order)
+    if not wanted.activations:
+        approved = (each for each in catalogue.activations.values() if each.status == "approved")
+        sight.shown(
+            "activation", (each.id for each in approved if wanted.channels is None or each.channel in wanted.channels)
+        )
+    if sight.note:
+        on_note(sight.note)
+
+
+def _note_unknown(catalogue: Catalogue, wanted: WatchFilter, on_note: OnNote) -> None:
     """Note the names that the catalogue in force lacks: their past can still be read, but most are mistyped."""
-    catalogue = _catalogue(await _in_force(servers)) if wanted.segments or wanted.activations else None
-    if catalogue is None:
-        return
     for kind, names, known in (
         ("segment", wanted.segments, catalogue.segments),
         ("activation", wanted.activations, catalogue.activations),
