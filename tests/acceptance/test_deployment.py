@@ -315,7 +315,7 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
 
 
 def test_watch_ends_cleanly_on_ctrl_c(running: Running) -> None:
-    with running.segue.started("watch", "--from-start", "--json") as watching:
+    with running.segue.started("watch", "--from-start", "--restricted", "--json") as watching:
         assert watching.stdout is not None
         watching.stdout.readline()
         ended = stop(watching, signal.SIGINT)
