@@ -8,7 +8,7 @@ from rules.catalogue.activation import Activation
 from rules.catalogue.policy import Policy
 from rules.catalogue.segment import Segment
 from rules.language.dictionary import Dictionary
-from rules.language.problems import Problem
+from rules.language.problems import Problem, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +29,11 @@ class Catalogue:
     restricted: Mapping[str, frozenset[str]]
     """By segment: the classes of restricted data that it uses, also through `parent` and `segment:`."""
     files: Mapping[str, Any]
-    """By file name: the raw values."""
+    """By file name: the raw values, templates as they are written."""
+    sources: tuple[Source, ...]
+    """The definitions that were compiled, with their places: of a template one for each combination of values."""
     hash: str
-    """SHA-256 in hex of the canonical JSON of the files and the rules version."""
+    """SHA-256 in hex of the canonical JSON of its definitions, templates expanded, and of the rules version."""
     warnings: tuple[Problem, ...] = ()
 
     def forgets(self, segment: str) -> bool:

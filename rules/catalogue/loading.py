@@ -5,7 +5,7 @@ Every file is compiled, then what the files say of each other is checked. Everyt
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from rules.catalogue.activation import Activation, Surroundings, read_activation
 from rules.catalogue.catalogue import Catalogue
@@ -16,6 +16,10 @@ from rules.catalogue.segment import KnownSegments, Segment, read_segment, refere
 from rules.catalogue.version import RULES_VERSION
 from rules.language.dictionary import Dictionary, read_dictionary
 from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
+from rules.language.templates import expand
+
+TEMPLATES: Final = frozenset({"segment", "activation"})
+"""The parts whose files may be templates."""
 
 
 def load_catalogue(sources: Sequence[Source]) -> Catalogue:
@@ -49,7 +53,7 @@ class _Loading:
         self.problems.extend(source.syntax)
         part = part_of(source.file)
         if part is not None:
-            self._parts[part].append(source)
+            self._parts[part] += expand(source, self.problems) if part in TEMPLATES else [source]
             self._files[source.file] = source.value
         elif not source.syntax:
             self.problems.add(source, (), mistaken(source.file) or "is no part of a catalogue")
@@ -91,7 +95,8 @@ class _Loading:
 
     def _report_again(self, reader: DefinitionReader, first: DefinitionReader, what: str) -> None:
         line, col = first.source.place(first.path)
-        reader.problem(f"{what} is defined in {first.source.file}:{line}:{col} already")
+        other = f", with {first.source.expansion}" if first.source.expansion else ""
+        reader.problem(f"{what} is defined in {first.source.file}:{line}:{col} already{other}")
 
     def _known(self) -> KnownSegments:
         """Collect the segments for checking references; a file that gave no id makes any id possible."""
@@ -174,12 +179,24 @@ class _Loading:
             order=tuple(sorted(approved, key=lambda name: (ranks[name], name))),
             restricted=restricted,
             files=self._files,
-            hash=_hash(self._files, activations),
+            sources=tuple(source for part in self._parts.values() for source in part),
+            hash=_hash(self._files, segments, activations),
             warnings=tuple(warnings),
         )
 
 
-def _hash(files: Mapping[str, Any], activations: Mapping[str, Activation]) -> str:
-    """Hash what a catalogue means. Key order means nothing but for the weights of arms, which stand apart."""
-    weights = {name: [arm for arm, _ in each.arms.weights] for name, each in activations.items() if each.arms}
-    return sha256(canonical_json({"arms": weights, "files": files, "rules": RULES_VERSION}).encode()).hexdigest()
+def _hash(files: Mapping[str, Any], segments: Mapping[str, Segment], activations: Mapping[str, Activation]) -> str:
+    """Hash what a catalogue means.
+
+    Segments and activations stand under their ids, templates expanded: in which file a definition stands, and whether
+    it is written out or made by a template, means nothing. Key order means nothing but for the weights of arms, which
+    stand apart.
+    """
+    value = {
+        "rules": RULES_VERSION,
+        "files": {file: value for file, value in files.items() if part_of(file) not in TEMPLATES},
+        "segments": {name: each.raw for name, each in segments.items()},
+        "activations": {name: each.raw for name, each in activations.items()},
+        "arms": {name: [arm for arm, _ in each.arms.weights] for name, each in activations.items() if each.arms},
+    }
+    return sha256(canonical_json(value).encode()).hexdigest()

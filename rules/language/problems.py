@@ -6,8 +6,8 @@ all of them at once. `rules.language.validation` has the models of definitions a
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,8 @@ class Source:
     places: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
     syntax: tuple["Problem", ...] = ()
     readable: bool = True
+    expansion: str = ""
+    """The values of the parameters, where it is one definition of a template (`rules.language.templates`)."""
 
     def place(self, path: Path) -> tuple[int, int]:
         """Find the place of a path, or the nearest above it; (0, 0) where none is known."""
@@ -51,6 +53,8 @@ class Problem:
     line: int
     col: int
     message: str
+    expansion: str = ""
+    """The values of the parameters, where it stands in one definition of a template."""
 
     def __str__(self) -> str:
         """Write `file:line:col: message`; without a known place `file: message`."""
@@ -67,15 +71,34 @@ class Problems(list[Problem]):
         """Add a problem at a path of a source; with `name` and `known`, the nearest right name is appended."""
         line, col = source.place(path)
         hint = nearest(name, known) if name is not None else ""
-        self.append(Problem(source.file, line, col, message + hint))
+        self.append(Problem(source.file, line, col, message + hint, source.expansion))
 
 
 class CatalogueErrors(ValueError):
-    """A catalogue does not load. `problems` holds everything found, in order of file, line and column."""
+    """A catalogue does not load. `problems` holds everything found, in order of file, line and column.
+
+    A problem that several definitions of a template share is told once, with the parameters of the first.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(set(problems))
+        self.problems = told_once(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def told_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems; one that several definitions of a template share becomes one, which says how many share it."""
+    found: dict[Problem, list[str]] = {}
+    for each in dict.fromkeys(problems):  # in order of discovery: definitions in written order
+        found.setdefault(replace(each, expansion=""), []).append(each.expansion)
+    return sorted(replace(each, message=each.message + of_template(shared)) for each, shared in found.items())
+
+
+def of_template(expansions: Sequence[str]) -> str:
+    """Say in which definitions of a template something is so: ` (product: a; and 2 more)`; "" without a template."""
+    if not expansions or not expansions[0]:
+        return ""
+    more = f"; and {len(expansions) - 1} more" if len(expansions) > 1 else ""
+    return f" ({expansions[0]}{more})"
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -4,12 +4,12 @@ Each check is one row of a table. Warnings never stop a catalogue from loading; 
 can look them up and programs can filter them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
-from rules.language.problems import Source
+from rules.language.problems import of_template
 from rules.lint.likeness import check_likeness
 from rules.lint.rules import check_rules
 from rules.lint.suspicions import Code, Suspicion
@@ -43,17 +43,18 @@ CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
 )
 
 
-def lint(catalogue: Catalogue, sources: Iterable[Source] = ()) -> list[LintWarning]:
-    """Find everything that is probably not meant, by file and place.
+def lint(catalogue: Catalogue) -> list[LintWarning]:
+    """Find everything that is probably not meant, by file and place; no line where the catalogue came without places.
 
-    `sources` are the sources of the catalogue; without them warnings have no line.
+    What several definitions of a template share is told once, with the parameters of the first.
     """
-    by_file: Mapping[str, Source] = {source.file: source for source in sources}
-    file_of = {id(value): file for file, value in catalogue.files.items()}
-    found = {LintWarning(each.file, each.line, each.col, "load", each.message) for each in catalogue.warnings}
+    source_of = {id(source.value): source for source in catalogue.sources}
+    found: dict[LintWarning, dict[str, None]] = {
+        LintWarning(each.file, each.line, each.col, "load", each.message): {} for each in catalogue.warnings
+    }
     for check in CHECKS:
         for finding in check(catalogue):
-            file = file_of[id(finding.root)]
-            line, col = by_file[file].place(finding.path) if file in by_file else (0, 0)
-            found.add(LintWarning(file, line, col, finding.code, finding.message))
-    return sorted(found)
+            source = source_of[id(finding.root)]
+            warning = LintWarning(source.file, *source.place(finding.path), finding.code, finding.message)
+            found.setdefault(warning, {})[source.expansion] = None
+    return sorted(replace(each, message=each.message + of_template(list(shared))) for each, shared in found.items())

@@ -38,12 +38,19 @@ class _Shape:
 
 
 def check_likeness(catalogue: Catalogue) -> Iterator[Suspicion]:
-    """Compare every two segments of one base; each is reported with the first that it is like."""
+    """Compare every two segments of one base; each is reported with the first that it is like.
+
+    Segments of one file are made by one template: they are meant to be alike, unless they are the same.
+    """
+    file_of = {id(source.value): source.file for source in catalogue.sources}
     seen: list[_Shape] = []
     for segment in sorted(judged(catalogue), key=lambda each: each.id):
         shape = _shape(segment)
         for other in seen:
-            finding = _compare(shape, other) if shape.base == other.base else None
+            if shape.base != other.base:
+                continue
+            of_one_file = file_of[id(segment.raw)] == file_of[id(other.segment.raw)]
+            finding = None if of_one_file and shape.whole != other.whole else _compare(shape, other)
             if finding is not None:
                 yield finding
                 break

@@ -16,6 +16,7 @@ from streams.cli.render.terminal import tell, write_json
 from streams.exits import Exit
 from streams.operations.check import check_folder, checked_json, refused_json
 from streams.operations.errors import CatalogueRefused
+from streams.operations.expanded import as_yaml, expanded
 from streams.operations.lineage import trace_lineage
 from streams.settings import Deployment
 
@@ -34,6 +35,9 @@ def check(
         bool, typer.Option("--lineage", help="Print which fields reach which segment, activation and topic.")
     ] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the lineage as a Mermaid picture.")] = False,
+    expand: Annotated[
+        bool, typer.Option("--expand", help="Print the definitions that the templates make, as YAML.")
+    ] = False,
 ) -> None:
     """Compile and lint a catalogue: every error at its place.
 
@@ -49,7 +53,15 @@ def check(
             write_json(refused_json(refused.problems))
         raise
     tell(*warning_lines(checked.warnings, folder, list_all=list_all or strict))
-    if mermaid:
+    if expand:
+        definitions = expanded(checked.catalogue)
+        if as_json:
+            write_json([{"file": e.file, "parameters": e.parameters, "definition": e.definition} for e in definitions])
+        elif definitions:
+            print(as_yaml(definitions), end="")
+        else:
+            tell(f"{folder} has no templates: no definition says for_each")
+    elif mermaid:
         print(draw_mermaid(trace_lineage(checked.catalogue, Deployment())), end="")
     elif lineage:
         traced = trace_lineage(checked.catalogue, Deployment())

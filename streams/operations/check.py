@@ -32,7 +32,7 @@ def check_folder(folder: Path) -> CheckedCatalogue:
         catalogue = load_catalogue(sources)
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None
-    return CheckedCatalogue(catalogue, tuple(lint(catalogue, sources)), state_size(catalogue))
+    return CheckedCatalogue(catalogue, tuple(lint(catalogue)), state_size(catalogue))
 
 
 def refused_json(problems: Sequence[Problem]) -> dict[str, Any]:

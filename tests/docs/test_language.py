@@ -77,6 +77,14 @@ def test_every_window_has_a_row_and_an_example() -> None:
         assert example in shown
 
 
+def test_the_example_of_a_template_loads_and_makes_its_definitions() -> None:
+    files = {**world(), "segments/t.yaml": one_yaml("Templates")}
+    catalogue = load_catalogue([Source(name, part) for name, part in files.items()])
+    made = ["coverage-readers-us", "coverage-readers-de", "dosing-readers-us", "dosing-readers-de"]
+    assert [each for each in catalogue.segments if "-readers-" in each] == made
+    assert catalogue.segments["dosing-readers-de"].title == "Readers of dosing in DE"
+
+
 def test_the_dictionary_and_the_policy_load() -> None:
     load()
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
+from tests.naive.templates import written_out
 from tests.naive.times import length
 
 BUILT_IN: dict[str, list[str]] = {
@@ -220,9 +221,9 @@ def catalogue(
     return Catalogue(
         traits=dictionary.get("traits") or {},
         events=events,
-        segments={one["segment"]: one for one in segments},
+        segments={one["segment"]: one for one in written_out(segments)},
         policy=policy or {},
-        activations={one["activation"]: one for one in activations},
+        activations={one["activation"]: one for one in written_out(list(activations))},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.naive.templates import made_of
 from tests.transcripts.implementations import ACTIVATING, IMPLEMENTATIONS, compiled
 from tests.transcripts.transcript import BadTranscript, Case, Change, Files, cases_of, change_from_json, read_cases
 
@@ -62,14 +63,16 @@ def whole(changes: list[bytes], catalogues: list[Files]) -> None:
     written = [
         (value["segment"], value["version"], value.get("layers", {}))
         for files in catalogues
-        for name, value in files.items()
+        for name, file in files.items()
         if name.startswith("segments/")
+        for value in made_of(file)
     ]
     activations = [
         (value["activation"], value["version"], value["channel"], value.get("journey"), content_of(value))
         for files in catalogues
-        for name, value in files.items()
+        for name, file in files.items()
         if name.startswith("activations/")
+        for value in made_of(file)
     ]
     for raw in changes:
         change = json.loads(raw)

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from rules.catalogue.loading import load_catalogue
+from rules.language.problems import Source
 from rules.lint.check import LintWarning, lint
 from rules.lint.footprint import state_size
 from rules.lint.suspicions import Code
@@ -35,7 +36,7 @@ WORDY = frozenset({"undocumented", "unused-trait", "unused-event"})
 def linted(files: Mapping[str, str], dictionary: str = DICTIONARY) -> list[LintWarning]:
     """Lint a catalogue of texts, with places."""
     sources = [read_yaml(text.encode(), name) for name, text in texts({"dictionary.yaml": dictionary, **files}).items()]
-    return lint(load_catalogue(sources), sources)
+    return lint(load_catalogue(sources))
 
 
 def segment(enter: str, more: str = "", *, name: str = "s", status: str = "approved") -> dict[str, str]:
@@ -375,8 +376,9 @@ def test_a_purpose_spelt_twice_is_reported_at_the_rarer_one() -> None:
     )
 
 
-def test_without_sources_warnings_have_their_file_and_no_line() -> None:
-    catalogue = load(segment("{trait: score, above: 5, below: 5}", name="a"))
+def test_without_places_warnings_have_their_file_and_no_line() -> None:
+    with_places = load(segment("{trait: score, above: 5, below: 5}", name="a"))
+    catalogue = load_catalogue([Source(file, value) for file, value in with_places.files.items()])
     assert {(each.file, each.line) for each in lint(catalogue) if each.code == "never-holds"} == {
         ("segments/a.yaml", 0)
     }
@@ -393,7 +395,7 @@ def test_every_code_is_one_that_is_declared() -> None:
 
 def test_the_example_catalogue_has_nothing_impossible() -> None:
     sources = read_folder(Path("streams/example/catalogue"))
-    codes = {warning.code for warning in lint(load_catalogue(sources), sources)}
+    codes = {warning.code for warning in lint(load_catalogue(sources))}
     assert codes <= {"unused-trait", "unused-event"}
 
 
