@@ -10,6 +10,7 @@ from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.language.problems import of_template
+from rules.lint.evidence import check_evidence
 from rules.lint.likeness import check_likeness
 from rules.lint.rules import check_rules
 from rules.lint.suspicions import Code, Suspicion
@@ -34,6 +35,7 @@ class LintWarning:
 
 CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
     check_rules,
+    check_evidence,
     check_likeness,
     check_documentation,
     check_use,

@@ -15,10 +15,7 @@ from rules.conditions.scene import Scene
 from rules.ground.instants import format_duration
 from rules.language.validation import Path
 from rules.lint.reasoning import Reasoning, scene_of
-from rules.lint.suspicions import Code, Suspicion, judged, parts, rules_of
-
-TEXT_MAX: Final = 160
-"""Characters of a rule that a message quotes."""
+from rules.lint.suspicions import Code, Suspicion, judged, parts, quote, rules_of
 
 Certainty = Literal["never", "always"]
 _CODES: Final[dict[Certainty, Code]] = {"never": "never-holds", "always": "always-holds"}
@@ -125,10 +122,5 @@ class _Parts:
         if isinstance(node, AllOf) and state == "never":
             for one, other in combinations(node.parts, 2):
                 if self._reasoning.never(AllOf((one, other)), self._scene):
-                    return f"{_quote(one)} and {_quote(other)} exclude each other"
-        return _quote(node)
-
-
-def _quote(node: Node) -> str:
-    text = node.describe()
-    return f"'{text}'" if len(text) <= TEXT_MAX else f"'{text[: TEXT_MAX - 1]}…'"
+                    return f"{quote(one)} and {quote(other)} exclude each other"
+        return quote(node)

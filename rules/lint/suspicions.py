@@ -20,6 +20,9 @@ Code = Literal[
     "exit-at-entry",
     "exit-never-fires",
     "stay-lengths",
+    "ending-event",
+    "by-turns",
+    "never-again",
     "parent-audience",
     "duplicate",
     "near-duplicate",
@@ -45,6 +48,8 @@ class Suspicion:
 
 
 RULES: Final = ("enter", "exit")
+TEXT_MAX: Final = 160
+"""Characters of a rule that a message quotes."""
 
 
 def in_dictionary(catalogue: Catalogue, path: Path, code: Code, message: str) -> Suspicion:
@@ -81,3 +86,9 @@ def walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     yield path, node
     for inner, part in parts(node, path):
         yield from walk(part, inner)
+
+
+def quote(node: Node) -> str:
+    """Quote a rule in a message, cut to TEXT_MAX characters."""
+    text = node.describe()
+    return f"'{text}'" if len(text) <= TEXT_MAX else f"'{text[: TEXT_MAX - 1]}…'"

@@ -26,7 +26,7 @@ traits:
   opted_out: {type: boolean}
   topics: {type: list}
 events:
-  viewed: {data: {topic: {type: string}, n: {type: integer}, tags: {type: list}}}
+  viewed: {data: {topic: {type: string}, n: {type: integer}, tags: {type: list}, due: {type: datetime}}}
   login: {}
   updated: {sets: {specialty: a, country: b, stage: c, score: d, visits: e, due: f, opted_out: g, topics: h}}
 """
@@ -234,7 +234,7 @@ def test_what_a_segment_can_never_do_is_reported(files: dict[str, str], code: st
     "files",
     [
         segment("{trait: stage, equals: a}", "exit: {trait: stage, equals: b}"),
-        segment("{event: viewed, within: 30d}", "exit: {event: viewed, since: entry}"),
+        segment("{event: viewed, within: 30d}", "exit: {event: login, since: entry}"),
         segment("{event: viewed, within: 30d}", "exit: {absent: viewed, within: 30d}"),
         segment("{event: viewed}", "exit: {event: viewed, count: {at_least: 2}}"),
         segment("{event: viewed}", "exit: {absent: viewed, within: 30d}\nmax_stay: 30d"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from rules.lint.check import lint
+from rules.lint.evidence import check_evidence
 from tests.naive.times import instant
 from tests.properties.catalogues import DICTIONARY, Condition, Grid, Place, catalogues, condition
 from tests.properties.histories import histories
@@ -47,6 +48,105 @@ def check(files: Files, lines: list[bytes]) -> None:
             assert value["segment"] not in empty
         elif value["reason"]["kind"] == "exit_rule":
             assert value["segment"] not in stuck
+
+
+def said_of_returns(files: Files) -> tuple[set[str], dict[tuple[str, str], frozenset[str]]]:
+    """Return what lint says of second stays.
+
+    The segments that nobody enters twice; and (segment, condition) → the event types that the condition counts, for
+    each condition that lint says counts only events after an exit.
+    """
+    once: set[str] = set()
+    counted: dict[tuple[str, str], frozenset[str]] = {}
+    for found in check_evidence(compiled(files)):
+        segment, path = found.root["segment"], found.path
+        if found.code == "never-again" and path == ("enter",) and "until" not in found.root["enter"]:
+            once.add(segment)
+        else:
+            leaf = found.root
+            for key in path:
+                leaf = leaf[key]
+            names = leaf["event"] if "event" in leaf else leaf["last"] if "last" in leaf else leaf["covered"]
+            written = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+            counted[segment, written] = frozenset([names] if isinstance(names, str) else names)
+    return once, counted
+
+
+def check_returns(files: Files, lines: list[bytes], said: Counter[str]) -> None:
+    """Replay, and check that a second stay begins only as lint says."""
+    once, counted = said_of_returns(files)
+    said.update(once=len(once), counted=len(counted))
+    if not once and not counted:
+        return
+    left: dict[tuple[str, str], int] = {}
+    changes, _ = engine(files, lines, [], UNTIL, False)
+    for change in map(json.loads, changes):
+        if "segment" not in change:
+            continue
+        note(f"{change}")
+        place, at = (change["segment"], change["profile"]), instant(change["effective_at"])
+        assert at is not None
+        if change["reason"]["kind"] in ("exit_rule", "max_stay"):
+            left[place] = at
+        elif change["change"] == "entered" and place in left:
+            assert change["segment"] not in once
+            for path in change["reason"]["conditions"]:
+                if (types := counted.get((change["segment"], path))) is not None:
+                    said.update(returned=1)
+                    assert any(came(line, change["profile"], types, left[place]) for line in lines)
+
+
+def came(line: bytes, subject: str, types: frozenset[str], since: int) -> bool:
+    """Tell whether a line is an event of a subject, of one of the types, whose record stands at an instant or later."""
+    try:
+        event = json.loads(line)
+        recorded = instant(event.get("recordedtime", event.get("time")))
+    except (AttributeError, TypeError, ValueError):
+        return False
+    # a record behind the clock stands at the clock: a few units at most
+    late = GRID.unit_ms * 3
+    return (
+        event.get("subject") == subject
+        and event.get("type") in types
+        and recorded is not None
+        and recorded + late >= since
+    )
+
+
+RETURNS: Counter[str] = Counter()
+
+
+@CHECKS
+@given(catalogues(GRID), histories(GRID))
+def test_a_second_stay_begins_only_as_lint_says(files: Files, lines: list[bytes]) -> None:
+    note(f"{files!r}")
+    check_returns(files, lines, RETURNS)
+
+
+@st.composite
+def traps(draw: DrawFn) -> Files:
+    """A segment that its evidence, its exit and what gives way make a trap more often than not."""
+    evidence: Condition = {"event": draw(st.sampled_from(["a", ["a", "b"]])), "within": draw(GRID.lengths(3, 9))}
+    gone = {"none": [{"covered": "fill", "days": "days"}]} if draw(st.booleans()) else {"absent": "a", "within": "2h"}
+    if draw(st.booleans()):
+        evidence["event"] = ["a", "fill"]
+    old = {**evidence, "older_than": "1h"}
+    enter: Condition = draw(st.sampled_from([{"all": [evidence, gone]}, evidence, {"everyone": True}, old]))
+    endings: list[Condition] = [{"event": ["a", "fill"]}, {"covered": "fill", "days": "days"}, {"event": "b"}]
+    leave = draw(st.sampled_from(endings))
+    found: Condition = {"segment": "s", "version": 1, "status": "approved", "enter": enter}
+    return {"dictionary.yaml": DICTIONARY, "segments/s.yaml": found | {"exit": {**leave, "since": "entry"}}}
+
+
+@CHECKS
+@given(traps(), histories(GRID, types=["a", "b", "fill"]))
+def test_a_second_stay_of_a_trap_begins_only_as_lint_says(files: Files, lines: list[bytes]) -> None:
+    note(f"{files!r}")
+    check_returns(files, lines, RETURNS)
+
+
+def test_returns_were_among_them() -> None:
+    assert not RETURNS or min(RETURNS["once"], RETURNS["counted"], RETURNS["returned"]) > 0
 
 
 @CHECKS
