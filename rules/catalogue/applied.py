@@ -40,6 +40,8 @@ class Applied:
     """The hash of the preview that the apply was bound to."""
     break_glass: str | None = None
     """Why it was applied without the approvals that the policy asks for."""
+    back: bool = False
+    """Whether it returned to the catalogue before: `--back`."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for storage; `read_applied` reads it."""
@@ -50,6 +52,7 @@ class Applied:
             "git": None if self.git is None else self.git.as_json(),
             "preview": self.preview,
             "break_glass": self.break_glass,
+            "back": self.back,
         }
 
 
@@ -65,6 +68,7 @@ def read_applied(value: Any) -> Applied | None:
             git=_git(value.get("git")),
             preview=_text(value, "preview"),
             break_glass=_text(value, "break_glass"),
+            back=value.get("back") is True,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -35,6 +35,8 @@ class Source:
     readable: bool = True
     expansion: str = ""
     """The values of the parameters, where it is one definition of a template (`rules.language.templates`)."""
+    text: str | None = None
+    """The file as it was written, byte for byte in UTF-8; None where it was not read from a file."""
 
     def place(self, path: Path) -> tuple[int, int]:
         """Find the place of a path, or the nearest above it; (0, 0) where none is known."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
-from streams.cli.arguments import Folder, Json
+from streams.cli.arguments import Json
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
@@ -17,7 +18,10 @@ from streams.cli.running import run
 from streams.operations.apply import ApplyOutcome, put_into_force
 from streams.operations.applying.git import git_state
 from streams.operations.applying.options import Options
+from streams.operations.back import before
 from streams.operations.definitions import load_with_sources
+from streams.operations.errors import WrongRequest
+from streams.operations.servers import Servers
 
 _STYLES: Final[Mapping[Way, str]] = {
     "new": "green",
@@ -39,12 +43,18 @@ PLURALS: Final[Mapping[What, str]] = {
 
 
 def apply(
-    folder: Folder,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=True, help="The catalogue's folder."),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Put it into force again although it is: a new cut in every partition.")
     ] = False,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who applies it; without: the login.")] = None,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, in a sentence.")] = None,
+    back: Annotated[
+        bool, typer.Option("--back", help="Return to the catalogue before, as it was; without DIR.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check a catalogue and put it into force.
@@ -54,17 +64,37 @@ def apply(
     what begins without the history that it looks at. Already in force: says so and writes nothing. The record in the
     log says who applied it, why, when, and from which revision of git.
 
+    --back returns to the catalogue that was in force before, with the versions that it had. Given again, it goes back
+    one more.
+
     Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    sources, catalogue = load_with_sources(folder)
-    options = Options(again=again, by=by, note=note, git=git_state(folder, catalogue.files), sources=sources)
-    outcome = run(lambda servers: put_into_force(servers, catalogue, options))
+    catalogue, outcome = _go_back(folder, by, note) if back else _go_on(folder, again, by, note)
     for warning in outcome.warnings:
         tell(f"warning: {warning.said}")
     if as_json:
         write_json(outcome.as_json())
     else:
         show(outcome, catalogue)
+
+
+def _go_on(folder: Path | None, again: bool, by: str | None, note: str | None) -> tuple[Catalogue, ApplyOutcome]:
+    if folder is None:
+        raise WrongRequest("give the catalogue's folder, or --back to return to the catalogue before")
+    sources, catalogue = load_with_sources(folder)
+    options = Options(again=again, by=by, note=note, git=git_state(folder, catalogue.files), sources=sources)
+    return catalogue, run(lambda servers: put_into_force(servers, catalogue, options))
+
+
+def _go_back(folder: Path | None, by: str | None, note: str | None) -> tuple[Catalogue, ApplyOutcome]:
+    if folder is not None:
+        raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
+
+    async def work(servers: Servers) -> tuple[Catalogue, ApplyOutcome]:
+        catalogue, options = await before(servers, Options(by=by, note=note))
+        return catalogue, await put_into_force(servers, catalogue, options)
+
+    return run(work)
 
 
 def show(outcome: ApplyOutcome, catalogue: Catalogue) -> None:

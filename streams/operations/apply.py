@@ -8,7 +8,8 @@ transaction that writes the cuts: so the last record is the catalogue applied la
 2. The catalogue in force is read: it is final now.
 3. The checks are asked in order (`applying.checks`). One that refuses ends it here: nothing was written.
 4. The topics of new channels are created. A crash here: the next apply finds them.
-5. One transaction: the catalogue, and a cut for every input partition. A crash before its end: nothing was applied.
+5. One transaction: the record of the apply, the catalogue, and a cut for every input partition. A crash before its
+   end: nothing was applied.
    Two at once therefore come one after the other, in the same order in every partition; the one that lost says so.
 6. The steps are taken in order (`applying.steps`). A crash here: the catalogue is in force, and each step says which
    command continues it.
@@ -23,11 +24,12 @@ from rules.catalogue.applied import Applied
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, differences
 from rules.catalogue.stored import catalogue_json
+from rules.catalogue.versions import definitions_of, extend
 from streams.clock import SystemClock
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.operations.applying import without_history
+from streams.operations.applying import versions, without_history
 from streams.operations.applying.checks import run_checks
 from streams.operations.applying.options import Options
 from streams.operations.applying.situation import Situation, read_in_force
@@ -38,6 +40,7 @@ from streams.operations.naming import channels_of
 from streams.operations.provision import have_topics
 from streams.operations.servers import Servers
 from streams.records import OutRecord
+from streams.wire.applies import apply_record
 from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, topics
 
@@ -117,8 +120,11 @@ async def look(servers: Servers, catalogue: Catalogue, options: Options) -> Situ
         git=options.git,
         preview=options.preview,
         break_glass=options.break_glass,
+        back=options.back,
     )
-    return Situation(servers, read_in_force(await servers.latest_catalogue()), catalogue, options, applied)
+    in_force = read_in_force(await servers.latest_catalogue())
+    ledger = await versions.ledger_of(servers, in_force)
+    return Situation(servers, in_force, catalogue, options, applied, ledger)
 
 
 def outcome_of(situation: Situation) -> ApplyOutcome:
@@ -148,11 +154,17 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
     servers, catalogue, before = situation.servers, situation.catalogue, situation.in_force
     deployment = servers.deployment
     wire = RecordMaker(deployment)
-    value = catalogue_json(catalogue, situation.applied)
+    texts = situation.options.texts or {each.file: each.text for each in situation.options.sources if each.text}
+    ledger = extend(situation.ledger, definitions_of(catalogue))
+    value = catalogue_json(catalogue, situation.applied, versions=ledger, texts=texts)
     record = OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), value)
+    # the catalogue last: the last record of the topic is the catalogue in force
+    told = apply_record(
+        deployment.catalogues_topic, catalogue.hash, None if before is None else before.hash, situation.applied
+    )
     cuts = [wire.catalogue(partition, catalogue.hash) for partition in range(deployment.partitions)]
     try:
-        await ring.transaction([record, *cuts])
+        await ring.transaction([told, record, *cuts])
     except RecordTooLarge:
         raise CatalogueTooLarge(len(value)) from None
     except Doubt as doubt:

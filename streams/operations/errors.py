@@ -48,6 +48,70 @@ class CatalogueRefused(WrongInput):
         self.problems = tuple(problems)
 
 
+class VersionsWrong(WrongInput):
+    """Definitions changed without a higher version. `problems`: each at its place, with the number to write."""
+
+    def __init__(self, problems: Sequence["Problem"]) -> None:
+        super().__init__(*map(str, problems))
+        self.problems = tuple(problems)
+
+
+class OtherInForce(WrongInput):
+    """Another catalogue came into force than the one that the apply was meant to follow. Nothing was written."""
+
+    def __init__(self, expected: str, found: str | None) -> None:
+        now = "none is" if found is None else f"{found[:12]} is"
+        super().__init__(
+            f"catalogue {expected[:12]} is no longer in force, {now}: nothing was applied; look at `segue catalogues`"
+            " and run it again"
+        )
+        self.expected = expected
+        self.found = found
+
+
+class NothingBefore(WrongInput):
+    """There is no catalogue to go back to."""
+
+    def __init__(self) -> None:
+        super().__init__("no catalogue was in force before this one: there is nothing to go back to")
+
+
+class UnknownCatalogue(WrongInput):
+    """No catalogue that was applied is meant by a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} is no catalogue that was applied: give the first digits of a hash from `segue catalogues`, a"
+            ' folder, an instant, "in force", "before" or "a week ago"'
+        )
+        self.text = text
+
+
+class SeveralCatalogues(WrongInput):
+    """The beginning of a hash fits several catalogues."""
+
+    def __init__(self, text: str, matches: Sequence[str]) -> None:
+        shown = ", ".join(each[:12] for each in matches[:4])
+        super().__init__(f"{text!r} begins the hashes of {len(matches)} catalogues ({shown}): give more digits")
+        self.matches = tuple(matches)
+
+
+class NotInForceThen(WrongInput):
+    """No catalogue was in force at an instant."""
+
+    def __init__(self, instant: str, first: str) -> None:
+        super().__init__(f"no catalogue was in force at {instant}: the first was applied at {first}")
+        self.instant = instant
+
+
+class FolderNotEmpty(WrongInput):
+    """A catalogue is to be written into a folder that holds something."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"{folder} is not empty, and nothing was written: give a folder that is new or empty")
+        self.folder = folder
+
+
 class CatalogueTooLarge(WrongInput):
     """A catalogue does not fit into the one record that it travels as."""
 

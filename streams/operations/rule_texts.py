@@ -8,6 +8,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from streams.operations.errors import OperationError
 from streams.operations.servers import Servers, compiled
+from streams.wire.applies import is_apply
 
 AGAIN_S: Final = 2.0
 """How soon the topic of catalogues is read again for a change whose definition is not among those read."""
@@ -35,7 +36,7 @@ class RuleTexts:
         self._read_s = monotonic()
         stored = await self._servers.log.read_to_end(self._servers.deployment.catalogues_topic, 0)
         for record in reversed(stored):
-            if record.key is None or record.value is None or record.key in self._known:
+            if record.value is None or record.key is None or record.key in self._known or is_apply(record.key):
                 continue
             self._known.add(record.key)
             try:

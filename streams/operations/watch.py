@@ -18,6 +18,7 @@ from streams.operations.servers import Servers, compiled
 from streams.operations.sight import Sight
 from streams.operations.watch_sight import WatchSight
 from streams.records import Stored
+from streams.wire.applies import is_apply
 from streams.wire.names import channel_topics, restricted_topics
 
 POLL_MS: Final = 200
@@ -96,6 +97,8 @@ async def follow(
             wait_ms = POLL_MS if until_s is None else max(1, min(POLL_MS, int((until_s - monotonic()) * 1000)))
             fetched = await consumer.getmany(timeout_ms=wait_ms)
             for applied in fetched.pop(news, ()):
+                if is_apply(applied.key):
+                    continue
                 brought = await _take_up(servers, wanted, consumer, applied, on_note)
                 if brought is not None:
                     sight.take_up(brought)

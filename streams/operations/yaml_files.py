@@ -73,7 +73,7 @@ def read_yaml(data: bytes, file: str) -> Source:
     except _Unreadable as error:
         reading.wrong(error.line, error.col, str(error))
         return Source(file, None, syntax=tuple(reading.problems), readable=False)
-    return Source(file, value, reading.places, tuple(reading.problems))
+    return Source(file, value, reading.places, tuple(reading.problems), text=data.decode())
 
 
 class _Unreadable(Exception):

@@ -122,6 +122,11 @@ MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "claimEnded": Message("A claim is over.", _NULL, {"type": "string", "description": "The name of its ring."}),
     "catalogue": Message("A catalogue.", payloads.StoredCatalogue, {"type": "string", "description": "Its hash."}),
+    "catalogueApplied": Message(
+        "One apply. Compaction keeps every one.",
+        payloads.CatalogueApplied,
+        {"type": "string", "description": "`applied/<instant>/<hash>`."},
+    ),
 }
 
 _CHANGES: Final = ("segmentEntered", "segmentExited")
@@ -135,7 +140,7 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "restricted_current": _STANDING,
     "progress": ("progress",),
     "owners": ("claim", "claimEnded"),
-    "catalogues": ("catalogue",),
+    "catalogues": ("catalogue", "catalogueApplied"),
     "activation": ("activated", "deactivated"),
     "activation_current": ("active", "activationEnded"),
     "activation_dead_letters": ("undelivered", "undeliveredPointer"),

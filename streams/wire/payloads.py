@@ -206,6 +206,8 @@ class Applied(Open):
     """The hash of the preview that the apply was bound to."""
     break_glass: str | None
     """Why it was applied without the approvals that the policy asks for."""
+    back: bool
+    """Whether it returned to the catalogue before."""
 
 
 class StoredCatalogue(Closed):
@@ -217,3 +219,17 @@ class StoredCatalogue(Closed):
     files: dict[str, Any]
     applied: Annotated[Applied | None, Field(default=None, json_schema_extra=no_default)]
     """How it was applied; absent in records of older versions."""
+    versions: Annotated[dict[str, list[int | str]], Field(default_factory=dict, json_schema_extra=no_default)]
+    """By `segment/ID` or `activation/ID`: the highest version that was ever in force, and the digest of its text."""
+    texts: Optional
+    """The files as they were written: base64 of a zlib stream of JSON, text by file name."""
+
+
+class CatalogueApplied(Closed):
+    """One apply: from `applied.at` on the catalogue was in force."""
+
+    catalogue: str
+    """Its hash."""
+    before: str | None
+    """The hash of the catalogue in force before."""
+    applied: Applied

@@ -1,7 +1,7 @@
 """What a person may ask of an apply, besides the catalogue. A new option is a field here with its default."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rules.catalogue.applied import GitState
 from rules.language.problems import Source
@@ -23,5 +23,11 @@ class Options:
     """The hash of the preview that this apply is bound to."""
     break_glass: str | None = None
     """Why it is to be applied without the approvals that the policy asks for."""
+    over: str | None = None
+    """The hash of the catalogue that must be in force; None: any."""
+    back: bool = False
+    """Whether the catalogue is the one before, as it was applied."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The files as they were written, where no sources hold them."""
     sources: Sequence[Source] = ()
     """The files of the folder, with the place of every value; empty where the catalogue came from no folder."""

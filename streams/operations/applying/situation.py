@@ -9,6 +9,7 @@ import orjson
 from rules.catalogue.applied import Applied, read_applied
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
+from rules.catalogue.versions import Ledger
 from rules.language.problems import CatalogueErrors, Source
 from streams.operations.applying.options import Options
 from streams.operations.servers import Servers
@@ -42,6 +43,8 @@ class Situation:
     options: Options
     applied: Applied
     """How the new one is applied; it goes into the record."""
+    ledger: Ledger
+    """The highest version of each definition that was ever in force."""
 
     @property
     def old(self) -> Catalogue | None:

@@ -8,6 +8,7 @@ import pytest
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.stored import applied_of, catalogue_json
+from rules.catalogue.versions import definitions_of, extend
 from rules.reports.beginnings import beginnings
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.client import KafkaLog
@@ -18,6 +19,7 @@ from streams.operations.errors import CatalogueTooLarge, NotApplied, WrongInput
 from streams.operations.servers import Servers
 from streams.records import OutRecord, Stored
 from streams.settings import Deployment, Settings
+from streams.wire.applies import is_apply
 from tests.streams.world import START_MS, catalogue
 
 KNOWN = "known|enter: {everyone: true}"
@@ -32,6 +34,9 @@ class Log:
 
     async def last(self, topic: str, partition: int) -> Stored | None:
         return self.stored[-1] if self.stored else None
+
+    async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
+        return self.stored
 
     async def fence(self, transactional_id: str) -> None:
         self.fenced.append(transactional_id)
@@ -50,7 +55,9 @@ class Ring:
     async def transaction(self, records: Sequence[OutRecord]) -> list[int]:
         self.records += records
         if self.committed:
-            self.log.stored.append(Stored(len(self.log.stored), records[0].key, records[0].value, 0))
+            self.log.stored += [
+                Stored(len(self.log.stored) + n, each.key, each.value, 0) for n, each in enumerate(records[:2])
+            ]
         if self.error is not None:
             raise self.error
         return []
@@ -66,11 +73,12 @@ async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition(
     given = catalogue(KNOWN)
     ring = Ring(Log())
     await write(ring, given)
-    first, *cuts = ring.records
+    told, first, *cuts = ring.records
+    assert (told.topic, is_apply(told.key), is_apply(first.key)) == ("segue.catalogues", True, False)
     assert (first.topic, first.key) == ("segue.catalogues", given.hash.encode())
     applied = applied_of(first.value or b"")
     assert applied is not None
-    assert first.value == catalogue_json(given, applied)
+    assert first.value == catalogue_json(given, applied, versions=extend({}, definitions_of(given)))
     assert (applied.by, applied.note, applied.git, applied.break_glass) == ("ada", "a test", None, None)
     assert [(cut.topic, cut.partition) for cut in cuts] == [("engagement.events", n) for n in range(3)]
     assert all(given.hash.encode() in (cut.value or b"") for cut in cuts)

@@ -11,14 +11,17 @@ import pytest
 from ruamel.yaml import YAML
 
 from rules.catalogue.applied import Applied, GitState
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
+from rules.catalogue.versions import definitions_of, extend
 from rules.engine.outcome import Withdrawal
 from rules.engine.refusal import CODES
 from streams.delivery import dead_letters
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
+from streams.wire.applies import apply_record
 from streams.wire.asyncapi import defaults, document, render
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.messages import CARRIES, MESSAGES
@@ -61,6 +64,12 @@ def fits(record: OutRecord, name: str) -> list[str]:
 APPLIED = Applied("ada", 1_772_373_905_012, "two views", GitState("a" * 40, clean=True), preview="b" * 64)
 
 
+def _stored(catalogue: Catalogue) -> bytes:
+    """A catalogue as `segue apply` stores it."""
+    ledger = extend({}, definitions_of(catalogue))
+    return catalogue_json(catalogue, APPLIED, versions=ledger, texts={"policy.yaml": "caps: []"})
+
+
 def carried(record: OutRecord) -> list[str]:
     """The messages that a record fits, of those that its topic carries."""
     table = (*topics(defaults()), *activation_topics(defaults(), ["email"]), delivery_topic(defaults(), "email"))
@@ -96,8 +105,9 @@ def written() -> list[tuple[str, OutRecord]]:
         ),
         (
             "catalogue",
-            OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), catalogue_json(catalogue, APPLIED)),
+            OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), _stored(catalogue)),
         ),
+        ("catalogueApplied", apply_record(deployment.catalogues_topic, catalogue.hash, None, APPLIED)),
     ]
     restricted: Sequence[OutRecord] = WIRE.change_records(0, change(generation="g1", restricted=True))
     return [*records, *zip(("segmentEntered", "standingMembership"), restricted, strict=True)]

@@ -1,0 +1,76 @@
+"""A stored catalogue, written out as the folder that it was applied from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rules.catalogue.files import belongs
+from rules.catalogue.stored import texts_of
+from streams.clock import SystemClock
+from streams.operations.errors import CatalogueUnusable, FolderNotEmpty, WrongRequest
+from streams.operations.in_force import Kept, history
+from streams.operations.references import digest_of
+from streams.operations.servers import Servers
+from streams.operations.yaml_text import yaml_text
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    hash: str
+    files: tuple[str, ...]
+    as_applied: bool
+    """Whether every file is byte for byte what was applied; an older Segue stored the values alone."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"catalogue": self.hash, "files": self.files, "as_applied": self.as_applied}
+
+
+async def stored(servers: Servers, text: str) -> Kept:
+    """Find the stored catalogue that a text means. Raises as `streams.operations.references.named` does."""
+    known = await history(servers)
+    digest, _ = digest_of(text, known, SystemClock().wall_ms())
+    return known.kept(digest, servers.deployment.catalogues_topic)
+
+
+def expect_empty(folder: Path) -> None:
+    """See that a folder is new or empty. Raises FolderNotEmpty, WrongRequest."""
+    if folder.exists() and not folder.is_dir():
+        raise WrongRequest(f"{folder}: this is a file; give a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FolderNotEmpty(str(folder))
+
+
+def write_out(kept: Kept, folder: Path) -> Written:
+    """Write a stored catalogue's files into a folder that is new or empty; blocks.
+
+    Raises FolderNotEmpty, WrongRequest (the folder cannot be written) and CatalogueUnusable (the record is damaged).
+    """
+    expect_empty(folder)
+    texts, as_applied = files_of(kept)
+    try:
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+    except OSError as wrong:
+        raise WrongRequest(f"{wrong.filename or folder} cannot be written: {wrong.strerror}") from None
+    return Written(kept.hash, tuple(sorted(texts)), as_applied)
+
+
+def files_of(kept: Kept) -> tuple[Mapping[str, str], bool]:
+    """Return the files of a stored catalogue, by name, and whether they are what was applied, byte for byte."""
+    try:
+        values = kept.record["files"]
+        texts = texts_of(kept.record)
+    except (ValueError, KeyError, TypeError):
+        raise CatalogueUnusable(f"the record of catalogue {kept.hash[:12]} is damaged: it cannot be written") from None
+    # a name comes from a record: nothing may be written outside the folder
+    if not all(belongs(name) and ".." not in name.split("/") for name in values):
+        raise CatalogueUnusable(f"the record of catalogue {kept.hash[:12]} names a file that is no part of a catalogue")
+    if set(values) <= set(texts):
+        return {name: texts[name] for name in values}, True
+    return {name: yaml_text(value) for name, value in values.items()}, False
