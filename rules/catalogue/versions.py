@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
-from rules.language.problems import Problem, Source, canonical_json
+from rules.language.problems import Problem, Problems, Source, canonical_json
+from rules.language.templates import expand
 
 LIFE: Final = ("version", "status", "pilot")
 """Keys of a definition that are no part of its text."""
@@ -60,13 +61,14 @@ def definitions_of(catalogue: Catalogue) -> Iterator[Definition]:
 
 def definitions_in(files: Mapping[str, Any]) -> Iterator[Definition]:
     """Walk the definitions in stored files, which need not load under the rules of this version."""
-    for raw in files.values():
-        for kind in ("segment", "activation"):
-            if not isinstance(raw, dict) or not isinstance(raw.get(kind), str):
-                continue
-            number = raw.get("version")
-            if isinstance(number, int):
-                yield Definition(kind, raw[kind], str(raw.get("status")), Version(number, text_digest(raw)))
+    for file, value in files.items():
+        for raw in (each.value for each in expand(Source(file, value), Problems())):
+            for kind in ("segment", "activation"):
+                if not isinstance(raw, dict) or not isinstance(raw.get(kind), str):
+                    continue
+                number = raw.get("version")
+                if isinstance(number, int):
+                    yield Definition(kind, raw[kind], str(raw.get("status")), Version(number, text_digest(raw)))
 
 
 def text_digest(raw: Mapping[str, Any]) -> str:
@@ -140,5 +142,5 @@ def _wrong(each: Definition, standing: Version | None, highest: Version | None) 
 def _problem(each: Definition, said: str, sources: Sequence[Source]) -> Problem:
     for source in sources:
         if isinstance(source.value, dict) and source.value.get(each.kind) == each.id:
-            return Problem(source.file, *source.place(("version",)), said)
+            return Problem(source.file, *source.place(("version",)), said, source.expansion)
     return Problem(f"{each.kind} {each.id}", 0, 0, said)

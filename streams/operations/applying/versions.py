@@ -24,7 +24,7 @@ async def check(situation: Situation) -> Sequence[ApplyWarning]:
         definitions_of(situation.catalogue),
         _standing(situation.in_force),
         situation.ledger,
-        situation.options.sources,
+        situation.catalogue.sources,
     )
     if problems:
         raise VersionsWrong(sorted(problems))
