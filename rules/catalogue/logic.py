@@ -44,6 +44,10 @@ class Group(Node):
         for part in self.parts:
             yield from part.conditions()
 
+    def with_leaves(self, change: Callable[[Condition], Node]) -> Node:
+        """Return the same group of changed leaves."""
+        return self.with_parts(tuple(part.with_leaves(change) for part in self.parts))
+
     def describe(self) -> str:
         """`all of (in segment a; everyone)`."""
         return f"{self.keyword} of ({'; '.join(part.describe() for part in self.parts)})"
@@ -224,10 +228,3 @@ def leaves(node: Node, path: str, negated: bool = False) -> Iterator[tuple[str, 
             yield from leaves(part, node.part_path(path, index), inner)
     elif isinstance(node, Condition):
         yield path, node, negated
-
-
-def map_leaves(node: Node, change: Callable[[Condition], Node]) -> Node:
-    """Return the rule with every leaf changed."""
-    if isinstance(node, Group):
-        return node.with_parts(tuple(map_leaves(part, change) for part in node.parts))
-    return change(node) if isinstance(node, Condition) else node

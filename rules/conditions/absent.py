@@ -1,6 +1,7 @@
 """The condition `absent`: no matching event for so long, and the absence was observed for so long."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, Final, Self
 
 from rules.conditions.base import Completion, Condition, ReadRule, Verdict
@@ -38,19 +39,20 @@ class LatestMatch(Memory):
 
     shares_text = True
 
-    def __init__(self, matcher: Matcher, reach_ms: int, former_keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, matcher: Matcher, reach_ms: int) -> None:
         """`reach_ms`: a match so old is forgotten."""
-        self._name(canonical_json(["absent", matcher.key]))
+        self.take_name(canonical_json(["absent", matcher.key]))
         self._match((matcher,))
         self._where = matcher.where
-        self._matcher = matcher
-        self._reach_ms = reach_ms
-        self.former_keys = former_keys or (state_key_of(canonical_json(["absent", matcher.key, reach_ms])),)
+        self.reach_ms = reach_ms
+        self.former_keys = (state_key_of(canonical_json(["absent", matcher.key, reach_ms])),)
 
     def joined(self, other: Self) -> Self:
         """Reach as far back as either."""
-        keys = dict.fromkeys((*self.former_keys, *other.former_keys))
-        return type(self)(self._matcher, max(self._reach_ms, other._reach_ms), tuple(keys))
+        found = copy(self)
+        found.former_keys = tuple(dict.fromkeys((*self.former_keys, *other.former_keys)))
+        found.reach_ms = max(self.reach_ms, other.reach_ms)
+        return found
 
     def united(self, former: Sequence[State]) -> State:
         """The latest of them."""
@@ -60,14 +62,18 @@ class LatestMatch(Memory):
         """Keep the latest."""
         if self._where is not None and not self._where(event):
             return state
-        if event.time_ms <= t_ms - self._reach_ms:
+        if event.time_ms <= t_ms - self.reach_ms:
             return state
         match = [event.time_ms, event.source, event.id]
         return match if state is None or match > state else state
 
+    def oldest_ms(self, t_ms: int) -> int:
+        """As the longest window says."""
+        return t_ms - self.reach_ms
+
     def prune(self, state: State, t_ms: int) -> State:
         """Drop it when it has left the longest window."""
-        return None if state is not None and state[0] <= t_ms - self._reach_ms else state
+        return None if state is not None and state[0] <= t_ms - self.reach_ms else state
 
     def bytes_max(self) -> int:
         """One entry."""
@@ -84,7 +90,7 @@ class Absent(Condition):
         self.definition = definition
         self.memory: LatestMatch = LatestMatch(matcher, within_ms)
         self.reads_known_since = in_enter
-        self._key = self.memory.state_key
+        self.state_key = self.memory.state_key
         self._matcher = matcher
         self._within_ms = within_ms
         self._text = f"no {matcher.text} within {format_duration(within_ms)}"
@@ -94,7 +100,7 @@ class Absent(Condition):
         since_ms = view.observed_since_ms
         if since_ms is None:
             return FALSE
-        last = view.facts.states.get(self._key)
+        last = view.facts.states.get(self.state_key)
         if last is not None and last[0] > since_ms:
             since_ms = last[0]
         absent_ms = since_ms + self._within_ms
@@ -110,7 +116,7 @@ class Absent(Condition):
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Return the latest match, as long as it is in the window."""
-        last = view.facts.states.get(self._key)
+        last = view.facts.states.get(self.state_key)
         return [(last[0], last[1], last[2])] if last and last[0] > view.t_ms - self._within_ms else []
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:

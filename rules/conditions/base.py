@@ -10,7 +10,8 @@ It may be too early (the engine looks again then and finds nothing), never too l
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, TypeAlias
+from copy import copy
+from typing import Any, ClassVar, Self, TypeAlias
 
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives
@@ -43,6 +44,10 @@ class Node(ABC):
     def conditions(self) -> "Iterator[Condition]":
         """Walk its leaves in document order."""
 
+    def with_leaves(self, change: "Callable[[Condition], Node]") -> "Node":
+        """Return the same rule with every leaf changed."""
+        return self
+
 
 ReadRule: TypeAlias = Callable[[DefinitionReader, RuleContext], Node | None]
 """Reads a condition or a group, as `rules.catalogue.logic.read_rule`: handed to the kinds that have rules inside
@@ -62,6 +67,8 @@ class Condition(Node):
     """The raw value that it was read from; two conditions are the same if theirs are equal."""
     memory: Memory | None = None
     """What it remembers; None: it reads only what the profile keeps anyway."""
+    state_key: str = ""
+    """The key of its memory's state, where it is set: to look it up each time would cost."""
     traits: frozenset[str] = frozenset()
     """Traits whose settings can move its verdict."""
     segments: frozenset[str] = frozenset()
@@ -78,6 +85,10 @@ class Condition(Node):
         """Yield itself."""
         yield self
 
+    def with_leaves(self, change: "Callable[[Condition], Node]") -> Node:
+        """Change itself."""
+        return change(self)
+
     # -- for explanations
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
@@ -90,6 +101,21 @@ class Condition(Node):
         return memory is not None and memory.capped(view.facts.states.get(memory.state_key), view.mark(self.mark))
 
     # -- for cuts
+
+    def of_cut(self, cut: int, since_ms: int | None) -> Self:
+        """Return the same condition, come in at a cut (its ordinal) without its history.
+
+        `since_ms`: from which instant on it knows all; None: it knows all, a fill has said so.
+        """
+        found = copy(self)
+        if self.memory is not None:
+            found.memory = self.memory.of_cut(cut)
+            found.state_key = found.memory.state_key
+        return found
+
+    def with_inner(self, change: "Callable[[Condition], Condition]") -> "Condition":
+        """Return the same condition with the conditions inside it changed."""
+        return self
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """For each window: the first instant at which it begins at cut_ms + 5 min or later (FOREVER: never)."""

@@ -50,8 +50,11 @@ class Changed(OfSettings):
         """Look for the latest such step; it leaves the window at its time + D."""
         history = self.history(view)
         start_ms = view.t_ms - self._reach_ms
+        known_ms = self.unknown_before(history, view)
+        if known_ms is not None and start_ms < known_ms:
+            return None, known_ms + self._reach_ms
         for index in range(len(history) - 1, 0, -1):
-            time_ms, _, _, to = history[index]
+            time_ms, to = history[index][0], history[index][VALUE]
             if time_ms <= start_ms:
                 return FALSE
             from_ = history[index - 1][VALUE]

@@ -8,7 +8,6 @@ Where more than the limit is needed and the definition says `bucket`, what overf
 
 from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, LatestMemory, WindowMemory
 from rules.conditions.matching import Matcher
-from rules.conditions.memory import state_key_of
 from rules.conditions.occurrences import ENTRIES_MAX
 from rules.conditions.view import State
 from rules.conditions.window import Window
@@ -45,13 +44,6 @@ class EarliestCountMemory(EarliestMemory):
             window,
             wanted=wanted_of(least, most),
         )
-        self._kin_is_bucketed = window.bucket_ms is not None
-        kin = bucketed_text(matcher, window) if self._kin_is_bucketed else all_text(matcher, least, window)
-        self.kin_key = state_key_of(kin)
-
-    def adopt(self, state: State) -> State:
-        """Take the earliest of all that were kept."""
-        return (state[0] if self._kin_is_bucketed else state)[: self._wanted]
 
     def inert(self, state: State) -> bool:
         """Too few to reach the lower bound."""
@@ -69,12 +61,6 @@ class AllCountMemory(WindowMemory):
             window,
             reach_ms=None if window.within_ms is None else window.within_ms + (window.bucket_ms or 0),
         )
-        if window.within_ms is None:
-            self.kin_key = state_key_of(earliest_text(matcher, least, most, window))
-
-    def adopt(self, state: State) -> State:
-        """Take the earliest events that were kept: a mark lets only later ones count."""
-        return state
 
     def inert(self, state: State) -> bool:
         """Too few to reach the lower bound."""
@@ -86,12 +72,6 @@ class BucketedCountMemory(BucketedMemory):
 
     def __init__(self, matcher: Matcher, least: int, most: int | None, window: Window) -> None:
         super().__init__(bucketed_text(matcher, window), (matcher,), window, reach_ms=window.within_ms)
-        if window.within_ms is None and window.older_ms is not None:
-            self.kin_key = state_key_of(earliest_text(matcher, least, most, window))
-
-    def adopt(self, state: State) -> State:
-        """Take the earliest, as they are."""
-        return [state, [], []]
 
 
 def wanted_of(least: int, most: int | None) -> int:

@@ -16,6 +16,7 @@ from rules.conditions.occurrences import (
     ENTRY_BYTES,
     Entries,
     Entry,
+    as_past,
     drop_until,
     entry_of,
     keep_all,
@@ -50,7 +51,7 @@ class WindowMemory(Memory):
 
         Of several matchers, `value_of` says whether an event counts.
         """
-        self._name(state_text)
+        self.take_name(state_text)
         self._match(matchers)
         self._where = matchers[0].where if len(matchers) == 1 else None
         self._window = window
@@ -73,6 +74,20 @@ class WindowMemory(Memory):
                 return state
             entry.append(value)
         return self._keep(state, entry, t_ms)
+
+    def fold_past(self, state: State, event: Event, t_ms: int) -> State:
+        """As `fold`; an event that came after the cut as well, by a late redelivery, is later than no mark either."""
+        moved = super().fold_past(state, event, t_ms)
+        return self._as_past(state, event) if moved is state else moved
+
+    def _as_past(self, state: State, event: Event) -> State:
+        return as_past(state, event)
+
+    def oldest_ms(self, t_ms: int) -> int:
+        """As the window and its dates say."""
+        since_ms = self._window.since_ms
+        oldest_ms = self._oldest_ms(t_ms)
+        return oldest_ms if since_ms is None else max(oldest_ms, since_ms - 1)
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return keep_all(state, entry, self._oldest_ms(t_ms))
@@ -170,6 +185,12 @@ class BucketedMemory(WindowMemory):
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._join)
+
+    def _as_past(self, state: State, event: Event) -> State:
+        if state is None:
+            return None
+        entries = as_past(state[0], event)
+        return state if entries is state[0] else [entries, *state[1:]]
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the window."""

@@ -78,13 +78,13 @@ class EventCount(OfMatcher):
         text = f"{said_count(least, most)} {matcher.text}{window.describe()}"
         super().__init__(definition, matcher, memory, window, text)
         self._least, self._most = least, most
-        self._key = memory.state_key
+        self.state_key = memory.state_key
         self._bucket_ms = window.bucket_ms
         self._beyond = max(least, most or 0) > ENTRIES_MAX - (most is not None)
 
     def verdict(self, view: View) -> Verdict:
         """Count; the next flip is when the count falls to what decides."""
-        entries = view.facts.states.get(self._key)
+        entries = view.facts.states.get(self.state_key)
         if not entries:
             return FALSE if self._least else TRUE
         mark = view.mark(self.mark) if self.mark is not None else None
@@ -109,7 +109,7 @@ class EventCount(OfMatcher):
 
     def capped(self, view: View) -> bool:
         """Tell whether the count asked for more than is remembered, and so much was there."""
-        return self._beyond and len(view.facts.states.get(self._key) or ()) >= ENTRIES_MAX
+        return self._beyond and len(view.facts.states.get(self.state_key) or ()) >= ENTRIES_MAX
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
         """Say between which bounds the count is."""

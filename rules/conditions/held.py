@@ -8,6 +8,7 @@ from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives, Range
 from rules.conditions.kind import Kind
 from rules.conditions.mention import mentions_trait
+from rules.conditions.occurrences import Entries
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings
 from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_test, trait_keys
@@ -44,11 +45,15 @@ class Held(OfSettings):
     def verdict(self, view: View) -> Verdict:
         """Look for the interval that t is in, else for the first that a later t will be in."""
         t_ms, for_ms = view.t_ms, self._reach_ms
+        history = self.history(view)
+        known_ms = self.unknown_before(history, view)
+        if known_ms is not None and t_ms < known_ms + for_ms:
+            return None, known_ms + for_ms
         register = view.facts.traits.get(self._trait)
         passes_ms, fails_ms = self._test.interval(None if register is None else register.value)
         earliest_ms = max(passes_ms, view.facts.known_since_ms + for_ms)
         next_ms = FOREVER
-        for start_ms, end_ms in self._standing(view):
+        for start_ms, end_ms in self._standing(history):
             if end_ms < t_ms:
                 break
             first_ms, last_ms = max(start_ms + for_ms, earliest_ms), min(end_ms, fails_ms - 1)
@@ -60,11 +65,10 @@ class Held(OfSettings):
                 next_ms = first_ms
         return False, next_ms
 
-    def _standing(self, view: View) -> Iterator[Interval]:
+    def _standing(self, history: Entries) -> Iterator[Interval]:
         """Walk the intervals on which the standing value passes, the latest first, none touching the next."""
         open_: Interval | None = None
         until_ms = FOREVER
-        history = self.history(view)
         for index in range(len(history) - 1, -2, -1):
             from_ms, value = (history[index][0], history[index][VALUE]) if index >= 0 else (-FOREVER, None)
             passes_ms, fails_ms = self._test.interval(tuple(value) if isinstance(value, list) else value)

@@ -5,18 +5,24 @@ events. Conditions whose memories have one text share one state, so the text say
 `where`, sizes, dates. The segment and the marks are not part of it. A profile holds its states by the *keys* of these
 texts, in memory and packed: short names, so that a profile stays small and nothing is translated on the way.
 
+A condition that came in at a cut without its history knows less than an older one on the same events, and later a
+record of history may tell it what the older one does not know. So its memory is one *of that cut* (`of_cut`): the cut
+is part of the text.
+
 A memory never judges. A condition reads its state at an instant and gives the verdict: `rules.conditions.base`.
 """
 
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from copy import copy
 from hashlib import blake2b
 from typing import ClassVar, Final, Self
 
 from rules.conditions.matching import Matcher
-from rules.conditions.view import Mark, Register, State
+from rules.conditions.view import PAST_ARRIVAL, Mark, Register, State
 from rules.ground.event import Event
+from rules.ground.instants import FOREVER
 
 STATE_KEY_BYTES: Final = 6
 """Two of 2,000 states get one key once in 10^8 catalogues; then the catalogue is refused (`rules.engine.masks`)."""
@@ -36,10 +42,10 @@ class Memory(ABC):
     """Short name of that text."""
     shares_text: ClassVar[bool] = False
     """Whether memories with one text may keep more or less: then `joined` gives the one that serves all of them."""
+    cut: int = 0
+    """Ordinal of the cut at which its conditions came in without their history; 0: they never lacked any."""
     former_keys: tuple[str, ...] = ()
     """Keys under which profiles of older layouts hold states of this memory (`rules.engine.old_layouts`)."""
-    kin_key: str | None = None
-    """The state key that the same definition has in a segment that counts from another mark; None: it is the same."""
     types: frozenset[str] = frozenset()
     """Event types that `fold` wants to see."""
     matchers: tuple[Matcher, ...] = ()
@@ -47,7 +53,7 @@ class Memory(ABC):
     traits: frozenset[str] = frozenset()
     """Traits whose settings `fold_setting` wants to see."""
 
-    def _name(self, state_text: str) -> None:
+    def take_name(self, state_text: str) -> None:
         """Set the text and its key."""
         self.state_text = state_text
         self.state_key = state_key_of(state_text)
@@ -69,6 +75,32 @@ class Memory(ABC):
         """Fold one setting of a trait in `traits`; return the new state. Contract as `fold`."""
         return state
 
+    def fold_past(self, state: State, event: Event, t_ms: int) -> State:
+        """Fold an event that a record of history brings at R = `t_ms`: as `fold`, and it is later than no mark."""
+        return self.fold(state, event, PAST_ARRIVAL, t_ms)
+
+    def fold_past_setting(self, state: State, trait: str, setting: Register, t_ms: int) -> State:
+        """Fold a setting that a record of history brings. Contract as `fold_setting`."""
+        return self.fold_setting(state, trait, setting, PAST_ARRIVAL, t_ms)
+
+    def standing(self, setting: Register) -> State:
+        """Return the state of a profile of which only the setting of a trait at the cut is known."""
+        return None
+
+    def of_cut(self, cut: int) -> Self:
+        """Return the same memory for conditions that came in at a cut without their history. 0: the memory itself."""
+        if not cut:
+            return self
+        found = copy(self)
+        found.cut = cut
+        found.former_keys = (*self.former_keys, self.state_key)
+        found.take_name(f"{cut} {self.state_text}")
+        return found
+
+    def oldest_ms(self, t_ms: int) -> int:
+        """Return the instant up to which events move no verdict at t_ms or later; -FOREVER: there is none."""
+        return -FOREVER
+
     @abstractmethod
     def prune(self, state: State, t_ms: int) -> State:
         """Return the state without what no window can reach at t_ms or later; None when nothing is left."""
@@ -80,13 +112,6 @@ class Memory(ABC):
     def united(self, former: Sequence[State]) -> State:
         """Return the state that follows from those under `former_keys`; there is at least one."""
         raise AssertionError("no state of this memory had another key")
-
-    def adopt(self, state: State) -> State:
-        """Return the own state that follows from the state under `kin_key`; None: nothing can be taken over.
-
-        So a condition keeps at a cut what it knows, though its segment now counts from another mark.
-        """
-        return None
 
     def inert(self, state: State) -> bool:
         """Tell whether every condition on this state is false until the next event, whatever the mark and the instant.

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.view import Mark
+from rules.conditions.view import PAST_ARRIVAL, Mark
 from rules.conditions.window import rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
@@ -101,6 +101,21 @@ def keep_earliest(entries: Entries | None, entry: Entry, wanted: int) -> Entries
     if at >= wanted or (at < len(entries) and entries[at][:3] == entry[:3]):
         return entries
     return [*entries[:at], entry, *entries[at:]][:wanted]
+
+
+def as_past(entries: Entries | None, event: Event) -> Entries | None:
+    """Return the entries with the event's, if it is among them, as a record of history brings it: later than no mark.
+
+    The very same list if nothing is to be changed.
+    """
+    if not entries:
+        return entries
+    name = [event.time_ms, event.source, event.id]
+    at = bisect_left(entries, name)
+    if at == len(entries) or entries[at][:3] != name or entries[at][ARRIVAL] == PAST_ARRIVAL:
+        return entries
+    past = [*name, PAST_ARRIVAL, *entries[at][VALUE:]]
+    return [*entries[:at], past, *entries[at + 1 :]]
 
 
 def drop_until(entries: Entries | None, oldest_ms: int) -> Entries | None:

@@ -7,8 +7,9 @@ formula, from bounds that the shortest and the longest half-life give. Where the
 instant is far, the lower bound serves: the engine looks again there.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rules.conditions.base import Completion, Condition, Node, ReadRule, Verdict
@@ -75,10 +76,10 @@ class Score(Condition):
     def __init__(self, definition: Any, items: tuple[Points, ...], whens: tuple[When, ...], least: float | int) -> None:
         self.definition = definition
         self._items = items
-        self._whens = whens
+        self.whens = whens
         self._least = least
         self.memory = ScoreMemory(items) if items else None
-        self.parts = tuple(leaf for when in whens for leaf in when.rule.conditions())
+        self.parts = _inside(whens)
         self.traits = frozenset[str]().union(*(part.traits for part in self.parts))
         self.segments = frozenset[str]().union(*(part.segments for part in self.parts))
         self.reads_consent = any(part.reads_consent for part in self.parts)
@@ -93,7 +94,7 @@ class Score(Condition):
         fixed: list[float | int] = []
         open_: list[int] = []
         when_ms = FOREVER
-        for when in self._whens:
+        for when in self.whens:
             holds, next_ms = when.rule.verdict(view)
             if holds is None:
                 open_.append(next_ms)
@@ -155,6 +156,15 @@ class Score(Condition):
                 high_ms = middle_ms
         return min(high_ms, before_ms)
 
+    def with_inner(self, change: Callable[[Condition], Condition]) -> "Score":
+        """Change the conditions of its `when` items."""
+        if not self.whens:
+            return self
+        found = copy(self)
+        found.whens = tuple(replace(when, rule=when.rule.with_leaves(change)) for when in self.whens)
+        found.parts = _inside(found.whens)
+        return found
+
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """Each of its event items has a window of its own; the conditions inside it are pending for themselves."""
         return tuple((item.window.complete_at(cut_ms), item.window.mark) for item in self._items)
@@ -168,7 +178,7 @@ class Score(Condition):
         found: set[tuple[int, str, str]] = set()
         for item, known in self._states(view):
             found.update(evidence_of(item.memory.counted(known, view.mark(item.window.mark))[1]))
-        for when in self._whens:
+        for when in self.whens:
             if when.rule.verdict(view)[0]:
                 found.update(event for part in when.rule.conditions() for event in part.evidence(view))
         return sorted(found)
@@ -184,7 +194,7 @@ class Score(Condition):
         events = (raw for raw in self.definition["score"] if "when" not in raw)
         sure: list[float] = []
         perhaps: list[float] = [UP for raw in events if judge.operators.match(as_names(raw["event"]), raw.get("where"))]
-        for when in self._whens:
+        for when in self.whens:
             if judge.always(when.rule, scene):
                 sure.append(when.points)
             elif not judge.never(when.rule, scene):
@@ -197,8 +207,13 @@ class Score(Condition):
 
     def rules_inside(self) -> Iterator[tuple[Path, Node]]:
         """Walk the rules of its `when` items."""
-        for when in self._whens:
+        for when in self.whens:
             yield ("score", when.index, "when"), when.rule
+
+
+def _inside(whens: tuple[When, ...]) -> tuple[Condition, ...]:
+    """Return the conditions of the `when` items."""
+    return tuple(leaf for when in whens for leaf in when.rule.conditions())
 
 
 def read_score(reader: DefinitionReader, context: RuleContext, nested: ReadRule) -> Score | None:

@@ -86,7 +86,7 @@ class ScoreMemory(Memory):
     """The memories of all event items, side by side: a state is the list of theirs."""
 
     def __init__(self, items: tuple[Points, ...]) -> None:
-        self._name(canonical_json(["score", [item.key for item in items]]))
+        self.take_name(canonical_json(["score", [item.key for item in items]]))
         self._memories = tuple(item.memory for item in items)
         self._match(tuple(item.matcher for item in items))
 
@@ -103,6 +103,19 @@ class ScoreMemory(Memory):
                     moved = [None] * len(self._memories) if state is None else list(state)
                 moved[index] = entries
         return state if moved is None else moved
+
+    def fold_past(self, state: State, event: Event, t_ms: int) -> State:
+        """Fold every item."""
+        known = [None] * len(self._memories) if state is None else state
+        moved = [
+            memory.fold_past(each, event, t_ms) if event.type in memory.types else each
+            for memory, each in zip(self._memories, known, strict=True)
+        ]
+        return state if all(a is b for a, b in zip(moved, known, strict=True)) else moved
+
+    def oldest_ms(self, t_ms: int) -> int:
+        """Of the item that reaches back furthest."""
+        return min(memory.oldest_ms(t_ms) for memory in self._memories)
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop events whose points have become nothing."""

@@ -2,10 +2,15 @@
 
 A state is a list of `[time_ms, source, id, value]` in the order of (time, source, id); no value is null. The latest
 setting at or before the window's start is kept too: it stood when the window began.
+
+Where the condition came in at a cut without its history, a fifth field says how a setting became known, unless it came
+after the cut: STOOD, it stood at the cut and nothing else is known of it; PAST, a record of history brought it. What
+stood before the first setting that is known is not known if that one is STOOD, nor if it is PAST and the log was not
+whole.
 """
 
 from bisect import bisect_left
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from rules.conditions.base import Completion, Condition
 from rules.conditions.memory import Memory
@@ -16,6 +21,9 @@ from rules.ground.event import Value
 from rules.language.problems import canonical_json
 
 VALUE: Final = 3
+KNOWN_BY: Final = 4
+STOOD: Final = 1
+PAST: Final = 2
 VALUE_BYTES: Final = 64
 """The bytes that lint reckons for a value."""
 
@@ -60,11 +68,24 @@ def drop_settings(history: Entries, start_ms: int) -> Entries:
     return history[first:] if first else history
 
 
+def known_better(history: Entries, entry: Entry) -> Entries:
+    """Return the settings with an entry's own `KNOWN_BY`, where it is known already; the very same if it was better."""
+    at = bisect_left(history, entry[:3])
+    if at == len(history) or history[at][:3] != entry[:3] or known_by(history[at]) >= known_by(entry):
+        return history
+    return [*history[:at], [*history[at][:KNOWN_BY], entry[KNOWN_BY]], *history[at + 1 :]]
+
+
+def known_by(entry: Entry) -> int:
+    """Tell how a setting became known: 0, by an event after the cut; STOOD; PAST."""
+    return entry[KNOWN_BY] if len(entry) > KNOWN_BY else 0
+
+
 class SettingsMemory(Memory):
     """Keeps the settings of a trait in the last `reach_ms`, and the one that stood when they began."""
 
     def __init__(self, kind: str, trait: str, reach_ms: int, *, one_a_millisecond: bool) -> None:
-        self._name(canonical_json([kind, trait, reach_ms]))
+        self.take_name(canonical_json([kind, trait, reach_ms]))
         self.traits = frozenset({trait})
         self._reach_ms = reach_ms
         self._one_a_millisecond = one_a_millisecond
@@ -72,6 +93,16 @@ class SettingsMemory(Memory):
     def fold_setting(self, state: State, trait: str, setting: Register, arrival: int, t_ms: int) -> State:
         """Keep the setting."""
         return keep_settings(state, entry_of(setting), t_ms - self._reach_ms, self._one_a_millisecond)
+
+    def fold_past_setting(self, state: State, trait: str, setting: Register, t_ms: int) -> State:
+        """Keep the setting, or know better how it became known."""
+        entry = [*entry_of(setting), PAST]
+        moved = keep_settings(state, entry, t_ms - self._reach_ms, self._one_a_millisecond)
+        return known_better(state, entry) if moved is state and state else moved
+
+    def standing(self, setting: Register) -> State:
+        """Know the one setting."""
+        return [[*entry_of(setting), STOOD]]
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what no window can reach; the last setting stays."""
@@ -103,6 +134,7 @@ class OfSettings(Condition):
         self._trait = trait
         self._reach_ms = reach_ms
         self._text = text
+        self.since_ms: int | None = None
 
     def history(self, view: View) -> Entries:
         """Return the settings remembered. One that only the register knows (set before this was kept) is the last."""
@@ -111,6 +143,25 @@ class OfSettings(Condition):
         if register is None or (history and [*register[:3]] <= history[-1][:3]):
             return history
         return [*history, entry_of(register)]
+
+    def of_cut(self, cut: int, since_ms: int | None) -> Self:
+        """As the base does; it remembers since when it knows all."""
+        found = super().of_cut(cut, since_ms)
+        found.since_ms = since_ms
+        return found
+
+    def unknown_before(self, history: Entries, view: View) -> int | None:
+        """Return the instant before which the trait's value is not known: that of the first setting. None: it is known.
+
+        Before the first setting of all there is no value.
+        """
+        if not history:
+            return None
+        by = known_by(history[0])
+        if by == STOOD or (by == PAST and self.since_ms is not None and view.facts.born_ms < self.since_ms):
+            first_ms: int = history[0][0]
+            return first_ms
+        return None
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """As of a window `within`."""

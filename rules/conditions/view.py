@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from rules.ground.event import Value
+from rules.ground.instants import FOREVER
 
 State: TypeAlias = Any
 """A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
 Never mutated in place: `fold` returns a new value when it moved. After a checkpoint was read back, tuples
 have become lists: code must not tell the two apart."""
+
+PAST_ARRIVAL: Final = 0
+"""The arrival of a fact that a record of history brings: it is later than no mark of its own time."""
 
 MarkKind: TypeAlias = Literal["entry", "exit"]
 
@@ -18,12 +22,14 @@ class Mark(NamedTuple):
     """The mark of a change (docs/language.md, Marks): the greatest event time known of the profile at it.
 
     `arrival` is the profile's count of events applied at the change: an event whose time equals `time_ms`
-    is later than the mark if its own arrival is greater. `cut` is the ordinal of the catalogue in force.
+    is later than the mark if its own arrival is greater. `cut` is the ordinal of the cut in force, `set_ms` the instant
+    of the change (profiles of older layouts do not know it).
     """
 
     time_ms: int
     arrival: int
     cut: int
+    set_ms: int = -FOREVER
 
     def precedes(self, time_ms: int, arrival: int) -> bool:
         """Tell whether an event of that time and arrival is later than the mark."""
@@ -49,7 +55,9 @@ class Facts(Protocol):
     arrivals: int
     """How many events were applied (redeliveries not counted); the arrival of the newest one."""
     born_cut: int
-    """The ordinal of the catalogue under which the profile became known."""
+    """The ordinal of the cut in force when the profile became known."""
+    born_ms: int
+    """R of the event with which it became known; -FOREVER: long ago (profiles of older layouts do not know it)."""
 
     @property
     def traits(self) -> Mapping[str, Register]:

@@ -16,12 +16,27 @@ class Introduced(NamedTuple):
     """Instant of that cut."""
 
 
+class Made(NamedTuple):
+    """A cut that was made, and whether its history has been filled in."""
+
+    cut: int
+    """Its ordinal."""
+    t_ms: int
+    """Its instant."""
+    filled: bool = False
+    since_ms: int | None = None
+    """If it is filled: the instant from which on the log was whole; None: it was whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A catalogue that took effect at `t_ms`, and how far the visits of its cut have come."""
+    """A catalogue that took effect at `t_ms`, and how far the visits of its cut have come.
+
+    The end of a fill stands among the cuts too: it visits every profile, and it changes what is pending.
+    """
 
     ordinal: int
-    """Counts the cuts of a partition, from 1."""
+    """Counts the cuts of a partition, and the ends of fills among them, from 1."""
     t_ms: int
     catalogue: str
     """Hash of the catalogue."""
@@ -29,3 +44,7 @@ class Cut:
     """The last subject that was visited; None: no visit yet."""
     introductions: tuple[Introduced, ...] = ()
     """Only of the oldest cut kept: a plan that is made from the catalogue alone could not know them."""
+    made: tuple[Made, ...] = ()
+    """Only of the oldest cut kept: every cut up to it."""
+    fills: tuple[Made, ...] = ()
+    """If it is the end of a fill: the cuts that it fills, as they stand from it on."""

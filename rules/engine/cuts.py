@@ -4,11 +4,11 @@ A profile stands under the plan of the cut that it was last brought over. A plan
 and past the instant of the cut after it: then every profile has been brought over that cut.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
-from rules.engine.cut import Cut, Introduced
+from rules.engine.cut import Cut, Introduced, Made
 from rules.engine.pending import Introduction
 from rules.engine.plan import Plan, make_plan
 from rules.engine.profile import Profile
@@ -20,7 +20,7 @@ MAX_SUBJECT: Final = "\U0010ffff" * 4
 class Cuts:
     """The plans by the ordinal of their cut, oldest first."""
 
-    __slots__ = ("_filled", "_visited", "current", "plans")
+    __slots__ = ("_filled", "_made", "_visited", "current", "plans")
 
     def __init__(self, *, filled: bool) -> None:
         """`filled`: the history of new conditions is at hand, so nothing is pending."""
@@ -29,28 +29,60 @@ class Cuts:
         """The plan in force; None before the first catalogue."""
         self._filled = filled
         self._visited: dict[int, str | None] = {}
+        self._made: dict[int, int] = {}
+        """By ordinal of each cut that was made so far, ends of fills left out: its instant."""
 
     def enforce(self, catalogue: Catalogue, t_ms: int) -> None:
         """Put a catalogue into force at `t_ms`."""
-        self._add(self.current.ordinal + 1 if self.current is not None else 1, t_ms, catalogue, ())
+        self._add(Cut(self.current.ordinal + 1 if self.current is not None else 1, t_ms, catalogue.hash), catalogue)
+
+    def fill(self, cut_ms: int, since_ms: int | None, t_ms: int) -> bool:
+        """End the fill of the cut at `cut_ms`, at `t_ms`; False: there is no such cut, or that moves nothing.
+
+        `since_ms`: the instant from which on the log was whole; None: it was whole.
+        """
+        current = self.current
+        if current is None:
+            return False
+        since_ms = None if since_ms is None else min(since_ms, cut_ms)
+        moved = tuple(
+            Made(cut, cut_ms, True, since_ms)
+            for cut in self.named(cut_ms)
+            if cut not in current.fills or _further_back(since_ms, current.fills[cut])
+        )
+        if moved:
+            end = Cut(current.ordinal + 1, t_ms, current.catalogue.hash, fills=moved)
+            self._add(end, current.catalogue)
+        return bool(moved)
+
+    def named(self, cut_ms: int) -> tuple[int, ...]:
+        """Return the ordinals of the cuts that were made at an instant."""
+        return tuple(cut for cut, t_ms in self._made.items() if t_ms == cut_ms)
 
     def resume(self, cuts: Sequence[Cut], catalogues: Mapping[str, Catalogue]) -> None:
         """Take up the cuts of a checkpoint, oldest first. Raises KeyError for a catalogue that is not given."""
         for cut in cuts:
-            self._add(cut.ordinal, cut.t_ms, catalogues[cut.catalogue], cut.introductions)
+            self._add(cut, catalogues[cut.catalogue])
             self._visited[cut.ordinal] = cut.visited_to
 
-    def _add(self, ordinal: int, t_ms: int, catalogue: Catalogue, introduced: Iterable[Introduced]) -> None:
+    def _add(self, cut: Cut, catalogue: Catalogue) -> None:
+        known = {} if self.current is None else self.current.fills
+        fills = {each.cut: each.since_ms for each in (*cut.made, *cut.fills) if each.filled}
         self.current = make_plan(
             catalogue,
-            ordinal=ordinal,
-            t_ms=t_ms,
+            ordinal=cut.ordinal,
+            t_ms=cut.t_ms,
             old=self.current,
             filled=self._filled,
-            introduced={(each.condition, each.segment): Introduction(each.cut, each.t_ms) for each in introduced},
+            introduced={(each.condition, each.segment): Introduction(*each[2:]) for each in cut.introductions},
+            fills={**known, **fills},
+            ends_fill=bool(cut.fills),
         )
-        self.plans[ordinal] = self.current
-        self._visited[ordinal] = None
+        self.plans[cut.ordinal] = self.current
+        self._visited[cut.ordinal] = None
+        self._made |= {each.cut: each.t_ms for each in cut.made}
+        if not cut.fills:
+            self._made[cut.ordinal] = cut.t_ms
 
     def kept(self) -> tuple[Cut, ...]:
         """Return what `resume` needs: the oldest cut that a profile may stand under, and all after it."""
@@ -62,8 +94,25 @@ class Cuts:
                 plan.catalogue.hash,
                 self._visited[ordinal],
                 _introduced(plan) if ordinal == oldest else (),
+                self._made_up_to(plan) if ordinal == oldest else (),
+                self._filled_by(plan) if ordinal != oldest and plan.ends_fill else (),
             )
             for ordinal, plan in self.plans.items()
+        )
+
+    def _made_up_to(self, plan: Plan) -> tuple[Made, ...]:
+        return tuple(
+            Made(cut, t_ms, cut in plan.fills, plan.fills.get(cut))
+            for cut, t_ms in self._made.items()
+            if cut <= plan.ordinal
+        )
+
+    def _filled_by(self, plan: Plan) -> tuple[Made, ...]:
+        before = self.plans[plan.ordinal - 1].fills
+        return tuple(
+            Made(cut, self._made[cut], True, since_ms)
+            for cut, since_ms in plan.fills.items()
+            if cut not in before or before[cut] != since_ms
         )
 
     def unvisited_ms(self) -> list[int]:
@@ -90,6 +139,11 @@ class Cuts:
             if not complete or t_ms >= before_ms:
                 return
             del self.plans[oldest], self._visited[oldest]
+
+
+def _further_back(since_ms: int | None, known_ms: int | None) -> bool:
+    """Tell whether the log was whole from further back than was known; None: from its beginning."""
+    return known_ms is not None and (since_ms is None or since_ms < known_ms)
 
 
 def _introduced(plan: Plan) -> tuple[Introduced, ...]:

@@ -35,14 +35,20 @@ DEPTH_MAX: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A record of a reserved type `segue.*`, without an event. `data` as read, unchecked."""
+    """A record of a reserved type `segue.*`, without an event. `data` and `subject` as read, unchecked."""
 
     type: str
     data: Any
+    subject: Any = None
 
 
 _CE: Final = "ce_"
 _is_subject: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+").fullmatch
+
+
+def is_subject(value: Any) -> bool:
+    """Tell whether a value is the name of a profile."""
+    return value.__class__ is str and _is_subject(value) is not None
 
 
 def decode(
@@ -59,11 +65,21 @@ def decode(
     if value is None:
         return REFUSALS["not_json"]
     if len(value) > SIZE_MAX:
-        return REFUSALS["too_large"]
+        return _own_beyond(value, "too_large")
     event = _load(value, 0)
     if event.__class__ is not dict:
+        if event is REFUSALS["too_deep"]:
+            return _own_beyond(value, "too_deep")
         return event if isinstance(event, Refusal) else REFUSALS["not_cloudevent"]
     return _event(event, dictionary, r_ms)
+
+
+def decode_again(event: Any, dictionary: Dictionary, r_ms: int) -> Event | None:
+    """Make the event of a CloudEvent that stands inside a record of Segue's own; None: it is bad input."""
+    if event.__class__ is not dict or json_text.depth_of(event) > DEPTH_MAX:
+        return None
+    decoded = _event(event, dictionary, r_ms)
+    return decoded if isinstance(decoded, Event) else None
 
 
 def check_envelope(event: Event, key: bytes | None, partition: int, partitions: int) -> Code | None:
@@ -92,6 +108,20 @@ def _load(text: bytes, outer_levels: int) -> Any:
     ):
         return REFUSALS["too_deep"]
     return value
+
+
+def _own_beyond(value: bytes, code: Code) -> Own | Refusal:
+    """Read what is too large or too deep for an event: a record of Segue's own may be so, anything else is refused."""
+    if OWN_PREFIX.encode() in value:
+        try:
+            event = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return REFUSALS[code]
+        if event.__class__ is dict:
+            type_ = event.get("type")
+            if type_.__class__ is str and type_.startswith(OWN_PREFIX):
+                return Own(type_, event.get("data"), event.get("subject"))
+    return REFUSALS[code]
 
 
 def is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
@@ -143,7 +173,7 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
         return REFUSALS["not_cloudevent"]
     plan: DataPlan | None = dictionary.plans.get(type_)
     if plan is None and type_.startswith(OWN_PREFIX):
-        return Own(type_, get("data"))
+        return Own(type_, get("data"), get("subject"))
     id_, source, subject = get("id"), get("source"), get("subject")
     if not (
         id_.__class__ is str and source.__class__ is str and id_ and source and type_ and get("specversion") == "1.0"

@@ -29,7 +29,7 @@ class Evaluation:
         self.generation = generation
         self.events = events
         self.changes: list[AnyChange] = []
-        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
+        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal, t_ms)
 
     def run(self, mask: int) -> list[AnyChange]:
         """Visit the segments of a mask and the segments that their changes move, then decide the activations moved."""
@@ -67,6 +67,8 @@ class Evaluation:
 
     def run_cut(self) -> list[AnyChange]:
         """Make the visit of a cut: every segment, every segment that is gone, then every activation."""
+        if self.plan.ends_fill:
+            return self.run_fill()
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)
@@ -76,17 +78,28 @@ class Evaluation:
             self._decide(self.plan.activations_mask, at_cut=True)
         return self._end()
 
+    def run_fill(self) -> list[AnyChange]:
+        """Make the visit at the end of a fill: every segment and activation, under the definitions that stand."""
+        for each in self.plan.segments:
+            self.visit(each, backfill=True)
+        if self.plan.activations_mask:
+            self._decide(self.plan.activations_mask)
+        return self._end()
+
     def _decide(self, mask: int, *, at_cut: bool = False) -> None:
         view = View(self.t_ms, self.profile)
         self.changes += decide(self.plan, self.profile, view, mask, self.generation, self.events, at_cut=at_cut)
 
-    def visit(self, plan: SegmentPlan, *, at_cut: bool = False) -> int:
-        """Judge one segment and carry it out; returns the mask of what its change moves."""
+    def visit(self, plan: SegmentPlan, *, at_cut: bool = False, backfill: bool = False) -> int:
+        """Judge one segment and carry it out; returns the mask of what its change moves.
+
+        `at_cut`: the cut changed the segment. `backfill`: who enters does so because history was filled in.
+        """
         wakes = self.profile.wakes
         kind, next_ms, rearms = judge(plan, self.profile, self.t_ms, self.now_mark, at_cut=at_cut)
         moved = 0
         if kind is not None:
-            self._carry_out(plan, kind, at_cut)
+            self._carry_out(plan, kind, at_cut, at_cut or backfill)
             moved = self.plan.dependents.get(plan.id, 0)
             next_ms = self._peek(plan)
         elif rearms:
@@ -111,13 +124,13 @@ class Evaluation:
         kind, next_ms, rearms = judge(plan, self.profile, self.t_ms + 1, self.now_mark)
         return self.t_ms + 1 if kind is not None or rearms else next_ms
 
-    def _carry_out(self, plan: SegmentPlan, kind: str, at_cut: bool) -> None:
+    def _carry_out(self, plan: SegmentPlan, kind: str, at_cut: bool, backfill: bool) -> None:
         stay = self.profile.stays.get(plan.id)
         if stay is None:
             stay = self.profile.stays[plan.id] = Stay()
         deciding = deciding_leaves(plan, kind, self.profile, stay, self.t_ms)
         if kind == "entry_rule":
-            self._change(plan, True, Reason(kind, deciding, self.events), at_cut)
+            self._change(plan, True, Reason(kind, deciding, self.events), backfill)
             stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
             self.profile.members_mask |= 1 << plan.position
             return

@@ -6,19 +6,25 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       [[time, source, id, {trait: value}], …],          the settings, by the event that made them
       [[channel, purpose, granted, withdrawn], …],
       {state key (`rules.conditions.memory`): state},
-      {segment: [member, since, last_exit, disarmed, entry mark, exit mark]},       a mark is [time, arrival, cut]
+      {segment: [member, since, last_exit, disarmed, entry mark, exit mark]},       a mark is [time, arrival, cut, set]
       {segment, or `@` and an activation: wake},
       {identity: day of its record},
       {activation: [active, kind of its last deactivated]},
-      {channel: sequence} ]
+      {channel: sequence},
+      born,
+      {ordinal of a cut: {trait: [time, source, id, value]}} ]   until it is filled; null: none
+
+Layout 4 ended with the sequences and had no `set` in a mark. The state of a condition that came in at a cut without its
+history had the key of one that has all of it.
 
 Settings and consents stay packed (`Raw`) until somebody asks for them: few events do. A profile that was read and
 written in between takes them along as they are.
 
-Layouts 2 and 3 are read too (`rules.engine.old_layouts`); what is written has always the newest layout, so a profile
+Layouts 2 to 4 are read too (`rules.engine.old_layouts`); what is written has always the newest layout, so a profile
 changes over when it is touched.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from msgspec import Raw, Struct
@@ -27,9 +33,16 @@ from msgspec.msgpack import Decoder, Encoder
 from rules.conditions.consent import Consents
 from rules.conditions.view import Register, State
 from rules.engine.stay import Standing, Stay
+from rules.ground.instants import FOREVER
 
-LAYOUT: Final = 4
-"""Version of the packed layout that is written. 2 and 3 are read too; any other is refused, never guessed at."""
+LAYOUT: Final = 5
+"""Version of the packed layout that is written. 2 to 4 are read too; any other is refused, never guessed at."""
+BEFORE: Final = 4
+"""The layout before, of which all fields are read as they are."""
+
+
+HeldBack: TypeAlias = Mapping[int, Mapping[str, tuple[int, str, str, Any]]]
+"""{ordinal of a cut: {trait: (time, source, id, value)}}."""
 
 
 class Packed(Struct, array_like=True, gc=False):
@@ -51,6 +64,8 @@ class Packed(Struct, array_like=True, gc=False):
     seen: dict[int, int]
     activations: dict[str, Standing]
     sequences: dict[str, int]
+    born_ms: int = -FOREVER
+    held_back: HeldBack | None = None
 
 
 Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]
@@ -65,7 +80,7 @@ _consents: Final = Decoder(list[tuple[str, str, int | None, int | None]]).decode
 def decode(blob: bytes) -> Packed:
     """Read a profile in this layout. Raises ValueError: it has another layout, or is none."""
     packed = _packed(blob)
-    if packed.layout != LAYOUT:
+    if packed.layout not in (BEFORE, LAYOUT):
         raise unknown(packed.layout)
     return packed
 
@@ -81,10 +96,19 @@ def pack_traits(traits: dict[str, Register]) -> Raw:
 def read_traits(packed: Raw) -> dict[str, Register]:
     """Read what `pack_traits` packed."""
     return {
-        name: Register(time_ms, source, id_, tuple(value) if isinstance(value, list) else value)
+        name: _register(time_ms, source, id_, value)
         for time_ms, source, id_, values in _settings(packed)
         for name, value in values.items()
     }
+
+
+def as_registers(packed: HeldBack) -> dict[int, dict[str, Register]]:
+    """Read settings that are held back."""
+    return {cut: {name: _register(*each) for name, each in held.items()} for cut, held in packed.items()}
+
+
+def _register(time_ms: int, source: str, id_: str, value: Any) -> Register:
+    return Register(time_ms, source, id_, tuple(value) if isinstance(value, list) else value)
 
 
 def pack_consents(consents: Consents) -> Raw:
@@ -99,4 +123,4 @@ def read_consents(packed: Raw) -> Consents:
 
 def unknown(layout: int) -> ValueError:
     """Return the error that refuses a layout."""
-    return ValueError(f"a profile packed in layout {layout}; this version reads 2, 3 and {LAYOUT}")
+    return ValueError(f"a profile packed in layout {layout}; this version reads 2 to {LAYOUT}")

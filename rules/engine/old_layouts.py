@@ -1,4 +1,4 @@
-"""Profiles that an earlier version packed, in layouts 2 and 3: one JSON array each.
+"""Profiles that an earlier version packed, in layouts 2 and 3: one JSON array each. (Layout 4 was MessagePack.)
 
     [ layout, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
       {trait: [time, source, id, value]},
@@ -24,9 +24,16 @@ from rules.conditions.view import Register, State
 from rules.engine.layout import LAYOUT, encode, pack_traits, unknown
 
 FIRST_BYTE: Final = b"["
-"""With it a profile in an old layout begins; MessagePack's arrays begin otherwise."""
+"""With it a profile in layout 2 or 3 begins; MessagePack's arrays begin otherwise."""
+_FIRST_BYTES_4: Final = b"\xdc\x00\x10\x04"
+"""With them a profile in layout 4 begins: an array of 16 fields, and the layout."""
 _FIRST_SEEN: Final = 3
 """The place of the instant that only layout 2 had."""
+
+
+def is_former(blob: bytes) -> bool:
+    """Tell whether a blob is in an old layout, so that states may stand under former keys (`take_former`)."""
+    return blob[:1] == FIRST_BYTE or blob[:4] == _FIRST_BYTES_4
 
 
 def rewritten(blob: bytes) -> bytes:
@@ -57,7 +64,13 @@ def rewritten(blob: bytes) -> bytes:
 
 def take_former(states: dict[str, State], memories: Mapping[str, Memory]) -> None:
     """Put states that stand under a former key under the key of today, in place. `memories`: of the profile's plan."""
+    taken, left = {}, set()
     for key, memory in memories.items():
-        former = [states.pop(each) for each in memory.former_keys if each in states]
+        former = [each for each in memory.former_keys if each in states]
         if former:
-            states[key] = memory.united(former)
+            found = [states[each] for each in former]
+            taken[key] = found[0] if len(found) == 1 else memory.united(found)
+            left.update(former)
+    for each in left - memories.keys():
+        del states[each]
+    states |= taken

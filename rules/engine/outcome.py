@@ -30,10 +30,14 @@ def changes_of(items: Sequence[Item]) -> list[AnyChange]:
     return [item for item in items if not isinstance(item, Withdrawal)]
 
 
+AppliedKind: TypeAlias = Literal["event", "redelivery", "refused", "own", "cut", "filled"]
+"""What a record was. `cut`, `filled`: it also put every profile into the queue for a visit."""
+
+
 class Applied(NamedTuple):
     """A record is applied."""
 
-    kind: Literal["event", "redelivery", "refused", "own", "cut"]
+    kind: AppliedKind
     decoded: Decoded
     items: Sequence[Item]
     """All that the record brings, in the order in which it is put out: the wakes that it passes, then its own."""

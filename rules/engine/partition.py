@@ -19,14 +19,25 @@ from rules.engine.change import AnyChange, Change
 from rules.engine.cut import Cut
 from rules.engine.cuts import Cuts
 from rules.engine.decode import Own
-from rules.engine.old_layouts import FIRST_BYTE, take_former
-from rules.engine.outcome import Applied, Item, Need, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal
+from rules.engine.old_layouts import is_former, take_former
+from rules.engine.outcome import (
+    Applied,
+    AppliedKind,
+    Item,
+    Need,
+    NeedCatalogue,
+    NeedProfiles,
+    NeedWakes,
+    Passed,
+    Withdrawal,
+)
+from rules.engine.past import FIRST_CUT, History, begin, facts_of, read_filled, read_history, take_in
 from rules.engine.plan import Plan
-from rules.engine.profile import Profile, unpack
+from rules.engine.profile import NEVER, Profile, unpack
 from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decode, Decoded, Record
 from rules.engine.slice import Packing, Slice, Touched
-from rules.engine.step import Seen, apply_event, bring_over, wake
+from rules.engine.step import Seen, all_of, apply_event, bring_over, look_again, wake
 from rules.ground.digest import DIGEST_START, identity, roll
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
@@ -107,7 +118,7 @@ class Partition:
         timestamp_ms = record.timestamp_ms
         r_ms = self.clock_ms if timestamp_ms is None or timestamp_ms < self.clock_ms else timestamp_ms
         decoded, items = self._begun(record, r_ms)
-        event = catalogue = None
+        event = None
         own = ""
         known = 0
         if isinstance(decoded, Event):
@@ -121,11 +132,10 @@ class Partition:
             else:
                 own = event.subject
         elif isinstance(decoded, Own):
-            digest = _catalogue_named(decoded)
-            if digest is not None:
-                catalogue = self._catalogues.get(digest)
-                if catalogue is None:
-                    return self._lack(record, decoded, items, NeedCatalogue(digest))
+            own = "" if read_history(decoded) is None else decoded.subject
+            need = self._need_of(decoded, own)
+            if need is not None:
+                return self._lack(record, decoded, items, need)
         if not self._nothing_due(r_ms) and not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
             return self._lack(record, decoded, items, NeedWakes(r_ms))
         self._state, self._under_way = "boundary", None
@@ -139,10 +149,9 @@ class Partition:
                 return Applied("redelivery", event, items)
             self._apply_event(event, known, r_ms, items)
             return Applied("event", event, items)
-        if catalogue is not None:
-            self._cut(catalogue)
-            return Applied("cut", decoded, items)
-        return Applied("own" if isinstance(decoded, Own) else "refused", decoded, items)
+        if isinstance(decoded, Own):
+            return Applied(self._apply_own(decoded, r_ms, items), decoded, items)
+        return Applied("refused", decoded, items)
 
     def cut(self, catalogue: Catalogue, t_ms: int) -> Passed | Need:
         """Make a cut at `t_ms` that no record makes, as a file's `--then` asks, or return what is lacking.
@@ -188,7 +197,7 @@ class Partition:
         profile = unpack(subject, blob)
         if profile.cut not in self._cuts.plans:
             raise KeyError(profile.cut)
-        if blob[:1] == FIRST_BYTE:
+        if is_former(blob):
             take_former(profile.states, self._cuts.plans[profile.cut].states)
         self.profiles[subject] = profile
         self._enqueue(profile)
@@ -401,10 +410,7 @@ class Partition:
         queued_ms = FOREVER
         if profile is not None:
             queued_ms = self._stands_at(profile)
-            self._before_change(profile)
-            # its own wakes fire before its own event and do not count; at one instant the event absorbs them
-            while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
-                self._fire(profile, items)
+            self._bring_up(profile, r_ms, items)
         profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
         self.profiles[event.subject] = profile
         if self._stands_at(profile) != queued_ms:  # else its entry is in the queue already
@@ -413,8 +419,68 @@ class Partition:
         if changes:
             self._put_out(changes, items)
 
+    def _bring_up(self, profile: Profile, r_ms: int, items: list[Item]) -> None:
+        """Fire a profile's own wakes before its own record, and its visits. They do not count.
+
+        A wake at R is absorbed by an event.
+        """
+        self._before_change(profile)
+        while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
+            self._fire(profile, items)
+
+    def _need_of(self, own: Own, subject: str) -> Need | None:
+        """Return what a record of Segue's own lacks. `subject`: whose history it brings; "": it brings none."""
+        digest = _catalogue_named(own)
+        if digest is not None and digest not in self._catalogues:
+            return NeedCatalogue(digest)
+        if subject and self.horizon is not None and self.lacks(subject):
+            return NeedProfiles((subject,))
+        return None
+
+    def _apply_own(self, own: Own, r_ms: int, items: list[Item]) -> AppliedKind:
+        """Do what a record of Segue's own says."""
+        digest = _catalogue_named(own)
+        if digest is not None:
+            self._cut(self._catalogues[digest])
+            return "cut"
+        history = read_history(own)
+        if history is not None:
+            self._take_history(history, r_ms, items)
+            return "own"
+        filled = read_filled(own)
+        if filled is None or not self._cuts.fill(filled.cut_ms, filled.since_ms, r_ms):
+            return "own"
+        self._stand_anew()
+        return "filled"
+
+    def _take_history(self, history: History, r_ms: int, items: list[Item]) -> None:
+        """Make facts known to the conditions that came in at a cut without their history."""
+        cuts, current = self._cuts.named(history.cut_ms), self._cuts.current
+        profile = self.profiles.get(history.subject)
+        if current is None or not cuts or (profile is None and FIRST_CUT not in cuts):
+            return
+        facts = [*facts_of(history, current.catalogue.dictionary, r_ms)]
+        if not facts:
+            return
+        if profile is None:
+            profile = begin(history.subject, current, facts, history.cut_ms)
+            self.profiles[history.subject] = profile
+        else:
+            self._bring_up(profile, r_ms, items)
+        mask = take_in(profile, current, facts, cuts, history.traits, r_ms)
+        if profile.evaluated_ms == NEVER and FIRST_CUT in current.fills:
+            profile.evaluated_ms, mask = r_ms - 1, all_of(current)
+        if profile.evaluated_ms != NEVER:
+            look_again(profile, current, mask, r_ms)
+        self._enqueue(profile)
+        self._touched.subjects.add(history.subject)
+
     def _cut(self, catalogue: Catalogue) -> None:
         self._cuts.enforce(catalogue, self.clock_ms)
+        self._stand_anew()
+
+    def _stand_anew(self) -> None:
+        """Put every profile into the queue for the visit of a cut that was made now."""
         for subject, profile in self.profiles.items():
             heappush(self._queue, (self._stands_at(profile), subject))
         if self.horizon is not None:

@@ -3,12 +3,15 @@
 After a cut at T a new condition that looks at history is *pending* for a profile until one of its guards' ends comes:
 its window begins at T + 5 min or later; the mark that it counts from was set under this catalogue or a later one; the
 profile became known under it. Equal conditions of the old catalogue carry their own introduction on.
+
+When a fill has brought the history, T is the instant from which on the log was whole: at most the cut's, so marks and
+births from before the cut may count too. If the log was whole from its beginning, nothing of that cut is pending.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rules.conditions.base import Completion, Condition, Node, Verdict
 from rules.conditions.facts import Alternatives
@@ -20,8 +23,7 @@ from rules.language.problems import canonical_json
 from rules.language.validation import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
+class Introduction(NamedTuple):
     """The cut at which a condition came in without its history."""
 
     cut: int
@@ -32,20 +34,29 @@ Introductions: TypeAlias = Mapping[tuple[str, str], Introduction | None]
 """By (name of the condition's canonical text, segment); None: its history is whole."""
 
 
+Fills: TypeAlias = Mapping[int, int | None]
+"""By ordinal of a cut that is filled: the instant from which on the log was whole; None: it was whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One condition's share of being pending: over at `complete_ms`, or by a mark or a birth at `cut` or later."""
+    """One condition's share of being pending: over at `complete_ms`, or by a mark or a birth at `cut` or later.
+
+    `since_ms`: so is it by a mark or a birth at that instant or later.
+    """
 
     cut: int
+    since_ms: int
     complete_ms: int
     mark: MarkKind | None
 
     def over(self, view: View) -> bool:
         """Tell whether this profile's history of the condition is whole at `view.t_ms`."""
-        if view.t_ms >= self.complete_ms or view.facts.born_cut >= self.cut:
+        facts = view.facts
+        if view.t_ms >= self.complete_ms or facts.born_cut >= self.cut or facts.born_ms >= self.since_ms:
             return True
         mark = view.mark(self.mark)
-        return mark is not None and mark.cut >= self.cut
+        return mark is not None and (mark.cut >= self.cut or mark.set_ms >= self.since_ms)
 
 
 class Pending(Condition):
@@ -58,7 +69,7 @@ class Pending(Condition):
         self.guards = guards
         self.kind = inner.kind  # type: ignore[misc]
         self.meant_always = inner.meant_always  # type: ignore[misc]
-        self.definition, self.memory = inner.definition, inner.memory
+        self.definition, self.memory, self.state_key = inner.definition, inner.memory, inner.state_key
         self.traits, self.segments, self.reads_consent = inner.traits, inner.segments, inner.reads_consent
         self.reads_known_since, self.mark, self.parts = inner.reads_known_since, inner.mark, inner.parts
 
@@ -137,12 +148,27 @@ def introduce(condition: Condition, segment: str, old: Introductions, now: Intro
     return None if None in found else min((i for i in found if i is not None), key=lambda i: i.cut)
 
 
-def guards_of(leaf: Condition, segment: str, introductions: Introductions) -> tuple[Guard, ...]:
-    """Return the guards of a leaf and of the conditions inside it."""
-    guards = []
+def in_force(leaf: Condition, segment: str, introductions: Introductions, fills: Fills) -> Condition:
+    """Return a leaf as a plan asks it: with the memories of the cuts at which it and those inside it came in.
+
+    It is a Pending while its history, or that of a condition inside it, is not whole.
+    """
+
+    def begun(condition: Condition) -> Condition:
+        introduction = introductions.get((text_name(condition), segment)) if condition.looks_at_history else None
+        if introduction is None:
+            return condition
+        cut, t_ms = introduction
+        return condition.of_cut(cut, fills.get(cut, t_ms))
+
+    guards: list[Guard] = []
     for condition in historic(leaf):
         introduction = introductions[text_name(condition), segment]
         if introduction is not None:
-            parts = condition.completions(introduction.t_ms)
-            guards += [Guard(introduction.cut, complete_ms, mark) for complete_ms, mark in parts]
-    return tuple(guards)
+            cut, t_ms = introduction
+            since_ms = fills.get(cut, t_ms)
+            if since_ms is not None:
+                parts = condition.completions(since_ms)
+                guards += [Guard(cut, since_ms, complete_ms, mark) for complete_ms, mark in parts]
+    found = begun(leaf.with_inner(begun))
+    return Pending(found, tuple(guards)) if guards else found

@@ -12,7 +12,7 @@ from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
-from rules.engine.pending import Introduction, Introductions, historic, introduce, text_name
+from rules.engine.pending import Fills, Introduction, Introductions, historic, introduce, text_name
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
@@ -63,6 +63,10 @@ class Plan:
     fresh_mask: int
     """Segments that a profile without events or traits could enter."""
     introductions: Introductions
+    fills: Fills
+    """The cuts that are filled."""
+    ends_fill: bool
+    """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
 
 
 def make_plan(
@@ -73,16 +77,20 @@ def make_plan(
     old: Plan | None = None,
     filled: bool = False,
     introduced: Mapping[tuple[str, str], Introduction] | None = None,
+    fills: Fills | None = None,
+    ends_fill: bool = False,
 ) -> Plan:
     """Compile a catalogue that takes effect at t_ms, after `old`.
 
     With `filled` the history of new conditions is at hand (`rules.engine.step.bring_over` folds it in): nothing is
     pending. Without `old`, `introduced` says what a checkpoint remembers of conditions that came in without their
-    history.
+    history. `fills`: the cuts that are filled (None: as in `old`).
     """
+    if fills is None:
+        fills = {} if old is None else old.fills
     introductions = _introductions(catalogue, Introduction(ordinal, t_ms), old, filled, introduced or {})
     segments = tuple(
-        segment_plan(catalogue, segment, position, introductions, None if old is None else old.catalogue)
+        segment_plan(catalogue, segment, position, introductions, fills, None if old is None else old.catalogue)
         for position, segment in enumerate(catalogue.approved[name] for name in catalogue.order)
     )
     by_id = {plan.id: plan for plan in segments}
@@ -125,6 +133,8 @@ def make_plan(
         needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, ordinal, t_ms),
         introductions=introductions,
+        fills=fills,
+        ends_fill=ends_fill,
     )
 
 

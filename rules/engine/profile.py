@@ -17,6 +17,8 @@ from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 
+NEVER: Final = -FOREVER
+"""The last evaluation of a profile that a record of history began, until it is evaluated for the first time."""
 SEEN_MAX: Final = 512
 """Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
@@ -40,8 +42,10 @@ class Profile:
         "asleep_mask",
         "blocked_mask",
         "born_cut",
+        "born_ms",
         "cut",
         "evaluated_ms",
+        "held_back",
         "kind",
         "known_since_ms",
         "latest_ms",
@@ -65,6 +69,7 @@ class Profile:
         self.cut = cut
         """Ordinal of the catalogue that the profile was last brought over to."""
         self.born_cut = cut
+        self.born_ms = r_ms
         self.known_since_ms = event_ms
         self.latest_ms = event_ms
         self.evaluated_ms = r_ms
@@ -100,6 +105,10 @@ class Profile:
         """By id, the activations that were ever active."""
         self.sequences: dict[str, int] = {}
         """By channel: how many changes of its activations there were."""
+
+        self.held_back: dict[int, dict[str, Register]] | None = None
+        """By ordinal of a cut: settings that history brought, of traits that the cut declared anew, until it is filled.
+        """
 
     @property
     def traits(self) -> dict[str, Register]:
@@ -141,6 +150,14 @@ class Profile:
         self.traits[name] = setting
         self._packed_traits = None
 
+    def set_later(self, name: str, setting: Register) -> bool:
+        """Set a trait, unless a later setting is known; return whether the setting was taken."""
+        known = self.traits.get(name)
+        if known is not None and known[:3] >= setting[:3]:
+            return False
+        self.set_trait(name, setting)
+        return True
+
     def fold_consent(self, event: Event) -> bool:
         """Fold an event of CONSENT_EVENTS; return whether anything moved."""
         moved = fold_consent(self.consents, event)
@@ -167,13 +184,15 @@ class Profile:
 
     def take(self, packed: layout.Packed) -> None:
         """Take over what was packed."""
-        self.born_cut, self.latest_ms = packed.born_cut, packed.latest_ms
+        self.born_cut, self.born_ms, self.latest_ms = packed.born_cut, packed.born_ms, packed.latest_ms
         self.arrivals, self.sequence = packed.arrivals, packed.sequence
         self._traits = self._consents = None
         self._packed_traits, self._packed_consents = packed.traits, packed.consents
         self.states, self.stays, self.wakes = packed.states, packed.stays, packed.wakes
         if packed.wakes:
             self.wake_ms = min(packed.wakes.values())
+        if packed.held_back:
+            self.held_back = layout.as_registers(packed.held_back)
         self.seen, self.activations, self.sequences = packed.seen, packed.activations, packed.sequences
 
     def prune(self, memories: Mapping[str, Memory], t_ms: int) -> None:
@@ -220,6 +239,8 @@ class Profile:
                 self.seen,
                 self.activations,
                 self.sequences,
+                self.born_ms,
+                self.held_back,
             )
         )
 

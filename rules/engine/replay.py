@@ -11,6 +11,7 @@ from rules.engine.decode import Own, decode
 from rules.engine.event_time import record_time
 from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
+from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
 from rules.engine.refusal import Refusal
 from rules.engine.step import Seen
@@ -40,11 +41,18 @@ class Then:
 def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
     """Decode a structured CloudEvent of a file, which has no key and no partition to check.
 
-    A record of Segue's own says nothing here: the cuts of a replay are those that it was asked for.
+    A record of Segue's own says nothing here: the cuts of a replay are those that it was asked for, and its history is
+    at hand.
     """
+    decoded = decode_live_line(record, dictionary, r_ms)
+    return Own(decoded.type, None) if isinstance(decoded, Own) else decoded
+
+
+def decode_live_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
+    """As `decode_line`, but records of history say what they say to a worker."""
     decoded = decode(record.value, (), dictionary, r_ms)
     if isinstance(decoded, Own):
-        return Own(decoded.type, None)
+        return decoded if decoded.type in (HISTORY_TYPE, FILLED_TYPE) else Own(decoded.type, None)
     if record.timestamp_ms is None and (isinstance(decoded, Event) or _comes_after_bad_time(decoded)):
         return Refusal("bad_time")  # a recordedtime that cannot be read
     return decoded
@@ -64,7 +72,11 @@ class Replay:
         self._then = list(then)
         self._lines = 0
         """How many lines were read, empty ones too."""
-        self.partition = Partition(GENERATION, decode_line, history=None if as_live else self._past)
+        self.partition = Partition(
+            GENERATION,
+            decode_live_line if as_live else decode_line,
+            history=None if as_live else self._past,
+        )
         whole(self.partition.cut(catalogue, self.partition.clock_ms))
 
     def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | RefusedLine]:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
-from rules.catalogue.logic import map_leaves
 from rules.catalogue.segment import Segment
 from rules.catalogue.segment_change import differs
 from rules.conditions.base import Condition, Node
-from rules.engine.pending import Introductions, Pending, guards_of
+from rules.engine.pending import Fills, Introductions, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,15 @@ class Gone:
 
 
 def segment_plan(
-    catalogue: Catalogue, segment: Segment, position: int, introductions: Introductions, old: Catalogue | None
+    catalogue: Catalogue,
+    segment: Segment,
+    position: int,
+    introductions: Introductions,
+    fills: Fills,
+    old: Catalogue | None,
 ) -> SegmentPlan:
-    def guarded(leaf: Condition) -> Node:
-        guards = guards_of(leaf, segment.id, introductions)
-        return Pending(leaf, guards) if guards else leaf
+    def asked(leaf: Condition) -> Node:
+        return in_force(leaf, segment.id, introductions, fills)
 
     policy = catalogue.policy
     classes = sorted(catalogue.restricted.get(segment.id, ()))
@@ -72,8 +75,8 @@ def segment_plan(
         markets=frozenset(segment.markets) if segment.markets and policy.market_trait else None,
         market_trait=policy.market_trait or "",
         parent=segment.parent,
-        enter=map_leaves(segment.enter, guarded),
-        exit=None if segment.exit is None else map_leaves(segment.exit, guarded),
+        enter=segment.enter.with_leaves(asked),
+        exit=None if segment.exit is None else segment.exit.with_leaves(asked),
         refuse=tuple(r.refuse for r in restrictions if r.refuse is not None),
         min_stay_ms=segment.min_stay_ms or 0,
         max_stay_ms=segment.max_stay_ms,

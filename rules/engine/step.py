@@ -1,15 +1,19 @@
 """Step a profile: evaluate it at a wake, take an event in, bring it over a cut. Pure but for the profile handed in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rules.conditions.view import Register
+from rules.conditions.view import Mark, Register
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import Evaluation
 from rules.engine.fold import find_masks, fold_event
+from rules.engine.membership import judge
+from rules.engine.past import FIRST_CUT, release
 from rules.engine.plan import Plan
-from rules.engine.profile import Profile
+from rules.engine.profile import NEVER, Profile
+from rules.engine.segment_plan import SegmentPlan
 from rules.ground.event import Event
+from rules.ground.instants import FOREVER
 
 
 class Seen(NamedTuple):
@@ -52,6 +56,8 @@ def apply_event(
         mask |= plan.known_since_mask
     if profile.mask_cut != plan.ordinal:
         find_masks(profile, plan)
+        if profile.evaluated_ms == NEVER:  # history began it: all of it is to be judged
+            mask = all_of(plan)
     mask |= fold_event(profile, plan, event, r_ms)
     mask &= ~profile.asleep_mask
     if profile.wake_ms <= r_ms + 1:
@@ -63,12 +69,43 @@ def apply_event(
     return profile, Evaluation(profile, plan, r_ms, generation, (f"{event.source} {event.id}",)).run(mask)
 
 
+def all_of(plan: Plan) -> int:
+    """Return the mask of all segments and activations."""
+    return plan.activations_mask | ((1 << len(plan.segments)) - 1)
+
+
+def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
+    """Wake a profile where history, which came at R, decides something about a segment or an activation of a mask.
+
+    History itself evaluates nothing. But a profile is evaluated at every millisecond: at R, or if it was evaluated at R
+    already, a millisecond later.
+    """
+    due_ms = r_ms if profile.evaluated_ms < r_ms else r_ms + 1
+    mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal, due_ms)
+    wakes = profile.wakes
+    for segment in _segments_of(plan, mask):
+        if wakes.get(segment.id, FOREVER) > due_ms:
+            kind, next_ms, rearms = judge(segment, profile, due_ms, mark)
+            if kind is not None or rearms:
+                next_ms = due_ms
+            if next_ms < FOREVER:
+                wakes[segment.id] = next_ms
+            else:
+                wakes.pop(segment.id, None)
+    if mask & plan.activations_mask:
+        for each in plan.activations.by_id.values():
+            if mask & each.bit:
+                wakes[each.wake] = min(due_ms, wakes.get(each.wake, FOREVER))
+    profile.wake_ms = min(wakes.values(), default=FOREVER)
+
+
 def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[AnyChange]:
     """Bring a profile over the cut that began `plan`: evaluate it once at the cut's instant.
 
     States of conditions that are gone are dropped; new ones start from `history` where it is given, else from what
-    the profile itself still knows: the last setting of each trait, which stands on after the cut, and the state of the
-    same definition in another place.
+    the profile itself still knows: the last setting of each trait, which stands on after the cut.
+
+    The end of a fill is such a cut, too: it sets the traits that were held back until then.
     """
     kept = {key: state for key, state in profile.states.items() if key in plan.states}
     for key, memory in plan.shared_before.items():
@@ -84,8 +121,21 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
             kept[key] = state
     profile.states = kept
     profile.cut = plan.ordinal
+    if profile.held_back:
+        release(profile, plan)
+    if profile.evaluated_ms == NEVER and FIRST_CUT not in plan.fills:
+        profile.mask_cut = -1
+        return []
     find_masks(profile, plan)
     return Evaluation(profile, plan, plan.t_ms, generation).run_cut()
+
+
+def _segments_of(plan: Plan, mask: int) -> Iterator[SegmentPlan]:
+    mask &= ~plan.activations_mask
+    while mask:
+        lowest = mask & -mask
+        mask ^= lowest
+        yield plan.segments[lowest.bit_length() - 1]
 
 
 def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
@@ -97,14 +147,12 @@ def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
 
 
 def _begun(plan: Plan, key: str, profile: Profile) -> object:
-    condition = plan.states[key]
-    known = profile.states.get(condition.kin_key) if condition.kin_key is not None else None
-    state = None if known is None else condition.adopt(known)
-    for trait in condition.traits:
+    memory = plan.states[key]
+    for trait in memory.traits:
         register = profile.traits.get(trait)
         if register is not None:
-            state = condition.fold_setting(state, trait, register, profile.arrivals, plan.t_ms)
-    return state
+            return memory.standing(register)
+    return None
 
 
 def _filled(plan: Plan, key: str, history: Iterable[Seen]) -> object:

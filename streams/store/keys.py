@@ -10,20 +10,20 @@ one slot, and one MULTI can write them. The salt is the smallest number that put
 the slots: partition i of N into [i * 16384 / N, (i + 1) * 16384 / N). Nodes own runs of slots, so the partitions spread
 over any number of nodes as evenly as their count allows.
 
-Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions], …]`, a row for
-each cut (rules/engine/cut.py).
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions, made, fills],
+…]`, a row for each cut (rules/engine/cut.py); an earlier version wrote no `made` and no `fills`.
 Scores are doubles, exact for |ms| <= 2^53. A later wake (after the year 287,396) is +inf, and is read back as FOREVER.
 """
 
 from binascii import crc_hqx
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
-from rules.engine.cut import Cut, Introduced
+from rules.engine.cut import Cut, Introduced, Made
 from rules.ground.instants import FOREVER
 from streams.errors import Incident
 from streams.store.terms import Meta, Token
@@ -89,7 +89,16 @@ def exact_due(due_ms: int) -> int:
 def pack_meta(meta: Meta) -> dict[str, str]:
     """Return `meta` as the fields of its hash."""
     # orjson takes no named tuples
-    cuts = [[c.ordinal, c.t_ms, c.catalogue, c.visited_to, [list(each) for each in c.introductions]] for c in meta.cuts]
+    cuts = [
+        [
+            c.ordinal,
+            c.t_ms,
+            c.catalogue,
+            c.visited_to,
+            *([*map(list, rows)] for rows in (c.introductions, c.made, c.fills)),
+        ]
+        for c in meta.cuts
+    ]
     return {
         "generation": meta.generation,
         "token": str(meta.token),
@@ -115,11 +124,29 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             partitions=int(fields["partitions"]),
             digest=fields["digest"],
             last_ms=int(fields["last"]),
-            cuts=tuple(
-                Cut(ordinal, t_ms, catalogue, visited_to, tuple(Introduced(*one) for one in introductions))
-                for ordinal, t_ms, catalogue, visited_to, introductions in orjson.loads(fields["cuts"])
-            ),
+            cuts=tuple(_cut(*row) for row in orjson.loads(fields["cuts"])),
         )
     except (KeyError, ValueError, TypeError) as error:
         what = f"meta of this partition is unreadable ({type(error).__name__})"
         raise Incident(f"{what}: restore a backup or run `segue rebuild`") from None
+
+
+def _cut(
+    ordinal: int,
+    t_ms: int,
+    catalogue: str,
+    visited_to: str | None,
+    introduced: list[list[Any]],
+    made: Sequence[list[Any]] = (),
+    fills: Sequence[list[Any]] = (),
+) -> Cut:
+    """Make a cut of its row."""
+    return Cut(
+        ordinal,
+        t_ms,
+        catalogue,
+        visited_to,
+        tuple(Introduced(*one) for one in introduced),
+        tuple(Made(*one) for one in made),
+        tuple(Made(*one) for one in fills),
+    )

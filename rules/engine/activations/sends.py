@@ -35,7 +35,7 @@ class SendCounter(Memory):
         self.reach_ms = reach_ms
         self._least = least
         self.types = frozenset((SENT,))
-        self._name(canonical_json(["sends", of, value]))
+        self.take_name(canonical_json(["sends", of, value]))
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep what some window may reach."""

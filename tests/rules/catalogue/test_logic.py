@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf, leaves, map_leaves
+from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf, leaves
 from rules.conditions.base import Condition, Node, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.kinds import DEFINED, KINDS
@@ -107,7 +107,7 @@ def test_leaves_keep_their_raw_definition() -> None:
 
 
 def test_mapped_leaves_stand_where_they_stood() -> None:
-    changed = map_leaves(compiled(NESTED), lambda leaf: AnyOf((leaf,)))
+    changed = compiled(NESTED).with_leaves(lambda leaf: AnyOf((leaf,)))
     assert [path for path, _, _ in leaves(changed, "enter")][-1] == (
         "enter.all[1].any[1].none[1].at_least_of.of[1].none[0].any[0]"
     )

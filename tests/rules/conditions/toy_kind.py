@@ -38,7 +38,7 @@ class FirstMatch(Memory):
     """Remembers the first match; a state is its [time, source, id]."""
 
     def __init__(self, matcher: Matcher) -> None:
-        self._name(canonical_json(["first", matcher.key]))
+        self.take_name(canonical_json(["first", matcher.key]))
         self.types = matcher.types
         self._matcher = matcher
 

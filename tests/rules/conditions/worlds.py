@@ -112,6 +112,7 @@ class Facts:
     latest_ms: int = -(1 << 60)
     arrivals: int = 0
     born_cut: int = 0
+    born_ms: int = -(1 << 60)
     traits: dict[str, Register] = field(default_factory=dict)
     consents: dict[tuple[str, str], tuple[int | None, int | None]] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)

@@ -413,7 +413,9 @@ def test_binary_data_that_is_no_json_comes_before_what_its_headers_lack() -> Non
 )
 def test_a_reserved_type_is_a_record_without_an_event(changes: dict[str, Any]) -> None:
     result = found(structured(type="segue.tick", **changes))
-    assert result == Own("segue.tick", changes.get("data", WHOLE["data"]))
+    assert result == Own(
+        "segue.tick", changes.get("data", WHOLE["data"]), None if "subject" in changes else WHOLE["subject"]
+    )
     value, headers = binary(type="segue.tick", **changes)
     assert found(value, *headers) == result
 
@@ -516,6 +518,6 @@ def test_decoding_agrees_with_the_naive_evaluators(fields: dict[str, Any], level
     except naive.Refused as refused:
         expected = str(refused)
     except naive.Own:
-        expected = Own(fields["type"], fields.get("data", WHOLE["data"]))
+        expected = Own(fields["type"], fields.get("data", WHOLE["data"]), fields.get("subject", WHOLE["subject"]))
     result = found(value)
     assert (result.code if isinstance(result, Refusal) else result) == expected

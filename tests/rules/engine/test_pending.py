@@ -10,8 +10,9 @@ from rules.engine.pending import Guard, Pending
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import START, World, condition
 
-OWN = {"verdict", "conditions", "looks_at_history"}
-"""What a pending condition answers itself: no verdict for now, itself as the leaf, and that it looks at history."""
+OWN = {"verdict", "conditions", "looks_at_history", "with_leaves", "with_inner", "of_cut"}
+"""What a pending condition answers itself: no verdict for now, itself as the leaf, and that it looks at history. No
+plan makes another condition of it."""
 MEMBERS = sorted(
     {
         name
@@ -52,7 +53,7 @@ def test_a_pending_condition_forwards_it(name: str) -> None:
 def test_it_has_no_verdict_while_a_guard_stands_and_then_that_of_its_leaf() -> None:
     world = World({"everyone": True})
     leaf = world.conditions[0]
-    pending = Pending(leaf, (Guard(1, START + 5, None), Guard(1, START + 9, None)))
+    pending = Pending(leaf, (Guard(1, FOREVER, START + 5, None), Guard(1, FOREVER, START + 9, None)))
     assert pending.verdict(world.view(0)) == (None, START + 5)
     assert pending.verdict(world.view(5)) == (None, START + 9)
     assert pending.verdict(world.view(9)) == (True, FOREVER)

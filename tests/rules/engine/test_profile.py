@@ -33,16 +33,23 @@ FIELDS: list[Any] = [
     ],
     [["email", "p", 1_772_496_000_000, None]],
     {"WGC0qdOc": [[1_772_409_600_000, "/s", "e2", 2], [1_772_496_000_000, "/s", "e3", 3]]},
-    {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1], None]},
+    {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1, -FOREVER], None]},
     {"a": 1_772_496_000_005},
     {12_265_113_809_166_544_268: 20_513, 6_079_844_278_205_707_858: 20_515, 1_449_955_954_178_596_051: 20_515},
     {"x": [True, None]},
     {"email": 1},
+    -FOREVER,
+    None,
 ]
 PACKED = msgpack.encode(FIELDS)
+OF_LAYOUT_4 = msgpack.encode(
+    [4, *FIELDS[1:11], {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1], None]}, *FIELDS[12:16]]
+)
 
 
-@pytest.mark.parametrize("blob", [OF_LAYOUT_2, OF_LAYOUT_3, PACKED], ids=["layout 2", "layout 3", "layout 4"])
+@pytest.mark.parametrize(
+    "blob", [OF_LAYOUT_2, OF_LAYOUT_3, OF_LAYOUT_4, PACKED], ids=["layout 2", "layout 3", "layout 4", "layout 5"]
+)
 def test_a_blob_of_each_layout_is_read_whole_and_packed_in_the_newest(blob: bytes) -> None:
     assert unpack("hcp:1", blob).pack() == PACKED
     profile = unpack("hcp:1", blob)
@@ -95,13 +102,13 @@ def test_identities_that_are_known_no_more_are_not_packed() -> None:
 
 @pytest.mark.parametrize("layout", [1, LAYOUT])
 def test_a_json_blob_of_another_layout_is_refused(layout: int) -> None:
-    with pytest.raises(ValueError, match=f"layout {layout}; this version reads 2, 3 and 4"):
+    with pytest.raises(ValueError, match=f"layout {layout}; this version reads 2 to 5"):
         unpack("hcp:1", OF_LAYOUT_3.replace(b"[3,", f"[{layout},".encode(), 1))
 
 
 @pytest.mark.parametrize("layout", [3, LAYOUT + 1])
 def test_a_blob_of_another_layout_is_refused(layout: int) -> None:
-    with pytest.raises(ValueError, match=f"layout {layout}; this version reads 2, 3 and 4"):
+    with pytest.raises(ValueError, match=f"layout {layout}; this version reads 2 to 5"):
         unpack("hcp:1", msgpack.encode([layout, *FIELDS[1:]]))
 
 
