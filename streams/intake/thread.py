@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 FETCH_WAIT_MS: Final = 25
 """How long the broker may hold back an empty answer. It must be short: aiokafka has one request in flight to a node,
 and records of partitions that are not in the request wait for its answer."""
+GATHER_MS: Final = 5
+"""How long the broker gathers records for an answer after an answer that brought few. Without it every arrival costs a
+fetch, and for its partition a read of profiles, a chunk and often a transaction …"""
+GATHER_BYTES: Final = 1 << 18
+"""… and with so many bytes those are cheap against the records themselves: the broker answers at once."""
 
 
 class _InLoop:
@@ -101,6 +106,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return InputOffsets(None, None)
         state = assignment.state_value(TopicPartition(*tp))
         return InputOffsets(state.position if state.has_valid_position else None, state.highwater)
+
+    def gather(self, *, gathering: bool) -> None:
+        """Say how the next fetch waits: for more records for a short while, or for the first record for longer."""
+        fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001 - aiokafka fixes both for a consumer's life
+        fetcher._fetch_min_bytes = GATHER_BYTES if gathering else 1  # noqa: SLF001
+        fetcher._fetch_max_wait_ms = GATHER_MS if gathering else FETCH_WAIT_MS  # noqa: SLF001
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit group offsets. Only lag tools read them, so a failure is logged and forgotten."""

@@ -38,11 +38,6 @@ POLL_S: Final = 0.05
 """How long one look for fetched records waits. A partition opened meanwhile waits until the look ends."""
 IDLE_S: Final = 0.02
 """Between looks while no partition is open."""
-GATHER_S: Final = 0.01
-"""The pause after a hand-over of few records. Without it every arrival costs a fetch, and for its partition a read of
-profiles, a chunk and often a transaction …"""
-GATHER_RECORDS: Final = 500
-"""… and with so many records those are cheap against the records themselves: no pause."""
 ERROR_PAUSE_S: Final = 0.5
 """After a failed fetch."""
 
@@ -153,39 +148,37 @@ class BatchConsumer(driver.Consumer):
                     await self._thread.call_thread(self._thread.touch)
                 await asyncio.sleep(IDLE_S)
                 continue
-            handed = await self._hand_over(asked)
+            await self._hand_over(asked)
             # fetches that are always ready must not keep other tasks from running
-            await asyncio.sleep(GATHER_S if 0 < handed < GATHER_RECORDS else 0)
+            await asyncio.sleep(0)
 
-    async def _hand_over(self, asked: frozenset[TP]) -> int:
-        """Put what was fetched into the queues; return how many records."""
+    async def _hand_over(self, asked: frozenset[TP]) -> None:
+        """Put what was fetched into the queues."""
         self._asked = asked
         self._fetched.clear()
         try:
             records = await self._getmany(set(asked), timeout=POLL_S)
         except self.consumer_stopped_errors:
             await asyncio.sleep(IDLE_S)
-            return 0
+            return
         except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
             self._tell_unreadable(error)
-            return 0
+            return
         except Exception as error:
             # any other failure may have lost part of a batch inside the client: seek back, never skip
             log.warning("a fetch failed and is repeated: %s", type(error).__name__)
             await asyncio.sleep(ERROR_PAUSE_S)
             await self.seek_wait({tp: self._handed[tp] for tp in asked & self._open.keys()})
-            return 0
+            return
         finally:
             self._asked = frozenset()
             self._fetched.set()
-        handed = 0
+        self._thread.gather(gathering=bool(records))
         for tp, batch in records.items():
             queue = self._open.get(tp)
             if batch and queue is not None:
                 self._handed[TP(*tp)] = batch[-1].offset + 1
                 queue.put(batch)
-                handed += len(batch)
-        return handed
 
     def _tell_unreadable(self, error: BaseException) -> None:
         found: Any = error.args[0] if error.args else ()

@@ -49,7 +49,7 @@ class TransactionPace:
     ride_ms: int = 1_000
     """… and it rides along in a transaction of other partitions when the last progress is older than this."""
     linger_max_ms: int = 20
-    """A transaction that is not full waits as long as the last one took, but no longer than this."""
+    """A transaction that is not full begins so long after the last one as that one took, but no later than this."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 

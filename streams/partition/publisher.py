@@ -1,11 +1,13 @@
 """Publish the changes of a worker's partitions: one transaction at a time, each of several partitions.
 
 The pace adapts: while a transaction is on its way, slices gather for the next one; and a transaction that is not full
-waits as long as the last one took. So transactions take half of the time at most while little is going on, and they
-grow with the time that the brokers take. `outgoing` says what goes into each transaction.
+begins no sooner after the last one than that one took. So transactions take half of the time at most while little is
+going on, and they grow with the time that the brokers take. After a longer pause a change is published at once.
+`outgoing` says what goes into each transaction.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from streams.clock import Clock
@@ -43,6 +45,9 @@ class Publisher:
         self._began_ms = 0.0
         """When the transaction in hand began."""
         self._took_ms = 0.0
+        """How long the last transaction took …"""
+        self._ended_ms = -math.inf
+        """… and when it ended."""
         self._over = False
         self._work = asyncio.Event()
         self._answered = asyncio.Condition()
@@ -155,8 +160,9 @@ class Publisher:
         return False
 
     async def _linger(self) -> None:
-        if not self._outgoing.hurried():
-            await self._clock.sleep(min(self._took_ms, self._pace.linger_max_ms))
+        rest_ms = self._ended_ms + min(self._took_ms, self._pace.linger_max_ms) - self._clock.now_ms()
+        if rest_ms > 0 and not self._outgoing.hurried():
+            await self._clock.sleep(rest_ms)
 
     async def _until_work(self, now_ms: float) -> None:
         """Wait for a submit, or until quiet progress is due."""
@@ -174,7 +180,7 @@ class Publisher:
             await self._ring.transaction(transaction.records)
             answered = True
         finally:
-            now_ms = self._clock.now_ms()
+            now_ms = self._ended_ms = self._clock.now_ms()
             self._took_ms = now_ms - began_ms
             self._in_hand = frozenset()
             for queue, progress in transaction.progress.values():
