@@ -9,13 +9,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.event_time import record_time
 from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
 from streams.intake.decoding import decoder_of
 from streams.operations.concerning import Concerning
+from streams.operations.shadow import CataloguesOnly
+from streams.operations.steps import steps
 from streams.operations.until import ALL, Keep, Reading
+from streams.partition.driver import Driver
 from tests.properties.batches import now
 from tests.properties.histories import SUBJECTS
 from tests.properties.test_same import HOURS, Scene, checks, contact_scenes, scenes, tell
@@ -91,13 +95,24 @@ def _key(line: bytes) -> bytes | None:
         return None
 
 
+async def nowhere(digest: str) -> Catalogue:
+    """Raise: every catalogue is at hand."""
+    raise AssertionError(digest)
+
+
+def engine_of(files: dict[str, Files]) -> Partition:
+    """Make an empty engine that has the catalogues of a log."""
+    engine = Partition("g1", decoder_of(0, 1))
+    for digest, one in files.items():
+        engine.give_catalogue(digest, compiled(one))
+    return engine
+
+
 def applied(
     log: Sequence[Stored], files: dict[str, Files], until_ms: int, keep: Keep
 ) -> tuple[Partition, list[AnyChange]]:
     """Apply the records to keep up to an instant, and fire the wakes up to it."""
-    engine = Partition("g1", decoder_of(0, 1))
-    for digest, one in files.items():
-        engine.give_catalogue(digest, compiled(one))
+    engine = engine_of(files)
     reading = Reading(cast("AIOKafkaConsumer", Consumer(log)), INPUT, until_ms, len(log))
     changes: list[AnyChange] = []
 
@@ -124,6 +139,22 @@ def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
         mine = alone.profiles.get(subject)
         assert (there and there.pack()) == (mine and mine.pack())
         assert alone.catalogue == engine.catalogue
+        assert stepped(log, files, until_ms, subject) == own
+
+
+def stepped(log: Sequence[Stored], files: dict[str, Files], until_ms: int, subject: str) -> list[AnyChange]:
+    """Return the subject's changes, evaluation by evaluation; the last record brings no time after it."""
+    engine = engine_of(files)
+    reading = Reading(cast("AIOKafkaConsumer", Consumer(log)), INPUT, until_ms, len(log))
+    changes: list[AnyChange] = []
+
+    async def read() -> None:
+        async for step in steps(Driver(engine, CataloguesOnly(nowhere)), reading, subject, copies=True):
+            assert step.plan is engine.current
+            changes.extend(step.changes)
+
+    now(read())
+    return changes + changes_of(whole(engine.pass_time(until_ms + 1)).items)
 
 
 @checks
