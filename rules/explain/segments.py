@@ -104,14 +104,14 @@ def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) 
 def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, following: Next | None) -> Explanation:
     stay = profile.stays.get(segment.id) or Stay()
     view = view_of_enter(segment, profile, stay, t_ms)
-    enter = _leaves(segment.enter, "enter", view)
+    enter = told_leaves(segment.enter, "enter", view)
     enter_holds = segment.enter.verdict(view)[0]
     exit_leaves: tuple[Leaf, ...] = ()
     exit_holds: bool | None = False
     if segment.exit is not None:
         mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
         seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
-        exit_leaves = _leaves(segment.exit, "exit", seen)
+        exit_leaves = told_leaves(segment.exit, "exit", seen)
         exit_holds = segment.exit.verdict(seen)[0]
     if stay.member:
         because = _why_in(segment, stay, t_ms, exit_holds, enter_holds)
@@ -129,7 +129,7 @@ def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, foll
     )
 
 
-def _leaves(node: Node, rule: str, view: View) -> tuple[Leaf, ...]:
+def told_leaves(node: Node, rule: str, view: View) -> tuple[Leaf, ...]:
     return tuple(_leaf(path, leaf, view) for path, leaf, _ in leaves(node, rule))
 
 

@@ -96,6 +96,7 @@ COMMANDS: Final = (
     Command("send", "send:send", RUN, "Send events from a file to the input topic."),
     Command("watch", "watch:watch", LOOK, "Follow published changes, each with its reason, until Ctrl-C."),
     Command("explain", "explain:explain", LOOK, "Say why a profile is in a segment or may be contacted, or why not."),
+    Command("history", "history:history", LOOK, "Tell all that ever changed for a profile, and why."),
     Command(
         "members",
         "members:members",

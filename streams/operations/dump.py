@@ -60,7 +60,7 @@ def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
     """Make the line of a record."""
     recorded = {"recordedtime": format_instant(record.timestamp_ms or 0)}
     if isinstance(decoded, Event):
-        return _structured(record) | recorded
+        return structured(record) | recorded
     if isinstance(decoded, Own):
         own: dict[str, Any] = {"type": decoded.type}
         if decoded.type == CATALOGUE_TYPE:
@@ -69,7 +69,8 @@ def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
     return {"type": "segue.refused", "data": {"code": decoded.code}} | recorded
 
 
-def _structured(record: Record) -> dict[str, Any]:
+def structured(record: Record) -> dict[str, Any]:
+    """Return the event of a record as a structured CloudEvent. Raises ValueError: it is no JSON."""
     event: dict[str, Any]
     if not is_binary(record.headers):
         event = orjson.loads(record.value or b"")

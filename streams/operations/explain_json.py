@@ -22,7 +22,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "traits": explanation.traits,
         "on_its_way": [_expected_json(each) for each in explanation.expected],
         "segments": [_segment_json(each) for each in explanation.segments],
-        "activations": [_activation_json(each) for each in explanation.activations],
+        "activations": [activation_json(each) for each in explanation.activations],
         "not_shown": explanation.not_shown,
     }
 
@@ -36,7 +36,8 @@ def _expected_json(change: AnyChange) -> dict[str, Any]:
     return {"segment": change.segment, "change": "entered" if change.entered else "exited", **told}
 
 
-def _activation_json(each: ActivationExplanation) -> dict[str, Any]:
+def activation_json(each: ActivationExplanation) -> dict[str, Any]:
+    """Return the JSON value of one activation."""
     following = each.next
     return {
         "activation": each.activation,
@@ -80,8 +81,8 @@ def _segment_json(each: Explanation) -> dict[str, Any]:
         "member": each.member,
         "since": _instant(each.since_ms),
         "because": each.because,
-        "enter": [_leaf_json(leaf) for leaf in each.enter],
-        "exit": [_leaf_json(leaf) for leaf in each.exit],
+        "enter": [leaf_json(leaf) for leaf in each.enter],
+        "exit": [leaf_json(leaf) for leaf in each.exit],
         "next": None
         if following is None
         else {
@@ -92,7 +93,8 @@ def _segment_json(each: Explanation) -> dict[str, Any]:
     }
 
 
-def _leaf_json(leaf: Leaf) -> dict[str, Any]:
+def leaf_json(leaf: Leaf) -> dict[str, Any]:
+    """Return the JSON value of one condition."""
     return {
         "path": leaf.path,
         "text": leaf.text,

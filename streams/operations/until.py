@@ -22,8 +22,8 @@ class Reading:
 
     consumer: AIOKafkaConsumer
     partition: TopicPartition
-    until_ms: int
-    """Records whose instant R is at most this one."""
+    until_ms: int | None
+    """Only records whose instant R is at most this one; None: all."""
     end: int
     """The end of the log, as an offset."""
     clock_ms: int = BEGINNING_MS
@@ -42,7 +42,7 @@ class Reading:
                 self.partition, timeout_ms=FETCH_WAIT_MS
             )
             for found in batches.get(self.partition, ()):
-                if found.offset >= self.end or found.timestamp > self.until_ms:
+                if found.offset >= self.end or (self.until_ms is not None and found.timestamp > self.until_ms):
                     return
                 self.clock_ms, self.offset = max(self.clock_ms, found.timestamp), found.offset + 1
                 if keep(found.key, found.value, found.headers):
@@ -52,6 +52,8 @@ class Reading:
 
     async def _last(self) -> int:
         """Return the offset of the first record later than the instant, or the end of the log."""
+        if self.until_ms is None:
+            return self.end
         found = await self.consumer.offsets_for_times({self.partition: self.until_ms + 1})
         later = found[self.partition]
         return self.end if later is None else min(self.end, later.offset)

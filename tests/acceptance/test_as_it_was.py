@@ -104,3 +104,55 @@ def test_explain_never_tells_today_for_an_instant_at_which_nothing_was_known(tol
 def test_explain_ahead_of_now_is_what_comes_if_nothing_happens(told: Told) -> None:
     found = told.segue.done("explain", ONE, "--at", "2100-01-01T00:00:00Z", "--json").json
     assert found["at"] == "2100-01-01T00:00:00.000Z"
+
+
+def test_history_tells_every_published_change_and_who_applied_the_rules(told: Told) -> None:
+    watch = ("watch", "--from-start", "--membership", "--subject", ONE, "--count", 3, "--seconds", 60, "--json")
+    published = told.segue.done(*watch).lines
+    found = told.segue.done("history", ONE, "--json").json
+    assert [each["change"] for each in found["changes"]] == published
+    assert [
+        (
+            each["change"]["segment"],
+            each["change"]["change"],
+            each["change"]["segment_version"],
+            each["in_force"]["applied"]["by"],
+        )
+        for each in found["changes"]
+    ] == [("visitors", "entered", 1, "ann"), ("known", "entered", 1, "ben"), ("visitors", "exited", 2, "ben")]
+    assert found["changes"][0]["conditions"] == ["1 or more of portal.login within 1h"]
+    shown = told.segue.done("history", ONE).out.splitlines()
+    assert [line.partition(" ")[0] for line in shown if not line.startswith(" ")] == ["catalogue", "catalogue"]
+    assert "applied by ann" in shown[0]
+    assert "visitors v1  entry rule: 1 or more of portal.login within 1h  [/test 1]" in shown[1]
+
+
+def test_history_can_be_narrowed_to_a_name_and_knows_its_names(told: Told) -> None:
+    found = told.segue.done("history", ONE, "visitors", "--json").json
+    assert [each["change"]["change"] for each in found["changes"]] == ["entered", "exited"]
+    unknown = told.segue("history", ONE, "visitor")
+    assert (unknown.status, unknown.out) == (1, "")
+    assert "did you mean 'visitors'" in unknown.err
+    nobody = told.segue("history", "hcp:nobody")
+    assert (nobody.status, nobody.out) == (1, "")
+    assert "hcp:nobody" not in nobody.err
+
+
+def test_the_evidence_of_an_old_change_is_the_rule_then_and_the_event_as_it_came(told: Told) -> None:
+    first = told.segue.done("history", ONE, "--change", 1, "--json").json
+    assert first["change"]["segment_version"] == 1
+    [leaf] = first["rules"]["enter"]
+    assert (leaf["path"], leaf["text"], leaf["holds"]) == ("enter", "1 or more of portal.login within 1h", True)
+    [event_then] = first["events"]
+    assert (event_then["id"], event_then["type"], event_then["data"]) == ("1", "portal.login", {})
+    assert first["trigger"] == event_then
+    assert first["rules"]["exit"] == []
+    left = told.segue.done("history", ONE, "--change", f"g1/{ONE}/3", "--json").json
+    assert left["trigger"] is None
+    assert [(each["path"], each["holds"]) for each in left["rules"]["exit"]] == [("exit", True)]
+    shown = told.segue.done("history", ONE, "--change", 1).out
+    assert "enter, as it was then" in shown
+    assert "/test 1  portal.login  {}" in shown
+    unknown = told.segue("history", ONE, "--change", 99)
+    assert (unknown.status, unknown.out) == (1, "")
+    assert "no published change of that id" in unknown.err

@@ -57,12 +57,14 @@ READ_ALL: Final = {
     "sizes": ("sizes",),
     "explain": ("explain", SUBJECT),
     "watch": ("watch", "--from-start", "--seconds", 4),
+    "history": ("history", SUBJECT),
 }
 """Commands that read several definitions: without the option they leave out the restricted ones, and say how many."""
 READ_ONE: Final = {
     "members": ("members", "NAME"),
     "explain": ("explain", SUBJECT, "NAME"),
     "watch": ("watch", "--from-start", "--seconds", 4, "--segment", "NAME"),
+    "history": ("history", SUBJECT, "NAME"),
 }
 """Commands that take a name: without the option they refuse a restricted one."""
 READ_NO_PROFILES: Final = {

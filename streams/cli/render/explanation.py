@@ -33,7 +33,7 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
         for each in explanation.segments:
             write_tree(_segment_tree(each, explanation))
         for activation in explanation.activations:
-            write_tree(_activation_tree(activation))
+            write_tree(activation_tree(activation))
         return
     segments = [each for each in explanation.segments if each.member or not _of_others(each, explanation)]
     others = [each.segment for each in explanation.segments if each not in segments]
@@ -170,7 +170,8 @@ def _add_rule(tree: Tree, node: Node, leaves: Iterator[Leaf]) -> None:
     _add_leaf(tree, next(leaves))
 
 
-def _add_leaf(tree: Tree, leaf: Leaf) -> None:
+def leaf_line(leaf: Leaf) -> Text:
+    """Return the line of a condition: its verdict and its words."""
     mark, style = MARKS[leaf.holds]
     line = Text.assemble((f"{mark} ", style), leaf.text)
     if leaf.pending:
@@ -179,7 +180,11 @@ def _add_leaf(tree: Tree, leaf: Leaf) -> None:
         line.append(f"  until {_at(leaf.until_ms)}", "dim")
     if leaf.capped:
         line.append("  of the latest 512 only", "yellow")
-    branch = tree.add(line)
+    return line
+
+
+def _add_leaf(tree: Tree, leaf: Leaf) -> None:
+    branch = tree.add(leaf_line(leaf))
     for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
         branch.add(Text(f"{_at(t_ms)}  {source} {id_}", "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN
@@ -187,7 +192,8 @@ def _add_leaf(tree: Tree, leaf: Leaf) -> None:
         branch.add(Text(f"and {more} before", "dim"))
 
 
-def _activation_tree(each: ActivationExplanation) -> Tree:
+def activation_tree(each: ActivationExplanation) -> Tree:
+    """Make the tree of one activation: why it is so, what would end it, and what comes next."""
     journey = "" if each.journey is None else f"  journey {each.journey}"
     place = f"  channel {each.channel}{journey}  "
     tree = Tree(Text.assemble((each.activation, "bold cyan"), (place, "dim"), _state(each)))

@@ -8,7 +8,7 @@ import pytest
 from rules.engine.decode import decode
 from rules.engine.record import Record
 from rules.ground.event import Event
-from streams.operations.dump import _structured
+from streams.operations.dump import structured
 from tests.streams.world import catalogue
 
 AT_MS = 1_772_373_600_000
@@ -36,5 +36,5 @@ BINARY = [(f"ce_{name}", value.encode()) for name, value in ENVELOPE.items()]
 def test_it_is_the_same_event_again(value: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
     read = decode(value, headers, DICTIONARY, AT_MS)
     assert isinstance(read, Event)
-    again = _structured(Record(0, AT_MS, b"hcp:1", value, headers))
+    again = structured(Record(0, AT_MS, b"hcp:1", value, headers))
     assert decode(orjson.dumps(again), (), DICTIONARY, AT_MS) == read
