@@ -33,6 +33,8 @@ class Deployment(BaseSettings):
     """Internal: claims of partitions."""
     catalogues_topic: str = "segue.catalogues"
     """Internal: catalogues by their hash."""
+    fills_topic: str = "segue.fills"
+    """Internal: how far the history of each cut is filled in."""
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """The replication factor of topics that `segue topics` creates: 3 in a cluster (then min.insync.replicas is 2)."""
     redis_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,32}$")] = "segue"
@@ -81,5 +83,13 @@ class Settings(BaseSettings):
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"
     """json: one object a line; human: lines to read; auto: human where standard error is a terminal, else json."""
+    fill_records_per_s_max: Annotated[int, Field(ge=1)] = 5_000
+    """Filling history in writes at most so many records a second, over all partitions: about a fifth of what one worker
+    applies."""
+    fill_lag_records_max: Annotated[int, Field(ge=1)] = 20_000
+    """Filling a partition's history in waits while the partition is behind by more records than this."""
+    fill_memory_bytes_max: Annotated[int, Field(ge=1)] = 256 << 20
+    """Events that filling history in holds in memory at a time. A partition that has more is read again, for the next
+    range of subjects."""
     stop_deadline_ms: Annotated[int, Field(ge=100)] = 8_000
     """How long a clean stop may take to publish and write what was applied."""

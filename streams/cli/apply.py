@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
 from streams.cli.arguments import Json
+from streams.cli.render.progress import fill_progress
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
@@ -55,6 +57,9 @@ def apply(
     back: Annotated[
         bool, typer.Option("--back", help="Return to the catalogue before, as it was; without DIR.")
     ] = False,
+    no_fill: Annotated[
+        bool, typer.Option("--no-fill", help="Do not bring the history that it needs: `segue fill` does, later.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check a catalogue and put it into force.
@@ -69,7 +74,9 @@ def apply(
 
     Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    catalogue, outcome = _go_back(folder, by, note) if back else _go_on(folder, again, by, note)
+    with fill_progress() as (on_share, on_wait):
+        options = Options(again=again, by=by, note=note, fill=not no_fill, on_share=on_share, on_wait=on_wait)
+        catalogue, outcome = _go_back(folder, options) if back else _go_on(folder, options)
     for warning in outcome.warnings:
         tell(f"warning: {warning.said}")
     if as_json:
@@ -78,21 +85,21 @@ def apply(
         show(outcome, catalogue)
 
 
-def _go_on(folder: Path | None, again: bool, by: str | None, note: str | None) -> tuple[Catalogue, ApplyOutcome]:
+def _go_on(folder: Path | None, options: Options) -> tuple[Catalogue, ApplyOutcome]:
     if folder is None:
         raise WrongRequest("give the catalogue's folder, or --back to return to the catalogue before")
     sources, catalogue = load_with_sources(folder)
-    options = Options(again=again, by=by, note=note, git=git_state(folder, catalogue.files), sources=sources)
-    return catalogue, run(lambda servers: put_into_force(servers, catalogue, options))
+    of_folder = replace(options, git=git_state(folder, catalogue.files), sources=sources)
+    return catalogue, run(lambda servers: put_into_force(servers, catalogue, of_folder))
 
 
-def _go_back(folder: Path | None, by: str | None, note: str | None) -> tuple[Catalogue, ApplyOutcome]:
+def _go_back(folder: Path | None, options: Options) -> tuple[Catalogue, ApplyOutcome]:
     if folder is not None:
         raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
 
     async def work(servers: Servers) -> tuple[Catalogue, ApplyOutcome]:
-        catalogue, options = await before(servers, Options(by=by, note=note))
-        return catalogue, await put_into_force(servers, catalogue, options)
+        catalogue, of_before = await before(servers, options)
+        return catalogue, await put_into_force(servers, catalogue, of_before)
 
     return run(work)
 

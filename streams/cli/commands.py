@@ -91,6 +91,7 @@ COMMANDS: Final = (
     Command("diff", "diff:diff", RUN, "Say in words what two catalogues say differently."),
     Command("catalogues", "catalogues:catalogues", RUN, "List which catalogue was in force when, by whom and why."),
     Command("catalogue", "catalogue:catalogue", RUN, "Write a catalogue that was applied as a folder again."),
+    Command("fill", "fill:fill", RUN, "Bring the history that new conditions need from the log."),
     Command("worker", "worker:worker", RUN, "Run the stream processor until SIGTERM or Ctrl-C."),
     Command("deliver", "deliver:deliver", RUN, "Deliver a channel's activation changes to an HTTP endpoint."),
     Command("send", "send:send", RUN, "Send events from a file to the input topic."),

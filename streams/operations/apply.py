@@ -8,8 +8,8 @@ transaction that writes the cuts: so the last record is the catalogue applied la
 2. The catalogue in force is read: it is final now.
 3. The checks are asked in order (`applying.checks`). One that refuses ends it here: nothing was written.
 4. The topics of new channels are created. A crash here: the next apply finds them.
-5. One transaction: the record of the apply, the catalogue, and a cut for every input partition. A crash before its
-   end: nothing was applied.
+5. One transaction: the record of the apply, the catalogue, and for every input partition a cut and a record that the
+   cut is not filled. A crash before its end: nothing was applied.
    Two at once therefore come one after the other, in the same order in every partition; the one that lost says so.
 6. The steps are taken in order (`applying.steps`). A crash here: the catalogue is in force, and each step says which
    command continues it.
@@ -17,6 +17,7 @@ transaction that writes the cuts: so the last record is the catalogue applied la
 
 import getpass
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,14 +27,16 @@ from rules.catalogue.differences import WAYS, WHATS, Difference, differences
 from rules.catalogue.stored import catalogue_json
 from rules.catalogue.versions import definitions_of, extend
 from streams.clock import SystemClock
-from streams.errors import Doubt, RecordTooLarge
+from streams.errors import Doubt, NotReachable, RecordTooLarge
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
 from streams.operations.applying import versions, without_history
 from streams.operations.applying.checks import run_checks
+from streams.operations.applying.filling import fills_of
 from streams.operations.applying.options import Options
 from streams.operations.applying.situation import Situation, read_in_force
-from streams.operations.applying.steps import StepDone, run_steps
+from streams.operations.applying.step import StepDone
+from streams.operations.applying.steps import run_steps
 from streams.operations.applying.warning import ApplyWarning
 from streams.operations.errors import CatalogueTooLarge, NotApplied, TopicsWrong
 from streams.operations.naming import channels_of
@@ -164,7 +167,7 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
     )
     cuts = [wire.catalogue(partition, catalogue.hash) for partition in range(deployment.partitions)]
     try:
-        await ring.transaction([told, record, *cuts])
+        offsets = await ring.transaction([told, record, *cuts, *fills_of(situation, cuts)])
     except RecordTooLarge:
         raise CatalogueTooLarge(len(value)) from None
     except Doubt as doubt:
@@ -172,19 +175,24 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
         found = await servers.latest_catalogue()
         if found is None or found.key != record.key or (before is not None and found.offset <= before.offset):
             raise NotApplied(str(doubt)) from None
+    else:
+        # a filler that does not find the offsets here searches for the cuts
+        with suppress(NotReachable):
+            for fill in fills_of(situation, cuts, offsets[2 : 2 + len(cuts)]):
+                await servers.log.append(fill)
 
 
 async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
     """Create the missing topics of this catalogue, verify the existing ones, delete none; return the names created.
 
-    Those of the channels of approved activations, and those of restricted segments where `segue topics` was older.
-    Returns the names of those created.
+    Those of the channels of approved activations, and those of restricted segments and of fills where `segue topics`
+    was older. Returns the names of those created.
     """
-    wanted = list(activation_topics(servers.deployment, channels_of(catalogue)))
+    roles = {"fills"}
     if any(each.membership == "restricted" for each in catalogue.policy.restrictions.values()):
-        wanted += [topic for topic in topics(servers.deployment) if topic.role in ("restricted", "restricted_current")]
-    if not wanted:
-        return []
+        roles |= {"restricted", "restricted_current"}
+    wanted = [topic for topic in topics(servers.deployment) if topic.role in roles]
+    wanted += activation_topics(servers.deployment, channels_of(catalogue))
     async with servers.cluster() as cluster:
         created, findings = await have_topics(cluster, wanted, servers.deployment)
     if any(finding.fatal for finding in findings):

@@ -1,8 +1,9 @@
 """`segue dump`: an input partition as a file for `segue replay`.
 
-Events stand as structured CloudEvents with the timestamp of their record as `recordedtime`; all else (ticks,
-catalogues, refused records) as a line of a type `segue.*` that moves the clock and says nothing more. Replaying the
-file with the catalogues of its cuts gives the published changes byte for byte.
+Events stand as structured CloudEvents with the timestamp of their record as `recordedtime`. So do the records that
+bring history and end it. All else (ticks, catalogues, refused records) stands as a line of a type `segue.*` that moves
+the clock and says nothing more, but for a catalogue's hash. Replaying the file with the catalogues of its cuts gives
+the published changes byte for byte.
 """
 
 from contextlib import suppress
@@ -15,6 +16,7 @@ from aiokafka import TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.decode import Own, is_binary
+from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
@@ -63,8 +65,10 @@ def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
         return structured(record) | recorded
     if isinstance(decoded, Own):
         own: dict[str, Any] = {"type": decoded.type}
-        if decoded.type == CATALOGUE_TYPE:
+        if decoded.type in (CATALOGUE_TYPE, HISTORY_TYPE, FILLED_TYPE):
             own["data"] = decoded.data
+        if decoded.type == HISTORY_TYPE:
+            own["subject"] = decoded.subject
         return own | recorded
     return {"type": "segue.refused", "data": {"code": decoded.code}} | recorded
 

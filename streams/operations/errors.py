@@ -133,6 +133,13 @@ class NotApplied(Unreachable):
         self.doubt = doubt
 
 
+class HistoryNotFilled(Unreachable):
+    """A catalogue is in force, but the history that it needs is not filled in, or not in every partition."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the catalogue is in force, but its history is not filled in ({reason}): run `segue fill`")
+
+
 class NoCatalogue(WrongInput):
     """No catalogue is in force."""
 

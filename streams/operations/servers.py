@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import OtherRules, load_catalogue_json
-from rules.language.problems import CatalogueErrors
+from rules.language.problems import CatalogueErrors, Source
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
@@ -179,6 +181,15 @@ def compiled(data: bytes) -> Catalogue:
     except CatalogueErrors:
         what = "the catalogue in force does not load here: use the version of Segue that applied it, or apply it again"
         raise CatalogueUnusable(what) from None
+
+
+def compiled_anyhow(data: bytes) -> Catalogue | None:
+    """Compile a stored catalogue of any rules version; None where it does not load here."""
+    try:
+        files = orjson.loads(data)["files"]
+        return load_catalogue([Source(file, value) for file, value in files.items()])
+    except (CatalogueErrors, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def address_of(url: str) -> str:

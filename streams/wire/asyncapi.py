@@ -13,12 +13,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from streams.settings import Deployment
+from streams.wire.fills import Fill
 from streams.wire.messages import CARRIES, JSON, MESSAGES, READ, Message
 from streams.wire.progress import Claim, Progress
 from streams.wire.topics import CHANNEL_ROLES, DELIVERY_ROLES, Role, Topic, activation_topics, delivery_topic, topics
 
 ASYNCAPI: Final = "3.0.0"
-WIRE_VERSION: Final = "1.0.0"
+WIRE_VERSION: Final = "1.1.0"
 """Version of the wire, not of the program. Major: a change that breaks a consumer; minor: one that it may ignore."""
 CHANNEL: Final = "{channel}"
 """Stands for the channel of an activation in the addresses of its topics."""
@@ -78,7 +79,7 @@ def schemas() -> dict[str, JsonSchemaValue]:
         [(model, _MODE) for model in sorted(models, key=lambda model: model.__name__)], ref_template=_REF
     )
     made: dict[str, JsonSchemaValue] = dict(found["$defs"])
-    for kind in (Progress, Claim):
+    for kind in (Progress, Claim, Fill):
         made[kind.__name__] = TypeAdapter(kind).json_schema(ref_template=_REF)
     return {name: _untitled(made[name]) for name in sorted(made)}
 

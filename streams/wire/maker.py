@@ -32,8 +32,9 @@ again, the last of each header counts. If the record is too large for the topic,
 value is a pointer (`DeadLetterPointer`) and `segue_pointer` is `true`. If the record has neither key nor value, the
 value is empty: Kafka's clients do not take a record without both.
 
-**Segue's own records of the input** (`segue.tick`, `segue.catalogue`) are CloudEvents in structured mode without a key:
-a dump of the topic shows them as they are. Other readers of the input skip the types `segue.*`.
+**Segue's own records of the input** (`segue.tick`, `segue.catalogue`, `segue.history`, `segue.filled`) are CloudEvents
+in structured mode: a dump of the topic shows them as they are. Only `segue.history` has a key: its subject. Other
+readers of the input skip the types `segue.*`.
 """
 
 import secrets
@@ -144,16 +145,37 @@ class RecordMaker:
         """Make the record that puts the catalogue of that hash in force: a cut."""
         return self._own_record(partition, "segue.catalogue", CatalogueInForce(catalogue=hash_).model_dump())
 
+    def history(
+        self, partition: int, subject: str, cut_ms: int, events: Sequence[bytes], traits: Sequence[str] = ()
+    ) -> OutRecord:
+        """Make the record that brings a profile events from before a cut. `events`: structured, each as its JSON text.
+
+        `traits`: those that the events set besides, because the dictionary of the cut declares them anew. The record's
+        key is the subject, because the worker reads the profiles of a chunk by their keys.
+        """
+        head = orjson.dumps(self._own_event("segue.history") | {"subject": subject})
+        named = b',"traits":%b' % orjson.dumps(traits) if traits else b""
+        data = b'"data":{"cut":%d%b,"events":[%b]}' % (cut_ms, named, b",".join(events))
+        return OutRecord(
+            self._events, partition, subject.encode(), b"%b,%b}" % (head.removesuffix(b"}"), data), (_CLOUDEVENT,)
+        )
+
+    def filled(self, partition: int, cut_ms: int, since_ms: int | None) -> OutRecord:
+        """Make the record that says that all history of a cut is there. `since_ms` None: the log was whole."""
+        return self._own_record(partition, "segue.filled", {"cut": cut_ms, "since": since_ms})
+
     def _own_record(self, partition: int, type_: str, data: dict[str, Any]) -> OutRecord:
-        event = {
+        event = self._own_event(type_) | {"data": data}
+        return OutRecord(self._events, partition, None, orjson.dumps(event), (_CLOUDEVENT,))
+
+    def _own_event(self, type_: str) -> dict[str, Any]:
+        return {
             "specversion": "1.0",
             "id": f"{self._nonce}-{next(self._own)}",
             "source": self._source,
             "type": type_,
             "datacontenttype": "application/json",
-            "data": data,
         }
-        return OutRecord(self._events, partition, None, orjson.dumps(event), (_CLOUDEVENT,))
 
 
 def _size_of(headers: Sequence[tuple[str, bytes | None]]) -> int:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 
 from streams.wire import headers, payloads
+from streams.wire.fills import Fill
 from streams.wire.progress import PROGRESS_KEY, Claim, Progress
 from streams.wire.topics import CHANNEL_ROLES, DELIVERY_ROLES, ROLES, Role
 
@@ -55,6 +56,15 @@ MESSAGES: Final[Mapping[str, Message]] = {
         content_type=_CLOUDEVENT,
     ),
     "tick": Message("Segue's own: it only moves the clock. Skip it.", payloads.TickRecord, content_type=_CLOUDEVENT),
+    "history": Message(
+        "Segue's own: past events of a profile, for conditions that came in at a cut. Skip it.",
+        payloads.HistoryRecord,
+        _SUBJECT,
+        content_type=_CLOUDEVENT,
+    ),
+    "filled": Message(
+        "Segue's own: the history of a cut is filled in. Skip it.", payloads.FilledRecord, content_type=_CLOUDEVENT
+    ),
     "deadLetter": Message(
         "A refused record, unchanged.", _ANYTHING, _ANYTHING, headers.DeadLetterHeaders, "application/octet-stream"
     ),
@@ -121,6 +131,11 @@ MESSAGES: Final[Mapping[str, Message]] = {
         "A worker claims the partition.", Claim, {"type": "string", "description": "The name of its ring."}
     ),
     "claimEnded": Message("A claim is over.", _NULL, {"type": "string", "description": "The name of its ring."}),
+    "fill": Message(
+        "How far the history of a cut is filled in, in the partition.",
+        Fill,
+        {"type": "string", "description": "The id of the cut's own record."},
+    ),
     "catalogue": Message("A catalogue.", payloads.StoredCatalogue, {"type": "string", "description": "Its hash."}),
     "catalogueApplied": Message(
         "One apply. Compaction keeps every one.",
@@ -132,7 +147,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
 _CHANGES: Final = ("segmentEntered", "segmentExited")
 _STANDING: Final = ("standingMembership", "membershipEnded", "membershipMoved")
 CARRIES: Final[Mapping[Role, Sequence[str]]] = {
-    "events": ("engagementEvent", "engagementEventBinary", "catalogueTakesEffect", "tick"),
+    "events": ("engagementEvent", "engagementEventBinary", "catalogueTakesEffect", "tick", "history", "filled"),
     "dead_letters": ("deadLetter", "deadLetterPointer"),
     "membership": _CHANGES,
     "current": _STANDING,
@@ -141,6 +156,7 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "progress": ("progress",),
     "owners": ("claim", "claimEnded"),
     "catalogues": ("catalogue", "catalogueApplied"),
+    "fills": ("fill",),
     "activation": ("activated", "deactivated"),
     "activation_current": ("active", "activationEnded"),
     "activation_dead_letters": ("undelivered", "undeliveredPointer"),

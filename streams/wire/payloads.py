@@ -65,6 +65,41 @@ class TickRecord(_Own):
     data: Nothing
 
 
+class PastEvents(Closed):
+    """Events of the subject whose records came before a cut."""
+
+    cut: int
+    """The instant of the cut, in epoch milliseconds."""
+    traits: Annotated[list[str], Field(default_factory=list, json_schema_extra=no_default)]
+    """Traits that the catalogue of the cut declares anew: the events set these, too."""
+    events: list[EngagementEvent]
+    """In the order of their records."""
+
+
+class HistoryRecord(_Own):
+    """Segue's own: the past that conditions need which came in at a cut. The record's key is the subject."""
+
+    type: Literal["segue.history"]
+    subject: str
+    data: PastEvents
+
+
+class CutFilled(Closed):
+    """The history of a cut is filled in."""
+
+    cut: int
+    """The instant of the cut, in epoch milliseconds."""
+    since: int | None
+    """The instant from which on the log was whole, in epoch milliseconds; null: it was whole from its first record."""
+
+
+class FilledRecord(_Own):
+    """Segue's own: all that the log still has of the past before a cut is in the partition."""
+
+    type: Literal["segue.filled"]
+    data: CutFilled
+
+
 class ChangeReason(Closed):
     """Why a membership changed."""
 

@@ -49,12 +49,14 @@ class Claim:
     nonce: str
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A record of an internal topic as JSON."""
+
     # "ignore": a later version may add fields, and an older worker must still be able to fence its rings
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
 
-class _ProgressModel(_Strict):
+class _ProgressModel(Strict):
     generation: str
     epoch: Annotated[int, Field(ge=0)]
     offset: Annotated[int, Field(ge=0)]
@@ -63,7 +65,7 @@ class _ProgressModel(_Strict):
     digest: str
 
 
-class _ClaimModel(_Strict):
+class _ClaimModel(Strict):
     ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     nonce: str
 
@@ -75,7 +77,7 @@ def progress_record(topic: str, partition: int, progress: Progress) -> OutRecord
 
 def read_progress(value: bytes | None) -> Progress:
     """Return the progress in a record's value. Raises MalformedRecord."""
-    read = _read(_ProgressModel, value, "progress")
+    read = read_model(_ProgressModel, value, "progress")
     return Progress(**read.model_dump())
 
 
@@ -86,7 +88,7 @@ def claim_record(topic: str, partition: int, ring: str, claim: Claim) -> OutReco
 
 def read_claim(value: bytes | None) -> Claim:
     """Return the claim in a record's value. Raises MalformedRecord."""
-    read = _read(_ClaimModel, value, "claim")
+    read = read_model(_ClaimModel, value, "claim")
     return Claim(tuple(read.ids), read.nonce)
 
 
@@ -95,7 +97,8 @@ def tombstones(topic: str, partition: int, rings: Sequence[str]) -> list[OutReco
     return [OutRecord(topic, partition, ring.encode(), None) for ring in rings]
 
 
-def _read(model: type[_M], value: bytes | None, what: str) -> _M:
+def read_model(model: type[_M], value: bytes | None, what: str) -> _M:
+    """Read a value as a model. Raises MalformedRecord, whose text names `what`."""
     try:
         return model.model_validate_json(value or b"")
     except ValidationError as error:

@@ -104,6 +104,7 @@ _REQUIREMENTS: Final[Mapping[Role, tuple[Requirement, ...]]] = {
     "progress": (_STANDING, _ROOM, _SMALL),
     "owners": (_STANDING, _ROOM, _SMALL),
     "catalogues": (_STANDING, _ROOM, _WIDE),
+    "fills": (_STANDING, _ROOM, _SMALL),
 }
 _REPLICATED: Final = (
     Requirement(

@@ -22,6 +22,7 @@ Role: TypeAlias = Literal[
     "progress",
     "owners",
     "catalogues",
+    "fills",
     "activation",
     "activation_current",
     "activation_dead_letters",
@@ -82,6 +83,8 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "activation": {**_KEPT, **_LARGE},
     "activation_current": _COMPACTED,
     "activation_dead_letters": {**_KEPT, **_LARGE},
+    # the brokers' clocks say when a filler was last heard of
+    "fills": {**_INTERNAL, "message.timestamp.type": "LogAppendTime"},
     # the broker refuses a batch that is larger than a segment
     "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},
 }
@@ -95,6 +98,7 @@ _SUMMARIES: Final[Mapping[Role, str]] = {
     "progress": "Internal: the input offset up to which the changes of a partition are published.",
     "owners": "Internal: the workers that have claimed a partition.",
     "catalogues": "Internal: catalogues by their hash.",
+    "fills": "Internal: how far the history of each cut is filled in.",
     "activation": "Whom a channel may contact, or no longer: every change, once, in order for each profile.",
     "activation_current": "Whom a channel may contact now, and with what content. A tombstone when it ends.",
     "activation_dead_letters": "Changes that a channel's platform refused for good, with the reason in headers.",
@@ -114,6 +118,7 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
         "progress": deployment.progress_topic,
         "owners": deployment.owners_topic,
         "catalogues": deployment.catalogues_topic,
+        "fills": deployment.fills_topic,
     }
     durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
     return tuple(

@@ -3,9 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from streams.cli.render.terminal import err
+from streams.operations.fill import OnShare, OnWait
 from streams.operations.partitions import OnOffset
 from streams.operations.sizes import OnPartition
 
@@ -49,3 +59,33 @@ def partition_progress() -> Iterator[OnOffset]:
             bars.update(tasks[partition], completed=offset, total=end)
 
         yield on_offset
+
+
+@contextmanager
+def fill_progress() -> Iterator[tuple[OnShare, OnWait]]:
+    """Show a bar for each partition whose history is filled in."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    ) as bars:
+        tasks: dict[int, TaskID] = {}
+
+        def task(partition: int) -> TaskID:
+            if partition not in tasks:
+                tasks[partition] = bars.add_task(f"history of partition {partition}", total=1.0, note="")
+            return tasks[partition]
+
+        def on_share(partition: int, share: float) -> None:
+            bars.update(task(partition), completed=share)
+
+        def on_wait(partition: int, waits: bool) -> None:
+            bars.update(task(partition), note="waits for the worker" if waits else "")
+
+        yield on_share, on_wait

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 
 from rules.catalogue.applied import GitState
 from rules.language.problems import Source
+from streams.operations.fill import OnShare, OnWait
+
+
+def _tell_nobody(partition: int, said: object) -> None:
+    """Keep it to oneself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +34,11 @@ class Options:
     """Whether the catalogue is the one before, as it was applied."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """The files as they were written, where no sources hold them."""
+    fill: bool = True
+    """Whether to fill in the history that new conditions need."""
+    on_share: OnShare = _tell_nobody
+    """Is told how far filling has come: (partition, share from 0 to 1)."""
+    on_wait: OnWait = _tell_nobody
+    """Is told (partition, whether filling waits for its worker) when that changes."""
     sources: Sequence[Source] = ()
     """The files of the folder, with the place of every value; empty where the catalogue came from no folder."""

@@ -5,25 +5,13 @@ force by then: a step that cannot go on raises an OperationError that says so an
 new step is a row of STEPS.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final
 
+from streams.operations.applying import filling
 from streams.operations.applying.situation import Situation
+from streams.operations.applying.step import Step, StepDone
 
-
-@dataclass(frozen=True, slots=True)
-class StepDone:
-    """What a step did. `said`: lines for people; `as_json`: for programs, under the step's name."""
-
-    name: str
-    said: tuple[str, ...] = ()
-    as_json: Mapping[str, Any] = field(default_factory=dict)
-
-
-Step: TypeAlias = Callable[[Situation], Awaitable[StepDone]]
-
-STEPS: Final[tuple[Step, ...]] = ()
+STEPS: Final[tuple[Step, ...]] = (filling.step,)
 
 
 async def run_steps(situation: Situation) -> tuple[StepDone, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+import orjson
 import pytest
 
 from rules.catalogue.catalogue import Catalogue
@@ -20,6 +21,7 @@ from streams.operations.servers import Servers
 from streams.records import OutRecord, Stored
 from streams.settings import Deployment, Settings
 from streams.wire.applies import is_apply
+from streams.wire.fills import Fill, read_fills
 from tests.streams.world import START_MS, catalogue
 
 KNOWN = "known|enter: {everyone: true}"
@@ -31,12 +33,17 @@ class Log:
 
     stored: list[Stored] = field(default_factory=list)
     fenced: list[str] = field(default_factory=list)
+    appended: list[OutRecord] = field(default_factory=list)
 
     async def last(self, topic: str, partition: int) -> Stored | None:
         return self.stored[-1] if self.stored else None
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
         return self.stored
+
+    async def append(self, record: OutRecord) -> int:
+        self.appended.append(record)
+        return len(self.appended)
 
     async def fence(self, transactional_id: str) -> None:
         self.fenced.append(transactional_id)
@@ -60,7 +67,7 @@ class Ring:
             ]
         if self.error is not None:
             raise self.error
-        return []
+        return list(range(10, 10 + len(records)))
 
 
 async def write(ring: Ring, given: Catalogue) -> None:
@@ -69,12 +76,13 @@ async def write(ring: Ring, given: Catalogue) -> None:
     await apply._write(cast("KafkaRing", ring), situation)  # noqa: SLF001 - the one transaction
 
 
-async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition() -> None:
+async def test_one_transaction_holds_the_catalogue_and_for_each_partition_a_cut_that_is_not_filled() -> None:
     given = catalogue(KNOWN)
     ring = Ring(Log())
     await write(ring, given)
-    told, first, *cuts = ring.records
+    told, first, *cuts = ring.records[:5]
     assert (told.topic, is_apply(told.key), is_apply(first.key)) == ("segue.catalogues", True, False)
+    fills = ring.records[5:]
     assert (first.topic, first.key) == ("segue.catalogues", given.hash.encode())
     applied = applied_of(first.value or b"")
     assert applied is not None
@@ -82,6 +90,14 @@ async def test_one_transaction_holds_the_catalogue_and_a_cut_for_each_partition(
     assert (applied.by, applied.note, applied.git, applied.break_glass) == ("ada", "a test", None, None)
     assert [(cut.topic, cut.partition) for cut in cuts] == [("engagement.events", n) for n in range(3)]
     assert all(given.hash.encode() in (cut.value or b"") for cut in cuts)
+    assert [(fill.topic, fill.partition) for fill in fills] == [("segue.fills", n) for n in range(3)]
+    ids = [orjson.loads(cut.value or b"")["id"] for cut in cuts]
+    for place, said in ((-1, fills), (12, ring.log.appended)):
+        [found] = zip(*(read_fills([Stored(0, fill.key, fill.value, 0)]) for fill in said), strict=True)
+        at = [place + n if place > 0 else place for n in range(3)]
+        assert [(each.cut, each.fill) for each in found] == [
+            (id_, Fill(given.hash, None, offset)) for id_, offset in zip(ids, at, strict=True)
+        ]
 
 
 async def test_a_catalogue_larger_than_a_record_is_said_in_megabytes() -> None:

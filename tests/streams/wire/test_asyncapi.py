@@ -23,6 +23,7 @@ from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
 from streams.wire.applies import apply_record
 from streams.wire.asyncapi import defaults, document, render
+from streams.wire.fills import Fill, fill_record
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.messages import CARRIES, MESSAGES
 from streams.wire.progress import Claim, Progress, claim_record, progress_record, tombstones
@@ -33,6 +34,8 @@ ROOT = Path(__file__).parents[3]
 CHECKED_IN = ROOT / "deploy" / "asyncapi.yaml"
 DOCUMENT = document()
 WIRE = RecordMaker(defaults())
+PAST = b'{"specversion":"1.0","id":"e","source":"/s","type":"login","subject":"hcp:1","time":"2026-03-01T14:05:00Z"}'
+FILLS = [Fill("c" * 64, None), Fill("c" * 64, "b" * 64, 4711, 1_772_373_905_012, 1.0, True, 1_772_373_900_000)]
 UNDELIVERED = dead_letters_of(defaults(), "email")
 
 
@@ -96,6 +99,11 @@ def written() -> list[tuple[str, OutRecord]]:
         ("undeliveredPointer", UNDELIVERED.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
         ("tick", WIRE.tick(0)),
         ("catalogueTakesEffect", WIRE.catalogue(0, catalogue.hash)),
+        ("history", WIRE.history(0, "hcp:1", 1_772_373_905_012, [PAST, PAST])),
+        ("history", WIRE.history(0, "hcp:1", 1_772_373_905_012, [PAST], ["specialty"])),
+        ("filled", WIRE.filled(0, 1_772_373_905_012, None)),
+        ("filled", WIRE.filled(0, 1_772_373_905_012, 1_772_373_900_000)),
+        *(("fill", fill_record(deployment.fills_topic, 0, "nonce-1", fill)) for fill in FILLS),
         ("progress", progress_record(deployment.progress_topic, 0, progress)),
         ("claim", claim_record(deployment.owners_topic, 0, "segue-1", Claim(("segue-1-0",), "nonce"))),
         ("claimEnded", tombstones(deployment.owners_topic, 0, ["segue-1"])[0]),

@@ -67,6 +67,7 @@ def test_names_are_those_of_the_settings_and_all_differ() -> None:
         "segue.progress",
         "segue.owners",
         "segue.catalogues",
+        "segue.fills",
     ]
 
 

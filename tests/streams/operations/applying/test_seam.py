@@ -10,7 +10,7 @@ from streams.operations import apply
 from streams.operations.applying import checks, steps
 from streams.operations.applying.options import Options
 from streams.operations.applying.situation import Situation
-from streams.operations.applying.steps import StepDone
+from streams.operations.applying.step import StepDone
 from streams.operations.applying.warning import ApplyWarning
 from streams.operations.errors import WrongInput
 from streams.operations.servers import Servers

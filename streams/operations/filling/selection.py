@@ -1,0 +1,55 @@
+"""Which records of the past are events that a cut wants, and their JSON texts.
+
+What a worker refused when it came is refused here, too: a wrong key, a wrong partition, a bad time. The dictionary is
+the one in force now, because it is the one by which a worker reads the history.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from rules.engine.decode import check_envelope, decode, is_binary
+from rules.engine.wanted import Wanted
+from rules.ground.event import Event
+from rules.language.dictionary import Dictionary
+from streams.records import Fetched
+
+
+class Selection:
+    """Picks the events that a cut wants out of the records of one partition."""
+
+    def __init__(self, wanted: Wanted, dictionary: Dictionary, partition: int, partitions: int) -> None:
+        events = {type_: each for type_, each in dictionary.events.items() if type_ in wanted.types}
+        self._dictionary = Dictionary(dictionary.traits, events)
+        self._wanted = wanted
+        self._partition = partition
+        self._partitions = partitions
+
+    def text_of(self, record: Fetched, r_ms: int) -> bytes | None:
+        """Return an event that is wanted as structured JSON; None: the record is none. `r_ms`: its instant R."""
+        found = decode(record.value, record.headers, self._dictionary, r_ms)
+        if not isinstance(found, Event) or not self._wanted.takes(found):
+            return None
+        if check_envelope(found, record.key, self._partition, self._partitions) is not None:
+            return None
+        return structured(record.value, record.headers)
+
+
+def structured(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return the JSON text, in structured mode and on one line, of a record that was decoded as an event."""
+    if not is_binary(headers):
+        # JSON has line breaks between its tokens only
+        return (value or b"").strip(b" \t\r\n").replace(b"\n", b" ").replace(b"\r", b" ")
+    attributes = orjson.dumps(
+        {name[3:]: text for name, raw in headers if name.startswith("ce_") and (text := _text(raw)) is not None}
+    )
+    if not value:
+        return attributes
+    return b'%b,"data":%b}' % (attributes.removesuffix(b"}"), value.replace(b"\n", b" ").replace(b"\r", b" "))
+
+
+def _text(raw: bytes | None) -> str | None:
+    try:
+        return (raw or b"").decode()
+    except UnicodeDecodeError:
+        return None  # as good as not given
