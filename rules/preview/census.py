@@ -7,7 +7,7 @@ from rules.conditions.view import View
 from rules.engine.activations.decide import look
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
-from rules.preview.tally import OUTSIDE
+from rules.preview.tally import OUTSIDE, Shows
 
 
 @dataclass(slots=True)
@@ -42,3 +42,12 @@ class Census:
         self.contactable.update(other.contactable)
         for name, codes in other.suppressed.items():
             self.suppressed.setdefault(name, Counter()).update(codes)
+
+    def only(self, shows: Shows) -> "Census":
+        """Return the counts of the definitions that a reader may see."""
+        return Census(
+            self.profiles,
+            Counter({name: number for name, number in self.members.items() if shows("segment", name)}),
+            Counter({name: number for name, number in self.contactable.items() if shows("activation", name)}),
+            {name: codes for name, codes in self.suppressed.items() if shows("activation", name)},
+        )

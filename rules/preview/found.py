@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from rules.preview.blind import Blind
 from rules.preview.census import Census
-from rules.preview.tally import Tally
+from rules.preview.people import PEOPLE_MAX, Moved, Person
+from rules.preview.tally import Shows, Tally
 
 
 @dataclass(slots=True)
@@ -21,6 +23,10 @@ class Window:
         self.supposed.add(other.supposed)
         self.at_start.add(other.at_start)
 
+    def only(self, shows: Shows) -> "Window":
+        """Return the changes of the definitions that a reader may see."""
+        return Window(self.actual.only(shows), self.supposed.only(shows), self.at_start.only(shows))
+
 
 @dataclass(slots=True)
 class Found:
@@ -35,6 +41,12 @@ class Found:
     parts: dict[str, Tally] = field(default_factory=dict)
     """By name of a part of the change: what that part alone changes."""
     window: Window | None = None
+    blind: dict[tuple[str, str], Blind] = field(default_factory=dict)
+    """By (segment, path): conditions that would have no verdict without filling."""
+    people: dict[Moved, list[Person]] = field(default_factory=dict)
+    """The first few profiles of each way."""
+    people_max: int = PEOPLE_MAX
+    """How many profiles of each way are kept."""
 
     def add(self, other: "Found") -> None:
         """Add another's counts."""
@@ -44,6 +56,25 @@ class Found:
         self.after.add(other.after)
         for name, tally in other.parts.items():
             self.parts.setdefault(name, Tally()).add(tally)
+        for key, blind in other.blind.items():
+            known = self.blind.get(key)
+            self.blind[key] = blind if known is None else known.later(blind)
+        for moved, people in other.people.items():
+            self.people[moved] = sorted([*self.people.get(moved, ()), *people])[: self.people_max]
         if other.window is not None:
             self.window = self.window or Window()
             self.window.add(other.window)
+
+    def only(self, shows: Shows) -> "Found":
+        """Return what a reader may see."""
+        return Found(
+            cut=self.cut.only(shows),
+            unfilled=self.unfilled.only(shows),
+            before=self.before.only(shows),
+            after=self.after.only(shows),
+            parts={name: tally.only(shows) for name, tally in self.parts.items()},
+            window=None if self.window is None else self.window.only(shows),
+            blind=self.blind,
+            people={moved: people for moved, people in self.people.items() if shows(moved.kind, moved.name)},
+            people_max=self.people_max,
+        )

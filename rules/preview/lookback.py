@@ -16,13 +16,18 @@ from rules.engine.change import AnyChange
 from rules.engine.decode import Own
 from rules.engine.outcome import Applied, Need, changes_of, whole
 from rules.engine.partition import Partition
+from rules.engine.plan import Plan, make_plan
+from rules.engine.profile import Profile
 from rules.engine.record import Decode, Decoded, Record
 from rules.engine.step import Seen
 from rules.ground.event import Event
 from rules.language.dictionary import Dictionary
+from rules.preview.blind import blind_in
 from rules.preview.branch import Cutting, Standpoint, cut_copies, nothing
 from rules.preview.found import Found, Window
+from rules.preview.people import People
 from rules.preview.subjects import Range
+from rules.preview.tally import Shows
 
 CHUNK: Final = 2_000
 """Profiles that are copied at once at the end."""
@@ -46,6 +51,10 @@ class Question:
     """The beginning of the window; None: no window."""
     t_ms: int
     """The instant of the cut."""
+    people: int = 0
+    """How many profiles of each way to name."""
+    shows: Shows = lambda _kind, _name: True
+    """Tells whether the reader may see the profiles of a segment or an activation."""
 
 
 class Lookback:
@@ -124,9 +133,15 @@ class Lookback:
             self._supposed = None
         found = Found(window=self._window, parts={name: Found().cut for name in question.parts})
         at = self._standpoint()
+        current = self.engine.current
+        if current is not None:
+            pending = make_plan(question.to, ordinal=current.ordinal + 1, t_ms=question.t_ms, old=current)
+            found.blind = {(each.segment, each.path): each for each in blind_in(pending)}
+        people = People(question.people, question.shows)
         subjects = iter(list(self.engine.profiles))
         while chunk := list(islice(subjects, CHUNK)):
-            self._end_of(chunk, at, found)
+            self._end_of(chunk, at, found, people)
+        found.people = people.found
         return found
 
     # -- the window
@@ -157,12 +172,20 @@ class Lookback:
     ) -> Cutting:
         return cut_copies(at, copies, to, max(t_ms, at.clock_ms), self._seen, decode)
 
-    def _end_of(self, chunk: Sequence[str], at: Standpoint, found: Found) -> None:
+    def _end_of(self, chunk: Sequence[str], at: Standpoint, found: Found, people: People) -> None:
         profiles, question = self.engine.profiles, self._question
         copies = {subject: profiles[subject].pack() for subject in chunk}
         cutting = self._cut(at, copies, question.to, question.t_ms)
         found.cut.count(cutting.changes)
         plan = self.engine.current
+
+        def before(subject: str) -> tuple[Profile, Plan] | None:
+            return None if plan is None else (profiles[subject], plan)
+
+        def after(subject: str) -> tuple[Profile, Plan]:
+            return cutting.engine.profiles[subject], cutting.plan
+
+        people.take(cutting.changes, before, after, question.t_ms)
         for subject in chunk:
             if plan is not None:
                 found.before.take(profiles[subject], plan, question.t_ms)

@@ -1,14 +1,17 @@
 """Changes, counted by segment and activation. Tallies add up: over chunks of profiles, passes and partitions."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.ground.reasons import RefusalCode
 
+Kind: TypeAlias = Literal["segment", "activation"]
+Shows: TypeAlias = Callable[[Kind, str], bool]
+"""Tells whether a reader may see what a segment or an activation does with profiles."""
 OUTSIDE: Final[frozenset[str]] = frozenset(
     {"retired", "erased", "merged", "restricted", "audience", "market", "not_member"}
 )
@@ -94,6 +97,13 @@ class Tally:
             self.segments.setdefault(name, SegmentMoves()).add(moves)
         for name, told in other.activations.items():
             self.activations.setdefault(name, ActivationMoves()).add(told)
+
+    def only(self, shows: Shows) -> "Tally":
+        """Return the changes of the definitions that a reader may see."""
+        return Tally(
+            {name: moves for name, moves in self.segments.items() if shows("segment", name)},
+            {name: moves for name, moves in self.activations.items() if shows("activation", name)},
+        )
 
     @property
     def changes(self) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import typer
 from rich.text import Text
@@ -12,7 +12,7 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
 from streams.cli.arguments import Json
-from streams.cli.render.progress import fill_progress
+from streams.cli.render.progress import fill_progress, partition_progress
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
@@ -20,9 +20,12 @@ from streams.cli.running import run
 from streams.operations.apply import ApplyOutcome, put_into_force
 from streams.operations.applying.git import git_state
 from streams.operations.applying.options import Options
+from streams.operations.applying.warning import ApplyWarning
 from streams.operations.back import before
 from streams.operations.definitions import load_with_sources
 from streams.operations.errors import WrongRequest
+from streams.operations.preview import Preview, Wanted
+from streams.operations.rehearsal import rehearse
 from streams.operations.servers import Servers
 
 _STYLES: Final[Mapping[Way, str]] = {
@@ -60,6 +63,13 @@ def apply(
     no_fill: Annotated[
         bool, typer.Option("--no-fill", help="Do not bring the history that it needs: `segue fill` does, later.")
     ] = False,
+    preview: Annotated[
+        str | None,
+        typer.Option("--preview", metavar="HASH", help="Refuse unless all is as `segue preview` compared it."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask every check and show the preview; write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check a catalogue and put it into force.
@@ -74,9 +84,14 @@ def apply(
 
     Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    with fill_progress() as (on_share, on_wait):
-        options = Options(again=again, by=by, note=note, fill=not no_fill, on_share=on_share, on_wait=on_wait)
-        catalogue, outcome = _go_back(folder, options) if back else _go_on(folder, options)
+    asked = Options(again=again, by=by, note=note, preview=preview, fill=not no_fill)
+    if back and folder is not None:
+        raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
+    given = None if back else _given(folder, asked)
+    if dry_run:
+        _rehearse(given, asked, as_json=as_json)
+        return
+    catalogue, outcome = _apply(given, asked)
     for warning in outcome.warnings:
         tell(f"warning: {warning.said}")
     if as_json:
@@ -85,23 +100,41 @@ def apply(
         show(outcome, catalogue)
 
 
-def _go_on(folder: Path | None, options: Options) -> tuple[Catalogue, ApplyOutcome]:
+_Given: TypeAlias = tuple[Catalogue, Options] | None
+"""The catalogue of a folder with its options; None: the catalogue before is asked for."""
+
+
+def _given(folder: Path | None, asked: Options) -> _Given:
     if folder is None:
         raise WrongRequest("give the catalogue's folder, or --back to return to the catalogue before")
     sources, catalogue = load_with_sources(folder)
-    of_folder = replace(options, git=git_state(folder, catalogue.files), sources=sources)
-    return catalogue, run(lambda servers: put_into_force(servers, catalogue, of_folder))
+    return catalogue, replace(asked, git=git_state(folder, catalogue.files), sources=sources)
 
 
-def _go_back(folder: Path | None, options: Options) -> tuple[Catalogue, ApplyOutcome]:
-    if folder is not None:
-        raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
+def _apply(given: _Given, asked: Options) -> tuple[Catalogue, ApplyOutcome]:
+    with fill_progress() as (on_share, on_wait):
 
-    async def work(servers: Servers) -> tuple[Catalogue, ApplyOutcome]:
-        catalogue, of_before = await before(servers, options)
-        return catalogue, await put_into_force(servers, catalogue, of_before)
+        async def work(servers: Servers) -> tuple[Catalogue, ApplyOutcome]:
+            catalogue, options = given or await before(servers, asked)
+            told = replace(options, on_share=on_share, on_wait=on_wait)
+            return catalogue, await put_into_force(servers, catalogue, told)
 
-    return run(work)
+        return run(work)
+
+
+def _rehearse(given: _Given, asked: Options, *, as_json: bool) -> None:
+    from streams.cli.preview import show as show_preview  # here, for start-up time
+
+    with partition_progress() as on_offset:
+
+        async def work(servers: Servers) -> tuple[tuple[ApplyWarning, ...], Preview]:
+            catalogue, options = given or await before(servers, asked)
+            return await rehearse(servers, catalogue, options, Wanted(), on_offset)
+
+        warnings, found = run(work)
+    for warning in warnings:
+        tell(f"warning: {warning.said}")
+    show_preview(found, None, as_json=as_json)
 
 
 def show(outcome: ApplyOutcome, catalogue: Catalogue) -> None:

@@ -1,6 +1,5 @@
 """`segue map`: which message goes to which audience, what is missing, what is said twice."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rules.reports.message_map import MessageMap, message_map
 from streams.cli.arguments import Json, read_instant
 from streams.cli.render.map_page import page
 from streams.cli.render.map_table import show_map
+from streams.cli.render.pages import write_page
 from streams.cli.render.terminal import tell, write_json
 from streams.clock import SystemClock
 from streams.operations.definitions import load
@@ -70,12 +70,6 @@ def _catalogue(folder: Path | None) -> Catalogue:
 
 
 def _write(file: Path, drawn: MessageMap, catalogue: Catalogue) -> None:
-    text = page(drawn, catalogue)
-    if str(file) == "-":
-        sys.stdout.buffer.write(text.encode())
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as wrong:
-        raise WrongRequest(f"{file} cannot be written: {wrong.strerror}") from None
-    tell(f"{file}: {words.summary(drawn)}")
+    write_page(file, page(drawn, catalogue))
+    if str(file) != "-":
+        tell(f"{file}: {words.summary(drawn)}")

@@ -7,12 +7,11 @@ A partition that takes too much memory is read in several passes, each over a ra
 too large keeps the lower half of its range, and the upper half becomes a pass of its own.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
-import orjson
 from aiokafka import TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
@@ -23,23 +22,24 @@ from rules.engine.partition import Partition
 from rules.ground.instants import MS_PER_DAY
 from rules.language.problems import CatalogueErrors
 from rules.preview.found import Found
+from rules.preview.interactions import Interaction, interactions
 from rules.preview.lookback import Lookback, Question
 from rules.preview.parts import PARTS_MAX, Part, parts_of
 from rules.preview.subjects import Range, sampled
+from rules.preview.tally import Kind, Shows
 from rules.preview.wanted import wanted_types
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
 from streams.operations.partitions import OnOffset
+from streams.operations.preview_name import PreviewName, name_of
 from streams.operations.servers import Servers, compiled
 from streams.operations.shadow import FETCH_BYTES, records
+from streams.operations.sight import Sight
 from streams.operations.verify import check_whole
 
 MEMORY_MB: Final = 1_024
 """Memory that the profiles and events of one pass may take, about."""
 DAYS: Final = 30
-NAMED: Final = 12
-"""Characters of each hash in the name of a preview."""
-NOTHING_IN_FORCE: Final = "0" * NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,17 @@ class Wanted:
     one_in: int = 1
     """The sample: one subject in so many."""
     memory_mb: int = MEMORY_MB
+    people: int = 0
+    """How many profiles of each way to name."""
+    restricted: bool = False
+    """Whether the reader may read what uses restricted data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a catalogue would change."""
 
-    hash: str
-    """Names what was compared: catalogue in force, new catalogue, and all that was read."""
+    name: PreviewName
     before: Catalogue | None
     """The catalogue in force; None: there is none."""
     after: Catalogue
@@ -78,6 +81,17 @@ class Preview:
     passes: int
     """Readings of a partition, in all."""
     seconds: float
+    shows: Shows
+    """Tells what the reader may see."""
+    not_shown: Mapping[str, int]
+    """How many restricted segments and activations were left out."""
+    note: str
+    """The same as a sentence; "": nothing was left out."""
+
+    @property
+    def interactions(self) -> list[Interaction]:
+        """Where the parts of the change do together what none of them does alone."""
+        return interactions(self.found.cut, self.found.parts)
 
 
 async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: OnOffset) -> Preview:
@@ -90,23 +104,28 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     at_ms = SystemClock().wall_ms()
     parts = parts_of(old, new)
     counted = {each.key: each.catalogue for each in parts[:PARTS_MAX] if each.catalogue is not None}
+    sight = Sight(wanted.restricted, [new] if old is None else [old, new])
     question = Question(
         to=new,
         parts=counted,
         wanted=wanted_types([new, *counted.values()], await _known(servers)),
         from_ms=at_ms - wanted.days * MS_PER_DAY if wanted.days else None,
         t_ms=at_ms,
+        people=wanted.people,
+        shows=sight.shows,
     )
     reading = _Reading(servers, question, wanted, on_offset)
     offsets = [
         await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)
     ]
-    found = Found()
+    for kind, names in _names(old, new).items():
+        sight.shown(kind, names)  # counts those that are left out
+    found = Found(people_max=wanted.people)
     for partition, (_, end) in enumerate(offsets):
         await check_whole(servers, partition)
         found.add(await reading.partition(partition, end))
     return Preview(
-        hash=name_of(None if old is None else old.hash, new.hash, [offsets, wanted.one_in, question.from_ms, at_ms]),
+        name=name_of(None if old is None else old.hash, new.hash, [offsets, wanted.one_in, question.from_ms, at_ms]),
         before=old,
         after=new,
         at_ms=at_ms,
@@ -115,17 +134,23 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
         offsets=tuple(offsets),
         differences=tuple(differences(old, new)),
         parts=tuple(parts),
-        found=found,
+        found=found.only(sight.shows),
         records=reading.records,
         passes=reading.passes,
         seconds=(SystemClock().now_ms() - began_ms) / 1000,
+        shows=sight.shows,
+        not_shown=sight.as_json(),
+        note=sight.note,
     )
 
 
-def name_of(before: str | None, after: str, read: object) -> str:
-    """Name a preview: the catalogue in force, the new one, and a digest of all that was compared."""
-    digest = sha256(orjson.dumps([before, after, read])).hexdigest()
-    return "-".join((NOTHING_IN_FORCE if before is None else before[:NAMED], after[:NAMED], digest[:NAMED]))
+def _names(old: Catalogue | None, new: Catalogue) -> dict[Kind, list[str]]:
+    both = [each for each in (old, new) if each is not None]
+    activations = [each for catalogue in both for each in catalogue.activations.values() if each.status == "approved"]
+    return {
+        "segment": sorted({name for catalogue in both for name in catalogue.approved}),
+        "activation": sorted({each.id for each in activations}),
+    }
 
 
 async def _known(servers: Servers) -> list[Catalogue]:
@@ -152,7 +177,7 @@ class _Reading:
 
     async def partition(self, partition: int, end: int) -> Found:
         """Read a partition up to `end`, in as many passes as it takes."""
-        found = Found()
+        found = Found(people_max=self._wanted.people)
         waiting = [sampled(self._wanted.one_in)]
         while waiting:
             self.passes += 1

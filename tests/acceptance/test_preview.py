@@ -7,10 +7,13 @@ import pytest
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Segue, deployment, event
 from tests.acceptance.test_definitions import SMALL, write_catalogue
+from tests.acceptance.test_restricted import FILES, SUBJECT
 from tests.servers import unique
 
 CHANGED = {
-    "segments/visitors.yaml": SMALL["segments/visitors.yaml"].replace("at_least: 2", "at_least: 3"),
+    "segments/visitors.yaml": SMALL["segments/visitors.yaml"]
+    .replace("at_least: 2", "at_least: 3")
+    .replace("version: 1", "version: 2"),
     "segments/newcomers.yaml": SMALL["segments/visitors.yaml"]
     .replace("visitors", "newcomers")
     .replace("at_least: 2", "exactly: 1"),
@@ -63,7 +66,72 @@ def test_a_sample_counts_the_same_subjects_each_time_and_says_that_it_is_scaled(
     assert max(map(len, shown)) <= 80
 
 
+@pytest.mark.servers
+def test_who_moves_is_named_only_when_asked_with_an_explanation_before_and_after(segue: Segue, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path / "new", SMALL | CHANGED)
+    html = tmp_path / "preview.html"
+    unasked = segue.done("preview", folder, "--days", "0", "--html", html)
+    assert "hcp:" not in unasked.out + html.read_text()
+    assert "segment newcomers" in html.read_text()
+    named = segue.done("preview", folder, "--days", "0", "--who", "2", "--html", html, "--json").json
+    [left] = [each for each in named["people"] if each["way"] == "leave"]
+    assert (left["name"], len(left["profiles"])) == ("visitors", 2)
+    for each in left["profiles"]:
+        assert each["profile"] in html.read_text()
+        assert int(each["profile"].partition(":")[2]) % 3 == 1
+        assert (each["before"][0], each["after"][0]) == ("in", "out")
+
+
+@pytest.mark.servers
+def test_what_is_restricted_is_neither_counted_nor_named_without_the_option(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    segue = deployment(unique("hidden"), kafka.bootstrap, valkey.redis_url, 1)
+    segue.done("topics")
+    segue.done("apply", write_catalogue(tmp_path / "old", FILES))
+    segue.done("send", "-", stdin=event(SUBJECT, "profile.updated", 1, diagnosis="x", therapy="y", city="z"))
+    gone = {name: text for name, text in FILES.items() if "/" not in name}
+    new = write_catalogue(tmp_path / "new", gone)
+    partly = segue.done("preview", new, "--who", "1", "--json")
+    assert {each["segment"] for each in partly.json["segments"]} == {"visitors"}
+    assert SUBJECT not in partly.out
+    assert "give --restricted to read them" in partly.err
+    whole = segue.done("preview", new, "--who", "1", "--restricted", "--json")
+    assert {each["segment"] for each in whole.json["segments"]} == {"visitors", "diagnosed", "treated", "below"}
+    assert SUBJECT in whole.out
+
+
 def test_a_sample_that_cannot_be_read_is_usage(tmp_path: Path) -> None:
     ended = Segue()("preview", write_catalogue(tmp_path, SMALL), "--sample", "1/0")
     assert ended.status == 2
     assert "give 1/N" in ended.err
+
+
+@pytest.mark.servers
+def test_apply_refuses_a_preview_that_compared_with_another_catalogue(segue: Segue, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path / "new", SMALL | CHANGED)
+    found = segue.done("preview", folder, "--days", "0", "--json").json
+    assert found["segments"][0]["happened"] is None
+    other = write_catalogue(tmp_path / "other", {**SMALL, "segments/c.yaml": CHANGED["segments/newcomers.yaml"]})
+    refused = segue("apply", other, "--preview", found["preview"])
+    assert refused.status == 1
+    assert "run `segue preview` on this folder" in refused.err
+    applied = segue.done("apply", folder, "--preview", found["preview"], "--json").json
+    assert applied["how"]["preview"] == found["preview"]
+    refused = segue("apply", folder, "--again", "--preview", found["preview"])
+    assert refused.status == 1
+    assert "is in force now: run `segue preview` again" in refused.err
+    assert segue("apply", folder, "--again", "--preview", "1234").status == 2
+
+
+@pytest.mark.servers
+def test_a_dry_run_shows_the_preview_and_applies_nothing(segue: Segue, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path / "new", SMALL | CHANGED)
+    before = segue.done("catalogues", "--json").out
+    found = segue.done("apply", folder, "--dry-run", "--json").json
+    assert {each["segment"] for each in found["segments"]} == {"visitors", "newcomers"}
+    assert segue.done("catalogues", "--json").out == before
+    same_version = {**SMALL, "segments/visitors.yaml": SMALL["segments/visitors.yaml"].replace("2", "4")}
+    refused = segue("apply", write_catalogue(tmp_path / "same", same_version), "--dry-run")
+    assert refused.status == 1
+    assert "version" in refused.err

@@ -82,7 +82,7 @@ READ_NO_PROFILES: Final = {
     "verify": "a whole partition, compared; no value is shown",
     "rebuild": "a whole partition, written to Redis",
     "dump": "a whole partition: for those who may read the topics",
-    "preview": "to be ruled: its rows will be those of `sizes`",
+    "preview": "it names definitions; whom it counts and names is ruled in test_preview.py",
 }
 
 

@@ -1,20 +1,15 @@
 """The message map as one HTML page for screen and paper: no script, no request, every text escaped."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from html import escape
-from importlib.resources import files
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.reports import map_words as words
 from rules.reports.message_map import ANY, MappedActivation, MessageMap
+from streams.cli.render.pages import document, style_of
 
-_STYLE: Final = files("streams.cli.render").joinpath("map_page.css").read_text(encoding="utf-8")
-_STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
-"""The page's policy allows this style and nothing else, whatever text a definition holds."""
-_POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'"
+_STYLE: Final = style_of("map_page.css")
 
 
 def page(drawn: MessageMap, catalogue: Catalogue) -> str:
@@ -34,13 +29,7 @@ def page(drawn: MessageMap, catalogue: Catalogue) -> str:
             _list("content", "Content to look at", _content(drawn), "All content is approved and in date."),
         )
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>\n'
-        f"<title>Message map, {words.day(drawn.at_ms)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return document(f"Message map, {words.day(drawn.at_ms)}", _STYLE, body)
 
 
 def _content(drawn: MessageMap) -> list[tuple[str, str]]:

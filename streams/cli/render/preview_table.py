@@ -1,33 +1,49 @@
 """A preview on a terminal, 80 columns wide."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from rules.ground.instants import format_instant
-from rules.preview.summary import activation_rows, segment_rows
+from rules.preview.summary import ActivationRow, SegmentRow
+from streams.cli.render import preview_words as words
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out
-from streams.cli.render.words import count
-from streams.operations.preview import NAMED, Preview
-from streams.operations.preview_json import part_rows, parts_left_out
+from streams.operations.preview import Preview
+from streams.operations.preview_json import part_rows, seen_activations, seen_segments
 
 
 def show_preview(found: Preview) -> None:
-    """Show a preview: the cut, the window, the parts of the change."""
-    _head(found)
-    asked = (found.found, found.before, found.after, found.one_in)
-    segments = [each for each in segment_rows(*asked) if each.moves]
-    activations = [each for each in activation_rows(*asked) if each.moves]
+    """Show a preview: the cut, the window, the parts of the change, what would be blind, who moves."""
+    write_sentence(words.compared(found))
+    if words.sample(found):
+        write_sentence(words.sample(found))
+    out.print()
+    segments = [each for each in seen_segments(found) if each.moves]
+    activations = [each for each in seen_activations(found) if each.moves]
+    _cut(segments, activations)
+    if found.from_ms is not None:
+        _window(found.from_ms, segments, activations)
+    _parts(found)
+    _blind(found)
+    _people(found)
+    if not segments and not activations:
+        write_sentence("Nobody moves: neither at the cut, nor in the window.")
+    for note in words.notes(found):
+        write_sentence(note)
+    out.print(Text(f"segue apply DIR --preview {found.name}", "bold"), soft_wrap=True)
+
+
+def _cut(segments: Sequence[SegmentRow], activations: Sequence[ActivationRow]) -> None:
     _show(
-        "At the cut",
+        "At the cut, with history filled in",
         ("segment", "members", "enter", "leave", "after"),
         [(s.segment, s.members_before, s.cut.enter, s.cut.leave, s.members_after) for s in segments],
     )
     _show(
         "",
-        ("activation", "contactable", "begin", "end", "told anew", "after", "suppressed"),
+        ("activation", "contact", "begin", "end", "told anew", "after", "held back"),
         [
             (
                 a.activation,
@@ -41,75 +57,86 @@ def show_preview(found: Preview) -> None:
             for a in activations
         ],
     )
-    if found.from_ms is not None:
-        _show(
-            f"Since {format_instant(found.from_ms)[:10]}, as it went and as it would have gone",
-            ("segment", "entered", "would enter", "left", "would leave"),
-            [
-                (s.segment, s.happened.enter, s.would.enter, s.happened.leave, s.would.leave)
-                for s in segments
-                if s.happened and s.would
-            ],
-        )
-        _show(
-            "",
-            ("activation", "began", "would begin", "suppressed", "would be"),
-            [
-                (
-                    a.activation,
-                    a.happened.become_contactable,
-                    a.would.become_contactable,
-                    a.happened.suppressed,
-                    a.would.suppressed,
-                )
-                for a in activations
-                if a.happened and a.would
-            ],
-        )
-    _parts(found)
-    if not segments and not activations:
-        out.print("Nobody moves: neither at the cut, nor in the window.")
-    out.print(Text(f"segue apply DIR --preview {found.hash}", "bold"), soft_wrap=True)
+    for a in activations:
+        if a.suppressed_after:
+            write_sentence(f"{a.activation}, held back after the cut: {words.said(a.suppressed_after)}.")
+    for s in segments:
+        if (s.unfilled.enter, s.unfilled.leave) != (s.cut.enter, s.cut.leave):
+            write_sentence(
+                f"{s.segment}, without filling: {s.unfilled.enter:,} enter, {s.unfilled.leave:,} leave at the cut."
+            )
 
 
-def _head(found: Preview) -> None:
-    before = "nothing" if found.before is None else f"catalogue {found.before.hash[:NAMED]}"
-    write_sentence(
-        f"Catalogue {found.after.hash[:NAMED]} against {before} in force, cut at {format_instant(found.at_ms)}:"
-        f" {count(found.found.after.profiles, 'profile')}, {count(found.records, 'record')} read."
+def _window(from_ms: int, segments: Sequence[SegmentRow], activations: Sequence[ActivationRow]) -> None:
+    _show(
+        f"Since {format_instant(from_ms)[:10]}: as it went, and as it would have gone",
+        ("segment", "entered", "would enter", "left", "would leave"),
+        [
+            (s.segment, s.happened.enter, s.would.enter, s.happened.leave, s.would.leave)
+            for s in segments
+            if s.happened is not None and s.would is not None
+        ],
     )
-    if found.one_in > 1:
-        write_sentence(
-            f"A sample of 1/{found.one_in} of the subjects, exact for them; every number is scaled by {found.one_in}."
-        )
+    _show(
+        "",
+        ("activation", "began", "would begin", "held back", "would be"),
+        [
+            (
+                a.activation,
+                a.happened.become_contactable,
+                a.would.become_contactable,
+                a.happened.suppressed,
+                a.would.suppressed,
+            )
+            for a in activations
+            if a.happened is not None and a.would is not None
+        ],
+    )
+
+
+def _parts(found: Preview) -> None:
+    _show(
+        "Each part of the change alone",
+        ("part", "enter", "leave", "begin", "end", "told anew"),
+        [
+            (each.part, each.enter, each.leave, each.become_contactable, each.end, each.told_anew)
+            for each in part_rows(found)
+        ],
+    )
+    told = found.interactions
+    if told:
+        write_sentence("The parts act on each other:")
+        for each in told:
+            write_sentence(words.interaction(each, found.one_in), indent=2)
+
+
+def _blind(found: Preview) -> None:
+    if not found.found.blind:
+        return
+    out.print(Text("Blind without filling", "bold yellow"))
+    for each in found.found.blind.values():
+        write_sentence(f"{each.segment}: {each.path} ({each.text}) {words.blind(each)}", indent=2)
     out.print()
+
+
+def _people(found: Preview) -> None:
+    for moved, people in sorted(found.found.people.items()):
+        out.print(Text(words.moved(moved), "bold"))
+        for one in people:
+            write_sentence(one.subject, indent=2)
+            write_sentence(f"before: {'; '.join(one.before)}", indent=4)
+            write_sentence(f"after: {'; '.join(one.after)}", indent=4)
+        out.print()
 
 
 def _show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     found = list(rows)
     if not found:
         return
-    shown = table(*columns, right=columns[1:], title=title or None)
+    if title:
+        out.print(Text(title, "bold"))
+    shown = table(*columns, right=columns[1:])
     keep_whole(shown, columns[0], (str(each[0]) for each in found))
     for cells in found:
         shown.add_row(*row([cells[0], *(f"{each:,}" for each in cells[1:])]))
     out.print(shown)
-
-
-def _parts(found: Preview) -> None:
-    rows = part_rows(found)
-    _show(
-        "Each part of the change alone",
-        ("part", "enter", "leave", "begin", "end", "told anew"),
-        [(each.part, each.enter, each.leave, each.become_contactable, each.end, each.told_anew) for each in rows],
-    )
-    for each in rows:
-        if each.together_with:
-            write_sentence(f"{each.part} was counted together with {', '.join(each.together_with)}: it needs them.")
-    for left in parts_left_out(found):
-        write_sentence(f"{left['part']} was not counted alone: {left['why']}.")
-
-
-def said(counts: Mapping[str, int]) -> str:
-    """Say counts by reason: `12 consent, 3 holdout`."""
-    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
