@@ -14,7 +14,17 @@ from tests.naive.reading import read_folder
 from tests.naive.replay import Cut, replay
 from tests.naive.times import instant, written
 from tests.properties.drawing import Grid
-from tests.properties.test_same import EXAMPLES, HOURS, PATIENCE_S, Scene, contact_scenes, scenes, tell
+from tests.properties.test_same import (
+    EXAMPLES,
+    HOURS,
+    PATIENCE_S,
+    Scene,
+    contact_scenes,
+    filled_contact_scenes,
+    filled_scenes,
+    scenes,
+    tell,
+)
 from tests.transcripts.implementations import plain
 
 START = HOURS.start
@@ -36,6 +46,24 @@ def test_chosen_instants_say_what_every_millisecond_says(scene: Scene, filled: b
     until = START + 80
     chosen = replay(plain(scene.files), scene.lines, until, cuts, not filled)
     walked = replay(plain(scene.files), scene.lines, until, cuts, not filled, walk=True)
+    note(f"chosen={chosen.changes}")
+    note(f"walked={walked.changes}")
+    assert chosen == walked
+
+
+@settings(
+    max_examples=min(EXAMPLES, 60),
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(filled_scenes(MILLISECONDS, cuts=2) | filled_contact_scenes(MILLISECONDS, cuts=2))
+def test_chosen_instants_say_what_every_millisecond_says_of_what_is_filled(scene: Scene) -> None:
+    tell(scene)
+    cuts = [Cut(at, plain(files)) for at, files in scene.cuts]
+    chosen = replay(plain(scene.files), scene.lines, START + 80, cuts, as_live=True)
+    walked = replay(plain(scene.files), scene.lines, START + 80, cuts, as_live=True, walk=True)
     note(f"chosen={chosen.changes}")
     note(f"walked={walked.changes}")
     assert chosen == walked

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
@@ -15,6 +15,7 @@ from tests.naive.times import instant
 from tests.properties.activations import FOCI
 from tests.properties.catalogues import catalogues, changed_catalogues, changed_contacts, contacts
 from tests.properties.drawing import Grid
+from tests.properties.fillings import with_fillings
 from tests.properties.histories import CONTACTS, histories
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
@@ -68,6 +69,22 @@ def scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
         made.append((grid.at(at), last))
     until = grid.at(draw(st.integers(at, grid.span + 30)))
     return Scene(files, draw(histories(grid)), made, draw(st.sampled_from([None, until, until])), draw(st.booleans()))
+
+
+@st.composite
+def filled_scenes(draw: DrawFn, grid: Grid, cuts: int = 3) -> Scene:
+    """A scene as a worker lives it: cuts, and the records that bring their histories."""
+    scene = draw(scenes(grid, cuts))
+    lines = with_fillings(draw, grid, scene.lines, [at for at, _ in scene.cuts])
+    return replace(scene, lines=lines, as_live=True)
+
+
+@st.composite
+def filled_contact_scenes(draw: DrawFn, grid: Grid, cuts: int = 3) -> Scene:
+    """Activations over segments whose history is filled in."""
+    scene = draw(contact_scenes(grid, cuts=cuts))
+    lines = with_fillings(draw, grid, scene.lines, [at for at, _ in scene.cuts], CONTACTS)
+    return replace(scene, lines=lines, as_live=True)
 
 
 @st.composite
