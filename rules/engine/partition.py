@@ -460,9 +460,9 @@ class Partition:
         if current is None or not cuts or (profile is None and FIRST_CUT not in cuts):
             return
         facts = [*facts_of(history, current.catalogue.dictionary, r_ms)]
-        if not facts:
-            return
         if profile is None:
+            if not facts:
+                return
             profile = begin(history.subject, current, facts, history.cut_ms)
             self.profiles[history.subject] = profile
         else:

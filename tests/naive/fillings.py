@@ -42,8 +42,8 @@ class Fillings:
         return True
 
 
-def read_own(value: Mapping[str, Any], era: Era, fillings: Fillings) -> History | Filled | None:
-    """Read a record of Segue itself. None: it does nothing."""
+def read_own(value: Mapping[str, Any], era: Era, fillings: Fillings, clock: int | None) -> History | Filled | None:
+    """Read a record of Segue itself that stands at the instant `clock`. None: it does nothing."""
     data = value.get("data")
     if not isinstance(data, dict) or not is_instant(data.get("cut")):
         return None
@@ -51,7 +51,7 @@ def read_own(value: Mapping[str, Any], era: Era, fillings: Fillings) -> History 
     if cut not in [one.since for one in (*era.before, era)]:
         return None
     if value["type"] == "segue.history" and isinstance(value.get("subject"), str):
-        return History(value["subject"], cut, list(events_of(data.get("events"), value["subject"], era, cut)))
+        return History(value["subject"], cut, events_of(data.get("events"), value["subject"], era, clock or 0))
     if value["type"] == "segue.filled":
         given = data.get("since")
         since = instant(given) if isinstance(given, str) else given
@@ -66,12 +66,12 @@ def is_instant(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def events_of(values: Any, subject: str, era: Era, cut: int) -> list[Event]:
+def events_of(values: Any, subject: str, era: Era, clock: int) -> list[Event]:
     """Decode the events of a history by the dictionary in force. Bad ones and those of other subjects are skipped."""
     found = []
     for value in values if isinstance(values, list) else []:
         try:
-            event = None if is_own(value) else event_in(value, era.catalogue, cut)
+            event = None if is_own(value) else event_in(value, era.catalogue, clock)
         except Refused:
             continue
         if event is not None and event.subject == subject:

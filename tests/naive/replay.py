@@ -115,7 +115,7 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
         except Refused as refused:
             file.refusals.append((number, str(refused)))
         except Own:
-            filling = read_own(line.value, era, fillings) if as_live else None
+            filling = read_own(line.value, era, fillings, clock) if as_live else None
         if clock is None:
             continue
         if event is not None and (event.subject, event.identity) in seen:

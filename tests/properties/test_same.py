@@ -138,3 +138,15 @@ def test_engine_says_what_the_naive_evaluator_says(scene: Scene) -> None:
 @given(scenes(HOURS, cuts=3))
 def test_engine_says_what_the_naive_evaluator_says_over_cuts(scene: Scene) -> None:
     same(scene)
+
+
+@checks
+@given(filled_scenes(HOURS))
+def test_engine_says_what_the_naive_evaluator_says_of_what_is_filled(scene: Scene) -> None:
+    same(scene)
+
+
+@checks
+@given(filled_contact_scenes(HOURS))
+def test_engine_says_what_the_naive_evaluator_says_of_activations_of_what_is_filled(scene: Scene) -> None:
+    same(scene)
