@@ -15,7 +15,7 @@ from rules.engine.event_time import record_time
 from rules.engine.outcome import Need, Passed, changes_of
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.record import Record
-from rules.engine.replay import decode_line
+from rules.engine.replay import decode_live_line
 from streams.partition.driver import Driver
 from streams.partition.wake_pages import WakePages
 from tests.transcripts.implementations import compiled
@@ -88,7 +88,7 @@ class Batched:
         self._catalogues = {each.hash: each for each in (first, *(each for _, each in self._then))}
         self._boundaries = boundaries
         self._store = Store()
-        self._take(Partition("g1", decode_line))
+        self._take(Partition("g1", decode_live_line))
         self._engine.cut(first, self._engine.clock_ms)
         self.changes: list[bytes] = []
         self.restarts = 0
@@ -166,7 +166,7 @@ class Batched:
         store.last_ms, store.digest = slice_.last_ms, slice_.digest
         engine = Partition(
             "g1",
-            decode_line,
+            decode_live_line,
             offset=store.offset,
             clock_ms=store.clock_ms,
             last_ms=store.last_ms,

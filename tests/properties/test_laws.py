@@ -16,7 +16,16 @@ from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import catalogues
 from tests.properties.histories import an_event, line
-from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, scenes, tell
+from tests.properties.test_same import (
+    HOURS,
+    PATIENCE_S,
+    Scene,
+    checks,
+    filled_contact_scenes,
+    filled_scenes,
+    scenes,
+    tell,
+)
 from tests.transcripts.implementations import engine
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
@@ -31,6 +40,15 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @checks
 @given(scenes(HOURS, cuts=2), st.sets(st.integers(1, 20)))
 def test_batching_changes_nothing(scene: Scene, boundaries: set[int]) -> None:
+    tell(scene)
+    note(f"boundaries={sorted(boundaries)}")
+    whole, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, True)
+    assert Batched(scene.files, scene.cuts, boundaries).run(scene.lines, scene.until) == whole
+
+
+@checks
+@given(filled_scenes(HOURS, cuts=2) | filled_contact_scenes(HOURS, cuts=2), st.sets(st.integers(1, 30)))
+def test_batching_changes_nothing_of_what_is_filled(scene: Scene, boundaries: set[int]) -> None:
     tell(scene)
     note(f"boundaries={sorted(boundaries)}")
     whole, _ = engine(scene.files, scene.lines, scene.cuts, scene.until, True)
