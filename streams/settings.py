@@ -91,5 +91,7 @@ class Settings(BaseSettings):
     fill_memory_bytes_max: Annotated[int, Field(ge=1)] = 256 << 20
     """Events that filling history in holds in memory at a time. A partition that has more is read again, for the next
     range of subjects."""
+    approval_key: str = ""
+    """The file of the private key that `segue approve` signs with; `--key` wins over it."""
     stop_deadline_ms: Annotated[int, Field(ge=100)] = 8_000
     """How long a clean stop may take to publish and write what was applied."""

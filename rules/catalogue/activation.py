@@ -146,6 +146,7 @@ class _Definition(Strict):
     arms: Maybe[_Arms] = None
     content: _Content
     owner: Maybe[Owner] = None
+    author: Maybe[Name] = None
 
 
 CONTENT_KEYS: Final = tuple(key for key in _Content.model_fields if key != "review")

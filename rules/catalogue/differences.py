@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from rules.catalogue.activation import Activation
+from rules.catalogue.approvals import RULED_AS
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.policy import Policy
 from rules.catalogue.segment_change import differs
@@ -236,6 +237,8 @@ def _rulings(policy: Policy) -> Iterator[tuple[str, str]]:
         parts += [f"in {_listed(intent.markets)}"] if intent.markets is not None else []
         parts += [f"with consent to {intent.consent}"] if intent.consent is not None else []
         yield f"intent {name}", ", ".join(parts) or "for anybody"
+    for kind, roles in sorted(policy.approvals.roles.items()):
+        yield f"approvals of {RULED_AS[kind]}", _listed(roles)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from rules.catalogue.approvals import Approvals, ApprovalsDefinition, read_approvals
 from rules.catalogue.logic import read_rule
 from rules.catalogue.segment import SubjectKind
 from rules.conditions.base import Node
@@ -69,6 +70,8 @@ class Policy:
     restrictions: Mapping[str, Restriction] = field(default_factory=dict)
     intents: Mapping[str, Intent] | None = None
     """None: any intent will do."""
+    approvals: Approvals = field(default_factory=Approvals)
+    """Whose signatures a definition needs before it is applied; empty: nobody's."""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -101,6 +104,8 @@ class _Definition(Strict):
     caps: Maybe[Items[_Cap]] = None
     restrictions: Maybe[dict[Name, _Restriction]] = None
     intents: Maybe[dict[Name, _Intent]] = None
+    approvals: Maybe[ApprovalsDefinition] = None
+    author: Maybe[Name] = None
 
 
 def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Policy | None:
@@ -120,6 +125,7 @@ def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Poli
         name: _restriction(reader.down("restrictions", name), each, dictionary)
         for name, each in (model.restrictions or {}).items()
     }
+    approvals = read_approvals(model.approvals, reader.down("approvals") if model.approvals else None)
     if len(reader.problems) > before:
         return None
     return Policy(
@@ -131,8 +137,18 @@ def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Poli
         intents=None
         if model.intents is None
         else {name: Intent(each.audiences, each.markets, each.consent) for name, each in model.intents.items()},
+        approvals=approvals,
         raw=reader.value,
     )
+
+
+def approvals_of(raw: Any) -> Approvals:
+    """Read the approvals of a stored policy whose catalogue does not load here; unreadable ones ask for nothing."""
+    value = raw.get("approvals") if isinstance(raw, dict) else None
+    try:
+        return Approvals() if value is None else read_approvals(ApprovalsDefinition.model_validate(value), None)
+    except ValidationError:
+        return Approvals()
 
 
 def _check_market_trait(reader: DefinitionReader, name: str, dictionary: Dictionary) -> None:

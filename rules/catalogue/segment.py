@@ -72,6 +72,7 @@ class _Definition(Strict):
     reenter_after: Maybe[Annotated[int, PlainValidator(_reenter_after)]] = None
     description: Maybe[str] = None
     tags: Maybe[Items[str]] = None
+    author: Maybe[Name] = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

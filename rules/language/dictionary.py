@@ -114,6 +114,7 @@ class _Event(Strict):
 class _Dictionary(Strict):
     traits: _Mapping[_Attribute] = Field(default_factory=dict)
     events: _Mapping[Annotated[_Event, _NoneIsEmpty]] = Field(default_factory=dict)
+    author: Maybe[Name] = None
 
 
 def _attribute(model: _Attribute) -> Attribute:

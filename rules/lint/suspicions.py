@@ -34,6 +34,9 @@ Code = Literal[
     "example",
     "code",
     "spelling",
+    "not-approved",
+    "approval-fell-away",
+    "approvals-open",
 ]
 
 

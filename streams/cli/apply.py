@@ -1,7 +1,8 @@
 """`segue apply`: put a catalogue into force, and say what that changes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -12,15 +13,18 @@ from rich.text import Text
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
 from streams.cli.arguments import Json
+from streams.cli.render.lacks_table import lacks_table
 from streams.cli.render.progress import fill_progress, partition_progress
 from streams.cli.render.tables import keep_whole, row, table
-from streams.cli.render.terminal import out, tell, write_json
+from streams.cli.render.terminal import err, out, tell, write_json
 from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.apply import ApplyOutcome, put_into_force
+from streams.operations.applying.approved import NotApproved
 from streams.operations.applying.git import git_state
 from streams.operations.applying.options import Options
 from streams.operations.applying.warning import ApplyWarning
+from streams.operations.approving.signed import read_signed_folder
 from streams.operations.back import before
 from streams.operations.definitions import load_with_sources
 from streams.operations.errors import WrongRequest
@@ -88,10 +92,11 @@ def apply(
     if back and folder is not None:
         raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
     given = None if back else _given(folder, asked)
-    if dry_run:
-        _rehearse(given, asked, as_json=as_json)
-        return
-    catalogue, outcome = _apply(given, asked)
+    with _lacks_shown(as_json):
+        if dry_run:
+            _rehearse(given, asked, as_json=as_json)
+            return
+        catalogue, outcome = _apply(given, asked)
     for warning in outcome.warnings:
         tell(f"warning: {warning.said}")
     if as_json:
@@ -108,7 +113,21 @@ def _given(folder: Path | None, asked: Options) -> _Given:
     if folder is None:
         raise WrongRequest("give the catalogue's folder, or --back to return to the catalogue before")
     sources, catalogue = load_with_sources(folder)
-    return catalogue, replace(asked, git=git_state(folder, catalogue.files), sources=sources)
+    signed = read_signed_folder(folder)
+    return catalogue, replace(asked, git=git_state(folder, catalogue.files), signed=signed, sources=sources)
+
+
+@contextmanager
+def _lacks_shown(as_json: bool) -> Iterator[None]:
+    """Show by whom definitions are still to be approved, where that is why nothing was applied."""
+    try:
+        yield
+    except NotApproved as refused:
+        if as_json:
+            write_json({"applied": False, "lacks": [each.as_json() for each in refused.lacks]})
+        else:
+            err.print(lacks_table(refused.lacks))
+        raise
 
 
 def _apply(given: _Given, asked: Options) -> tuple[Catalogue, ApplyOutcome]:

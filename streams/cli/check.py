@@ -20,7 +20,7 @@ from streams.operations.expanded import as_yaml, expanded
 from streams.operations.lineage import trace_lineage
 from streams.settings import Deployment
 
-COUNTED: Final = frozenset({"undocumented"})
+COUNTED: Final = frozenset({"undocumented", "not-approved"})
 """Codes whose warnings come in crowds and hide the others: they are counted, not listed."""
 
 

@@ -82,6 +82,7 @@ PROVE: Final = "Prove and repair"
 COMMANDS: Final = (
     Command("demo", "demo:demo", BEGIN, "Show the whole system at work here, and check what it published."),
     Command("check", "check:check", DEFINE, "Compile and lint a catalogue: every error at its place."),
+    Command("approve", "approve:approve", DEFINE, "Sign definitions, or say which signatures a catalogue lacks."),
     Command("replay", "replay:replay", DEFINE, "Run events from a file through a catalogue, as a worker would."),
     Command("map", "map:map_", DEFINE, "Map who is told what on which channel, and what is missing."),
     Command("asyncapi", "asyncapi:asyncapi", DEFINE, "Print the AsyncAPI 3 document of all topics."),

@@ -158,6 +158,8 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
     deployment = servers.deployment
     wire = RecordMaker(deployment)
     texts = situation.options.texts or {each.file: each.text for each in situation.options.sources if each.text}
+    if situation.options.signed is not None:
+        texts = {**texts, **situation.options.signed.texts}
     ledger = extend(situation.ledger, definitions_of(catalogue))
     value = catalogue_json(catalogue, situation.applied, versions=ledger, texts=texts)
     record = OutRecord(deployment.catalogues_topic, 0, catalogue.hash.encode(), value)

@@ -5,10 +5,13 @@ number: that version stands for that very text, and readers of changes find it. 
 (`rules.catalogue.versions`), so the next edit needs a number above them.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rules.catalogue.catalogue import Catalogue
 from streams.operations.applying.options import Options
+from streams.operations.approving.keys import KEYS_FILE
+from streams.operations.approving.signed import Signed, read_signed
 from streams.operations.errors import NothingBefore
 from streams.operations.in_force import history
 from streams.operations.references import compiled
@@ -27,5 +30,20 @@ async def before(servers: Servers, options: Options) -> tuple[Catalogue, Options
         raise NothingBefore
     kept = known.kept(then.catalogue, servers.deployment.catalogues_topic)
     texts, as_applied = files_of(kept)
+    now_texts, _ = files_of(known.kept(now.catalogue, servers.deployment.catalogues_topic))
     git = None if then.applied is None else then.applied.git
-    return compiled(kept), replace(options, back=True, over=now.catalogue, git=git, texts=texts if as_applied else {})
+    return compiled(kept), replace(
+        options,
+        back=True,
+        over=now.catalogue,
+        git=git,
+        signed=_signed(now_texts, texts),
+        texts=texts if as_applied else {},
+    )
+
+
+def _signed(now: Mapping[str, str], then: Mapping[str, str]) -> Signed:
+    """Return the approvals of then with the keys of now: a key that was taken out meanwhile does not come back."""
+    keys = {name: text for name, text in now.items() if name == KEYS_FILE}
+    approvals = {name: text for name, text in then.items() if name != KEYS_FILE or not keys}
+    return read_signed({**approvals, **keys})

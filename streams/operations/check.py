@@ -10,6 +10,9 @@ from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors, Problem
 from rules.lint.check import LintWarning, lint
 from rules.lint.footprint import SizeReport, state_size
+from streams.clock import SystemClock
+from streams.operations.approving.findings import approval_findings
+from streams.operations.approving.signed import read_signed_folder
 from streams.operations.errors import CatalogueRefused
 from streams.operations.yaml_files import read_folder
 
@@ -32,7 +35,8 @@ def check_folder(folder: Path) -> CheckedCatalogue:
         catalogue = load_catalogue(sources)
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None
-    return CheckedCatalogue(catalogue, tuple(lint(catalogue)), state_size(catalogue))
+    warnings = lint(catalogue) + approval_findings(catalogue, read_signed_folder(folder), SystemClock().wall_ms())
+    return CheckedCatalogue(catalogue, tuple(sorted(warnings)), state_size(catalogue))
 
 
 def refused_json(problems: Sequence[Problem]) -> dict[str, Any]:

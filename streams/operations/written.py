@@ -8,6 +8,7 @@ from typing import Any
 from rules.catalogue.files import belongs
 from rules.catalogue.stored import texts_of
 from streams.clock import SystemClock
+from streams.operations.approving.signed import is_signed_file
 from streams.operations.errors import CatalogueUnusable, FolderNotEmpty, WrongRequest
 from streams.operations.in_force import Kept, history
 from streams.operations.references import digest_of
@@ -62,7 +63,10 @@ def write_out(kept: Kept, folder: Path) -> Written:
 
 
 def files_of(kept: Kept) -> tuple[Mapping[str, str], bool]:
-    """Return the files of a stored catalogue, by name, and whether they are what was applied, byte for byte."""
+    """Return the files of a stored catalogue, by name, and whether they are what was applied, byte for byte.
+
+    Among them are the keys and the approvals that came with it.
+    """
     try:
         values = kept.record["files"]
         texts = texts_of(kept.record)
@@ -72,5 +76,5 @@ def files_of(kept: Kept) -> tuple[Mapping[str, str], bool]:
     if not all(belongs(name) and ".." not in name.split("/") for name in values):
         raise CatalogueUnusable(f"the record of catalogue {kept.hash[:12]} names a file that is no part of a catalogue")
     if set(values) <= set(texts):
-        return {name: texts[name] for name in values}, True
+        return {name: text for name, text in texts.items() if name in values or is_signed_file(name)}, True
     return {name: yaml_text(value) for name, value in values.items()}, False

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from rules.catalogue.applied import GitState
 from rules.language.problems import Source
+from streams.operations.approving.signed import Signed
 from streams.operations.fill import OnShare, OnWait
 
 
@@ -40,5 +41,7 @@ class Options:
     """Is told how far filling has come: (partition, share from 0 to 1)."""
     on_wait: OnWait = _tell_nobody
     """Is told (partition, whether filling waits for its worker) when that changes."""
+    signed: Signed | None = None
+    """The keys and approvals of the folder; None: there are none."""
     sources: Sequence[Source] = ()
     """The files of the folder, with the place of every value; empty where the catalogue came from no folder."""

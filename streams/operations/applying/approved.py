@@ -1,0 +1,65 @@
+"""The check that refuses what is not approved, where policy.yaml asks for approvals; and its emergency way round.
+
+Judged by the keys and the policy in force where there are any, so that nobody lifts the rule in the same breath: see
+`streams.operations.approving.demands`. With a reason to break the glass no signature is asked for, and the catalogue
+may only narrow what is in force (`rules.catalogue.narrowing`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rules.catalogue.approvals import Approvals
+from rules.catalogue.files import POLICY
+from rules.catalogue.policy import approvals_of
+from rules.catalogue.stored import texts_of
+from streams.operations.applying.situation import InForce, Situation
+from streams.operations.applying.warning import ApplyWarning
+from streams.operations.approving.demands import Standing
+from streams.operations.approving.keys import Keys
+from streams.operations.approving.ruling import Lack, rule
+from streams.operations.approving.signed import Signed, read_signed
+from streams.operations.errors import CatalogueRefused, WrongInput
+
+
+class NotApproved(WrongInput):
+    """Definitions of the catalogue are not approved. `lacks`: every signature that lacks."""
+
+    def __init__(self, lacks: Sequence[Lack]) -> None:
+        definitions = len({str(each.demand) for each in lacks})
+        what = "1 definition is" if definitions == 1 else f"{definitions} definitions are"
+        super().__init__(f"{what} not approved: nothing was applied; `segue approve DIR NAME --as ROLE` approves one")
+        self.lacks = tuple(lacks)
+
+
+async def check(situation: Situation) -> Sequence[ApplyWarning]:
+    """Refuse a catalogue that lacks a signature. Raises NotApproved."""
+    signed = situation.options.signed or Signed()
+    lacks = rule(situation.catalogue, signed, standing(situation.in_force), situation.applied.at_ms)
+    if lacks:
+        raise NotApproved(lacks)
+    return ()
+
+
+def standing(in_force: InForce | None) -> Standing:
+    """Return what the catalogue in force rules: its approvals, and the keys that came with it."""
+    if in_force is None:
+        return Standing(Approvals(), None)
+    if in_force.catalogue is not None:
+        approvals = in_force.catalogue.policy.approvals
+    else:  # it does not load here: what it asks for still holds
+        approvals = approvals_of(_policy(in_force))
+    return Standing(approvals, _keys(in_force) if approvals else None)
+
+
+def _keys(in_force: InForce) -> Keys | None:
+    """Return the keys that came with the catalogue in force; None: none did."""
+    try:
+        signed = read_signed(texts_of(in_force.record))
+    except (ValueError, CatalogueRefused):
+        return None
+    return signed.keys if signed.keys.raw is not None else None
+
+
+def _policy(in_force: InForce) -> Any:
+    files = in_force.record.get("files")
+    return files.get(POLICY) if isinstance(files, dict) else None

@@ -1,0 +1,1 @@
+"""Approvals bound to content: keys of people, signatures over definitions, and the ruling on what is approved."""
