@@ -1,42 +1,30 @@
 """Who applied the catalogue that took effect at a cut."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 
 from rules.catalogue.applied import Applied
-from rules.catalogue.stored import applied_of
+from streams.operations.in_force import history
 from streams.operations.servers import Servers
+from streams.wire.applies import Apply
 
 
 class Appliers:
-    """How each catalogue was applied, from the topic of catalogues. One that was applied again has several records."""
+    """Every apply, from the topic of catalogues."""
 
-    def __init__(self) -> None:
-        self._found: defaultdict[str, list[tuple[int, Applied]]] = defaultdict(list)
+    def __init__(self, applies: Sequence[Apply]) -> None:
+        self._applies = applies
 
     @classmethod
     async def read(cls, servers: Servers) -> "Appliers":
-        """Read the topic of catalogues to its end."""
-        made = cls()
-        for record in await servers.log.read_to_end(servers.deployment.catalogues_topic, 0):
-            applied = None if record.value is None else applied_of(record.value)
-            if record.key is not None and applied is not None:
-                made.add(record.key.decode(), record.timestamp_ms, applied)
-        return made
-
-    def add(self, catalogue: str, recorded_ms: int, applied: Applied) -> None:
-        """Take in one record of a catalogue, in the order of the topic."""
-        self._found[catalogue].append((recorded_ms, applied))
+        """Read the topic of catalogues to its end. Raises TopicMissing; Unreachable."""
+        return cls((await history(servers)).applies)
 
     def of(self, catalogue: str, cut_ms: int) -> Applied | None:
         """Return how the catalogue that took effect at `cut_ms` was applied; None: no record says.
 
-        Both records are of one transaction, and the broker stamps both. So the record nearest to the cut is the one.
-        Compaction may have left only the record of a later apply of the same catalogue; that one does not say it.
+        A catalogue may have been applied several times. An apply writes its own instant, and the broker stamps the cut
+        a moment later, by another clock: so the nearest one is meant.
         """
-        found = self._found.get(catalogue, ())
-        nearest = min(found, key=lambda each: abs(each[0] - cut_ms), default=None)
-        return None if nearest is None or abs(nearest[0] - cut_ms) > APART_MS else nearest[1]
-
-
-APART_MS = 60_000
-"""Two records of one transaction are not stamped further apart than this."""
+        found = [each for each in self._applies if each.catalogue == catalogue]
+        nearest = min(found, key=lambda each: abs(each.at_ms - cut_ms), default=None)
+        return None if nearest is None else nearest.applied

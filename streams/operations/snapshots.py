@@ -1,11 +1,13 @@
-"""Who is active now, read from a channel's snapshot topic (`activation.<channel>.current`).
+"""Who is active now, read from a channel's snapshot topic (`activation.<channel>.current`); who is a member, likewise.
 
 A snapshot is compacted: the last record of a key stands, and a tombstone ends it. Reading a partition to its end gives
 the exact answer and unpacks no profile.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.operations.servers import Servers
@@ -34,4 +36,27 @@ async def _standing(servers: Servers, consumer: AIOKafkaConsumer, partition: Top
     async for record in records(consumer, partition, end):
         subject, _, activation = (record.key or b"").decode().rpartition("|")
         (found.discard if record.value is None else found.add)((subject, activation))
+    return found
+
+
+async def standing_changes(servers: Servers, topic: str, partition: int, name: str) -> dict[str, Mapping[str, Any]]:
+    """Return the standing changes of one segment or activation in a partition of a snapshot topic, by subject.
+
+    Each is the published change that made the profile a member, or the activation active.
+    """
+    await servers.expect_topics(topic)
+    found: dict[str, Mapping[str, Any]] = {}
+    inputs = TopicPartition(topic, partition)
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        consumer.assign([inputs])
+        await consumer.seek_to_beginning(inputs)
+        _, end = await servers.log.offsets(topic, partition)
+        async for record in records(consumer, inputs, end):
+            subject, _, named = (record.key or b"").decode().rpartition("|")
+            if named != name:
+                continue
+            if record.value is None:
+                found.pop(subject, None)
+            else:
+                found[subject] = orjson.loads(record.value)
     return found

@@ -3,25 +3,32 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from rules.ground.instants import format_instant
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Segue, deployment, event, wait_for
-from tests.acceptance.test_definitions import SMALL, write_catalogue
+from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique
 
 pytestmark = pytest.mark.servers
 ONE, TWO = "hcp:1000000001", "hcp:1000000002"
+DICTIONARY = {
+    "dictionary.yaml": (
+        "traits: {city: {type: string}}\nevents: {portal.login: {data: {city: {type: string}}, sets: {city: city}}}\n"
+    )
+}
 FIRST = {
-    **SMALL,
+    **DICTIONARY,
     "segments/visitors.yaml": (
         "segment: visitors\nversion: 1\nstatus: approved\nenter: {event: portal.login, within: 1h}\n"
     ),
 }
 SECOND = {
-    **SMALL,
+    **DICTIONARY,
     "segments/visitors.yaml": (
         "segment: visitors\nversion: 2\nstatus: approved\nenter: {event: portal.login, within: 1h}\n"
         "exit: {during: {from: 2020-01-01}}\n"
@@ -54,13 +61,13 @@ def told(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.Temp
     segue.done("apply", write_catalogue(tmp_path_factory.mktemp("first"), FIRST), "--by", "ann")
     with segue.started("worker", "--log-level", "warning"):
         told.mark("before the first login")
-        segue.done("send", "-", stdin=event(ONE, "portal.login", 1))
+        segue.done("send", "-", stdin=event(ONE, "portal.login", 1, city="Basel"))
         wait_for(lambda: members(segue, "visitors") == [ONE])
         told.mark("one is in")
         segue.done("apply", write_catalogue(tmp_path_factory.mktemp("second"), SECOND), "--by", "ben")
         wait_for(lambda: members(segue, "known") == [ONE])
         told.mark("after the second catalogue")
-        segue.done("send", "-", stdin=event(ONE, "portal.login", 2) + event(TWO, "portal.login", 3))
+        segue.done("send", "-", stdin=event(ONE, "portal.login", 2, city="Bern") + event(TWO, "portal.login", 3))
         wait_for(lambda: members(segue, "known") == [ONE, TWO])
         told.mark("the end")
         yield told
@@ -144,7 +151,7 @@ def test_the_evidence_of_an_old_change_is_the_rule_then_and_the_event_as_it_came
     [leaf] = first["rules"]["enter"]
     assert (leaf["path"], leaf["text"], leaf["holds"]) == ("enter", "1 or more of portal.login within 1h", True)
     [event_then] = first["events"]
-    assert (event_then["id"], event_then["type"], event_then["data"]) == ("1", "portal.login", {})
+    assert (event_then["id"], event_then["type"], event_then["data"]) == ("1", "portal.login", {"city": "Basel"})
     assert first["trigger"] == event_then
     assert first["rules"]["exit"] == []
     left = told.segue.done("history", ONE, "--change", f"g1/{ONE}/3", "--json").json
@@ -152,7 +159,68 @@ def test_the_evidence_of_an_old_change_is_the_rule_then_and_the_event_as_it_came
     assert [(each["path"], each["holds"]) for each in left["rules"]["exit"]] == [("exit", True)]
     shown = told.segue.done("history", ONE, "--change", 1).out
     assert "enter, as it was then" in shown
-    assert "/test 1  portal.login  {}" in shown
+    assert '/test 1  portal.login  {"city":"Basel"}' in shown
     unknown = told.segue("history", ONE, "--change", 99)
     assert (unknown.status, unknown.out) == (1, "")
     assert "no published change of that id" in unknown.err
+
+
+def test_members_then_are_those_of_the_log_under_the_rules_then(told: Told) -> None:
+    def then(segment: str, at: str) -> list[str]:
+        return told.segue.done("members", segment, "--at", told.at[at]).out.split()
+
+    assert then("visitors", "before the first login") == []
+    assert then("visitors", "one is in") == [ONE]
+    assert then("visitors", "the end") == []
+    assert sorted(then("known", "the end")) == [ONE, TWO]
+    for segment, at, said in (
+        ("known", "one is in", "the catalogue in force has no segment and no activation 'known'"),
+        ("known", "before the first catalogue", "no catalogue was in force at"),
+    ):
+        refused = told.segue("members", segment, "--at", told.at[at])
+        assert (refused.status, refused.out) == (1, "")
+        assert said in refused.err
+    ahead = told.segue("members", "known", "--at", "2100-01-01")
+    assert (ahead.status, ahead.out) == (2, "")
+    assert "in the future" in ahead.err
+
+
+def test_columns_of_members_are_the_entry_and_the_traits_asked_for(told: Told, tmp_path: Path) -> None:
+    columns = "profile,since,version,reason,conditions,events,backfill,city"
+    [then] = told.segue.done("members", "visitors", "--at", told.at["one is in"], "--columns", columns, "--json").lines
+    assert told.at["before the first login"] < then.pop("since") < told.at["one is in"]
+    assert then == {
+        "profile": ONE,
+        "version": 1,
+        "reason": "entry_rule",
+        "conditions": ["enter"],
+        "events": ["/test 1"],
+        "backfill": False,
+        "city": "Basel",
+    }
+    now = {each["profile"]: each for each in told.segue.done("members", "known", "--columns", columns, "--json").lines}
+    assert (now[ONE]["backfill"], now[ONE]["city"], now[ONE]["events"]) == (True, "Bern", [])
+    assert (now[TWO]["backfill"], now[TWO]["city"], now[TWO]["events"]) == (False, None, ["/test 3"])
+    shown = told.segue.done("members", "known", "--columns", "profile,city", "--csv", "-").out.splitlines()
+    assert (shown[0], sorted(shown[1:])) == ("profile,city", [f"{ONE},Bern", f"{TWO},"])
+    file = tmp_path / "known.parquet"
+    written = told.segue.done("members", "known", "--columns", columns, "--parquet", file)
+    assert (written.out, written.err) == ("", f"2 members written to {file}\n")
+    found = duckdb.sql(f"SELECT profile, backfill, city, conditions FROM '{file}' ORDER BY profile").fetchall()
+    assert found == [(ONE, True, "Bern", ["enter"]), (TWO, False, None, ["enter"])]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_column_that_is_none_is_told_with_the_nearest(told: Told, tmp_path: Path) -> None:
+    for arguments, said in (
+        (("--columns", "profile,citty"), "there is no column 'citty'; did you mean 'city': give profile, "),
+        (("--columns", "profile,,city"), "give names with a comma between them"),
+        (("--columns", "city,city"), "the column 'city' is asked for twice"),
+        (("--csv", "-", "--json"), "give one of --csv, --parquet and --json"),
+        (("--parquet", "-"), "--parquet needs a file"),
+        (("--csv", tmp_path / "no" / "such"), "cannot be written"),
+        (("--at", "yesterday"), "is no instant"),
+    ):
+        refused = told.segue("members", "known", *arguments)
+        assert (refused.status, refused.out) == (2, ""), arguments
+        assert said in refused.err
