@@ -3,23 +3,25 @@
 The nearest of three beginnings is taken:
 
 - the partition's state in Redis, if its clock is not later than the instant: the records since are applied;
-- the same state, if nothing has touched the profile since the instant: it stands there as it stood then;
+- the same state, if nothing has moved the profile since the instant: it stands there as it stood then;
 - an empty state at the log's beginning, if the log still has it.
 
 Where none of them serves, the past cannot be told (`PastGone`). Only records that can move the profile are decoded.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from aiokafka import TopicPartition
 
+from rules.engine.cut import Cut
 from rules.engine.partition import Partition
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.ground.partitioning import partition_of
 from streams.intake.decoding import decoder_of
-from streams.operations.concerning import Concerning
+from streams.operations.concerning import Concerning, History
 from streams.operations.errors import NoState, UnknownProfile
 from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import NoCutThen, PastGone, UnknownThen
@@ -62,7 +64,7 @@ async def profile_at(servers: Servers, subject: str, t_ms: int, on_offset: OnOff
         if state.blob is None:
             raise UnknownProfile(partition)
         known_from_ms = max(engine.profiles[subject].evaluated_ms, *(cut.t_ms for cut in state.meta.cuts))
-        if known_from_ms <= t_ms:
+        if known_from_ms <= t_ms and not await _history_since(servers, state, t_ms):
             return _as_it_was(engine, subject, partition, t_ms, state.meta.offset, "state")
     start, _ = await servers.log.offsets(deployment.events_topic, partition)
     if start > 0:
@@ -79,6 +81,35 @@ async def _state(servers: Servers, subject: str, partition: int) -> ProfileState
     except NoState:
         return None
     return state if state.meta.cuts else None
+
+
+async def _history_since(servers: Servers, state: ProfileState, t_ms: int) -> bool:
+    """Tell whether a record has brought the profile history since an instant: that moves it without an evaluation.
+
+    Only where the history of a cut is not all there yet can it be so.
+    """
+    if not any(_open_cuts(state.meta.cuts)):
+        return False
+    topic = servers.deployment.events_topic
+    inputs = TopicPartition(topic, state.partition)
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        consumer.assign([inputs])
+        later = (await consumer.offsets_for_times({inputs: t_ms + 1}))[inputs]
+        if later is None or later.offset >= state.meta.offset:
+            return False
+        consumer.seek(inputs, later.offset)
+        reading = Reading(consumer, inputs, None, state.meta.offset, offset=later.offset)
+        async for _ in reading.records(History(state.subject)):
+            return True
+    return False
+
+
+def _open_cuts(cuts: Sequence[Cut]) -> Iterator[int]:
+    """Yield the cuts whose history is not all there yet, as far as a checkpoint knows."""
+    filled = {cut.ordinal: False for cut in cuts if not cut.fills}
+    for cut in cuts:
+        filled |= {made.cut: made.filled for made in (*cut.made, *cut.fills)}
+    yield from (ordinal for ordinal, done in filled.items() if not done)
 
 
 async def _apply(

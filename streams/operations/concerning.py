@@ -8,7 +8,10 @@ To keep a record too many changes nothing. So where a look at the bytes leaves a
 from collections.abc import Sequence
 from typing import Final
 
+import orjson
+
 _OWN: Final = b"segue."
+_HISTORY: Final = b"segue.history"
 _ESCAPE: Final = b"\\u"
 """JSON may write the name of a type with escapes; Segue never does. A record with an escape is kept."""
 
@@ -16,15 +19,30 @@ _ESCAPE: Final = b"\\u"
 class Concerning:
     """Which records of a partition one profile's state depends on."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_written")
 
     def __init__(self, subject: str) -> None:
         self._key: Final = subject.encode()
+        self._written: Final = orjson.dumps(subject)[1:-1]
 
     def __call__(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
         """Tell whether to keep a record: the subject's own, or perhaps one of Segue's (`segue.*`)."""
         if key == self._key:
             return True
         if value is not None and (_OWN in value or _ESCAPE in value):
-            return True
+            # the history of another profile names that profile only
+            return _HISTORY not in value or self._written in value or _ESCAPE in value
         return any(name == "ce_type" and _OWN in (raw or b"") for name, raw in headers)
+
+
+class History:
+    """The records that bring history to one profile."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, subject: str) -> None:
+        self._key: Final = subject.encode()
+
+    def __call__(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
+        """Tell whether a record is one; one that is not may be taken for one, never the other way round."""
+        return key == self._key and value is not None and _HISTORY in value

@@ -67,7 +67,7 @@ async def evidence_of(
                 if change.id == wanted:
                     sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
                     sight.expect(*name_of(change))
-                    told = happened(change, step.plan, appliers)
+                    told = happened(change, step, appliers)
                     return _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
     raise UnknownChange
 

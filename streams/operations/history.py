@@ -29,7 +29,7 @@ from streams.operations.past_errors import PastGone
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, CataloguesOnly
 from streams.operations.sight import Kind, Sight
-from streams.operations.steps import steps
+from streams.operations.steps import Step, steps
 from streams.operations.until import Reading
 from streams.operations.verify import published
 from streams.partition.driver import Driver
@@ -80,25 +80,25 @@ async def history(
     NothingPublished, PastGone, CatalogueNotStored, CatalogueUnusable; Unreachable.
     """
     appliers = await Appliers.read(servers)
-    found: list[tuple[AnyChange, Plan]] = []
+    found: list[tuple[AnyChange, Step]] = []
     async with told_log(servers, subject) as log:
         async for step in steps(log.driver, log.reading, subject, on_offset=on_offset):
-            found += [(change, step.plan) for change in step.changes]
+            found += [(change, step) for change in step.changes]
         if subject not in log.driver.engine.profiles:
             raise UnknownProfile(log.reading.partition.partition)
-    catalogues = {plan.ordinal: plan.catalogue for _, plan in found}
+    catalogues = {step.plan.catalogue.hash: step.plan.catalogue for _, step in found}
     now = await servers.catalogue()
     sight = Sight(restricted, [now, *reversed(catalogues.values())])
     if name is not None:
         _expect(sight, now, name, [change for change, _ in found])
-        found = [(change, plan) for change, plan in found if name_of(change)[1] == name]
+        found = [(change, step) for change, step in found if name_of(change)[1] == name]
     seen = {kind: set(sight.shown(kind, names)) for kind, names in _names([change for change, _ in found]).items()}
     return History(
         subject=subject,
         partition=log.reading.partition.partition,
         offset=log.reading.end,
         changes=tuple(
-            happened(change, plan, appliers) for change, plan in found if name_of(change)[1] in seen[name_of(change)[0]]
+            happened(change, step, appliers) for change, step in found if name_of(change)[1] in seen[name_of(change)[0]]
         ),
         not_shown=sight.as_json(),
         note=sight.note,
@@ -135,10 +135,10 @@ async def told_log(servers: Servers, subject: str) -> AsyncIterator[ToldLog]:
         )
 
 
-def happened(change: AnyChange, plan: Plan, appliers: Appliers) -> Happened:
-    """Tell a change with what was in force."""
-    told = orjson.loads(change.value)
-    in_force = InForceThen(plan.catalogue, plan.t_ms, appliers.of(plan.catalogue.hash, plan.t_ms))
+def happened(change: AnyChange, step: Step, appliers: Appliers) -> Happened:
+    """Tell a change of a step with what was in force. Only the plan and the cut of the step are looked at."""
+    told, plan = orjson.loads(change.value), step.plan
+    in_force = InForceThen(plan.catalogue, step.cut_ms, appliers.of(plan.catalogue.hash, step.cut_ms))
     conditions = (
         () if isinstance(change, ActivationChange) else _words(plan, change.segment, told["reason"]["conditions"])
     )

@@ -1,8 +1,8 @@
 """One profile's log, applied evaluation by evaluation.
 
 An engine puts out what a record brings all at once: the wakes that it passes, then its own changes. Here the wakes fire
-one by one before the record, and a cut's visit right after its record. That moves no change of the profile: a wake is
-evaluated at its own instant, and nothing but the profile's own records comes between.
+one by one before the record. The visit of a cut, or of the end of a fill, comes right after its record. That moves no
+change of the profile: a wake is evaluated at its own instant, and only the profile's own records come between.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,6 +28,8 @@ class Step:
     changes: tuple[AnyChange, ...]
     plan: Plan
     """The catalogue that it was evaluated under."""
+    cut_ms: int
+    """The instant at which that catalogue took effect."""
     before: Profile | None
     """A copy of the profile before it, if copies were asked for; None too where the profile was not known."""
     after: Profile
@@ -47,33 +49,41 @@ async def steps(
 
     `on_record` is told every record that may concern the subject before it is applied.
     """
-    engine = driver.engine
+    one = _OneProfile(driver.engine, subject, copies)
+    engine, cut_ms = driver.engine, 0
     async for record in reading.records(Concerning(subject), on_offset):
         r_ms = engine.instant_of(record.timestamp_ms)
         while (due_ms := engine.next_due()) is not None and due_ms < r_ms:
-            if step := _pass(engine, subject, due_ms, copies=copies):
+            if step := one.pass_time(due_ms, cut_ms):
                 yield step
         on_record(record)
-        before = _copy(engine, subject) if copies else None
+        before = one.copy()
         applied = await driver.feed(record)
-        if step := _step(engine, subject, applied.changes, before):
+        cut_ms = r_ms if applied.kind == "cut" else cut_ms
+        if step := one.step(applied.changes, before, cut_ms):
             yield step
-        if applied.kind == "cut" and (step := _pass(engine, subject, r_ms, copies=copies)):
+        if applied.kind in ("cut", "filled") and (step := one.pass_time(r_ms, cut_ms)):
             yield step
 
 
-def _pass(engine: Partition, subject: str, until_ms: int, *, copies: bool) -> Step | None:
-    before = _copy(engine, subject) if copies else None
-    return _step(engine, subject, changes_of(whole(engine.pass_time(until_ms + 1)).items), before)
+@dataclass(frozen=True, slots=True)
+class _OneProfile:
+    """An engine, and the one profile that is looked at."""
 
+    engine: Partition
+    subject: str
+    copies: bool
 
-def _step(engine: Partition, subject: str, changes: Sequence[AnyChange], before: Profile | None) -> Step | None:
-    own = tuple(each for each in changes if each.subject == subject)
-    if not own or engine.current is None:
-        return None
-    return Step(own, engine.current, before, engine.profiles[subject])
+    def copy(self) -> Profile | None:
+        profile = self.engine.profiles.get(self.subject) if self.copies else None
+        return None if profile is None else copy_of(profile)
 
+    def pass_time(self, until_ms: int, cut_ms: int) -> Step | None:
+        before = self.copy()
+        return self.step(changes_of(whole(self.engine.pass_time(until_ms + 1)).items), before, cut_ms)
 
-def _copy(engine: Partition, subject: str) -> Profile | None:
-    profile = engine.profiles.get(subject)
-    return None if profile is None else copy_of(profile)
+    def step(self, changes: Sequence[AnyChange], before: Profile | None, cut_ms: int) -> Step | None:
+        own = tuple(each for each in changes if each.subject == self.subject)
+        if not own or self.engine.current is None:
+            return None
+        return Step(own, self.engine.current, cut_ms, before, self.engine.profiles[self.subject])

@@ -206,8 +206,8 @@ def test_columns_of_members_are_the_entry_and_the_traits_asked_for(told: Told, t
     file = tmp_path / "known.parquet"
     written = told.segue.done("members", "known", "--columns", columns, "--parquet", file)
     assert (written.out, written.err) == ("", f"2 members written to {file}\n")
-    found = duckdb.sql(f"SELECT profile, backfill, city, conditions FROM '{file}' ORDER BY profile").fetchall()
-    assert found == [(ONE, True, "Bern", ["enter"]), (TWO, False, None, ["enter"])]
+    query = f"SELECT profile, backfill, city, conditions FROM '{file}' ORDER BY profile"
+    assert duckdb.connect().execute(query).fetchall() == [(ONE, True, "Bern", ["enter"]), (TWO, False, None, ["enter"])]
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -26,23 +26,35 @@ SINCE = parse_instant("2026-03-01T14:05:00.012Z")
 ROWS = [("hcp:1", SINCE, 3, 1.5, True, ["a", "b;c"]), ("hcp:2", SINCE, 3, 2.0, False, []), ("hcp:3", *[None] * 5)]
 
 
+def read(query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    found: list[tuple[Any, ...]] = duckdb.connect().execute(query).fetchall()
+    return found
+
+
 def test_a_parquet_file_has_the_values_and_the_types_of_the_rows(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     with parquet_file(file, COLUMNS) as rows:
         rows.write(ROWS[:1])
         rows.write(ROWS[1:])
-    found = duckdb.sql(f"SELECT * REPLACE (epoch_ms(since) AS since) FROM '{file}'")
-    assert found.columns == [each.name for each in COLUMNS]
-    assert sorted(found.fetchall()) == sorted(ROWS)
-    types = [str(each) for each in duckdb.sql(f"SELECT * FROM '{file}'").types]
-    assert types == ["VARCHAR", "TIMESTAMP WITH TIME ZONE", "BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR[]"]
+    assert sorted(read(f"SELECT * REPLACE (epoch_ms(since) AS since) FROM '{file}'")) == sorted(ROWS)
+    described = read(f"DESCRIBE SELECT * FROM '{file}'")
+    assert [each[0] for each in described] == [each.name for each in COLUMNS]
+    assert [each[1] for each in described] == [
+        "VARCHAR",
+        "TIMESTAMP WITH TIME ZONE",
+        "BIGINT",
+        "DOUBLE",
+        "BOOLEAN",
+        "VARCHAR[]",
+    ]
 
 
 def test_a_list_without_members_is_a_file_without_rows(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     with parquet_file(file, COLUMNS):
         pass
-    assert duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall() == [(0,)]
+    assert read(f"SELECT count(*) FROM '{file}'") == [(0,)]
 
 
 def test_a_failure_leaves_the_file_of_before_and_nothing_else(tmp_path: Path) -> None:
