@@ -1,6 +1,7 @@
 """A deployment from nothing: topics, a catalogue, a worker, events in, changes out, and answers about people."""
 
 import json
+import re
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -273,9 +274,9 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
     segment = "segment: ever\nversion: 1\nstatus: approved\nenter: {event: access_content.viewed, since: ever}\n"
     (copy / "segments" / "ever.yaml").write_text(segment)
     visit = copy / "activations" / "hcp" / "treatment-initiation-field.yaml"
-    visit.write_text(visit.read_text().replace("channel: field", "channel: phone"))
+    visit.write_text(_next_version(visit.read_text()).replace("channel: field", "channel: phone"))
     pulled = copy / "activations" / "hcp" / "access-resources-email.yaml"
-    text = pulled.read_text().replace("review: {status: approved", "review: {status: withdrawn")
+    text = _next_version(pulled.read_text()).replace("review: {status: approved", "review: {status: withdrawn")
     pulled.write_text(text.replace("at_most: 3, within: 14d", "at_most: 3, within: 28d"))
     (copy / "activations" / "payer" / "evidence-pack-email.yaml").unlink()
     policy = copy / "policy.yaml"
@@ -312,6 +313,10 @@ def test_apply_says_what_changes_and_the_worker_takes_it_over(running: Running, 
     assert ended.lines[1]["reason"]["kind"] == "content_not_approved"
     # an unused channel keeps its topics, and its past can still be read
     assert len(running.segue.done(*narrowed, STARTING, "--channel", "field", "--count", 3).lines) == 3
+
+
+def _next_version(text: str) -> str:
+    return re.sub(r"^version: (\d+)", lambda found: f"version: {int(found[1]) + 1}", text, count=1, flags=re.MULTILINE)
 
 
 def test_watch_ends_cleanly_on_ctrl_c(running: Running) -> None:

@@ -211,7 +211,7 @@ SECOND: Final = Rules(
     retired=(Segment("a-known", "everyone", version=2),),
     activations=(
         replace(ACCESS, every=("h-all",), version=2),
-        replace(TEXT, channel="email"),
+        replace(TEXT, channel="email", version=2),
         LEARN,
         Activation("p-new", "sms", some=("f-total", "g-half-hour"), priority=3),
     ),
@@ -227,9 +227,15 @@ THIRD: Final = Rules(
     ),
     activations=(
         replace(ACCESS, version=3, review="pending"),
-        TEXT,
-        replace(LEARN, arms=(("summary", 30), ("full", 70))),
+        replace(TEXT, version=3),
+        replace(LEARN, arms=(("summary", 30), ("full", 70)), version=3),
         replace(QUIET, version=3),
     ),
 )
 """One is approved again, one rule changed, one is gone; one content was pulled, one has other arms."""
+LAST: Final = replace(
+    BASE,
+    segments=tuple(replace(one, version=4) if one.id in ("a-known", "d-gold") else one for one in BASE.segments),
+    activations=tuple(replace(one, version=4) for one in BASE.activations),
+)
+"""The first one again, as an edit: with higher versions."""

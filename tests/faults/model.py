@@ -15,10 +15,21 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from tests.faults.catalogues import BASE, SECOND, THIRD, Rules, Segment
+from tests.faults.catalogues import BASE, LAST, SECOND, THIRD, Rules, Segment
 from tests.faults.contact import Contact, Move, arm_of, cap_ends, content_of, decide, reason_of
 
-__all__ = ["BASE", "EXPECTED_HEADER", "SECOND", "THIRD", "Change", "Partition", "Rules", "instant", "milliseconds"]
+__all__ = [
+    "BASE",
+    "EXPECTED_HEADER",
+    "LAST",
+    "SECOND",
+    "THIRD",
+    "Change",
+    "Partition",
+    "Rules",
+    "instant",
+    "milliseconds",
+]
 
 EXPECTED_HEADER: Final = "x-expected"
 """The header with the reason code of a record that must be refused; an empty value: it must be taken."""

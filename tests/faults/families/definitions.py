@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.faults.checker import Outcome, Violated
 from tests.faults.families.audit import audit
 from tests.faults.fault import Context, Report
-from tests.faults.model import BASE, SECOND, THIRD
+from tests.faults.model import LAST, SECOND, THIRD
 from tests.faults.reading import create_topics
 from tests.faults.stage import TOPICS, Run, deployment, store
 from tests.faults.traffic import Mix
@@ -31,7 +31,7 @@ async def changed_mid_stream(context: Context) -> Report:
         await asyncio.sleep(run.rng.uniform(0, 2))
         await run.apply(THIRD)
         await asyncio.sleep(2)
-        await run.apply(BASE)
+        await run.apply(LAST)
         await asyncio.sleep(1)
         await run.stop_traffic()
         counted = await run.finish()
