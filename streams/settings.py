@@ -1,11 +1,23 @@
 """Settings from `SEGUE_*` environment variables: `Deployment` is fixed for its life, `Settings` are not."""
 
+import os
+import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rules.catalogue.assignment_key import SETTING_NAME
 from streams.logs import LogFormat, LogLevel
+
+
+def assignment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the assignment keys of this process, by setting: SEGUE_ASSIGNMENT_KEY and those with more behind it.
+
+    They are no fields of Settings: nothing that shows or hands on settings may hold them.
+    """
+    return {name: value for name, value in environment.items() if re.fullmatch(SETTING_NAME, name) and value}
 
 
 class Deployment(BaseSettings):

@@ -197,7 +197,7 @@ def _named(reader: DefinitionReader, model: _Definition) -> list[tuple[Definitio
 
 
 def _check_policy(reader: DefinitionReader, model: _Definition, policy: Policy, restricted: Iterable[str]) -> None:
-    if policy.assignment_key is None:
+    if policy.key is None:
         for key in ("holdout", "arms"):
             if getattr(model, key) is not None:
                 reader.down(key).problem(f"{key!r} needs 'assignment_key' in policy.yaml")

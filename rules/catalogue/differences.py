@@ -91,7 +91,7 @@ _TELLS: Final[Mapping[str, Callable[[Activation, Policy], Any]]] = {
     "version": lambda each, policy: each.version,
     "journey": lambda each, policy: each.journey,
     "content": lambda each, policy: each.content,
-    "arms": lambda each, policy: None if each.arms is None else (each.arms, policy.assignment_key),
+    "arms": lambda each, policy: None if each.arms is None else (each.arms, _fingerprint(policy)),
 }
 """What a change says: where one of these differs, profiles that stay active are told anew."""
 
@@ -137,7 +137,7 @@ def _decides(each: Activation, catalogue: Catalogue) -> dict[str, Any]:
         sorted([cap.at_most, cap.within_ms] for cap in policy.caps if cap.channel == each.channel)
     )
     found["preempt"] = canonical_json(policy.preempt.get(each.exclusive_group or "", True))
-    found["assignment_key"] = (policy.assignment_key or "") if each.holdout is not None else ""
+    found["assignment_key"] = _fingerprint(policy) if each.holdout is not None else ""
     found["market_trait"] = (policy.market_trait or "") if each.markets else ""
     refused = {name: policy.restrictions[name].refuse_raw for name in each.restricted if name in policy.restrictions}
     found["restrictions"] = canonical_json(refused)
@@ -220,8 +220,8 @@ def _rulings(policy: Policy) -> Iterator[tuple[str, str]]:
     """List what a policy rules, by name, in words that differ where it does."""
     if policy.market_trait is not None:
         yield "market_trait", policy.market_trait
-    if policy.assignment_key is not None:
-        yield _KEY, policy.assignment_key
+    if policy.key is not None:
+        yield _KEY, policy.key.fingerprint
     for group, preempt in sorted(policy.preempt.items()):
         yield f"exclusive group {group}", "preempt" if preempt else "no preempt"
     for channel in sorted({cap.channel for cap in policy.caps}):
@@ -239,6 +239,11 @@ def _rulings(policy: Policy) -> Iterator[tuple[str, str]]:
         yield f"intent {name}", ", ".join(parts) or "for anybody"
     for kind, roles in sorted(policy.approvals.roles.items()):
         yield f"approvals of {RULED_AS[kind]}", _listed(roles)
+
+
+def _fingerprint(policy: Policy) -> str:
+    """Say which key it is: where it is kept decides nothing."""
+    return "" if policy.key is None else policy.key.fingerprint
 
 
 def _listed(names: Iterable[str]) -> str:

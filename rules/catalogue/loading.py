@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from rules.catalogue.activation import Activation, Surroundings, read_activation
+from rules.catalogue.assignment_key import Keys
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import DICTIONARY, PARTS, POLICY, mistaken, part_of
 from rules.catalogue.policy import Policy, read_policy
@@ -22,12 +23,15 @@ TEMPLATES: Final = frozenset({"segment", "activation"})
 """The parts whose files may be templates."""
 
 
-def load_catalogue(sources: Sequence[Source]) -> Catalogue:
+def load_catalogue(sources: Sequence[Source], keys: Keys | None = None) -> Catalogue:
     """Compile and check a catalogue; the order of the sources does not matter.
+
+    `keys` are the assignment keys that are known here, by setting. Without its key a catalogue loads, and only an
+    assignment cannot be computed (`rules.catalogue.assignment_key`).
 
     Raises CatalogueErrors with everything that is wrong. Sources without places (from JSON) give problems without.
     """
-    loading = _Loading(sources)
+    loading = _Loading(sources, keys or {})
     catalogue = loading.run()
     if catalogue is None or loading.problems:
         raise CatalogueErrors(loading.problems)
@@ -37,7 +41,8 @@ def load_catalogue(sources: Sequence[Source]) -> Catalogue:
 class _Loading:
     """One loading of a catalogue: reads every part, then checks them against each other."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], keys: Keys) -> None:
+        self._keys = keys
         self.problems = Problems()
         self._parts: dict[str, list[Source]] = {part: [] for part in PARTS}
         self._files: dict[str, Any] = {}
@@ -66,7 +71,7 @@ class _Loading:
             self.problems.append(Problem(DICTIONARY, 0, 0, "missing; every catalogue has one"))
         self._policy = None if self._parts["policy"] else Policy()
         for reader in self._readers("policy"):
-            self._policy = read_policy(reader, self._dictionary)
+            self._policy = read_policy(reader, self._dictionary, self._keys)
         for reader in self._readers("segment"):
             self._read_segment(reader)
         self._check_references()

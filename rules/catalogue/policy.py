@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from rules.catalogue.approvals import Approvals, ApprovalsDefinition, read_approvals
+from rules.catalogue.assignment_key import AssignmentKey, Keys, read_assignment_key
 from rules.catalogue.logic import read_rule
 from rules.catalogue.segment import SubjectKind
 from rules.conditions.base import Node
@@ -62,8 +63,8 @@ class Policy:
 
     market_trait: str | None = None
     """The trait that holds a profile's market; None: markets are descriptive."""
-    assignment_key: str | None = None
-    """Key of the HMAC behind holdouts and arms."""
+    key: AssignmentKey | None = None
+    """Key of the HMAC behind holdouts and arms; it may be named and not known here."""
     preempt: Mapping[str, bool] = field(default_factory=dict)
     """By exclusive group that is named: whether a better journey takes the slot at once. Others: it does."""
     caps: tuple[Cap, ...] = ()
@@ -73,6 +74,13 @@ class Policy:
     approvals: Approvals = field(default_factory=Approvals)
     """Whose signatures a definition needs before it is applied; empty: nobody's."""
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def known_keys(self) -> Keys:
+        """Return the key by its setting, for loading another catalogue beside this one; empty where none is known."""
+        if self.key is None or self.key.setting is None or self.key.secret is None:
+            return {}
+        return {self.key.setting: self.key.secret}
 
 
 class _Group(Strict):
@@ -99,7 +107,7 @@ class _Intent(Strict):
 
 class _Definition(Strict):
     market_trait: Maybe[Name] = None
-    assignment_key: Maybe[Annotated[str, Field(min_length=1)]] = None
+    assignment_key: Any = None
     exclusive_groups: Maybe[dict[Name, _Group]] = None
     caps: Maybe[Items[_Cap]] = None
     restrictions: Maybe[dict[Name, _Restriction]] = None
@@ -108,15 +116,18 @@ class _Definition(Strict):
     author: Maybe[Name] = None
 
 
-def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Policy | None:
+def read_policy(reader: DefinitionReader, dictionary: Dictionary | None, keys: Keys) -> Policy | None:
     """Read policy.yaml; None if anything is wrong, every problem recorded at its place.
 
+    `keys` are the assignment keys that are known here, by setting.
     Without a dictionary (it was wrong itself) only what needs none is checked. An empty file is an empty policy.
     """
     if reader.value is None:
         return Policy()
     before = len(reader.problems)
     model = reader.model(_Definition)
+    named = isinstance(reader.value, dict) and "assignment_key" in reader.value
+    key = read_assignment_key(reader.down("assignment_key"), keys) if named else None
     if model is None or dictionary is None:
         return None
     if model.market_trait is not None:
@@ -130,7 +141,7 @@ def read_policy(reader: DefinitionReader, dictionary: Dictionary | None) -> Poli
         return None
     return Policy(
         market_trait=model.market_trait,
-        assignment_key=model.assignment_key,
+        key=key,
         preempt={name: group.preempt for name, group in (model.exclusive_groups or {}).items()},
         caps=tuple(Cap(cap.channel, cap.at_most, cap.within) for cap in model.caps or ()),
         restrictions=restrictions,

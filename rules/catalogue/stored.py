@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.catalogue.applied import Applied, read_applied
+from rules.catalogue.assignment_key import Keys
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.version import RULES_VERSION
@@ -69,8 +70,8 @@ def applied_of(data: bytes) -> Applied | None:
     return read_applied(stored.get("applied")) if isinstance(stored, dict) else None
 
 
-def load_catalogue_json(data: bytes) -> Catalogue:
-    """Compile a stored catalogue again.
+def load_catalogue_json(data: bytes, keys: Keys | None = None) -> Catalogue:
+    """Compile a stored catalogue again; `keys` as `load_catalogue` takes them.
 
     Raises OtherRules if it was stored under another rules version; CatalogueErrors if it does not load; ValueError if
     it is not what its hash says, or no stored catalogue at all.
@@ -83,7 +84,7 @@ def load_catalogue_json(data: bytes) -> Catalogue:
             f"the catalogue was applied under rules version {stored.get('rules')}, this engine has {RULES_VERSION}; "
             "apply it again"
         )
-    catalogue = load_catalogue([Source(file, value) for file, value in stored["files"].items()])
+    catalogue = load_catalogue([Source(file, value) for file, value in stored["files"].items()], keys)
     if catalogue.hash != stored.get("hash"):
         raise ValueError("the stored catalogue is not the one that its hash names")
     return catalogue

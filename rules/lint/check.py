@@ -13,6 +13,7 @@ from rules.language.problems import of_template
 from rules.lint.evidence import check_evidence
 from rules.lint.likeness import check_likeness
 from rules.lint.rules import check_rules
+from rules.lint.secrets import check_secrets
 from rules.lint.suspicions import Code, Suspicion
 from rules.lint.words import check_documentation, check_examples, check_sets, check_spelling, check_use
 
@@ -42,6 +43,7 @@ CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
     check_sets,
     check_examples,
     check_spelling,
+    check_secrets,
 )
 
 

@@ -13,6 +13,8 @@ from rules.language.validation import Path
 
 Code = Literal[
     "load",
+    "plain-key",
+    "other-key",
     "never-holds",
     "always-holds",
     "memory",

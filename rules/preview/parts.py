@@ -141,7 +141,8 @@ def _loaded(taken: Iterable[tuple[What, str]], old: Catalogue, new: Catalogue) -
     for piece in taken:
         _apply(piece, files, old, new)
     try:
-        return load_catalogue([Source(file, value) for file, value in files.items()])
+        sources = [Source(file, value) for file, value in files.items()]
+        return load_catalogue(sources, {**old.policy.known_keys, **new.policy.known_keys})
     except CatalogueErrors:
         return None
 

@@ -10,6 +10,7 @@ from streams.cli.arguments import Json
 from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.render.words import count
 from streams.cli.running import run
+from streams.operations.without_key import SAID
 from streams.operations.written import expect_empty, stored, write_out
 
 NOT_AS_APPLIED = (
@@ -27,8 +28,9 @@ def catalogue(
 ) -> None:
     """Write a catalogue that was applied as a folder again.
 
-    Every file comes out byte for byte as it was applied, comments too. `segue catalogues` lists the hashes. Exit status
-    1: there is no such catalogue, or the folder is not empty.
+    Every file comes out byte for byte as it was applied, comments too. A plain assignment key is the exception: the
+    policy names a setting and a fingerprint in its place. `segue catalogues` lists the hashes. Exit status 1: there is
+    no such catalogue, or the folder is not empty.
 
     Example: segue catalogue "a week ago" -o as-it-was
     """
@@ -37,6 +39,8 @@ def catalogue(
     written = write_out(kept, output)
     if not written.as_applied:
         tell(f"warning: {NOT_AS_APPLIED}")
+    if written.key_left_out:
+        tell(f"warning: {SAID}")
     if as_json:
         write_json(written.as_json())
     else:

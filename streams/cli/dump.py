@@ -16,6 +16,7 @@ from streams.operations.dump import dump as dump_partition
 from streams.operations.errors import WrongRequest
 from streams.operations.partitions import OnOffset
 from streams.operations.servers import Servers
+from streams.operations.without_key import SAID, plain_key
 
 
 def dump(
@@ -54,9 +55,14 @@ async def _dump(
     with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
         done = await dump_partition(servers, partition, file, on_offset)
         file.flush()
+    left_out = False
     if catalogues is not None:
         for folder, (_, digest) in zip(_folders(done, catalogues), done.cuts, strict=True):
-            write_catalogue(folder, await servers.catalogue_of(digest))
+            catalogue = await servers.catalogue_of(digest)
+            write_catalogue(folder, catalogue)
+            left_out = left_out or plain_key(catalogue.files) is not None
+    if left_out:
+        tell(f"warning: {SAID}")
     return done
 
 

@@ -14,7 +14,7 @@ from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
 from streams.cli.render.terminal import err
 from streams.exits import Exit
-from streams.operations.definitions import load
+from streams.operations.definitions import expect_key, load
 from streams.operations.errors import WrongRequest
 
 SHOWN_EVERY: Final = 1_000
@@ -74,6 +74,7 @@ def replay(
     expect_file(events)
     catalogue = load(folder)
     cuts = _cuts(then or ())
+    expect_key(catalogue, *(cut.catalogue for cut in cuts))
     until_ms = None if until is None else read_instant(until)
     refused = False
     write = sys.stdout.buffer.write

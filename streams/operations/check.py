@@ -15,6 +15,7 @@ from streams.operations.approving.findings import approval_findings
 from streams.operations.approving.signed import read_signed_folder
 from streams.operations.errors import CatalogueRefused
 from streams.operations.yaml_files import read_folder
+from streams.settings import assignment_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def check_folder(folder: Path) -> CheckedCatalogue:
     """Compile and lint a catalogue's folder; blocks. Raises CatalogueRefused with every error at its place; OSError."""
     sources = read_folder(folder)
     try:
-        catalogue = load_catalogue(sources)
+        catalogue = load_catalogue(sources, assignment_keys())
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None
     warnings = lint(catalogue) + approval_findings(catalogue, read_signed_folder(folder), SystemClock().wall_ms())

@@ -6,8 +6,9 @@ from pathlib import Path
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors, Source
-from streams.operations.errors import CatalogueRefused
+from streams.operations.errors import AssignmentKeyWrong, CatalogueRefused
 from streams.operations.yaml_files import read_folder
+from streams.settings import assignment_keys
 
 
 def load(folder: Path) -> Catalogue:
@@ -19,6 +20,17 @@ def load_with_sources(folder: Path) -> tuple[Sequence[Source], Catalogue]:
     """Load a catalogue's folder as `load` does; return its files with the place of every value, and the catalogue."""
     try:
         sources = read_folder(folder)
-        return sources, load_catalogue(sources)
+        return sources, load_catalogue(sources, assignment_keys())
     except CatalogueErrors as wrong:
         raise CatalogueRefused(wrong.problems) from None
+
+
+def expect_key(*catalogues: Catalogue) -> None:
+    """See that every assignment of catalogues can be computed here. Raises AssignmentKeyWrong."""
+    for catalogue in catalogues:
+        key = catalogue.policy.key
+        assigns = any(
+            each.status == "approved" and (each.holdout or each.arms) for each in catalogue.activations.values()
+        )
+        if key is not None and key.secret is None and assigns:
+            raise AssignmentKeyWrong(key.wrong)

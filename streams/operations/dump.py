@@ -15,6 +15,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.files import POLICY
 from rules.engine.decode import Own, is_binary
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
@@ -24,6 +25,7 @@ from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole
+from streams.operations.without_key import plain_key, policy_without
 
 
 @dataclass(slots=True)
@@ -91,8 +93,13 @@ def structured(record: Record) -> dict[str, Any]:
 
 
 def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
-    """Write a catalogue's files as YAML that loads to the same hash (JSON is YAML)."""
-    for name, value in catalogue.files.items():
+    """Write a catalogue's files as YAML that loads to the same hash (JSON is YAML).
+
+    A plain assignment key is left out: then the hash is another (`streams.operations.without_key`).
+    """
+    secret = plain_key(catalogue.files)
+    for name, written in catalogue.files.items():
+        value = policy_without(written) if name == POLICY and secret is not None else written
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

@@ -48,6 +48,15 @@ class CatalogueRefused(WrongInput):
         self.problems = tuple(problems)
 
 
+class AssignmentKeyWrong(WrongRequest):
+    """The key of holdouts and arms is not known to this process, or it is another."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__(
+            f"{wrong}: who is held out and who sees which arm cannot be computed; set it to that key, and run it again"
+        )
+
+
 class VersionsWrong(WrongInput):
     """Definitions changed without a higher version. `problems`: each at its place, with the number to write."""
 

@@ -36,6 +36,7 @@ from streams.operations.servers import Servers, compiled
 from streams.operations.shadow import FETCH_BYTES, records
 from streams.operations.sight import Sight
 from streams.operations.verify import check_whole
+from streams.settings import assignment_keys
 
 MEMORY_MB: Final = 1_024
 """Memory that the profiles and events of one pass may take, about."""
@@ -160,7 +161,7 @@ async def _known(servers: Servers) -> list[Catalogue]:
         if stored.key is None or stored.value is None or stored.key in found:
             continue
         with suppress(OtherRules, CatalogueErrors, ValueError):
-            found[stored.key] = load_catalogue_json(stored.value)
+            found[stored.key] = load_catalogue_json(stored.value, assignment_keys())
     return list(found.values())
 
 

@@ -19,6 +19,7 @@ from streams.operations.errors import (
     UnknownCatalogue,
 )
 from streams.operations.in_force import History, Kept
+from streams.settings import assignment_keys
 from streams.wire.applies import Apply
 
 IN_FORCE: Final = "in force"
@@ -107,7 +108,7 @@ def compiled(kept: Kept) -> Catalogue:
     Raises CatalogueUnusable.
     """
     try:
-        return load_catalogue(sources_of(kept.record))
+        return load_catalogue(sources_of(kept.record), assignment_keys())
     except (CatalogueErrors, KeyError, AttributeError):
         raise CatalogueUnusable(
             f"catalogue {kept.hash[:12]} does not load here: use the version of Segue that applied it"

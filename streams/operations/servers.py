@@ -16,6 +16,7 @@ import orjson
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from rules.catalogue.assignment_key import AssignmentKeyUnknown
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import OtherRules, load_catalogue_json
@@ -26,6 +27,7 @@ from streams.log.client import KafkaLog
 from streams.log.consumers import Consumer
 from streams.log.producer import Tuning
 from streams.operations.errors import (
+    AssignmentKeyWrong,
     CatalogueNotStored,
     CatalogueUnusable,
     KafkaAway,
@@ -37,7 +39,7 @@ from streams.operations.errors import (
     WrongPartitionCount,
 )
 from streams.records import Stored
-from streams.settings import Deployment, Settings
+from streams.settings import Deployment, Settings, assignment_keys
 from streams.store.connection import addresses
 from streams.store.redis import RedisStore
 
@@ -158,6 +160,8 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     log = KafkaLog(settings.kafka_bootstrap_servers, tuning)
     try:
         yield Servers(deployment, settings, log)
+    except AssignmentKeyUnknown as error:
+        raise AssignmentKeyWrong(str(error)) from None
     except HeldUp as error:
         raise KafkaUndecided(settings.kafka_bootstrap_servers, str(error)) from None
     except NotReachable as error:
@@ -175,7 +179,7 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
 def compiled(data: bytes) -> Catalogue:
     """Compile a stored catalogue; raises CatalogueUnusable where this version of Segue cannot."""
     try:
-        return load_catalogue_json(data)
+        return load_catalogue_json(data, assignment_keys())
     except OtherRules as wrong:
         raise CatalogueUnusable(str(wrong)) from None
     except CatalogueErrors:
@@ -187,7 +191,7 @@ def compiled_anyhow(data: bytes) -> Catalogue | None:
     """Compile a stored catalogue of any rules version; None where it does not load here."""
     try:
         files = orjson.loads(data)["files"]
-        return load_catalogue([Source(file, value) for file, value in files.items()])
+        return load_catalogue([Source(file, value) for file, value in files.items()], assignment_keys())
     except (CatalogueErrors, ValueError, KeyError, TypeError, AttributeError):
         return None
 

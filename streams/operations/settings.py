@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from redis.asyncio.connection import parse_url
 
+from rules.catalogue.assignment_key import SETTING_NAME
 from rules.language.validation import closest
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
@@ -58,6 +59,7 @@ def misspelt(environment: Mapping[str, str] = os.environ) -> list[Misspelt]:
         for name, value in sorted(environment.items())
         if name.upper().startswith(PREFIX)
         and name.upper() not in read
+        and not re.fullmatch(SETTING_NAME, name.upper())
         and not name.upper().startswith(FOR_TESTS)
         and not _LINK_NAME.search(name.upper())
         and not _LINK_VALUE.match(value)

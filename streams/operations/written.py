@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rules.catalogue.files import belongs
+from rules.catalogue.files import POLICY, belongs
 from rules.catalogue.stored import texts_of
 from streams.clock import SystemClock
 from streams.operations.approving.signed import is_signed_file
@@ -13,6 +13,7 @@ from streams.operations.errors import CatalogueUnusable, FolderNotEmpty, WrongRe
 from streams.operations.in_force import Kept, history
 from streams.operations.references import digest_of
 from streams.operations.servers import Servers
+from streams.operations.without_key import plain_key, policy_text_without
 from streams.operations.yaml_text import yaml_text
 
 
@@ -23,11 +24,18 @@ class Written:
     hash: str
     files: tuple[str, ...]
     as_applied: bool
-    """Whether every file is byte for byte what was applied; an older Segue stored the values alone."""
+    """Whether every file is byte for byte what was applied, but for a plain key; an older Segue stored values alone."""
+    key_left_out: bool
+    """Whether the policy had a plain assignment key: a setting and a fingerprint stand in its place."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"catalogue": self.hash, "files": self.files, "as_applied": self.as_applied}
+        return {
+            "catalogue": self.hash,
+            "files": self.files,
+            "as_applied": self.as_applied,
+            "key_left_out": self.key_left_out,
+        }
 
 
 async def stored(servers: Servers, text: str) -> Kept:
@@ -46,12 +54,16 @@ def expect_empty(folder: Path) -> None:
 
 
 def write_out(kept: Kept, folder: Path) -> Written:
-    """Write a stored catalogue's files into a folder that is new or empty; blocks.
+    """Write a stored catalogue's files into a folder that is new or empty; blocks. A plain key is left out.
 
     Raises FolderNotEmpty, WrongRequest (the folder cannot be written) and CatalogueUnusable (the record is damaged).
     """
     expect_empty(folder)
-    texts, as_applied = files_of(kept)
+    found, as_applied = files_of(kept)
+    texts = dict(found)
+    secret = plain_key(kept.record["files"])
+    if secret is not None:
+        texts[POLICY] = policy_text_without(texts[POLICY])
     try:
         for name, text in texts.items():
             path = folder / name
@@ -59,7 +71,7 @@ def write_out(kept: Kept, folder: Path) -> Written:
             path.write_bytes(text.encode())
     except OSError as wrong:
         raise WrongRequest(f"{wrong.filename or folder} cannot be written: {wrong.strerror}") from None
-    return Written(kept.hash, tuple(sorted(texts)), as_applied)
+    return Written(kept.hash, tuple(sorted(texts)), as_applied, secret is not None)
 
 
 def files_of(kept: Kept) -> tuple[Mapping[str, str], bool]:

@@ -10,6 +10,7 @@ from streams.clock import Clock
 from streams.errors import Incident, NotReachable
 from streams.log.terms import Log
 from streams.retry import Patience, until_answered
+from streams.settings import assignment_keys
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Catalogues:
 
 def _compiled(digest: str, data: bytes) -> Catalogue:
     try:
-        found = load_catalogue_json(data)
+        found = load_catalogue_json(data, assignment_keys())
     except Exception as error:
         # `segue apply` found the author's mistakes: a failure here means another version of Segue, or damage
         raise Incident(
@@ -57,4 +58,8 @@ def _compiled(digest: str, data: bytes) -> Catalogue:
         ) from error
     if found.hash != digest:
         raise Incident(f"the record of catalogue {digest} holds a catalogue of hash {found.hash}")
+    key = found.policy.key
+    if key is not None and key.secret is None:
+        # other keys would hold out other people: nothing is applied under this catalogue
+        raise Incident(f"catalogue {digest[:12]} is refused: {key.wrong}; start this worker with that key")
     return found

@@ -60,6 +60,11 @@ class WorkerStatus:
             )
         )
 
+    @property
+    def incidents(self) -> dict[str, str]:
+        """Why partitions are stopped, by partition."""
+        return {str(number): one.incident for number, one in sorted(self.partitions.items()) if one.incident}
+
     def as_json(self, wall_ms: int) -> dict[str, Any]:
         """Return everything, for /status."""
         partitions = [
@@ -89,6 +94,6 @@ class WorkerStatus:
         """Return the web pages: /live, /ready, /status."""
         return {
             "/live": lambda: (200 if self.live else 503, {"live": self.live, "failure": self.failure}),
-            "/ready": lambda: (200 if self.ready else 503, {"ready": self.ready}),
+            "/ready": lambda: (200 if self.ready else 503, {"ready": self.ready, "incidents": self.incidents}),
             "/status": lambda: (200, self.as_json(wall_ms())),
         }

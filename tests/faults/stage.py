@@ -19,7 +19,9 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from rules.catalogue.assignment_key import SETTING
 from streams.embedded import KafkaServer, ValkeyServer
+from tests.faults.catalogues import ASSIGNMENT_KEY
 from tests.faults.checker import Counted, Follower, Names, Outcome, Violated
 from tests.faults.ground import Servers, own_kafka, servers, store, store_of
 from tests.faults.model import BASE, Rules
@@ -105,7 +107,9 @@ class Run:
 
     def _environment(self, **more: object) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-        return {**inherited, **self.environment, **{f"SEGUE_{name}": str(value) for name, value in more.items()}}
+        # a dump names the key and does not hold it: the replay of one needs it
+        key = {SETTING: ASSIGNMENT_KEY}
+        return {**inherited, **key, **self.environment, **{f"SEGUE_{name}": str(value) for name, value in more.items()}}
 
     # -- workers
 

@@ -142,7 +142,7 @@ def _told(activation: Activation, catalogue: Catalogue) -> Told:
         activation.journey,
         activation.content,
         activation.arms,
-        (catalogue.policy.assignment_key or "").encode() if activation.arms is not None else b"",
+        b"" if activation.arms is None or catalogue.policy.key is None else catalogue.policy.key.known().encode(),
     )
 
 

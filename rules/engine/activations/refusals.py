@@ -122,10 +122,10 @@ def _suppressed_by(given: Given) -> Question | None:
 
 
 def _holdout(given: Given) -> Question | None:
-    holdout, key = given.activation.holdout, given.catalogue.policy.assignment_key
+    holdout, key = given.activation.holdout, given.catalogue.policy.key
     if holdout is None or key is None:
         return None
-    secret, salt, percent = key.encode(), holdout.salt, holdout.percent
+    secret, salt, percent = key.known().encode(), holdout.salt, holdout.percent
     return lambda profile, view: REFUSES if held_out(secret, salt, percent, profile.subject) else ALLOWS
 
 

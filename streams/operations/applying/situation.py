@@ -14,6 +14,7 @@ from rules.language.problems import CatalogueErrors, Source
 from streams.operations.applying.options import Options
 from streams.operations.servers import Servers
 from streams.records import Stored
+from streams.settings import assignment_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,6 @@ def read_in_force(stored: Stored | None) -> InForce | None:
 
 def _compiled(files: Mapping[str, Any]) -> Catalogue | None:
     try:
-        return load_catalogue([Source(file, value) for file, value in files.items()])
+        return load_catalogue([Source(file, value) for file, value in files.items()], assignment_keys())
     except (CatalogueErrors, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -76,7 +76,7 @@ def one(activation: str, policy: str | None = POLICY) -> Activation:
 
 def test_a_whole_policy_is_read() -> None:
     policy = load({"policy.yaml": POLICY}).policy
-    assert (policy.market_trait, policy.assignment_key) == ("country", "a key")
+    assert (policy.market_trait, policy.key and policy.key.secret) == ("country", "a key")
     assert policy.preempt == {"oncology-journeys": False, "others": True}
     assert policy.caps == (Cap("email", 5, 7 * MS_PER_DAY),)
     assert policy.intents == {
@@ -108,7 +108,8 @@ def test_consent_may_refuse() -> None:
         ("market_trait: score", "1:1: the market trait must be a string, 'score' is declared as number"),
         ("market: country", "1:1: unknown key 'market'; did you mean 'market_trait'"),
         ("assignment_key: ''", "1:1: 'assignment_key' must not be empty"),
-        ("assignment_key: 5", "1:1: 'assignment_key' must be a text"),
+        ("assignment_key: 5", "1:1: 'assignment_key' must be a mapping like"
+            " {setting: SEGUE_ASSIGNMENT_KEY, fingerprint: …}, or a text"),
         ("exclusive_groups: {a: {preempt: no}}", "1:24: 'preempt' must be true or false"),
         ("exclusive_groups: [a]", "1:1: 'exclusive_groups' must be a mapping like {NAME: {preempt: …}}"),
         ("caps: [{channel: email, at_most: 0, within: 7d}]", "1:25: 'at_most' must be at least 1"),
