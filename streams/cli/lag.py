@@ -1,6 +1,8 @@
 """`segue lag`: how far each partition is behind."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from streams.cli.arguments import Json
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
 from streams.cli.running import run
+from streams.clock import SystemClock
 from streams.exits import Exit
 from streams.operations.lag import Lag, lag_meter
 from streams.operations.servers import Servers
@@ -28,7 +31,8 @@ def lag(
 
     The seconds are the age of the oldest unapplied record. "applied" is the state in Redis, written about once a
     second; "published" is the offset up to which changes are published. A published record was applied, so the lag
-    counts from the later of the two. Markers of transactions do not count. Exit status 1: a partition has no state.
+    counts from the later of the two. Markers of transactions do not count. While the history of a cut is filled in, it
+    says how much of it is read. Exit status 1: a partition has no state.
 
     Example: segue lag --watch 2
     """
@@ -80,4 +84,20 @@ def lag_table(lag: Lag) -> Table:
         shown.add_row(*row(cells))
     shown.add_section()
     shown.add_row(*row(["all", "", "", "", f"{lag.lag_records:,}", f"{lag.lag_seconds:.1f}", ""]))
+    if any(each.history is not None for each in lag.partitions):
+        shown.caption = _histories(lag)
+        shown.caption_justify = "left"
     return shown
+
+
+def _histories(lag: Lag) -> str:
+    now_ms = SystemClock().wall_ms()
+    said = defaultdict(list)
+    for each in lag.partitions:
+        if each.history is not None:
+            said[each.history.said(now_ms)].append(each.partition)
+    return "\n".join(f"history of {_partitions(those)}: {how}" for how, those in said.items())
+
+
+def _partitions(numbers: Sequence[int]) -> str:
+    return f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {', '.join(map(str, numbers))}"

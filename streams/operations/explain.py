@@ -17,6 +17,7 @@ from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.operations.as_it_was import profile_at
 from streams.operations.errors import NoCutYet, UnknownProfile
+from streams.operations.filling.state import HistoryState, read_history_state
 from streams.operations.naming import NamedDefinitions, resolve
 from streams.operations.partitions import OnOffset
 from streams.operations.profile_state import engine_of, read_profile
@@ -48,6 +49,10 @@ class ProfileExplanation:
     """All approved segments in evaluation order; only the named one, or none, where a name was asked for."""
     activations: tuple[ActivationExplanation, ...]
     """All approved activations; only the named one, or none, where a name was asked for."""
+    history: HistoryState | None = None
+    """What is open of the partition's history; None: nothing is, or another instant than now is asked about."""
+    history_said: str = ""
+    """The same as a clause: `being read: 60 %`; "": None."""
     not_shown: Mapping[str, int] = field(default_factory=dict)
     """How many restricted segments, activations and traits were left out."""
     note: str = ""
@@ -104,6 +109,8 @@ async def explain_profile(
         expected=tuple(change for change in moment.expected if _shows(sight, change)),
         segments=tuple(each for each in segments if each.segment in seen),
         activations=tuple(each for each in activations if each.activation in active),
+        history=moment.history,
+        history_said="" if moment.history is None else moment.history.said(now_ms),
         not_shown=sight.as_json(),
         note=sight.note,
     )
@@ -133,6 +140,7 @@ class _Moment:
     applied_ms: int
     offset: int
     expected: tuple[AnyChange, ...]
+    history: HistoryState | None = None
 
 
 async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:
@@ -149,7 +157,8 @@ async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:
     # the newest cut may not have visited this profile yet: the next records bring it there
     at_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
     expected = changes_of(whole(engine.pass_time(at_ms + 1)).items)
-    return _Moment(profile, plan, at_ms, state.meta.clock_ms, state.meta.offset, tuple(expected))
+    history = await read_history_state(servers.log, servers.deployment, partition)
+    return _Moment(profile, plan, at_ms, state.meta.clock_ms, state.meta.offset, tuple(expected), history)
 
 
 def traits_of(profile: Profile, plan: Plan) -> dict[str, Any]:

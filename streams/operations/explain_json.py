@@ -1,5 +1,6 @@
 """An explanation as one JSON value, for programs. Keys and their order are a contract; instants are RFC 3339, UTC."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rules.engine.activations.change import ActivationChange
@@ -23,6 +24,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "on_its_way": [_expected_json(each) for each in explanation.expected],
         "segments": [_segment_json(each) for each in explanation.segments],
         "activations": [activation_json(each) for each in explanation.activations],
+        "history": None if explanation.history is None else asdict(explanation.history),
         "not_shown": explanation.not_shown,
     }
 

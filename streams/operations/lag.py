@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 from streams.clock import SystemClock
 from streams.operations.behind import FETCH_BYTES, Reached, behind
+from streams.operations.filling.state import HistoryState, read_history_state
 from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
 from streams.wire.progress import read_progress
@@ -29,6 +30,8 @@ class PartitionLag:
     """Age of the oldest unapplied record; 0: there is none."""
     catalogue: str
     """Hash of the catalogue in force there; empty: none has taken effect."""
+    history: HistoryState | None = None
+    """What is open of its history; None: nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,17 @@ class LagMeter:
         A partition is behind from the later of its applied and its published offset: what is published was applied.
         Takes up to LOOK_S longer than the servers' answers where an open transaction hides records.
         """
-        reached = await self._servers.in_each(self._reach)
+        histories: dict[int, HistoryState | None] = {}
+
+        async def reach(partition: int, store: RedisStore) -> Reached:
+            histories[partition] = await read_history_state(self._servers.log, self._servers.deployment, partition)
+            return await self._reach(partition, store)
+
+        reached = await self._servers.in_each(reach)
         unapplied = await behind(self._consumer, [each for each in reached if each.end > each.behind_from])
         now_ms = SystemClock().wall_ms()
-        return Lag(tuple(_lag(each, *unapplied.get(each.partition, (0, None)), now_ms) for each in reached))
+        lags = (_lag(each, *unapplied.get(each.partition, (0, None)), now_ms) for each in reached)
+        return Lag(tuple(replace(each, history=histories[each.partition]) for each in lags))
 
     async def _reach(self, partition: int, store: RedisStore) -> Reached:
         deployment, log = self._servers.deployment, self._servers.log
@@ -97,7 +107,7 @@ class LagMeter:
 async def lag_meter(servers: Servers) -> AsyncIterator[LagMeter]:
     """Have a meter of the lag. Raises WrongInput where topics are missing; Unreachable."""
     deployment = servers.deployment
-    await servers.expect_topics(deployment.events_topic, deployment.progress_topic)
+    await servers.expect_topics(deployment.events_topic, deployment.progress_topic, deployment.fills_topic)
     async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         yield LagMeter(servers, consumer)
 

@@ -33,6 +33,8 @@ class PartitionStatus:
     next_due_ms: int = -1
     profiles: int = 0
     """In memory."""
+    history_share: float = -1
+    """How much of the history that cuts of this partition wait for is read, from 0 to 1; -1: none waits."""
     incident: str = ""
     waiting_for: str = ""
     """What cannot be reached; "": everything can."""

@@ -41,6 +41,7 @@ from streams.wire.maker import RecordMaker
 from streams.worker.catalogues import Catalogues
 from streams.worker.deadline import unfinished
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
+from streams.worker.histories import Histories
 from streams.worker.holding import Holding
 from streams.worker.preflight import Check, preflight
 from streams.worker.sessions import Sessions
@@ -93,6 +94,7 @@ class Worker:
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
+        self._histories = Histories(self._log, deployment, self._clock, self.status)
         self._sessions = Sessions(
             self._log, settings.ring_size, self._publisher, self._guarded, self._clock, self.status
         )
@@ -158,7 +160,13 @@ class Worker:
             log.info("the worker listens on http://%s:%s", self._settings.web_host, self._app.listens_on)
             tasks = [
                 asyncio.ensure_future(self._guarded(work()))
-                for work in (self._commit_offsets, self._detect_silence, self._collect_garbage, self._until_app_ends)
+                for work in (
+                    self._commit_offsets,
+                    self._detect_silence,
+                    self._collect_garbage,
+                    self._histories.run,
+                    self._until_app_ends,
+                )
             ]
             await self._ended.wait()
         except OSError as error:

@@ -54,6 +54,8 @@ def _show_profile(explanation: ProfileExplanation) -> None:
     write_sentence(Text.assemble((explanation.subject, "bold"), (f"  at {_at(explanation.at_ms)}  {known}", "dim")))
     if explanation.traits:
         write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explanation.traits.items()))
+    if explanation.history_said:
+        write_sentence(Text(f"history: {explanation.history_said}", "yellow"))
     for change in explanation.expected:
         said = f"on its way: {_way(change)} at {_at(change.effective_ms)} ({change.kind.replace('_', ' ')})"
         write_sentence(Text(said, "yellow"))
@@ -153,29 +155,29 @@ def _segment_tree(each: Explanation, explanation: ProfileExplanation) -> Tree:
     segment = explanation.catalogue.approved[each.segment]
     for name, node, leaves in (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit)):
         if node is not None:
-            _add_rule(tree.add(Text(name, "bold")), node, iter(leaves))
+            _add_rule(tree.add(Text(name, "bold")), node, iter(leaves), explanation.history_said)
     following = _next(each) or ("stays" if each.member else NOTHING_NEXT)
     tree.add(Text.assemble(("next  ", "bold"), following))
     return tree
 
 
-def _add_rule(tree: Tree, node: Node, leaves: Iterator[Leaf]) -> None:
+def _add_rule(tree: Tree, node: Node, leaves: Iterator[Leaf], history: str) -> None:
     """Add a part of a rule; `leaves` gives its conditions in document order."""
     if isinstance(node, Group):
         said = f"at least {node.n} of" if isinstance(node, AtLeastOf) else _GROUPS[node.keyword]
         branch = tree.add(Text(said, "dim"))
         for part in node.parts:
-            _add_rule(branch, part, leaves)
+            _add_rule(branch, part, leaves, history)
         return
-    _add_leaf(tree, next(leaves))
+    _add_leaf(tree, next(leaves), history)
 
 
-def leaf_line(leaf: Leaf) -> Text:
-    """Return the line of a condition: its verdict and its words."""
+def leaf_line(leaf: Leaf, history: str = "") -> Text:
+    """Return the line of a condition: its verdict and its words. `history`: how far its history is, where it waits."""
     mark, style = MARKS[leaf.holds]
     line = Text.assemble((f"{mark} ", style), leaf.text)
     if leaf.pending:
-        line.append("  no verdict yet: its history is not at hand", "yellow")
+        line.append(f"  no verdict yet: its history is {history or 'not at hand'}", "yellow")
     if leaf.until_ms is not None:
         line.append(f"  until {_at(leaf.until_ms)}", "dim")
     if leaf.capped:
@@ -183,8 +185,8 @@ def leaf_line(leaf: Leaf) -> Text:
     return line
 
 
-def _add_leaf(tree: Tree, leaf: Leaf) -> None:
-    branch = tree.add(leaf_line(leaf))
+def _add_leaf(tree: Tree, leaf: Leaf, history: str) -> None:
+    branch = tree.add(leaf_line(leaf, history))
     for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
         branch.add(Text(f"{_at(t_ms)}  {source} {id_}", "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN
