@@ -82,6 +82,11 @@ READ_NO_PROFILES: Final = {
     "verify": "a whole partition, compared; no value is shown",
     "rebuild": "a whole partition, written to Redis",
     "dump": "a whole partition: for those who may read the topics",
+    "approve": "definitions, no profiles",
+    "diff": "definitions, no profiles",
+    "catalogues": "definitions, no profiles",
+    "catalogue": "definitions, no profiles",
+    "fill": "reads the log and writes to it; shows counts only",
     "preview": "it names definitions; whom it counts and names is ruled in test_preview.py",
 }
 
