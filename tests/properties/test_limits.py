@@ -50,6 +50,13 @@ def tick(at: int) -> bytes:
     return json.dumps({"type": "segue.tick", "recordedtime": written(at)}).encode()
 
 
+def own(at: int, name: str, cut: int, **more: Any) -> bytes:
+    """Give the line of a record of Segue itself."""
+    subject = {"subject": more.pop("subject")} if "subject" in more else {}
+    data = {"cut": cut, **more}
+    return json.dumps({"type": f"segue.{name}", "recordedtime": written(at), **subject, "data": data}).encode()
+
+
 CATALOGUES = (
     files(segment("s", {"event": "v", "within": "1h"})),
     files(segment("s", {"event": "v", "within": "2h"}), segment("t", {"everyone": True})),
@@ -58,8 +65,11 @@ CATALOGUES = (
 
 
 @st.composite
-def crowds(draw: DrawFn) -> Scene:
-    """Many profiles whose wakes fall due together, and records of all kinds that pass those wakes."""
+def crowds(draw: DrawFn, fills: bool = False) -> Scene:
+    """Many profiles whose wakes fall due together, and records of all kinds that pass those wakes.
+
+    `fills`: cuts have no history, and among the records are those that bring it.
+    """
     lines = [event(f"e{k}", START, f"hcp:{k:02}") for k in range(SUBJECTS)]
     at, cuts = START, list[tuple[int, Files]]()
     for k in range(draw(st.integers(3, 14))):
@@ -78,15 +88,27 @@ def crowds(draw: DrawFn) -> Scene:
                         event(f"n{k}", at, subject, "nonesuch"),
                         event(f"n{k}", at, subject, "v"),
                         event(f"n{k}", at - HOUR // 4, subject, "w", recorded=at),
+                        *(filling(at, cuts[-1][0], subject) if fills and cuts else []),
                     ]
                 )
             )
         )
-    return Scene(CATALOGUES[0], lines, cuts)
+    return Scene(CATALOGUES[0], lines, cuts, as_live=fills)
+
+
+def filling(at: int, cut: int, subject: str) -> list[bytes]:
+    """Give records that bring the history of a cut."""
+    events = [json.loads(event(f"h{k}", cut - k * HOUR // 2, subject, "vw"[k % 2])) for k in range(3)]
+    return [
+        own(at, "history", cut, subject=subject, events=events),
+        own(at, "history", cut, subject=subject, events=[]),
+        own(at, "filled", cut, since=cut - HOUR),
+        own(at, "filled", cut),
+    ]
 
 
 @checks
-@given(crowds())
+@given(crowds() | crowds(fills=True))
 def test_a_record_passes_so_many_wakes_that_publish_and_no_more(scene: Scene) -> None:
     assert WAKES_MAX == PUBLISHING_WAKES_MAX == 1000
     with pytest.MonkeyPatch.context() as patch:
@@ -120,3 +142,32 @@ def test_a_condition_remembers_the_latest_512_and_a_bucket_all() -> None:
     found, _ = engine(catalogue, lines, (), None, False)
     assert found == expected
     assert [json.loads(change)["segment"] for change in found] == ["fits", "bucket"]
+
+
+@pytest.mark.parametrize("boundaries", [set(), {2}, {1, 2, 3, 4, 5, 6}])
+def test_of_a_history_the_latest_512_are_remembered_and_of_a_bucket_all(boundaries: set[int]) -> None:
+    segments = (
+        segment("bucket", {"event": "v", "count": {"at_least": 520}, "bucket": "1h"}),
+        segment("distinct", {"aggregate": "distinct", "of": "n", "event": "v", "at_least": 512}),
+        segment("fits", {"event": "v", "count": {"at_least": 512}}),
+        segment("more", {"event": "v", "count": {"at_least": 513}}),
+        segment("sum", {"aggregate": "sum", "of": "n", "event": "v", "at_least": 131_000}),
+        segment("sum-of-latest", {"aggregate": "sum", "of": "n", "event": "v", "equals": sum(range(9, 521))}),
+    )
+    cut = START + HOUR
+    before = [json.loads(event(f"a{k}", START + k, n=k)) for k in range(1, 520)]
+    parts = [before[300:], before[:200], before[150:350]]
+    lines = [
+        event("w", START, type_="w"),
+        *(own(cut + k, "history", cut, subject="hcp:1", events=part) for k, part in enumerate(parts)),
+        event("last", cut + 2 * HOUR, n=520),
+        own(cut + 3 * HOUR, "filled", cut),
+    ]
+    cuts = [(cut, files(*segments))]
+    catalogue = files(segment("z", {"event": "w", "count": {"at_least": 2}}))
+    expected, _ = naive(catalogue, lines, cuts, None, True)
+    found, _ = engine(catalogue, lines, cuts, None, True)
+    assert found == expected
+    names = [json.loads(change)["segment"] for change in found]
+    assert names == ["bucket", "distinct", "fits", "sum", "sum-of-latest"]
+    assert Batched(catalogue, cuts, boundaries).run(lines, None) == found
