@@ -1,5 +1,6 @@
 """The engine and the naive evaluator give the same changes, byte for byte."""
 
+import copy
 import os
 import secrets
 from collections.abc import Callable
@@ -76,7 +77,20 @@ def filled_scenes(draw: DrawFn, grid: Grid, cuts: int = 3) -> Scene:
     """A scene as a worker lives it: cuts, and the records that bring their histories."""
     scene = draw(scenes(grid, cuts))
     lines = with_fillings(draw, grid, scene.lines, [at for at, _ in scene.cuts])
-    return replace(scene, lines=lines, as_live=True)
+    files, later = scene.files, scene.cuts
+    if draw(st.integers(0, 3)) == 0:
+        files = with_fewer_settings(draw, files)
+        later = [(at, with_fewer_settings(draw, each) if draw(st.booleans()) else each) for at, each in later]
+    return replace(scene, files=files, lines=lines, cuts=later, as_live=True)
+
+
+def with_fewer_settings(draw: DrawFn, files: Files) -> Files:
+    """The same catalogue with a dictionary by which events set fewer traits."""
+    dictionary = copy.deepcopy(files["dictionary.yaml"])
+    settings = dictionary["events"]["set"]["sets"]
+    for trait in draw(st.sets(st.sampled_from(sorted(settings)), min_size=1)):
+        del settings[trait]
+    return {**files, "dictionary.yaml": dictionary}
 
 
 @st.composite
