@@ -10,14 +10,17 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from rules.catalogue.catalogue import Catalogue
-from rules.engine.change import AnyChange
+from rules.catalogue.logic import leaves
+from rules.engine.change import AnyChange, Change
 from rules.engine.event_time import record_time
+from rules.engine.membership import LEAVES_OF
 from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
+from rules.explain.evidence import rules_then
 from streams.intake.decoding import decoder_of
 from streams.operations.concerning import Concerning
 from streams.operations.shadow import CataloguesOnly
-from streams.operations.steps import steps
+from streams.operations.steps import Step, steps
 from streams.operations.until import ALL, Keep, Reading
 from streams.partition.driver import Driver
 from tests.properties.batches import now
@@ -142,6 +145,24 @@ def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
         assert stepped(log, files, until_ms, subject) == own
 
 
+def evidence_says_what_the_changes_say(step: Step) -> None:
+    """The conditions that a change names are those that its evidence shows as holding (for a loss: as not holding)."""
+    for change in step.changes:
+        if not isinstance(change, Change) or change.kind not in LEAVES_OF:
+            continue
+        rule, wanted = LEAVES_OF[change.kind]
+        rules = rules_then(change, step.plan, step.before, step.after)
+        assert rules is not None
+        segment = step.plan.by_id[change.segment]
+        node = segment.enter if rule == "enter" else segment.exit
+        assert node is not None
+        negated = {path: under_none for path, _, under_none in leaves(node, rule)}
+        told = rules.enter if rule == "enter" else rules.exit
+        assert [leaf.path for leaf in told] == list(negated)
+        holding = [leaf.path for leaf in told if leaf.holds is (wanted is not negated[leaf.path])]
+        assert holding == json.loads(change.value)["reason"]["conditions"]
+
+
 def stepped(log: Sequence[Stored], files: dict[str, Files], until_ms: int, subject: str) -> list[AnyChange]:
     """Return the subject's changes, evaluation by evaluation; the last record brings no time after it."""
     engine = engine_of(files)
@@ -151,6 +172,7 @@ def stepped(log: Sequence[Stored], files: dict[str, Files], until_ms: int, subje
     async def read() -> None:
         async for step in steps(Driver(engine, CataloguesOnly(nowhere)), reading, subject, copies=True):
             assert step.plan is engine.current
+            evidence_says_what_the_changes_say(step)
             changes.extend(step.changes)
 
     now(read())
