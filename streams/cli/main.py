@@ -73,7 +73,7 @@ def root(
     which need no servers. Run with [bold]topics[/bold], [bold]apply[/bold] and [bold]worker[/bold]. Settings come from
     SEGUE_* environment variables.
 
-    Exit status: 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable (within 10 s).
+    Exit status: 0 done, 1 the input is wrong, 2 usage, 3 a server is not reachable.
     """
 
 

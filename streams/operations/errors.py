@@ -12,6 +12,7 @@ from streams.finding import Finding
 
 if TYPE_CHECKING:  # the root of the command line imports this module, and rules would bring pydantic with it
     from rules.language.problems import Problem
+    from streams.operations.reach import Reach
 
 CATALOGUE_MB_MAX: Final = 8
 """A catalogue travels as one record."""
@@ -299,14 +300,23 @@ class StateWrong(WrongInput):
 
 
 class KafkaAway(Unreachable):
-    """Kafka did not answer in time."""
+    """Kafka did not answer in time. `reach`: what a plain connection meets."""
 
-    def __init__(self, address: str, reason: str, within_ms: int) -> None:
-        super().__init__(
-            f"Kafka at {address} is not reachable within {within_ms // 1000} s ({reason}):"
-            " is it up, and is SEGUE_KAFKA_BOOTSTRAP_SERVERS right?"
-        )
+    def __init__(self, address: str, reason: str, within_ms: int, reach: "Reach" = "silent") -> None:
+        super().__init__(away(f"Kafka at {address}", reason, within_ms, reach, "SEGUE_KAFKA_BOOTSTRAP_SERVERS"))
         self.address = address
+        self.reach = reach
+
+
+def away(server: str, reason: str, within_ms: int, reach: "Reach", setting: str) -> str:
+    """Say in one sentence how a server is away, and what to look at."""
+    if reach == "unknown":
+        return f"{server} cannot be found: there is no host of that name; is {setting} right?"
+    if reach == "refused":
+        return f"{server} refuses the connection: is it up, and is {setting} right?"
+    if reach == "open":
+        return f"{server} takes the connection but did not answer as it must ({reason}); is {setting} right?"
+    return f"{server} did not answer within {within_ms // 1000} s ({reason}): is it up, and is {setting} right?"
 
 
 class KafkaUndecided(Unreachable):
@@ -320,12 +330,10 @@ class KafkaUndecided(Unreachable):
 class RedisAway(Unreachable):
     """Redis did not answer in time, or not as it must. `address` is without user and password."""
 
-    def __init__(self, address: str, reason: str, within_ms: int) -> None:
-        super().__init__(
-            f"Redis at {address} is not reachable within {within_ms // 1000} s ({reason}):"
-            " is it up, and is SEGUE_REDIS_URL right?"
-        )
+    def __init__(self, address: str, reason: str, within_ms: int, reach: "Reach" = "silent") -> None:
+        super().__init__(away(f"Redis at {address}", reason, within_ms, reach, "SEGUE_REDIS_URL"))
         self.address = address
+        self.reach = reach
 
 
 class DeliveryStopped(WrongInput):

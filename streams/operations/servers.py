@@ -38,6 +38,7 @@ from streams.operations.errors import (
     TopicMissing,
     WrongPartitionCount,
 )
+from streams.operations.reach import host_and_port, reach_of
 from streams.records import Stored
 from streams.settings import Deployment, Settings, assignment_keys
 from streams.store.connection import addresses
@@ -47,6 +48,8 @@ REACH_MS: Final = 10_000
 """How long a command waits for a server that does not answer. One that refuses the connection is away at once."""
 AT_ONCE: Final = 16
 """Partitions looked at at the same time."""
+KAFKA_PORT: Final = 9092
+REDIS_PORT: Final = 6379
 QUIET: Final = ("aiokafka", "faust", "mode", "asyncio")
 """Loggers whose every line a command says better itself, or need not say."""
 
@@ -165,15 +168,21 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     except HeldUp as error:
         raise KafkaUndecided(settings.kafka_bootstrap_servers, str(error)) from None
     except NotReachable as error:
-        raise KafkaAway(settings.kafka_bootstrap_servers, str(error), REACH_MS) from None
+        raise await _kafka_away(settings, str(error)) from None
     except KafkaError as error:
-        raise KafkaAway(settings.kafka_bootstrap_servers, type(error).__name__, REACH_MS) from None
+        raise await _kafka_away(settings, type(error).__name__) from None
     except (Unanswered, StoreBug) as error:
-        raise RedisAway(address_of(settings.redis_url), str(error), REACH_MS) from None
+        reach = await reach_of(redis_nodes(settings.redis_url))
+        raise RedisAway(address_of(settings.redis_url), str(error), REACH_MS, reach) from None
     except Incident as error:
         raise StateWrong(str(error)) from None
     finally:
         await log.close()
+
+
+async def _kafka_away(settings: Settings, reason: str) -> KafkaAway:
+    nodes = [host_and_port(each, KAFKA_PORT) for each in settings.kafka_bootstrap_servers.split(",")]
+    return KafkaAway(settings.kafka_bootstrap_servers, reason, REACH_MS, await reach_of(nodes))
 
 
 def compiled(data: bytes) -> Catalogue:
@@ -200,9 +209,17 @@ def address_of(url: str) -> str:
     """Take the address out of a URL, without user and password; of a cluster, the address of each node."""
     with suppress(ValueError):
         parts = [urlsplit(one) for one in addresses(url)]
-        found = [one.path if one.scheme == "unix" else f"{one.hostname}:{one.port or 6379}" for one in parts]
+        found = [one.path if one.scheme == "unix" else f"{one.hostname}:{one.port or REDIS_PORT}" for one in parts]
         return ", ".join(found)
     return "an address that cannot be read"
+
+
+def redis_nodes(url: str) -> list[tuple[str, int]]:
+    """Return host and port of every node of a URL; none of a socket in the file system."""
+    with suppress(ValueError):
+        parts = [urlsplit(one) for one in addresses(url)]
+        return [(one.hostname, one.port or REDIS_PORT) for one in parts if one.scheme != "unix" and one.hostname]
+    return []
 
 
 def silence_libraries() -> None:

@@ -1,5 +1,6 @@
 """How it was: a profile and a segment at an instant in the past, from the log."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -106,6 +107,18 @@ def test_explain_never_tells_today_for_an_instant_at_which_nothing_was_known(tol
         assert (ended.status, ended.out) == (1, ""), at
         assert said in ended.err
         assert subject not in ended.err
+
+
+def test_instants_are_written_in_one_form(told: Told) -> None:
+    for shown in (
+        told.segue.done("explain", ONE, "visitors").out,
+        told.segue.done("explain", ONE, "--at", told.at["one is in"]).out,
+        told.segue.done("history", ONE).out,
+        told.segue.done("history", ONE, "--change", 1).out,
+    ):
+        found = re.findall(r"\d{4}-\d\d-\d\d\S*(?: \d\d:\S*)?", shown)
+        assert found
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z[,;)]?", each) for each in found), found
 
 
 def test_explain_ahead_of_now_is_what_comes_if_nothing_happens(told: Told) -> None:

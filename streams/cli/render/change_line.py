@@ -20,7 +20,7 @@ def change_line(change: Mapping[str, Any], conditions: Sequence[str]) -> Text:
     """Return the line of a change, given as its published JSON; `conditions` say the reason of a membership."""
     way, style = _WAYS[change["change"]]
     line = Text.assemble(
-        (change["effective_at"][:-1].replace("T", " "), "dim"),
+        (change["effective_at"], "dim"),
         "  ",
         (way.ljust(_WAY_WIDTH), style),
         "  ",

@@ -50,14 +50,15 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
 
 
 def _show_profile(explanation: ProfileExplanation) -> None:
-    known = f"known since {_at(explanation.known_since_ms)}, state as of {_at(explanation.applied_ms)}"
-    write_sentence(Text.assemble((explanation.subject, "bold"), (f"  at {_at(explanation.at_ms)}  {known}", "dim")))
+    since, state = format_instant(explanation.known_since_ms), format_instant(explanation.applied_ms)
+    told = f"  at {format_instant(explanation.at_ms)}  known since {since}, state as of {state}"
+    write_sentence(Text.assemble((explanation.subject, "bold"), (told, "dim")))
     if explanation.traits:
         write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explanation.traits.items()))
     if explanation.history_said:
         write_sentence(Text(f"history: {explanation.history_said}", "yellow"))
     for change in explanation.expected:
-        said = f"on its way: {_way(change)} at {_at(change.effective_ms)} ({change.kind.replace('_', ' ')})"
+        said = f"on its way: {_way(change)} at {format_instant(change.effective_ms)} ({change.kind.replace('_', ' ')})"
         write_sentence(Text(said, "yellow"))
 
 
@@ -93,15 +94,13 @@ def _refusal(refusal: Refusing) -> Text:
 
 
 def _ending(refusal: Refusing) -> str:
-    return refusal.changes_it + ("" if refusal.until_ms is None else f" (by itself at {_at(refusal.until_ms)})")
+    return refusal.changes_it + (
+        "" if refusal.until_ms is None else f" (by itself at {format_instant(refusal.until_ms)})"
+    )
 
 
 def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
-def _at(instant_ms: int) -> str:
-    return format_instant(instant_ms)[:-1].replace("T", " ").removesuffix(".000")
 
 
 def _way(change: AnyChange) -> str:
@@ -128,7 +127,7 @@ def _turn(each: ActivationExplanation) -> str | None:
     following = each.next
     if following is None:
         return None
-    at = _at(following.at_ms)
+    at = format_instant(following.at_ms)
     if following.activated:
         return f"becomes active at {at}"
     by = f" {', '.join(following.by)}" if following.by else ""
@@ -144,7 +143,7 @@ def _next(each: Explanation) -> str | None:
     if each.next is None:
         return None
     way = "enters" if each.next.entered else "leaves"
-    return f"{way} at {_at(each.next.at_ms)} ({each.next.kind.replace('_', ' ')})"
+    return f"{way} at {format_instant(each.next.at_ms)} ({each.next.kind.replace('_', ' ')})"
 
 
 def _segment_tree(each: Explanation, explanation: ProfileExplanation) -> Tree:
@@ -179,7 +178,7 @@ def leaf_line(leaf: Leaf, history: str = "") -> Text:
     if leaf.pending:
         line.append(f"  no verdict yet: its history is {history or 'not at hand'}", "yellow")
     if leaf.until_ms is not None:
-        line.append(f"  until {_at(leaf.until_ms)}", "dim")
+        line.append(f"  until {format_instant(leaf.until_ms)}", "dim")
     if leaf.capped:
         line.append("  of the latest 512 only", "yellow")
     return line
@@ -188,7 +187,7 @@ def leaf_line(leaf: Leaf, history: str = "") -> Text:
 def _add_leaf(tree: Tree, leaf: Leaf, history: str) -> None:
     branch = tree.add(leaf_line(leaf, history))
     for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
-        branch.add(Text(f"{_at(t_ms)}  {source} {id_}", "dim"))
+        branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}", "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN
     if more > 0:
         branch.add(Text(f"and {more} before", "dim"))
@@ -205,7 +204,7 @@ def activation_tree(each: ActivationExplanation) -> Tree:
             why.add(Text(sentence))
         ends = tree.add(Text("what would end it", "bold"))
         for end in each.ends:
-            ends.add(Text(end.text + ("" if end.at_ms is None else f", at {_at(end.at_ms)}")))
+            ends.add(Text(end.text + ("" if end.at_ms is None else f", at {format_instant(end.at_ms)}")))
     for number, refusal in enumerate(each.refusals, start=1):
         branch = why.add(Text.assemble((f"{number}. ", "dim"), (f"{refusal.code}: ", "red"), refusal.text))
         branch.add(Text(f"until {_ending(refusal)}" if refusal.code not in FOR_GOOD else refusal.changes_it, "dim"))
