@@ -50,9 +50,9 @@ class Changed(OfSettings):
         """Look for the latest such step; it leaves the window at its time + D."""
         history = self.history(view)
         start_ms = view.t_ms - self._reach_ms
-        known_ms = self.unknown_before(history, view)
-        if known_ms is not None and start_ms < known_ms:
-            return None, known_ms + self._reach_ms
+        unknown_ms = self.unknown_before(history, view)
+        if unknown_ms is not None and start_ms < unknown_ms:
+            return None, unknown_ms + self._reach_ms
         for index in range(len(history) - 1, 0, -1):
             time_ms, to = history[index][0], history[index][VALUE]
             if time_ms <= start_ms:

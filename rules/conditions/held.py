@@ -46,12 +46,14 @@ class Held(OfSettings):
         """Look for the interval that t is in, else for the first that a later t will be in."""
         t_ms, for_ms = view.t_ms, self._reach_ms
         history = self.history(view)
-        known_ms = self.unknown_before(history, view)
-        if known_ms is not None and t_ms < known_ms + for_ms:
-            return None, known_ms + for_ms
+        long_ms = view.facts.known_since_ms + for_ms
+        unknown_ms = self.unknown_before(history, view)
+        if unknown_ms is not None and t_ms < unknown_ms + for_ms:
+            # before the profile was known there was no value
+            return (False, long_ms) if t_ms < long_ms else (None, unknown_ms + for_ms)
         register = view.facts.traits.get(self._trait)
         passes_ms, fails_ms = self._test.interval(None if register is None else register.value)
-        earliest_ms = max(passes_ms, view.facts.known_since_ms + for_ms)
+        earliest_ms = max(passes_ms, long_ms)
         next_ms = FOREVER
         for start_ms, end_ms in self._standing(history):
             if end_ms < t_ms:

@@ -153,15 +153,17 @@ class OfSettings(Condition):
     def unknown_before(self, history: Entries, view: View) -> int | None:
         """Return the instant before which the trait's value is not known: that of the first setting. None: it is known.
 
-        Before the first setting of all there is no value.
+        Before the first setting of all there is no value, and no setting is earlier than the profile's first event.
         """
         if not history:
             return None
+        first_ms: int = history[0][0]
         by = known_by(history[0])
-        if by == STOOD or (by == PAST and self.since_ms is not None and view.facts.born_ms < self.since_ms):
-            first_ms: int = history[0][0]
-            return first_ms
-        return None
+        if by == 0 or first_ms <= view.facts.known_since_ms:
+            return None
+        if by == PAST and (self.since_ms is None or view.facts.born_ms >= self.since_ms):
+            return None
+        return first_ms
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """As of a window `within`."""

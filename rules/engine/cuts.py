@@ -55,6 +55,10 @@ class Cuts:
             self._add(end, current.catalogue)
         return bool(moved)
 
+    def name_first(self, t_ms: int) -> None:
+        """Say at which instant the first cut was made, where that was not known when it was."""
+        self._made[min(self._made)] = t_ms
+
     def named(self, cut_ms: int) -> tuple[int, ...]:
         """Return the ordinals of the cuts that were made at an instant."""
         return tuple(cut for cut, t_ms in self._made.items() if t_ms == cut_ms)

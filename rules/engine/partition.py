@@ -172,6 +172,13 @@ class Partition:
         """
         return self._pass_time(before_ms, before_ms, None)
 
+    def name_first_cut(self) -> None:
+        """Say that the first cut was made at the clock; until then, as a file is replayed, it stands at the beginning.
+
+        Records of history name it by that instant.
+        """
+        self._cuts.name_first(self.clock_ms)
+
     def resume(self, cuts: Sequence[Cut]) -> None:
         """Take up the cuts of a checkpoint, oldest first. Raises IllegalOrder: a catalogue of theirs was not given."""
         self._check("resume")

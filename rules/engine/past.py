@@ -85,10 +85,15 @@ def _instant(value: Any) -> int | None:
 
 
 def facts_of(history: History, dictionary: Dictionary, r_ms: int) -> Iterator[Event]:
-    """Decode the events, in order. Bad ones and those of other subjects are skipped."""
+    """Decode the events, in order. Bad ones, those of other subjects, and redeliveries are skipped."""
+    seen: set[tuple[int, str, str]] = set()
     for each in history.events:
         event = decode_again(each, dictionary, r_ms)
-        if event is not None and event.subject == history.subject:
+        if event is None or event.subject != history.subject:
+            continue
+        name = event.time_ms, event.source, event.id
+        if name not in seen:
+            seen.add(name)
             yield event
 
 

@@ -78,6 +78,8 @@ class Replay:
             history=None if as_live else self._past,
         )
         whole(self.partition.cut(catalogue, self.partition.clock_ms))
+        self._first = catalogue.hash if as_live else ""
+        """The first catalogue, until the line of its record was read; "": it was, or no record says anything."""
 
     def run(self, lines: Iterable[bytes], until_ms: int | None = None) -> Iterator[AnyChange | RefusedLine]:
         """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
@@ -127,6 +129,9 @@ class Replay:
     def _apply(self, record: Record) -> Iterator[AnyChange | RefusedLine]:
         r_ms = self.partition.instant_of(record.timestamp_ms)
         applied = whole(self.partition.feed(record))
+        if self._first and _names(record.value or b"", self._first):
+            self.partition.name_first_cut()
+            self._first = ""
         if applied.kind == "event" and isinstance(applied.decoded, Event) and not self._as_live:
             event = applied.decoded
             self._history[event.subject].append(Seen(event, self.partition.profiles[event.subject].arrivals, r_ms))

@@ -10,6 +10,8 @@ A row of a story:
 A row without an event stands for that instant alone. Nothing may change that no row says, and the story ends at the
 instant of its last row. `cut` and `cut live` are catalogues; `live`: as a worker does it, with no history.
 An event may say `@ 2026-02-01` for a time of its own, and `from patient:7` for another subject than `hcp:1`.
+`cut history` is a record for each subject, with its events from before the last cut; `cut filled` says that all of that
+cut's history is there (`@ 2026-02-01`: from that instant on).
 """
 
 import json
@@ -28,7 +30,7 @@ from tests.docs.markdown import FENCE
 
 _ROW: Final = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)?)"
-    r"(?:  +(?P<what>cut live|cut|[a-z_]+(?:\.[a-z_]+)+|[a-z]+)(?P<data> \{.*\})?"
+    r"(?:  +(?P<what>cut live|cut history|cut filled|cut|[a-z_]+(?:\.[a-z_]+)+|[a-z]+)(?P<data> \{.*\})?"
     r"(?: @ (?P<time>\S+))?(?: from (?P<subject>\S+))?(?=  |$))?"
     r"(?:  +(?P<changes>(?:enters|leaves|starts|stops|refused)\b.*))?"
 )
@@ -56,6 +58,9 @@ class _Script:
     live: bool = False
     expected: list[str] = field(default_factory=list)
     until_ms: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
+    past: list[dict[str, Any]] = field(default_factory=list)
+    """The events before the last cut."""
 
 
 def read_stories(text: str) -> list[Story]:
@@ -112,8 +117,15 @@ def _read(rows: Sequence[str]) -> _Script:
         if what in ("cut", "cut live"):
             script.cuts.append(at_ms)
             script.live = script.live or what == "cut live"
+            script.past = list(script.events)
+        elif what == "cut history":
+            script.lines += _history(script, at_ms)
+        elif what == "cut filled":
+            data = {"cut": script.cuts[-1], "since": match["time"]}
+            script.lines.append(_line("segue.filled", at_ms, data=data))
         elif what is not None:
-            script.lines.append(_event(match, at_ms, len(script.lines) + 1))
+            script.events.append(_event(match, at_ms, len(script.lines) + 1))
+            script.lines.append(json.dumps(script.events[-1]).encode())
         for change in filter(None, (match["changes"] or "").split("; ")):
             if change.startswith("refused"):
                 refused.append(f"line {len(script.lines)} {change}")
@@ -123,8 +135,23 @@ def _read(rows: Sequence[str]) -> _Script:
     return script
 
 
-def _event(match: re.Match[str], at_ms: int, number: int) -> bytes:
-    event = {
+def _history(script: _Script, at_ms: int) -> list[bytes]:
+    """Write a record of history for each subject."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in script.past:
+        found.setdefault(event["subject"], []).append(event)
+    return [
+        _line("segue.history", at_ms, subject=subject, data={"cut": script.cuts[-1], "events": events})
+        for subject, events in found.items()
+    ]
+
+
+def _line(kind: str, at_ms: int, **more: Any) -> bytes:
+    return json.dumps({"type": kind, "recordedtime": format_instant(at_ms), **more}).encode()
+
+
+def _event(match: re.Match[str], at_ms: int, number: int) -> dict[str, Any]:
+    return {
         "specversion": "1.0",
         "id": f"e{number}",
         "source": "/docs",
@@ -134,7 +161,6 @@ def _event(match: re.Match[str], at_ms: int, number: int) -> bytes:
         "recordedtime": format_instant(at_ms),
         "data": value_of(match["data"]) if match["data"] else {},
     }
-    return json.dumps(event).encode()
 
 
 def _instant_ms(text: str) -> int:
