@@ -1,5 +1,6 @@
 """What a preview found: numbers that add up over chunks of profiles, passes over ranges, and partitions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules.preview.blind import Blind
@@ -43,6 +44,8 @@ class Found:
     window: Window | None = None
     blind: dict[tuple[str, str], Blind] = field(default_factory=dict)
     """By (segment, path): conditions that would have no verdict without filling."""
+    still_blind: dict[tuple[str, str], Blind] = field(default_factory=dict)
+    """Those that have no verdict though the history is filled in: the log does not reach back so far."""
     people: dict[Moved, list[Person]] = field(default_factory=dict)
     """The first few profiles of each way."""
     people_max: int = PEOPLE_MAX
@@ -56,9 +59,8 @@ class Found:
         self.after.add(other.after)
         for name, tally in other.parts.items():
             self.parts.setdefault(name, Tally()).add(tally)
-        for key, blind in other.blind.items():
-            known = self.blind.get(key)
-            self.blind[key] = blind if known is None else known.later(blind)
+        _join(self.blind, other.blind)
+        _join(self.still_blind, other.still_blind)
         for moved, people in other.people.items():
             self.people[moved] = sorted([*self.people.get(moved, ()), *people])[: self.people_max]
         if other.window is not None:
@@ -75,6 +77,13 @@ class Found:
             parts={name: tally.only(shows) for name, tally in self.parts.items()},
             window=None if self.window is None else self.window.only(shows),
             blind=self.blind,
+            still_blind=self.still_blind,
             people={moved: people for moved, people in self.people.items() if shows(moved.kind, moved.name)},
             people_max=self.people_max,
         )
+
+
+def _join(into: dict[tuple[str, str], Blind], others: Mapping[tuple[str, str], Blind]) -> None:
+    for key, blind in others.items():
+        known = into.get(key)
+        into[key] = blind if known is None else known.later(blind)

@@ -28,8 +28,11 @@ def preview(
         typer.Option(metavar="1/N", help="Count one subject in N, always the same ones; the numbers are scaled."),
     ] = "1/1",
     days: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, max=3_650, help="Days of the window that is told twice; 0: none.")
-    ] = DAYS,
+        int | None,
+        typer.Option(
+            metavar="DAYS", min=0, max=3_650, help=f"Days of the window that is told twice: {DAYS}; 0: the cut alone."
+        ),
+    ] = None,
     memory_mb: Annotated[
         int, typer.Option("--memory-mb", metavar="MB", min=16, help="Memory a pass may take; less: more passes.")
     ] = MEMORY_MB,

@@ -7,7 +7,7 @@ A partition that takes too much memory is read in several passes, each over a ra
 too large keeps the lower half of its range, and the upper half becomes a pass of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -25,30 +25,47 @@ from rules.preview.found import Found
 from rules.preview.interactions import Interaction, interactions
 from rules.preview.lookback import Lookback, Question
 from rules.preview.parts import PARTS_MAX, Part, parts_of
+from rules.preview.past import Wish, wish_for
 from rules.preview.subjects import Range, sampled
 from rules.preview.tally import Kind, Shows
-from rules.preview.wanted import wanted_types
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
+from streams.operations.errors import WrongRequest
+from streams.operations.in_force import history
 from streams.operations.partitions import OnOffset
 from streams.operations.preview_name import PreviewName, name_of
+from streams.operations.preview_pick import picker
+from streams.operations.preview_state import resumed
 from streams.operations.servers import Servers, compiled
 from streams.operations.shadow import FETCH_BYTES, records
 from streams.operations.sight import Sight
-from streams.operations.verify import check_whole
 from streams.settings import assignment_keys
 
 MEMORY_MB: Final = 1_024
 """Memory that the profiles and events of one pass may take, about."""
 DAYS: Final = 30
+APART_MS: Final = 600_000
+"""Clocks of the machines that apply catalogues differ by less than this."""
+
+
+class NoWindow(WrongRequest):
+    """Retention has dropped the log's beginning, so the state at the window's beginning is not known."""
+
+    def __init__(self, partition: int, start: int) -> None:
+        super().__init__(
+            f"partition {partition}: retention has dropped the input before offset {start}, so how the last days would"
+            " have gone cannot be told exactly: give --days 0 for the cut alone"
+        )
+        self.partition = partition
+        self.start = start
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked of a preview."""
 
-    days: int = DAYS
-    """Length of the window; 0: no window."""
+    days: int | None = None
+    """Length of the window; 0: no window. None: DAYS, or none where the log has lost its beginning."""
     one_in: int = 1
     """The sample: one subject in so many."""
     memory_mb: int = MEMORY_MB
@@ -82,6 +99,8 @@ class Preview:
     passes: int
     """Readings of a partition, in all."""
     seconds: float
+    unknown: tuple[str, ...]
+    """What the log cannot tell, in sentences."""
     shows: Shows
     """Tells what the reader may see."""
     not_shown: Mapping[str, int]
@@ -103,28 +122,33 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     stored = await servers.latest_catalogue()
     old = None if stored is None or stored.value is None else compiled(stored.value)
     at_ms = SystemClock().wall_ms()
+    offsets = [
+        await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)
+    ]
+    truncated = [partition for partition, (start, _) in enumerate(offsets) if start > 0]
+    if wanted.days and truncated:
+        raise NoWindow(truncated[0], offsets[truncated[0]][0])
+    days = (0 if truncated else DAYS) if wanted.days is None else wanted.days
+    from_ms = at_ms - days * MS_PER_DAY if days else None
     parts = parts_of(old, new)
     counted = {each.key: each.catalogue for each in parts[:PARTS_MAX] if each.catalogue is not None}
+    before = [old] if from_ms is None else [*await _in_force_around(servers, from_ms), old]
+    wish = wish_for([new, *counted.values()], before, [at_ms] if from_ms is None else [from_ms, at_ms])
     sight = Sight(wanted.restricted, [new] if old is None else [old, new])
     question = Question(
         to=new,
         parts=counted,
-        wanted=wanted_types([new, *counted.values()], await _known(servers)),
-        from_ms=at_ms - wanted.days * MS_PER_DAY if wanted.days else None,
+        from_ms=from_ms,
         t_ms=at_ms,
         people=wanted.people,
         shows=sight.shows,
     )
-    reading = _Reading(servers, question, wanted, on_offset)
-    offsets = [
-        await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)
-    ]
+    reading = _Reading(servers, question, wish, wanted, on_offset)
     for kind, names in _names(old, new).items():
         sight.shown(kind, names)  # counts those that are left out
     found = Found(people_max=wanted.people)
-    for partition, (_, end) in enumerate(offsets):
-        await check_whole(servers, partition)
-        found.add(await reading.partition(partition, end))
+    for partition, (start, end) in enumerate(offsets):
+        found.add(await reading.partition(partition, start, end))
     return Preview(
         name=name_of(None if old is None else old.hash, new.hash, [offsets, wanted.one_in, question.from_ms, at_ms]),
         before=old,
@@ -140,6 +164,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
         passes=reading.passes,
         seconds=(SystemClock().now_ms() - began_ms) / 1000,
         shows=sight.shows,
+        unknown=tuple(_unknown(truncated, wanted)),
         not_shown=sight.as_json(),
         note=sight.note,
     )
@@ -154,53 +179,86 @@ def _names(old: Catalogue | None, new: Catalogue) -> dict[Kind, list[str]]:
     }
 
 
-async def _known(servers: Servers) -> list[Catalogue]:
-    """Return the catalogues that were ever in force, those that this version can load."""
-    found: dict[bytes, Catalogue] = {}
-    for stored in await servers.log.read_to_end(servers.deployment.catalogues_topic, 0):
-        if stored.key is None or stored.value is None or stored.key in found:
-            continue
-        with suppress(OtherRules, CatalogueErrors, ValueError):
-            found[stored.key] = load_catalogue_json(stored.value, assignment_keys())
-    return list(found.values())
+async def _in_force_around(servers: Servers, t_ms: int) -> list[Catalogue | None]:
+    """Return the catalogues that may be in force at an instant; None: there may be none, or one that does not load.
+
+    The instants of applies are those of other machines' clocks: so what was applied a little earlier or later counts.
+    """
+    known = await history(servers)
+    digests = {each.catalogue for each in known.applies if abs(each.at_ms - t_ms) <= APART_MS}
+    names: set[str | None] = {*digests}
+    for instant_ms in (t_ms - APART_MS, t_ms + APART_MS):
+        apply = known.at(instant_ms)
+        names.add(None if apply is None else apply.catalogue)
+    return [None if name is None else _loaded(known.catalogues.get(name)) for name in sorted(names, key=str)]
+
+
+def _loaded(data: bytes | None) -> Catalogue | None:
+    with suppress(OtherRules, CatalogueErrors, ValueError):
+        return None if data is None else load_catalogue_json(data, assignment_keys())
+    return None
+
+
+def _unknown(truncated: Sequence[int], wanted: Wanted) -> Iterator[str]:
+    if not truncated:
+        return
+    where = f"partition{'' if len(truncated) == 1 else 's'} {', '.join(map(str, truncated))}"
+    yield (
+        f"Retention has dropped the beginning of {where}: the cut is counted from the state in Redis, and history is"
+        " filled in as far as the log reaches back."
+    )
+    if wanted.days is None:
+        yield f"How the last {DAYS} days would have gone is not known: the state at their beginning is gone."
 
 
 class _Reading:
     """The passes over partitions."""
 
-    def __init__(self, servers: Servers, question: Question, wanted: Wanted, on_offset: OnOffset) -> None:
+    def __init__(self, servers: Servers, question: Question, wish: Wish, wanted: Wanted, on_offset: OnOffset) -> None:
         self._servers = servers
         self._question = question
+        self._wish = wish
         self._wanted = wanted
         self._on_offset = on_offset
         self.records = 0
         self.passes = 0
 
-    async def partition(self, partition: int, end: int) -> Found:
+    async def partition(self, partition: int, start: int, end: int) -> Found:
         """Read a partition up to `end`, in as many passes as it takes."""
         found = Found(people_max=self._wanted.people)
         waiting = [sampled(self._wanted.one_in)]
         while waiting:
             self.passes += 1
-            lookback = await self._pass(partition, end, waiting.pop(), waiting)
+            lookback = await self._pass(partition, start, end, waiting.pop(), waiting)
             if lookback is not None:
                 found.add(lookback.end())
         return found
 
-    async def _pass(self, partition: int, end: int, subjects: Range, waiting: list[Range]) -> Lookback | None:
+    async def _pass(
+        self, partition: int, start: int, end: int, subjects: Range, waiting: list[Range]
+    ) -> Lookback | None:
         """Apply a partition's records to a range; None: it took too much memory after its window began.
 
         What is left to do is put to those that wait.
         """
         servers, deployment = self._servers, self._servers.deployment
         decode = decoder_of(partition, deployment.partitions)
-        lookback = Lookback(self._question, subjects, decode, Partition(deployment.generation, decode))
+        pick = picker(self._wish, self._question.to.dictionary, partition, deployment.partitions)
+        if self._question.from_ms is not None:
+            lookback = Lookback(self._question, subjects, decode, Partition(deployment.generation, decode), pick)
+        else:
+            state = await resumed(servers, partition, subjects, decode, start)
+            lookback = Lookback(self._question, subjects, decode, state.engine, pick, state.starts)
+            lookback.catalogues |= state.catalogues
+        truncated = start > 0
         inputs = TopicPartition(deployment.events_topic, partition)
         async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
             consumer.assign([inputs])
             await consumer.seek_to_beginning(inputs)
             async for record in records(consumer, inputs, end, lambda offset: self._on_offset(partition, offset, end)):
                 self.records += 1
+                if truncated and lookback.past.since_ms is None:
+                    lookback.past.since_ms = record.timestamp_ms
                 need = lookback.feed(record)
                 while need is not None:
                     assert isinstance(need, NeedCatalogue)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rules.ground.instants import format_instant
+from rules.preview.blind import Blind
 from rules.preview.interactions import Figures
 from rules.preview.parts import PARTS_MAX
 from rules.preview.summary import ActivationRow, PartRow, SegmentRow, activation_rows, part_row, segment_rows
@@ -29,10 +30,9 @@ def preview_json(found: Preview) -> dict[str, Any]:
             asdict(each) | {"whole": _scaled(each.whole, found), "alone": _scaled(each.alone, found)}
             for each in found.interactions
         ],
-        "blind_without_filling": [
-            asdict(each) | {"until": None if each.until_ms is None else format_instant(each.until_ms)}
-            for each in found.found.blind.values()
-        ],
+        "blind_without_filling": [_blind(each) for each in found.found.blind.values()],
+        "blind_though_filled": [_blind(each) for each in found.found.still_blind.values()],
+        "unknown": found.unknown,
         "people": [
             {
                 "kind": moved.kind,
@@ -57,6 +57,10 @@ def seen_activations(found: Preview) -> list[ActivationRow]:
     """Return a row for each activation that the reader may see."""
     rows = activation_rows(found.found, found.before, found.after, found.one_in)
     return [each for each in rows if found.shows("activation", each.activation)]
+
+
+def _blind(each: Blind) -> dict[str, Any]:
+    return asdict(each) | {"until": None if each.until_ms is None else format_instant(each.until_ms)}
 
 
 def _scaled(figures: Figures, found: Preview) -> Figures:

@@ -167,8 +167,10 @@ def _parts(found: Preview) -> str:
 
 
 def _blind(found: Preview) -> str:
-    rows = [(each.segment, f"{each.path} ({each.text}): {words.blind(each)}") for each in found.found.blind.values()]
-    return _list("What would be blind without filling", rows, "") if rows else ""
+    return "\n".join(
+        _list(title, [(each.segment, f"{each.path} ({each.text}): {words.blind(each)}") for each in conditions], "")
+        for title, conditions in words.blinds(found)
+    )
 
 
 def _people(found: Preview) -> str:

@@ -111,12 +111,11 @@ def _parts(found: Preview) -> None:
 
 
 def _blind(found: Preview) -> None:
-    if not found.found.blind:
-        return
-    out.print(Text("Blind without filling", "bold yellow"))
-    for each in found.found.blind.values():
-        write_sentence(f"{each.segment}: {each.path} ({each.text}) {words.blind(each)}", indent=2)
-    out.print()
+    for title, conditions in words.blinds(found):
+        out.print(Text(title, "bold yellow"))
+        for each in conditions:
+            write_sentence(f"{each.segment}: {each.path} ({each.text}) {words.blind(each)}", indent=2)
+        out.print()
 
 
 def _people(found: Preview) -> None:

@@ -1,6 +1,6 @@
 """What a preview says in sentences, on a terminal and on the page."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from rules.ground.instants import format_instant
@@ -68,6 +68,15 @@ def blind(each: Blind) -> str:
     return "for ever" if each.until_mark is None else f"until a profile's next {each.until_mark}"
 
 
+def blinds(found: Preview) -> list[tuple[str, Collection[Blind]]]:
+    """Return the conditions that would be blind, under their headings; headings without any are left out."""
+    both = (
+        ("Blind without filling", found.found.blind.values()),
+        ("Blind although filled: the log does not reach back so far", found.found.still_blind.values()),
+    )
+    return [(title, conditions) for title, conditions in both if conditions]
+
+
 def interaction(each: Interaction, one_in: int) -> str:
     """Say what the parts do together, beside what they do alone."""
     inward, outward = ("enter", "leave") if each.kind == "segment" else ("begin", "end")
@@ -90,4 +99,5 @@ def notes(found: Preview) -> list[str]:
         for each in part_rows(found)
         if each.together_with
     ]
+    together += found.unknown
     return together + [f"{left['part']} was not counted alone: {left['why']}." for left in parts_left_out(found)]
