@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import differences
-from rules.catalogue.files import DICTIONARY, POLICY
+from rules.catalogue.files import DICTIONARY, POLICY, part_of
 from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors, Source, canonical_json
 
@@ -125,21 +125,27 @@ def _definition(catalogue: Catalogue, piece: tuple[What, str]) -> Any:
         return (catalogue.files[DICTIONARY].get(_SECTIONS[what]) or {}).get(name)
     if what == "policy":
         return (catalogue.files.get(POLICY) or {}).get(name)
-    file = _file_of(catalogue, piece)
-    return None if file is None else catalogue.files[file]
+    return _files_of(catalogue).get(_file(piece))
 
 
-def _file_of(catalogue: Catalogue, piece: tuple[What, str]) -> str | None:
-    what, name = piece
-    folder = f"{what}s/"
-    files = catalogue.files.items()
-    return next((file for file, value in files if file.startswith(folder) and value.get(what) == name), None)
+def _files_of(catalogue: Catalogue) -> Files:
+    """Return the definitions, templates expanded, each under a file name of its own."""
+    found: Files = {}
+    for source in catalogue.sources:
+        what = part_of(source.file)
+        name = source.value.get(what) if what in ("segment", "activation") else None
+        found[source.file if name is None else f"{what}s/{name}.yaml"] = source.value
+    return found
+
+
+def _file(piece: tuple[What, str]) -> str:
+    return f"{piece[0]}s/{piece[1]}.yaml"
 
 
 def _loaded(taken: Iterable[tuple[What, str]], old: Catalogue, new: Catalogue) -> Catalogue | None:
-    files: Files = dict(old.files)
+    files = _files_of(old)
     for piece in taken:
-        _apply(piece, files, old, new)
+        _apply(piece, files, new)
     try:
         sources = [Source(file, value) for file, value in files.items()]
         return load_catalogue(sources, {**old.policy.known_keys, **new.policy.known_keys})
@@ -147,7 +153,7 @@ def _loaded(taken: Iterable[tuple[What, str]], old: Catalogue, new: Catalogue) -
         return None
 
 
-def _apply(piece: tuple[What, str], files: Files, old: Catalogue, new: Catalogue) -> None:
+def _apply(piece: tuple[What, str], files: Files, new: Catalogue) -> None:
     what, name = piece
     definition = _definition(new, piece)
     if what in _SECTIONS:
@@ -157,11 +163,9 @@ def _apply(piece: tuple[What, str], files: Files, old: Catalogue, new: Catalogue
         policy.pop(name, None)
         files[POLICY] = policy | ({} if definition is None else {name: definition})
     else:
-        was, now = _file_of(old, piece), _file_of(new, piece)
-        if was is not None:
-            files.pop(was, None)
-        if now is not None:
-            files[now] = definition
+        files.pop(_file(piece), None)
+        if definition is not None:
+            files[_file(piece)] = definition
 
 
 def _put(files: Files, file: str, section: str, name: str, definition: Any) -> None:
