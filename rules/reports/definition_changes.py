@@ -4,8 +4,7 @@
 can review it: definitions of every status, and every key.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,7 +13,8 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import Difference, differences
 from rules.catalogue.segment import RULES, Segment
 from rules.language.problems import canonical_json
-from rules.reports.rule_changes import Change, rule_changes
+from rules.reports.rule_changes import rule_changes
+from rules.reports.value_changes import Change, value_changes
 
 Kind: TypeAlias = Literal["segment", "activation"]
 
@@ -102,48 +102,4 @@ def _changes(was: Segment | Activation, now: Segment | Activation) -> Iterator[C
     skipped: Final = {"segment", "activation", "version", *rules}
     for key in [*now.raw, *(key for key in was.raw if key not in now.raw)]:
         if key not in skipped:
-            yield from _values(was.raw.get(key), now.raw.get(key), key)
-
-
-def _values(was: Any, now: Any, at: str) -> Iterator[Change]:
-    if canonical_json(was) == canonical_json(now):
-        if isinstance(now, dict) and list(was) != list(now) and at.endswith("weights"):
-            yield Change(at, "changed", ", ".join(was), ", ".join(now))
-    elif isinstance(was, dict) and isinstance(now, dict):
-        for key in [*now, *(key for key in was if key not in now)]:
-            yield from _values(was.get(key), now.get(key), f"{at}.{key}")
-    elif isinstance(was, list) and isinstance(now, list):
-        yield from _items(was, now, at)
-    elif was is None:
-        yield Change(at, "came", "", _said(now))
-    elif now is None:
-        yield Change(at, "went", _said(was), "")
-    else:
-        yield Change(at, "changed", _said(was), _said(now))
-
-
-def _items(was: Sequence[Any], now: Sequence[Any], at: str) -> Iterator[Change]:
-    before, after = Counter(map(canonical_json, was)), Counter(map(canonical_json, now))
-    went = [each for each in was if _taken(before, after, each)]
-    came = [each for each in now if _taken(after, before, each)]
-    if not went and not came:
-        yield Change(at, "changed", _said(was), _said(now))
-    for each in went:
-        yield Change(at, "went", _said(each), "")
-    for each in came:
-        yield Change(at, "came", "", _said(each))
-
-
-def _taken(here: Counter[str], there: Counter[str], item: Any) -> bool:
-    return here[canonical_json(item)] > there[canonical_json(item)]
-
-
-def _said(value: Any) -> str:
-    """Write a value as its file would have it: texts as they are, the rest in flow style."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_said, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_said(each)}' for key, each in value.items())}}}"
-    return canonical_json(value)
+            yield from value_changes(was.raw.get(key), now.raw.get(key), key)

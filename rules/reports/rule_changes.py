@@ -1,38 +1,12 @@
 """What two rules ask differently: conditions that came, went, changed, or stand in another group."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from rules.catalogue.logic import AllOf, AnyOf, AtLeastOf, Group, NoneOf
 from rules.conditions.base import Condition, Node
 from rules.language.problems import canonical_json
-
-ChangeWay: TypeAlias = Literal["came", "went", "changed", "moved"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that differs. `was` and `now` are words; empty where there is nothing."""
-
-    at: str
-    """The path of a condition (`enter.all[0]`, in the new rule; of one that went, in the old), or of a key."""
-    way: ChangeWay
-    was: str
-    now: str
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {"at": self.at, "way": self.way, "was": self.was, "is": self.now}
-
-    @property
-    def said(self) -> str:
-        """One line for people."""
-        if self.way == "came":
-            return f"{self.at}: came: {self.now}"
-        if self.way == "went":
-            return f"{self.at}: went: {self.was}"
-        return f"{self.at}: was: {self.was}; is: {self.now}"
+from rules.reports.value_changes import Change, value_changes
 
 
 class _Leaf(NamedTuple):
@@ -74,7 +48,8 @@ def rule_changes(was: Node | None, now: Node | None, rule: str) -> Iterator[Chan
         if old is None:
             yield Change(leaf.path, "came", "", leaf.said)
         elif old.text != leaf.text:
-            yield Change(leaf.path, "changed", old.said, leaf.said)
+            parts = tuple(value_changes(old.condition.definition, leaf.condition.definition, ""))
+            yield Change(leaf.path, "changed", old.said, leaf.said, parts)
         elif old.groups != leaf.groups:
             yield Change(leaf.path, "moved", old.said, leaf.said)
     paired = {old.path for old in pairs.values()}

@@ -57,17 +57,19 @@ async def compare(servers: Servers, texts: Sequence[str]) -> Compared:
     """
     known = await history(servers)
     now_ms = SystemClock().wall_ms()
-    left, right = _sides(texts)
+    left, right = _sides(texts, known)
     one, other = (_named(text, known, servers, now_ms) for text in (left, right))
     return _compared(one, other)
 
 
-def _sides(texts: Sequence[str]) -> tuple[str, str]:
+def _sides(texts: Sequence[str], known: History) -> tuple[str, str]:
     if len(texts) == 2:
         return texts[0], texts[1]
     if len(texts) == 1:
         return (IN_FORCE, texts[0]) if is_folder(texts[0]) else (texts[0], IN_FORCE)
-    return BEFORE, IN_FORCE
+    other = known.last_other() if known.applies else None
+    # an apply that went back is a change like any other: what it changed is what it left
+    return BEFORE if other is None else other.catalogue, IN_FORCE
 
 
 def _named(text: str, known: History, servers: Servers, now_ms: int) -> Named:

@@ -83,7 +83,7 @@ class NothingBefore(WrongInput):
     """There is no catalogue to go back to."""
 
     def __init__(self) -> None:
-        super().__init__("no catalogue was in force before this one: there is nothing to go back to")
+        super().__init__("no other catalogue was in force before this one")
 
 
 class UnknownCatalogue(WrongInput):
@@ -91,7 +91,7 @@ class UnknownCatalogue(WrongInput):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text!r} is no catalogue that was applied: give the first digits of a hash from `segue catalogues`, a"
+            f"{text!r} is no catalogue that was applied: give four digits or more of a hash from `segue catalogues`, a"
             ' folder, an instant, "in force", "before" or "a week ago"'
         )
         self.text = text

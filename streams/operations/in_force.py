@@ -41,6 +41,11 @@ class History:
         """Return the apply that was in force at an instant; None: none was yet."""
         return next((each for each in reversed(self.applies) if each.at_ms <= t_ms), None)
 
+    def last_other(self) -> Apply | None:
+        """Return the last apply of another catalogue than the one in force; None: there is none."""
+        other = (each for each in reversed(self.applies) if each.catalogue != self.applies[-1].catalogue)
+        return next(other, None)
+
     def before(self) -> Apply | None:
         """Return the apply that `segue apply --back` returns to; None: there is none.
 

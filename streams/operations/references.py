@@ -67,7 +67,7 @@ def digest_of(text: str, history: History, now_ms: int) -> tuple[str, str]:
         found = history.in_force if text == IN_FORCE else history.before()
         if found is None:
             raise NothingBefore
-        return found.catalogue, _titled(found, "in force" if text == IN_FORCE else "before it")
+        return found.catalogue, _titled(found, "in force" if text == IN_FORCE else "before")
     t_ms = instant_of(text, now_ms)
     if t_ms is not None:
         then = history.at(t_ms)

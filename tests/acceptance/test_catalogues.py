@@ -111,7 +111,7 @@ def test_back_returns_to_the_catalogue_before_and_the_next_number_is_above_all(p
     nowhere = segue("apply", "--back")
     assert (nowhere.status, nowhere.err) == (
         1,
-        "no catalogue was in force before this one: there is nothing to go back to\n",
+        "no other catalogue was in force before this one\n",
     )
     segue.done("apply", place.write(SECOND))
     third = {**SECOND, "segments/other.yaml": SECOND["segments/everybody.yaml"].replace("everybody", "other")}

@@ -6,7 +6,7 @@ from typing import Final
 from rich.text import Text
 
 from rules.reports.definition_changes import DefinitionChange
-from rules.reports.rule_changes import Change
+from rules.reports.value_changes import Change
 from streams.cli.render.sentences import write_sentence
 from streams.operations.diff import Compared
 
@@ -44,6 +44,9 @@ def _show(change: Change) -> None:
     for word, said in (("was", change.was), ("is", change.now)):
         if said:
             write_sentence(Text.assemble((f"{word:3}  ", "dim"), said), indent=4, hanging=5)
+    if change.parts:
+        parts = "; ".join(each.said for each in change.parts)
+        write_sentence(Text.assemble(("so   ", "dim"), (parts, "bold")), indent=4, hanging=5)
 
 
 def markdown(compared: Compared) -> str:
@@ -69,7 +72,9 @@ def _lines(compared: Compared) -> Iterator[str]:
             yield "| where | | was | is |"
             yield "|---|---|---|---|"
         for change in each.changes:
-            yield f"| `{change.at}` | {change.way} | {_escaped(change.was)} | {_escaped(change.now)} |"
+            parts = "; ".join(each.said for each in change.parts)
+            way = f"{change.way}: {_escaped(parts)}" if parts else change.way
+            yield f"| `{change.at}` | {way} | {_escaped(change.was)} | {_escaped(change.now)} |"
 
 
 def _versions(each: DefinitionChange) -> str:
