@@ -61,6 +61,10 @@ def apply(
     ] = False,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who applies it; without: the login.")] = None,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, in a sentence.")] = None,
+    break_glass: Annotated[
+        str | None,
+        typer.Option("--break-glass", metavar="REASON", help="Without approvals, in an emergency: it may only narrow."),
+    ] = None,
     back: Annotated[
         bool, typer.Option("--back", help="Return to the catalogue before, as it was; without DIR.")
     ] = False,
@@ -86,9 +90,14 @@ def apply(
     --back returns to the catalogue that was in force before, with the versions that it had. Given again, it goes back
     one more.
 
+    Where policy.yaml asks for approvals, a catalogue that lacks a signature is refused. --break-glass REASON asks for
+    none, may only narrow (retire, withdraw content, suppress more, shorten), and is recorded.
+
     Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    asked = Options(again=again, by=by, note=note, preview=preview, fill=not no_fill)
+    if break_glass is not None and not break_glass.strip():
+        raise WrongRequest("--break-glass takes the reason, in a sentence: it stands in the log")
+    asked = Options(again=again, by=by, note=note, break_glass=break_glass, preview=preview, fill=not no_fill)
     if back and folder is not None:
         raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
     given = None if back else _given(folder, asked)

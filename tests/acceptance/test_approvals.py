@@ -155,6 +155,45 @@ def test_nobody_lifts_the_rule_or_adds_a_key_in_the_same_apply(office: Office) -
     assert "approvals of segments" in segue.done("diff", "--json").out
 
 
+@pytest.mark.servers
+def test_broken_glass_only_narrows_and_is_recorded(office: Office) -> None:
+    segue, folder = office.segue, office.folder
+    first = segue("apply", folder, "--break-glass", "Nobody is in the office")
+    assert first.status == 1
+    assert "no catalogue is in force that could be compared with it" in first.err
+    office.sign_all()
+    segue.done("apply", folder)
+    office.edit("activations/hello.yaml", "version: 1", "version: 2")
+    office.edit("activations/hello.yaml", "review: {status: approved}", "review: {status: withdrawn}")
+    office.edit("activations/hello.yaml", "[US, CA]", "[US]")
+    assert "2 definitions are not approved" not in segue("apply", folder).err
+    assert segue("apply", folder, "--break-glass", "  ").status == 2
+    broken = segue.done("apply", folder, "--by", "eve", "--break-glass", "Recall of lot 7")
+    assert "to be approved before the next apply: activation hello" in broken.err
+    [record, _] = segue.done("catalogues", "--json").json["catalogues"]
+    assert (record["how"]["by"], record["how"]["break_glass"]) == ("eve", "Recall of lot 7")
+    # what does more than narrow is refused, with the reason of each
+    office.edit("activations/hello.yaml", "version: 2", "version: 3")
+    office.edit("activations/hello.yaml", "[US]", "[US, CA]")
+    office.edit("segments/visitors.yaml", "version: 1", "version: 2")
+    office.edit("segments/visitors.yaml", "30d", "60d")
+    refused = segue("apply", folder, "--break-glass", "Quick")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.splitlines() == [
+        "--break-glass may only narrow what is in force: nothing was applied",
+        "segment visitors: 'enter' may only get more conditions under 'all'",
+        "activation hello: 'markets' may only lose markets",
+    ]
+    keys = (folder / "keys.yaml").read_text()
+    write_catalogue(folder, {name: FILES[name] for name in FILES if "hello" not in name})
+    (folder / "activations/hello.yaml").unlink()
+    office.write("keys.yaml", keys.replace("[oncology]", "[oncology, head]"))
+    refused = segue("apply", folder, "--break-glass", "Quick")
+    assert refused.err.splitlines()[1:] == ["keys.yaml may only lose rows and roles, and end sooner"]
+    office.write("keys.yaml", "".join(line for line in keys.splitlines(keepends=True) if "person: bo" not in line))
+    segue.done("apply", folder, "--break-glass", "The key of bo was stolen")
+
+
 def test_approve_says_what_to_give() -> None:
     segue = Segue()
     assert segue("approve").err == "give the catalogue's folder: segue approve DIR NAME --as ROLE\n"

@@ -10,12 +10,13 @@ from typing import Any
 
 from rules.catalogue.approvals import Approvals
 from rules.catalogue.files import POLICY
+from rules.catalogue.narrowing import widenings
 from rules.catalogue.policy import approvals_of
 from rules.catalogue.stored import texts_of
 from streams.operations.applying.situation import InForce, Situation
 from streams.operations.applying.warning import ApplyWarning
 from streams.operations.approving.demands import Standing
-from streams.operations.approving.keys import Keys
+from streams.operations.approving.keys import KEYS_FILE, Keys, narrows
 from streams.operations.approving.ruling import Lack, rule
 from streams.operations.approving.signed import Signed, read_signed
 from streams.operations.errors import CatalogueRefused, WrongInput
@@ -31,13 +32,45 @@ class NotApproved(WrongInput):
         self.lacks = tuple(lacks)
 
 
+class NotNarrower(WrongInput):
+    """The glass is to be broken for a catalogue that does more than narrow. `widenings`: a sentence for each."""
+
+    def __init__(self, widenings: Sequence[str]) -> None:
+        super().__init__("--break-glass may only narrow what is in force: nothing was applied", *widenings)
+        self.widenings = tuple(widenings)
+
+
 async def check(situation: Situation) -> Sequence[ApplyWarning]:
-    """Refuse a catalogue that lacks a signature. Raises NotApproved."""
+    """Refuse a catalogue that lacks a signature; with broken glass, one that does more than narrow.
+
+    Raises NotApproved, NotNarrower.
+    """
     signed = situation.options.signed or Signed()
-    lacks = rule(situation.catalogue, signed, standing(situation.in_force), situation.applied.at_ms)
+    stands = standing(situation.in_force)
+    lacks = rule(situation.catalogue, signed, stands, situation.applied.at_ms)
+    if situation.options.break_glass is not None:
+        return _break_glass(situation, signed, stands, lacks)
     if lacks:
         raise NotApproved(lacks)
     return ()
+
+
+def _break_glass(
+    situation: Situation, signed: Signed, stands: Standing, lacks: Sequence[Lack]
+) -> Sequence[ApplyWarning]:
+    """See that the catalogue only narrows; warn of what is to be approved afterwards. Raises NotNarrower."""
+    if situation.old is None:
+        raise NotNarrower(["no catalogue is in force that could be compared with it: approve it, or apply without it"])
+    found = widenings(situation.old, situation.catalogue)
+    if stands.keys is not None and not narrows(stands.keys, signed.keys):
+        found.append(f"{KEYS_FILE} may only lose rows and roles, and end sooner")
+    if found:
+        raise NotNarrower(found)
+    if not lacks:
+        return [ApplyWarning("break_glass", "the glass was broken, though nothing lacked a signature")]
+    names = list(dict.fromkeys(str(each.demand) for each in lacks))
+    said = f"the glass was broken; to be approved before the next apply: {', '.join(names)}"
+    return [ApplyWarning("break_glass", said)]
 
 
 def standing(in_force: InForce | None) -> Standing:

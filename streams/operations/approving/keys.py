@@ -71,6 +71,20 @@ class Keys:
         return sorted({role for row in self.rows for role in row.roles})
 
 
+def narrows(was: Keys, now: Keys) -> bool:
+    """Tell whether keys only let fewer people sign, for fewer roles or a shorter time."""
+    return all(
+        any(
+            (row.person, row.key) == (old.person, old.key)
+            and set(row.roles) <= set(old.roles)
+            and row.from_ms >= old.from_ms
+            and (old.until_ms is None or (row.until_ms is not None and row.until_ms <= old.until_ms))
+            for old in was.rows
+        )
+        for row in now.rows
+    )
+
+
 class _Row(Strict):
     person: Name
     roles: Annotated[Items[Name], Field(min_length=1)]

@@ -9,7 +9,7 @@ from rules.catalogue.approvals import Approvals
 from rules.ground.instants import MS_PER_DAY, format_instant, parse_instant
 from streams.operations.approving.approve import ApprovalRefused, Asked, approve, standing_of
 from streams.operations.approving.demands import NOTHING_STANDS, Standing
-from streams.operations.approving.keys import Keys
+from streams.operations.approving.keys import Keys, narrows
 from streams.operations.approving.ruling import Lack, rule
 from streams.operations.approving.signed import read_signed, read_signed_folder
 from streams.operations.approving.signing import KeyUnusable, write_new_key
@@ -362,6 +362,18 @@ def test_keys_that_are_wrong_are_told_at_their_place(desk: Desk, old: str, new: 
     with pytest.raises(CatalogueRefused) as refused:
         read_signed_folder(desk.folder)
     assert said in str(refused.value)
+
+
+def test_keys_narrow_where_fewer_people_sign_for_less(desk: Desk) -> None:
+    whole = read_signed_folder(desk.folder).keys
+    assert narrows(whole, whole)
+    desk.keys({"ana": "", "bo": ", until: 2026-12-31"})
+    fewer = read_signed_folder(desk.folder).keys
+    assert narrows(whole, fewer)
+    assert not narrows(fewer, whole)
+    desk.edit("keys.yaml", "[oncology, head]", "[oncology]")
+    assert narrows(fewer, read_signed_folder(desk.folder).keys)
+    assert not narrows(read_signed_folder(desk.folder).keys, fewer)
 
 
 def test_one_key_has_one_person(desk: Desk) -> None:
