@@ -1,45 +1,74 @@
 """Conditions and caps that begin at a cut without the history that they look at, for a warning before an apply.
 
-A worker fills no history in. A condition that it did not keep has no verdict at first, and a cap that it did not count
-begins to count at the cut (docs/language.md). Both are right, and may surprise the person who applies the catalogue.
+A condition that a worker did not keep has no verdict at first. Filling brings its history, as far back as the log
+reaches (docs/language.md). A cap that was not counted begins to count at the cut, because no filling counts messages.
+All of this is right, and may surprise the person who applies the catalogue.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Condition
-from rules.engine.pending import Pending
+from rules.engine.pending import Fills, Pending
 from rules.engine.plan import Plan, make_plan
 from rules.engine.segment_plan import SegmentPlan
 from rules.ground.instants import FOREVER, format_duration, format_instant
 
+_OLD: Final = 1
+_NEW: Final = 2
 
-def beginnings(old: Catalogue | None, new: Catalogue, now_ms: int) -> list[str]:
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How far back the history of a cut is filled in. `since_ms`: where the log begins; None: nothing was dropped."""
+
+    since_ms: int | None
+
+
+def beginnings(old: Catalogue | None, new: Catalogue, now_ms: int, filling: Filling | None = None) -> list[str]:
     """Return a warning for each condition and cap that begins without history; the first catalogue has none.
 
-    `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing.
+    `now_ms` stands for the instant of the cut: a window that begins at a date after it misses nothing. `filling` None:
+    history is not filled in.
     """
     if old is None:
         return []
-    before = make_plan(old, ordinal=1)
-    plan = make_plan(new, ordinal=2, t_ms=now_ms, old=before)
-    return [*_pending_for_ever(plan), *_blind(plan), *_uncounted(before, plan, now_ms)]
+    before = make_plan(old, ordinal=_OLD)
+    fills: Fills = {} if filling is None else {_NEW: filling.since_ms}
+    plan = make_plan(new, ordinal=_NEW, t_ms=now_ms, old=before, fills=fills)
+    since_ms = now_ms if filling is None or filling.since_ms is None else filling.since_ms
+    then = "now" if since_ms == now_ms else format_instant(since_ms)
+    short = () if filling is None else _short(plan, now_ms, then)
+    return [*short, *_pending_for_ever(plan, then), *_blind(plan, now_ms, then), *_uncounted(before, plan, now_ms)]
 
 
-def _pending_for_ever(plan: Plan) -> Iterator[str]:
+def _short(plan: Plan, now_ms: int, then: str) -> Iterator[str]:
+    """Conditions that look back further than the log, until their window has moved."""
+    for segment in plan.segments:
+        for path, leaf in _leaves(segment):
+            if isinstance(leaf, Pending) and now_ms < _known_ms(leaf) < FOREVER:
+                yield (
+                    f"{segment.id}: {path} ({leaf.describe()}) looks back further than the log, which begins at {then}:"
+                    f" it gets no verdict {_until(_known_ms(leaf))} for profiles known before then"
+                )
+
+
+def _pending_for_ever(plan: Plan, then: str) -> Iterator[str]:
     """Conditions whose history is not at hand and whose window never moves."""
     for segment in plan.segments:
         for path, leaf in _leaves(segment):
             if isinstance(leaf, Pending) and _known_ms(leaf) >= FOREVER:
                 yield (
                     f"{segment.id}: {path} ({leaf.describe()}) looks back for ever: it gets no verdict for profiles"
-                    " known before now" + _until_mark(leaf)
+                    f" known before {then}" + _until_mark(leaf)
                 )
 
 
-def _blind(plan: Plan) -> Iterator[str]:
+def _blind(plan: Plan, now_ms: int, then: str) -> Iterator[str]:
     """Segments that hold activations back but have no verdict yet for known profiles: they hold nobody back."""
     known_ms: dict[str, int] = {}
     for segment in plan.segments:  # a segment comes after the segments that it looks at
@@ -48,7 +77,7 @@ def _blind(plan: Plan) -> Iterator[str]:
         if segment.parent is not None:
             looked_at.add(segment.parent)
         latest_ms = max([*own, *(known_ms.get(name, 0) for name in looked_at)], default=0)
-        if latest_ms:
+        if latest_ms > now_ms:
             known_ms[segment.id] = latest_ms
     for each in plan.activations.by_id.values():
         definition = plan.catalogue.activations[each.id]
@@ -56,7 +85,7 @@ def _blind(plan: Plan) -> Iterator[str]:
             for name in sorted({*names} & known_ms.keys()):
                 yield (
                     f"{each.id}: {key} {name} begins without history: it holds nobody back for what happened before"
-                    f" now, {_until(known_ms[name])}"
+                    f" {then}, {_until(known_ms[name])}"
                 )
 
 

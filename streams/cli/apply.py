@@ -83,8 +83,9 @@ def apply(
     """Check a catalogue and put it into force.
 
     One transaction does it for every partition of the input. Says what changes against the catalogue in force:
-    segments, activations, dictionary, policy. Creates the topics of channels that are new, and deletes none. Warns of
-    what begins without the history that it looks at. Already in force: says so and writes nothing. The record in the
+    segments, activations, dictionary, policy. Creates the topics of channels that are new, and deletes none. Says
+    first which conditions look at history and since when the log can tell, and brings that history after the cut: see
+    `segue fill`. Warns of what begins without history. Already in force: says so and writes nothing. The record in the
     log says who applied it, why, when, and from which revision of git.
 
     --back returns to the catalogue that was in force before, with the versions that it had. Given again, it goes back
@@ -97,7 +98,9 @@ def apply(
     """
     if break_glass is not None and not break_glass.strip():
         raise WrongRequest("--break-glass takes the reason, in a sentence: it stands in the log")
-    asked = Options(again=again, by=by, note=note, break_glass=break_glass, preview=preview, fill=not no_fill)
+    asked = Options(
+        again=again, by=by, note=note, break_glass=break_glass, preview=preview, fill=not no_fill, on_say=tell
+    )
     if back and folder is not None:
         raise WrongRequest(f"--back returns to the catalogue before, which the log has: leave {folder} out")
     given = None if back else _given(folder, asked)

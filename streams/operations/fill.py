@@ -54,6 +54,27 @@ class FillOutcome:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LogSince:
+    """Since when the log can tell, over all partitions."""
+
+    first_ms: int | None
+    """The instant of its first record; None: it is empty."""
+    dropped_ms: int | None
+    """The instant from which on every partition is whole; None: none has dropped its beginning."""
+
+
+async def log_since(servers: Servers) -> LogSince:
+    """Ask since when the input can tell. Raises Unreachable."""
+    topic = servers.deployment.events_topic
+    async with servers.reading(topic) as (consumer, partitions):
+        starts = await consumer.beginning_offsets(partitions)
+        firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, 0))
+    found = {tp: each.timestamp for tp, each in firsts.items() if each is not None}
+    dropped = [t_ms for tp, t_ms in found.items() if starts[tp] > 0]
+    return LogSince(min(found.values(), default=None), max(dropped, default=None))
+
+
 async def open_fills(servers: Servers, partition: int) -> list[StoredFill]:
     """Return the cuts of a partition whose history is not filled in, oldest first."""
     fills = read_fills(await servers.log.read_to_end(servers.deployment.fills_topic, partition))

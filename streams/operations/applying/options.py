@@ -1,12 +1,16 @@
 """What a person may ask of an apply, besides the catalogue. A new option is a field here with its default."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.catalogue.applied import GitState
 from rules.language.problems import Source
 from streams.operations.approving.signed import Signed
 from streams.operations.fill import OnShare, OnWait
+
+
+def _say_nothing(said: str) -> None:
+    """Keep it to oneself."""
 
 
 def _tell_nobody(partition: int, said: object) -> None:
@@ -37,6 +41,8 @@ class Options:
     """The files as they were written, where no sources hold them."""
     fill: bool = True
     """Whether to fill in the history that new conditions need."""
+    on_say: Callable[[str], None] = _say_nothing
+    """Is told a sentence for people, before anything is written."""
     on_share: OnShare = _tell_nobody
     """Is told how far filling has come: (partition, share from 0 to 1)."""
     on_wait: OnWait = _tell_nobody

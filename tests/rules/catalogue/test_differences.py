@@ -11,7 +11,7 @@ from rules.catalogue.differences import differences
 from rules.engine.activations.change import ActivationChange
 from rules.engine.replay import Replay, Then
 from rules.ground.instants import parse_instant
-from rules.reports.beginnings import beginnings
+from rules.reports.beginnings import Filling, beginnings
 from tests.rules.catalogues import DICTIONARY, load, segment
 from tests.rules.engine.test_activations import BEGIN_MS, HOUR_MS, OF, crowded, happenings
 from tests.transcripts.implementations import compiled
@@ -204,6 +204,7 @@ def begins(new: dict[str, str], old: dict[str, str] | None = None) -> list[str]:
 
 
 LOGIN = segment("login", enter="{event: portal.login, within: 1d}")
+EVER = "{event: portal.login, since: ever}"
 
 
 def test_the_first_catalogue_misses_no_history() -> None:
@@ -251,3 +252,25 @@ def test_a_cap_is_warned_of_unless_what_it_counts_was_counted_before() -> None:
     new = MAIL.replace("mail\n", "b\n", 1).replace("content:", cap.format("activation", "7d"))
     assert begins(KNOWN | {"activations/b.yaml": new}) == []
     assert len(begins(mail("content:", cap.format("activation", "7d")))) == 1
+
+
+def test_what_is_filled_in_from_a_whole_log_is_not_warned_of_and_a_cap_is() -> None:
+    held = mail("content:", "suppress_while: [login]\nfrequency_cap: [{of: channel, at_most: 2, within: 7d}]\ncontent:")
+    new = held | {"segments/login.yaml": LOGIN, "segments/ever.yaml": segment("ever", enter=EVER)}
+    assert len(begins(new)) == 3
+    [cap] = beginnings(load(KNOWN), load(new), NOW_MS, Filling(None))
+    assert "counts only messages from now on" in cap
+
+
+def test_what_looks_back_further_than_the_log_is_warned_of_until_its_window_has_moved() -> None:
+    new = KNOWN | {"segments/login.yaml": LOGIN, "segments/ever.yaml": segment("ever", enter=EVER)}
+    short, ever = beginnings(load(KNOWN), load(new), NOW_MS, Filling(NOW_MS - HOUR_MS))
+    assert short == (
+        "login: enter (1 or more of portal.login within 1d) looks back further than the log, which begins at"
+        " 2026-02-28T23:00:00.000Z: it gets no verdict until 2026-03-01T23:05:00.000Z for profiles known before then"
+    )
+    assert "looks back for ever" in ever
+    assert "known before 2026-02-28T23:00:00.000Z" in ever
+    # a log that reaches further back than the window
+    [ever] = beginnings(load(KNOWN), load(new), NOW_MS, Filling(NOW_MS - 48 * HOUR_MS))
+    assert "looks back for ever" in ever

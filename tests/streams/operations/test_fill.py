@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from rules.catalogue.catalogue import Catalogue
+from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer, ValkeyServer
+from streams.log.admin import connected
 from streams.operations.apply import put_into_force
 from streams.operations.applying.options import Options
 from streams.operations.fill import fill, open_fills
@@ -205,3 +209,30 @@ async def test_a_cut_whose_offset_nobody_wrote_is_found(world: Callable[..., Any
         for partition in (0, 1):
             records = await w.servers.log.read_to_end(w.live.deployment.fills_topic, partition)
             assert all(each.fill.filled for each in read_fills(records))
+
+
+async def test_where_the_log_has_dropped_its_beginning_filled_says_since_when_it_is_whole(
+    world: Callable[..., Any],
+) -> None:
+    async with world() as w:
+        await w.apply(BEFORE)
+        await logins(w, 20)
+        topic = w.live.deployment.events_topic
+        before = await w.live.read(topic)
+        ends = {partition: records[-1].offset + 1 for partition, records in before.items()}
+        async with connected(w.live.settings.kafka_bootstrap_servers) as cluster:
+            await cluster._admin.delete_records(  # noqa: SLF001 - retention, at once
+                {TopicPartition(topic, p): RecordsToDelete(end) for p, end in ends.items()}
+            )
+        sent = await logins(w, 20, each=1)
+        said: list[str] = []
+        await w.apply(LOGINS, Options(on_say=said.append))
+        assert await w.histories() == sent
+        kept = {p: records[0].timestamp for p, records in (await w.live.read(topic)).items()}
+        filled = {p: value["data"]["since"] for p, (_, value) in await w.records("segue.filled")}
+        assert filled == kept
+        [sentence] = said
+        assert sentence == (
+            "history: active (2 or more of portal.login within 30d) looks at what happened before now;"
+            f" the log tells since {format_instant(min(kept.values()))}"
+        )
