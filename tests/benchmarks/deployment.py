@@ -13,6 +13,7 @@ TOPICS: Final = {
     "PROGRESS": "progress",
     "OWNERS": "owners",
     "CATALOGUES": "catalogues",
+    "FILLS": "fills",
 }
 """By setting: the last part of the topic's name."""
 

@@ -239,3 +239,18 @@ LAST: Final = replace(
     activations=tuple(replace(one, version=4) for one in BASE.activations),
 )
 """The first one again, as an edit: with higher versions."""
+VISITS: Final = replace(
+    BASE,
+    segments=(*BASE.segments, Segment("i-visits", "logins", count=2, length_ms=1_700_000)),
+    activations=(*BASE.activations, Activation("q-visits", "sms", some=("i-visits",), grouped=False)),
+)
+"""The first one, with a segment whose history must be filled in."""
+OFTEN: Final = replace(
+    VISITS,
+    segments=(
+        *(one for one in VISITS.segments if one.id != "d-gold"),
+        Segment("d-gold", "tier", version=2, value="silver"),
+        Segment("j-often", "logins", count=3, length_ms=1_600_000),
+    ),
+)
+"""The one after it: its cut may come while the history of the cut before is filled in."""

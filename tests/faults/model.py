@@ -3,7 +3,8 @@
 Shares nothing with `rules` and `streams`. Records go in (offset, timestamp, key, value, headers); changes and dead
 letters come out, to the byte and in the canonical order. It knows five kinds of segments, each with one leaf: everyone;
 a count of logins, in a window or ever; no login for a time; a trait; and having left, for a limited stay. `contact`
-decides the activations. A record that must be refused names its reason in a header: `traffic` knew it.
+decides the activations. A record that must be refused names its reason in a header: `traffic` knew it. A history that
+is filled in brings what the model knows anyway: it waits for the end of the fill.
 """
 
 import heapq
@@ -15,15 +16,17 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from tests.faults.catalogues import BASE, LAST, SECOND, THIRD, Rules, Segment
+from tests.faults.catalogues import BASE, LAST, OFTEN, SECOND, THIRD, VISITS, Rules, Segment
 from tests.faults.contact import Contact, Move, arm_of, cap_ends, content_of, decide, reason_of
 
 __all__ = [
     "BASE",
     "EXPECTED_HEADER",
     "LAST",
+    "OFTEN",
     "SECOND",
     "THIRD",
+    "VISITS",
     "Change",
     "Partition",
     "Rules",
@@ -34,6 +37,8 @@ __all__ = [
 EXPECTED_HEADER: Final = "x-expected"
 """The header with the reason code of a record that must be refused; an empty value: it must be taken."""
 WAKES_MAX: Final = 1_000
+HISTORIC: Final = frozenset({"logins", "quiet", "left"})
+"""The kinds that look at history."""
 DIGEST_START: Final = "0" * 32
 Identity = tuple[int, str, str]
 
@@ -83,7 +88,9 @@ class Profile:
     sequence: int = 0
     due_ms: int | None = None
     visit_ms: int | None = None
-    """The instant of a cut that has not visited the profile yet."""
+    """The instant of a cut, or of the end of a fill, that has not visited the profile yet."""
+    waiting: set[str] = field(default_factory=set)
+    """Segments whose rule came in at a cut, and whose history is not filled in: they have no verdict."""
     contact: Contact = field(default_factory=Contact)
 
     def fold(self, event: Mapping[str, Any], identity: Identity) -> None:
@@ -164,6 +171,10 @@ class Partition:
         self.cuts: list[int] = []
         self.rules: Rules | None = None
         self.before: Rules | None = None
+        self.unfilled: dict[int, set[str]] = {}
+        """By the instant of a cut: the segments whose rules came in there without their history."""
+        self.filling: set[str] | None = None
+        """What the visits under way give its history; None: they are for a catalogue."""
         self.clock_ms = -1
         self.profiles: dict[str, Profile] = {}
         self.queue: list[tuple[int, str]] = []
@@ -204,6 +215,10 @@ class Partition:
         event = json.loads(record.value or b"")
         if event["type"] == "segue.catalogue":
             self._cut(r_ms)
+        elif event["type"] == "segue.history":
+            self._history(event, r_ms)
+        elif event["type"] == "segue.filled":
+            self._filled(event["data"]["cut"], r_ms)
         elif not event["type"].startswith("segue."):
             self._event(event, r_ms)
 
@@ -231,23 +246,48 @@ class Partition:
         profile = self.profiles.get(subject)
         if profile is None:
             profile = self.profiles[subject] = Profile(subject, rules)
-        while (due := self._own_due(profile)) is not None and (due < r_ms or profile.visit_ms is not None):
-            self._wake(profile, due)
+        self._bring_up(profile, r_ms)
         if identity in profile.seen:
             return
         profile.fold(event, identity)
         self._evaluate(profile, r_ms, [f"{event['source']} {event['id']}"])
         self._sleep(profile, r_ms)
 
+    def _bring_up(self, profile: Profile, r_ms: int) -> None:
+        while (due := self._own_due(profile)) is not None and (due < r_ms or profile.visit_ms is not None):
+            self._wake(profile, due)
+
+    def _history(self, event: Mapping[str, Any], r_ms: int) -> None:
+        """Bring the past of a profile. The model knows it anyway, and waits for the end of the fill."""
+        profile = self.profiles.get(str(event["subject"]))
+        if profile is not None and event["data"]["cut"] in self.cuts:
+            self._bring_up(profile, r_ms)
+            self._sleep(profile, r_ms)
+
+    def _filled(self, cut_ms: int, t_ms: int) -> None:
+        """End a fill of a whole log; a second end of one cut does nothing."""
+        filled = self.unfilled.pop(cut_ms, None)
+        if filled is not None:
+            self._visit_all(t_ms)
+            self.filling = filled
+
     def _cut(self, t_ms: int) -> None:
-        for profile in self.profiles.values():
-            # this cut comes before the visit of the last one: that visit is first
-            while profile.visit_ms is not None:
-                self._wake(profile, profile.visit_ms)
+        self._visit_all(t_ms)
         self.before, self.rules = self.rules, self.catalogues[len(self.cuts)]
         self.cuts.append(t_ms)
         if self.before is None:
             return
+        known = {one.rule for one in self.before.segments}
+        historic = {one.id for one in self.rules.segments if one.kind in HISTORIC and one.rule not in known}
+        self.unfilled[t_ms] = historic
+
+    def _visit_all(self, t_ms: int) -> None:
+        """Put a visit of every profile into the queue."""
+        for profile in self.profiles.values():
+            # this comes before the visits of the last cut or fill: those are first
+            while profile.visit_ms is not None:
+                self._wake(profile, profile.visit_ms)
+        self.filling = None
         for profile in self.profiles.values():
             profile.visit_ms = t_ms
             heapq.heappush(self.queue, (t_ms, profile.subject))
@@ -282,10 +322,18 @@ class Partition:
 
     def _visit(self, profile: Profile, t_ms: int) -> None:
         profile.visit_ms = None
+        if self.filling is not None:
+            profile.waiting -= self.filling
+            for one in profile.rules.by_id:
+                self._judge(profile, one, t_ms, [], changed=False, backfill=True)
+            self._decide(profile, t_ms, [])
+            return
         old = {one.id: one for one in profile.rules.segments}
         assert self.rules is not None
         profile.rules = self.rules
         new = {one.id: one for one in self.rules.segments}
+        profile.waiting = {name for name in profile.waiting if name in new and new[name].rule == old[name].rule}
+        profile.waiting |= self.unfilled.get(self.cuts[-1], set())
         retired = {one.id: one for one in self.rules.retired}
         for name in sorted(old | new):
             if name not in new:
@@ -305,12 +353,16 @@ class Partition:
         moves = decide(profile.rules, profile.contact, profile.since, profile.subject, t_ms, visit=visit)
         self.changes += [self._moved(profile, move, t_ms, events) for move in moves]
 
-    def _judge(self, profile: Profile, one: Segment, t_ms: int, events: list[str], changed: bool) -> None:
+    def _judge(
+        self, profile: Profile, one: Segment, t_ms: int, events: list[str], changed: bool, backfill: bool = False
+    ) -> None:
+        if one.id in profile.waiting:
+            return
         since = profile.since.get(one.id)
         holds = profile.holds(one, t_ms)
         if since is None:
             if holds:
-                self._change(profile, one, t_ms, "entry_rule", ["enter"], events, backfill=changed)
+                self._change(profile, one, t_ms, "entry_rule", ["enter"], events, backfill=changed or backfill)
         elif not holds:
             self._change(profile, one, t_ms, "definition_changed" if changed else "entry_lost", ["enter"], events)
         elif one.kind == "left" and t_ms >= since + one.length_ms:

@@ -59,6 +59,7 @@ TOPICS: Final = {
     "progress": "segue.progress",
     "owners": "segue.owners",
     "catalogues": "segue.catalogues",
+    "fills": "segue.fills",
 }
 
 
@@ -95,15 +96,24 @@ class Run:
         assert found == status, f"segue {arguments[0]}: {found} {said[-1_500:]}"
         return said
 
-    async def apply(self, rules: Rules, *, again: bool = False) -> None:
+    def begin(self, *arguments: str, **settings: object) -> Any:
+        """Start a command of the product; return its process, with `kill` and `wait`."""
+        log = self.folder / f"command-{secrets.token_hex(4)}.log"
+        return self.zygote.start("streams.cli", arguments, self._environment(**settings), log)
+
+    async def apply(self, rules: Rules, *options: str, again: bool = False) -> None:
         """Put a catalogue in force."""
+        await self.segue("apply", self.folder_of(rules), *options, *(["--again"] if again else []))
+
+    def folder_of(self, rules: Rules) -> str:
+        """Write the folder of the catalogue that is applied next."""
         folder = self.folder / f"catalogue-{len(self.catalogues)}"
         for name, text in rules.files().items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         # before it takes effect: the observer may see the cut first
         self.catalogues.append(rules)
-        await self.segue("apply", str(folder), *(["--again"] if again else []))
+        return str(folder)
 
     def _environment(self, **more: object) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}

@@ -8,6 +8,7 @@ from tests.faults.families import (
     clocks,
     cluster,
     definitions,
+    filling,
     inputs,
     kills,
     life,
@@ -57,6 +58,7 @@ FAULTS: Final = (
     Fault("23", "claim after many progress records", brokers.long_progress, _PROGRESS, _PROGRESS_FULL),
     Fault("24", "a consumer gone silent", slow.silent_consumer, Size(1, 1), Size(5, 2), 70),
     Fault("25", "a rolling restart under load", life.rolling_restart, Size(1), Size(5), 60, alone=True),
+    Fault("27", "history filled in, interrupted", filling.interrupted, Size(4), Size(20), 70),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
 )
 """Numbers are stable: results and decisions name them."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from tests.faults.catalogues import BASE, CHANNELS, SECOND, THIRD, Rules
+from tests.faults.catalogues import BASE, CHANNELS, OFTEN, SECOND, THIRD, VISITS, Rules
 from tests.faults.checker import Follower, Names
 from tests.faults.model import DIGEST_START, Change, Partition, instant, rolled
 from tests.faults.promises import (
@@ -114,6 +114,53 @@ def test_the_model_agrees_with_the_naive_evaluator(seed: int, tmp_path: Path) ->
     assert not found.refusals
     assert [change.value for change in model.changes] == found.changes
     assert {change.channel for change in model.changes} == {"", *CHANNELS}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_model_agrees_with_the_naive_evaluator_on_history_that_is_filled_in(seed: int, tmp_path: Path) -> None:
+    base, visits, often = (
+        read_folder(folder_of(rules, tmp_path / str(n))) for n, rules in enumerate((BASE, VISITS, OFTEN))
+    )
+    lay, cuts, shift = list[Sent](), list[int](), 0
+    past: dict[str, list[Any]] = defaultdict(list)
+
+    def lay_down(at_ms: int, event: Any) -> None:
+        lay.append(Sent(len(lay), at_ms, json.dumps(event).encode()))
+
+    def fill(at_ms: int, cut: int, past: dict[str, list[Any]]) -> None:
+        for subject, events in past.items():
+            lay_down(at_ms, {"type": "segue.history", "subject": subject, "data": {"cut": cut, "events": events}})
+
+    before: list[dict[str, list[Any]]] = []
+    for place, record in enumerate(history(seed, 90)):
+        at_ms, event = record.timestamp + shift, json.loads(record.value)
+        lay_down(at_ms, event)
+        if event["type"] != "segue.catalogue" and "subject" in event:
+            past[event["subject"]].append(event)
+        if place in (30, 50):
+            cuts.append(at_ms + 1)
+            before.append({subject: list(events) for subject, events in past.items()})
+            lay_down(cuts[-1], {"type": "segue.catalogue"})
+            shift += 2
+        if place in (40, 60):
+            fill(at_ms, cuts[-1], before[-1])
+        if place == 62:
+            fill(at_ms, cuts[0], before[0])
+        for filled, cut in ((45, 0), (65, 1), (67, 0)):
+            if place == filled:
+                lay_down(at_ms + 1, {"type": "segue.filled", "data": {"cut": cuts[cut], "since": None}})
+                shift += 2
+    lines = [
+        json.dumps({**json.loads(record.value), "recordedtime": instant(record.timestamp)}).encode()
+        for record in lay
+        if b"segue.catalogue" not in record.value
+    ]
+    then = [Cut(at_ms, catalogue) for at_ms, catalogue in zip(cuts, (visits, often), strict=True)]
+    found = replay(base, lines, None, then, as_live=True)
+    model = modelled(lay, BASE, VISITS, OFTEN)
+    assert [change.value for change in model.changes] == found.changes
+    filled_in = [json.loads(value) for value in model.of() if b'"backfill":true' in value]
+    assert {"i-visits", "j-often"} <= {change["segment"] for change in filled_in}
 
 
 every_channel = pytest.mark.parametrize("channel", ["", *CHANNELS], ids=["membership", *CHANNELS])
