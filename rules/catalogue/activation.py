@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from rules.catalogue.pilot import Pilot, PilotText, check_pilot
 from rules.catalogue.policy import Channel, Policy, Positive
 from rules.catalogue.segment import KnownSegments, Owner, Status, SubjectKind
 from rules.language.problems import DefinitionReader
@@ -75,6 +76,8 @@ class Activation:
     frequency_caps: tuple[FrequencyCap, ...]
     holdout: Holdout | None
     arms: Arms | None
+    pilot: Pilot | None
+    """The subjects that it governs; None: all of them."""
     content: Mapping[str, Any]
     """As published: the keys given, in the order of the reference, without `review`."""
     intent: str
@@ -144,6 +147,7 @@ class _Definition(Strict):
     frequency_cap: Maybe[Items[_Cap]] = None
     holdout: Maybe[_Holdout] = None
     arms: Maybe[_Arms] = None
+    pilot: Maybe[PilotText] = None
     content: _Content
     owner: Maybe[Owner] = None
     author: Maybe[Name] = None
@@ -201,6 +205,9 @@ def _check_policy(reader: DefinitionReader, model: _Definition, policy: Policy, 
         for key in ("holdout", "arms"):
             if getattr(model, key) is not None:
                 reader.down(key).problem(f"{key!r} needs 'assignment_key' in policy.yaml")
+    pilot = Pilot.of(model.pilot)
+    if pilot is not None:
+        check_pilot(reader.down("pilot"), pilot, policy.market_trait, policy.key is not None)
     for name in sorted(restricted):
         restriction = policy.restrictions.get(name)
         if restriction is None:
@@ -260,6 +267,7 @@ def _compiled(model: _Definition, restricted: frozenset[str], raw: dict[str, Any
         frequency_caps=tuple(FrequencyCap(cap.of, cap.at_most, cap.within) for cap in model.frequency_cap or ()),
         holdout=Holdout(holdout.percent, holdout.salt) if holdout else None,
         arms=Arms(arms.salt, tuple(arms.weights.items())) if arms else None,
+        pilot=Pilot.of(model.pilot),
         content={key: content[key] for key in CONTENT_KEYS if key in content},
         intent=model.content.intent,
         review=model.content.review.status,

@@ -28,13 +28,25 @@ class Catalogue:
     """The approved segments in the order of evaluation: by (rank, id)."""
     restricted: Mapping[str, frozenset[str]]
     """By segment: the classes of restricted data that it uses, also through `parent` and `segment:`."""
+    before: Mapping[str, Segment]
+    """By segment that is a pilot: the version before, which governs the other subjects. Without one nothing does."""
+    activations_before: Mapping[str, Activation]
+    """By activation that is a pilot: the version before."""
     files: Mapping[str, Any]
     """By file name: the raw values, templates as they are written."""
+    given: tuple[Source, ...]
+    """The files that it was loaded from, with the places of their values."""
     sources: tuple[Source, ...]
     """The definitions that were compiled, with their places: of a template one for each combination of values."""
     hash: str
     """SHA-256 in hex of the canonical JSON of its definitions, templates expanded, and of the rules version."""
     warnings: tuple[Problem, ...] = ()
+
+    def versions(self, segment: str) -> tuple[Segment, ...]:
+        """Return the definitions of an approved segment that are in force: two where it is a pilot with one before."""
+        before = self.before.get(segment)
+        now = self.approved[segment]
+        return (now,) if before is None else (now, before)
 
     def forgets(self, segment: str) -> bool:
         """Tell whether re-entry into a segment asks for new evidence."""

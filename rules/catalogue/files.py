@@ -12,6 +12,8 @@ PARTS: Final[Mapping[str, re.Pattern[str]]] = {
     "policy": re.compile(r"policy\.yaml"),
     "segment": re.compile(r"segments/(?:[^/]+/)*[^/]+\.yaml"),
     "activation": re.compile(r"activations/(?:[^/]+/)*[^/]+\.yaml"),
+    "segment_before": re.compile(r"before/segments/[^/]+\.yaml"),
+    "activation_before": re.compile(r"before/activations/[^/]+\.yaml"),
 }
 _TOP: Final = {"dictionary": DICTIONARY, "policy": POLICY, "segments": "segments/", "activations": "activations/"}
 MISTAKEN_RATIO: Final = 0.85
@@ -21,6 +23,11 @@ MISTAKEN_RATIO: Final = 0.85
 def belongs(file: str) -> bool:
     """Tell whether a file of the folder is a part of the catalogue, by its name relative to the folder."""
     return part_of(file) is not None
+
+
+def is_before(file: str) -> bool:
+    """Tell whether a file is the version before a pilot (`rules.catalogue.before`)."""
+    return part_of(file) in ("segment_before", "activation_before")
 
 
 def mistaken(file: str) -> str | None:

@@ -3,18 +3,22 @@
 Every file is compiled, then what the files say of each other is checked. Everything that is wrong is told at once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
 from rules.catalogue.activation import Activation, Surroundings, read_activation
 from rules.catalogue.assignment_key import Keys
+from rules.catalogue.before import is_before
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import DICTIONARY, PARTS, POLICY, mistaken, part_of
+from rules.catalogue.pilot import PILOT, check_pilot
 from rules.catalogue.policy import Policy, read_policy
 from rules.catalogue.rank import Ranked, rank
 from rules.catalogue.segment import KnownSegments, Segment, read_segment, references
 from rules.catalogue.version import RULES_VERSION
+from rules.conditions.mention import Mention
 from rules.language.dictionary import Dictionary, read_dictionary
 from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
 from rules.language.templates import expand
@@ -50,8 +54,11 @@ class _Loading:
             self._sort(source)
         self._dictionary: Dictionary | None = None
         self._policy: Policy | None = None
+        self._given = tuple(sources)
         self._roots: dict[str, DefinitionReader] = {}
         self._segments: dict[str, Segment | None] = {}
+        self._roots_before: dict[str, DefinitionReader] = {}
+        self._before: dict[str, Segment] = {}
         self._ranked = Ranked({}, ())
 
     def _sort(self, source: Source) -> None:
@@ -74,15 +81,18 @@ class _Loading:
             self._policy = read_policy(reader, self._dictionary, self._keys)
         for reader in self._readers("segment"):
             self._read_segment(reader)
+        for reader in self._readers("segment_before"):
+            self._read_segment_before(reader)
         self._check_references()
         self._ranked = rank({name: self._named(name) for name in self._roots})
         for cycle in self._ranked.cycles:
             self._report_cycle(cycle)
         restricted = self._restricted()
         activations = self._read_activations(restricted)
+        activations_before = self._read_activations_before(restricted, activations)
         if self.problems or self._dictionary is None or self._policy is None:
             return None
-        return self._catalogue(self._dictionary, self._policy, restricted, activations)
+        return self._catalogue(self._dictionary, self._policy, restricted, activations, activations_before)
 
     def _readers(self, part: str) -> Iterable[DefinitionReader]:
         return (DefinitionReader.of(source, self.problems) for source in self._parts[part] if source.readable)
@@ -97,6 +107,19 @@ class _Loading:
             return
         self._roots[name] = reader
         self._segments[name] = segment
+        if segment is not None and segment.pilot is not None and self._policy is not None:
+            policy = self._policy
+            check_pilot(reader.down(PILOT), segment.pilot, policy.market_trait, policy.key is not None)
+
+    def _read_segment_before(self, reader: DefinitionReader) -> None:
+        segment = read_segment(reader, self._dictionary)
+        name = reader.value.get("segment") if isinstance(reader.value, dict) else None
+        now = self._segments.get(name) if isinstance(name, str) else None
+        if segment is None or (now is None and name in self._segments):
+            return  # what is wrong is told already
+        if is_before(reader, f"segment {segment.id!r}", now):
+            self._roots_before[segment.id] = reader
+            self._before[segment.id] = segment
 
     def _report_again(self, reader: DefinitionReader, first: DefinitionReader, what: str) -> None:
         line, col = first.source.place(first.path)
@@ -113,23 +136,29 @@ class _Loading:
 
     def _check_references(self) -> None:
         known = self._known()
-        for name, root in self._roots.items():
+        for name, root in (*self._roots.items(), *self._roots_before.items()):
             for mention in references(root.value):
                 if mention.kind == "segment":
                     known.check(root.down(*mention.path), mention.name, f"segment {name!r}", root.value.get("status"))
 
     def _named(self, name: str) -> set[str]:
-        """Return the existing segments that a segment refers to."""
-        found = (mention for mention in references(self._roots[name].value) if mention.kind == "segment")
-        return {mention.name for mention in found if mention.name in self._roots}
+        """Return the existing segments that a segment refers to, of a pilot those of both versions."""
+        return {mention.name for _, mention in self._references(name, "segment") if mention.name in self._roots}
+
+    def _references(self, name: str, kind: str | None = None) -> Iterator[tuple[DefinitionReader, Mention]]:
+        """Walk what a segment names, of a pilot what both versions name, each with its file."""
+        for root in (self._roots[name], self._roots_before.get(name)):
+            if root is not None:
+                for mention in references(root.value):
+                    if kind is None or mention.kind == kind:
+                        yield root, mention
 
     def _report_cycle(self, cycle: tuple[str, ...]) -> None:
         """Report a circle of segments at the reference with which its first segment enters it."""
         first, then = cycle[0], cycle[1 % len(cycle)]
-        mentions = references(self._roots[first].value)
-        path = next(mention.path for mention in mentions if mention.kind == "segment" and mention.name == then)
+        root, mention = next(found for found in self._references(first, "segment") if found[1].name == then)
         told = " → ".join((*cycle, first))
-        self._roots[first].down(*path).problem(f"segments must not refer to each other in a circle: {told}")
+        root.down(*mention.path).problem(f"segments must not refer to each other in a circle: {told}")
 
     def _restricted(self) -> dict[str, frozenset[str]]:
         """Trace restricted data through parents and `segment:`, lowest rank first (in a circle: only its own)."""
@@ -137,7 +166,7 @@ class _Loading:
         ranks = self._ranked.ranks
         for name in sorted(self._roots, key=lambda name: (ranks.get(name, len(ranks)), name)):
             classes: set[str] = set()
-            for mention in references(self._roots[name].value):
+            for _, mention in self._references(name):
                 if mention.kind == "segment":
                     classes |= found.get(mention.name, frozenset())
                 elif self._dictionary is not None:
@@ -161,12 +190,32 @@ class _Loading:
                 activations[name] = activation
         return activations
 
+    def _read_activations_before(
+        self, restricted: Mapping[str, frozenset[str]], activations: dict[str, Activation]
+    ) -> dict[str, Activation]:
+        around = Surroundings(self._known(), restricted, self._policy)
+        found: dict[str, Activation] = {}
+        for reader in self._readers("activation_before"):
+            before = read_activation(reader, around)
+            now = None if before is None else activations.get(before.id)
+            if before is None or not is_before(reader, f"activation {before.id!r}", now) or now is None:
+                continue
+            if before.channel != now.channel:
+                message = f"a pilot cannot move activation {now.id!r} from {before.channel} to {now.channel}"
+                reader.down("channel").problem(f"{message}; write a new activation")
+            # both versions are one activation: what restricts either restricts it
+            classes = before.restricted | now.restricted
+            activations[now.id] = replace(now, restricted=classes)
+            found[before.id] = replace(before, restricted=classes)
+        return found
+
     def _catalogue(
         self,
         dictionary: Dictionary,
         policy: Policy,
         restricted: Mapping[str, frozenset[str]],
         activations: Mapping[str, Activation],
+        activations_before: Mapping[str, Activation],
     ) -> Catalogue:
         segments = {name: segment for name, segment in self._segments.items() if segment is not None}
         approved = {name: segment for name, segment in segments.items() if segment.status == "approved"}
@@ -183,7 +232,10 @@ class _Loading:
             approved=approved,
             order=tuple(sorted(approved, key=lambda name: (ranks[name], name))),
             restricted=restricted,
+            before=self._before,
+            activations_before=activations_before,
             files=self._files,
+            given=self._given,
             sources=tuple(source for part in self._parts.values() for source in part),
             hash=_hash(self._files, segments, activations),
             warnings=tuple(warnings),

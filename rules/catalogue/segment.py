@@ -8,6 +8,7 @@ from pydantic import Field, PlainValidator
 
 from rules.catalogue.logic import read_rule
 from rules.catalogue.mentions import mentions
+from rules.catalogue.pilot import Pilot, PilotText
 from rules.conditions.base import Node
 from rules.conditions.context import RuleContext
 from rules.conditions.mention import Mention
@@ -70,6 +71,7 @@ class _Definition(Strict):
     min_stay: Maybe[Duration] = None
     max_stay: Maybe[Duration] = None
     reenter_after: Maybe[Annotated[int, PlainValidator(_reenter_after)]] = None
+    pilot: Maybe[PilotText] = None
     description: Maybe[str] = None
     tags: Maybe[Items[str]] = None
     author: Maybe[Name] = None
@@ -94,6 +96,8 @@ class Segment:
     max_stay_ms: int | None
     reenter_after_ms: int | None
     """FOREVER: never again."""
+    pilot: Pilot | None
+    """The subjects that it governs; None: all of them."""
     description: str | None
     tags: tuple[str, ...]
     raw: dict[str, Any]
@@ -132,6 +136,7 @@ def read_segment(reader: DefinitionReader, dictionary: Dictionary | None) -> Seg
         min_stay_ms=definition.min_stay,
         max_stay_ms=definition.max_stay,
         reenter_after_ms=definition.reenter_after,
+        pilot=Pilot.of(definition.pilot),
         description=definition.description,
         tags=definition.tags or (),
         raw=reader.value,

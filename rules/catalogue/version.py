@@ -2,7 +2,7 @@
 
 from typing import Final
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 """Raise it when the same records and files would give other changes.
 
 A catalogue stored under another version does not load: it has to be applied again, which makes a cut.

@@ -59,6 +59,14 @@ def definitions_of(catalogue: Catalogue) -> Iterator[Definition]:
         yield Definition("activation", each.id, each.status, Version(each.version, text_digest(each.raw)))
 
 
+def definitions_before(catalogue: Catalogue) -> Iterator[Definition]:
+    """Walk the versions before its pilots: they are in force, too."""
+    for _, segment in sorted(catalogue.before.items()):
+        yield Definition("segment", segment.id, segment.status, Version(segment.version, text_digest(segment.raw)))
+    for _, each in sorted(catalogue.activations_before.items()):
+        yield Definition("activation", each.id, each.status, Version(each.version, text_digest(each.raw)))
+
+
 def definitions_in(files: Mapping[str, Any]) -> Iterator[Definition]:
     """Walk the definitions in stored files, which need not load under the rules of this version."""
     for file, value in files.items():
@@ -110,12 +118,20 @@ def version_problems(
 ) -> list[Problem]:
     """List what is wrong with the versions of a new catalogue, against the one in force and the ledger.
 
-    A definition that stands as it is in force is right. Any other needs a version above the one in force, and above
-    the highest that was ever in force, unless it is that very text again. `sources` give the places.
+    A definition that stands as it is in force is right; a pilot and the version before it are both in force. Any other
+    needs a version above the one in force, and above the highest that was ever in force, unless it is that very text
+    again. `sources` give the places.
     """
-    standing = {each.key: each.version for each in in_force if each.status in IN_FORCE}
+    standing: dict[str, Version] = {}
+    known = set()
+    for each in in_force:
+        if each.status in IN_FORCE:
+            known.add((each.key, each.version))
+            standing[each.key] = max(each.version, standing.get(each.key, each.version))
     problems = []
     for each in new:
+        if (each.key, each.version) in known:
+            continue
         said = _wrong(each, standing.get(each.key), ledger.get(each.key)) if each.status in CHECKED else None
         if said is not None:
             problems.append(_problem(each, said, sources))

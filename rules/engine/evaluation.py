@@ -33,7 +33,8 @@ class Evaluation:
 
     def run(self, mask: int) -> list[AnyChange]:
         """Visit the segments of a mask and the segments that their changes move, then decide the activations moved."""
-        segments, profile = self.plan.segments, self.profile
+        profile = self.profile
+        segments = self.plan.governing(profile)
         count = len(segments)
         stays, wakes = profile.stays, profile.wakes
         view: View | None = None  # what the entry rule sees of any segment that the profile was never in
@@ -72,19 +73,31 @@ class Evaluation:
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)
+            elif each.position in self.plan.crossings:
+                self._cross(each)
             else:
                 self.visit(each, at_cut=each.changed)
-        if self.plan.activations_mask or self.plan.activations_before:
+        if self.plan.activations_mask or self.plan.activations_before.by_id:
             self._decide(self.plan.activations_mask, at_cut=True)
         return self._end()
 
     def run_fill(self) -> list[AnyChange]:
         """Make the visit at the end of a fill: every segment and activation, under the definitions that stand."""
-        for each in self.plan.segments:
+        for each in self.plan.governing(self.profile):
             self.visit(each, backfill=True)
         if self.plan.activations_mask:
             self._decide(self.plan.activations_mask)
         return self._end()
+
+    def _cross(self, plan: SegmentPlan) -> None:
+        """Visit a segment that is a pilot before the cut or after it, under the version that governs the profile."""
+        pilot, profile = self.plan.pilots.get(plan.position), self.profile
+        governing = plan if pilot is None else pilot.of(profile)
+        if pilot is not None and pilot.ungoverned(governing):
+            self._retire(governing)
+            profile.members_mask &= ~(1 << plan.position)
+        else:
+            self.visit(governing, at_cut=self.plan.crossings[plan.position].changes(profile))
 
     def _decide(self, mask: int, *, at_cut: bool = False) -> None:
         view = View(self.t_ms, self.profile)
@@ -134,7 +147,7 @@ class Evaluation:
             stay.member, stay.since_ms, stay.entry_mark = True, self.t_ms, self.now_mark
             self.profile.members_mask |= 1 << plan.position
             return
-        reason = Reason("definition_changed" if at_cut else kind, deciding, self.events)
+        reason = Reason("definition_changed" if at_cut or kind == "audience" else kind, deciding, self.events)
         self._change(plan, False, reason)
         self._leave(stay)
         self.profile.members_mask &= ~(1 << plan.position)
@@ -144,7 +157,7 @@ class Evaluation:
                 view = view_of_enter(plan, self.profile, stay, self.t_ms)
                 stay.disarmed = plan.enter.verdict(view)[0] is not False
 
-    def _retire(self, gone: Gone) -> None:
+    def _retire(self, gone: Gone | SegmentPlan) -> None:
         stay = self.profile.stays.get(gone.id)
         self.profile.wakes.pop(gone.id, None)
         if stay is not None and stay.member:

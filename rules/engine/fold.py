@@ -74,7 +74,7 @@ def find_masks(profile: Profile, plan: Plan) -> None:
     _awaken(profile, plan, needed & asleep)
     profile.members_mask = members
     profile.rearming_mask = rearming
-    profile.blocked_mask = plan.with_exit_mask & ~members
+    profile.blocked_mask = plan.exits_mask & ~members
     profile.mask_cut = plan.ordinal
 
 

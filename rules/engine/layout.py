@@ -9,7 +9,7 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       {segment: [member, since, last_exit, disarmed, entry mark, exit mark]},       a mark is [time, arrival, cut, set]
       {segment, or `@` and an activation: wake},
       {identity: day of its record},
-      {activation: [active, kind of its last deactivated]},
+      {activation: [active, kind of its last deactivated, told in the version before a pilot]},
       {channel: sequence},
       born,
       {ordinal of a cut: {trait: [time, source, id, value]}} ]   until it is filled; null: none

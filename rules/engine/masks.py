@@ -13,6 +13,7 @@ from rules.conditions.memory import Memory
 from rules.engine.activations.plan import Activations
 from rules.engine.folds import Fold
 from rules.engine.pending import Pending
+from rules.engine.pilots import Piloted
 from rules.engine.segment_plan import SegmentPlan
 
 
@@ -30,7 +31,23 @@ class Masks:
         self.known_since = 0
         self.consent = 0
 
-    def add(self, plan: SegmentPlan) -> None:
+    def add(self, plan: SegmentPlan, pilot: Piloted | None = None) -> None:
+        """Gather what moves a segment; `pilot`: its versions, where it is one."""
+        if pilot is None:
+            self._add_version(plan)
+            needed = tuple(_needed(plan.enter))
+            if needed:
+                self.needs[plan.position] = needed
+                for key in needed:
+                    self.needed[key] |= 1 << plan.position
+            return
+        # either version may govern: no state is needed for sure
+        self._add_version(pilot.now)
+        self._add_version(pilot.before)
+        if pilot.market_trait is not None:
+            self.traits[pilot.market_trait] |= 1 << plan.position
+
+    def _add_version(self, plan: SegmentPlan) -> None:
         bit = 1 << plan.position
         if plan.parent is not None:
             self.dependents[plan.parent] |= bit
@@ -44,17 +61,14 @@ class Masks:
         for node in plan.refuse:
             for leaf in node.conditions():
                 self._add_condition(leaf, bit, self.enter_masks)
-        needed = tuple(_needed(plan.enter))
-        if needed:
-            self.needs[plan.position] = needed
-            for key in needed:
-                self.needed[key] |= bit
 
     def add_activations(self, activations: Activations) -> None:
         """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
         for counter in activations.counters:
             self._keep(counter)
-        for each in activations.by_id.values():
+        for name, trait in activations.pilot_traits.items():
+            self.traits[trait] |= activations.by_id[name].bit
+        for each in (*activations.by_id.values(), *activations.others.values()):
             for segment in each.segments:
                 self.dependents[segment] |= each.bit
             if each.market_trait is not None:

@@ -23,7 +23,8 @@ LEAVES_OF: Final = {"entry_rule": ("enter", True), "exit_rule": ("exit", True), 
 class Judgement(NamedTuple):
     """What an evaluation decides about one segment.
 
-    `kind`: `entry_rule`, an exit reason, `audience` (at a cut: the audience no longer admits), or None: stays as it is.
+    `kind`: `entry_rule`, an exit reason, `audience` (at a cut, or under the other version of a pilot: the audience does
+    not admit), or None: stays as it is.
     `next_ms`: the next instant at which to look again, were nothing changed now. `rearms`: entry is armed again.
     """
 
@@ -74,7 +75,7 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
         if t_ms >= end_ms:
             return Judgement("max_stay", FOREVER)
         next_ms = min(next_ms, end_ms)
-    if at_cut and plan.audience is not None and profile.kind != plan.audience:
+    if (at_cut or plan.audience_may_move) and plan.audience is not None and profile.kind != plan.audience:
         return Judgement("audience", FOREVER)
     if stay.disarmed and plan.forgets:
         # let in while the segment did not forget, for a time: it is armed again as if the profile were out

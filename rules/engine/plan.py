@@ -1,6 +1,6 @@
 """A catalogue compiled for evaluation: event type → conditions → segments, one plan for each cut."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules.catalogue.catalogue import Catalogue
@@ -9,10 +9,11 @@ from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
-from rules.engine.activations.plan import ActivationPlan, Activations, compile_activations
+from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
 from rules.engine.pending import Fills, Introduction, Introductions, historic, introduce, text_name
+from rules.engine.pilots import Crossing, Governing, Piloted, crossing, piloted
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
@@ -26,7 +27,12 @@ class Plan:
     t_ms: int
     catalogue: Catalogue
     segments: tuple[SegmentPlan, ...]
+    """By position. Of a pilot: its own version."""
     by_id: Mapping[str, SegmentPlan]
+    pilots: Mapping[int, Piloted]
+    """By position: the segments whose versions govern different profiles."""
+    crossings: Mapping[int, Crossing]
+    """By position: the segments that are pilots before the cut or after it."""
     gone: tuple[Gone, ...]
     rehomed: tuple[tuple[str, bool], ...]
     """Segments whose changes have other topics than in the plan before, and whether they were restricted there."""
@@ -42,7 +48,7 @@ class Plan:
     dependents: Mapping[str, int]
     """By segment: the segments and activations that look at its membership."""
     activations: Activations
-    activations_before: Mapping[str, ActivationPlan]
+    activations_before: Activations
     """The approved activations of the plan before."""
     shared_before: Mapping[str, Memory]
     """By state key: the memories of the plan before that may have kept less than those of this plan do."""
@@ -53,7 +59,9 @@ class Plan:
     known_since_mask: int
     consent_mask: int
     with_exit_mask: int
-    """Segments with an exit rule: while in, their entry rule is not asked."""
+    """Segments whose every version has an exit rule: while in, their entry rule is not asked."""
+    exits_mask: int
+    """Segments of which any version has an exit rule."""
     needs: Mapping[int, tuple[str, ...]]
     """By position: the states that must not be inert for the entry rule to hold."""
     needed_masks: Mapping[str, int]
@@ -67,6 +75,16 @@ class Plan:
     """The cuts that are filled."""
     ends_fill: bool
     """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
+
+    def governing(self, profile: Profile) -> Sequence[SegmentPlan] | Governing:
+        """Return the segments by position, each as it governs a profile."""
+        return Governing(self.segments, self.pilots, profile) if self.pilots else self.segments
+
+    def segment_of(self, name: str, profile: Profile) -> SegmentPlan:
+        """Return the definition of a segment that governs a profile."""
+        plan = self.by_id[name]
+        pilot = self.pilots.get(plan.position)
+        return plan if pilot is None else pilot.of(profile)
 
 
 def make_plan(
@@ -89,17 +107,20 @@ def make_plan(
     if fills is None:
         fills = {} if old is None else old.fills
     introductions = _introductions(catalogue, Introduction(ordinal, t_ms), old, filled, introduced or {})
+    before = None if old is None else old.catalogue
     segments = tuple(
-        segment_plan(catalogue, segment, position, introductions, fills, None if old is None else old.catalogue)
+        segment_plan(catalogue, segment, position, introductions, fills, before)
         for position, segment in enumerate(catalogue.approved[name] for name in catalogue.order)
     )
+    pilots = _pilots(catalogue, segments, introductions, fills)
     by_id = {plan.id: plan for plan in segments}
     gone = tuple(gone_from(catalogue, plan) for plan in (old.segments if old else ()) if plan.id not in by_id)
     activations = compile_activations(catalogue, len(segments))
     masks = Masks()
     for plan in segments:
-        masks.add(plan)
+        masks.add(plan, pilots.get(plan.position))
     masks.add_activations(activations)
+    crossed = {} if before is None else {plan.position: crossing(plan.id, before, catalogue) for plan in segments}
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
     return Plan(
@@ -108,6 +129,8 @@ def make_plan(
         catalogue=catalogue,
         segments=segments,
         by_id=by_id,
+        pilots=pilots,
+        crossings={position: each for position, each in crossed.items() if each is not None},
         gone=gone,
         rehomed=tuple(
             (plan.id, plan.restricted)
@@ -121,17 +144,18 @@ def make_plan(
         trait_masks=dict(masks.traits),
         dependents=dict(masks.dependents),
         activations=activations,
-        activations_before=old.activations.by_id if old else {},
+        activations_before=old.activations if old else NO_ACTIVATIONS,
         shared_before={key: each for key, each in old.states.items() if each.shares_text} if old else {},
         wake_bits=wake_bits,
         activations_mask=sum(each.bit for each in activations.by_id.values()),
         known_since_mask=masks.known_since,
         consent_mask=masks.consent,
-        with_exit_mask=sum(1 << plan.position for plan in segments if plan.exit is not None),
+        with_exit_mask=_mask(segments, pilots, lambda versions: all(each.exit is not None for each in versions)),
+        exits_mask=_mask(segments, pilots, lambda versions: any(each.exit is not None for each in versions)),
         needs=masks.needs,
         needed_masks=dict(masks.needed),
         needing_mask=sum(1 << position for position in masks.needs),
-        fresh_mask=_fresh_mask(segments, ordinal, t_ms),
+        fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,
         fills=fills,
         ends_fill=ends_fill,
@@ -147,7 +171,7 @@ def _introductions(
 ) -> dict[tuple[str, str], Introduction | None]:
     found: dict[tuple[str, str], Introduction | None] = {}
     for name in catalogue.order:
-        for condition in _historic_of(catalogue.approved[name]):
+        for condition in (one for segment in catalogue.versions(name) for one in _historic_of(segment)):
             key = text_name(condition), name
             if old is None or filled:
                 found[key] = introduced.get(key)
@@ -156,14 +180,41 @@ def _introductions(
     return found
 
 
-def _fresh_mask(segments: tuple[SegmentPlan, ...], ordinal: int, t_ms: int) -> int:
+def _pilots(
+    catalogue: Catalogue, segments: Sequence[SegmentPlan], introductions: Introductions, fills: Fills
+) -> dict[int, Piloted]:
+    found = {}
+    for plan in segments:
+        pilot, before = catalogue.approved[plan.id].pilot, catalogue.before.get(plan.id)
+        if pilot is None:
+            continue
+        other = None
+        if before is not None:
+            other = segment_plan(catalogue, before, plan.position, introductions, fills, None)
+        found[plan.position] = piloted(plan, other, pilot, catalogue.policy)
+    return found
+
+
+def _versions(plan: SegmentPlan, pilots: Mapping[int, Piloted]) -> tuple[SegmentPlan, ...]:
+    pilot = pilots.get(plan.position)
+    return (plan,) if pilot is None else (pilot.now, pilot.before)
+
+
+def _mask(
+    segments: Iterable[SegmentPlan],
+    pilots: Mapping[int, Piloted],
+    holds: Callable[[tuple[SegmentPlan, ...]], bool],
+) -> int:
+    """Return the segments whose versions satisfy a test."""
+    return sum(1 << plan.position for plan in segments if holds(_versions(plan, pilots)))
+
+
+def _fresh_mask(segments: Iterable[SegmentPlan], pilots: Mapping[int, Piloted], ordinal: int, t_ms: int) -> int:
     """Leave out the segments whose entry rule is false for ever without an event: a new profile need not visit them."""
     view = View(t_ms, Profile("", ordinal, t_ms, t_ms), observed_since_ms=t_ms)
-    mask = 0
-    for plan in segments:
-        if plan.enter.verdict(view) != (False, FOREVER):
-            mask |= 1 << plan.position
-    return mask
+    return _mask(
+        segments, pilots, lambda versions: any(each.enter.verdict(view) != (False, FOREVER) for each in versions)
+    )
 
 
 def _historic_of(segment: Segment) -> Iterator[Condition]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.pilots import with_before
 from rules.engine.change import AnyChange
 from rules.engine.decode import Own, decode
 from rules.engine.event_time import record_time
@@ -66,10 +67,14 @@ class Replay:
     """A replay under way; `partition` may be asked about afterwards (explain, sizes)."""
 
     def __init__(self, catalogue: Catalogue, then: Sequence[Then] = (), *, as_live: bool = False) -> None:
-        """Start under a catalogue; `then` in order of time. With `as_live` new conditions are pending at a cut."""
+        """Start under a catalogue; `then` in order of time. With `as_live` new conditions are pending at a cut.
+
+        A pilot among `then` gets the version before it from the catalogue in force by then, as an apply gives it.
+        Raises CatalogueErrors: such a version does not load in the new catalogue.
+        """
         self._history: defaultdict[str, list[Seen]] = defaultdict(list)
         self._as_live = as_live
-        self._then = list(then)
+        self._then = _with_before(catalogue, then)
         self._lines = 0
         """How many lines were read, empty ones too."""
         self.partition = Partition(
@@ -149,6 +154,14 @@ class Replay:
 
     def _past(self, subject: str) -> list[Seen]:
         return self._history[subject]
+
+
+def _with_before(catalogue: Catalogue, then: Iterable[Then]) -> list[Then]:
+    found = []
+    for each in then:
+        catalogue = with_before(each.catalogue, catalogue)
+        found.append(Then(each.t_ms, catalogue))
+    return found
 
 
 def _names(line: bytes, digest: str) -> bool:

@@ -37,6 +37,8 @@ class SegmentPlan:
     """Whether the cut that began this plan changed it."""
     restricted: bool
     """Whether its changes are kept off the public topics."""
+    audience_may_move: bool = False
+    """Whether the versions of a pilot differ in audience: then a member may come under one that does not admit it."""
 
 
 @dataclass(frozen=True, slots=True)

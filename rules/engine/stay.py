@@ -30,3 +30,5 @@ class Standing(Struct, array_like=True, gc=False):
     active: bool = False
     was: str | None = None
     """The kind of its last `deactivated`; None: it never was."""
+    other: bool = False
+    """While active: whether it was told last in the version before a pilot. Profiles packed without it had no pilot."""

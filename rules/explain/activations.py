@@ -101,10 +101,10 @@ def explain_activations(
 
     The profile is not changed. Raises KeyError for an activation that is not approved.
     """
-    by_id = plan.activations.by_id
-    chosen = list(by_id.values()) if activation is None else [by_id[activation]]
     ahead = copy_at(profile, plan, t_ms, generation)
     now = copy_of(ahead)
+    governing = plan.activations.governing(now)
+    chosen = list(governing.values()) if activation is None else [governing[activation]]
     view = View(max(t_ms, profile.evaluated_ms), now)
     looked = _look(now, plan, view)
     applying = {each.id: _refusals(now, plan, each, view, looked) for each in chosen}
@@ -113,7 +113,7 @@ def explain_activations(
 
 
 def _look(profile: Profile, plan: Plan, view: View) -> dict[str, ContactRefusal | None]:
-    before = plan.activations.by_id
+    before = plan.activations.told(profile)
     return {each.plan.id: each.refusal for each in look(plan, profile, view, plan.activations_mask, before)}
 
 
@@ -125,15 +125,17 @@ def _refusals(
     first = looked[each.id]
     if not found:
         return [] if first is None else [first]
-    slots = {one.slot for one in _rivals(plan, each, looked)}
+    slots = {one.slot for one in _rivals(profile, plan, each, looked)}
     return [*found, ContactRefusal(EXCLUSIVE, tuple(sorted(slots)), FOREVER)] if slots else found
 
 
-def _rivals(plan: Plan, each: ActivationPlan, looked: Mapping[str, ContactRefusal | None]) -> list[ActivationPlan]:
+def _rivals(
+    profile: Profile, plan: Plan, each: ActivationPlan, looked: Mapping[str, ContactRefusal | None]
+) -> list[ActivationPlan]:
     """Return the active activations of other journeys of its group."""
     if each.group is None:
         return []
-    others = plan.activations.by_id.values()
+    others = plan.activations.governing(profile).values()
     return [one for one in others if one.group == each.group and one.slot != each.slot and looked[one.id] is None]
 
 
@@ -181,7 +183,7 @@ def _explain(
         profile,
         view,
         tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
-        tuple(_rivals(plan, each, looked)),
+        tuple(_rivals(profile, plan, each, looked)),
         goes_before=_goes_before(profile, plan, each, looked),
     )
     standing = profile.activations.get(each.id)
@@ -215,9 +217,10 @@ def _goes_before(
     """Tell whether its journey would have the slot of its group if nothing else refused it."""
     if each.group is None:
         return False
-    mates = [one for one in plan.activations.by_id.values() if one.group == each.group and one is not each]
+    all_ = plan.activations.governing(profile).values()
+    mates = [one for one in all_ if one.group == each.group and one is not each]
     free = [one for one in mates if (refusal := looked[one.id]) is None or refusal.code == EXCLUSIVE]
-    holders = () if each.preempt else holders_of(each.group, profile, plan.activations.by_id)
+    holders = () if each.preempt else holders_of(each.group, profile, plan.activations.told(profile))
     return journey_with_slot([*free, each], holders, preempt=each.preempt) == each.slot
 
 

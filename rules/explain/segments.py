@@ -72,7 +72,8 @@ def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: s
     ahead = copy_at(profile, plan, t_ms, generation)
     now = copy_of(ahead)
     at_ms = max(t_ms, profile.evaluated_ms)
-    chosen = plan.segments if segment is None else (plan.by_id[segment],)
+    names = [each.id for each in plan.segments] if segment is None else [segment]
+    chosen = [plan.segment_of(name, now) for name in names]
     following = _following(ahead, plan, generation, {each.id for each in chosen})
     return [_explain(now, plan, each, at_ms, following.get(each.id)) for each in chosen]
 

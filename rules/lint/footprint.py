@@ -64,15 +64,16 @@ class SizeReport:
 def state_size(catalogue: Catalogue) -> SizeReport:
     """Bound the size of a profile's state under the approved segments of a catalogue."""
     approved = [catalogue.segments[name] for name in catalogue.order]
+    versions = [version for name in catalogue.order for version in catalogue.versions(name)]
     activations = [each for each in catalogue.activations.values() if each.status == "approved"]
-    contributors = _contributors(approved, catalogue)
+    contributors = _contributors(versions, catalogue)
     conditions = sum(each.bytes_max + STATE_NAME_BYTES for each in contributors)
     traits = sum(REGISTER_BYTES + len(name.encode()) for name in catalogue.dictionary.traits)
     memberships = sum(STAY_BYTES + 2 * len(segment.id) for segment in approved)
     channels = {each.channel for each in activations}
     standings = sum(STANDING_BYTES + 2 * len(each.id) for each in activations)
     standings += sum(CHANNEL_BYTES + len(channel) for channel in channels)
-    consents = _consents(approved, activations)
+    consents = _consents(versions, [*activations, *catalogue.activations_before.values()])
     identities = SEEN_MAX * IDENTITY_BYTES
     return SizeReport(
         total_bytes_max=FIXED_BYTES + conditions + traits + memberships + standings + consents + identities,
@@ -107,7 +108,7 @@ def _contributors(segments: list[Segment], catalogue: Catalogue) -> tuple[Contri
     for counter in counters.values():
         states[counter.state_key] = counter, counter.describe()
         users[counter.state_key] = {}
-    for activation in catalogue.activations.values():
+    for activation in (*catalogue.activations.values(), *catalogue.activations_before.values()):
         if activation.status == "approved":
             for cap in caps_of(activation, catalogue, counters):
                 users[cap.counter.state_key][activation.id] = None

@@ -29,7 +29,7 @@ class Census:
             if stay.member and name in plan.by_id:
                 self.members[name] += 1
         activations = plan.activations
-        for each in look(plan, profile, View(t_ms, profile), plan.activations_mask, activations.by_id):
+        for each in look(plan, profile, View(t_ms, profile), plan.activations_mask, activations.told(profile)):
             if each.refusal is None:
                 self.contactable[each.plan.id] += 1
             elif each.refusal.code not in OUTSIDE:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import differences
-from rules.catalogue.files import DICTIONARY, POLICY, part_of
+from rules.catalogue.files import DICTIONARY, POLICY
 from rules.catalogue.loading import load_catalogue
 from rules.language.problems import CatalogueErrors, Source, canonical_json
 
@@ -125,25 +125,24 @@ def _definition(catalogue: Catalogue, piece: tuple[What, str]) -> Any:
         return (catalogue.files[DICTIONARY].get(_SECTIONS[what]) or {}).get(name)
     if what == "policy":
         return (catalogue.files.get(POLICY) or {}).get(name)
-    return _files_of(catalogue).get(_file(piece))
+    return _written_out(catalogue).get(f"{what}s/{name}.yaml")
 
 
-def _files_of(catalogue: Catalogue) -> Files:
-    """Return the definitions, templates expanded, each under a file name of its own."""
-    found: Files = {}
-    for source in catalogue.sources:
-        what = part_of(source.file)
-        name = source.value.get(what) if what in ("segment", "activation") else None
-        found[source.file if name is None else f"{what}s/{name}.yaml"] = source.value
-    return found
-
-
-def _file(piece: tuple[What, str]) -> str:
-    return f"{piece[0]}s/{piece[1]}.yaml"
+def _written_out(catalogue: Catalogue) -> Files:
+    """Return the files of a catalogue, with one definition a file: what a template makes stands as if written."""
+    files = {file: catalogue.files[file] for file in (DICTIONARY, POLICY) if file in catalogue.files}
+    for what, definitions in (
+        ("segments", catalogue.segments),
+        ("activations", catalogue.activations),
+        ("before/segments", catalogue.before),
+        ("before/activations", catalogue.activations_before),
+    ):
+        files |= {f"{what}/{name}.yaml": each.raw for name, each in definitions.items()}
+    return files
 
 
 def _loaded(taken: Iterable[tuple[What, str]], old: Catalogue, new: Catalogue) -> Catalogue | None:
-    files = _files_of(old)
+    files = _written_out(old)
     for piece in taken:
         _apply(piece, files, new)
     try:
@@ -163,9 +162,11 @@ def _apply(piece: tuple[What, str], files: Files, new: Catalogue) -> None:
         policy.pop(name, None)
         files[POLICY] = policy | ({} if definition is None else {name: definition})
     else:
-        files.pop(_file(piece), None)
-        if definition is not None:
-            files[_file(piece)] = definition
+        written = _written_out(new)
+        for file in (f"{what}s/{name}.yaml", f"before/{what}s/{name}.yaml"):  # of a pilot, the version before too
+            files.pop(file, None)
+            if file in written:
+                files[file] = written[file]
 
 
 def _put(files: Files, file: str, section: str, name: str, definition: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.mentions import mentions
-from rules.catalogue.segment import references
+from rules.catalogue.segment import Segment, references
 from rules.conditions.mention import Mention
 from rules.language.dictionary import GRANTED, REPLIED, SENT, WITHDRAWN
 
@@ -105,13 +105,12 @@ def _edges(catalogue: Catalogue) -> Iterator[tuple[Place, Place]]:
     for name, event in catalogue.dictionary.events.items():
         for trait, path in event.sets.items():
             yield attribute_of(name, path), Place("trait", trait)
-    for segment in catalogue.approved.values():
+    for segment in (version for name in catalogue.approved for version in catalogue.versions(name)):
         target = Place("segment", segment.id)
         yield from _named(references(segment.raw), target)
         yield from _refusing(catalogue, catalogue.restricted[segment.id], target)
-        if segment.markets and catalogue.policy.market_trait is not None:
-            yield Place("trait", catalogue.policy.market_trait), target
-    for activation in catalogue.activations.values():
+        yield from _by_market(catalogue, segment, target)
+    for activation in (*catalogue.activations.values(), *catalogue.activations_before.values()):
         if activation.status == "approved":
             yield from _into(catalogue, activation)
 
@@ -122,9 +121,8 @@ def _into(catalogue: Catalogue, activation: Activation) -> Iterator[tuple[Place,
     for segment in (*(named.all or ()), *(named.any or ()), *(named.none or ()), *activation.suppress_while):
         yield Place("segment", segment), target
     yield from _refusing(catalogue, activation.restricted, target)
+    yield from _by_market(catalogue, activation, target)
     policy = catalogue.policy
-    if activation.markets and policy.market_trait is not None:
-        yield Place("trait", policy.market_trait), target
     if activation.consent_purpose is not None:
         for event in CONSENT_EVENTS:
             yield Place("event", event), target
@@ -134,6 +132,13 @@ def _into(catalogue: Catalogue, activation: Activation) -> Iterator[tuple[Place,
     for of in counted:
         yield Place("event", SENT), target
         yield attribute_of(SENT, of), target
+
+
+def _by_market(catalogue: Catalogue, each: Segment | Activation, target: Place) -> Iterator[tuple[Place, Place]]:
+    """Yield the market trait where it decides: for whom the definition is, or which version of it governs."""
+    asked = each.markets or (each.pilot is not None and each.pilot.markets is not None)
+    if asked and catalogue.policy.market_trait is not None:
+        yield Place("trait", catalogue.policy.market_trait), target
 
 
 def _refusing(catalogue: Catalogue, classes: Iterable[str], target: Place) -> Iterator[tuple[Place, Place]]:

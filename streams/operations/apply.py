@@ -30,7 +30,7 @@ from streams.clock import SystemClock
 from streams.errors import Doubt, NotReachable, RecordTooLarge
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.operations.applying import versions, without_history
+from streams.operations.applying import pilots, versions, without_history
 from streams.operations.applying.checks import run_checks
 from streams.operations.applying.filling import fills_of
 from streams.operations.applying.options import Options
@@ -106,7 +106,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, options: Option
         outcome = outcome_of(situation)
         if outcome.applied:
             outcome = replace(outcome, warnings=await run_checks(situation))
-        outcome = replace(outcome, created_topics=tuple(await _have_topics(servers, catalogue)))
+        outcome = replace(outcome, created_topics=tuple(await _have_topics(servers, situation.catalogue)))
         if outcome.applied:
             await _write(ring, situation)
     finally:
@@ -115,7 +115,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, options: Option
 
 
 async def look(servers: Servers, catalogue: Catalogue, options: Options) -> Situation:
-    """Read what an apply of a catalogue finds; writes nothing."""
+    """Read what an apply of a catalogue finds, and give its pilots the versions before them; writes nothing."""
     applied = Applied(
         by=options.by or login(),
         at_ms=SystemClock().wall_ms(),
@@ -126,6 +126,8 @@ async def look(servers: Servers, catalogue: Catalogue, options: Options) -> Situ
         back=options.back,
     )
     in_force = read_in_force(await servers.latest_catalogue())
+    old = None if in_force is None else in_force.catalogue
+    catalogue = pilots.complete(catalogue, old, readable=in_force is None or old is not None)
     ledger = await versions.ledger_of(servers, in_force)
     return Situation(servers, in_force, catalogue, options, applied, ledger)
 

@@ -58,6 +58,17 @@ class AssignmentKeyWrong(WrongRequest):
         )
 
 
+class PilotsUnknown(WrongInput):
+    """A pilot leaves others under the version in force, which this version of Segue cannot read."""
+
+    def __init__(self, pilots: Sequence[str]) -> None:
+        super().__init__(
+            f"the pilot {', '.join(pilots)} leaves others under the version in force, but the catalogue in force"
+            " does not load here: apply it once without the pilot first"
+        )
+        self.pilots = tuple(pilots)
+
+
 class VersionsWrong(WrongInput):
     """Definitions changed without a higher version. `problems`: each at its place, with the number to write."""
 

@@ -30,6 +30,7 @@ from rules.preview.subjects import Range, sampled
 from rules.preview.tally import Kind, Shows
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
+from streams.operations.applying.pilots import complete
 from streams.operations.errors import WrongRequest
 from streams.operations.in_force import history
 from streams.operations.partitions import OnOffset
@@ -121,6 +122,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     began_ms = SystemClock().now_ms()
     stored = await servers.latest_catalogue()
     old = None if stored is None or stored.value is None else compiled(stored.value)
+    new = complete(new, old, readable=True)
     at_ms = SystemClock().wall_ms()
     offsets = [
         await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rules.catalogue.files import POLICY, belongs
+from rules.catalogue.files import POLICY, belongs, is_before
 from rules.catalogue.stored import texts_of
 from streams.clock import SystemClock
 from streams.operations.approving.signed import is_signed_file
@@ -87,6 +87,8 @@ def files_of(kept: Kept) -> tuple[Mapping[str, str], bool]:
     # a name comes from a record: nothing may be written outside the folder
     if not all(belongs(name) and ".." not in name.split("/") for name in values):
         raise CatalogueUnusable(f"the record of catalogue {kept.hash[:12]} names a file that is no part of a catalogue")
-    if set(values) <= set(texts):
-        return {name: text for name, text in texts.items() if name in values or is_signed_file(name)}, True
+    # the version before a pilot came out of the log: nobody wrote its file
+    made = {name: yaml_text(value) for name, value in values.items() if is_before(name) and name not in texts}
+    if set(values) <= {*texts, *made}:
+        return {name: text for name, text in texts.items() if name in values or is_signed_file(name)} | made, True
     return {name: yaml_text(value) for name, value in values.items()}, False

@@ -1,7 +1,5 @@
 """Which profiles a channel may contact now, and with what: docs/language.md, decided anew at every evaluation."""
 
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -11,7 +9,7 @@ from tests.naive.decode import Event
 from tests.naive.membership import sight
 from tests.naive.pending import Era
 from tests.naive.profile import Profile, Told
-from tests.naive.reading import Cap, journey_of
+from tests.naive.reading import Cap, journey_of, place
 from tests.naive.times import date, written
 
 Definition = Mapping[str, Any]
@@ -150,7 +148,13 @@ def first_refusal(asked: Asked) -> Refusal | None:
 def decide(profile: Profile, era: Era, t: int) -> dict[str, Refusal | None]:
     """Return the decision on every approved activation: its refusal, or None when it is allowed."""
     definitions = {name: era.catalogue.activations[name] for name in era.approved_activations}
-    found = {name: first_refusal(Asked(profile, era, each, t)) for name, each in definitions.items()}
+    ungoverned = era.catalogue.ungoverned
+    found = {
+        name: Refusal("market", [])
+        if f"activation {name}" in ungoverned
+        else first_refusal(Asked(profile, era, each, t))
+        for name, each in definitions.items()
+    }
     for group in {each["exclusive_group"] for each in definitions.values() if "exclusive_group" in each}:
         free = [
             definitions[name]
@@ -175,12 +179,6 @@ def slot(profile: Profile, era: Era, group: str, free: list[Definition]) -> str:
 
 
 # ---------------------------------------------------------------- assignment
-
-
-def place(key: str, text: str) -> float:
-    """Place a text in [0, 1) by its keyed hash."""
-    digest = hmac.new(key.encode("utf-8"), text.encode("utf-8"), hashlib.sha256).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def arm_of(definition: Definition, era: Era, subject: str) -> str | None:
@@ -212,7 +210,7 @@ def told(definition: Definition, era: Era, subject: str) -> Told:
     )
 
 
-def activate(profile: Profile, era: Era, t: int, event: Event | None = None) -> list[bytes]:
+def activate(profile: Profile, era: Era, t: int, event: Event | None = None, at_cut: bool = False) -> list[bytes]:
     """Decide the activations of a profile after its membership changes. Returns the changes as JSON."""
     refused = decide(profile, era, t)
     stopping: dict[str, tuple[Told, Refusal]] = {}
@@ -221,7 +219,7 @@ def activate(profile: Profile, era: Era, t: int, event: Event | None = None) -> 
         definition = era.catalogue.activations.get(name)
         if definition is None or definition["channel"] != before.channel:
             stopping[name] = before, Refusal("retired", [])
-        elif name not in refused:
+        elif name not in refused or (at_cut and f"activation {name}" in era.catalogue.ungoverned):
             stopping[name] = told(definition, era, profile.subject), Refusal("retired", [])
         elif (refusal := refused[name]) is not None:
             stopping[name] = told(definition, era, profile.subject), refusal

@@ -132,13 +132,16 @@ def decide(profile: Profile, era: Era, segment: str, t: int, visit: Visit) -> Ve
     member = segment in profile.stays
     if not era.catalogue.approved(segment):
         return Verdict("retired") if member else None
+    if f"segment {segment}" in era.catalogue.ungoverned:
+        return Verdict("retired" if visit == "cut" else "market_left") if member else None
     changed = visit == "cut" and era.changed(segment)
     if not member:
         found = reason_to_join(profile, era, segment, t)
         return Verdict(found.kind, found.conditions, backfill=changed or visit == "filled") if found else None
     found = reason_to_leave(profile, era, segment, t, min_stay=not changed)
-    if changed and found is None and not audience_admits(profile, era.catalogue, segment):
-        found = Verdict("audience")
+    moves = segment in era.catalogue.segments_before  # between the versions of a pilot, whose audiences may differ
+    if (changed or moves) and found is None and not audience_admits(profile, era.catalogue, segment):
+        return Verdict("definition_changed")
     return Verdict("definition_changed", found.conditions) if found and changed else found
 
 
@@ -158,6 +161,7 @@ def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
     if (
         segment in profile.disarmed
         and era.catalogue.approved(segment)
+        and f"segment {segment}" not in era.catalogue.ungoverned
         and era.catalogue.forgets(segment)
         and rule_truth(profile, era, segment, "enter", t) is False
     ):

@@ -33,6 +33,11 @@ class Era:
     remembering: bool
     """Whether its conditions know all that came before the cut (they do not with `--as-live`)."""
 
+    @cached_property
+    def variants(self) -> "dict[Any, Era]":
+        """The eras as they govern profiles outside of pilots (tests/naive/pilots.py)."""
+        return {}
+
     @property
     def ordinal(self) -> int:
         """Count the cuts up to and including the era's own."""
@@ -77,7 +82,12 @@ class Era:
         """List every frequency cap: of the policy, and of the activations to decide."""
         return [
             *self.catalogue.policy_caps(),
-            *(cap for name in self.approved_activations for cap in self.catalogue.caps(name)),
+            *(
+                cap
+                for name in self.approved_activations
+                for version in self.catalogue.activation_versions(name)
+                for cap in self.catalogue.caps_of(name, version)
+            ),
         ]
 
     @cached_property
@@ -110,7 +120,9 @@ class Era:
     def changed(self, segment: str) -> bool:
         """Tell whether the cut changed an approved segment."""
         old = self.before[-1].catalogue
-        return not old.approved(segment) or told_apart(old, segment) != told_apart(self.catalogue, segment)
+        if not old.approved(segment) or f"segment {segment}" in old.ungoverned:
+            return True
+        return told_apart(old, segment) != told_apart(self.catalogue, segment)
 
     def look(self, profile: Profile, segment: str, condition: Condition, sight: Sight) -> Sight | None:
         """Give the sight of one condition: what it knows of a profile. None: it has no verdict yet."""
@@ -155,10 +167,11 @@ class Era:
             condition == other and marks == marks_of(other, Place(self.catalogue, rule, forgets, odd))
             for name in self.approved_order
             if name == segment or not any(marks)
-            for forgets in [self.catalogue.forgets(name)]
+            for version in self.catalogue.versions(name)
+            for forgets in ["exit" in version or "max_stay" in version]
             for rule in ("enter", "exit")
-            if rule in self.catalogue.segments[name]
-            for other, odd in conditions(self.catalogue.segments[name][rule])
+            if rule in version
+            for other, odd in conditions(version[rule])
         )
 
 

@@ -3,8 +3,10 @@
 Nothing is validated here: the catalogues read here have passed the engine's checks, or were generated valid.
 """
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +44,34 @@ class Catalogue:
     segments: Mapping[str, Any]
     policy: Mapping[str, Any]
     activations: Mapping[str, Any]
+    segments_before: Mapping[str, Any] = field(default_factory=dict)
+    """By segment that is a pilot: the other version of it."""
+    activations_before: Mapping[str, Any] = field(default_factory=dict)
+    ungoverned: frozenset[str] = frozenset()
+    """Pilots without a version before that do not govern the profile at hand, as `segment ID` or `activation ID`."""
+
+    @property
+    def has_pilots(self) -> bool:
+        """Whether any definition is a pilot."""
+        return any("pilot" in one for one in (*self.segments.values(), *self.activations.values()))
+
+    def seen_from(self, outside: frozenset[str]) -> "Catalogue":
+        """Return the catalogue as it governs a profile that stands outside of these pilots."""
+        parts: dict[str, Any] = {}
+        ungoverned = set()
+        for kind, name in (one.split(" ", 1) for one in outside):
+            now, before = f"{kind}s", f"{kind}s_before"
+            parts.setdefault(now, dict(getattr(self, now)))
+            parts.setdefault(before, dict(getattr(self, before)))
+            if name in parts[before]:
+                parts[now][name], parts[before][name] = parts[before][name], parts[now][name]
+            else:
+                ungoverned.add(f"{kind} {name}")
+        return replace(self, **parts, ungoverned=frozenset(ungoverned))
+
+    def versions(self, segment: str) -> list[Any]:
+        """List the versions of a segment that are in force."""
+        return [self.segments[segment], *([self.segments_before[segment]] if segment in self.segments_before else [])]
 
     def approved(self, segment: str) -> bool:
         """Tell whether the catalogue has the segment as approved."""
@@ -49,9 +79,11 @@ class Catalogue:
 
     def refers(self, segment: str) -> set[str]:
         """Name the segments that the segment refers to: its parent and each `segment:` in its rules, exits included."""
-        definition = self.segments[segment]
-        found = {value["segment"] for value in mappings(rules_of(definition)) if "segment" in value}
-        return found | ({definition["parent"]} if definition.get("parent") else set())
+        found: set[str] = set()
+        for definition in self.versions(segment):
+            found |= {value["segment"] for value in mappings(rules_of(definition)) if "segment" in value}
+            found |= {definition["parent"]} if definition.get("parent") else set()
+        return found
 
     def rank(self, segment: str) -> int:
         """Compute the longest path over `parent` and `segment:` below the segment."""
@@ -76,7 +108,7 @@ class Catalogue:
         for other in self.refers(segment):
             if other in self.segments:
                 found |= self.restriction_classes(other)
-        for value in mappings(rules_of(self.segments[segment])):
+        for value in (one for version in self.versions(segment) for one in mappings(rules_of(version))):
             found |= self.classes_used(value)
         return found
 
@@ -87,16 +119,26 @@ class Catalogue:
 
     def activation_restrictions(self, activation: str) -> dict[str, Any]:
         """Map the restriction classes of an activation to their `refuse`. Every segment it names adds its classes."""
-        definition = self.activations[activation]
-        named = {segment for group in definition["segments"].values() for segment in group}
+        named: set[str] = set()
+        for definition in self.activation_versions(activation):
+            named |= {segment for group in definition["segments"].values() for segment in group}
+            named |= set(definition.get("suppress_while", []))
         found: dict[str, Any] = {}
-        for segment in named | set(definition.get("suppress_while", [])):
+        for segment in named:
             found |= self.restrictions(segment)
         return found
 
+    def activation_versions(self, activation: str) -> list[Any]:
+        """List the versions of an activation that are in force."""
+        before = self.activations_before
+        return [self.activations[activation], *([before[activation]] if activation in before else [])]
+
     def caps(self, activation: str) -> list["Cap"]:
         """List the frequency caps of an activation: its own, and the policy's caps for its channel."""
-        definition = self.activations[activation]
+        return self.caps_of(activation, self.activations[activation])
+
+    def caps_of(self, activation: str, definition: Mapping[str, Any]) -> list["Cap"]:
+        """List the frequency caps of one version of an activation."""
         own = {
             "channel": definition["channel"],
             "journey": journey_of(definition),
@@ -199,6 +241,12 @@ def conditions(rule: Any, odd: bool = False) -> Iterator[tuple[Mapping[str, Any]
                     yield from conditions(part["when"], under)
 
 
+def place(key: str, text: str) -> float:
+    """Place a text in [0, 1) by its keyed hash."""
+    digest = hmac.new(key.encode("utf-8"), text.encode("utf-8"), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
 def journey_of(activation: Mapping[str, Any]) -> str:
     """Name the journey of an activation: the one it gives, or its own name."""
     name: str = activation.get("journey", activation["activation"])
@@ -210,6 +258,7 @@ def catalogue(
     segments: list[Any],
     policy: Mapping[str, Any] | None = None,
     activations: Sequence[Any] = (),
+    before: Sequence[Any] = (),
 ) -> Catalogue:
     """Put a catalogue together from the values of its files."""
     events: dict[str, Any] = {
@@ -224,6 +273,8 @@ def catalogue(
         segments={one["segment"]: one for one in written_out(segments)},
         policy=policy or {},
         activations={one["activation"]: one for one in written_out(list(activations))},
+        segments_before={one["segment"]: one for one in before if "segment" in one},
+        activations_before={one["activation"]: one for one in before if "activation" in one},
     )
 
 
@@ -235,6 +286,7 @@ def read_folder(folder: Path) -> Catalogue:
         [read_file(path) for path in sorted((folder / "segments").rglob("*.yaml"))],
         read_file(policy) if policy.exists() else {},
         [read_file(path) for path in sorted((folder / "activations").rglob("*.yaml"))],
+        [read_file(path) for path in sorted((folder / "before").rglob("*.yaml"))],
     )
 
 

@@ -12,6 +12,7 @@ from tests.naive.decode import Event, Own, Refused, event_of, parse
 from tests.naive.evaluation import evaluate
 from tests.naive.fillings import Filled, Fillings, History, read_own
 from tests.naive.pending import Era
+from tests.naive.pilots import completed, governed
 from tests.naive.profile import Profile
 from tests.naive.reading import Catalogue
 
@@ -131,7 +132,7 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
 
 def cut(file: File, era: Era, made: Cut, as_live: bool) -> Era:
     """Insert a cut among the records. Returns the era that it begins."""
-    began = Era(made.catalogue, made.at, (*era.before, era), remembering=not as_live)
+    began = Era(completed(made.catalogue, era.catalogue), made.at, (*era.before, era), remembering=not as_live)
     file.records.append(Record(made.at, era=began))
     return began
 
@@ -181,7 +182,7 @@ def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -
     quiet = False
     while not quiet:
         quiet = True
-        for at in when(profile, era, profile.cursor, before):
+        for at in when(profile, governed(profile, era, profile.cursor), profile.cursor, before):
             changes = evaluate(profile, era, at)
             if changes:
                 yield Happening(at, changes, None, after)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
+from rules.catalogue.pilots import with_before
 from rules.conditions.view import View
 from rules.engine.cut import Cut
 from rules.engine.event_time import record_time
@@ -83,8 +84,11 @@ class Batched:
     """Drives the engine over lines. After the lines in `boundaries` the state goes to the store and comes back."""
 
     def __init__(self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int]) -> None:
-        first = compiled(files)
-        self._then = [(at, compiled(each)) for at, each in cuts]
+        first = last = compiled(files)
+        self._then: list[tuple[int, Catalogue]] = []
+        for at, each in cuts:
+            last = with_before(compiled(each), last)  # as an apply does
+            self._then.append((at, last))
         self._catalogues = {each.hash: each for each in (first, *(each for _, each in self._then))}
         self._boundaries = boundaries
         self._store = Store()

@@ -23,7 +23,8 @@ def plain(files: Files) -> PlainCatalogue:
     """Put a catalogue together for the naive evaluator."""
     segments = [value for name, value in files.items() if name.startswith("segments/")]
     activations = [value for name, value in files.items() if name.startswith("activations/")]
-    return plain_catalogue(files["dictionary.yaml"], segments, files.get("policy.yaml"), activations)
+    before = [value for name, value in files.items() if name.startswith("before/")]
+    return plain_catalogue(files["dictionary.yaml"], segments, files.get("policy.yaml"), activations, before)
 
 
 def compiled(files: Mapping[str, Any]) -> Catalogue:

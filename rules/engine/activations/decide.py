@@ -43,7 +43,7 @@ def look(plan: Plan, profile: Profile, view: View, mask: int, before: Mapping[st
 
     `before`: the definitions under which the profile's active ones became so.
     """
-    return _look(list(_chosen(plan.activations.by_id, mask)), profile, view, before)
+    return _look(list(_chosen(plan.activations.governing(profile), mask)), profile, view, before)
 
 
 def _look(
@@ -107,20 +107,24 @@ def decide(
     plan: Plan, profile: Profile, view: View, mask: int, generation: str, events: tuple[str, ...], *, at_cut: bool
 ) -> list[ActivationChange]:
     """Decide the activations that something moved, carry it out in the profile, and return the changes in order."""
-    before = plan.activations_before if at_cut else plan.activations.by_id
+    here = plan.activations.governing(profile)
+    before = (plan.activations_before if at_cut else plan.activations).told(profile)
+    remembers = plan.activations.takes or (at_cut and plan.activations_before.takes)
     chosen: list[ActivationPlan] = []
-    for activation in _chosen(plan.activations.by_id, mask):
+    for activation in _chosen(here, mask):
         if _may_move(activation, profile):
             chosen.append(activation)
         else:
             profile.wakes.pop(activation.wake, None)
     looked = _look(chosen, profile, view, before)
-    moves = _ended_by_cut(plan, profile) if at_cut else []
+    moves = _ended_by_cut(plan, profile, here, before) if at_cut else []
     ended = {move.told.id for move in moves}
     for each in looked:
         move = _move(each, profile, None if each.plan.id in ended else before.get(each.plan.id))
         if move is not None:
             moves.append(move)
+        if remembers and each.refusal is None:
+            profile.standing(each.plan.id).other = each.plan.other
         if each.next_ms < FOREVER:
             profile.wakes[each.plan.wake] = each.next_ms
         else:
@@ -129,20 +133,25 @@ def decide(
     return [_carry_out(move, profile, view.t_ms, generation, events) for move in moves]
 
 
-def _ended_by_cut(plan: Plan, profile: Profile) -> list[Move]:
-    """Return the activations that end with their definition: retired, gone, not approved, or on another channel."""
-    here, dropped = plan.activations.by_id, plan.activations.dropped
+def _ended_by_cut(
+    plan: Plan, profile: Profile, here: Mapping[str, ActivationPlan], before: Mapping[str, ActivationPlan]
+) -> list[Move]:
+    """Return the activations that end with their definition.
+
+    It is retired, gone, not approved, on another channel, or a pilot that leaves the profile out, with nothing before.
+    """
+    dropped = plan.activations.dropped
     moves = []
     for name, standing in profile.activations.items():
         if not standing.active:
             continue
-        old = plan.activations_before[name].told
+        old = before[name].told
         now = here[name].told if name in here else dropped.get(name)
         moved = now is None or now.channel != old.channel
-        if moved or name not in here:
+        if moved or name not in here or here[name].nothing:
             moves.append(Move(old if moved or now is None else now, False, RETIRED))
-    for name in plan.activations_before.keys() - here.keys():
-        profile.wakes.pop(plan.activations_before[name].wake, None)
+    for name in before.keys() - here.keys():
+        profile.wakes.pop(before[name].wake, None)
     return moves
 
 

@@ -1,16 +1,18 @@
 """An activation compiled for evaluation, and what can move it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rules.catalogue.activation import Activation, Arms
 from rules.catalogue.catalogue import Catalogue
 from rules.conditions.base import Node
 from rules.conditions.consent import Consent
-from rules.engine.activations.assignment import arm_of
-from rules.engine.activations.refusals import Given, Questions, questions_of
+from rules.engine.activations.refusals import REFUSES, Given, Questions, questions_of
 from rules.engine.activations.sends import Counters, SendCap, SendCounter, caps_of, counters_of
+from rules.engine.pilots import Takes, takes_of
+from rules.engine.profile import Profile
+from rules.ground.assignment import arm_of
 
 WAKE_PREFIX: Final = "@"
 """Stands before the id of an activation where the wakes of a profile are kept; no segment's id begins with it."""
@@ -49,7 +51,7 @@ class ActivationPlan:
     """Its bit in the masks of `rules.engine.masks`: above the bits of all segments."""
     group: str | None
     group_mask: int
-    """The bits of all activations of its group; without a group, its own bit."""
+    """The bits of all activations of its group (of a pilot: of both versions' groups), and its own bit."""
     slot: str
     priority: int
     preempt: bool
@@ -66,6 +68,10 @@ class ActivationPlan:
     caps: tuple[SendCap, ...]
     wake: str
     """Its name among a profile's wakes."""
+    other: bool = False
+    """Whether it is the version before a pilot, or nothing in its place: `Standing.other` remembers it."""
+    nothing: bool = False
+    """Whether it stands for no definition at all: a pilot has no version before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,31 @@ class Activations:
     dropped: Mapping[str, Told]
     """Activations that have a file and are not approved: what their `retired` says."""
     counters: tuple[SendCounter, ...]
+    others: Mapping[str, ActivationPlan]
+    """By id, of pilots: what governs the profiles outside."""
+    takes: Mapping[str, Takes]
+    """By id, of pilots: whether the new version governs a profile."""
+    pilot_traits: Mapping[str, str]
+    """By id, of pilots by market: the trait that moves profiles between the versions."""
+
+    def governing(self, profile: Profile) -> Mapping[str, ActivationPlan]:
+        """Return the approved activations by id, each in the version that governs a profile."""
+        if not self.takes:
+            return self.by_id
+        outside = {name: self.others[name] for name, takes in self.takes.items() if not takes(profile)}
+        return {name: outside.get(name, each) for name, each in self.by_id.items()}
+
+    def told(self, profile: Profile) -> Mapping[str, ActivationPlan]:
+        """Return them by id, those that are active each in the version that was told last."""
+        if not self.takes:
+            return self.by_id
+        active = ((name, standing) for name, standing in profile.activations.items() if standing.active)
+        told = {name: self.others[name] for name, standing in active if standing.other and name in self.others}
+        return {**self.by_id, **told}
+
+
+NO_ACTIVATIONS: Final = Activations({}, {}, (), {}, {}, {})
+"""What there is before the first catalogue."""
 
 
 def compile_activations(catalogue: Catalogue, first_position: int) -> Activations:
@@ -84,20 +115,52 @@ def compile_activations(catalogue: Catalogue, first_position: int) -> Activation
     counters = counters_of(catalogue)
     approved = sorted(name for name, each in catalogue.activations.items() if each.status == "approved")
     bits = {name: 1 << first_position + index for index, name in enumerate(approved)}
+    before = catalogue.activations_before
     groups: dict[str, int] = {}
     for name in approved:
-        group = catalogue.activations[name].exclusive_group
-        if group is not None:
-            groups[group] = groups.get(group, 0) | bits[name]
+        for each in (catalogue.activations[name], before.get(name)):
+            if each is not None and each.exclusive_group is not None:
+                groups[each.exclusive_group] = groups.get(each.exclusive_group, 0) | bits[name]
+    by_id = {name: _compiled(catalogue.activations[name], catalogue, counters, bits[name], groups) for name in approved}
+    pilots = {name: pilot for name in approved if (pilot := catalogue.activations[name].pilot) is not None}
+    trait = catalogue.policy.market_trait
     return Activations(
-        by_id={
-            name: _compiled(catalogue.activations[name], catalogue, counters, bits[name], groups) for name in approved
-        },
+        by_id=by_id,
         dropped={
             name: _told(each, catalogue) for name, each in catalogue.activations.items() if each.status != "approved"
         },
         counters=tuple(counters.values()),
+        others={
+            name: replace(_compiled(before[name], catalogue, counters, bits[name], groups), other=True)
+            if name in before
+            else _nothing(by_id[name])
+            for name in pilots
+        },
+        takes={name: takes_of(pilot, catalogue.policy) for name, pilot in pilots.items()},
+        pilot_traits={name: trait for name, pilot in pilots.items() if pilot.markets is not None and trait is not None},
     )
+
+
+def _nothing(now: ActivationPlan) -> ActivationPlan:
+    """Return a plan that refuses everybody with `market`: what governs outside a pilot that has no version before."""
+    return replace(
+        now,
+        group=None,
+        questions=(("market", lambda profile, view: REFUSES),),
+        segments=frozenset(),
+        wanted=(),
+        market_trait=None,
+        nodes=(),
+        caps=(),
+        other=True,
+        nothing=True,
+    )
+
+
+def _groups_of(activation: Activation, catalogue: Catalogue) -> set[str]:
+    """Return the exclusive groups of an activation, of a pilot those of both versions."""
+    versions = (catalogue.activations[activation.id], catalogue.activations_before.get(activation.id))
+    return {each.exclusive_group for each in versions if each is not None and each.exclusive_group is not None}
 
 
 def _compiled(
@@ -113,11 +176,14 @@ def _compiled(
         tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
     )
     named = activation.segments
+    group_mask = bit
+    for each in _groups_of(activation, catalogue):
+        group_mask |= groups[each]
     return ActivationPlan(
         id=activation.id,
         bit=bit,
         group=group,
-        group_mask=bit if group is None else groups[group],
+        group_mask=group_mask,
         slot=activation.slot,
         priority=activation.priority,
         preempt=group is None or policy.preempt.get(group, True),

@@ -14,9 +14,9 @@ from rules.catalogue.catalogue import Catalogue
 from rules.conditions.base import Node
 from rules.conditions.consent import Consent
 from rules.conditions.view import View
-from rules.engine.activations.assignment import held_out
 from rules.engine.activations.sends import SendCap, reached
 from rules.engine.profile import Profile
+from rules.ground.assignment import below
 from rules.ground.instants import FOREVER
 from rules.ground.reasons import PRECEDENCE, RefusalCode
 
@@ -126,7 +126,7 @@ def _holdout(given: Given) -> Question | None:
     if holdout is None or key is None:
         return None
     secret, salt, percent = key.known().encode(), holdout.salt, holdout.percent
-    return lambda profile, view: REFUSES if held_out(secret, salt, percent, profile.subject) else ALLOWS
+    return lambda profile, view: REFUSES if below(secret, salt, percent, profile.subject) else ALLOWS
 
 
 def _frequency_cap(given: Given) -> Question | None:

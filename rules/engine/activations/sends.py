@@ -106,9 +106,12 @@ Counters = dict[tuple[CapOf, str], SendCounter]
 
 
 def counters_of(catalogue: Catalogue) -> Counters:
-    """Make the counters that a catalogue needs: for its approved activations and for all caps of its policy."""
+    """Make the counters that a catalogue needs: for its approved activations and for all caps of its policy.
+
+    A pilot's version before is an approved activation like any other.
+    """
     asked = [_Cap(OF_POLICY, cap.channel, cap.at_most, cap.within_ms) for cap in catalogue.policy.caps]
-    for activation in catalogue.activations.values():
+    for activation in (*catalogue.activations.values(), *catalogue.activations_before.values()):
         if activation.status == "approved":
             asked += _caps_of(activation, catalogue)
     found: Counters = {}

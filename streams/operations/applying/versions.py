@@ -1,10 +1,19 @@
 """The check that a version stands for one text: what differs from what was in force has a higher version."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import orjson
 
-from rules.catalogue.versions import Definition, Ledger, definitions_in, definitions_of, extend, read_ledger
+from rules.catalogue.versions import (
+    Definition,
+    Ledger,
+    definitions_before,
+    definitions_in,
+    definitions_of,
+    extend,
+    read_ledger,
+)
 from rules.catalogue.versions import version_problems as problems_of
 from streams.operations.applying.situation import InForce, Situation
 from streams.operations.applying.warning import ApplyWarning
@@ -53,7 +62,7 @@ def _standing(in_force: InForce | None) -> Iterator[Definition]:
     if in_force is None:
         return iter(())
     if in_force.catalogue is not None:
-        return definitions_of(in_force.catalogue)
+        return chain(definitions_of(in_force.catalogue), definitions_before(in_force.catalogue))
     return definitions_in(in_force.record.get("files", {}))
 
 

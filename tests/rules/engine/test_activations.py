@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from rules.conditions.view import View
-from rules.engine.activations.assignment import arm_of, held_out, share
 from rules.engine.activations.decide import look
 from rules.engine.activations.slots import journey_with_slot
 from rules.engine.replay import Replay, Then
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.sentences import SAYINGS
+from rules.ground.assignment import arm_of, below, share
 from rules.ground.instants import format_instant, parse_instant
 from rules.ground.reasons import PRECEDENCE
 from tests.properties.batches import Batched
@@ -127,8 +127,8 @@ def test_assignment_is_the_first_eight_bytes_of_the_keyed_hash() -> None:
     digest = hmac.new(b"key", "salt|hcp:é".encode(), sha256).digest()
     assert share(b"key", "salt|hcp:é") == int.from_bytes(digest[:8], "big") / 2**64
     place = share(b"key", "salt|hcp:é")
-    assert not held_out(b"key", "salt", 100 * place * (1 - 1e-12), "hcp:é")
-    assert held_out(b"key", "salt", 100 * place * (1 + 1e-12), "hcp:é")
+    assert not below(b"key", "salt", 100 * place * (1 - 1e-12), "hcp:é")
+    assert below(b"key", "salt", 100 * place * (1 + 1e-12), "hcp:é")
 
 
 def test_every_subject_has_an_arm_that_has_a_weight_and_most_have_the_heavier() -> None:

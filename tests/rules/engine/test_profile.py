@@ -36,14 +36,20 @@ FIELDS: list[Any] = [
     {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1, -FOREVER], None]},
     {"a": 1_772_496_000_005},
     {12_265_113_809_166_544_268: 20_513, 6_079_844_278_205_707_858: 20_515, 1_449_955_954_178_596_051: 20_515},
-    {"x": [True, None]},
+    {"x": [True, None, False]},
     {"email": 1},
     -FOREVER,
     None,
 ]
 PACKED = msgpack.encode(FIELDS)
 OF_LAYOUT_4 = msgpack.encode(
-    [4, *FIELDS[1:11], {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1], None]}, *FIELDS[12:16]]
+    [
+        *(4, *FIELDS[1:11]),
+        {"a": [True, 1_772_496_000_000, None, False, [1_772_496_000_000, 3, 1], None]},
+        *FIELDS[12:14],
+        {"x": [True, None]},
+        FIELDS[15],
+    ]
 )
 
 

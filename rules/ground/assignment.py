@@ -1,4 +1,4 @@
-"""Holdouts and arms: a profile's place in [0, 1) by keyed hash, the same for ever and everywhere."""
+"""Holdouts, arms and pilots: a profile's place in [0, 1) by keyed hash, the same for ever and everywhere."""
 
 from collections.abc import Sequence
 from hmac import digest
@@ -15,8 +15,8 @@ def share(key: bytes, text: str) -> float:
     return int.from_bytes(digest(key, text.encode("utf-8", "surrogatepass"), "sha256")[:8], "big") / TWO_64
 
 
-def held_out(key: bytes, salt: str, percent: float, subject: str) -> bool:
-    """Tell whether a profile belongs to the share that is never contacted."""
+def below(key: bytes, salt: str, percent: float, subject: str) -> bool:
+    """Tell whether a profile belongs to a share of all: that which a holdout keeps out, that which a pilot governs."""
     return share(key, f"{salt}|{subject}") < percent / 100
 
 
