@@ -29,9 +29,10 @@ def history(
     """Tell all that ever changed for a profile, and why.
 
     Memberships and activations, each with its reason, the version of the definition then, and who applied that
-    catalogue. Applies the log of the profile's partition up to what is published. With [bold]--change[/bold]: the rules
+    catalogue. Applies the log of the profile's partition up to what is published; where retention has dropped its
+    beginning, tells the changes that the output topics still have. With [bold]--change[/bold]: the rules
     as they were then in words, each condition with its verdict, and the events that it stood on with their data. Exit
-    status 1: the profile, the name or the change is not known, or retention has dropped the beginning of the log.
+    status 1: the profile, the name or the change is not known, or the log that --change needs is gone.
 
     Example: segue history hcp:1234567893 --change 3
     """
@@ -47,6 +48,5 @@ def history(
     if change is not None:
         write_json(evidence_json(evidence)) if as_json else show_evidence(evidence)
         return
-    if found.note:
-        tell(found.note)
+    tell(*found.notes)
     write_json(history_json(found)) if as_json else show_history(found)

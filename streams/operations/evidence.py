@@ -14,7 +14,8 @@ from rules.explain.evidence import RulesThen, rules_then
 from streams.operations.appliers import Appliers
 from streams.operations.errors import WrongInput
 from streams.operations.event_then import EventThen, Identity, read_event, seen
-from streams.operations.history import Happened, happened, name_of, told_log
+from streams.operations.happened import Happened
+from streams.operations.history import happened, told_log
 from streams.operations.partitions import OnOffset
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
@@ -65,9 +66,9 @@ async def evidence_of(
         async for step in steps(log.driver, log.reading, subject, on_offset=on_offset, on_record=keep, copies=True):
             for change in step.changes:
                 if change.id == wanted:
-                    sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
-                    sight.expect(*name_of(change))
                     told = happened(change, step, appliers)
+                    sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
+                    sight.expect(*told.names)
                     return _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
     raise UnknownChange
 

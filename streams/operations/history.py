@@ -7,12 +7,11 @@ bytes, although retention may have dropped it from the output topics.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 import orjson
 from aiokafka import TopicPartition
 
-from rules.catalogue.applied import Applied
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.engine.activations.change import ActivationChange
@@ -23,6 +22,8 @@ from rules.ground.partitioning import partition_of
 from streams.intake.decoding import decoder_of
 from streams.operations.appliers import Appliers
 from streams.operations.errors import NothingPublished, UnknownProfile
+from streams.operations.happened import Happened, InForceThen
+from streams.operations.kept_changes import kept_changes
 from streams.operations.naming import resolve
 from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import PastGone
@@ -34,26 +35,7 @@ from streams.operations.until import Reading
 from streams.operations.verify import published
 from streams.partition.driver import Driver
 
-
-@dataclass(frozen=True, slots=True)
-class InForceThen:
-    """A catalogue, and its cut in the partition."""
-
-    catalogue: Catalogue
-    since_ms: int
-    """The instant of the cut."""
-    applied: Applied | None
-    """Who applied it, and why; None: its record does not say, or is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """One change, as it was published."""
-
-    change: Mapping[str, Any]
-    in_force: InForceThen
-    conditions: tuple[str, ...]
-    """What `reason.conditions` names, in the words of the version then in force."""
+KEPT_ONLY: Final = "these are the changes that the output topics still have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +45,14 @@ class History:
     subject: str
     partition: int
     offset: int
-    """The published offset up to which the log was applied."""
+    """The published offset up to which changes are told."""
     changes: tuple[Happened, ...]
+    lost_before: int | None = None
+    """Retention has dropped the log before this offset, so `changes` are those that the output topics still have."""
     not_shown: Mapping[str, int] = field(default_factory=dict)
     """How many restricted segments and activations were left out."""
-    note: str = ""
-    """The same as a sentence; "": nothing was left out."""
+    notes: tuple[str, ...] = ()
+    """The same, and `lost_before`, as sentences."""
 
 
 async def history(
@@ -76,33 +60,50 @@ async def history(
 ) -> History:
     """Return all changes of a profile, or those of the segment and the activation of one name.
 
-    Raises UnknownProfile, UnknownName (no change has the name, and the catalogue in force has it not), Restricted;
-    NothingPublished, PastGone, CatalogueNotStored, CatalogueUnusable; Unreachable.
+    Where retention has dropped the beginning of the log, they are those that the output topics still have. Raises
+    UnknownProfile, UnknownName (no change has the name, and the catalogue in force has it not), Restricted;
+    NothingPublished, CatalogueNotStored, CatalogueUnusable; Unreachable.
     """
-    appliers = await Appliers.read(servers)
-    found: list[tuple[AnyChange, Step]] = []
-    async with told_log(servers, subject) as log:
-        async for step in steps(log.driver, log.reading, subject, on_offset=on_offset):
-            found += [(change, step) for change in step.changes]
-        if subject not in log.driver.engine.profiles:
-            raise UnknownProfile(log.reading.partition.partition)
-    catalogues = {step.plan.catalogue.hash: step.plan.catalogue for _, step in found}
     now = await servers.catalogue()
-    sight = Sight(restricted, [now, *reversed(catalogues.values())])
+    lost_before: int | None = None
+    try:
+        found, catalogues, partition, offset = await _from_the_log(servers, subject, on_offset)
+    except PastGone as gone:
+        found, catalogues = await kept_changes(servers, subject, gone.partition, on_offset)
+        partition, lost_before = gone.partition, gone.start
+        progress = await published(servers, partition)
+        offset = 0 if progress is None else progress.offset
+    sight = Sight(restricted, [now, *catalogues])
     if name is not None:
-        _expect(sight, now, name, [change for change, _ in found])
-        found = [(change, step) for change, step in found if name_of(change)[1] == name]
-    seen = {kind: set(sight.shown(kind, names)) for kind, names in _names([change for change, _ in found]).items()}
+        _expect(sight, now, name, found)
+        found = [each for each in found if each.names[1] == name]
+    seen = {kind: set(sight.shown(kind, names)) for kind, names in _names(found).items()}
+    lost = () if lost_before is None else (f"retention has dropped the log before offset {lost_before:,}: {KEPT_ONLY}",)
     return History(
         subject=subject,
-        partition=log.reading.partition.partition,
-        offset=log.reading.end,
-        changes=tuple(
-            happened(change, step, appliers) for change, step in found if name_of(change)[1] in seen[name_of(change)[0]]
-        ),
+        partition=partition,
+        offset=offset,
+        changes=tuple(each for each in found if each.names[1] in seen[each.names[0]]),
+        lost_before=lost_before,
         not_shown=sight.as_json(),
-        note=sight.note,
+        notes=(*lost, *([sight.note] if sight.note else [])),
     )
+
+
+async def _from_the_log(
+    servers: Servers, subject: str, on_offset: OnOffset
+) -> tuple[list[Happened], list[Catalogue], int, int]:
+    """Return the changes, the catalogues they were made under (the latest first), partition and published offset."""
+    appliers = await Appliers.read(servers)
+    found: list[Happened] = []
+    catalogues: dict[str, Catalogue] = {}
+    async with told_log(servers, subject) as log:
+        async for step in steps(log.driver, log.reading, subject, on_offset=on_offset):
+            found += [happened(change, step, appliers) for change in step.changes]
+            catalogues[step.plan.catalogue.hash] = step.plan.catalogue
+        if subject not in log.driver.engine.profiles:
+            raise UnknownProfile(log.reading.partition.partition)
+    return found, list(reversed(catalogues.values())), log.reading.partition.partition, log.reading.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,30 +139,24 @@ async def told_log(servers: Servers, subject: str) -> AsyncIterator[ToldLog]:
 def happened(change: AnyChange, step: Step, appliers: Appliers) -> Happened:
     """Tell a change of a step with what was in force. Only the plan and the cut of the step are looked at."""
     told, plan = orjson.loads(change.value), step.plan
-    in_force = InForceThen(plan.catalogue, step.cut_ms, appliers.of(plan.catalogue.hash, step.cut_ms))
-    conditions = (
-        () if isinstance(change, ActivationChange) else _words(plan, change.segment, told["reason"]["conditions"])
-    )
+    in_force = InForceThen(plan.catalogue.hash, step.cut_ms, appliers.of(plan.catalogue.hash, step.cut_ms))
+    conditions: tuple[str, ...] = ()
+    if not isinstance(change, ActivationChange):
+        conditions = _words(plan, change.segment, told["reason"]["conditions"])
     return Happened(told, in_force, conditions)
 
 
-def name_of(change: AnyChange) -> tuple[Kind, str]:
-    """Return what changed: its kind and its name."""
-    if isinstance(change, ActivationChange):
-        return "activation", change.activation
-    return "segment", change.segment
-
-
-def _names(changes: Sequence[AnyChange]) -> dict[Kind, list[str]]:
+def _names(found: Sequence[Happened]) -> dict[Kind, list[str]]:
     names: dict[Kind, list[str]] = {"segment": [], "activation": []}
-    for kind, name in map(name_of, changes):
+    for each in found:
+        kind, name = each.names
         names[kind].append(name)
     return names
 
 
-def _expect(sight: Sight, now: Catalogue, name: str, changes: Sequence[AnyChange]) -> None:
+def _expect(sight: Sight, now: Catalogue, name: str, found: Sequence[Happened]) -> None:
     """See that a name stands for something, now or in a change, and that the reader may read it."""
-    kinds: set[Kind] = {kind for kind, each in map(name_of, changes) if each == name}
+    kinds: set[Kind] = {each.names[0] for each in found if each.names[1] == name}
     if not kinds:
         named = resolve(now, name)
         kinds |= {"segment"} if named.segment is not None else set()

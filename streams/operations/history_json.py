@@ -6,7 +6,8 @@ from rules.ground.instants import format_instant
 from streams.operations.event_then import EventThen
 from streams.operations.evidence import Evidence
 from streams.operations.explain_json import activation_json, leaf_json
-from streams.operations.history import Happened, History, InForceThen
+from streams.operations.happened import Happened, InForceThen
+from streams.operations.history import History
 
 
 def history_json(found: History) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def history_json(found: History) -> dict[str, Any]:
         "profile": found.subject,
         "partition": found.partition,
         "applied_to": {"offset": found.offset},
+        "lost_before": found.lost_before,
         "changes": [happened_json(each) for each in found.changes],
         "not_shown": found.not_shown,
     }
@@ -39,9 +41,11 @@ def evidence_json(found: Evidence) -> dict[str, Any]:
     }
 
 
-def _in_force_json(found: InForceThen) -> dict[str, Any]:
+def _in_force_json(found: InForceThen | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
     return {
-        "catalogue": found.catalogue.hash,
+        "catalogue": found.catalogue,
         "since": format_instant(found.since_ms),
         "applied": None if found.applied is None else found.applied.as_json(),
     }

@@ -1,5 +1,6 @@
 """How it was: a profile and a segment at an instant in the past, from the log."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from rules.ground.instants import format_instant
 from streams.embedded import KafkaServer, ValkeyServer
@@ -237,3 +240,37 @@ def test_a_column_that_is_none_is_told_with_the_nearest(told: Told, tmp_path: Pa
         refused = told.segue("members", "known", *arguments)
         assert (refused.status, refused.out) == (2, ""), arguments
         assert said in refused.err
+
+
+async def drop_records(told: Told) -> None:
+    """Drop every record of the input, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=told.segue.environment["SEGUE_KAFKA_BOOTSTRAP_SERVERS"])
+    await admin.start()
+    try:
+        inputs = [TopicPartition(told.segue.environment["SEGUE_EVENTS_TOPIC"], n) for n in range(2)]
+        await admin.delete_records({each: RecordsToDelete(before_offset=-1) for each in inputs})
+    finally:
+        await admin.close()
+
+
+def test_where_the_log_is_gone_the_past_is_refused_or_told_from_what_still_stands(told: Told) -> None:
+    published = told.segue.done("history", ONE, "--json").json["changes"]
+    asyncio.run(drop_records(told))
+    refused = told.segue("explain", ONE, "--at", told.at["one is in"])
+    assert (refused.status, refused.out) == (1, "")
+    assert re.search(
+        r"how it was then cannot be told: partition \d has lost its log before offset \d+ to retention;"
+        r" the earliest instant that can is \d{4}-",
+        refused.err,
+    )
+    # nothing has moved the profile since then: its state is the answer
+    assert explained(told, ONE, "the end")[0] == {"known": True, "visitors": False}
+    gone = told.segue("members", "visitors", "--at", told.at["one is in"])
+    assert (gone.status, gone.out) == (1, "")
+    assert "has lost its log" in gone.err
+    kept = told.segue.done("history", ONE, "--json")
+    assert "retention has dropped the log" in kept.err
+    assert [each["change"] for each in kept.json["changes"]] == [each["change"] for each in published]
+    assert [each["conditions"] for each in kept.json["changes"]] == [each["conditions"] for each in published]
+    assert [each["in_force"]["applied"]["by"] for each in kept.json["changes"]] == ["ann", "ben", "ben"]
+    assert told.segue("history", ONE, "--change", 1).status == 1

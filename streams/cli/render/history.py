@@ -14,24 +14,27 @@ from streams.cli.render.explanation import activation_tree, leaf_line
 from streams.cli.render.sentences import write_sentence, write_tree
 from streams.operations.event_then import EventThen, Identity
 from streams.operations.evidence import Evidence
-from streams.operations.history import History, InForceThen
+from streams.operations.happened import InForceThen
+from streams.operations.history import History
 
 
 def show_history(found: History) -> None:
     """Show the changes in order; a line before them says which catalogue was in force, whenever it changes."""
     shown: InForceThen | None = None
-    for each in found.changes:
-        if shown is None or each.in_force.since_ms != shown.since_ms:
+    for number, each in enumerate(found.changes):
+        if number == 0 or each.in_force != shown:
             shown = each.in_force
             write_sentence(Text(in_force_words(shown), "dim"))
         write_sentence(change_line(each.change, each.conditions), indent=2, hanging=4)
     if not found.changes:
-        write_sentence("nothing was ever published for it" if not found.note else "nothing else was published for it")
+        write_sentence("nothing was published for it" if not found.notes else "nothing else was published for it")
 
 
-def in_force_words(found: InForceThen) -> str:
+def in_force_words(found: InForceThen | None) -> str:
     """Say which catalogue was in force, since when, and who applied it."""
-    said = f"catalogue {found.catalogue.hash[:12]} from {format_instant(found.since_ms)}"
+    if found is None:
+        return "a catalogue that no record names"
+    said = f"catalogue {found.catalogue[:12]} from {format_instant(found.since_ms)}"
     if found.applied is None:
         return said
     return f"{said}, applied by {found.applied.by}" + (f": {found.applied.note}" if found.applied.note else "")
