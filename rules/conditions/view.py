@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from rules.ground.event import Value
-from rules.ground.instants import FOREVER
 
 State: TypeAlias = Any
 """A condition's state of one profile: a JSON value; None: nothing was folded yet, or all was dropped.
@@ -22,14 +21,12 @@ class Mark(NamedTuple):
     """The mark of a change (docs/language.md, Marks): the greatest event time known of the profile at it.
 
     `arrival` is the profile's count of events applied at the change: an event whose time equals `time_ms`
-    is later than the mark if its own arrival is greater. `cut` is the ordinal of the cut in force, `set_ms` the instant
-    of the change (profiles of older layouts do not know it).
+    is later than the mark if its own arrival is greater. `cut` is the ordinal of the cut in force.
     """
 
     time_ms: int
     arrival: int
     cut: int
-    set_ms: int = -FOREVER
 
     def precedes(self, time_ms: int, arrival: int) -> bool:
         """Tell whether an event of that time and arrival is later than the mark."""
@@ -76,6 +73,10 @@ class Facts(Protocol):
 
     def member_since(self, segment: str) -> int | None:
         """The `effective_at` of the present stay's entry; None while out."""
+        ...
+
+    def exit_marked_ms(self, segment: str) -> int:
+        """The `effective_at` of the latest exit that left a mark; -FOREVER: there was none."""
         ...
 
 

@@ -29,7 +29,7 @@ class Evaluation:
         self.generation = generation
         self.events = events
         self.changes: list[AnyChange] = []
-        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal, t_ms)
+        self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
     def run(self, mask: int) -> list[AnyChange]:
         """Visit the segments of a mask and the segments that their changes move, then decide the activations moved."""
@@ -152,7 +152,7 @@ class Evaluation:
         self._leave(stay)
         self.profile.members_mask &= ~(1 << plan.position)
         if reason.kind in NEW_EVIDENCE_AFTER:
-            stay.exit_mark, stay.disarmed = self.now_mark, True
+            stay.exit_mark, stay.marked_ms, stay.disarmed = self.now_mark, None, True
             if plan.forgets:
                 view = view_of_enter(plan, self.profile, stay, self.t_ms)
                 stay.disarmed = plan.enter.verdict(view)[0] is not False
@@ -165,6 +165,8 @@ class Evaluation:
             self._leave(stay)
 
     def _leave(self, stay: Stay) -> None:
+        if stay.exit_mark is not None and stay.marked_ms is None:
+            stay.marked_ms = stay.last_exit_ms
         stay.member, stay.last_exit_ms, stay.entry_mark = False, self.t_ms, None
 
     def _change(self, plan: SegmentPlan | Gone, entered: bool, reason: Reason, backfill: bool = False) -> None:

@@ -6,16 +6,16 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       [[time, source, id, {trait: value}], …],          the settings, by the event that made them
       [[channel, purpose, granted, withdrawn], …],
       {state key (`rules.conditions.memory`): state},
-      {segment: [member, since, last_exit, disarmed, entry mark, exit mark]},       a mark is [time, arrival, cut, set]
+      {segment: [member, since, last_exit, disarmed, entry mark, exit mark, marked]},   a mark is [time, arrival, cut]
       {segment, or `@` and an activation: wake},
       {identity: day of its record},
       {activation: [active, kind of its last deactivated, told in the version before a pilot]},
       {channel: sequence},
-      born,
-      {ordinal of a cut: {trait: [time, source, id, value]}} ]   until it is filled; null: none
+      born after: the length from known_since to R of its first event, which is mostly short; null: not known,
+      {ordinal of a cut: {trait: [time, source, id, value]}} ]         held back until the cut is filled; null: none
 
-Layout 4 ended with the sequences and had no `set` in a mark. The state of a condition that came in at a cut without its
-history had the key of one that has all of it.
+Layout 4 ended with the sequences and had no `marked` in a stay. The state of a condition that came in at a cut without
+its history had the key of one that has all of it.
 
 Settings and consents stay packed (`Raw`) until somebody asks for them: few events do. A profile that was read and
 written in between takes them along as they are.
@@ -33,7 +33,6 @@ from msgspec.msgpack import Decoder, Encoder
 from rules.conditions.consent import Consents
 from rules.conditions.view import Register, State
 from rules.engine.stay import Standing, Stay
-from rules.ground.instants import FOREVER
 
 LAYOUT: Final = 5
 """Version of the packed layout that is written. 2 to 4 are read too; any other is refused, never guessed at."""
@@ -64,7 +63,7 @@ class Packed(Struct, array_like=True, gc=False):
     seen: dict[int, int]
     activations: dict[str, Standing]
     sequences: dict[str, int]
-    born_ms: int = -FOREVER
+    born_after: int | None = None
     held_back: HeldBack | None = None
 
 

@@ -49,6 +49,7 @@ class Guard:
     since_ms: int
     complete_ms: int
     mark: MarkKind | None
+    segment: str
 
     def over(self, view: View) -> bool:
         """Tell whether this profile's history of the condition is whole at `view.t_ms`."""
@@ -56,7 +57,13 @@ class Guard:
         if view.t_ms >= self.complete_ms or facts.born_cut >= self.cut or facts.born_ms >= self.since_ms:
             return True
         mark = view.mark(self.mark)
-        return mark is not None and (mark.cut >= self.cut or mark.set_ms >= self.since_ms)
+        return mark is not None and (mark.cut >= self.cut or self._set_ms(view) >= self.since_ms)
+
+    def _set_ms(self, view: View) -> int:
+        """Return the instant at which the mark was set. A mark of an entry is the present stay's, or is set now."""
+        if self.mark == "exit":
+            return view.facts.exit_marked_ms(self.segment)
+        return view.t_ms if view.observed_since_ms is None else view.observed_since_ms
 
 
 class Pending(Condition):
@@ -169,6 +176,6 @@ def in_force(leaf: Condition, segment: str, introductions: Introductions, fills:
             since_ms = fills.get(cut, t_ms)
             if since_ms is not None:
                 parts = condition.completions(since_ms)
-                guards += [Guard(cut, since_ms, complete_ms, mark) for complete_ms, mark in parts]
+                guards += [Guard(cut, since_ms, complete_ms, mark, segment) for complete_ms, mark in parts]
     found = begun(leaf.with_inner(begun))
     return Pending(found, tuple(guards)) if guards else found

@@ -133,6 +133,14 @@ class Profile:
         stay = self.stays.get(segment)
         return stay.since_ms if stay is not None and stay.member else None
 
+    def exit_marked_ms(self, segment: str) -> int:
+        """The instant of the latest exit that left a mark; -FOREVER: there was none."""
+        stay = self.stays.get(segment)
+        if stay is None or stay.exit_mark is None:
+            return -FOREVER
+        marked_ms = stay.last_exit_ms if stay.marked_ms is None else stay.marked_ms
+        return -FOREVER if marked_ms is None else marked_ms
+
     def standing(self, activation: str) -> Standing:
         """The standing of an activation, begun where there is none."""
         found = self.activations.get(activation)
@@ -184,7 +192,8 @@ class Profile:
 
     def take(self, packed: layout.Packed) -> None:
         """Take over what was packed."""
-        self.born_cut, self.born_ms, self.latest_ms = packed.born_cut, packed.born_ms, packed.latest_ms
+        self.born_cut, self.latest_ms = packed.born_cut, packed.latest_ms
+        self.born_ms = -FOREVER if packed.born_after is None else packed.known_since_ms + packed.born_after
         self.arrivals, self.sequence = packed.arrivals, packed.sequence
         self._traits = self._consents = None
         self._packed_traits, self._packed_consents = packed.traits, packed.consents
@@ -239,7 +248,7 @@ class Profile:
                 self.seen,
                 self.activations,
                 self.sequences,
-                self.born_ms,
+                None if self.born_ms <= -FOREVER else self.born_ms - self.known_since_ms,
                 self.held_back,
             )
         )

@@ -22,6 +22,8 @@ class Stay(Struct, array_like=True, gc=False):
     """Of the present stay's entry."""
     exit_mark: Mark | None = None
     """Of the latest exit by exit_rule or max_stay."""
+    marked_ms: int | None = None
+    """The instant of that exit; None: it is the last exit of any kind."""
 
 
 class Standing(Struct, array_like=True, gc=False):

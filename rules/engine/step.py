@@ -81,7 +81,7 @@ def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
     already, a millisecond later.
     """
     due_ms = r_ms if profile.evaluated_ms < r_ms else r_ms + 1
-    mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal, due_ms)
+    mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
     wakes = profile.wakes
     for segment in _segments_of(plan, mask):
         if wakes.get(segment.id, FOREVER) > due_ms:

@@ -110,7 +110,7 @@ def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, foll
     exit_leaves: tuple[Leaf, ...] = ()
     exit_holds: bool | None = False
     if segment.exit is not None:
-        mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal, t_ms)
+        mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
         seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
         exit_leaves = told_leaves(segment.exit, "exit", seen)
         exit_holds = segment.exit.verdict(seen)[0]

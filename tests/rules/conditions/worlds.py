@@ -122,6 +122,10 @@ class Facts:
         """The present stay's entry."""
         return self.members.get(segment)
 
+    def exit_marked_ms(self, segment: str) -> int:
+        """No exit left a mark."""
+        return -(1 << 60)
+
 
 class World:
     """One profile, one rule, and the naive reading of both."""

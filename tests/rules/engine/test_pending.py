@@ -53,7 +53,7 @@ def test_a_pending_condition_forwards_it(name: str) -> None:
 def test_it_has_no_verdict_while_a_guard_stands_and_then_that_of_its_leaf() -> None:
     world = World({"everyone": True})
     leaf = world.conditions[0]
-    pending = Pending(leaf, (Guard(1, FOREVER, START + 5, None), Guard(1, FOREVER, START + 9, None)))
+    pending = Pending(leaf, (Guard(1, FOREVER, START + 5, None, "s"), Guard(1, FOREVER, START + 9, None, "s")))
     assert pending.verdict(world.view(0)) == (None, START + 5)
     assert pending.verdict(world.view(5)) == (None, START + 9)
     assert pending.verdict(world.view(9)) == (True, FOREVER)
