@@ -84,6 +84,8 @@ class Cuts:
         )
         self.plans[cut.ordinal] = self.current
         self._visited[cut.ordinal] = None
+        # an earlier version kept the introductions only
+        self._made |= {each.cut: each.t_ms for each in cut.introductions}
         self._made |= {each.cut: each.t_ms for each in cut.made}
         if not cut.fills:
             self._made[cut.ordinal] = cut.t_ms
@@ -107,7 +109,7 @@ class Cuts:
     def _made_up_to(self, plan: Plan) -> tuple[Made, ...]:
         return tuple(
             Made(cut, t_ms, cut in plan.fills, plan.fills.get(cut))
-            for cut, t_ms in self._made.items()
+            for cut, t_ms in sorted(self._made.items())
             if cut <= plan.ordinal
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rules.engine.cut import Cut, Introduced
+from rules.engine.cut import Cut, Introduced, Made
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, StoreBug, Unanswered
 from streams.store.terms import WRITE_BYTES_MAX, Checkpoint, Meta, PartitionStore, Token
@@ -36,7 +36,9 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
                 "c" * 64,
                 "hcp:é",
                 (Introduced("event:a|b", "seg-a", 2, 5), Introduced("absent", "", 2, 6)),
+                (Made(1, -1), Made(2, 1_772_373_800_000, True, None)),
             ),
+            Cut(3, 1_772_373_900_000, "c" * 64, fills=(Made(1, -1, True, -9),)),
         ),
     )
     return replace(base, **changes)
