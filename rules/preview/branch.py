@@ -1,8 +1,8 @@
 """A branch: copies of profiles, a cut to another catalogue, the history that a fill brings, and what changes.
 
 The engine does all of it, by the records that `segue apply` would write: the cut, `segue.history` for each subject,
-`segue.filled`; here all at the instant of the cut. Profiles do not depend on each other, so some of them give the
-changes that they would give among all.
+`segue.filled`; here all at the instant of the cut. A cut that wants no history has no fill. Profiles do not depend on
+each other, so some of them give the changes that they would give among all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ from rules.engine.partition import Partition
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.plan import Plan
 from rules.engine.record import CATALOGUE_TYPE, Decode, Decoded, Record
+from rules.engine.wanted import wanted_history
 from rules.language.dictionary import Dictionary
 from rules.preview.past import Past
 
@@ -102,11 +103,12 @@ def cut_copies(
         reader.own = own
         filled.extend(whole(engine.feed(Record(engine.offset, t_ms, None, None))).changes)
 
-    for subject in subjects:
-        events = past.events_of(subject)
-        if events:
-            tell(Own(HISTORY_TYPE, {"cut": t_ms, "events": events, "traits": traits}, subject))
-    tell(Own(FILLED_TYPE, {"cut": t_ms, "since": past.since_ms}))
-    filled += changes_of(whole(engine.pass_time(t_ms + 1)).items)
+    if wanted_history(None if old is None else old.catalogue, to, t_ms):
+        for subject in subjects:
+            events = past.events_of(subject)
+            if events:
+                tell(Own(HISTORY_TYPE, {"cut": t_ms, "events": events, "traits": traits}, subject))
+        tell(Own(FILLED_TYPE, {"cut": t_ms, "since": past.since_ms}))
+        filled += changes_of(whole(engine.pass_time(t_ms + 1)).items)
     assert engine.current is not None
     return Cutting(engine, engine.current, at_cut, filled)

@@ -25,7 +25,7 @@ from rules.preview.people import People
 from rules.preview.subjects import Range
 from rules.preview.tally import Shows
 
-CHUNK: Final = 2_000
+CHUNK: Final = 5_000
 """Profiles that are copied at once at the end."""
 PROFILE_BYTES: Final = 4_000
 """What a profile takes in memory, about."""
