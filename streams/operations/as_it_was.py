@@ -22,9 +22,9 @@ from rules.engine.profile import Profile
 from rules.ground.partitioning import partition_of
 from streams.intake.decoding import decoder_of
 from streams.operations.concerning import Concerning, History
-from streams.operations.errors import NoState, UnknownProfile
+from streams.operations.errors import CatalogueUnusable, NoState, UnknownProfile
 from streams.operations.partitions import OnOffset
-from streams.operations.past_errors import NoCutThen, PastGone, UnknownThen
+from streams.operations.past_errors import NoCutThen, OtherRulesThen, PastGone, UnknownThen
 from streams.operations.profile_state import ProfileState, engine_of, read_profile
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, CataloguesOnly
@@ -50,7 +50,8 @@ class AsItWas:
 async def profile_at(servers: Servers, subject: str, t_ms: int, on_offset: OnOffset) -> AsItWas:
     """Return a profile as it was at t_ms.
 
-    Raises PastGone, NoCutThen, UnknownThen, UnknownProfile; CatalogueNotStored, OtherState; Unreachable.
+    Raises PastGone, OtherRulesThen, NoCutThen, UnknownThen, UnknownProfile; CatalogueNotStored, OtherState;
+    Unreachable.
     """
     deployment = servers.deployment
     partition = partition_of(subject.encode(), deployment.partitions)
@@ -70,7 +71,10 @@ async def profile_at(servers: Servers, subject: str, t_ms: int, on_offset: OnOff
     if start > 0:
         raise PastGone(partition, start, known_from_ms)
     engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions))
-    offset = await _apply(servers, engine, subject, partition, t_ms, on_offset)
+    try:
+        offset = await _apply(servers, engine, subject, partition, t_ms, on_offset)
+    except CatalogueUnusable:
+        raise OtherRulesThen(known_from_ms) from None
     return _as_it_was(engine, subject, partition, t_ms, offset, "log")
 
 

@@ -12,11 +12,12 @@ from rules.engine.record import Record
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.evidence import RulesThen, rules_then
 from streams.operations.appliers import Appliers
-from streams.operations.errors import WrongInput
+from streams.operations.errors import CatalogueUnusable, WrongInput
 from streams.operations.event_then import EventThen, Identity, read_event, seen
 from streams.operations.happened import Happened
 from streams.operations.history import happened, told_log
 from streams.operations.partitions import OnOffset
+from streams.operations.past_errors import OtherRulesThen
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
 from streams.operations.steps import Step, steps
@@ -49,7 +50,7 @@ async def evidence_of(
 ) -> Evidence:
     """Return the evidence of a change, by its id or the end of it (`g1/hcp:1/17`, `17`, `email/4`).
 
-    Raises UnknownChange, Restricted, and what `streams.operations.history.history` raises.
+    Raises UnknownChange, Restricted, OtherRulesThen, and what `streams.operations.history.told_log` raises.
     """
     generation = servers.deployment.generation
     appliers = await Appliers.read(servers)
@@ -62,14 +63,17 @@ async def evidence_of(
         if record.key == key and (event := read_event(record)) is not None:
             events.setdefault(event.identity, event)
 
-    async with told_log(servers, subject) as log:
-        async for step in steps(log.driver, log.reading, subject, on_offset=on_offset, on_record=keep, copies=True):
-            for change in step.changes:
-                if change.id == wanted:
-                    told = happened(change, step, appliers)
-                    sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
-                    sight.expect(*told.names)
-                    return _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
+    try:
+        async with told_log(servers, subject) as log:
+            async for step in steps(log.driver, log.reading, subject, on_offset=on_offset, on_record=keep, copies=True):
+                for change in step.changes:
+                    if change.id == wanted:
+                        told = happened(change, step, appliers)
+                        sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
+                        sight.expect(*told.names)
+                        return _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
+    except CatalogueUnusable:
+        raise OtherRulesThen from None
     raise UnknownChange
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
+from rules.engine.profile import NEVER
 from rules.explain.activations import ActivationExplanation
 from rules.explain.segments import Explanation, Leaf
 from rules.ground.instants import format_instant
@@ -19,7 +20,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "applied_to": {"clock": format_instant(explanation.applied_ms), "offset": explanation.offset},
         "catalogue": explanation.catalogue.hash,
         "known_since": format_instant(explanation.known_since_ms),
-        "evaluated_at": format_instant(explanation.evaluated_ms),
+        "evaluated_at": None if explanation.evaluated_ms == NEVER else format_instant(explanation.evaluated_ms),
         "traits": explanation.traits,
         "on_its_way": [_expected_json(each) for each in explanation.expected],
         "segments": [_segment_json(each) for each in explanation.segments],

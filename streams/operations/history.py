@@ -21,7 +21,7 @@ from rules.engine.plan import Plan
 from rules.ground.partitioning import partition_of
 from streams.intake.decoding import decoder_of
 from streams.operations.appliers import Appliers
-from streams.operations.errors import NothingPublished, UnknownProfile
+from streams.operations.errors import CatalogueUnusable, NothingPublished, UnknownProfile
 from streams.operations.happened import Happened, InForceThen
 from streams.operations.kept_changes import kept_changes
 from streams.operations.naming import resolve
@@ -47,12 +47,12 @@ class History:
     offset: int
     """The published offset up to which changes are told."""
     changes: tuple[Happened, ...]
-    lost_before: int | None = None
-    """Retention has dropped the log before this offset, so `changes` are those that the output topics still have."""
+    kept_only: str = ""
+    """Why `changes` are only those that the output topics still have; "": they are all that there ever were."""
     not_shown: Mapping[str, int] = field(default_factory=dict)
     """How many restricted segments and activations were left out."""
     notes: tuple[str, ...] = ()
-    """The same, and `lost_before`, as sentences."""
+    """The same, and `kept_only`, as sentences."""
 
 
 async def history(
@@ -60,17 +60,21 @@ async def history(
 ) -> History:
     """Return all changes of a profile, or those of the segment and the activation of one name.
 
-    Where retention has dropped the beginning of the log, they are those that the output topics still have. Raises
+    Where the log cannot tell (`History.kept_only`), they are those that the output topics still have. Raises
     UnknownProfile, UnknownName (no change has the name, and the catalogue in force has it not), Restricted;
-    NothingPublished, CatalogueNotStored, CatalogueUnusable; Unreachable.
+    NothingPublished, CatalogueNotStored; Unreachable.
     """
     now = await servers.catalogue()
-    lost_before: int | None = None
+    partition = partition_of(subject.encode(), servers.deployment.partitions)
+    kept_only = ""
     try:
-        found, catalogues, partition, offset = await _from_the_log(servers, subject, on_offset)
+        found, catalogues, offset = await _from_the_log(servers, subject, on_offset)
     except PastGone as gone:
-        found, catalogues = await kept_changes(servers, subject, gone.partition, on_offset)
-        partition, lost_before = gone.partition, gone.start
+        kept_only = f"retention has dropped the log before offset {gone.start:,}"
+    except CatalogueUnusable:
+        kept_only = "the log holds a catalogue of other rules than this version of Segue has"
+    if kept_only:
+        found, catalogues = await kept_changes(servers, subject, partition, on_offset)
         progress = await published(servers, partition)
         offset = 0 if progress is None else progress.offset
     sight = Sight(restricted, [now, *catalogues])
@@ -78,22 +82,22 @@ async def history(
         _expect(sight, now, name, found)
         found = [each for each in found if each.names[1] == name]
     seen = {kind: set(sight.shown(kind, names)) for kind, names in _names(found).items()}
-    lost = () if lost_before is None else (f"retention has dropped the log before offset {lost_before:,}: {KEPT_ONLY}",)
+    notes = (f"{kept_only}: {KEPT_ONLY}" if kept_only else "", sight.note)
     return History(
         subject=subject,
         partition=partition,
         offset=offset,
         changes=tuple(each for each in found if each.names[1] in seen[each.names[0]]),
-        lost_before=lost_before,
+        kept_only=kept_only,
         not_shown=sight.as_json(),
-        notes=(*lost, *([sight.note] if sight.note else [])),
+        notes=tuple(note for note in notes if note),
     )
 
 
 async def _from_the_log(
     servers: Servers, subject: str, on_offset: OnOffset
-) -> tuple[list[Happened], list[Catalogue], int, int]:
-    """Return the changes, the catalogues they were made under (the latest first), partition and published offset."""
+) -> tuple[list[Happened], list[Catalogue], int]:
+    """Return the changes, the catalogues they were made under (the latest first), and the published offset."""
     appliers = await Appliers.read(servers)
     found: list[Happened] = []
     catalogues: dict[str, Catalogue] = {}
@@ -103,7 +107,7 @@ async def _from_the_log(
             catalogues[step.plan.catalogue.hash] = step.plan.catalogue
         if subject not in log.driver.engine.profiles:
             raise UnknownProfile(log.reading.partition.partition)
-    return found, list(reversed(catalogues.values())), log.reading.partition.partition, log.reading.end
+    return found, list(reversed(catalogues.values())), log.reading.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def history_json(found: History) -> dict[str, Any]:
         "profile": found.subject,
         "partition": found.partition,
         "applied_to": {"offset": found.offset},
-        "lost_before": found.lost_before,
+        "kept_only": found.kept_only or None,
         "changes": [happened_json(each) for each in found.changes],
         "not_shown": found.not_shown,
     }

@@ -19,10 +19,10 @@ from rules.engine.profile import Profile
 from rules.ground.instants import format_instant
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
-from streams.operations.errors import OperationError, UnknownName, WrongRequest
+from streams.operations.errors import CatalogueUnusable, OperationError, UnknownName, WrongRequest
 from streams.operations.member_rows import Asked, Page, Wanted, wanted_of
 from streams.operations.partitions import OnOffset
-from streams.operations.past_errors import NoCutThen, PastGone
+from streams.operations.past_errors import NoCutThen, OtherRulesThen, PastGone
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, CataloguesOnly
 from streams.operations.until import Reading
@@ -32,8 +32,8 @@ from streams.partition.driver import Driver
 async def pages_then(servers: Servers, asked: Asked, t_ms: int, on_offset: OnOffset) -> AsyncGenerator[Page, None]:
     """Yield the members at t_ms, a page a partition, sorted by subject.
 
-    Raises WrongRequest (t_ms is ahead of now, a column is wrong), PastGone, NoCutThen, UnknownName (the catalogue then
-    in force has not the name), Restricted; CatalogueNotStored, CatalogueUnusable; Unreachable.
+    Raises WrongRequest (t_ms is ahead of now, a column is wrong), UnknownName (the catalogue then in force has not the
+    name), Restricted; PastGone, OtherRulesThen, NoCutThen, CatalogueNotStored; Unreachable.
     """
     if t_ms > SystemClock().wall_ms():
         raise WrongRequest(f"{format_instant(t_ms)} is in the future: who will be a member then, no log tells")
@@ -66,8 +66,11 @@ async def _then(servers: Servers, partition: int, asked: Asked, t_ms: int, now: 
     async with servers.reading(inputs.topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         consumer.assign([inputs])
         await consumer.seek_to_beginning(inputs)
-        async for record in Reading(consumer, inputs, t_ms, end).records(on_offset=on_offset):
-            _note((await driver.feed(record)).changes, asked.name, changes)
+        try:
+            async for record in Reading(consumer, inputs, t_ms, end).records(on_offset=on_offset):
+                _note((await driver.feed(record)).changes, asked.name, changes)
+        except CatalogueUnusable:
+            raise OtherRulesThen from None
     _note(changes_of(whole(engine.pass_time(t_ms + 1)).items), asked.name, changes)
     if engine.current is None:
         raise NoCutThen(partition, t_ms)

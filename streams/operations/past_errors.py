@@ -39,3 +39,15 @@ class UnknownThen(WrongInput):
         )
         self.partition = partition
         self.t_ms = t_ms
+
+
+class OtherRulesThen(WrongInput):
+    """The log holds a catalogue that this version of Segue does not evaluate as the version then did."""
+
+    def __init__(self, known_from_ms: int | None = None) -> None:
+        since = "" if known_from_ms is None else f"; the earliest instant that can is {format_instant(known_from_ms)}"
+        super().__init__(
+            "how it was then cannot be told: the log holds a catalogue that was applied under other rules than this"
+            f" version of Segue has{since}"
+        )
+        self.known_from_ms = known_from_ms
