@@ -2,15 +2,16 @@
 
 | of | are parts |
 |---|---|
-| a segment | its file; its parent, and every segment that its rules name, each with all of its own parts; every trait and event that its rules name; with `markets`, the market trait; of each class that restricts it, the ruling |
-| an activation | its file; every segment that it names, with all of its parts; its intent's ruling; the policy's caps of its channel; its group's ruling; of each class that restricts it, the ruling; with `markets`, the market trait; with a holdout or arms, the assignment key; the events that consent and caps count |
+| a segment | its file; its parent, and every segment that its rules name, each with all of its own parts; every trait and event that its rules name; with `markets`, the market trait; of each class that restricts it, the ruling; with a pilot, what it goes by |
+| an activation | its file; every segment that it names, with all of its parts; its intent's ruling; the policy's caps of its channel; its group's ruling; of each class that restricts it, the ruling; with `markets`, the market trait; with a holdout, arms or a pilot by percent, the assignment key; the events that consent and caps count |
 | a trait | its declaration; each event that sets it, with the path and what `data` declares there |
 | an event | its whole declaration |
 | a ruling of a class | as written, with the traits and events that its `refuse` names |
 | dictionary, policy, keys | the file |
 
 Everything is compared as values: key order apart, except the order of arms, which decides. The rules version of the
-engine is no part: an upgrade does not ask for new signatures.
+engine is no part: an upgrade does not ask for new signatures. Nor is the version before a pilot: it is in force
+already, and `before_parts` tells whether it still means the same.
 """  # noqa: E501
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +23,8 @@ from rules.catalogue.approvals import ApprovedKind
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import DICTIONARY, POLICY
 from rules.catalogue.mentions import mentions
-from rules.catalogue.segment import references
+from rules.catalogue.pilot import Pilot
+from rules.catalogue.segment import Segment, references
 from rules.conditions.consent import CONSENT_EVENTS
 from rules.conditions.mention import Mention
 from rules.language.dictionary import REPLIED, SENT
@@ -55,19 +57,37 @@ class Closures:
             found[file] = self._catalogue.files.get(file)
         return {part: self._hash(part, found[part]) for part in sorted(found)}
 
+    def before_parts(self, kind: ApprovedKind, name: str) -> dict[str, str] | None:
+        """Return the parts of the version that governs the subjects outside a pilot, or all; None: there is none.
+
+        Of a catalogue with the pilot that is the version before it, of one without a pilot the definition itself.
+        """
+        found: dict[str, Any] = {}
+        if kind == "segment":
+            segment = self._catalogue.before.get(name) or self._catalogue.approved.get(name)
+            if segment is None:
+                return None
+            self._define_segment(found, segment)
+        else:
+            activation = self._catalogue.activations_before.get(name) or self._catalogue.activations.get(name)
+            if activation is None or activation.status != "approved":
+                return None
+            self._activation(found, activation)
+        return {part: value_hash(found[part]) for part in sorted(found)}
+
     def _hash(self, part: str, value: Any) -> str:
         if part not in self._hashes:
             self._hashes[part] = value_hash(value)
         return self._hashes[part]
 
     def _segment(self, found: dict[str, Any], name: str) -> None:
-        part = f"segment {name}"
-        if part in found:
-            return
-        segment = self._catalogue.segments[name]
-        found[part] = segment.raw
+        if f"segment {name}" not in found:
+            self._define_segment(found, self._catalogue.segments[name])
+
+    def _define_segment(self, found: dict[str, Any], segment: Segment) -> None:
+        found[f"segment {segment.id}"] = segment.raw
         self._mentioned(found, references(segment.raw))
-        self._surroundings(found, bool(segment.markets), self._catalogue.restricted[name])
+        self._surroundings(found, bool(segment.markets), self._catalogue.restricted[segment.id], segment.pilot)
 
     def _activation(self, found: dict[str, Any], activation: Activation) -> None:
         arms = None if activation.arms is None else [list(arm) for arm in activation.arms.weights]
@@ -75,7 +95,7 @@ class Closures:
         named = activation.segments
         for name in (*(named.all or ()), *(named.any or ()), *(named.none or ()), *activation.suppress_while):
             self._segment(found, name)
-        self._surroundings(found, bool(activation.markets), activation.restricted)
+        self._surroundings(found, bool(activation.markets), activation.restricted, activation.pilot)
         self._ruled(found, f"intent {activation.intent}", "intents", activation.intent)
         if activation.exclusive_group is not None:
             self._ruled(
@@ -90,9 +110,11 @@ class Closures:
         if activation.consent_purpose is not None:
             self._mentioned(found, (Mention("event", name, ()) for name in CONSENT_EVENTS))
 
-    def _surroundings(self, found: dict[str, Any], markets: bool, classes: Iterable[str]) -> None:
-        """Add what the policy says of every definition: of markets and of restricted classes."""
-        if markets:
+    def _surroundings(self, found: dict[str, Any], markets: bool, classes: Iterable[str], pilot: Pilot | None) -> None:
+        """Add what the policy says of every definition: of markets, of pilots and of restricted classes."""
+        if pilot is not None and pilot.percent is not None:
+            found["assignment key"] = self._policy.get("assignment_key")
+        if markets or (pilot is not None and pilot.markets is not None):
             trait = self._catalogue.policy.market_trait
             found["market trait"] = trait
             if trait is not None:

@@ -242,6 +242,10 @@ def _segments(old: Catalogue, new: Catalogue) -> Iterator[str]:
         smaller = any(not _same(was.get(key), now.get(key)) for key in {*was, *now} - set(_TEXTS))
         if smaller and not wrong and name in keepers:
             yield f"segment {name} must stay as it is: it keeps people out of {keepers[name]}"
+    for name in sorted(new.before):
+        # the version before a pilot is in force; a folder may bring another one
+        if name not in old.before or not _same(old.before[name].raw, new.before[name].raw):
+            yield f"segment {name}: the version before its pilot must stay as it is"
 
 
 def _keepers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -273,6 +277,11 @@ def _activations(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield from _compared(f"activation {name}", before[name].raw, after[name].raw, ACTIVATION_ROWS)
             if before[name].arms != after[name].arms:
                 yield f"activation {name}: the order of 'arms' must stay as it is"
+    for name in sorted(new.activations_before):
+        if name not in old.activations_before or not _same(
+            old.activations_before[name].raw, new.activations_before[name].raw
+        ):
+            yield f"activation {name}: the version before its pilot must stay as it is"
 
 
 def _approved(catalogue: Catalogue) -> dict[str, Activation]:

@@ -1,5 +1,6 @@
 """Restricted data: every command that reads shows it with `--restricted` only, and all agree on what it is."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from rules.ground.instants import format_instant
 from streams.cli.commands import COMMANDS
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Ended, Segue, deployment, event, wait_for
@@ -56,12 +58,15 @@ RESTRICTED: Final = {"diagnosed", "treated", "below", "care-sms", "help-sms"}
 READ_ALL: Final = {
     "sizes": ("sizes",),
     "explain": ("explain", SUBJECT),
+    "explain --at": ("explain", SUBJECT, "--at", "NOW"),
     "watch": ("watch", "--from-start", "--seconds", 4),
     "history": ("history", SUBJECT),
 }
 """Commands that read several definitions: without the option they leave out the restricted ones, and say how many."""
 READ_ONE: Final = {
     "members": ("members", "NAME"),
+    "members --at": ("members", "NAME", "--at", "NOW"),
+    "members --columns": ("members", "NAME", "--columns", "profile,since,city"),
     "explain": ("explain", SUBJECT, "NAME"),
     "watch": ("watch", "--from-start", "--seconds", 4, "--segment", "NAME"),
     "history": ("history", SUBJECT, "NAME"),
@@ -87,7 +92,6 @@ READ_NO_PROFILES: Final = {
     "catalogues": "definitions, no profiles",
     "catalogue": "definitions, no profiles",
     "fill": "reads the log and writes to it; shows counts only",
-    "preview": "it names definitions; whom it counts and names is ruled in test_preview.py",
 }
 
 
@@ -98,8 +102,9 @@ class Reader:
     segue: Segue
 
     def read(self, arguments: tuple[object, ...], name: str = "", *more: object) -> Ended:
-        """Run a command; NAME among its arguments stands for the name."""
-        return self.segue(*(name if each == "NAME" else each for each in arguments), *more)
+        """Run a command; NAME among its arguments stands for the name, NOW for the present instant."""
+        stands = {"NAME": name, "NOW": format_instant(time.time_ns() // 1_000_000)}
+        return self.segue(*(stands.get(str(each), each) for each in arguments), *more)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +120,8 @@ def reader(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.Te
 
 
 def test_every_command_is_ruled() -> None:
-    assert {each.name for each in COMMANDS} == {*READ_ALL, *READ_ONE, *READ_NO_PROFILES}
+    read = {name.split()[0] for name in (*READ_ALL, *READ_ONE)}
+    assert {each.name for each in COMMANDS} == {*read, "preview", *READ_NO_PROFILES}
 
 
 @pytest.mark.servers
@@ -144,18 +150,58 @@ def test_a_command_that_is_given_a_restricted_name_refuses_it_in_one_sentence(re
     assert reader.read(arguments, "treated").err.startswith("segment 'treated' is restricted (care)")
     assert reader.read(arguments, "visitors").status == 0
     read = reader.read(arguments, "below", "--restricted")
-    assert (read.status, read.err) == (0, "")
+    assert (read.status, "--restricted" in read.err) == (0, False)
     assert SUBJECT in read.out
 
 
 @pytest.mark.servers
 def test_a_restricted_activation_needs_the_option_too(reader: Reader) -> None:
     watch = ("watch", "--from-start", "--seconds", 4, "--activation", "NAME")
-    for arguments in (("members", "NAME"), ("explain", SUBJECT, "NAME"), watch):
+    history = ("history", SUBJECT, "NAME")
+    for arguments in (("members", "NAME"), ("explain", SUBJECT, "NAME"), watch, history):
         refused = reader.read(arguments, "care-sms")
         assert (refused.status, refused.out) == (2, "")
         assert refused.err == "activation 'care-sms' is restricted (care): give --restricted to read it\n"
         assert SUBJECT in reader.read(arguments, "care-sms", "--restricted").out
+
+
+@pytest.mark.servers
+def test_the_columns_of_members_and_the_evidence_of_a_change_hold_no_restricted_value(reader: Reader) -> None:
+    refused = reader.read(("members", "visitors", "--columns", "profile,diagnosis"))
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err == "trait 'diagnosis' is restricted (health): give --restricted to read it\n"
+    assert SECRET_VALUE in reader.read(("members", "visitors", "--columns", "profile,diagnosis", "--restricted")).out
+    changes = reader.read(("history", SUBJECT, "--restricted", "--json")).json["changes"]
+    for change in changes:
+        name = change.get("segment") or change["activation"]
+        evidence = reader.read(("history", SUBJECT, "--change", change["id"]))
+        if name in OPEN:
+            assert evidence.status == 0
+            assert SECRET_VALUE not in evidence.out
+        else:
+            assert (evidence.status, evidence.out) == (2, "")
+            assert f"{name!r} is restricted" in evidence.err
+
+
+@pytest.mark.servers
+def test_a_preview_counts_and_names_people_of_restricted_segments_with_the_option_only(
+    reader: Reader, tmp_path: Path
+) -> None:
+    """The differences of definitions are no profiles: they stand in both."""
+    emptied = {
+        name: text.partition("enter:")[0].replace("version: 1", "version: 2")
+        + "enter: {trait: city, equals: nowhere}\n"
+        for name, text in FILES.items()
+        if name.startswith("segments/")
+    }
+    folder = write_catalogue(tmp_path, {**FILES, **emptied})
+    for more, seen in (((), OPEN), (("--restricted",), OPEN | RESTRICTED)):
+        found = reader.segue.done("preview", folder, "--days", 0, "--who", 3, "--json", *more)
+        rows = [*found.json["segments"], *found.json["activations"]]
+        assert {each.get("segment") or each["activation"] for each in rows} == seen
+        assert {each["name"] for each in found.json["people"]} <= seen
+        assert ("give --restricted to read them" in found.err) == (not more)
+        assert named(reader.segue.done("preview", folder, "--days", 0, "--html", "-", *more).out) >= seen
 
 
 @pytest.mark.servers

@@ -5,10 +5,11 @@ Judged by the keys and the policy in force where there are any, so that nobody l
 may only narrow what is in force (`rules.catalogue.narrowing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rules.catalogue.approvals import Approvals
+from rules.catalogue.approvals import OWNED, Approvals
+from rules.catalogue.closure import Closures
 from rules.catalogue.files import POLICY
 from rules.catalogue.narrowing import widenings
 from rules.catalogue.policy import approvals_of
@@ -32,6 +33,14 @@ class NotApproved(WrongInput):
         self.lacks = tuple(lacks)
 
 
+class BeforeNotApproved(WrongInput):
+    """The version before a pilot is not what is in force, and nobody has signed it. `said`: a sentence for each."""
+
+    def __init__(self, said: Sequence[str]) -> None:
+        super().__init__(*said)
+        self.said = tuple(said)
+
+
 class NotNarrower(WrongInput):
     """The glass is to be broken for a catalogue that does more than narrow. `widenings`: a sentence for each."""
 
@@ -43,7 +52,7 @@ class NotNarrower(WrongInput):
 async def check(situation: Situation) -> Sequence[ApplyWarning]:
     """Refuse a catalogue that lacks a signature; with broken glass, one that does more than narrow.
 
-    Raises NotApproved, NotNarrower.
+    Raises NotApproved, BeforeNotApproved, NotNarrower.
     """
     signed = situation.options.signed or Signed()
     stands = standing(situation.in_force)
@@ -52,7 +61,35 @@ async def check(situation: Situation) -> Sequence[ApplyWarning]:
         return _break_glass(situation, signed, stands, lacks)
     if lacks:
         raise NotApproved(lacks)
+    unsigned = list(_befores(situation))
+    if unsigned:
+        raise BeforeNotApproved(unsigned)
     return ()
+
+
+def _befores(situation: Situation) -> Iterator[str]:
+    """Say of which pilots the version before would mean something that nobody has signed.
+
+    It governs all other subjects. So it must be what is in force, with all that it refers to: nobody signs it again.
+    """
+    new, old = situation.catalogue, situation.old
+    there = {"segment": new.before, "activation": new.activations_before}
+    for kind in OWNED:
+        if not new.policy.approvals.of(kind):
+            continue
+        for name in sorted(there[kind]):
+            now = Closures(new).before_parts(kind, name)
+            was = None if old is None else Closures(old).before_parts(kind, name)
+            if now != was:
+                parts = ", ".join(sorted(part for part in {**(was or {}), **(now or {})} if _differs(now, was, part)))
+                yield (
+                    f"{kind} {name}: the version before its pilot is not as it is in force ({parts}), and nobody has"
+                    " signed that; leave these as they are, or end the pilot"
+                )
+
+
+def _differs(now: Mapping[str, str] | None, was: Mapping[str, str] | None, part: str) -> bool:
+    return (now or {}).get(part) != (was or {}).get(part)
 
 
 def _break_glass(

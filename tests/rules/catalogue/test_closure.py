@@ -6,6 +6,7 @@ import pytest
 
 from rules.catalogue.approvals import ApprovedKind
 from rules.catalogue.closure import Closures, closure_hash
+from rules.catalogue.pilots import with_before
 from tests.rules.catalogues import load, refused, segment
 
 DICTIONARY = """\
@@ -164,6 +165,29 @@ def test_the_file_and_the_order_of_keys_and_comments_mean_nothing() -> None:
     assert files["segments/moved/root.yaml"] != text
     del files["segments/root.yaml"]
     assert digest(files, "activation", "told") == digest(FILES, "activation", "told")
+
+
+def test_a_pilot_covers_what_it_goes_by() -> None:
+    pilot = edited("segments/safety.yaml", "version: 1", "version: 2\npilot: {markets: [US], percent: 20, salt: s}")
+    parts = Closures(load(pilot)).parts("segment", "safety")
+    assert list(parts) == ["assignment key", "event lab.resulted", "market trait", "segment safety", "trait country"]
+    wider = {**pilot, "segments/safety.yaml": pilot["segments/safety.yaml"].replace("percent: 20", "percent: 40")}
+    assert digest(wider, "segment", "safety") != digest(pilot, "segment", "safety")
+
+
+def test_the_version_before_a_pilot_means_what_is_in_force_or_something_else() -> None:
+    old = load(FILES)
+    pilot = edited("segments/safety.yaml", "version: 1", "version: 2\npilot: {markets: [US]}")
+    pilot["segments/safety.yaml"] = pilot["segments/safety.yaml"].replace("1d", "9d")
+    new = with_before(load(pilot), old)
+    assert Closures(new).before_parts("segment", "safety") == Closures(old).before_parts("segment", "safety")
+    again = with_before(load(pilot), new)
+    assert Closures(again).before_parts("segment", "safety") == Closures(old).before_parts("segment", "safety")
+    other = {**pilot, "dictionary.yaml": DICTIONARY.replace("lab.resulted: {}", "lab.resulted: {definition: D}")}
+    changed = with_before(load(other), old)
+    assert Closures(changed).before_parts("segment", "safety") != Closures(old).before_parts("segment", "safety")
+    assert Closures(old).before_parts("segment", "nowhere") is None
+    assert Closures(old).before_parts("activation", "nowhere") is None
 
 
 def test_parts_say_what_is_covered() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from rules.catalogue.narrowing import ACTIVATION_ROWS, POLICY_ROWS, SEGMENT_ROWS, widenings
+from rules.catalogue.pilots import with_before
 from tests.rules.catalogues import load, segment
 
 FILES = {
@@ -193,6 +194,16 @@ def test_what_is_gone_narrows_and_what_is_new_does_not() -> None:
     fewer = {name: text for name, text in FILES.items() if name not in (TOLD, "segments/safety.yaml")}
     assert widenings(load(FILES), load(fewer)) == []
     assert widenings(load(fewer), load(FILES)) == ["segment safety is new", "activation told is new"]
+
+
+def test_the_version_before_a_pilot_must_stay() -> None:
+    pilot = {**FILES, ROOT: FILES[ROOT].replace("version: 1", "version: 2\npilot: {markets: [US]}")}
+    old = with_before(load(pilot), load(FILES))
+    assert widenings(old, with_before(load(pilot), old)) == []
+    mine = {**pilot, "before/segments/root.yaml": segment("root", enter="{everyone: true}")}
+    assert widenings(old, load(mine)) == ["segment root: the version before its pilot must stay as it is"]
+    wider = {**pilot, ROOT: pilot[ROOT].replace("[US]", "[US, CA]")}
+    assert widenings(old, with_before(load(wider), old)) == ["segment root: 'pilot' must stay as it is"]
 
 
 def test_a_draft_may_change_as_it_likes() -> None:
