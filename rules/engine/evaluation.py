@@ -31,8 +31,11 @@ class Evaluation:
         self.changes: list[AnyChange] = []
         self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
 
-    def run(self, mask: int) -> list[AnyChange]:
-        """Visit the segments of a mask and the segments that their changes move, then decide the activations moved."""
+    def run(self, mask: int, *, backfill: bool = False) -> list[AnyChange]:
+        """Visit the segments of a mask and the segments that their changes move, then decide the activations moved.
+
+        `backfill`: it is the visit at the end of a fill, so who enters does so because history was filled in.
+        """
         profile = self.profile
         segments = self.plan.governing(profile)
         count = len(segments)
@@ -55,7 +58,7 @@ class Evaluation:
                         view = view_of_enter(plan, profile, None, self.t_ms)
                     verdict, next_ms = plan.enter.verdict(view)
                     if verdict is True:
-                        mask |= self.visit(plan)
+                        mask |= self.visit(plan, backfill=backfill)
                         continue
                 profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER:
@@ -63,13 +66,11 @@ class Evaluation:
                 elif plan.id in wakes:
                     del wakes[plan.id]
             else:
-                mask |= self.visit(plan)
+                mask |= self.visit(plan, backfill=backfill)
         return self._end()
 
     def run_cut(self) -> list[AnyChange]:
         """Make the visit of a cut: every segment, every segment that is gone, then every activation."""
-        if self.plan.ends_fill:
-            return self.run_fill()
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)
@@ -79,14 +80,6 @@ class Evaluation:
                 self.visit(each, at_cut=each.changed)
         if self.plan.activations_mask or self.plan.activations_before.by_id:
             self._decide(self.plan.activations_mask, at_cut=True)
-        return self._end()
-
-    def run_fill(self) -> list[AnyChange]:
-        """Make the visit at the end of a fill: every segment and activation, under the definitions that stand."""
-        for each in self.plan.governing(self.profile):
-            self.visit(each, backfill=True)
-        if self.plan.activations_mask:
-            self._decide(self.plan.activations_mask)
         return self._end()
 
     def _cross(self, plan: SegmentPlan) -> None:

@@ -174,8 +174,12 @@ def _set(profile: Profile, plan: Plan, trait: str, setting: Register, cuts: set[
     return plan.trait_masks.get(trait, 0) if profile.set_later(trait, setting) else 0
 
 
-def release(profile: Profile, plan: Plan) -> None:
-    """Set the traits that were held back for cuts which are filled now; drop those that are not declared any more."""
+def release(profile: Profile, plan: Plan) -> int:
+    """Set the traits that were held back for cuts which are filled now; return the mask of what that can move.
+
+    Traits that are not declared any more are dropped.
+    """
+    mask = 0
     declared = plan.catalogue.dictionary.traits
     left: dict[int, dict[str, Register]] = {}
     for cut, held in (profile.held_back or {}).items():
@@ -184,5 +188,7 @@ def release(profile: Profile, plan: Plan) -> None:
             left |= {cut: known} if known else {}
             continue
         for trait, setting in known.items():
-            profile.set_later(trait, setting)
+            if profile.set_later(trait, setting):
+                mask |= plan.trait_masks.get(trait, 0)
     profile.held_back = left or None
+    return mask

@@ -75,6 +75,8 @@ class Plan:
     """The cuts that are filled."""
     ends_fill: bool
     """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
+    fill_mask: int
+    """Segments with a condition whose history that fill brought."""
 
     def governing(self, profile: Profile) -> Sequence[SegmentPlan] | Governing:
         """Return the segments by position, each as it governs a profile."""
@@ -159,7 +161,18 @@ def make_plan(
         introductions=introductions,
         fills=fills,
         ends_fill=ends_fill,
+        fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
     )
+
+
+def _fill_mask(masks: Masks, known: Fills, fills: Fills) -> int:
+    """Return the segments with a condition that came in at a cut of which a fill says more than was known."""
+    moved = {cut for cut, since_ms in fills.items() if cut not in known or known[cut] != since_ms}
+    mask = 0
+    for key, memory in masks.states.items():
+        if memory.cut in moved:
+            mask |= masks.enter_masks[key] | masks.exit_masks[key]
+    return mask
 
 
 def _introductions(

@@ -83,7 +83,7 @@ def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
     due_ms = r_ms if profile.evaluated_ms < r_ms else r_ms + 1
     mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
     wakes = profile.wakes
-    for segment in _segments_of(plan, mask):
+    for segment in _segments_of(profile, plan, mask):
         if wakes.get(segment.id, FOREVER) > due_ms:
             kind, next_ms, rearms = judge(segment, profile, due_ms, mark)
             if kind is not None or rearms:
@@ -121,21 +121,28 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
             kept[key] = state
     profile.states = kept
     profile.cut = plan.ordinal
-    if profile.held_back:
-        release(profile, plan)
-    if profile.evaluated_ms == NEVER and FIRST_CUT not in plan.fills:
-        profile.mask_cut = -1
-        return []
+    mask = release(profile, plan) if profile.held_back else 0
+    if profile.evaluated_ms == NEVER:
+        if FIRST_CUT not in plan.fills:
+            profile.mask_cut = -1
+            return []
+        mask = all_of(plan)
     find_masks(profile, plan)
-    return Evaluation(profile, plan, plan.t_ms, generation).run_cut()
+    evaluation = Evaluation(profile, plan, plan.t_ms, generation)
+    if not plan.ends_fill:
+        return evaluation.run_cut()
+    # every profile is evaluated; but only what the fill tells something, or what is due, can move
+    mask |= plan.fill_mask | _due(profile, plan, plan.t_ms + 1)
+    return evaluation.run(mask & ~profile.asleep_mask, backfill=True)
 
 
-def _segments_of(plan: Plan, mask: int) -> Iterator[SegmentPlan]:
+def _segments_of(profile: Profile, plan: Plan, mask: int) -> Iterator[SegmentPlan]:
+    segments = plan.governing(profile)
     mask &= ~plan.activations_mask
     while mask:
         lowest = mask & -mask
         mask ^= lowest
-        yield plan.segments[lowest.bit_length() - 1]
+        yield segments[lowest.bit_length() - 1]
 
 
 def _due(profile: Profile, plan: Plan, t_ms: int) -> int:

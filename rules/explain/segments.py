@@ -12,7 +12,6 @@ from rules.conditions.base import Condition, Node
 from rules.conditions.view import Mark, View, exit_view
 from rules.engine.change import Change
 from rules.engine.membership import view_of_enter
-from rules.engine.pending import Pending
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile, unpack
 from rules.engine.segment_plan import SegmentPlan
@@ -143,7 +142,7 @@ def _leaf(path: str, leaf: Condition, view: View) -> Leaf:
         None if until_ms >= FOREVER else until_ms,
         tuple(leaf.evidence(view)),
         leaf.capped(view),
-        isinstance(leaf, Pending) and leaf.pending(view),
+        holds is None,
     )
 
 

@@ -105,6 +105,8 @@ class Applier:
             if applied.kind == "cut":
                 self._shared.on_point("cut")
                 log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
+            elif applied.kind == "filled":
+                log.info("partition %d: history is filled in up to record %d", self._partition, found.offset)
             if self.silent is None:
                 if applied.items or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)
