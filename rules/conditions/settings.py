@@ -5,8 +5,7 @@ setting at or before the window's start is kept too: it stood when the window be
 
 Where the condition came in at a cut without its history, a fifth field says how a setting became known, unless it came
 after the cut: STOOD, it stood at the cut and nothing else is known of it; PAST, a record of history brought it. What
-stood before the first setting that is known is not known if that one is STOOD, nor if it is PAST and the log was not
-whole.
+stood before the first setting that is known is not known if any of them is STOOD, or is PAST and the log was not whole.
 """
 
 from bisect import bisect_left
@@ -155,15 +154,14 @@ class OfSettings(Condition):
 
         Before the first setting of all there is no value, and no setting is earlier than the profile's first event.
         """
-        if not history:
+        if not history or not self.memory.cut:
             return None
         first_ms: int = history[0][0]
-        by = known_by(history[0])
-        if by == 0 or first_ms <= view.facts.known_since_ms:
+        if first_ms <= view.facts.known_since_ms:
             return None
-        if by == PAST and (self.since_ms is None or view.facts.born_ms >= self.since_ms):
-            return None
-        return first_ms
+        whole = self.since_ms is None or view.facts.born_ms >= self.since_ms
+        doubtful = any(by == STOOD or (by == PAST and not whole) for by in map(known_by, history))
+        return first_ms if doubtful else None
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:
         """As of a window `within`."""

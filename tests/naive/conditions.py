@@ -214,9 +214,11 @@ def trait(condition: Condition, sight: Sight) -> bool:
 def held(condition: Condition, sight: Sight) -> Verdict:
     """Held: the operators held at every millisecond of [t − D, t]. Both ends of each stretch of one value are asked."""
     start = sight.t - length(condition["for"])
+    if sight.known_since > start:
+        return False
     if not sight.starts_known(condition["trait"], start):
         return None
-    if sight.known_since > start or not trait(condition, sight):
+    if not trait(condition, sight):
         return False
     kind = sight.catalogue.traits[condition["trait"]]["type"]
     past = [one for one in settings(condition["trait"], sight.facts) if one.time < sight.t]

@@ -139,10 +139,7 @@ class Era:
         began = self.pending_since(segment, condition, sight.rule, sight.odd)
         if began is None:
             return replace(sight, facts=profile.known, starts_known=always)
-        seen = known_after(profile, began, condition, sight)
-        whole_since = profile.filled.get(began_at(began), began_at(began))
-        whole = whole_since is None or profile.born >= began.ordinal or profile.born_at >= whole_since
-        return replace(seen, starts_known=always) if whole else seen
+        return known_after(profile, began, condition, sight)
 
     def pending_since(self, segment: str, condition: Condition, rule: str, odd: bool) -> "Era | None":
         """Return the era since which the approved segments always had an equal condition. None: it is not pending."""
@@ -187,15 +184,17 @@ def known_after(profile: Profile, began: Era, condition: Condition, sight: Sight
     the setting of their trait that stood at the cut.
     """
     at = began_at(began)
+    whole_since = profile.filled.get(at, at)
     name = condition.get("trait", condition.get("changed"))
-    before = [one for one in profile.known if one.era < began.ordinal and name in one.event.sets]
-    facts = profile.facts(began.ordinal, at, before[-1:])
+    stood = [one for one in profile.known if one.era < began.ordinal and name in one.event.sets][-1:]
+    facts = profile.facts(began.ordinal, at, stood)
+    brought = [one for one in facts if one.arrival < 0 and name in one.event.sets]
+    whole = whole_since is None or profile.born_at >= whole_since
+    doubtful = any(one in facts for one in stood) or bool(brought and not whole)
 
     def starts_known(trait: str, start: int) -> bool:
-        if profile.known[0].event.time > start or any(one.time <= start for one in settings(trait, facts)):
-            return True
-        # without a setting at the cut, none came before it, unless the old dictionary had no way to set the trait
-        return not before and (start >= at or began.before[-1].catalogue.sets(trait))
+        first = min((one.time for one in settings(trait, facts)), default=start)
+        return not doubtful or first <= max(start, profile.known[0].event.time)
 
     return replace(sight, facts=facts, starts_known=starts_known)
 

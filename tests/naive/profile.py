@@ -78,8 +78,8 @@ class Profile:
     def facts(self, ordinal: int, cut: int, also: Sequence[Known]) -> list[Known]:
         """List what conditions that came in at a cut know, in order. `also`: facts from before it that they know."""
         found = {one.event.identity: one for one in also}
-        found |= self.histories.get(cut, {})
         found |= {one.event.identity: one for one in self.known if one.era >= ordinal}
+        found |= self.histories.get(cut, {})
         return [found[identity] for identity in sorted(found)]
 
     def mark(self, t: int) -> Mark:

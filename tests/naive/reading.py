@@ -93,10 +93,6 @@ class Catalogue:
         """Tell whether re-entry into the segment needs new evidence."""
         return "exit" in self.segments[segment] or "max_stay" in self.segments[segment]
 
-    def sets(self, trait: str) -> bool:
-        """Tell whether any event sets the trait."""
-        return any(trait in (declared.get("sets") or {}) for declared in self.events.values())
-
     def attribute_type(self, event_type: str, path: str) -> str:
         """Name the declared type of an attribute."""
         declared: str = self.events[event_type]["data"][path]["type"]

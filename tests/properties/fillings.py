@@ -32,7 +32,8 @@ def histories_of(
     draw: DrawFn, grid: Grid, lines: Sequence[bytes], subject: str, cut: int, types: Sequence[str]
 ) -> list[Own]:
     """Histories of one subject: what came before the cut, or something else."""
-    events = true_history(lines, subject, cut)
+    beyond = 6 * grid.unit_ms if chance(draw, 10) else 0
+    events = true_history(lines, subject, cut + beyond)
     if chance(draw, 25):
         events = [event for event in events if draw(st.booleans())]
     if chance(draw, 25):

@@ -15,7 +15,8 @@ from hypothesis.strategies import DrawFn
 from tests.naive.times import instant
 from tests.properties.activations import FOCI
 from tests.properties.catalogues import catalogues, changed_catalogues, changed_contacts, contacts
-from tests.properties.drawing import Grid
+from tests.properties.conditions import Place, changed_condition, held_condition
+from tests.properties.drawing import DICTIONARY, Condition, Grid
 from tests.properties.fillings import with_fillings
 from tests.properties.histories import CONTACTS, histories
 from tests.transcripts.implementations import engine, naive
@@ -82,6 +83,31 @@ def filled_scenes(draw: DrawFn, grid: Grid, cuts: int = 3) -> Scene:
         files = with_fewer_settings(draw, files)
         later = [(at, with_fewer_settings(draw, each) if draw(st.booleans()) else each) for at, each in later]
     return replace(scene, files=files, lines=lines, cuts=later, as_live=True)
+
+
+@st.composite
+def filled_trait_scenes(draw: DrawFn, grid: Grid) -> Scene:
+    """Conditions on the past of traits alone, and fillings that know much or little of it."""
+    place = Place(grid, "enter", False, ())
+    lines = draw(histories(grid, 12, ["set", "set", "set", "c"]))
+    made: list[tuple[int, Files]] = []
+    for at in sorted(draw(st.sets(st.integers(3, 24), min_size=1, max_size=2))):
+        rules = [held_condition(draw, place) if draw(st.booleans()) else changed_condition(draw, place) for _ in "stuv"]
+        made.append((grid.at(at), past_of_traits(draw, rules)))
+    files = past_of_traits(draw, [{"everyone": True}])
+    if draw(st.integers(0, 3)) == 0:
+        files = with_fewer_settings(draw, files)
+    lines = with_fillings(draw, grid, lines, [at for at, _ in made], ["set"])
+    return Scene(files, lines, made, grid.at(grid.span + 10), as_live=True)
+
+
+def past_of_traits(draw: DrawFn, rules: list[Condition]) -> Files:
+    """A catalogue with a segment a rule; some rules are denied."""
+    files: Files = {"dictionary.yaml": DICTIONARY}
+    for name, rule in zip("stuv", rules, strict=False):
+        enter = {"none": [rule]} if draw(st.booleans()) else rule
+        files[f"segments/{name}.yaml"] = {"segment": name, "version": 1, "status": "approved", "enter": enter}
+    return files
 
 
 def with_fewer_settings(draw: DrawFn, files: Files) -> Files:
@@ -163,4 +189,10 @@ def test_engine_says_what_the_naive_evaluator_says_of_what_is_filled(scene: Scen
 @checks
 @given(filled_contact_scenes(HOURS))
 def test_engine_says_what_the_naive_evaluator_says_of_activations_of_what_is_filled(scene: Scene) -> None:
+    same(scene)
+
+
+@checks
+@given(filled_trait_scenes(HOURS))
+def test_engine_says_what_the_naive_evaluator_says_of_the_past_of_traits(scene: Scene) -> None:
     same(scene)
