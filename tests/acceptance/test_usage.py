@@ -28,6 +28,9 @@ COMMANDS = (
     "sizes",
     "lag",
     "asyncapi",
+    "catalogues",
+    "catalogue",
+    "diff",
 )
 NEED_SERVERS = (
     ["topics"],
@@ -39,6 +42,11 @@ NEED_SERVERS = (
     ["sizes"],
     ["lag"],
     ["deliver", "email", "--lag"],
+    ["catalogues"],
+    ["diff"],
+    ["diff", "a week ago"],
+    ["catalogue", "in force", "-o", "never-made"],
+    ["apply", "--back"],
 )
 
 
