@@ -10,6 +10,7 @@ from rules.catalogue.activation import Activation
 from rules.catalogue.approvals import RULED_AS
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.policy import Policy
+from rules.catalogue.segment import Segment
 from rules.catalogue.segment_change import differs
 from rules.ground.instants import format_duration
 from rules.language.problems import canonical_json
@@ -50,10 +51,16 @@ def _segments(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
     before = {} if old is None else old.approved
     for name in new.order:
         if old is None or name not in before:
-            yield Difference("segment", "new", name)
+            yield Difference(
+                "segment", "new", name, _pilot(new.approved[name], new.approved[name], new.before.get(name))
+            )
             continue
         rules = "its rules differ: members are judged anew at the cut"
         changed = differs(before[name], new.approved[name], old, new)
+        pilot = _pilot(before[name], new.approved[name], new.before.get(name))
+        if pilot:
+            rules = f"{pilot}; members whom another version governs from now on are judged anew at the cut"
+            changed = changed or before[name].pilot != new.approved[name].pilot
         if old.is_hidden(name) != new.is_hidden(name):
             there, here = ("restricted", "public") if new.is_hidden(name) else ("public", "restricted")
             said = (
@@ -100,7 +107,10 @@ def _activations(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
     before = {} if old is None else _approved(old)
     for name, each in _approved(new).items():
         if old is None or name not in before:
-            yield Difference("activation", "new", name, f"on {each.channel}")
+            pilot = _pilot(each, each, new.activations_before.get(name))
+            yield Difference(
+                "activation", "new", name, f"on {each.channel}; {pilot}" if pilot else f"on {each.channel}"
+            )
         elif before[name].channel != each.channel:
             said = f"from {before[name].channel} to {each.channel}: those active end there and begin here"
             yield Difference("activation", "moved", name, said)
@@ -115,12 +125,23 @@ def _activations(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
 def _activation(was: Activation, now: Activation, old: Catalogue, new: Catalogue) -> Iterator[Difference]:
     told = [key for key, of in _TELLS.items() if of(was, old.policy) != of(now, new.policy)]
     anew = f"those who stay active are told anew ({', '.join(told)})" if told else ""
+    pilot = _pilot(was, now, new.activations_before.get(now.id))
     rules = [key for key, value in _decides(now, new).items() if _decides(was, old)[key] != value]
-    if rules:
+    if pilot and (rules or told or was.pilot != now.pilot):
+        yield Difference("activation", "changed", now.id, pilot)
+    elif rules:
         said = f"decided anew at the cut ({', '.join(rules)})"
         yield Difference("activation", "changed", now.id, f"{said}; {anew}" if anew else said)
     elif canonical_json(was.raw) != canonical_json(now.raw) or told:
         yield Difference("activation", "reworded", now.id, anew or "nothing that is published differs")
+
+
+def _pilot(was: Segment | Activation, now: Segment | Activation, before: Segment | Activation | None) -> str:
+    """Say for whom a definition is in force where it is, or was, a pilot; "" where it neither is nor was."""
+    if now.pilot is None:
+        return "" if was.pilot is None else "its pilot ends: it governs everybody"
+    others = "nothing governs the others" if before is None else f"version {before.version} governs the others"
+    return f"a pilot for {now.pilot}; {others}"
 
 
 def _approved(catalogue: Catalogue) -> dict[str, Activation]:

@@ -20,7 +20,7 @@ from rules.engine.activations.slots import journey_with_slot
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.engine.step import wake
-from rules.explain.segments import WAKES_AHEAD_MAX, copy_at, copy_of
+from rules.explain.segments import WAKES_AHEAD_MAX, copy_at, copy_of, governed_by
 from rules.explain.sentences import SAYINGS, Asked, endings
 from rules.ground.instants import FOREVER
 from rules.ground.reasons import RefusalCode
@@ -175,7 +175,9 @@ def _explain(
     refusals: Sequence[ContactRefusal],
     ahead: _Ahead,
 ) -> ActivationExplanation:
-    definition = plan.catalogue.activations[each.id]
+    definition = now = plan.catalogue.activations[each.id]
+    if each.other and not each.nothing:
+        definition = plan.catalogue.activations_before[each.id]
     restrictions = ((name, plan.catalogue.policy.restrictions[name].refuse) for name in sorted(definition.restricted))
     asked = Asked(
         each,
@@ -191,6 +193,8 @@ def _explain(
     active = not refusing
     arm = each.told.arm(profile.subject)
     because = [one.text for one in refusing] or ["nothing refuses it"]
+    if now.pilot is not None:
+        because.insert(0, governed_by(now.pilot, each.other, None if each.nothing else each.told.version))
     if active and each.group is not None:
         because.append(f"its journey {each.slot} has the slot of the group {each.group}")
     if active and arm is not None:

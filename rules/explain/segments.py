@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.catalogue.logic import leaves
+from rules.catalogue.pilot import Pilot
 from rules.conditions.base import Condition, Node
 from rules.conditions.view import Mark, View, exit_view
 from rules.engine.change import Change
@@ -61,6 +62,8 @@ class Explanation:
     enter: tuple[Leaf, ...]
     exit: tuple[Leaf, ...]
     next: Next | None
+    outside_pilot: bool = False
+    """Whether it is a pilot that leaves the profile to the version before, or to nothing."""
 
 
 def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: str | None = None) -> list[Explanation]:
@@ -113,10 +116,18 @@ def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, foll
         seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
         exit_leaves = told_leaves(segment.exit, "exit", seen)
         exit_holds = segment.exit.verdict(seen)[0]
-    if stay.member:
+    pilot = plan.pilots.get(segment.position)
+    outside = pilot is not None and segment is pilot.before
+    if pilot is not None and pilot.ungoverned(segment):
+        because = []
+    elif stay.member:
         because = _why_in(segment, stay, t_ms, exit_holds, enter_holds)
     else:
         because = _why_out(profile, segment, stay, view, enter_holds, exit_holds)
+    if pilot is not None:
+        definition = plan.catalogue.approved[segment.id]
+        governs = None if pilot.ungoverned(segment) else segment.version
+        because.insert(0, governed_by(definition.pilot, outside, governs))
     return Explanation(
         segment.id,
         t_ms,
@@ -126,7 +137,17 @@ def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, foll
         enter,
         exit_leaves,
         following,
+        outside,
     )
+
+
+def governed_by(pilot: Pilot | None, outside: bool, version: int | None) -> str:
+    """Say which version of a pilot governs a profile; `version` None: nothing does."""
+    if not outside:
+        return f"in the pilot ({pilot}): version {version} governs it"
+    if version is None:
+        return f"outside the pilot ({pilot}), and there is no version before: nothing governs it"
+    return f"outside the pilot ({pilot}): the version before, {version}, governs it"
 
 
 def told_leaves(node: Node, rule: str, view: View) -> tuple[Leaf, ...]:

@@ -61,6 +61,8 @@ def _audience(asked: Asked, by: tuple[str, ...]) -> Said:
 
 
 def _market(asked: Asked, by: tuple[str, ...]) -> Said:
+    if asked.plan.nothing:
+        return Said("its pilot leaves the profile out, and it has no version before", "the pilot takes the profile in")
     markets, trait = _or(asked.definition.markets), asked.plan.market_trait or ""
     value = asked.profile.trait(trait)
     here = "is not known" if value is None else f"is {value}"

@@ -151,8 +151,10 @@ def _segment_tree(each: Explanation, explanation: ProfileExplanation) -> Tree:
     why = tree.add(Text("why", "bold"))
     for sentence in each.because:
         why.add(Text(sentence))
-    segment = explanation.catalogue.approved[each.segment]
-    for name, node, leaves in (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit)):
+    catalogue = explanation.catalogue
+    segment = catalogue.before.get(each.segment) if each.outside_pilot else catalogue.approved[each.segment]
+    rules = () if segment is None else (("enter", segment.enter, each.enter), ("exit", segment.exit, each.exit))
+    for name, node, leaves in rules:
         if node is not None:
             _add_rule(tree.add(Text(name, "bold")), node, iter(leaves), explanation.history_said)
     following = _next(each) or ("stays" if each.member else NOTHING_NEXT)
