@@ -1,11 +1,14 @@
 """`segue preview` on real servers, and the apply that follows."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from streams.embedded import KafkaServer, ValkeyServer
-from tests.acceptance.command import Segue, deployment, event
+from tests.acceptance.command import Segue, deployment, event, wait_for
 from tests.acceptance.test_definitions import SMALL, write_catalogue
 from tests.acceptance.test_restricted import FILES, SUBJECT
 from tests.servers import unique
@@ -122,6 +125,47 @@ def test_apply_refuses_a_preview_that_compared_with_another_catalogue(segue: Seg
     assert refused.status == 1
     assert "is in force now: run `segue preview` again" in refused.err
     assert segue("apply", folder, "--again", "--preview", "1234").status == 2
+
+
+def drop_before(segue: Segue, partition: int, offset: int) -> None:
+    """Drop the records of an input partition before an offset, as retention does."""
+
+    async def drop() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=segue.environment["SEGUE_KAFKA_BOOTSTRAP_SERVERS"])
+        await admin.start()
+        try:
+            inputs = TopicPartition(segue.environment["SEGUE_EVENTS_TOPIC"], partition)
+            await admin.delete_records({inputs: RecordsToDelete(before_offset=offset)})
+        finally:
+            await admin.close()
+
+    asyncio.run(drop())
+
+
+@pytest.mark.servers
+def test_a_log_without_its_beginning_gives_the_cut_from_the_state_and_says_what_is_not_known(
+    segue: Segue, tmp_path: Path
+) -> None:
+    folder = write_catalogue(tmp_path / "new", SMALL | CHANGED)
+    whole = segue.done("preview", folder, "--days", "0", "--json").json
+    with segue.started("worker"):
+        wait_for(lambda: all(each["lag_records"] == 0 for each in segue.done("lag", "--json").json["partitions"]))
+        wait_for(lambda: len(segue.done("members", "visitors").out.splitlines()) == 40)
+        for partition, offset in enumerate(whole["offsets"]):
+            drop_before(segue, partition, offset["to"] // 2)
+        refused = segue("preview", folder, "--days", "30")
+        assert refused.status == 2
+        assert "give --days 0 for the cut alone" in refused.err
+        found = segue.done("preview", folder, "--json").json
+    assert found["window_from"] is None
+    assert any("is not known" in said for said in found["unknown"])
+    rows, expected = ({each["segment"]: each for each in one["segments"]} for one in (found, whole))
+    # the state has every member; the log has only some of the logins that a new condition looks at
+    assert rows["visitors"]["members_before"] == expected["visitors"]["members_before"] == 40
+    assert rows["newcomers"]["cut"]["enter"] < expected["newcomers"]["cut"]["enter"]
+    assert {each["segment"] for each in found["blind_though_filled"]} == {"visitors", "newcomers"}
+    assert whole["blind_though_filled"] == []
+    assert segue("preview", folder, "--sample", "1/2", "--memory-mb", "16").status == 0
 
 
 @pytest.mark.servers

@@ -18,8 +18,8 @@ from streams.example.synthetic import events, subjects
 from tests.acceptance.command import EXAMPLE, Segue, deployment, wait_for
 from tests.servers import unique
 
-PROFILES: Final = 250
-EVENTS: Final = 2_500
+PROFILES: Final = 150
+EVENTS: Final = 1_500
 Edit = Callable[[Path], None]
 
 
@@ -123,14 +123,32 @@ def test_every_preview_is_what_the_apply_then_does(segue: Segue, tmp_path: Path)
         target = folder / file.relative_to(EXAMPLE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.read_text())
-    total = 0
+    total, before = 0, len(published(segue))
     for number, (said, edit) in enumerate(EDITS):
         edit(folder)
-        before = published(segue)
         preview = segue.done("preview", folder, "--restricted", "--json", *(("--days", "0") if number % 2 else ())).json
         segue.done("apply", folder, "--preview", preview["preview"])
         caught_up(segue)
-        changes = published(segue)[len(before) :]
+        now_out = published(segue)
+        changes, before = now_out[before:], len(now_out)
         assert moved(changes) == foreseen(preview), said
         total += len(changes)
     assert total > 20
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(600)
+def test_the_first_catalogue_over_a_log_that_holds_events_is_previewed_with_all_of_them(
+    kafka: KafkaServer, valkey: ValkeyServer
+) -> None:
+    segue = deployment(unique("first"), kafka.bootstrap, valkey.redis_url, 1)
+    segue.done("topics")
+    drawn = islice(events(subjects(60), lambda: time.time_ns() // 1_000_000), 500)
+    segue.done("send", "-", stdin="".join(json.dumps(each) + "\n" for each in drawn))
+    with segue.started("worker"):
+        preview = segue.done("preview", EXAMPLE, "--restricted", "--json").json
+        assert preview["in_force"] is None
+        segue.done("apply", EXAMPLE, "--preview", preview["preview"])
+        caught_up(segue)
+        assert moved(published(segue)) == foreseen(preview)
+    assert sum(each["cut"]["enter"] for each in preview["segments"]) > 10

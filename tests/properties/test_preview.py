@@ -28,6 +28,14 @@ pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 def found_in(scene: Scene, subjects: Range, t_ms: int, from_ms: int | None) -> Found:
     """Preview the scene's cut at `t_ms`, over all of its lines."""
+    lookback = looking_back(scene, subjects, t_ms, from_ms)
+    for record in records_of(scene.lines):
+        assert lookback.feed(record) is None
+    return lookback.end()
+
+
+def looking_back(scene: Scene, subjects: Range, t_ms: int, from_ms: int | None) -> Lookback:
+    """Begin a preview of the scene's cut at `t_ms`, no line read yet."""
     old, new = compiled(scene.files), compiled(scene.cuts[0][1])
     parts = {each.key: each.catalogue for each in parts_of(old, new) if each.catalogue is not None}
     instants = [t_ms] if from_ms is None else [t_ms, from_ms]
@@ -42,9 +50,7 @@ def found_in(scene: Scene, subjects: Range, t_ms: int, from_ms: int | None) -> F
     lookback = Lookback(question, subjects, DECODE, engine, pick)
     lookback.give_catalogue(old.hash, old)
     whole(engine.cut(old, engine.clock_ms))
-    for record in records_of(scene.lines):
-        assert lookback.feed(record) is None
-    return lookback.end()
+    return lookback
 
 
 def filled(scene: Scene, t_ms: int) -> list[bytes]:
@@ -150,3 +156,19 @@ def test_ranges_of_subjects_add_up_to_the_whole(scene: Scene, begins: int) -> No
     added = found_in(scene, low, t_ms, from_ms)
     added.add(found_in(scene, high, t_ms, from_ms))
     assert added == whole_found
+
+
+@checks
+@given(cut_scenes(), st.integers(0, 20))
+def test_a_pass_that_is_narrowed_counts_its_half_and_the_dropped_half_counts_the_rest(scene: Scene, at: int) -> None:
+    tell(scene)
+    t_ms = HOURS.at(HOURS.span + 10)
+    lookback, dropped = looking_back(scene, sampled(1), t_ms, None), None
+    for number, record in enumerate(records_of(scene.lines)):
+        if number == at:
+            dropped = lookback.narrow()
+        assert lookback.feed(record) is None
+    found = lookback.end()
+    if dropped is not None:
+        found.add(found_in(scene, dropped, t_ms, None))
+    assert found == found_in(scene, sampled(1), t_ms, None)

@@ -126,8 +126,8 @@ def _window(found: Preview, segments: Sequence[SegmentRow], activations: Sequenc
     ]
     most = max((number for _, both in pairs for each in both for number in each[1:]), default=0)
     rows = (_row(name, [("", _pair(each, most)) for each in both], numbers=False) for name, both in pairs)
-    days = f"Since {format_instant(found.from_ms)[:10]}"
-    table = _table(days, ("", "in", "out"), rows)
+    days = f"Since {format_instant(found.from_ms)[:10]}: as it went, and as it would have gone"
+    table = _table(days, ("", "in", "out"), rows, numbers=False)
     legend = (
         '<p class="legend soft"><span><i></i>as it went</span><span><i class="now"></i>as it would have gone, had this'
         " change been in force from the beginning</span></p>"
@@ -207,12 +207,12 @@ def _row(name: str, cells: Iterable[tuple[str, str]], *, numbers: bool = True) -
     return f'<tr><th scope="row">{name}</th>{shown}</tr>'
 
 
-def _table(title: str, head: Sequence[str], rows: Iterable[str]) -> str:
+def _table(title: str, head: Sequence[str], rows: Iterable[str], *, numbers: bool = True) -> str:
     found = list(rows)
     if not found:
         return ""
     columns = "".join(
-        f'<th scope="col"{"" if number == 0 else " class=number"}>{escape(each)}</th>'
+        f'<th scope="col"{" class=number" if number and numbers else ""}>{escape(each)}</th>'
         for number, each in enumerate(head)
     )
     body = "\n".join(found)
