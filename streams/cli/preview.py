@@ -8,7 +8,7 @@ import typer
 
 from rules.preview.people import PEOPLE_MAX
 from streams.cli.arguments import AlsoRestricted, Folder, Json
-from streams.cli.render.pages import write_page
+from streams.cli.render.pages import expect_writable, write_page
 from streams.cli.render.preview_page import page
 from streams.cli.render.preview_table import show_preview
 from streams.cli.render.progress import partition_progress
@@ -58,6 +58,8 @@ def preview(
     """
     if as_json and str(html) == "-":
         raise WrongRequest("--json and --html - would both write to stdout: give the page a file")
+    if html is not None:
+        expect_writable(html)
     wanted = Wanted(days, read_sample(sample), memory_mb, who, restricted)
     catalogue = load(folder)
     with partition_progress() as on_offset:

@@ -117,7 +117,12 @@ def test_completion_knows_commands_without_importing_them(shell: str) -> None:
 
 def test_a_server_that_is_not_there_is_3_named_with_its_setting(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, SMALL)
-    commands = [*NEED_SERVERS, ["apply", str(folder)], ["send", str(folder / "dictionary.yaml")]]
+    commands = [
+        *NEED_SERVERS,
+        ["apply", str(folder)],
+        ["preview", str(folder)],
+        ["send", str(folder / "dictionary.yaml")],
+    ]
     with socket.socket() as closed, ThreadPoolExecutor(2) as pool:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

@@ -28,6 +28,12 @@ def document(title: str, style: str, body: str) -> str:
     )
 
 
+def expect_writable(file: Path) -> None:
+    """See that a page can be written, before the work that fills it. Raises WrongRequest."""
+    if str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
+        raise WrongRequest(f"{file} cannot be written: give a file in a folder that exists")
+
+
 def write_page(file: Path, text: str) -> None:
     """Write a page into a file, or to stdout for `-`. Raises WrongRequest where the file cannot be written."""
     if str(file) == "-":
