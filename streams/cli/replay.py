@@ -8,12 +8,14 @@ from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
+from rules.catalogue.catalogue import Catalogue
 from rules.engine.replay import RefusedLine, Replay, Then
 from streams.cli.arguments import Folder, expect_file, read_instant
 from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
 from streams.cli.render.terminal import err
 from streams.exits import Exit
+from streams.operations.applying.pilots import complete
 from streams.operations.definitions import expect_key, load
 from streams.operations.errors import WrongRequest
 
@@ -73,7 +75,7 @@ def replay(
     """
     expect_file(events)
     catalogue = load(folder)
-    cuts = _cuts(then or ())
+    cuts = _cuts(catalogue, then or ())
     expect_key(catalogue, *(cut.catalogue for cut in cuts))
     until_ms = None if until is None else read_instant(until)
     refused = False
@@ -116,8 +118,13 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[Iterator[bytes]]:
         yield counted()
 
 
-def _cuts(pairs: Sequence[str]) -> list[Then]:
-    return sorted(_read_cuts(pairs), key=lambda cut: cut.t_ms)
+def _cuts(catalogue: Catalogue, pairs: Sequence[str]) -> list[Then]:
+    """Return the cuts in order, each with what its pilots take from the catalogue in force by then."""
+    cuts = []
+    for cut in sorted(_read_cuts(pairs), key=lambda cut: cut.t_ms):
+        catalogue = complete(cut.catalogue, catalogue, readable=True)
+        cuts.append(Then(cut.t_ms, catalogue))
+    return cuts
 
 
 def _read_cuts(pairs: Sequence[str]) -> Iterator[Then]:

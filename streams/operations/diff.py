@@ -1,12 +1,13 @@
 """Two catalogues, compared in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rules.reports.definition_changes import DefinitionChange, definition_changes
 from streams.clock import SystemClock
+from streams.operations.applying.pilots import complete
 from streams.operations.definitions import load
 from streams.operations.in_force import History, history
 from streams.operations.references import BEFORE, IN_FORCE, Named, is_folder, named
@@ -77,4 +78,7 @@ def _named(text: str, known: History, servers: Servers, now_ms: int) -> Named:
 
 
 def _compared(one: Named, other: Named) -> Compared:
+    if other.folder is not None:
+        # as it would come into force over the first: a pilot with the version before it
+        other = replace(other, catalogue=complete(other.catalogue, one.catalogue, readable=True))
     return Compared(one, other, tuple(definition_changes(one.catalogue, other.catalogue)))

@@ -120,6 +120,7 @@ def test_a_template_is_checked_shown_and_replayed_as_its_definitions(tmp_path: P
 
 def test_a_replay_gives_a_pilot_the_version_before_it(tmp_path: Path) -> None:
     segue = Segue()
+    write_catalogue(tmp_path / "plain", FIRST)
     first, second = write_catalogue(tmp_path / "first", FIRST), write_catalogue(tmp_path / "second", SECOND)
     events = tmp_path / "events.ndjson"
     events.write_text(
@@ -131,3 +132,11 @@ def test_a_replay_gives_a_pilot_the_version_before_it(tmp_path: Path) -> None:
         (DE, "entered", 1),
         (US, "exited", 2),
     ]
+    (tmp_path / "first" / "dictionary.yaml").write_text(DICTIONARY.replace("events:", "events:\n  gone: {}"))
+    (tmp_path / "first" / "segments" / "readers.yaml").write_text(READERS.replace("portal.viewed", "gone"))
+    refused = segue("replay", first, events, "--then", "2040-01-01", second)
+    assert (refused.status, refused.out) == (1, "")
+    said = "the version before this pilot, which goes on governing the others: unknown event 'gone'"
+    assert refused.err.startswith(f"segments/readers.yaml:5:1: {said}")
+    assert "Pilots: readers." in segue.done("check", second).out
+    assert "version 1 governs the others" in " ".join(segue.done("diff", tmp_path / "plain", second).out.split())

@@ -6,6 +6,7 @@ from typing import Final, get_args
 from rich.table import Table
 
 from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.pilots import lacks_before
 from rules.catalogue.segment import Status
 from rules.lint.footprint import SizeReport
 from streams.cli.render.sentences import write_sentence
@@ -26,6 +27,11 @@ def show_summary(checked: CheckedCatalogue) -> None:
     if channels:
         counts = ", ".join(f"{channel} {count}" for channel, count in sorted(channels.items()))
         write_sentence(f"{channels.total()} approved activations by channel: {counts}.")
+    lacking = lacks_before(catalogue)
+    if lacking:
+        write_sentence(
+            f"Pilots: {', '.join(lacking)}. `segue apply` adds to each the version before it, which governs the others."
+        )
     declared = catalogue.dictionary
     write_sentence(
         f"{len(declared.traits)} traits, {len(declared.events)} event types; catalogue {catalogue.hash[:12]}."
