@@ -61,7 +61,11 @@ def replay(
         typer.Option(metavar="T DIR2", help="Put the catalogue DIR2 into force at T; may be given again."),
     ] = None,
     as_live: Annotated[
-        bool, typer.Option("--as-live", help="Do at a cut what a worker without history does: new conditions pend.")
+        bool,
+        typer.Option(
+            "--as-live",
+            help="Do at a cut what a worker does: new conditions wait for the history that the file brings.",
+        ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any line was refused.")] = False,
 ) -> None:

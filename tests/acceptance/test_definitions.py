@@ -15,6 +15,8 @@ SMALL = {
     ),
 }
 
+LATER = SMALL["segments/visitors.yaml"].replace("at_least: 2", "at_least: 9")
+
 
 def write_catalogue(folder: Any, files: dict[str, str]) -> Path:
     """Write a catalogue into a folder."""
@@ -145,6 +147,26 @@ def test_the_events_of_the_readme_start_and_stop_an_activation() -> None:
         "allowed",
         "not_member",
     ]
+
+
+def test_replay_as_live_waits_for_the_history_that_the_file_brings(tmp_path: Path) -> None:
+    before = write_catalogue(tmp_path / "before", {**SMALL, "segments/visitors.yaml": LATER})
+    after = write_catalogue(tmp_path / "after", SMALL)
+    visits = [login(each, f"2026-03-01T10:0{each}:00Z") for each in (1, 2)]
+    cut = {"cut": 1_772_361_000_000}
+    own: dict[str, Any] = {"recordedtime": "2026-03-01T10:31:00Z", "data": cut}
+    history = {**own, "data": {**cut, "events": [json.loads(each) for each in visits]}}
+    lines = [
+        *visits,
+        json.dumps({"type": "segue.history", "subject": "hcp:1", **history}) + "\n",
+        json.dumps({"type": "segue.filled", **own}) + "\n",
+    ]
+    then = ("--then", "2026-03-01T10:30:00Z", after, "--until", "2026-03-01T12:00:00Z")
+    ended = Segue().done("replay", before, "-", *then, "--as-live", stdin="".join(lines))
+    told = [
+        (each["change"], each["effective_at"], each["backfill"]) for each in map(json.loads, ended.out.splitlines())
+    ]
+    assert told == [("entered", "2026-03-01T10:31:00.000Z", True), ("exited", "2026-03-01T11:01:00.000Z", False)]
 
 
 def test_replay_of_a_broken_catalogue_writes_nothing_and_is_1(tmp_path: Path) -> None:
