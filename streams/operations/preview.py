@@ -31,10 +31,10 @@ from rules.preview.tally import Kind, Shows
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
 from streams.operations.applying.pilots import complete
-from streams.operations.errors import WrongRequest
+from streams.operations.errors import CatalogueNotStored, CatalogueUnusable, WrongInput, WrongRequest
 from streams.operations.in_force import history
 from streams.operations.partitions import OnOffset
-from streams.operations.preview_name import PreviewName, name_of
+from streams.operations.preview_name import DIGITS, PreviewName, name_of
 from streams.operations.preview_pick import picker
 from streams.operations.preview_state import resumed
 from streams.operations.servers import Servers, compiled
@@ -59,6 +59,17 @@ class NoWindow(WrongRequest):
         )
         self.partition = partition
         self.start = start
+
+
+class OldCatalogue(WrongInput):
+    """The log holds a cut to a catalogue that this version cannot load, so its past cannot be applied again."""
+
+    def __init__(self, catalogue: str) -> None:
+        super().__init__(
+            f"the log has catalogue {catalogue[:DIGITS]}, which this version of Segue cannot load, so how the last days"
+            " went cannot be told: give --days 0 for the cut alone"
+        )
+        self.catalogue = catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,14 @@ class _Reading:
         self.records = 0
         self.passes = 0
 
+    async def _catalogue(self, digest: str) -> Catalogue:
+        try:
+            return await self._servers.catalogue_of(digest)
+        except (CatalogueUnusable, CatalogueNotStored):
+            if self._question.from_ms is None:
+                raise
+            raise OldCatalogue(digest) from None
+
     async def partition(self, partition: int, start: int, end: int) -> Found:
         """Read a partition up to `end`, in as many passes as it takes."""
         found = Found(people_max=self._wanted.people)
@@ -264,7 +283,7 @@ class _Reading:
                 need = lookback.feed(record)
                 while need is not None:
                     assert isinstance(need, NeedCatalogue)
-                    lookback.give_catalogue(need.catalogue, await servers.catalogue_of(need.catalogue))
+                    lookback.give_catalogue(need.catalogue, await self._catalogue(need.catalogue))
                     need = lookback.feed(record)
                 if lookback.weight_bytes > self._wanted.memory_mb << 20:
                     if not lookback.can_narrow:
