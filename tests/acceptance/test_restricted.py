@@ -172,7 +172,7 @@ def test_the_columns_of_members_and_the_evidence_of_a_change_hold_no_restricted_
     assert refused.err == "trait 'diagnosis' is restricted (health): give --restricted to read it\n"
     assert SECRET_VALUE in reader.read(("members", "visitors", "--columns", "profile,diagnosis", "--restricted")).out
     changes = reader.read(("history", SUBJECT, "--restricted", "--json")).json["changes"]
-    for change in changes:
+    for change in (each["change"] for each in changes):
         name = change.get("segment") or change["activation"]
         evidence = reader.read(("history", SUBJECT, "--change", change["id"]))
         if name in OPEN:
@@ -201,7 +201,6 @@ def test_a_preview_counts_and_names_people_of_restricted_segments_with_the_optio
         assert {each.get("segment") or each["activation"] for each in rows} == seen
         assert {each["name"] for each in found.json["people"]} <= seen
         assert ("give --restricted to read them" in found.err) == (not more)
-        assert named(reader.segue.done("preview", folder, "--days", 0, "--html", "-", *more).out) >= seen
 
 
 @pytest.mark.servers
