@@ -29,10 +29,17 @@ class Concerning:
         """Tell whether to keep a record: the subject's own, or perhaps one of Segue's (`segue.*`)."""
         if key == self._key:
             return True
-        if value is not None and (_OWN in value or _ESCAPE in value):
+        if value is not None and _HISTORY in value and _ESCAPE not in value:
             # the history of another profile names that profile only
-            return _HISTORY not in value or self._written in value or _ESCAPE in value
-        return any(name == "ce_type" and _OWN in (raw or b"") for name, raw in headers)
+            return self._written in value
+        return is_own(value, headers)
+
+
+def is_own(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Tell whether a record may be one of Segue's own: its bytes say so, or leave a doubt."""
+    if value is not None and (_OWN in value or _ESCAPE in value):
+        return True
+    return any(name == "ce_type" and _OWN in (raw or b"") for name, raw in headers)
 
 
 class History:

@@ -1,10 +1,11 @@
 """The members of a segment or the profiles of an activation at an instant in the past: the log applied up to then.
 
-One partition after the other; all profiles of a partition are in memory meanwhile (about 3 KB each in the example
-catalogue).
+One partition after the other, in as many passes as memory asks for (`streams.operations.shares`).
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,12 +26,13 @@ from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import NoCutThen, OtherRulesThen, PastGone
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, CataloguesOnly
-from streams.operations.until import Reading
+from streams.operations.shares import PROFILES_AT_ONCE, Share, TooMany, in_shares
+from streams.operations.until import ALL, Reading
 from streams.partition.driver import Driver
 
 
 async def pages_then(servers: Servers, asked: Asked, t_ms: int, on_offset: OnOffset) -> AsyncGenerator[Page, None]:
-    """Yield the members at t_ms, a page a partition, sorted by subject.
+    """Yield the members at t_ms, one or several pages a partition.
 
     Raises WrongRequest (t_ms is ahead of now, a column is wrong), UnknownName (the catalogue then in force has not the
     name), Restricted; PastGone, OtherRulesThen, NoCutThen, CatalogueNotStored; Unreachable.
@@ -42,41 +44,60 @@ async def pages_then(servers: Servers, asked: Asked, t_ms: int, on_offset: OnOff
     missing: OperationError | None = None
     told = False
     for partition in range(servers.deployment.partitions):
+        then = _Then(servers, partition, asked, t_ms, now, on_offset)
         try:
-            page = await _then(servers, partition, asked, t_ms, now, on_offset)
+            async with aclosing(in_shares(then.page)) as pages:
+                async for page in pages:
+                    told = True
+                    yield page
         except (NoCutThen, UnknownName) as error:
             # the cuts of one apply are milliseconds apart: another partition may have been past its own
             missing = missing or error
-            continue
-        told = True
-        yield page
     if missing is not None and not told:
         raise missing
 
 
-async def _then(servers: Servers, partition: int, asked: Asked, t_ms: int, now: Catalogue, on_offset: OnOffset) -> Page:
-    deployment = servers.deployment
-    start, end = await servers.log.offsets(deployment.events_topic, partition)
-    if start > 0:
-        raise PastGone(partition, start)
-    engine = Partition(deployment.generation, decoder_of(partition, deployment.partitions))
-    driver = Driver(engine, CataloguesOnly(servers.catalogue_of))
-    inputs = TopicPartition(deployment.events_topic, partition)
-    changes: dict[str, AnyChange] = {}
-    async with servers.reading(inputs.topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
-        consumer.assign([inputs])
-        await consumer.seek_to_beginning(inputs)
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """One partition at an instant."""
+
+    servers: Servers
+    partition: int
+    asked: Asked
+    t_ms: int
+    now: Catalogue
+    on_offset: OnOffset
+
+    async def page(self, share: Share) -> Page:
+        """Return the members of one share. Raises TooMany."""
+        deployment = self.servers.deployment
+        engine = Partition(deployment.generation, decoder_of(self.partition, deployment.partitions))
+        changes: dict[str, AnyChange] = {}
         try:
-            async for record in Reading(consumer, inputs, t_ms, end).records(on_offset=on_offset):
-                _note((await driver.feed(record)).changes, asked.name, changes)
+            await self._apply(engine, share, changes)
         except CatalogueUnusable:
             raise OtherRulesThen from None
-    _note(changes_of(whole(engine.pass_time(t_ms + 1)).items), asked.name, changes)
-    if engine.current is None:
-        raise NoCutThen(partition, t_ms)
-    wanted = wanted_of(engine.current.catalogue, asked, [now])
-    found = [engine.profiles[each] for each in sorted(engine.profiles) if _is_member(wanted, engine.profiles[each])]
-    return Page(wanted, [wanted.row(each.subject, each, _told(changes, wanted, each.subject)) for each in found])
+        _note(changes_of(whole(engine.pass_time(self.t_ms + 1)).items), self.asked.name, changes)
+        if engine.current is None:
+            raise NoCutThen(self.partition, self.t_ms)
+        wanted = wanted_of(engine.current.catalogue, self.asked, [self.now])
+        found = [profile for _, profile in sorted(engine.profiles.items()) if _is_member(wanted, profile)]
+        return Page(wanted, [wanted.row(each.subject, each, _told(changes, wanted, each.subject)) for each in found])
+
+    async def _apply(self, engine: Partition, share: Share, changes: dict[str, AnyChange]) -> None:
+        inputs = TopicPartition(self.servers.deployment.events_topic, self.partition)
+        start, end = await self.servers.log.offsets(inputs.topic, self.partition)
+        if start > 0:
+            raise PastGone(self.partition, start)
+        driver = Driver(engine, CataloguesOnly(self.servers.catalogue_of))
+        keep = ALL if share.of == 1 else share
+        async with self.servers.reading(inputs.topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+            consumer.assign([inputs])
+            await consumer.seek_to_beginning(inputs)
+            async for record in Reading(consumer, inputs, self.t_ms, end).records(keep, self.on_offset):
+                _note((await driver.feed(record)).changes, self.asked.name, changes)
+                if len(engine.profiles) > PROFILES_AT_ONCE:
+                    raise TooMany
 
 
 def _note(found: list[AnyChange], name: str, changes: dict[str, AnyChange]) -> None:

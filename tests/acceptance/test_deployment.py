@@ -336,3 +336,24 @@ def test_worker_stops_on_sigterm_with_0_and_the_backlog_is_lag(running: Running)
     found = running.segue.done("lag", "--json").json
     assert found["lag_records"] == 3
     assert found["lag_seconds"] > 0
+
+
+def test_an_activations_profiles_and_its_evidence_can_be_told_of_the_past(running: Running) -> None:
+    columns = ("--columns", "profile,since,channel,arm,reason,country", "--json")
+    [now] = running.segue.done("members", "access-resources-email", *columns).lines
+    assert (now["profile"], now["channel"], now["reason"], now["country"]) == (PLANNER, "email", "allowed", "US")
+    since = now["since"]
+    [then] = running.segue.done("members", "access-resources-email", *columns, "--at", since).lines
+    assert then == now
+    changes = running.segue.done("history", STARTING, "--json").json["changes"]
+    contacts = [each["change"] for each in changes if "activation" in each["change"]]
+    assert {(each["change"], each["profile"], each["activation"]) for each in contacts} == {
+        each for each in ACTIVE if each[1] == STARTING
+    }
+    [stopped] = [each for each in contacts if each["change"] == "deactivated" and each["channel"] == "field"]
+    told = running.segue.done("history", STARTING, "--change", f"field/{stopped['sequence']}", "--json").json
+    assert told["change"] == stopped
+    assert told["activation"]["refusals"][0]["code"] == "suppressed_by"
+    assert (told["trigger"]["id"], told["trigger"]["type"]) == ("15", "programme.enrolled")
+    shown = running.segue.done("history", STARTING, "--change", stopped["id"]).out
+    assert "suppressed_by" in shown

@@ -20,6 +20,7 @@ from rules.explain.evidence import rules_then
 from streams.intake.decoding import decoder_of
 from streams.operations.concerning import Concerning
 from streams.operations.shadow import CataloguesOnly
+from streams.operations.shares import Share
 from streams.operations.steps import Step, steps
 from streams.operations.until import ALL, Keep, Reading
 from streams.partition.driver import Driver
@@ -177,6 +178,20 @@ def stepped(log: Sequence[Stored], files: dict[str, Files], until_ms: int, subje
 
     now(read())
     return changes + changes_of(whole(engine.pass_time(until_ms + 1)).items)
+
+
+@checks
+@given(scenes(HOURS, cuts=3), st.integers(0, 60))
+def test_shares_of_the_subjects_are_decided_each_by_itself(scene: Scene, at: int) -> None:
+    tell(scene)
+    log, files = log_of(scene)
+    engine, _ = applied(log, files, HOURS.at(at), ALL)
+    found: dict[str, bytes] = {}
+    for share in Share().halves():
+        alone, _ = applied(log, files, HOURS.at(at), share)
+        assert not found.keys() & alone.profiles.keys()
+        found |= {subject: profile.pack() for subject, profile in alone.profiles.items()}
+    assert found == {subject: profile.pack() for subject, profile in engine.profiles.items()}
 
 
 @checks
