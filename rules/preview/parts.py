@@ -12,6 +12,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import differences
 from rules.catalogue.files import DICTIONARY, POLICY
 from rules.catalogue.loading import load_catalogue
+from rules.catalogue.pilots import with_before
 from rules.language.problems import CatalogueErrors, Source, canonical_json
 
 PARTS_MAX: Final = 24
@@ -19,6 +20,7 @@ PARTS_MAX: Final = 24
 What: TypeAlias = Literal["segment", "activation", "trait", "event", "policy"]
 _SECTIONS: Final[Mapping[str, str]] = {"trait": "traits", "event": "events"}
 Files: TypeAlias = dict[str, Any]
+_TOP: Final = (DICTIONARY, POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def _loaded(taken: Iterable[tuple[What, str]], old: Catalogue, new: Catalogue) -
         _apply(piece, files, new)
     try:
         sources = [Source(file, value) for file, value in files.items()]
-        return load_catalogue(sources, {**old.policy.known_keys, **new.policy.known_keys})
+        loaded = load_catalogue(sources, {**old.policy.known_keys, **new.policy.known_keys})
+        return with_before(loaded, old)
     except CatalogueErrors:
         return None
 

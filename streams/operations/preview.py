@@ -134,6 +134,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     stored = await servers.latest_catalogue()
     old = None if stored is None or stored.value is None else compiled(stored.value)
     new = complete(new, old, readable=True)
+    new = complete(new, old, readable=True)
     at_ms = SystemClock().wall_ms()
     offsets = [
         await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)

@@ -1,5 +1,6 @@
 """The parts of a change, each applied alone."""
 
+from rules.catalogue.pilots import with_before
 from rules.preview.parts import parts_of
 from tests.rules.catalogues import load
 
@@ -63,3 +64,20 @@ def test_the_parts_of_a_template_are_its_definitions() -> None:
     assert one is not None
     assert one.segments["likes-x"].raw == new.segments["likes-x"].raw
     assert one.segments["likes-y"].raw == old.segments["likes-y"].raw
+
+
+def test_a_part_that_is_a_pilot_leaves_the_others_to_the_version_in_force() -> None:
+    keyed = {"dictionary.yaml": DICTIONARY, "policy.yaml": "assignment_key: a-key-of-a-test-and-of-nothing-else\n"}
+    plain = {**segment("a", "{event: portal.login}"), **segment("c", "{everyone: true}")}
+    text = plain["segments/a.yaml"].replace("portal.login", "portal.left").replace("version: 1", "version: 2")
+    pilot = {"segments/a.yaml": f"{text}pilot: {{percent: 20, salt: s}}\n"}
+    old = load(keyed | plain)
+    new = with_before(load(keyed | plain | pilot | segment("d", "{everyone: true}")), old)
+    parts = {each.key: each.catalogue for each in parts_of(old, new)}
+    assert set(parts) == {"segment a", "segment d"}
+    alone = parts["segment a"]
+    assert alone is not None
+    assert alone.segments["a"].raw == new.segments["a"].raw
+    assert alone.before["a"].raw == old.segments["a"].raw
+    back = parts_of(new, load(keyed | plain | segment("e", "{everyone: true}")))
+    assert all(each.catalogue is not None for each in back)
