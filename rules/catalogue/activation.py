@@ -14,6 +14,7 @@ from rules.catalogue.pilot import Pilot, PilotText, check_pilot
 from rules.catalogue.policy import Channel, Policy, Positive
 from rules.catalogue.segment import KnownSegments, Owner, Status, SubjectKind
 from rules.language.problems import DefinitionReader
+from rules.language.templates import FOR_EACH
 from rules.language.validation import Duration, Id, Instant, Items, Maybe, Name, Number, Strict
 
 CapOf = Literal["channel", "journey", "intent", "activation"]
@@ -153,6 +154,8 @@ class _Definition(Strict):
     author: Maybe[Name] = None
 
 
+WRITABLE: Final = (*_Definition.model_fields, FOR_EACH)
+"""The keys of a file; a template's own is gone when the definition is read."""
 CONTENT_KEYS: Final = tuple(key for key in _Content.model_fields if key != "review")
 
 
@@ -170,7 +173,7 @@ class Surroundings:
 def read_activation(reader: DefinitionReader, around: Surroundings) -> Activation | None:
     """Read one activation file; None if anything is wrong, every problem recorded at its place."""
     before = len(reader.problems)
-    model = reader.model(_Definition)
+    model = reader.model(_Definition, WRITABLE)
     if model is None:
         return None
     if model.segments.all is None and model.segments.any is None:

@@ -15,6 +15,7 @@ from rules.conditions.mention import Mention
 from rules.ground.instants import FOREVER, parse_duration
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader
+from rules.language.templates import FOR_EACH
 from rules.language.validation import Duration, Id, Items, Maybe, Name, Strict, matching
 
 Status = Literal["draft", "in_review", "approved", "retired"]
@@ -77,6 +78,10 @@ class _Definition(Strict):
     author: Maybe[Name] = None
 
 
+WRITABLE: Final = (*_Definition.model_fields, FOR_EACH)
+"""The keys of a file; a template's own is gone when the definition is read."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """A compiled segment. Durations in ms; what is not given is None or empty."""
@@ -115,7 +120,7 @@ def read_segment(reader: DefinitionReader, dictionary: Dictionary | None) -> Seg
     Without a dictionary (it was wrong itself) only what needs none is checked. The catalogue
     checks references to other segments.
     """
-    definition = reader.model(_Definition)
+    definition = reader.model(_Definition, WRITABLE)
     if dictionary is None:
         return None
     enter, exit_ = (_rule(reader, rule, dictionary) for rule in RULES)

@@ -92,3 +92,10 @@ def test_lint_tells_once_what_all_definitions_share_and_calls_none_a_near_duplic
     never = [each for each in warnings if each.code == "never-holds"]
     assert [each.line for each in never] == [5]
     assert never[0].message.endswith("(topic: a; and 1 more)")
+
+
+def test_a_misspelt_for_each_is_named() -> None:
+    told = refused({"segments/t.yaml": TEMPLATE.replace("for_each", "foreach")})
+    assert "segments/t.yaml:1:1: unknown key 'foreach'; did you mean 'for_each'" in told
+    told = refused({"activations/t.yaml": "for_eech: {}\n"})
+    assert "activations/t.yaml:1:1: unknown key 'for_eech'; did you mean 'for_each'" in told
