@@ -32,7 +32,7 @@ def members(
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="A,B,…", help="profile, since, version, reason, …, or any trait; see below."),
+        typer.Option(metavar="A,B,…", help="profile, since, version, reason, …, or any trait; see above."),
     ] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write CSV; - for standard output.")] = None,
     parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet; needs DuckDB.")] = None,
