@@ -98,7 +98,7 @@ def test_a_set_may_join_types_that_share_values(attribute: str, trait: str) -> N
 
 BAD: dict[str, tuple[Any, str]] = {
     "unknown top key": ({"trait": {}}, "unknown key 'trait'; did you mean 'traits'"),
-    "not a mapping": ([], "the file must be a mapping like {traits: …, events: …}"),
+    "not a mapping": ([], "the file must be a mapping like {traits: …, events: …, author: …}"),
     "no type": ({"traits": {"a": {}}}, "missing key 'type'"),
     "null trait": ({"traits": {"a": None}}, "'a' must be a mapping like {type: …}"),
     "wrong type": ({"traits": {"a": {"type": "text"}}}, "'type' must be 'string', 'number'"),
