@@ -5,13 +5,14 @@ import binascii
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from rules.catalogue.applied import Applied, read_applied
 from rules.catalogue.assignment_key import Keys
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
-from rules.catalogue.version import RULES_VERSION
+from rules.catalogue.version import RULES_VERSION, SAME_MEANING
 from rules.catalogue.versions import Ledger, write_ledger
 from rules.language.problems import Source
 
@@ -73,18 +74,20 @@ def applied_of(data: bytes) -> Applied | None:
 def load_catalogue_json(data: bytes, keys: Keys | None = None) -> Catalogue:
     """Compile a stored catalogue again; `keys` as `load_catalogue` takes them.
 
-    Raises OtherRules if it was stored under another rules version; CatalogueErrors if it does not load; ValueError if
-    it is not what its hash says, or no stored catalogue at all.
+    Raises OtherRules if it was stored under a rules version of another meaning; CatalogueErrors if it does not load;
+    ValueError if it is not what its hash says, or no stored catalogue at all.
     """
     stored = json.loads(data)
     if not isinstance(stored, dict) or not isinstance(stored.get("files"), dict):
         raise ValueError("not a stored catalogue")  # noqa: TRY004 - what is wrong is the text
-    if stored.get("rules") != RULES_VERSION:
+    rules = stored.get("rules")
+    if rules != RULES_VERSION and rules not in SAME_MEANING:
         raise OtherRules(
-            f"the catalogue was applied under rules version {stored.get('rules')}, this engine has {RULES_VERSION}; "
-            "apply it again"
+            f"the catalogue was applied under rules version {rules}, this engine has {RULES_VERSION}; apply it again"
         )
     catalogue = load_catalogue([Source(file, value) for file, value in stored["files"].items()], keys)
+    if rules in SAME_MEANING:
+        return replace(catalogue, hash=str(stored.get("hash")))  # another formula made it
     if catalogue.hash != stored.get("hash"):
         raise ValueError("the stored catalogue is not the one that its hash names")
     return catalogue

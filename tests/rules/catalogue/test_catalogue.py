@@ -14,7 +14,7 @@ from rules.catalogue.mentions import mentions
 from rules.catalogue.rank import rank
 from rules.catalogue.segment_change import differs
 from rules.catalogue.stored import OtherRules, catalogue_json, load_catalogue_json
-from rules.catalogue.version import RULES_VERSION
+from rules.catalogue.version import RULES_VERSION, SAME_MEANING
 from rules.conditions.mention import Mention
 from rules.language.problems import CatalogueErrors, Source
 from streams.operations.yaml_files import read_yaml
@@ -305,6 +305,16 @@ def test_a_stored_catalogue_is_what_its_hash_names() -> None:
         load_catalogue_json(json.dumps(stored).encode())
     with pytest.raises(ValueError, match="not a stored catalogue"):
         load_catalogue_json(b"[]")
+
+
+@pytest.mark.parametrize("rules", sorted(SAME_MEANING))
+def test_a_catalogue_of_an_older_version_with_the_same_meaning_keeps_its_hash(rules: int) -> None:
+    stored = {**json.loads(catalogue_json(load(FILES))), "rules": rules, "hash": "as it was"}
+    found = load_catalogue_json(json.dumps(stored).encode())
+    assert found.hash == "as it was"
+    assert found.order == load(FILES).order
+    assert found.files == load(FILES).files
+    assert rules < RULES_VERSION
 
 
 def test_the_order_of_sources_does_not_matter() -> None:
