@@ -69,28 +69,34 @@ class Evaluation:
                 mask |= self.visit(plan, backfill=backfill)
         return self._end()
 
-    def run_cut(self) -> list[AnyChange]:
-        """Make the visit of a cut: every segment, every segment that is gone, then every activation."""
+    def run_cut(self, mask: int) -> list[AnyChange]:
+        """Make the visit of a cut: the segments that are gone, those of a mask and those that their changes move.
+
+        Then every activation.
+        """
         for each in self.plan.visits:
             if isinstance(each, Gone):
                 self._retire(each)
             elif each.position in self.plan.crossings:
-                self._cross(each)
-            else:
-                self.visit(each, at_cut=each.changed)
+                mask |= self._cross(each)
+            elif mask >> each.position & 1:
+                mask |= self.visit(each, at_cut=each.changed)
         if self.plan.activations_mask or self.plan.activations_before.by_id:
             self._decide(self.plan.activations_mask, at_cut=True)
         return self._end()
 
-    def _cross(self, plan: SegmentPlan) -> None:
-        """Visit a segment that is a pilot before the cut or after it, under the version that governs the profile."""
+    def _cross(self, plan: SegmentPlan) -> int:
+        """Visit a segment that is a pilot before the cut or after it, under the version that governs the profile.
+
+        Returns the mask of what its change moves.
+        """
         pilot, profile = self.plan.pilots.get(plan.position), self.profile
         governing = plan if pilot is None else pilot.of(profile)
         if pilot is not None and pilot.ungoverned(governing):
             self._retire(governing)
             profile.members_mask &= ~(1 << plan.position)
-        else:
-            self.visit(governing, at_cut=self.plan.crossings[plan.position].changes(profile))
+            return self.plan.dependents.get(plan.id, 0)
+        return self.visit(governing, at_cut=self.plan.crossings[plan.position].changes(profile))
 
     def _decide(self, mask: int, *, at_cut: bool = False) -> None:
         view = View(self.t_ms, self.profile)

@@ -77,6 +77,9 @@ class Plan:
     """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
     fill_mask: int
     """Segments with a condition whose history that fill brought."""
+    cut_mask: int
+    """Segments that the cut may move although nothing of them is due: those that it changed. All of them, where the
+    catalogue reads the same state in another way."""
 
     def governing(self, profile: Profile) -> Sequence[SegmentPlan] | Governing:
         """Return the segments by position, each as it governs a profile."""
@@ -162,6 +165,29 @@ def make_plan(
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
+        cut_mask=_cut_mask(segments, before, catalogue),
+    )
+
+
+def _cut_mask(segments: Sequence[SegmentPlan], before: Catalogue | None, catalogue: Catalogue) -> int:
+    if before is None or not _reads_alike(before, catalogue):
+        return (1 << len(segments)) - 1
+    return sum(1 << plan.position for plan in segments if plan.changed)
+
+
+def _reads_alike(old: Catalogue, new: Catalogue) -> bool:
+    """Tell whether both read a profile in the same way: its market, and the types of traits and of data."""
+    if old.policy.market_trait != new.policy.market_trait:
+        return False
+    traits, events = old.dictionary.traits, old.dictionary.events
+    return all(
+        traits[name].type == each.type for name, each in new.dictionary.traits.items() if name in traits
+    ) and all(
+        events[name].data[path].type == each.type
+        for name, event in new.dictionary.events.items()
+        if name in events
+        for path, each in event.data.items()
+        if path in events[name].data
     )
 
 

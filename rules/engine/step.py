@@ -129,10 +129,11 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
         mask = all_of(plan)
     find_masks(profile, plan)
     evaluation = Evaluation(profile, plan, plan.t_ms, generation)
+    # every profile is evaluated; but only what the cut or the fill is about, or what is due, can move
+    mask |= _due(profile, plan, plan.t_ms + 1)
     if not plan.ends_fill:
-        return evaluation.run_cut()
-    # every profile is evaluated; but only what the fill tells something, or what is due, can move
-    mask |= plan.fill_mask | _due(profile, plan, plan.t_ms + 1)
+        return evaluation.run_cut(mask | plan.cut_mask)
+    mask |= plan.fill_mask
     return evaluation.run(mask & ~profile.asleep_mask, backfill=True)
 
 
@@ -149,7 +150,7 @@ def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
     mask = 0
     for name, due_ms in profile.wakes.items():
         if due_ms <= t_ms:
-            mask |= plan.wake_bits[name]
+            mask |= plan.wake_bits.get(name, 0)  # at a cut the wakes of what is gone are still there
     return mask
 
 
