@@ -1,6 +1,7 @@
 """A consumer stops in the middle of any fetch, and its caller goes on."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,6 +37,7 @@ async def failing(kafka: KafkaServer) -> Consumer:
 
 async def failed(caplog: pytest.LogCaptureFixture) -> None:
     """Wait until a fetch has failed. The next try comes much later."""
+    caplog.set_level(logging.ERROR, "aiokafka")  # a command that ran in this process has silenced it
     async with asyncio.timeout(WAIT_S):
         while "Failed fetch" not in caplog.text:  # noqa: ASYNC110 - aiokafka tells nobody but its log
             await asyncio.sleep(0.05)
