@@ -186,6 +186,14 @@ class BucketedMemory(WindowMemory):
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._join)
 
+    def oldest_ms(self, t_ms: int) -> int:
+        """As the base does; but an event counts by its time rounded up, so one up to a bucket older may count."""
+        oldest_ms = self._oldest_ms(t_ms)
+        if oldest_ms > -FOREVER:
+            oldest_ms = oldest_ms // self._bucket_ms * self._bucket_ms
+        since_ms = self._window.since_ms
+        return oldest_ms if since_ms is None else max(oldest_ms, since_ms - 1)
+
     def _as_past(self, state: State, event: Event) -> State:
         if state is None:
             return None

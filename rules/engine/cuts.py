@@ -87,7 +87,8 @@ class Cuts:
         # an earlier version kept the introductions only
         self._made |= {each.cut: each.t_ms for each in cut.introductions}
         self._made |= {each.cut: each.t_ms for each in cut.made}
-        if not cut.fills:
+        # the oldest cut kept may be the end of a fill, whose `fills` are not kept; but `made` names every cut up to it
+        if not cut.fills and not cut.made:
             self._made[cut.ordinal] = cut.t_ms
 
     def kept(self) -> tuple[Cut, ...]:

@@ -116,7 +116,10 @@ def _own_beyond(value: bytes, code: Code) -> Own | Refusal:
         try:
             event = orjson.loads(value)
         except orjson.JSONDecodeError:
-            return REFUSALS[code]
+            try:
+                event, _ = json_text.parse(value)
+            except json_text.NotJson:
+                return REFUSALS[code]
         if event.__class__ is dict:
             type_ = event.get("type")
             if type_.__class__ is str and type_.startswith(OWN_PREFIX):

@@ -160,7 +160,8 @@ class Evaluation:
         stay = self.profile.stays.get(gone.id)
         self.profile.wakes.pop(gone.id, None)
         if stay is not None and stay.member:
-            self._change(gone, False, Reason("retired", (), self.events))
+            governed = gone.governing(self.profile) if isinstance(gone, Gone) and gone.governing is not None else gone
+            self._change(governed, False, Reason("retired", (), self.events))
             self._leave(stay)
 
     def _leave(self, stay: Stay) -> None:

@@ -119,7 +119,7 @@ def make_plan(
     )
     pilots = _pilots(catalogue, segments, introductions, fills)
     by_id = {plan.id: plan for plan in segments}
-    gone = tuple(gone_from(catalogue, plan) for plan in (old.segments if old else ()) if plan.id not in by_id)
+    gone = tuple(_gone(catalogue, old, by_id)) if old else ()
     activations = compile_activations(catalogue, len(segments))
     masks = Masks()
     for plan in segments:
@@ -232,6 +232,13 @@ def _pilots(
             other = segment_plan(catalogue, before, plan.position, introductions, fills, None)
         found[plan.position] = piloted(plan, other, pilot, catalogue.policy)
     return found
+
+
+def _gone(catalogue: Catalogue, old: Plan, by_id: Mapping[str, SegmentPlan]) -> Iterator[Gone]:
+    for plan in old.segments:
+        if plan.id not in by_id:
+            pilot = old.pilots.get(plan.position)
+            yield gone_from(catalogue, plan, None if pilot is None else pilot.of)
 
 
 def _versions(plan: SegmentPlan, pilots: Mapping[int, Piloted]) -> tuple[SegmentPlan, ...]:

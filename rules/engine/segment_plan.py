@@ -1,5 +1,6 @@
 """One segment of a catalogue compiled for evaluation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from rules.catalogue.segment import Segment
 from rules.catalogue.segment_change import differs
 from rules.conditions.base import Condition, Node
 from rules.engine.pending import Fills, Introductions, in_force
+from rules.engine.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Gone:
     version: Any
     layers: dict[str, str]
     restricted: bool
+    governing: "Callable[[Profile], SegmentPlan] | None" = None
+    """Gives the version that governed a profile, where the segment was a pilot and has no file any more."""
 
 
 def segment_plan(
@@ -95,7 +99,10 @@ def _layers(segment: Segment) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def gone_from(catalogue: Catalogue, plan: SegmentPlan) -> Gone:
+def gone_from(
+    catalogue: Catalogue, plan: SegmentPlan, governing: Callable[[Profile], SegmentPlan] | None = None
+) -> Gone:
+    """Make the parting of a segment. `governing`: of a pilot, the version that governed a profile."""
     file = catalogue.segments.get(plan.id)
     version, layers = (plan.version, plan.layers) if file is None else (file.version, _layers(file))
-    return Gone(plan.id, plan.rank, version, layers, plan.restricted)
+    return Gone(plan.id, plan.rank, version, layers, plan.restricted, governing if file is None else None)

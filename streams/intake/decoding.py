@@ -1,17 +1,23 @@
 """Read records of the input: the event in a record, whether its partition is the right one, and its subject."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from rules.engine.decode import check_envelope, decode
+from rules.engine.decode import Own, check_envelope, decode, is_subject
+from rules.engine.past import HISTORY_TYPE
 from rules.engine.record import Decode, Decoded, Record
 from rules.engine.refusal import Refusal
 from rules.ground.event import Event
+from rules.ground.partitioning import partition_of
 from rules.language.dictionary import Dictionary
 from streams.records import Fetched
 
 
 def decoder_of(partition: int, partitions: int) -> Decode:
-    """Return the decoder of one partition's records. It refuses an event whose key belongs to another partition."""
+    """Return the decoder of one partition's records. It refuses an event whose key belongs to another partition.
+
+    A history of a profile of another partition says nothing here: a profile lives in one partition.
+    """
 
     def read(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
         found = decode(record.value, record.headers, dictionary, r_ms)
@@ -19,9 +25,24 @@ def decoder_of(partition: int, partitions: int) -> Decode:
             code = check_envelope(found, record.key, partition, partitions)
             if code is not None:
                 return Refusal(code)
+        elif (
+            isinstance(found, Own)
+            and found.type == HISTORY_TYPE
+            and not _lives_here(found.subject, partition, partitions)
+        ):
+            return Own(found.type, None)
         return found
 
     return read
+
+
+def _lives_here(subject: Any, partition: int, partitions: int) -> bool:
+    if not is_subject(subject):
+        return False
+    try:
+        return partition_of(subject.encode(), partitions) == partition
+    except UnicodeEncodeError:
+        return False
 
 
 def subjects_of(chunk: Sequence[Fetched]) -> list[str]:

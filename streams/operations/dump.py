@@ -9,7 +9,7 @@ the published changes byte for byte.
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import orjson
 from aiokafka import TopicPartition
@@ -21,11 +21,15 @@ from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
+from streams.operations.filling.selection import structured as text_of
 from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole
 from streams.operations.without_key import plain_key, policy_without
+
+SAYING: Final = frozenset({CATALOGUE_TYPE, HISTORY_TYPE, FILLED_TYPE})
+"""The types of Segue's own records that say something to a replay."""
 
 
 @dataclass(slots=True)
@@ -52,7 +56,7 @@ async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: OnOffs
         await consumer.seek_to_beginning(inputs)
         async for record in records(consumer, inputs, end, lambda offset: on_offset(partition, offset, end)):
             applied = await shadow.feed(record)
-            to.write(orjson.dumps(line_of(record, applied.decoded)) + b"\n")
+            to.write(line(record, applied.decoded) + b"\n")
             done.lines += 1
             done.events += isinstance(applied.decoded, Event)
             if applied.kind == "cut" and isinstance(applied.decoded, Own):
@@ -60,14 +64,29 @@ async def dump(servers: Servers, partition: int, to: BinaryIO, on_offset: OnOffs
     return done
 
 
+def line(record: Record, decoded: Decoded) -> bytes:
+    """Write the line of a record. What says anything stands as it came, to the last digit of its numbers.
+
+    Read and written anew, `1e400` would become null, and what is nested deeper than 254 levels could not be written.
+    """
+    says = isinstance(decoded, Event) or (
+        isinstance(decoded, Own) and decoded.type in SAYING and decoded.data is not None
+    )
+    if not says:
+        return orjson.dumps(line_of(record, decoded))
+    text = text_of(record.value, record.headers)
+    # of equal keys the last counts
+    return b'%b,"recordedtime":"%b"}' % (text[:-1], format_instant(record.timestamp_ms or 0).encode())
+
+
 def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
-    """Make the line of a record."""
+    """Make the line of a record, as far as JSON's values can be written again."""
     recorded = {"recordedtime": format_instant(record.timestamp_ms or 0)}
     if isinstance(decoded, Event):
         return structured(record) | recorded
     if isinstance(decoded, Own):
         own: dict[str, Any] = {"type": decoded.type}
-        if decoded.type in (CATALOGUE_TYPE, HISTORY_TYPE, FILLED_TYPE):
+        if decoded.type in SAYING and decoded.data is not None:
             own["data"] = decoded.data
         if decoded.type == HISTORY_TYPE:
             own["subject"] = decoded.subject
@@ -83,7 +102,7 @@ def structured(record: Record) -> dict[str, Any]:
         return event
     event = {}
     for name, value in record.headers:
-        if name.startswith("ce_"):
+        if name.startswith("ce_") and name != "ce_data":  # the data is the value, and nothing else
             # what is no text is as good as not given
             with suppress(UnicodeDecodeError):
                 event[name[3:]] = (value or b"").decode()

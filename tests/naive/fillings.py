@@ -45,25 +45,29 @@ class Fillings:
 def read_own(value: Mapping[str, Any], era: Era, fillings: Fillings, clock: int | None) -> History | Filled | None:
     """Read a record of Segue itself that stands at the instant `clock`. None: it does nothing."""
     data = value.get("data")
-    if not isinstance(data, dict) or not is_instant(data.get("cut")):
+    if not isinstance(data, dict):
         return None
-    cut = data["cut"]
-    if cut not in [one.since for one in (*era.before, era)]:
+    cut = instant_of(data.get("cut"))
+    if cut is None or cut not in [one.since for one in (*era.before, era)]:
         return None
     if value["type"] == "segue.history" and isinstance(value.get("subject"), str):
         return History(value["subject"], cut, events_of(data.get("events"), value["subject"], era, clock or 0))
     if value["type"] == "segue.filled":
         given = data.get("since")
-        since = instant(given) if isinstance(given, str) else given
-        if given is None or is_instant(since):
-            filled = Filled(cut, None if given is None else min(since, cut))
+        since = instant_of(given)
+        if given is None or since is not None:
+            filled = Filled(cut, None if since is None else min(since, cut))
             return filled if fillings.moves(filled) else None
     return None
 
 
-def is_instant(value: Any) -> bool:
-    """Tell whether a value is epoch ms."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def instant_of(value: Any) -> int | None:
+    """Read epoch ms, where 1.0 is 1, or RFC 3339. None: it is neither."""
+    if isinstance(value, str):
+        return instant(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 2**53 or value != int(value):
+        return None
+    return int(value)
 
 
 def events_of(values: Any, subject: str, era: Era, clock: int) -> list[Event]:

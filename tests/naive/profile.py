@@ -79,7 +79,13 @@ class Profile:
         """List what conditions that came in at a cut know, in order. `also`: facts from before it that they know."""
         found = {one.event.identity: one for one in also}
         found |= {one.event.identity: one for one in self.known if one.era >= ordinal}
-        found |= self.histories.get(cut, {})
+        for identity, past in self.histories.get(cut, {}).items():
+            known = found.get(identity)
+            if known is None:
+                found[identity] = past
+            elif known not in also or known.event.sets.keys() <= past.event.sets.keys():
+                # a fact keeps the types and sets of its arrival, and is later than no mark of its own time
+                found[identity] = known._replace(arrival=past.arrival)
         return [found[identity] for identity in sorted(found)]
 
     def mark(self, t: int) -> Mark:

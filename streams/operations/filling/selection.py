@@ -40,9 +40,9 @@ def structured(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> byt
     if not is_binary(headers):
         # JSON has line breaks between its tokens only
         return (value or b"").strip(b" \t\r\n").replace(b"\n", b" ").replace(b"\r", b" ")
-    attributes = orjson.dumps(
-        {name[3:]: text for name, raw in headers if name.startswith("ce_") and (text := _text(raw)) is not None}
-    )
+    # of equal names the last counts, also where it is no text; the data is the value, and nothing else
+    given = {name[3:]: _text(raw) for name, raw in headers if name.startswith("ce_") and name != "ce_data"}
+    attributes = orjson.dumps({name: text for name, text in given.items() if text is not None})
     if not value:
         return attributes
     return b'%b,"data":%b}' % (attributes.removesuffix(b"}"), value.replace(b"\n", b" ").replace(b"\r", b" "))

@@ -152,6 +152,12 @@ def test_a_record_of_history_may_be_larger_and_deeper_than_an_event() -> None:
     assert len(json.dumps(history(large))) > SIZE_MAX
 
 
+def test_a_number_beyond_all_doubles_does_not_refuse_a_large_history() -> None:
+    value = history([event("viewed", T - DAY, pad="y" * 300_000, x="@@")])
+    found = decode(json.dumps(value).encode().replace(b'"@@"', b"1e400"), (), EMPTY_DICTIONARY, T)
+    assert isinstance(found, Own)
+
+
 @pytest.mark.parametrize(("kind", "code"), [("viewed", "too_large"), ("segue", "too_large"), ("segue.", None)])
 def test_only_the_reserved_types_may_be_so_large(kind: str, code: str | None) -> None:
     found = decode(json.dumps(own("x", "segue. " * SIZE_MAX) | {"type": kind}).encode(), (), EMPTY_DICTIONARY, T)
@@ -254,6 +260,19 @@ def test_a_checkpoint_keeps_the_cuts_that_were_made_and_how_far_they_are_filled(
     (only,) = log.slice().cuts
     assert only.made == (Made(1, T - 9 * DAY), Made(2, T, True, T - 4 * DAY))
     assert (only.ordinal, only.fills) == (3, ())
+
+
+def test_the_end_of_a_fill_is_no_cut_after_a_checkpoint_either() -> None:
+    old, new = catalogue({"trait": "stage", "equals": "never"}), catalogue({"event": "viewed"})
+    log = Log(old, new)
+    log.cut(T - DAY, old)
+    log.cut(T, new)
+    log.feed(T + DAY, filled())
+    log.tick(T + 2 * DAY)
+    log.restart()
+    before = log.slice().cuts
+    log.feed(T + 3 * DAY, filled(T + DAY))
+    assert log.slice().cuts == before
 
 
 def test_an_end_that_moves_nothing_visits_nobody() -> None:

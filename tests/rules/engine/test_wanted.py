@@ -32,6 +32,13 @@ def test_a_new_condition_asks_for_its_events_as_far_back_as_its_window_reaches()
     assert not wanted.takes(seen("webinar.registered"))
 
 
+def test_a_bucket_asks_for_what_is_rounded_up_into_the_window() -> None:
+    rule = "{aggregate: distinct, of: topic, event: portal.viewed, above: 0, within: 30d, bucket: 1d}"
+    new = load({"segments/a.yaml": segment("a", enter=rule)})
+    noon = T + MS_PER_DAY // 2
+    assert wanted_history(OLD, new, noon).from_ms == T - 30 * MS_PER_DAY
+
+
 def test_a_window_that_never_moves_asks_for_the_whole_log() -> None:
     wanted = wanted_history(OLD, load({"segments/a.yaml": segment("a", enter="{event: portal.login}")}), T)
     assert (wanted.from_ms, wanted.records_from_ms) == (-FOREVER, -FOREVER)

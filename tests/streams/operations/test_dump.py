@@ -8,7 +8,7 @@ import pytest
 from rules.engine.decode import decode
 from rules.engine.record import Record
 from rules.ground.event import Event
-from streams.operations.dump import structured
+from streams.operations.dump import line, structured
 from tests.streams.world import catalogue
 
 AT_MS = 1_772_373_600_000
@@ -38,3 +38,26 @@ def test_it_is_the_same_event_again(value: bytes, headers: Sequence[tuple[str, b
     assert isinstance(read, Event)
     again = structured(Record(0, AT_MS, b"hcp:1", value, headers))
     assert decode(orjson.dumps(again), (), DICTIONARY, AT_MS) == read
+
+
+OWN = b'{"type":"segue.%b","subject":"hcp:1","data":{"cut":1,%b}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (OWN % (b"filled", b'"since":1e400'), []),
+        (OWN % (b"history", b'"events":' + b"[" * 300 + b"]" * 300), []),
+        (b'{"cut":1,"since":1e400}', [("ce_type", b"segue.filled")]),
+        (b'{"topic":"a","x":1e400}\n', BINARY),
+        (None, [*BINARY, ("ce_data", b"x")]),
+        (b" " + orjson.dumps(ENVELOPE | {"recordedtime": 5}).replace(b",", b",\r\n") + b" \n", []),
+    ],
+)
+def test_a_line_says_what_the_record_says_to_the_last_number(
+    value: bytes | None, headers: Sequence[tuple[str, bytes]]
+) -> None:
+    read = decode(value, headers, DICTIONARY, AT_MS)
+    written = line(Record(0, AT_MS, b"hcp:1", value, headers), read)
+    assert b"\n" not in written
+    assert decode(written, (), DICTIONARY, AT_MS) == read
