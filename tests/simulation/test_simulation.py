@@ -29,7 +29,7 @@ NOTICED = {
 
 SEEN = {
     "lazy_init": 1141,
-    "prog_to_lso": 947,
+    "prog_to_lso": 3390,
     "fence_before_claim": 797,
     "token_reused_at_step5": 188,
     "tombstone_before_fence": 126,

@@ -207,7 +207,7 @@ async def world(kafka: KafkaServer) -> AsyncIterator[World]:
 @pytest.mark.servers
 async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_nothing(world: World) -> None:
     table = topics(world.deployment)
-    assert [finding.what for finding in await check_topics(world.servers, world.deployment)] == ["it is missing"] * 9
+    assert [finding.what for finding in await check_topics(world.servers, world.deployment)] == ["it is missing"] * 10
     first = await world.run()
     assert first.created_topics == tuple(topic.name for topic in table)
     assert first.created_partitions == (0, 1, 2)
