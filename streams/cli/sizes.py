@@ -34,7 +34,8 @@ def sizes(restricted: AlsoRestricted = False, as_json: Json = False) -> None:
         write_json(counted.as_json())
         return
     out.print(segment_table(counted))
-    said = f"{counted.memberships:,} memberships in {len(counted.segments)} segments"
+    memberships = "membership" if counted.memberships == 1 else "memberships"
+    said = f"{counted.memberships:,} {memberships} in {len(counted.segments)} segments"
     if counted.activations:
         out.print(activation_table(counted))
         said += f"; {sum(each.active for each in counted.activations):,} active activations"

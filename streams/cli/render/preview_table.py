@@ -135,7 +135,7 @@ def _show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     if title:
         out.print(Text(title, "bold"))
     shown = table(*columns, right=columns[1:])
-    keep_whole(shown, columns[0], (str(each[0]) for each in found))
     for cells in found:
         shown.add_row(*row([cells[0], *(f"{each:,}" for each in cells[1:])]))
+    keep_whole(shown, columns[0], (str(each[0]) for each in found))
     out.print(shown)

@@ -95,7 +95,8 @@ def moved(each: Moved) -> str:
 def notes(found: Preview) -> list[str]:
     """Say what the reader must know of the parts."""
     together = [
-        f"{each.part} was counted together with {', '.join(each.together_with)}: it needs them."
+        f"{each.part} was counted together with {', '.join(each.together_with)}:"
+        f" it needs {'them' if len(each.together_with) > 1 else 'it'}."
         for each in part_rows(found)
         if each.together_with
     ]

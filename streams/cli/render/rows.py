@@ -4,6 +4,8 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import EISDIR
+from os import strerror
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TextIO, TypeAlias
 
@@ -69,6 +71,8 @@ def open_rows(columns: Sequence[Column], form: Form, path: Path) -> Iterator[Row
 
     Raises OSError; NoParquet.
     """
+    if form in ("csv", "parquet") and path.is_dir():
+        raise IsADirectoryError(EISDIR, strerror(EISDIR), str(path))
     if form == "parquet":
         with parquet_file(path, columns) as made:
             yield made
