@@ -82,7 +82,7 @@ class Play:
         show, figures, source = self._show, self.figures, self._source
         show.doing("creating topics, putting the catalogue into force")
         await stage.provision(self._servers)
-        write_catalogue(self._catalogue, source.catalogue)
+        write_catalogue(self._catalogue, source.catalogue, key_is_public=True)
         title = source.catalogue.segments[source.overlay].title or source.overlay
         count, channels = len(source.catalogue.approved), channels_of(source.catalogue)
         show.step(

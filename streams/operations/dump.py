@@ -111,14 +111,15 @@ def structured(record: Record) -> dict[str, Any]:
     return event
 
 
-def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
+def write_catalogue(folder: Path, catalogue: Catalogue, *, key_is_public: bool = False) -> None:
     """Write a catalogue's files as YAML that loads to the same hash (JSON is YAML).
 
-    A plain assignment key is left out: then the hash is another (`streams.operations.without_key`).
+    A plain assignment key is left out: then the hash is another (`streams.operations.without_key`). `key_is_public`:
+    everybody may know it, so it stays.
     """
-    secret = plain_key(catalogue.files)
+    hidden = plain_key(catalogue.files) is not None and not key_is_public
     for name, written in catalogue.files.items():
-        value = policy_without(written) if name == POLICY and secret is not None else written
+        value = policy_without(written) if name == POLICY and hidden else written
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
