@@ -42,6 +42,11 @@ class Catalogue:
     """SHA-256 in hex of the canonical JSON of its definitions, templates expanded, and of the rules version."""
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def approved_activations(self) -> Mapping[str, Activation]:
+        """Return the approved activations by id, in the order of `activations`."""
+        return {name: each for name, each in self.activations.items() if each.status == "approved"}
+
     def versions(self, segment: str) -> tuple[Segment, ...]:
         """Return the definitions of an approved segment that are in force: two where it is a pilot with one before."""
         before = self.before.get(segment)

@@ -145,7 +145,7 @@ def _pilot(was: Segment | Activation, now: Segment | Activation, before: Segment
 
 
 def _approved(catalogue: Catalogue) -> dict[str, Activation]:
-    return {name: each for name, each in sorted(catalogue.activations.items()) if each.status == "approved"}
+    return dict(sorted(catalogue.approved_activations.items()))
 
 
 def _decides(each: Activation, catalogue: Catalogue) -> dict[str, Any]:

@@ -11,7 +11,6 @@ become smaller, nor must a segment above it: fewer members there are more elsewh
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import DICTIONARY
 from rules.catalogue.segment import references
@@ -258,10 +257,9 @@ def _keepers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 
 def _direct_keepers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    for activation in catalogue.activations.values():
-        if activation.status == "approved":
-            for name in (*(activation.segments.none or ()), *activation.suppress_while):
-                yield name, f"activation {activation.id}"
+    for activation in catalogue.approved_activations.values():
+        for name in (*(activation.segments.none or ()), *activation.suppress_while):
+            yield name, f"activation {activation.id}"
     for segment in catalogue.approved.values():
         for mention in references(segment.raw):
             if mention.kind == "segment" and mention.path != ("parent",):
@@ -269,7 +267,7 @@ def _direct_keepers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 
 def _activations(old: Catalogue, new: Catalogue) -> Iterator[str]:
-    before, after = _approved(old), _approved(new)
+    before, after = old.approved_activations, new.approved_activations
     for name in sorted(after):
         if name not in before:
             yield f"activation {name} is new"
@@ -282,7 +280,3 @@ def _activations(old: Catalogue, new: Catalogue) -> Iterator[str]:
             old.activations_before[name].raw, new.activations_before[name].raw
         ):
             yield f"activation {name}: the version before its pilot must stay as it is"
-
-
-def _approved(catalogue: Catalogue) -> dict[str, Activation]:
-    return {name: each for name, each in catalogue.activations.items() if each.status == "approved"}

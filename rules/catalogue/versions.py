@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from rules.catalogue.activation import Activation
 from rules.catalogue.catalogue import Catalogue
+from rules.catalogue.segment import Segment
 from rules.language.problems import Problem, Problems, Source, canonical_json
 from rules.language.templates import expand
 
@@ -53,17 +55,18 @@ class Definition:
 
 def definitions_of(catalogue: Catalogue) -> Iterator[Definition]:
     """Walk the definitions of a catalogue that loads, segments first, by id."""
-    for _, segment in sorted(catalogue.segments.items()):
-        yield Definition("segment", segment.id, segment.status, Version(segment.version, text_digest(segment.raw)))
-    for _, each in sorted(catalogue.activations.items()):
-        yield Definition("activation", each.id, each.status, Version(each.version, text_digest(each.raw)))
+    return _definitions(catalogue.segments, catalogue.activations)
 
 
 def definitions_before(catalogue: Catalogue) -> Iterator[Definition]:
     """Walk the versions before its pilots: they are in force, too."""
-    for _, segment in sorted(catalogue.before.items()):
+    return _definitions(catalogue.before, catalogue.activations_before)
+
+
+def _definitions(segments: Mapping[str, Segment], activations: Mapping[str, Activation]) -> Iterator[Definition]:
+    for _, segment in sorted(segments.items()):
         yield Definition("segment", segment.id, segment.status, Version(segment.version, text_digest(segment.raw)))
-    for _, each in sorted(catalogue.activations_before.items()):
+    for _, each in sorted(activations.items()):
         yield Definition("activation", each.id, each.status, Version(each.version, text_digest(each.raw)))
 
 

@@ -86,8 +86,12 @@ class WindowMemory(Memory):
     def oldest_ms(self, t_ms: int) -> int:
         """As the window and its dates say."""
         since_ms = self._window.since_ms
-        oldest_ms = self._oldest_ms(t_ms)
+        oldest_ms = self._uncounted_ms(t_ms)
         return oldest_ms if since_ms is None else max(oldest_ms, since_ms - 1)
+
+    def _uncounted_ms(self, t_ms: int) -> int:
+        """Return the instant up to which events are out of the window at t_ms, dates apart; -FOREVER: there is none."""
+        return self._oldest_ms(t_ms)
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return keep_all(state, entry, self._oldest_ms(t_ms))
@@ -186,13 +190,10 @@ class BucketedMemory(WindowMemory):
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._join)
 
-    def oldest_ms(self, t_ms: int) -> int:
-        """As the base does; but an event counts by its time rounded up, so one up to a bucket older may count."""
+    def _uncounted_ms(self, t_ms: int) -> int:
+        """An event counts by its time rounded up, so one up to a bucket older may count."""
         oldest_ms = self._oldest_ms(t_ms)
-        if oldest_ms > -FOREVER:
-            oldest_ms = oldest_ms // self._bucket_ms * self._bucket_ms
-        since_ms = self._window.since_ms
-        return oldest_ms if since_ms is None else max(oldest_ms, since_ms - 1)
+        return oldest_ms if oldest_ms <= -FOREVER else oldest_ms // self._bucket_ms * self._bucket_ms
 
     def _as_past(self, state: State, event: Event) -> State:
         if state is None:

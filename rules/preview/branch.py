@@ -97,17 +97,17 @@ def cut_copies(
     whole(engine.cut(to, t_ms))
     at_cut = changes_of(whole(engine.pass_time(t_ms + 1)).items)
     filled: list[AnyChange] = []
-    traits = sorted(to.dictionary.traits.keys() - (old.catalogue.dictionary.traits.keys() if old else set()))
+    wanted = wanted_history(None if old is None else old.catalogue, to, t_ms)
 
     def tell(own: Own) -> None:
         reader.own = own
         filled.extend(whole(engine.feed(Record(engine.offset, t_ms, None, None))).changes)
 
-    if wanted_history(None if old is None else old.catalogue, to, t_ms):
+    if wanted:
         for subject in subjects:
             events = past.events_of(subject)
             if events:
-                tell(Own(HISTORY_TYPE, {"cut": t_ms, "events": events, "traits": traits}, subject))
+                tell(Own(HISTORY_TYPE, {"cut": t_ms, "events": events, "traits": [*wanted.traits]}, subject))
         tell(Own(FILLED_TYPE, {"cut": t_ms, "since": past.since_ms}))
         filled += changes_of(whole(engine.pass_time(t_ms + 1)).items)
     assert engine.current is not None

@@ -123,8 +123,7 @@ def activation_rows(found: Found, old: Catalogue | None, new: Catalogue, one_in:
         name: each.channel
         for catalogue in (old, new)
         if catalogue is not None
-        for name, each in catalogue.activations.items()
-        if each.status == "approved"
+        for name, each in catalogue.approved_activations.items()
     }
     window = found.window
     return [

@@ -20,7 +20,7 @@ from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
-from streams.operations.dump import line_of
+from streams.operations.dump import line
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.wire.names import channel_topics
@@ -89,7 +89,7 @@ async def read_published(servers: Servers, ledgers: Sequence[Ledger]) -> None:
     if stored is None or stored.key is None:
         return
     catalogue = await servers.catalogue_of(stored.key.decode())
-    for name in sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"}):
+    for name in sorted({each.channel for each in catalogue.approved_activations.values()}):
         topic, _ = channel_topics(deployment, name)
         await _read_topic(servers, topic, [ledger.channel(name) for ledger in ledgers])
 
@@ -128,8 +128,9 @@ async def apply_again(
                 if due:
                     ledger.clock_ms = shadow.engine.clock_ms
                 if due and isinstance(applied.decoded, Event):
-                    line = line_of(record, applied.decoded) | {"recordedtime": format_instant(shadow.engine.clock_ms)}
-                    ledger.lines.append((applied.decoded.subject, orjson.dumps(line)))
+                    # at the clock: the file of a few profiles has none of the records that moved it
+                    at_clock = record._replace(timestamp_ms=shadow.engine.clock_ms)
+                    ledger.lines.append((applied.decoded.subject, line(at_clock, applied.decoded)))
                 if ledger.records % _EVERY == 0:
                     on_records(sum(each.records for each in ledgers))
     on_records(sum(each.records for each in ledgers))

@@ -37,7 +37,7 @@ class Suppression:
 
     def suppressed(self, catalogue: Catalogue) -> frozenset[str]:
         """The activations that the segment suppresses."""
-        found = (each for each in catalogue.activations.values() if each.status == "approved")
+        found = (each for each in catalogue.approved_activations.values())
         return frozenset(each.id for each in found if self.segment in each.suppress_while)
 
 

@@ -32,7 +32,7 @@ from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
 from streams.operations.applying import pilots, versions, without_history
 from streams.operations.applying.checks import run_checks
-from streams.operations.applying.filling import fills_of
+from streams.operations.applying.filling import fills_of, wants
 from streams.operations.applying.options import Options
 from streams.operations.applying.situation import Situation, read_in_force
 from streams.operations.applying.step import StepDone
@@ -170,8 +170,9 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
         deployment.catalogues_topic, catalogue.hash, None if before is None else before.hash, situation.applied
     )
     cuts = [wire.catalogue(partition, catalogue.hash) for partition in range(deployment.partitions)]
+    wanting = cuts if wants(situation) else []
     try:
-        offsets = await ring.transaction([told, record, *cuts, *fills_of(situation, cuts)])
+        offsets = await ring.transaction([told, record, *cuts, *fills_of(situation, wanting)])
     except RecordTooLarge:
         raise CatalogueTooLarge(len(value)) from None
     except Doubt as doubt:
@@ -182,7 +183,7 @@ async def _write(ring: KafkaRing, situation: Situation) -> None:
     else:
         # a filler that does not find the offsets here searches for the cuts
         with suppress(NotReachable):
-            for fill in fills_of(situation, cuts, offsets[2 : 2 + len(cuts)]):
+            for fill in fills_of(situation, wanting, offsets[2 : 2 + len(wanting)]):
                 await servers.log.append(fill)
 
 
@@ -206,7 +207,7 @@ async def _have_topics(servers: Servers, catalogue: Catalogue) -> list[str]:
 
 def _unchanged(catalogue: Catalogue, found: Sequence[Difference]) -> tuple[int, int]:
     differ = {(each.what, each.name) for each in found}
-    activations = [each.id for each in catalogue.activations.values() if each.status == "approved"]
+    activations = catalogue.approved_activations
     return (
         sum(("segment", name) not in differ for name in catalogue.approved),
         sum(("activation", name) not in differ for name in activations),

@@ -6,7 +6,6 @@ the clock and says nothing more, but for a catalogue's hash. Replaying the file 
 the published changes byte for byte.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,9 +15,10 @@ from aiokafka import TopicPartition
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import POLICY
-from rules.engine.decode import Own, is_binary
+from rules.engine.decode import Own
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
+from rules.engine.refusal import Refusal
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
 from streams.operations.filling.selection import structured as text_of
@@ -72,42 +72,19 @@ def line(record: Record, decoded: Decoded) -> bytes:
     says = isinstance(decoded, Event) or (
         isinstance(decoded, Own) and decoded.type in SAYING and decoded.data is not None
     )
-    if not says:
-        return orjson.dumps(line_of(record, decoded))
-    text = text_of(record.value, record.headers)
+    if says:
+        text = text_of(record.value, record.headers)
+    elif isinstance(decoded, Refusal):
+        text = orjson.dumps({"type": "segue.refused", "data": {"code": decoded.code}})
+    else:
+        text = orjson.dumps({"type": decoded.type})
     # of equal keys the last counts
     return b'%b,"recordedtime":"%b"}' % (text[:-1], format_instant(record.timestamp_ms or 0).encode())
 
 
-def line_of(record: Record, decoded: Decoded) -> dict[str, Any]:
-    """Make the line of a record, as far as JSON's values can be written again."""
-    recorded = {"recordedtime": format_instant(record.timestamp_ms or 0)}
-    if isinstance(decoded, Event):
-        return structured(record) | recorded
-    if isinstance(decoded, Own):
-        own: dict[str, Any] = {"type": decoded.type}
-        if decoded.type in SAYING and decoded.data is not None:
-            own["data"] = decoded.data
-        if decoded.type == HISTORY_TYPE:
-            own["subject"] = decoded.subject
-        return own | recorded
-    return {"type": "segue.refused", "data": {"code": decoded.code}} | recorded
-
-
 def structured(record: Record) -> dict[str, Any]:
     """Return the event of a record as a structured CloudEvent. Raises ValueError: it is no JSON."""
-    event: dict[str, Any]
-    if not is_binary(record.headers):
-        event = orjson.loads(record.value or b"")
-        return event
-    event = {}
-    for name, value in record.headers:
-        if name.startswith("ce_") and name != "ce_data":  # the data is the value, and nothing else
-            # what is no text is as good as not given
-            with suppress(UnicodeDecodeError):
-                event[name[3:]] = (value or b"").decode()
-    if record.value:
-        event["data"] = orjson.loads(record.value)
+    event: dict[str, Any] = orjson.loads(text_of(record.value, record.headers))
     return event
 
 

@@ -110,6 +110,6 @@ def _published(catalogue: Catalogue, traced: Lineage, deployment: Deployment) ->
 def _restricted(catalogue: Catalogue, traced: Lineage) -> dict[Place, tuple[str, ...]]:
     found: dict[Place, Iterable[str]] = {reach.field: reach.restricted for reach in traced.reaches}
     found |= {Place("segment", name): catalogue.restricted[name] for name in catalogue.order}
-    activations = (each for each in catalogue.activations.values() if each.status == "approved")
+    activations = (each for each in catalogue.approved_activations.values())
     found |= {Place("activation", each.id): each.restricted for each in activations}
     return {place: tuple(sorted(classes)) for place, classes in found.items() if classes}

@@ -8,10 +8,11 @@ from typing import Any, Final, TypeAlias
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.profile import Profile, unpack
 from rules.ground.instants import parse_instant
-from streams.errors import Gap, Unanswered
-from streams.operations.errors import NoState, OtherState, UnknownName
+from streams.operations.errors import OtherState, UnknownName
 from streams.operations.member_columns import Column, Of, read_columns, told_value
+from streams.operations.members import scan
 from streams.operations.naming import resolve
+from streams.operations.profile_state import read_together
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
 from streams.operations.snapshots import standing_changes
@@ -21,8 +22,6 @@ from streams.wire.names import channel_topics, restricted_topics
 Row: TypeAlias = tuple[Any, ...]
 """A value for each column; an instant is in epoch milliseconds, a list a list of texts, None no value."""
 READ_AT_ONCE: Final = 500
-ATTEMPTS: Final = 20
-"""Reads of one page of profiles: a checkpoint comes between two calls at most once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,33 +137,16 @@ async def _subjects(
         for start in range(0, len(active), READ_AT_ONCE):
             yield active[start : start + READ_AT_ONCE]
         return
-    cursor, seen = 0, set[str]()
-    while True:
-        cursor, found = await store.members(wanted.name, cursor, READ_AT_ONCE)
-        # a scan may meet a member twice while the set is changing
-        page = [subject for subject in dict.fromkeys(found) if subject not in seen]
-        seen.update(page)
-        if page:
+    async with aclosing(scan(store, wanted.name, READ_AT_ONCE)) as pages:
+        async for page in pages:
             yield page
-        if cursor == 0:
-            return
 
 
 async def _profiles(store: RedisStore, partition: int, subjects: Sequence[str]) -> dict[str, Profile]:
-    for _ in range(ATTEMPTS):
-        meta = await store.read_meta()
-        if meta is None:
-            raise NoState(partition)
-        try:
-            blobs = await store.profiles(subjects, [meta.token])
-        except Gap:
-            continue
-        try:
-            return {
-                subject: unpack(subject, blob)
-                for subject, blob in zip(subjects, blobs, strict=True)
-                if blob is not None
-            }
-        except ValueError:
-            raise OtherState from None
-    raise Unanswered("the state keeps moving")
+    _, blobs = await read_together(store, partition, subjects)
+    try:
+        return {
+            subject: unpack(subject, blob) for subject, blob in zip(subjects, blobs, strict=True) if blob is not None
+        }
+    except ValueError:
+        raise OtherState from None

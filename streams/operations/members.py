@@ -1,6 +1,6 @@
 """The members of a segment, and the profiles for which an activation is active."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -10,6 +10,7 @@ from streams.operations.naming import resolve
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
 from streams.operations.snapshots import standing
+from streams.store.terms import PartitionStore
 
 SCANNED_AT_ONCE: Final = 1_000
 
@@ -40,17 +41,24 @@ async def members(
 
 async def _members(servers: Servers, segment: str) -> AsyncGenerator[str, None]:
     for partition in range(servers.deployment.partitions):
-        async with servers.stored(partition) as store:
-            cursor, seen = 0, set[str]()
-            while True:
-                cursor, found = await store.members(segment, cursor, SCANNED_AT_ONCE)
-                for subject in found:
-                    # a scan may meet a member twice while the set is changing
-                    if subject not in seen:
-                        seen.add(subject)
-                        yield subject
-                if cursor == 0:
-                    break
+        async with servers.stored(partition) as store, aclosing(scan(store, segment, SCANNED_AT_ONCE)) as pages:
+            async for page in pages:
+                for subject in page:
+                    yield subject
+
+
+async def scan(store: PartitionStore, segment: str, at_once: int) -> AsyncGenerator[Sequence[str], None]:
+    """Yield the members of a segment in one partition, in pages of about `at_once`, each member once."""
+    cursor, seen = 0, set[str]()
+    while True:
+        cursor, found = await store.members(segment, cursor, at_once)
+        # a scan may meet a member twice while the set is changing
+        page = [subject for subject in dict.fromkeys(found) if subject not in seen]
+        seen.update(page)
+        if page:
+            yield page
+        if cursor == 0:
+            return
 
 
 async def _active(servers: Servers, activation: Activation) -> AsyncGenerator[str, None]:

@@ -31,7 +31,7 @@ def resolve(catalogue: Catalogue, name: str) -> NamedDefinitions:
 
 def channels_of(catalogue: Catalogue) -> list[str]:
     """Return the channels that approved activations use, sorted."""
-    return sorted({each.channel for each in catalogue.activations.values() if each.status == "approved"})
+    return sorted({each.channel for each in catalogue.approved_activations.values()})
 
 
 def unknown_channel(channel: str, known: Iterable[str]) -> UnknownName:
@@ -46,5 +46,5 @@ def _missing(catalogue: Catalogue, name: str) -> str:
         return f"segment {name!r} is {segment.status.replace('_', ' ')}: only approved ones have members"
     if activation is not None:
         return f"activation {name!r} is {activation.status.replace('_', ' ')}: only approved ones are decided"
-    known = {*catalogue.approved, *(each.id for each in catalogue.activations.values() if each.status == "approved")}
+    known = {*catalogue.approved, *catalogue.approved_activations}
     return f"the catalogue in force has no segment and no activation {name!r}{nearest(name, known)}"

@@ -134,7 +134,6 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     stored = await servers.latest_catalogue()
     old = None if stored is None or stored.value is None else compiled(stored.value)
     new = complete(new, old, readable=True)
-    new = complete(new, old, readable=True)
     at_ms = SystemClock().wall_ms()
     offsets = [
         await servers.log.offsets(deployment.events_topic, partition) for partition in range(deployment.partitions)
@@ -186,10 +185,9 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
 
 def _names(old: Catalogue | None, new: Catalogue) -> dict[Kind, list[str]]:
     both = [each for each in (old, new) if each is not None]
-    activations = [each for catalogue in both for each in catalogue.activations.values() if each.status == "approved"]
     return {
         "segment": sorted({name for catalogue in both for name in catalogue.approved}),
-        "activation": sorted({each.id for each in activations}),
+        "activation": sorted({name for catalogue in both for name in catalogue.approved_activations}),
     }
 
 

@@ -4,6 +4,7 @@ The profile and `meta` (which catalogues have taken effect, up to which offset) 
 one moment. A checkpoint between the two reads moves the token: then both are read again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +13,10 @@ from streams.errors import Gap, Unanswered
 from streams.intake.decoding import decoder_of
 from streams.operations.errors import NoState, OtherState
 from streams.operations.servers import Servers
-from streams.store.terms import Meta
+from streams.store.terms import Meta, PartitionStore
 
 ATTEMPTS: Final = 20
-"""Reads of one profile: a checkpoint comes between two calls at most once a second."""
+"""Reads of the same profiles: a checkpoint comes between two calls at most once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,22 @@ class ProfileState:
 async def read_profile(servers: Servers, subject: str, partition: int) -> ProfileState:
     """Read a profile and its partition's `meta`. Raises NoState, Unanswered."""
     async with servers.stored(partition) as store:
-        for _ in range(ATTEMPTS):
-            meta = await store.read_meta()
-            if meta is None:
-                raise NoState(partition)
-            try:
-                [blob] = await store.profiles([subject], [meta.token])
-            except Gap:
-                continue
-            return ProfileState(subject, partition, meta, blob)
+        meta, [blob] = await read_together(store, partition, [subject])
+    return ProfileState(subject, partition, meta, blob)
+
+
+async def read_together(
+    store: PartitionStore, partition: int, subjects: Sequence[str]
+) -> tuple[Meta, list[bytes | None]]:
+    """Read profiles and their partition's `meta` at one moment. Raises NoState, Unanswered."""
+    for _ in range(ATTEMPTS):
+        meta = await store.read_meta()
+        if meta is None:
+            raise NoState(partition)
+        try:
+            return meta, await store.profiles(subjects, [meta.token])
+        except Gap:
+            continue
     raise Unanswered("the state keeps moving")
 
 

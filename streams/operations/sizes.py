@@ -84,7 +84,7 @@ async def count_sizes(
     catalogue = await servers.catalogue()
     sight = Sight.of(catalogue, restricted)
     segments = await _segments(servers, catalogue, sight.shown("segment", catalogue.order))
-    approved = [each.id for each in catalogue.activations.values() if each.status == "approved"]
+    approved = [*catalogue.approved_activations]
     seen = set(sight.shown("activation", approved))
     active, channels = Counter[str](), []
     for channel in channels_of(catalogue):

@@ -4,7 +4,7 @@ A snapshot is compacted: the last record of a key stands, and a tombstone ends i
 the exact answer and unpacks no profile.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 import orjson
@@ -24,19 +24,10 @@ async def standing(servers: Servers, channel: str) -> AsyncGenerator[set[tuple[s
     await servers.expect_topics(topic)
     async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, partitions):
         for partition in partitions:
-            yield await _standing(servers, consumer, partition)
-
-
-async def _standing(servers: Servers, consumer: AIOKafkaConsumer, partition: TopicPartition) -> set[tuple[str, str]]:
-    """Read one partition to the end that it has now."""
-    found = set[tuple[str, str]]()
-    consumer.assign([partition])
-    await consumer.seek_to_beginning(partition)
-    _, end = await servers.log.offsets(partition.topic, partition.partition)
-    async for record in records(consumer, partition, end):
-        subject, _, activation = (record.key or b"").decode().rpartition("|")
-        (found.discard if record.value is None else found.add)((subject, activation))
-    return found
+            found = set[tuple[str, str]]()
+            async for subject, activation, value in _entries(servers, consumer, partition):
+                (found.discard if value is None else found.add)((subject, activation))
+            yield found
 
 
 async def standing_changes(servers: Servers, topic: str, partition: int, name: str) -> dict[str, Mapping[str, Any]]:
@@ -46,17 +37,24 @@ async def standing_changes(servers: Servers, topic: str, partition: int, name: s
     """
     await servers.expect_topics(topic)
     found: dict[str, Mapping[str, Any]] = {}
-    inputs = TopicPartition(topic, partition)
-    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
-        consumer.assign([inputs])
-        await consumer.seek_to_beginning(inputs)
-        _, end = await servers.log.offsets(topic, partition)
-        async for record in records(consumer, inputs, end):
-            subject, _, named = (record.key or b"").decode().rpartition("|")
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, partitions):
+        async for subject, named, value in _entries(servers, consumer, partitions[partition]):
             if named != name:
                 continue
-            if record.value is None:
+            if value is None:
                 found.pop(subject, None)
             else:
-                found[subject] = orjson.loads(record.value)
+                found[subject] = orjson.loads(value)
     return found
+
+
+async def _entries(
+    servers: Servers, consumer: AIOKafkaConsumer, partition: TopicPartition
+) -> AsyncIterator[tuple[str, str, bytes | None]]:
+    """Yield (subject, segment or activation, value) of a snapshot's partition, up to the end that it has now."""
+    consumer.assign([partition])
+    await consumer.seek_to_beginning(partition)
+    _, end = await servers.log.offsets(partition.topic, partition.partition)
+    async for record in records(consumer, partition, end):
+        subject, _, name = (record.key or b"").decode().rpartition("|")
+        yield subject, name, record.value

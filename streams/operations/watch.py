@@ -187,7 +187,7 @@ def _note_left_out(catalogue: Catalogue, wanted: WatchFilter, sight: Sight, on_n
     if wanted.memberships and not wanted.segments:
         sight.shown("segment", catalogue.order)
     if not wanted.activations:
-        approved = (each for each in catalogue.activations.values() if each.status == "approved")
+        approved = (each for each in catalogue.approved_activations.values())
         sight.shown(
             "activation", (each.id for each in approved if wanted.channels is None or each.channel in wanted.channels)
         )

@@ -113,7 +113,7 @@ NO_ACTIVATIONS: Final = Activations({}, {}, (), {}, {}, {})
 def compile_activations(catalogue: Catalogue, first_position: int) -> Activations:
     """Compile the activations of a catalogue; their bits begin at `first_position`."""
     counters = counters_of(catalogue)
-    approved = sorted(name for name, each in catalogue.activations.items() if each.status == "approved")
+    approved = sorted(catalogue.approved_activations)
     bits = {name: 1 << first_position + index for index, name in enumerate(approved)}
     before = catalogue.activations_before
     groups: dict[str, int] = {}

@@ -23,7 +23,7 @@ def show_summary(checked: CheckedCatalogue) -> None:
     """Show the segments by audience, the activations by channel, and the size of a profile's state."""
     catalogue = checked.catalogue
     out.print(segment_table(catalogue))
-    channels = Counter(each.channel for each in catalogue.activations.values() if each.status == "approved")
+    channels = Counter(each.channel for each in catalogue.approved_activations.values())
     if channels:
         counts = ", ".join(f"{channel} {count}" for channel, count in sorted(channels.items()))
         write_sentence(f"{channels.total()} approved activations by channel: {counts}.")

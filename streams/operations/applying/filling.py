@@ -22,8 +22,6 @@ NAME = "fill"
 
 def fills_of(situation: Situation, cuts: Sequence[OutRecord], offsets: Sequence[int] | None = None) -> list[OutRecord]:
     """Make the record of each cut: it is not filled. `offsets`: of the cuts, -1 where one is not known."""
-    if not _wants(situation):
-        return []
     before = None if situation.in_force is None else situation.in_force.hash
     topic = situation.servers.deployment.fills_topic
     return [
@@ -34,7 +32,7 @@ def fills_of(situation: Situation, cuts: Sequence[OutRecord], offsets: Sequence[
     ]
 
 
-def _wants(situation: Situation) -> bool:
+def wants(situation: Situation) -> bool:
     """Tell whether the cut may ask for history: it does where nothing is known of what was in force."""
     old = situation.old
     return old is None or bool(wanted_history(old, situation.catalogue, situation.applied.at_ms))
@@ -44,7 +42,7 @@ async def step(situation: Situation) -> StepDone:
     """Fill in the history that the new conditions need. Raises HistoryNotFilled."""
     options = situation.options
     if not options.fill:
-        said = ("Its history is not filled in: run `segue fill`.",) if _wants(situation) else ()
+        said = ("Its history is not filled in: run `segue fill`.",) if wants(situation) else ()
         return StepDone(NAME, said, {"filled": None})
     try:
         outcome = await fill(situation.servers, options.on_share, options.on_wait)

@@ -71,7 +71,7 @@ def _demands(catalogue: Catalogue, signed: Signed, standing: Standing) -> Iterat
     asked, closures = catalogue.policy.approvals, Closures(catalogue)
     named: dict[ApprovedKind, list[str]] = {
         "segment": sorted(catalogue.approved),
-        "activation": sorted(each.id for each in catalogue.activations.values() if each.status == "approved"),
+        "activation": sorted(catalogue.approved_activations),
         "dictionary": [DICTIONARY],
         "policy": [POLICY],
     }

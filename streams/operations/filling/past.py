@@ -11,10 +11,9 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.operations.errors import KafkaAway
 from streams.operations.servers import REACH_MS, Servers
+from streams.operations.shadow import FETCH_BYTES, FETCH_WAIT_MS
 from streams.records import Fetched
 
-FETCH_BYTES = 8 << 20
-FETCH_WAIT_MS = 500
 BATCH_MAX = 2_000
 """Records handed over together."""
 SILENCE_S = 30.0
