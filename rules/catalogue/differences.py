@@ -51,9 +51,8 @@ def _segments(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
     before = {} if old is None else old.approved
     for name in new.order:
         if old is None or name not in before:
-            yield Difference(
-                "segment", "new", name, _pilot(new.approved[name], new.approved[name], new.before.get(name))
-            )
+            pilot = _pilot(new.approved[name], new.approved[name], new.before.get(name))
+            yield Difference("segment", "new", name, pilot or _back(None if old is None else old.segments.get(name)))
             continue
         rules = "its rules differ: members are judged anew at the cut"
         changed = differs(before[name], new.approved[name], old, new)
@@ -108,9 +107,8 @@ def _activations(old: Catalogue | None, new: Catalogue) -> Iterator[Difference]:
     for name, each in _approved(new).items():
         if old is None or name not in before:
             pilot = _pilot(each, each, new.activations_before.get(name))
-            yield Difference(
-                "activation", "new", name, f"on {each.channel}; {pilot}" if pilot else f"on {each.channel}"
-            )
+            said = pilot or _back(None if old is None else old.activations.get(name))
+            yield Difference("activation", "new", name, f"on {each.channel}; {said}" if said else f"on {each.channel}")
         elif before[name].channel != each.channel:
             said = f"from {before[name].channel} to {each.channel}: those active end there and begin here"
             yield Difference("activation", "moved", name, said)
@@ -134,6 +132,11 @@ def _activation(was: Activation, now: Activation, old: Catalogue, new: Catalogue
         yield Difference("activation", "changed", now.id, f"{said}; {anew}" if anew else said)
     elif canonical_json(was.raw) != canonical_json(now.raw) or told:
         yield Difference("activation", "reworded", now.id, anew or "nothing that is published differs")
+
+
+def _back(was: Segment | Activation | None) -> str:
+    """Say that a definition was there before, and decided nothing; "" where it was not."""
+    return "" if was is None else f"approved; it was {was.status.replace('_', ' ')}"
 
 
 def _pilot(was: Segment | Activation, now: Segment | Activation, before: Segment | Activation | None) -> str:

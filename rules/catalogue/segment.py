@@ -188,4 +188,6 @@ class KnownSegments:
             return
         found = self.segments[segment]
         if status == "approved" and found is not None and found.status != "approved":
-            reader.problem(f"{by} is approved, but segment {segment!r}, to which it refers, is {found.status}")
+            what = "refer to another one" if found.status == "retired" else "approve that one too"
+            said = f"segment {segment!r}, to which it refers, is {found.status.replace('_', ' ')}"
+            reader.problem(f"{by} is approved, but {said}: {what}, or give this one that status")

@@ -12,6 +12,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.language.problems import of_template
 from rules.lint.evidence import check_evidence
 from rules.lint.likeness import check_likeness
+from rules.lint.pilots import check_pilots
 from rules.lint.rules import check_rules
 from rules.lint.secrets import check_secrets
 from rules.lint.suspicions import Code, Suspicion
@@ -44,6 +45,7 @@ CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
     check_examples,
     check_spelling,
     check_secrets,
+    check_pilots,
 )
 
 

@@ -25,6 +25,7 @@ Code = Literal[
     "ending-event",
     "by-turns",
     "never-again",
+    "pilot-outside",
     "parent-audience",
     "duplicate",
     "near-duplicate",

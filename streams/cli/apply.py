@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
-from streams.cli.arguments import Json
+from streams.cli.arguments import Json, expect_said
 from streams.cli.render.lacks_table import lacks_table
 from streams.cli.render.progress import fill_progress, partition_progress
 from streams.cli.render.tables import keep_whole, row, table
@@ -29,6 +29,7 @@ from streams.operations.back import before
 from streams.operations.definitions import load_with_sources
 from streams.operations.errors import WrongRequest
 from streams.operations.preview import Preview, Wanted
+from streams.operations.preview_name import read_name
 from streams.operations.rehearsal import rehearse
 from streams.operations.servers import Servers
 
@@ -96,8 +97,11 @@ def apply(
 
     Example: segue apply catalogue --note "Oncology asks for two views"
     """
-    if break_glass is not None and not break_glass.strip():
-        raise WrongRequest("--break-glass takes the reason, in a sentence: it stands in the log")
+    expect_said("--break-glass", break_glass, "the reason, in a sentence: it stands in the log")
+    expect_said("--by", by, "the name of the person who applies it: it stands in the log")
+    expect_said("--note", note, "why, in a sentence: it stands in the log")
+    if preview is not None:
+        read_name(preview)
     asked = Options(
         again=again, by=by, note=note, break_glass=break_glass, preview=preview, fill=not no_fill, on_say=tell
     )
@@ -106,7 +110,7 @@ def apply(
     given = None if back else _given(folder, asked)
     with _lacks_shown(as_json):
         if dry_run:
-            _rehearse(given, asked, as_json=as_json)
+            _rehearse(folder, given, asked, as_json=as_json)
             return
         catalogue, outcome = _apply(given, asked)
     for warning in outcome.warnings:
@@ -153,7 +157,7 @@ def _apply(given: _Given, asked: Options) -> tuple[Catalogue, ApplyOutcome]:
         return run(work)
 
 
-def _rehearse(given: _Given, asked: Options, *, as_json: bool) -> None:
+def _rehearse(folder: Path | None, given: _Given, asked: Options, *, as_json: bool) -> None:
     from streams.cli.preview import show as show_preview  # here, for start-up time
 
     with partition_progress() as on_offset:
@@ -165,7 +169,9 @@ def _rehearse(given: _Given, asked: Options, *, as_json: bool) -> None:
         warnings, found = run(work)
     for warning in warnings:
         tell(f"warning: {warning.said}")
-    show_preview(found, None, as_json=as_json)
+    if found.not_shown:
+        tell(f"{found.note.partition(':')[0]}: segue preview --restricted counts them")
+    show_preview(found, None, folder, as_json=as_json)
 
 
 def show(outcome: ApplyOutcome, catalogue: Catalogue) -> None:

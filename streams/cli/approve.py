@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import Json
+from streams.cli.arguments import Json, expect_said
 from streams.cli.render.lacks_table import lacks_table
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import out, write_json
@@ -59,6 +59,7 @@ def approve(
     Example: segue approve catalogue access-resources-email --as compliance
     """
     now_ms = SystemClock().wall_ms()
+    expect_said("--meaning", meaning, "what your signature means, in a sentence: it is signed")
     if new_key is not None:
         _new_key(new_key, now_ms)
         return
@@ -102,14 +103,22 @@ def _new_key(file: Path, now_ms: int) -> None:
 
 
 def _show(each: Signature) -> None:
+    if each.already:
+        said = f"{each.approval.person} has approved {each.demand} as {each.approval.role} already"
+        write_sentence(f"{said}, and it has not changed: nothing was written")
+    else:
+        _show_new(each)
+    for lack in each.lacks:
+        who = f" ({', '.join(lack.people)})" if lack.people else ""
+        write_sentence(f"still to be approved by {lack.by}{who}", indent=2, hanging=4)
+
+
+def _show_new(each: Signature) -> None:
     write_sentence(f"{each.approval.person} approved {each.demand} as {each.approval.role}: {each.file}")
     write_sentence(f"“{each.approval.meaning}”", indent=2, hanging=4)
     write_sentence(
         f"covers {count(len(each.demand.parts), 'part')}: {', '.join(each.demand.parts)}", indent=2, hanging=4
     )
-    for lack in each.lacks:
-        who = f" ({', '.join(lack.people)})" if lack.people else ""
-        write_sentence(f"still to be approved by {lack.by}{who}", indent=2, hanging=4)
 
 
 def _show_lacks(lacks: list[Lack], as_json: bool) -> None:
@@ -129,5 +138,6 @@ def _signature_json(each: Signature) -> dict[str, object]:
         "name": each.demand.name,
         "file": each.file,
         **each.approval.as_json(),
+        "already": each.already,
         "lacks": [lack.as_json() for lack in each.lacks],
     }

@@ -30,8 +30,9 @@ def read_instant(text: str) -> int:
     try:
         t_ms = int(text) if text.lstrip("-").isdecimal() else parse_instant(text)
         format_instant(t_ms)
-    except (ValueError, OverflowError) as wrong:
-        raise WrongRequest(f"{text!r} is no instant: {wrong}; give RFC 3339 or epoch milliseconds") from None
+    except (ValueError, OverflowError):
+        form = "an RFC 3339 one, like 2026-03-01T14:05:00Z or 2026-03-01, or epoch milliseconds, of the years 1 to 9999"
+        raise WrongRequest(f"{text!r} is no instant: give {form}") from None
     return t_ms
 
 
@@ -40,6 +41,12 @@ def read_subject(text: str, name: str = "SUBJECT") -> str:
     if _SUBJECT.fullmatch(text) is None:
         raise WrongRequest(f"{name} must be kind:name, like hcp:1234567893, without | and control characters")
     return text
+
+
+def expect_said(option: str, text: str | None, takes: str) -> None:
+    """See that the text of an option, where it is given, says something."""
+    if text is not None and not text.strip():
+        raise WrongRequest(f"{option} takes {takes}")
 
 
 def read_channel(text: str) -> str:

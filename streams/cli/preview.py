@@ -64,19 +64,22 @@ def preview(
     catalogue = load(folder)
     with partition_progress() as on_offset:
         found = run(lambda servers: look_ahead(servers, catalogue, wanted, on_offset))
-    show(found, html, as_json=as_json)
-
-
-def show(found: Preview, html: Path | None, *, as_json: bool) -> None:
-    """Write a preview: the page into its file, the table or the JSON value to stdout."""
     if found.note:
         tell(found.note)
+    show(found, html, folder, as_json=as_json)
+
+
+def show(found: Preview, html: Path | None, folder: Path | None, *, as_json: bool) -> None:
+    """Write a preview: the page into its file, the table or the JSON value to stdout.
+
+    `folder` None: the catalogue before was asked for.
+    """
     if html is not None:
         write_page(html, page(found))
     if as_json:
         write_json(preview_json(found))
     elif str(html) != "-":
-        show_preview(found)
+        show_preview(found, folder)
 
 
 def read_sample(text: str) -> int:

@@ -30,7 +30,7 @@ from streams.clock import SystemClock
 from streams.errors import Doubt, NotReachable, RecordTooLarge
 from streams.log.producer import Tuning
 from streams.log.ring import KafkaRing
-from streams.operations.applying import pilots, versions, without_history
+from streams.operations.applying import pilots, previewed, versions, without_history
 from streams.operations.applying.checks import run_checks
 from streams.operations.applying.filling import fills_of, wants
 from streams.operations.applying.options import Options
@@ -106,6 +106,8 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, options: Option
         outcome = outcome_of(situation)
         if outcome.applied:
             outcome = replace(outcome, warnings=await run_checks(situation))
+        else:
+            await previewed.check(situation)
         outcome = replace(outcome, created_topics=tuple(await _have_topics(servers, situation.catalogue)))
         if outcome.applied:
             await _write(ring, situation)

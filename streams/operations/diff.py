@@ -8,9 +8,8 @@ from typing import Any
 from rules.reports.definition_changes import DefinitionChange, definition_changes
 from streams.clock import SystemClock
 from streams.operations.applying.pilots import complete
-from streams.operations.definitions import load
 from streams.operations.in_force import History, history
-from streams.operations.references import BEFORE, IN_FORCE, Named, is_folder, named
+from streams.operations.references import BEFORE, IN_FORCE, Named, is_folder, named, of_folder
 from streams.operations.servers import Servers
 
 
@@ -44,10 +43,7 @@ def need_servers(texts: Sequence[str]) -> bool:
 
 def compare_folders(one: Path, other: Path) -> Compared:
     """Compare two folders; blocks. Raises CatalogueRefused."""
-    return _compared(
-        Named(f"the folder {one}", load(one), one),
-        Named(f"the folder {other}", load(other), other),
-    )
+    return _compared(of_folder(one), of_folder(other))
 
 
 async def compare(servers: Servers, texts: Sequence[str]) -> Compared:
@@ -68,7 +64,8 @@ def _sides(texts: Sequence[str], known: History) -> tuple[str, str]:
         return texts[0], texts[1]
     if len(texts) == 1:
         return (IN_FORCE, texts[0]) if is_folder(texts[0]) else (texts[0], IN_FORCE)
-    other = known.last_other() if known.applies else None
+    # nothing in force raises NoCatalogue, as it does where it is asked for by name
+    other = known.last_other() if known.in_force else None
     # an apply that went back is a change like any other: what it changed is what it left
     return BEFORE if other is None else other.catalogue, IN_FORCE
 

@@ -20,7 +20,7 @@ from rules.catalogue.stored import OtherRules, load_catalogue_json
 from rules.engine.outcome import NeedCatalogue
 from rules.engine.partition import Partition
 from rules.ground.instants import MS_PER_DAY
-from rules.language.problems import CatalogueErrors
+from rules.language.problems import CatalogueErrors, Problem
 from rules.preview.found import Found
 from rules.preview.interactions import Interaction, interactions
 from rules.preview.lookback import Lookback, Question
@@ -31,6 +31,8 @@ from rules.preview.tally import Kind, Shows
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
 from streams.operations.applying.pilots import complete
+from streams.operations.applying.situation import read_in_force
+from streams.operations.applying.versions import ledger_of, wrong_versions
 from streams.operations.errors import CatalogueNotStored, CatalogueUnusable, WrongInput, WrongRequest
 from streams.operations.in_force import history
 from streams.operations.partitions import OnOffset
@@ -119,6 +121,8 @@ class Preview:
     """How many restricted segments and activations were left out."""
     note: str
     """The same as a sentence; "": nothing was left out."""
+    to_version: tuple[Problem, ...]
+    """What `segue apply` will ask for first: versions to be raised, each with the number to write."""
 
     @property
     def interactions(self) -> list[Interaction]:
@@ -132,6 +136,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
     began_ms = SystemClock().now_ms()
     stored = await servers.latest_catalogue()
+    in_force = read_in_force(stored)
     old = None if stored is None or stored.value is None else compiled(stored.value)
     new = complete(new, old, readable=True)
     at_ms = SystemClock().wall_ms()
@@ -180,6 +185,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
         unknown=tuple(_unknown(truncated, wanted)),
         not_shown=sight.as_json(),
         note=sight.note,
+        to_version=tuple(wrong_versions(new, in_force, await ledger_of(servers, in_force))),
     )
 
 

@@ -33,6 +33,7 @@ def preview_json(found: Preview) -> dict[str, Any]:
         "blind_without_filling": [_blind(each) for each in found.found.blind.values()],
         "blind_though_filled": [_blind(each) for each in found.found.still_blind.values()],
         "unknown": found.unknown,
+        "to_version": [str(each) for each in found.to_version],
         "people": [
             {
                 "kind": moved.kind,

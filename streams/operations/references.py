@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ from rules.ground.instants import format_instant, parse_duration, parse_instant
 from rules.language.problems import CatalogueErrors, Source
 from streams.operations.definitions import load
 from streams.operations.errors import (
+    CatalogueRefused,
     CatalogueUnusable,
     NothingBefore,
     NotInForceThen,
     SeveralCatalogues,
     UnknownCatalogue,
+    WrongRequest,
 )
 from streams.operations.in_force import History, Kept
 from streams.settings import assignment_keys
@@ -56,19 +58,38 @@ def named(text: str, history: History, topic: str, now_ms: int) -> Named:
     that does not load) and CatalogueUnusable (a stored one that does not load under the rules of this version).
     """
     if is_folder(text):
-        return Named(f"the folder {text}", load(Path(text)), Path(text))
+        return of_folder(Path(text))
     digest, title = digest_of(text, history, now_ms)
     return Named(title, compiled(history.kept(digest, topic)))
 
 
+def of_folder(folder: Path) -> Named:
+    """Load a folder's catalogue. Raises WrongRequest: no such folder; CatalogueRefused.
+
+    The places of problems name the folder, since there may be two.
+    """
+    if not folder.is_dir():
+        raise WrongRequest(f"{folder} is no folder: give a catalogue's folder")
+    try:
+        return Named(f"the folder {folder}", load(folder), folder)
+    except CatalogueRefused as refused:
+        found = [replace(each, file=str(folder / each.file)) for each in refused.problems]
+        raise CatalogueRefused(found) from None
+
+
 def digest_of(text: str, history: History, now_ms: int) -> tuple[str, str]:
-    """Return the hash of the stored catalogue that a text means, and its title. Raises as `named` does."""
+    """Return the hash of the stored catalogue that a text means, and its title.
+
+    Raises as `named` does, and WrongRequest for an instant in the future.
+    """
     if text in (IN_FORCE, BEFORE):
         found = history.in_force if text == IN_FORCE else history.before()
         if found is None:
             raise NothingBefore
         return found.catalogue, _titled(found, "in force" if text == IN_FORCE else "before")
     t_ms = instant_of(text, now_ms)
+    if t_ms is not None and t_ms > now_ms:
+        raise WrongRequest(f"{text!r} is in the future: what will be in force then, nobody can tell")
     if t_ms is not None:
         then = history.at(t_ms)
         if then is None:

@@ -45,7 +45,7 @@ def read_folder(folder: Path) -> list[Source]:
     Raises CatalogueErrors if there is no such folder; OSError if a file cannot be read.
     """
     if not folder.is_dir():
-        raise CatalogueErrors([Problem(str(folder), 0, 0, "is not a folder")])
+        raise CatalogueErrors([Problem(str(folder), 0, 0, "this is no folder; give the catalogue's folder")])
     sources = []
     for name in sorted(_names(folder)):
         wrong = mistaken(name)

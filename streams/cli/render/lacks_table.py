@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from streams.cli.render.tables import row, table
+from streams.cli.render.tables import keep_whole, row, table
 from streams.operations.approving.ruling import Lack
 
 
@@ -16,4 +16,5 @@ def lacks_table(lacks: Sequence[Lack]) -> Table:
         name = str(each.demand)
         shown.add_row(*row(["" if name == before else name, each.by, ", ".join(each.people), each.why]))
         before = name
+    keep_whole(shown, "definition", map(str, (each.demand for each in lacks)))
     return shown

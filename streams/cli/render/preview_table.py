@@ -1,6 +1,8 @@
 """A preview on a terminal, 80 columns wide."""
 
+import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.text import Text
 
@@ -8,13 +10,13 @@ from rules.ground.instants import format_instant
 from rules.preview.summary import ActivationRow, SegmentRow
 from streams.cli.render import preview_words as words
 from streams.cli.render.sentences import write_sentence
-from streams.cli.render.tables import keep_whole, row, table
+from streams.cli.render.tables import WIDTH, keep_whole, row, table
 from streams.cli.render.terminal import out
 from streams.operations.preview import Preview
 from streams.operations.preview_json import part_rows, seen_activations, seen_segments
 
 
-def show_preview(found: Preview) -> None:
+def show_preview(found: Preview, folder: Path | None) -> None:
     """Show a preview: the cut, the window, the parts of the change, what would be blind, who moves."""
     write_sentence(words.compared(found))
     if words.sample(found):
@@ -32,7 +34,11 @@ def show_preview(found: Preview) -> None:
         write_sentence("Nobody moves: neither at the cut, nor in the window.")
     for note in words.notes(found):
         write_sentence(note)
-    out.print(Text(f"segue apply DIR --preview {found.name}", "bold"), soft_wrap=True)
+    what = "--back" if folder is None else shlex.quote(str(folder))
+    apply, bound = f"segue apply {what}", f"--preview {found.name}"
+    # a shell reads both the same
+    joint = " " if len(f"{apply} {bound}") <= WIDTH else " \\\n  "
+    out.print(Text(f"{apply}{joint}{bound}", "bold"), soft_wrap=True)
 
 
 def _cut(segments: Sequence[SegmentRow], activations: Sequence[ActivationRow]) -> None:

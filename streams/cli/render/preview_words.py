@@ -101,4 +101,5 @@ def notes(found: Preview) -> list[str]:
         if each.together_with
     ]
     together += found.unknown
-    return together + [f"{left['part']} was not counted alone: {left['why']}." for left in parts_left_out(found)]
+    together += [f"{left['part']} was not counted alone: {left['why']}." for left in parts_left_out(found)]
+    return together + [f"Before it can be applied: {each}." for each in found.to_version]

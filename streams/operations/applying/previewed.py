@@ -13,7 +13,10 @@ class PreviewOutdated(WrongInput):
 
 
 async def check(situation: Situation) -> Sequence[ApplyWarning]:
-    """Refuse where the preview named by `--preview` compared other catalogues. Raises PreviewOutdated, WrongRequest."""
+    """Refuse where the preview named by `--preview` compared other catalogues. Raises PreviewOutdated, WrongRequest.
+
+    A catalogue that is in force already, as the preview showed it, passes: the apply before this one did it.
+    """
     if situation.options.preview is None:
         return ()
     name = read_name(situation.options.preview)
@@ -23,7 +26,8 @@ async def check(situation: Situation) -> Sequence[ApplyWarning]:
             f"the preview showed catalogue {name.after}, and this one is {short(situation.catalogue.hash)}:"
             " run `segue preview` on this folder"
         )
-    if name.before != in_force:
+    done = in_force == name.after and not situation.options.again
+    if name.before != in_force and not done:
         raise PreviewOutdated(
             f"the preview compared with {_said(name.before)}, and {_said(in_force)} is in force now:"
             " run `segue preview` again"

@@ -5,6 +5,7 @@ from itertools import chain
 
 import orjson
 
+from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.versions import (
     Definition,
     Ledger,
@@ -15,6 +16,7 @@ from rules.catalogue.versions import (
     read_ledger,
 )
 from rules.catalogue.versions import version_problems as problems_of
+from rules.language.problems import Problem
 from streams.operations.applying.situation import InForce, Situation
 from streams.operations.applying.warning import ApplyWarning
 from streams.operations.errors import VersionsWrong
@@ -29,15 +31,15 @@ async def check(situation: Situation) -> Sequence[ApplyWarning]:
     """
     if situation.options.back:
         return ()
-    problems = problems_of(
-        definitions_of(situation.catalogue),
-        _standing(situation.in_force),
-        situation.ledger,
-        situation.catalogue.sources,
-    )
+    problems = wrong_versions(situation.catalogue, situation.in_force, situation.ledger)
     if problems:
-        raise VersionsWrong(sorted(problems))
+        raise VersionsWrong(problems)
     return ()
+
+
+def wrong_versions(catalogue: Catalogue, in_force: InForce | None, ledger: Ledger) -> list[Problem]:
+    """Return what is wrong with the versions of a new catalogue, each at its place with the number to write."""
+    return sorted(problems_of(definitions_of(catalogue), _standing(in_force), ledger, catalogue.sources))
 
 
 async def ledger_of(servers: Servers, in_force: InForce | None) -> Ledger:

@@ -11,7 +11,7 @@ from rules.language.validation import nearest
 from streams.operations.approving.approval import COVERS_DIGITS, Approval, approvals_text, file_of
 from streams.operations.approving.demands import FILES, NOTHING_STANDS, Demand, demand_of
 from streams.operations.approving.keys import KEYS_FILE, PublicKey
-from streams.operations.approving.ruling import Lack, lacks, rule
+from streams.operations.approving.ruling import Lack, fault, lacks, rule
 from streams.operations.approving.signed import Signed, read_signed_folder
 from streams.operations.approving.signing import AskPassphrase, public_text, read_private_key, sign
 from streams.operations.definitions import load
@@ -44,6 +44,8 @@ class Signature:
     file: str
     lacks: tuple[Lack, ...]
     """What the definition still lacks."""
+    already: bool = False
+    """The very person has signed the very text as this role before: nothing was written."""
 
 
 def standing_of(folder: Path, now_ms: int) -> list[Lack]:
@@ -53,6 +55,8 @@ def standing_of(folder: Path, now_ms: int) -> list[Lack]:
 
 def approve(folder: Path, asked: Asked, key_file: Path, ask: AskPassphrase, now_ms: int) -> list[Signature]:
     """Sign definitions of a folder and write the approvals; blocks. Nothing is written where one is refused.
+
+    What the person has signed already in that role, as it is, stays as it is.
 
     Raises CatalogueRefused, UnknownName, ApprovalRefused, KeyUnusable; OSError.
     """
@@ -79,9 +83,13 @@ def approve(folder: Path, asked: Asked, key_file: Path, ask: AskPassphrase, now_
             hash=demand.hash,
             covers={part: digest[:COVERS_DIGITS] for part, digest in demand.parts.items()},
         )
-        made.append(_signed(demand, unsigned, sign(key, unsigned.signed_text(kind, name)), signed, now_ms))
+        made.append(
+            _standing(demand, unsigned, signed, now_ms)
+            or _signed(demand, unsigned, sign(key, unsigned.signed_text(kind, name)), signed, now_ms)
+        )
     for each in made:
-        _write(folder, signed, each)
+        if not each.already:
+            _write(folder, signed, each)
     return made
 
 
@@ -157,6 +165,16 @@ def _expect_entitled(demand: Demand, person: str, role: str, signed: Signed) -> 
 def _meaning(demand: Demand, role: str) -> str:
     version = "" if demand.version is None else f", version {demand.version},"
     return f"I have reviewed {demand}{version} with all that it refers to, and approve it as {role}."
+
+
+def _standing(demand: Demand, asked: Approval, signed: Signed, now_ms: int) -> Signature | None:
+    """Return the approval of this person in this role that counts already; None: there is none."""
+    given = signed.of(demand.kind, demand.name)
+    for each in given:
+        if (each.role, each.person) == (asked.role, asked.person) and not fault(demand, each, signed.keys, now_ms):
+            left = tuple(lacks(demand, given, signed.keys, now_ms))
+            return Signature(demand, each, file_of(demand.kind, demand.name), left, already=True)
+    return None
 
 
 def _signed(demand: Demand, unsigned: Approval, signature: str, signed: Signed, now_ms: int) -> Signature:

@@ -78,7 +78,10 @@ def test_a_problem_of_the_text_alone_refuses_too() -> None:
 def test_an_approved_segment_refers_to_approved_ones_only(rule: str) -> None:
     for status in ("draft", "in_review", "retired"):
         (said,) = refused({"segments/a.yaml": segment("a", rule), "segments/b.yaml": segment("other", status=status)})
-        assert said.endswith(f"segment 'a' is approved, but segment 'other', to which it refers, is {status}")
+        is_so = f"segment 'a' is approved, but segment 'other', to which it refers, is {status.replace('_', ' ')}: "
+        assert said.partition(is_so)[2] == (
+            f"{'refer to another one' if status == 'retired' else 'approve that one too'}, or give this one that status"
+        )
         load(
             {"segments/a.yaml": segment("a", rule, status="draft"), "segments/b.yaml": segment("other", status=status)}
         )

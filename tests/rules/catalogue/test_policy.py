@@ -221,11 +221,13 @@ def test_thirds_sum_to_a_hundred() -> None:
         ),
         (
             ("any: [oncology-access-planners]", "any: [draft]"),
-            "6:18: activation 'small' is approved, but segment 'draft', to which it refers, is draft",
+            "6:18: activation 'small' is approved, but segment 'draft', to which it refers, is draft:"
+            " approve that one too, or give this one that status",
         ),
         (
             ("content: {intent", "suppress_while: [draft]\ncontent: {intent"),
-            "7:18: activation 'small' is approved, but segment 'draft', to which it refers, is draft",
+            "7:18: activation 'small' is approved, but segment 'draft', to which it refers, is draft:"
+            " approve that one too, or give this one that status",
         ),
         (
             ("content: {intent", "suppress_while: [drat]\ncontent: {intent"),

@@ -384,6 +384,25 @@ def test_without_places_warnings_have_their_file_and_no_line() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("markets", "pilot", "said"),
+    [
+        ("[US, DE]", "[DE]", None),
+        (
+            "[US]",
+            "[DE]",
+            "the pilot governs market DE, which 'markets' of this version does not have: nobody there can",
+        ),
+        ("[US]", "[US, FR, DE]", "the pilot governs markets DE, FR, which"),
+    ],
+)
+def test_a_pilot_outside_its_own_markets_is_found(markets: str, pilot: str, said: str | None) -> None:
+    files = segment("{trait: score, above: 5}", f"markets: {markets}\npilot: {{markets: {pilot}}}\n")
+    found = [each for each in linted({"policy.yaml": "market_trait: country", **files}) if each.code == "pilot-outside"]
+    assert [(each.file, each.line) for each in found] == ([("segments/s.yaml", 6)] if said else [])
+    assert all(said and each.message.startswith(said) for each in found)
+
+
 def test_every_code_is_one_that_is_declared() -> None:
     declared = set(get_args(Code))
     assert {

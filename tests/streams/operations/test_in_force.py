@@ -4,7 +4,7 @@ import pytest
 
 from rules.catalogue.applied import Applied
 from rules.ground.instants import MS_PER_DAY
-from streams.operations.errors import NoCatalogue, NotInForceThen, SeveralCatalogues, UnknownCatalogue
+from streams.operations.errors import NoCatalogue, NotInForceThen, SeveralCatalogues, UnknownCatalogue, WrongRequest
 from streams.operations.in_force import History, as_json, read_history
 from streams.operations.references import digest_of, instant_of
 from streams.records import Stored
@@ -118,6 +118,9 @@ def test_a_catalogue_is_named_by_words_instants_and_the_beginning_of_its_hash() 
         digest_of("10 days ago", history, now)
     for text in ("ab", "abac", "in fource", "a month ago", "1970-13-01", ""):
         with pytest.raises(UnknownCatalogue, match="is no catalogue that was applied"):
+            digest_of(text, history, now)
+    for text in ("1970-02-01", "4102444800000"):
+        with pytest.raises(WrongRequest, match="is in the future"):
             digest_of(text, history, now)
     topic.apply("aaaab" + A[5:], 3 * DAY)
     with pytest.raises(SeveralCatalogues, match="begins the hashes of 2 catalogues"):

@@ -173,5 +173,5 @@ def test_a_file_meant_for_the_catalogue_is_not_passed_over(tmp_path: Path, name:
 
 
 def test_a_folder_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueErrors, match="is not a folder"):
+    with pytest.raises(CatalogueErrors, match="is no folder"):
         read_folder(tmp_path / "none")

@@ -32,6 +32,7 @@ def preview(found: Found, one_in: int = 1) -> Preview:
         shows=lambda _kind, _name: True,
         not_shown={},
         note="",
+        to_version=(),
     )
 
 

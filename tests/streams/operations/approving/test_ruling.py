@@ -7,7 +7,7 @@ import pytest
 
 from rules.catalogue.approvals import Approvals
 from rules.ground.instants import MS_PER_DAY, format_instant, parse_instant
-from streams.operations.approving.approve import ApprovalRefused, Asked, approve, standing_of
+from streams.operations.approving.approve import ApprovalRefused, Asked, Signature, approve, standing_of
 from streams.operations.approving.demands import NOTHING_STANDS, Standing
 from streams.operations.approving.keys import Keys, narrows
 from streams.operations.approving.ruling import Lack, rule
@@ -69,8 +69,8 @@ class Desk:
         ]
         self.write("keys.yaml", "author: ana\nkeys:\n" + "".join(rows))
 
-    def sign(self, person: str, *names: str, role: str | None = None, now_ms: int = NOW_MS) -> None:
-        approve(self.folder, Asked(names, role), self._keys / f"{person}.pem", lambda: "", now_ms)
+    def sign(self, person: str, *names: str, role: str | None = None, now_ms: int = NOW_MS) -> list[Signature]:
+        return approve(self.folder, Asked(names, role), self._keys / f"{person}.pem", lambda: "", now_ms)
 
     def lacks(self, standing: Standing = NOTHING_STANDS, now_ms: int = NOW_MS) -> list[Lack]:
         return rule(load(self.folder), read_signed_folder(self.folder), standing, now_ms)
@@ -310,6 +310,16 @@ def test_the_only_role_that_a_person_has_there_need_not_be_said(desk: Desk) -> N
     desk.sign("bo", "hello")
     desk.sign("cy", "hello")
     assert not [each for each in desk.lacks() if each.demand.name == "hello"]
+
+
+def test_what_is_signed_already_is_not_signed_again(desk: Desk) -> None:
+    [first] = desk.sign("bo", "hello", role="team")
+    written = (desk.folder / first.file).read_bytes()
+    [again] = desk.sign("bo", "hello", role="team")
+    assert (first.already, again.already) == (False, True)
+    assert again.approval == first.approval
+    assert again.lacks == first.lacks
+    assert (desk.folder / first.file).read_bytes() == written
 
 
 def test_signing_again_replaces_and_keeps_the_others(desk: Desk) -> None:
