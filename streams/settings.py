@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     `redis://a:6379,b:6379/0`."""
     group: str = "segue"
     """The consumer group of the workers."""
+    group_instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
+    """A name in the group that no other worker has, such as the name of the pod. A worker that starts again under its
+    name within the session's time-out gets its partitions back, and the others go on meanwhile."""
     ring_size: Annotated[int, Field(ge=1, le=8)] = 3
     """How many transactional producers a worker has."""
     """Transactional producers of a worker, used in turn."""

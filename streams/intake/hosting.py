@@ -15,6 +15,10 @@ class GroupListener(Protocol):
         """Let go of partitions in order, within a deadline. Their next owner waits for this to return."""
         ...
 
+    def on_replaced(self) -> None:
+        """Learn that another process has joined the group with this worker's instance id, and has its partitions."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
@@ -27,6 +31,8 @@ class ConsumerOptions:
     rebalance_timeout_ms: int
     """How long the group waits for a worker that is letting go of its partitions."""
     request_timeout_ms: int = 30_000
+    group_instance_id: str = ""
+    """The name of a static member (streams/log/static.py); "": the worker leaves the group when it stops."""
 
 
 class Host(Protocol):

@@ -80,6 +80,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             bootstrap_servers=options.bootstrap_servers,
             client_id="segue",
             group_id=options.group,
+            group_instance_id=options.group_instance_id or None,
+            on_replaced=cast("Host", self.app).listener.on_replaced,
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",

@@ -107,6 +107,7 @@ class Worker:
                 group=settings.group,
                 session_timeout_ms=settings.session_timeout_ms,
                 rebalance_timeout_ms=settings.stop_deadline_ms + REBALANCE_MARGIN_MS,
+                group_instance_id=settings.group_instance_id,
             ),
             self,
             web_host=settings.web_host,
@@ -250,6 +251,12 @@ class Worker:
         """See GroupListener."""
         self.status.assigned = False
         await self.holding.let_go(partitions, self._settings.stop_deadline_ms, FAREWELL_MS)
+
+    def on_replaced(self) -> None:
+        """See GroupListener. The other process claims the partitions, so this one can publish no more."""
+        name = self._settings.group_instance_id
+        why = f"another worker has joined the group as {name!r}: give each worker its own SEGUE_GROUP_INSTANCE_ID"
+        self._fail(why, Exit.WRONG_INPUT)
 
     # -- sessions
 

@@ -59,6 +59,9 @@ class Taken:
         self.revoked.append(partitions)
         self.given -= partitions
 
+    def on_replaced(self) -> None:
+        raise AssertionError("nobody else joins under its name")
+
     def offsets(self, partition: int) -> list[int]:
         return [record.offset for batch in self.batches.get(partition, []) for record in batch]
 
