@@ -3,13 +3,18 @@
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rules.catalogue.assignment_key import SETTING_NAME
 from streams.logs import LogFormat, LogLevel
+
+WORKER_WEB_PORT: Final = 6066
+"""Where a worker's pages answer unless SEGUE_WEB_PORT is set."""
+DELIVERER_WEB_PORT: Final = 6067
+"""Where a deliverer's pages answer: beside a worker on one machine."""
 
 
 def assignment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -91,9 +96,13 @@ class Settings(BaseSettings):
     bad_input_window: Annotated[int, Field(ge=100)] = 10_000
     """Number of records that the share is taken of."""
     web_host: str = "127.0.0.1"
-    """The address that the web server of worker or deliverer binds."""
-    web_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where /live, /ready and /status answer; 0 takes a free port, which the log names."""
+    """The address where /live, /ready and /status of worker and deliverer answer. A probe from outside, such as
+    Kubernetes', needs 0.0.0.0 (or ::)."""
+    web_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """The port of these pages; without it 6066 of a worker and 6067 of a deliverer. 0 takes a free port, which the log
+    names."""
+    ready_lag_ms_max: Annotated[int, Field(ge=1_000)] = 60_000
+    """A worker is not ready while the oldest record that it has not applied is older."""
     log_level: LogLevel = LogLevel.INFO
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"

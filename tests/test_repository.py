@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from streams.delivery.settings import DeliverySettings
 from streams.embedded.errors import PACKAGES, NotInstalled
 from streams.embedded.jars import KAFKA_VERSION, LOCK_FILE, locked
-from streams.settings import Deployment, Settings
+from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {
@@ -163,8 +163,8 @@ def test_compose_runs_two_workers_once_the_topics_are_there(compose: Any) -> Non
     assert worker["deploy"]["replicas"] == 2
     assert worker["depends_on"]["topics"]["condition"] == "service_completed_successfully"
     assert compose["services"]["topics"]["command"] == ["topics"]
-    port = _environment(worker)["SEGUE_WEB_PORT"]
-    assert f"127.0.0.1:{port}/ready" in " ".join(worker["healthcheck"]["test"])
+    assert not {"SEGUE_WEB_HOST", "SEGUE_WEB_PORT"} & _environment(worker).keys()
+    assert f"127.0.0.1:{WORKER_WEB_PORT}/ready" in " ".join(worker["healthcheck"]["test"])
     grace_s = int(worker["stop_grace_period"].removesuffix("s"))
     assert grace_s * 1_000 > Settings.model_fields["stop_deadline_ms"].default
 

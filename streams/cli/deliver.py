@@ -48,7 +48,7 @@ def deliver(
     SEGUE_DELIVER_API_KEY.
 
     429, 5xx and time-outs are tried again for ever, with back-off and as long
-    as Retry-After says; /ready on SEGUE_WEB_PORT is 503 meanwhile. What is
+    as Retry-After says; /ready on port 6067 (SEGUE_WEB_PORT) is 503 meanwhile. What is
     refused for good goes to activation.CHANNEL.dlt, which this command creates.
 
     Start as many processes as you like: they share the partitions. Progress is
@@ -70,7 +70,7 @@ def deliver(
             _show_lag(found)
         return
     if as_json:
-        raise WrongRequest("--json goes with --lag; while it delivers, /status on SEGUE_WEB_PORT is JSON")
+        raise WrongRequest("--json goes with --lag; while it delivers, /status on port 6067 (SEGUE_WEB_PORT) is JSON")
     delivery = read_delivery_settings()
 
     async def work(servers: Servers) -> None:

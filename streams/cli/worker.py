@@ -17,10 +17,11 @@ def worker(
     """Run the stream processor until SIGTERM or Ctrl-C.
 
     Events in, state to Redis, every change out, once. Start as many as you like: they share the partitions. /live,
-    /ready and /status answer on SEGUE_WEB_PORT. Exit status: 0 stopped as asked; 1 settings, input or a bug; 3 a server
-    was not reachable within 30 s at the start.
+    /ready and /status answer on port 6066 of loopback, or where SEGUE_WEB_HOST and SEGUE_WEB_PORT say; on one machine
+    each needs a port of its own. Exit status: 0 stopped as asked; 1 settings, input or a bug; 3 a server was not
+    reachable within 30 s at the start.
 
-    Example: SEGUE_WEB_PORT=6066 segue worker
+    Example: SEGUE_WEB_HOST=0.0.0.0 segue worker
     """
     deployment, found = settings()
     status = main(deployment, found, log_level)

@@ -3,9 +3,11 @@
 Holds no subjects and no payloads.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.health import NOTICES, Reason, Standing, ready_page
 from streams.pages import Page
 
 
@@ -32,17 +34,28 @@ class DeliveryStatus:
     log_away: str = ""
     stopping: bool = False
     failure: str = ""
+    _standing: Standing = field(default_factory=Standing)
 
-    @property
-    def ready(self) -> bool:
-        """Whether changes get through: the partitions are known, and no request waits for the endpoint or Kafka."""
-        return (
-            self.assigned is not None
-            and not self.waiting
-            and not self.log_away
-            and not self.stopping
-            and not self.failure
-        )
+    def reasons(self, wall_ms: int) -> tuple[Reason, ...]:
+        """Return why changes do not get through now, with since when; see streams.health."""
+        return self._standing.noted(self._reasons(), wall_ms)
+
+    def _reasons(self) -> Iterator[Reason]:
+        if self.failure:
+            yield Reason("failed", f"the deliverer ends: {self.failure}")
+        if self.stopping:
+            yield Reason("stopping", "the deliverer was asked to stop, or ends")
+        elif self.assigned is None:
+            yield Reason("not_assigned", "the consumer group has given this deliverer no partitions yet")
+        if self.log_away:
+            yield Reason("dependency_away", f"Kafka does not answer: {self.log_away}", dependency="kafka")
+        if self.waiting:
+            why = f"{len(self.waiting)} requests wait for {self.host}: {next(iter(self.waiting.values()))}"
+            yield Reason("endpoint_waits", why, dependency="endpoint")
+
+    def ready(self, wall_ms: int) -> bool:
+        """Tell whether changes get through: partitions are known, and no request waits for the endpoint or Kafka."""
+        return all(each.code in NOTICES for each in self.reasons(wall_ms))
 
     @property
     def why_waiting(self) -> str:
@@ -61,13 +74,14 @@ class DeliveryStatus:
         waiting = f"; waiting: {self.why_waiting}" if self.why_waiting else ""
         return f"{line}, {self.in_hand:,} in hand, lag {lag}{waiting}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, wall_ms: int) -> dict[str, Any]:
         """Return everything, for /status."""
         return {
             "channel": self.channel,
             "host": self.host,
             "shape": self.shape,
-            "ready": self.ready,
+            "ready": self.ready(wall_ms),
+            "reasons": [each.as_json() for each in self.reasons(wall_ms)],
             "waiting_for": self.why_waiting,
             "partitions": None if self.assigned is None else list(self.assigned),
             "delivered": self.delivered,
@@ -81,13 +95,14 @@ class DeliveryStatus:
             "failure": self.failure,
         }
 
-    def pages(self) -> dict[str, Page]:
+    def pages(self, wall_ms: Callable[[], int]) -> dict[str, Page]:
         """Return the web pages /live, /ready and /status, like a worker's."""
         return {
             "/live": lambda: (503 if self.failure else 200, {"live": not self.failure, "failure": self.failure}),
-            "/ready": lambda: (
-                200 if self.ready else 503,
-                {"ready": self.ready, "waiting_for": self.why_waiting},
-            ),
-            "/status": lambda: (200, self.as_json()),
+            "/ready": lambda: self._ready_page(wall_ms()),
+            "/status": lambda: (200, self.as_json(wall_ms())),
         }
+
+    def _ready_page(self, wall_ms: int) -> tuple[int, dict[str, Any]]:
+        status, body = ready_page(self.reasons(wall_ms))
+        return status, {**body, "waiting_for": self.why_waiting}

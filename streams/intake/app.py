@@ -1,29 +1,23 @@
-"""The Faust application that hosts a worker: life cycle, consumer group, rebalancing, timers, web.
+"""The Faust application that hosts a worker: life cycle, consumer group, rebalancing, timers.
 
 The application uses only what Faust does well: no producer of Faust's (streams/partition/publisher.py publishes), no
-tables, no agents, no topic declarations, no pages of Faust's. The web server binds one address, loopback by default
-(Faust's default is every interface). Codecs are `raw` both ways, so nothing ever calls `pickle`.
+tables, no agents, no topic declarations, no web server of Faust's (streams/web.py serves the pages from before the
+first connection on). Codecs are `raw` both ways, so nothing ever calls `pickle`.
 
 `await app.start()` starts it, not Faust's `Worker`. Faust skips its revoked signal while it stops, so signals, logging
 and the order of a stop belong to streams/worker/worker.py.
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final, cast
+from typing import Final, cast
 
 import faust
-from aiohttp.web import TCPSite
 from faust.app.base import BootStrategy
-from faust.types.web import Request, Response
-from faust.web.base import Web
-from faust.web.drivers.aiohttp import Web as AiohttpWeb
 from yarl import URL
 
 from streams.intake.hosting import ConsumerOptions, GroupListener
 from streams.intake.input import BatchQueue, InputOffsets
 from streams.intake.transport import BatchConsumer, Transport
-from streams.pages import Page
 
 log = logging.getLogger(__name__)
 
@@ -34,30 +28,7 @@ REBALANCE_MARGIN_MS: Final = 7_000
 class _Boot(BootStrategy):
     enable_kafka_producer = False
     enable_sensors = False
-
-    def web_components(self) -> list[Any]:
-        """Return no component: no cache beside the web server."""
-        return []
-
-
-class _QuietWeb(AiohttpWeb):
-    """Faust's web server without Faust's own pages."""
-
-    default_blueprints: ClassVar[list[Any]] = []
-    production_blueprints: ClassVar[list[Any]] = []
-    debug_blueprints: ClassVar[list[Any]] = []
-    optional_blueprints: ClassVar[list[Any]] = []
-
-    def _new_transport_tcp(self) -> TCPSite:
-        # Faust's own settings refuse port 0
-        app = cast("App", self.app)
-        return TCPSite(self._runner, app.web_host, app.web_port)
-
-    @property
-    def port(self) -> int | None:
-        """The port it listens on; None before it does."""
-        addresses = self._runner.addresses
-        return addresses[0][1] if addresses else None
+    enable_web = False
 
 
 class App(faust.App):
@@ -65,13 +36,10 @@ class App(faust.App):
 
     BootStrategy = _Boot
 
-    def __init__(self, options: ConsumerOptions, listener: GroupListener, *, web_host: str, web_port: int) -> None:
+    def __init__(self, options: ConsumerOptions, listener: GroupListener) -> None:
         self.options = options
         """How the event topic is read; `streams.intake.transport` looks here."""
         self.listener = listener
-        self.web_host = web_host
-        self.web_port = web_port
-        """0 takes a free port; `listens_on` says which."""
         super().__init__(
             options.group,
             broker=[URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")],
@@ -85,10 +53,7 @@ class App(faust.App):
             stream_wait_empty=False,
             key_serializer="raw",
             value_serializer="raw",
-            web_bind=web_host,
-            web_host=web_host,
-            web_port=web_port or 6066,
-            web_in_thread=False,
+            web_enabled=False,
             worker_redirect_stdouts=False,
             datadir="/nonexistent",  # nothing is kept on disk: Faust makes the folder for tables only
         )
@@ -97,9 +62,6 @@ class App(faust.App):
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
-    def _new_web(self) -> Web:
-        return _QuietWeb(self)
-
     def _create_directories(self) -> None:
         """Make no directory."""
 
@@ -107,23 +69,6 @@ class App(faust.App):
     def event_consumer(self) -> BatchConsumer:
         """The consumer of the event topic. Faust makes it late, and anew when the application is restarted."""
         return cast("BatchConsumer", self.consumer)
-
-    @property
-    def listens_on(self) -> int | None:
-        """The web server's port; None before it listens."""
-        return cast("_QuietWeb", self.web).port
-
-    def serve(self, pages: Mapping[str, Page]) -> None:
-        """Answer GET at each path with JSON."""
-        for path, page in pages.items():
-            self._serve(path, page)
-
-    def _serve(self, path: str, page: Page) -> None:
-        async def handler(view: Any, request: Request) -> Response:
-            status, body = page()
-            return cast("Response", view.json(body, status=status))
-
-        self.page(path, name=path.strip("/"))(handler)
 
 
 class HostedInput:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
+from streams.clock import SystemClock
 from streams.delivery.deliverer import Deliverer, make_shared
 from streams.delivery.endpoint import Endpoint
 from streams.delivery.route import Route
@@ -20,10 +21,11 @@ from streams.delivery.sender import Stopped
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
-from streams.delivery.web import serving
-from streams.operations.errors import DeliveryStopped, TopicsWrong, WrongRequest
+from streams.operations.errors import AddressWrong, DeliveryStopped, TopicsWrong, WrongRequest
 from streams.operations.naming import channels_of, unknown_channel
 from streams.operations.servers import Servers
+from streams.settings import DELIVERER_WEB_PORT
+from streams.web import AddressRefused, serving
 from streams.wire.names import channel_topics
 from streams.wire.requirements import judge_topic
 from streams.wire.topics import delivery_topic
@@ -89,14 +91,11 @@ def _endpoint(delivery: DeliverySettings, path: str) -> Endpoint:
 
 @asynccontextmanager
 async def _status_pages(servers: Servers, status: DeliveryStatus) -> AsyncIterator[str]:
-    """Serve the pages; give the address of /status. Raises WrongRequest where the port is taken."""
-    settings = servers.settings
-    pages = serving(status.pages(), settings.web_host, settings.web_port)
+    """Serve the pages; give the address of /status. Raises AddressWrong."""
+    host, port = servers.settings.web_host, servers.settings.web_port
+    pages = status.pages(SystemClock().wall_ms)
     try:
-        port = await pages.__aenter__()
-    except OSError as taken:
-        raise WrongRequest(f"SEGUE_WEB_PORT {settings.web_port}: {taken.strerror}") from None
-    try:
-        yield f"http://{settings.web_host}:{port}/status"
-    finally:
-        await pages.__aexit__(None, None, None)
+        async with serving(pages, host, DELIVERER_WEB_PORT if port is None else port) as where:
+            yield f"{where}/status"
+    except AddressRefused as refused:
+        raise AddressWrong(str(refused)) from None

@@ -41,6 +41,10 @@ class Unreachable(OperationError):
     """A server cannot be reached, or cannot tell yet. The same request may succeed later."""
 
 
+class AddressWrong(WrongInput):
+    """The pages of a deliverer cannot be served where the settings say: the port is taken, the name leads nowhere."""
+
+
 class CatalogueRefused(WrongInput):
     """A catalogue does not compile. `problems`: every error, at its place."""
 

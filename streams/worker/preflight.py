@@ -9,7 +9,7 @@ from streams.clock import Clock
 from streams.errors import NotReachable, Unanswered
 from streams.exits import Exit
 from streams.finding import Finding
-from streams.retry import GivenUp, Patience, until_answered
+from streams.retry import GivenUp, Patience, tell_nobody, until_answered
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,17 @@ PATIENCE_MS: Final = 30_000
 RETRY_MOST_MS: Final = 2_000
 
 
-async def preflight(checks: Iterable[Check], clock: Clock, ended: asyncio.Event) -> Exit:
-    """Ask every check, in order. Returns DONE; WRONG_INPUT after a fatal finding; NOT_REACHABLE if a server stays away,
-    or `ended` is set.
+async def preflight(
+    checks: Iterable[Check],
+    clock: Clock,
+    ended: asyncio.Event,
+    tell: Callable[[int, Exception], None] = tell_nobody,
+) -> Exit:
+    """Ask every check, in order. `tell` hears (attempt, fault) while a server is away.
+
+    Returns DONE; WRONG_INPUT after a fatal finding; NOT_REACHABLE if a server stays away, or `ended` is set.
     """
-    patience = Patience(clock, ended=ended, until_ms=clock.now_ms() + PATIENCE_MS, most_ms=RETRY_MOST_MS)
+    patience = Patience(clock, ended=ended, tell=tell, until_ms=clock.now_ms() + PATIENCE_MS, most_ms=RETRY_MOST_MS)
     for check in checks:
         try:
             findings = await until_answered(check, (NotReachable, Unanswered, OSError), patience)

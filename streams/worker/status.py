@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from streams.health import NOTICES, Reason, Standing, ready_page
 from streams.pages import Page
 from streams.partition.status import COUNTERS, PartitionStatus
+from streams.worker.reasons import reasons_of
 
 
 @dataclass(slots=True)
@@ -32,6 +34,11 @@ class WorkerStatus:
     """Partitions from which the consumer reads nothing although the log goes on; "": none."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     """The counters of partitions that were let go."""
+    lag_ms_max: int = 60_000
+    """A partition that is further behind keeps the worker from being ready."""
+    starting: str = ""
+    """What the checks before the start wait for; "": they are done."""
+    _standing: Standing = field(default_factory=Standing)
 
     def retire(self, partition: int) -> None:
         """Let go of a partition; its counters stay in the sums."""
@@ -45,20 +52,13 @@ class WorkerStatus:
         """Whether the process should be kept."""
         return not self.failure
 
-    @property
-    def ready(self) -> bool:
-        """Whether every partition given is running or stopped by an incident, and every server can be reached."""
-        return (
-            self.live
-            and self.assigned
-            and not self.stopping
-            and not self.log_away
-            and not self.silent
-            and all(
-                (one.state == "running" and not one.waiting_for) or one.state == "stopped"
-                for one in self.partitions.values()
-            )
-        )
+    def reasons(self, wall_ms: int) -> tuple[Reason, ...]:
+        """Return why the worker is not ready, and what else to know, with since when; see streams.health."""
+        return self._standing.noted(reasons_of(self, wall_ms), wall_ms)
+
+    def ready(self, wall_ms: int) -> bool:
+        """Tell whether nothing keeps the worker from being ready. A partition stopped by an incident does not."""
+        return all(each.code in NOTICES for each in self.reasons(wall_ms))
 
     @property
     def incidents(self) -> dict[str, str]:
@@ -76,7 +76,8 @@ class WorkerStatus:
             "started_at_ms": self.started_at_ms,
             "now_ms": wall_ms,
             "live": self.live,
-            "ready": self.ready,
+            "ready": self.ready(wall_ms),
+            "reasons": [each.as_json() for each in self.reasons(wall_ms)],
             "stopping": self.stopping,
             "failure": self.failure,
             "log_away": self.log_away,
@@ -94,6 +95,10 @@ class WorkerStatus:
         """Return the web pages: /live, /ready, /status."""
         return {
             "/live": lambda: (200 if self.live else 503, {"live": self.live, "failure": self.failure}),
-            "/ready": lambda: (200 if self.ready else 503, {"ready": self.ready, "incidents": self.incidents}),
+            "/ready": lambda: self._ready_page(wall_ms()),
             "/status": lambda: (200, self.as_json(wall_ms())),
         }
+
+    def _ready_page(self, wall_ms: int) -> tuple[int, dict[str, Any]]:
+        status, body = ready_page(self.reasons(wall_ms))
+        return status, {**body, "incidents": self.incidents}

@@ -14,7 +14,6 @@ nothing of the record at hand; 3 a server is not reachable.
 """
 
 import asyncio
-import errno
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -33,10 +32,11 @@ from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
-from streams.settings import Deployment, Settings
+from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
 from streams.store.terms import PartitionStore
+from streams.web import AddressRefused, serving
 from streams.wire.maker import RecordMaker
 from streams.worker.catalogues import Catalogues
 from streams.worker.deadline import unfinished
@@ -59,8 +59,6 @@ FAREWELL_MS: Final = 5_000
 CLOSING_MS: Final = 1_500
 """How long a stop takes to leave the group and close clients, after `stop_deadline_ms` for letting go of partitions:
 with the default of 8 s the worker ends within 10 s, whatever server is away."""
-NO_ADDRESS: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
-"""The web server cannot bind its address. A setting is wrong then; Kafka and Redis are there."""
 
 
 class Worker:
@@ -92,7 +90,7 @@ class Worker:
         )
         # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
         self._checks = [self._check_redis, *checks, self._check_kafka]
-        self.status = WorkerStatus(deployment.generation, self._clock.wall_ms())
+        self.status = WorkerStatus(deployment.generation, self._clock.wall_ms(), lag_ms_max=settings.ready_lag_ms_max)
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
         self._histories = Histories(self._log, deployment, self._clock, self.status)
         self._sessions = Sessions(
@@ -110,8 +108,6 @@ class Worker:
                 group_instance_id=settings.group_instance_id,
             ),
             self,
-            web_host=settings.web_host,
-            web_port=settings.web_port,
         )
         self._shared = PartitionShared(
             log=self._log,
@@ -149,16 +145,30 @@ class Worker:
     # -- life
 
     async def run(self) -> Exit:
-        """Run to the end and return the exit status. Installs no signal handlers: call `stop`."""
-        ready = await preflight(self._checks, self._clock, self._ended)
+        """Run to the end and return the exit status. Installs no signal handlers: call `stop`.
+
+        The pages answer from before the checks until the end, so that a probe learns what a start waits for.
+        """
+        pages, port = self.status.pages(self._clock.wall_ms), self._settings.web_port
+        try:
+            async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
+                log.info("the worker listens on %s", where)
+                return await self._run()
+        except AddressRefused as refused:
+            self._fail(str(refused), Exit.WRONG_INPUT)
+            await self._log.close()
+            return self._exit
+
+    async def _run(self) -> Exit:
+        self.status.starting = "the servers and their settings are checked"
+        ready = await preflight(self._checks, self._clock, self._ended, self._tell_start)
         if ready != Exit.DONE:
             await self._log.close()
             return ready
-        self._app.serve(self.status.pages(self._clock.wall_ms))
+        self.status.starting = ""
         tasks = []
         try:
             await self._app.start()
-            log.info("the worker listens on http://%s:%s", self._settings.web_host, self._app.listens_on)
             tasks = [
                 asyncio.ensure_future(self._guarded(work()))
                 for work in (
@@ -170,13 +180,10 @@ class Worker:
                 )
             ]
             await self._ended.wait()
-        except OSError as error:
-            if error.errno not in NO_ADDRESS:
-                self._not_started()
-            else:
-                self._fail(f"SEGUE_WEB_HOST or SEGUE_WEB_PORT: {error.strerror}", Exit.WRONG_INPUT)
         except Exception:
-            self._not_started()
+            # the consumer cannot start: it lost its broker between the checks and here
+            log.exception("the worker did not start")
+            self._fail("it did not start", Exit.NOT_REACHABLE)
         finally:
             for task in tasks:
                 task.cancel()
@@ -184,10 +191,8 @@ class Worker:
             await self._shut_down()
         return self._exit
 
-    def _not_started(self) -> None:
-        # the consumer cannot start: it lost its broker between the checks and here
-        log.exception("the worker did not start")
-        self._fail("it did not start", Exit.NOT_REACHABLE)
+    def _tell_start(self, attempt: int, fault: Exception) -> None:
+        self.status.starting = f"a server is not reachable: {fault}"
 
     def stop(self) -> None:
         """Ask for a clean stop, within `stop_deadline_ms`."""

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings
 from rules.engine.protocol import CALLS, PROTOCOL, STATES
 from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
+from streams.health import REASONS
 from streams.partition.states import CLAIM, TENURE, Table
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
@@ -165,6 +166,11 @@ def contestants() -> str:
     )
 
 
+def reasons() -> str:
+    """Draw the table of what /ready may say."""
+    return table(("code", "means"), ((f"`{code}`", means) for code, means in REASONS.items()))
+
+
 DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "rules-layers": lambda: layers("rules"),
     "streams-layers": lambda: layers("streams"),
@@ -175,6 +181,7 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "deployment-settings": lambda: settings(Deployment),
     "worker-settings": lambda: settings(Settings),
     "delivery-settings": lambda: settings(DeliverySettings),
+    "reasons": reasons,
     "topics": topic_table,
     "commands": commands,
     "engines": contestants,

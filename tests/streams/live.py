@@ -74,7 +74,7 @@ class Live:
     @property
     def environment(self) -> dict[str, str]:
         values = {**self.deployment.model_dump(), **self.settings.model_dump()}
-        return {f"SEGUE_{name.upper()}": str(value) for name, value in values.items()}
+        return {f"SEGUE_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
     def start_worker(self, **settings: object) -> WorkerProcess:
         """Start a worker on a free port."""
@@ -201,7 +201,13 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
     }
     names = {**topics, "activation_topic_prefix": f"{name}.activation", "redis_prefix": name}
     deployment = Deployment(**{"partitions": partitions, **names})  # type: ignore[arg-type]
-    base = {"group": name, "session_timeout_ms": 6_000, "kafka_bootstrap_servers": kafka, "redis_url": redis}
+    base: dict[str, Any] = {
+        "group": name,
+        "web_port": 0,
+        "session_timeout_ms": 6_000,
+        "kafka_bootstrap_servers": kafka,
+        "redis_url": redis,
+    }
     await provide(deployment, kafka, redis)
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5)
     await producer.start()

@@ -1,8 +1,6 @@
 """The transport on a real Kafka, hosted by Faust: whole batches, from the given offset, committed records only."""
 
 import asyncio
-import json
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -84,8 +82,7 @@ async def topic(kafka: KafkaServer) -> AsyncIterator[tuple[str, AIOKafkaProducer
 @asynccontextmanager
 async def app(kafka: KafkaServer, name: str, taken: Taken) -> AsyncIterator[App]:
     options = ConsumerOptions(name, kafka.bootstrap, f"group-{name}", 6_000, 10_000)
-    running = App(options, taken, web_host="127.0.0.1", web_port=0)
-    running.serve({"/live": lambda: (200, {"live": True})})
+    running = App(options, taken)
     await running.start()
     try:
         yield running
@@ -195,22 +192,6 @@ async def test_a_rebalance_takes_everything_first_and_leaves_nothing_open(kafka:
                 await other.event_consumer.open(partition, 0, second.queue(partition))
             await wait_for(lambda: all(len(second.offsets(p)) == 5 for p in second.given))
         await wait_for(lambda: len(first.given) == PARTITIONS)
-
-
-async def test_pages_answer_on_loopback_and_no_page_of_fausts_does(kafka: KafkaServer) -> None:
-    async with topic(kafka) as (name, _), app(kafka, name, Taken()) as running:
-
-        def get(path: str) -> int:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{running.listens_on}{path}", timeout=5) as answer:
-                    json.load(answer)
-                    return int(answer.status)
-            except urllib.error.HTTPError as error:
-                return error.code
-
-        assert await asyncio.to_thread(get, "/live") == 200
-        for path in ("/", "/router", "/table", "/graph", "/stats"):
-            assert await asyncio.to_thread(get, path) == 404
 
 
 def test_the_topic_partition_of_faust_equals_that_of_aiokafka() -> None:

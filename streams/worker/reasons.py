@@ -1,0 +1,44 @@
+"""Why a worker is not ready: reads its status, decides nothing. streams.health has the codes."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from streams.health import Reason
+from streams.partition.status import PartitionStatus
+
+if TYPE_CHECKING:
+    from streams.worker.status import WorkerStatus
+
+
+def reasons_of(status: "WorkerStatus", wall_ms: int) -> Iterator[Reason]:
+    """Yield every reason and every notice: first those of the worker, then those of each partition."""
+    if status.failure:
+        yield Reason("failed", f"the worker ends: {status.failure}")
+    if status.stopping:
+        yield Reason("stopping", "the worker was asked to stop, or ends")
+    elif status.starting:
+        yield Reason("starting", status.starting)
+    elif not status.assigned:
+        yield Reason("not_assigned", "the consumer group has given this worker no partitions yet")
+    if status.log_away:
+        yield Reason("dependency_away", f"Kafka does not answer: {status.log_away}", dependency="kafka")
+    if status.silent:
+        yield Reason("input_silent", status.silent)
+    for _, one in sorted(status.partitions.items()):
+        yield from _of_partition(one, status.lag_ms_max, wall_ms)
+
+
+def _of_partition(one: PartitionStatus, lag_ms_max: int, wall_ms: int) -> Iterator[Reason]:
+    name = f"partition {one.partition}"
+    if one.state == "stopped":
+        yield Reason("partition_stopped", f"{name} is stopped: {one.incident}", one.partition)
+        return
+    if one.waiting_for:
+        yield Reason("partition_waits", f"{name} waits for {one.waiting_for}", one.partition)
+    elif one.state != "running":
+        yield Reason("partition_starting", f"{name} is {one.state}", one.partition)
+    elif (late_ms := one.lag_ms(wall_ms)) > lag_ms_max:
+        behind = f"{name} is {late_ms // 1000} s behind: its oldest record that is not applied is so old"
+        yield Reason("partition_behind", behind, one.partition)
+    if one.state == "running" and not one.catalogue:
+        yield Reason("no_catalogue", f"{name} has no catalogue in force: run `segue apply`", one.partition)
