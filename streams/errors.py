@@ -1,5 +1,7 @@
 """The faults of the log and the store, told apart by type: what the caller must do is in each type's docstring."""
 
+from enum import StrEnum
+
 
 class Doubt(Exception):
     """A transaction may or may not have been committed. The ring is over: claim again with a new one."""
@@ -11,6 +13,38 @@ class NotReachable(Exception):
 
 class HeldUp(NotReachable):
     """The log answers, but a transaction that is open holds up the read."""
+
+
+class RefusalCode(StrEnum):
+    """Why the log refuses a process. Reasons of health pages and of `segue doctor` carry these words."""
+
+    CREDENTIALS = "kafka_credentials"
+    """The user or the password is wrong."""
+    TOKEN = "kafka_token"
+    """No token could be had, or the broker does not take it."""
+    MECHANISM = "kafka_mechanism"
+    """The listener does not speak this SASL mechanism."""
+    BROKER_CERTIFICATE = "kafka_broker_certificate"
+    """The broker's certificate is not trusted, has expired, or names another host."""
+    CLIENT_CERTIFICATE = "kafka_client_certificate"
+    """The broker does not take this process's certificate, or wants one."""
+    PROTOCOL = "kafka_protocol"
+    """One side speaks TLS and the other does not."""
+    FILE = "kafka_file"
+    """A file of a secret or a certificate cannot be read or used."""
+    RIGHT = "kafka_right"
+    """An ACL is missing."""
+
+
+class Refused(NotReachable):
+    """The log answers and refuses this process. Asking again helps only once a person has changed something: end with
+    it at the start, and retry with back-off after that. The text is one sentence that says what to do.
+    """
+
+    def __init__(self, code: RefusalCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
 
 
 class RecordTooLarge(Exception):

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rules.catalogue.assignment_key import SETTING_NAME
+from streams.kafka_settings import KafkaSettings
 from streams.logs import LogFormat, LogLevel
 
 WORKER_WEB_PORT: Final = 6066
@@ -58,13 +59,9 @@ class Deployment(BaseSettings):
     """The first part of every Redis key."""
 
 
-class Settings(BaseSettings):
-    """What may change at a restart of a process. Times are in ms."""
+class Settings(KafkaSettings):
+    """What may change at a restart of a process, with those of Kafka. Times are in ms."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True)
-
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-    """Brokers to ask first, as `host:port`, with commas between."""
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Redis or Valkey, with the number of its database. Of a cluster, several nodes with commas between:
     `redis://a:6379,b:6379/0`."""

@@ -89,7 +89,7 @@ class Deliverer:
 
     async def _consume(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Read with one consumer until a task ends, or the consumer has gone silent. Raises what a task raised."""
-        subscription = Subscription(self._shared, make_consumer(self._shared.route))
+        subscription = Subscription(self._shared, make_consumer(self._shared.route, self._shared.kafka.connection))
         own: list[asyncio.Task[None]] = []
         try:
             await subscription.start()

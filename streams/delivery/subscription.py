@@ -22,6 +22,7 @@ from streams.delivery.sender import Abandoned
 from streams.delivery.shared import DeliveryShared
 from streams.delivery.watch import Watch
 from streams.delivery.window import Parcel, SendWindow, fits
+from streams.log.connection import KafkaConnection
 from streams.log.consumers import Consumer
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,11 @@ LEAVE_MS: Final = 900
 """How long the last commit may take, and leaving the group: with the deadline, a stop takes less than 10 s."""
 
 
-def make_consumer(route: Route) -> Consumer:
+def make_consumer(route: Route, connection: KafkaConnection) -> Consumer:
     """Make a consumer of the channel's group, not started."""
     settings = route.settings
     return Consumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection.options(),
         group_id=route.group,
         isolation_level="read_committed",
         enable_auto_commit=False,

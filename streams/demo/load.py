@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from rules.ground.partitioning import partition_of
 from streams.demo.figures import Figures
+from streams.log.connection import KafkaConnection
 from streams.operations.servers import REACH_MS
 from streams.settings import Deployment
 
@@ -52,7 +53,11 @@ class Load:
     """Sends events until they end or `stop` is set."""
 
     def __init__(
-        self, bootstrap_servers: str, deployment: Deployment, events: Iterator[dict[str, Any]], pace: LoadRate | None
+        self,
+        connection: KafkaConnection,
+        deployment: Deployment,
+        events: Iterator[dict[str, Any]],
+        pace: LoadRate | None,
     ) -> None:
         """`pace` None: as fast as the workers go."""
         self.pace = pace
@@ -60,7 +65,7 @@ class Load:
         self._deployment = deployment
         self._events = events
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **connection.options(),
             acks="all",
             enable_idempotence=True,
             linger_ms=2,

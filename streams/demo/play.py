@@ -108,7 +108,7 @@ class Play:
         pace = (
             LoadRate(min(RATE_START, options.rate or RATE_START), options.rate or RATE_MAX) if options.steady else None
         )
-        load = Load(self._servers.settings.kafka_bootstrap_servers, self._servers.deployment, self._source.events, pace)
+        load = Load(self._servers.connection, self._servers.deployment, self._source.events, pace)
         figures.phase = "Playing"
         async with (
             listener.reading() as read,

@@ -21,6 +21,7 @@ from streams import embedded
 from streams.demo.figures import Crew, Figures, Lane
 from streams.embedded.server import LOOPBACK, Guarded, free_port
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
 from streams.operations.apply import put_into_force
 from streams.operations.errors import Unreachable, WrongInput
@@ -79,7 +80,7 @@ class Acquainted(Servers):
 def open_servers(deployment: Deployment, settings: Settings, catalogue: Catalogue) -> Acquainted:
     """Connections for this process; close `log` at the end."""
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
-    return Acquainted(deployment, settings, KafkaLog(settings.kafka_bootstrap_servers, tuning), catalogue)
+    return Acquainted(deployment, settings, KafkaLog(KafkaConnection.of(settings), tuning), catalogue)
 
 
 async def provision(servers: Acquainted) -> None:

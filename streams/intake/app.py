@@ -42,7 +42,7 @@ class App(faust.App):
         self.listener = listener
         super().__init__(
             options.group,
-            broker=[URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")],
+            broker=[URL(f"kafka://{server.strip()}") for server in options.connection.bootstrap_servers.split(",")],
             broker_session_timeout=options.session_timeout_ms / 1000,
             broker_rebalance_timeout=options.rebalance_timeout_ms / 1000,
             broker_request_timeout=max(options.request_timeout_ms, options.session_timeout_ms) / 1000,

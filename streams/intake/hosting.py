@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.log.connection import KafkaConnection
+
 
 class GroupListener(Protocol):
     """Hears from the consumer group which partitions are this worker's. `Worker` is one."""
@@ -25,7 +27,7 @@ class ConsumerOptions:
     """How the consumer reads the event topic. Times in ms."""
 
     topic: str
-    bootstrap_servers: str
+    connection: KafkaConnection
     group: str
     session_timeout_ms: int
     rebalance_timeout_ms: int

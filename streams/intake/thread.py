@@ -77,7 +77,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         options = cast("Host", self.app).options
         self._assignor = RoundRobinPartitionAssignor
         return consumers.Consumer(
-            bootstrap_servers=options.bootstrap_servers,
+            **options.connection.options(),
             client_id="segue",
             group_id=options.group,
             group_instance_id=options.group_instance_id or None,

@@ -12,6 +12,8 @@ from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import NotReachable
 from streams.finding import Finding
+from streams.log.connection import KafkaConnection
+from streams.log.refusals import not_reachable
 from streams.wire.requirements import Resource
 from streams.wire.topics import Topic
 
@@ -29,14 +31,15 @@ _EXISTS: Final = errors.TopicAlreadyExistsError.errno
 class Cluster:
     """An admin connection. Every method raises NotReachable."""
 
-    def __init__(self, admin: Any) -> None:
-        """`admin`: a started AIOKafkaAdminClient."""
+    def __init__(self, admin: Any, connection: KafkaConnection) -> None:
+        """`admin`: a started AIOKafkaAdminClient of that connection."""
         self._admin: Final = admin
+        self._connection: Final = connection
 
     async def existing(self, names: Sequence[str]) -> dict[str, Resource]:
         """Describe the topics that exist, by name. Creates none, whatever the brokers' settings."""
         for _ in range(SETTLE_POLLS):
-            with _reaching("describe topics"):
+            with _reaching("describe topics", self._connection):
                 # asks for all topics: a request that names one may create it
                 found = {each["topic"]: each for each in await self._admin.describe_topics()}
             there = [name for name in names if name in found and found[name]["partitions"]]
@@ -59,7 +62,7 @@ class Cluster:
         """Find brokers older than Apache Kafka 3.7."""
         findings = []
         for name in await self._brokers():
-            with _reaching("ask for versions"):
+            with _reaching("ask for versions", self._connection):
                 answer = await self._admin._send_request(ApiVersionRequest(), int(name))  # noqa: SLF001 - there is no public call
             newest = {key: newest for key, _, newest in answer.api_versions}
             if newest.get(FETCH[0], 0) < FETCH[1]:
@@ -72,7 +75,7 @@ class Cluster:
         if not topics:
             return []
         new = [NewTopic(each.name, each.partitions, replication, topic_configs=dict(each.configs)) for each in topics]
-        with _reaching("create topics"):
+        with _reaching("create topics", self._connection):
             answer = await self._admin.create_topics(new)
         findings = [
             Finding(f"topic {name}", f"it cannot be created: {text or errors.for_code(code).__name__}", _remedy(code))
@@ -91,7 +94,7 @@ class Cluster:
         raise NotReachable("the new topics have no leaders yet; run the command again")
 
     async def _have_leaders(self, topics: Sequence[Topic]) -> bool:
-        with _reaching("describe topics"):
+        with _reaching("describe topics", self._connection):
             found = {each["topic"]: each for each in await self._admin.describe_topics()}
         return all(
             topic.name in found
@@ -101,7 +104,7 @@ class Cluster:
         )
 
     async def _brokers(self) -> list[str]:
-        with _reaching("describe the cluster"):
+        with _reaching("describe the cluster", self._connection):
             cluster = await self._admin.describe_cluster()
         return [str(each["node_id"]) for each in cluster["brokers"]]
 
@@ -109,7 +112,7 @@ class Cluster:
         """Return the settings by name, None for those that this user may not read; None in all: a name is unknown."""
         if not names:
             return {}
-        with _reaching("describe settings"):
+        with _reaching("describe settings", self._connection):
             answers = await self._admin.describe_configs([ConfigResource(kind, name) for name in names])
         configs: dict[str, dict[str, str] | None] = {}
         for answer in answers:
@@ -138,21 +141,21 @@ def _remedy(code: int) -> str:
 
 
 @contextmanager
-def _reaching(what: str) -> Iterator[None]:
+def _reaching(what: str, connection: KafkaConnection) -> Iterator[None]:
     """Turn every failure to reach Kafka into NotReachable."""
     try:
         yield
     except _REACHING as error:
-        raise NotReachable(f"{what}: {type(error).__name__}") from error
+        raise not_reachable(what, error, connection) from error
 
 
 @asynccontextmanager
-async def connected(bootstrap_servers: str, *, timeout_ms: int = 10_000) -> AsyncIterator[Cluster]:
+async def connected(connection: KafkaConnection, *, timeout_ms: int = 10_000) -> AsyncIterator[Cluster]:
     """Connect to a cluster. Raises NotReachable."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=timeout_ms)
+    admin = AIOKafkaAdminClient(**connection.options(), request_timeout_ms=timeout_ms)
     try:
-        with _reaching("connect"):
+        with _reaching("connect", connection):
             await admin.start()
-        yield Cluster(admin)
+        yield Cluster(admin, connection)
     finally:
         await admin.close()

@@ -15,9 +15,11 @@ from aiokafka import errors
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streams.errors import HeldUp, NotReachable
+from streams.errors import HeldUp
 from streams.log.call import Call, check, find_offsets, read_records
+from streams.log.connection import KafkaConnection
 from streams.log.producer import Appender, Tuning
+from streams.log.refusals import not_reachable
 from streams.log.ring import KafkaRing
 from streams.log.terms import Log
 from streams.records import OutRecord, Stored
@@ -32,18 +34,18 @@ _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 class KafkaLog(Log):
     """The log on Kafka. Connects at the first call. For one event loop."""
 
-    def __init__(self, bootstrap_servers: str, tuning: Tuning | None = None) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, connection: KafkaConnection, tuning: Tuning | None = None) -> None:
+        self.connection: Final = connection
         self._tuning = tuning or Tuning()
         self._client: AIOKafkaClient | None = None
         self._connecting = asyncio.Lock()
         self._closing = asyncio.Event()
         self._retired: set[asyncio.Task[None]] = set()
         """Tasks that close the clients that did not get through, once no call can be using these any more."""
-        self._appender = Appender(bootstrap_servers, self._tuning)
+        self._appender = Appender(connection, self._tuning)
 
     async def open_ring(self, size: int) -> KafkaRing:
-        ring = KafkaRing(self._servers, f"segue-{secrets.token_hex(12)}", size, self._tuning)
+        ring = KafkaRing(self.connection, f"segue-{secrets.token_hex(12)}", size, self._tuning)
         await ring.open()
         return ring
 
@@ -129,7 +131,7 @@ class KafkaLog(Log):
                 raise HeldUp(f"{what}: {waits_for} ({STAYS_OPEN})") from error
             if call is not None and isinstance(error, TimeoutError):
                 self._retire(call.client)
-            raise NotReachable(f"{what}: {type(error).__name__}{waits_for and f', {waits_for}'}") from error
+            raise not_reachable(what, error, self.connection, waits_for) from error
 
     def _retire(self, client: AIOKafkaClient) -> None:
         """Let the next call begin with a new client: this one may have stopped learning about the cluster.
@@ -155,9 +157,7 @@ class KafkaLog(Log):
     async def _connected(self) -> AIOKafkaClient:
         async with self._connecting:
             if self._client is None:
-                client = AIOKafkaClient(
-                    bootstrap_servers=self._servers, request_timeout_ms=self._tuning.request_timeout_ms
-                )
+                client = AIOKafkaClient(**self.connection.options(), request_timeout_ms=self._tuning.request_timeout_ms)
                 try:
                     await client.bootstrap()
                 except BaseException:

@@ -22,7 +22,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.producer.sender import Sender
 
-from streams.errors import NotReachable, RecordTooLarge
+from streams.errors import RecordTooLarge
+from streams.log.connection import KafkaConnection
+from streams.log.refusals import not_reachable
 from streams.records import OutRecord
 
 FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
@@ -83,9 +85,9 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
     _closed: bool
 
-    def __init__(self, servers: str, tuning: Tuning, transactional_id: str | None) -> None:
+    def __init__(self, connection: KafkaConnection, tuning: Tuning, transactional_id: str | None) -> None:
         super().__init__(
-            bootstrap_servers=servers,
+            **connection.options(),
             transactional_id=transactional_id,
             transaction_timeout_ms=tuning.transaction_timeout_ms,
             enable_idempotence=True,
@@ -94,6 +96,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             max_batch_size=tuning.batch_bytes_max,
             max_request_size=tuning.record_bytes_max,
         )
+        self._connection = connection
         self._tuning = tuning
         self._sender = _Sender(
             self.client,
@@ -112,7 +115,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         except BaseException as error:
             await self.end()
             if isinstance(error, FAILING):
-                raise NotReachable(f"producer: {type(error).__name__}") from error
+                raise not_reachable("producer", error, self._connection) from error
             raise
 
     async def publish(self, records: Sequence[OutRecord]) -> list[int]:
@@ -194,8 +197,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 class Appender:
     """Appends single records, idempotently, acknowledged by all replicas. A failure ends the producer it uses."""
 
-    def __init__(self, servers: str, tuning: Tuning) -> None:
-        self._servers = servers
+    def __init__(self, connection: KafkaConnection, tuning: Tuning) -> None:
+        self._connection = connection
         self._tuning = tuning
         self._producer: Producer | None = None
         self._opening = asyncio.Lock()
@@ -220,7 +223,7 @@ class Appender:
             if self._producer is producer:
                 self._producer = None
             await producer.end()
-            raise NotReachable(f"append: {type(error).__name__}") from error
+            raise not_reachable("append", error, self._connection) from error
 
     async def close(self) -> None:
         """Close the producer, if there is one."""
@@ -231,7 +234,7 @@ class Appender:
     async def _opened(self) -> Producer:
         async with self._opening:
             if self._producer is None:
-                producer = Producer(self._servers, self._tuning, None)
+                producer = Producer(self._connection, self._tuning, None)
                 await producer.open()
                 self._producer = producer
             return self._producer

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from streams.errors import Doubt, RecordTooLarge
+from streams.log.connection import KafkaConnection
 from streams.log.producer import FAILING, Producer, Tuning
 from streams.log.terms import Ring
 from streams.records import OutRecord
@@ -12,9 +13,9 @@ from streams.records import OutRecord
 class KafkaRing(Ring):
     """A ring on Kafka; `KafkaLog.open_ring` makes it."""
 
-    def __init__(self, servers: str, name: str, size: int, tuning: Tuning) -> None:
+    def __init__(self, connection: KafkaConnection, name: str, size: int, tuning: Tuning) -> None:
         self._name = name
-        self._producers = {f"{name}-{n}": Producer(servers, tuning, f"{name}-{n}") for n in range(size)}
+        self._producers = {f"{name}-{n}": Producer(connection, tuning, f"{name}-{n}") for n in range(size)}
         self._turn = 0
         self._over = False
         self._lock = asyncio.Lock()

@@ -99,7 +99,7 @@ async def put_into_force(servers: Servers, catalogue: Catalogue, options: Option
     deployment, settings = servers.deployment, servers.settings
     await servers.expect_topics(deployment.events_topic, deployment.catalogues_topic)
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
-    ring = KafkaRing(settings.kafka_bootstrap_servers, f"segue-apply-{deployment.catalogues_topic}", 1, tuning)
+    ring = KafkaRing(servers.connection, f"segue-apply-{deployment.catalogues_topic}", 1, tuning)
     await ring.open()
     try:
         situation = await look(servers, catalogue, options or Options())

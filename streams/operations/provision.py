@@ -21,6 +21,7 @@ from streams.errors import Incident
 from streams.finding import Finding
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.terms import Log
 from streams.operations.servers import Servers
 from streams.settings import Deployment
@@ -146,14 +147,14 @@ async def channels_in_force(cluster: Cluster, log: Log, deployment: Deployment) 
     return sorted({each["channel"] for each in definitions if each["status"] == "approved"})
 
 
-async def check_topics(bootstrap_servers: str, deployment: Deployment) -> list[Finding]:
+async def check_topics(connection: KafkaConnection, deployment: Deployment) -> list[Finding]:
     """Verify brokers and topics for a worker about to start, its channels' too: a missing one is fatal.
 
     Raises NotReachable.
     """
-    log = KafkaLog(bootstrap_servers)
+    log = KafkaLog(connection)
     try:
-        async with connected(bootstrap_servers) as cluster:
+        async with connected(connection) as cluster:
             findings = await verify_brokers(cluster, deployment)
             channels = await channels_in_force(cluster, log, deployment)
             table = (*topics(deployment), *activation_topics(deployment, channels))

@@ -61,7 +61,7 @@ async def send_lines(
     deployment = servers.deployment
     await servers.expect_topics(deployment.events_topic)
     producer = AIOKafkaProducer(
-        bootstrap_servers=servers.settings.kafka_bootstrap_servers,
+        **servers.connection.options(),
         acks="all",
         enable_idempotence=True,
         linger_ms=5,

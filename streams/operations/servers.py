@@ -24,6 +24,7 @@ from rules.language.problems import CatalogueErrors, Source
 from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.consumers import Consumer
 from streams.log.producer import Tuning
 from streams.operations.errors import (
@@ -64,6 +65,11 @@ class Servers:
     settings: Settings
     log: KafkaLog
 
+    @property
+    def connection(self) -> KafkaConnection:
+        """How Kafka is reached, for clients of an operation's own."""
+        return self.log.connection
+
     def store(self, partition: int) -> RedisStore:
         """Make the store of a partition: close it, or use `stored`."""
         deployment = self.deployment
@@ -97,7 +103,7 @@ class Servers:
     @asynccontextmanager
     async def cluster(self) -> AsyncIterator[Cluster]:
         """Have an admin connection."""
-        async with connected(self.settings.kafka_bootstrap_servers, timeout_ms=REACH_MS) as cluster:
+        async with connected(self.connection, timeout_ms=REACH_MS) as cluster:
             yield cluster
 
     async def expect_topics(self, *names: str) -> None:
@@ -137,7 +143,7 @@ class Servers:
     async def reading(self, topic: str, **options: Any) -> AsyncIterator[tuple[Consumer, list[TopicPartition]]]:
         """Have a consumer of committed records, assigned to all partitions of a topic; no group, no position yet."""
         consumer = Consumer(
-            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            **self.connection.options(),
             isolation_level="read_committed",
             enable_auto_commit=False,
             request_timeout_ms=REACH_MS,
@@ -160,7 +166,7 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     tuning = Tuning(
         transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
     )
-    log = KafkaLog(settings.kafka_bootstrap_servers, tuning)
+    log = KafkaLog(KafkaConnection.of(settings), tuning)
     try:
         yield Servers(deployment, settings, log)
     except AssignmentKeyUnknown as error:

@@ -11,6 +11,7 @@ import uvloop
 
 from streams import logs
 from streams.exits import Exit
+from streams.log.connection import KafkaConnection
 from streams.logs import LogLevel
 from streams.operations.provision import check_topics
 from streams.settings import Deployment, Settings
@@ -29,8 +30,9 @@ def main(deployment: Deployment, settings: Settings, log_level: LogLevel | None 
 
 
 async def _run(deployment: Deployment, settings: Settings) -> Exit:
-    checks = [lambda: check_topics(settings.kafka_bootstrap_servers, deployment)]
-    worker = Worker(deployment, settings, checks=checks)
+    connection = KafkaConnection.of(settings)
+    checks = [lambda: check_topics(connection, deployment)]
+    worker = Worker(deployment, settings, connection=connection, checks=checks)
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, worker.stop)

@@ -26,6 +26,7 @@ from streams.intake.guard import RefusalShare
 from streams.intake.hosting import ConsumerOptions
 from streams.intake.input import Input
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
 from streams.log.terms import Log, Ring
 from streams.partition.outgoing import TransactionPace
@@ -69,6 +70,7 @@ class Worker:
         deployment: Deployment,
         settings: Settings,
         *,
+        connection: KafkaConnection | None = None,
         clock: Clock | None = None,
         on_point: OnPoint = UNOBSERVED,
         log_: Log | None = None,
@@ -76,7 +78,9 @@ class Worker:
         store: Callable[[int], PartitionStore] | None = None,
         checks: Iterable[Check] = (),
     ) -> None:
-        """`checks` are asked before the start; a fatal finding refuses it.
+        """`connection` leads to Kafka; without it, the settings say how.
+
+        `checks` are asked before the start; a fatal finding refuses it.
 
         `log_`, `input_` and `store` take the place of Kafka, Faust's consumer and Redis. A simulation gives its models
         there, and calls `on_assigned` and `on_revoked` instead of `run`.
@@ -84,8 +88,9 @@ class Worker:
         self._deployment = deployment
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
+        self._connection: Final = connection or KafkaConnection.of(settings)
         self._log: Log = log_ or KafkaLog(
-            settings.kafka_bootstrap_servers,
+            self._connection,
             Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
         )
         # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
@@ -101,7 +106,7 @@ class Worker:
         self._app = App(
             ConsumerOptions(
                 topic=deployment.events_topic,
-                bootstrap_servers=settings.kafka_bootstrap_servers,
+                connection=self._connection,
                 group=settings.group,
                 session_timeout_ms=settings.session_timeout_ms,
                 rebalance_timeout_ms=settings.stop_deadline_ms + REBALANCE_MARGIN_MS,

@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from rules.ground.instants import format_instant
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from tests.acceptance.command import Segue, deployment, event, wait_for
 from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique
@@ -247,7 +248,7 @@ def test_a_column_that_is_none_is_told_with_the_nearest(told: Told, tmp_path: Pa
 async def store_with_other_rules(told: Told, catalogue: str) -> None:
     """Store a catalogue anew as an older version of Segue would have, then the one in force as it is."""
     kafka, topic = (told.segue.environment[f"SEGUE_{name}"] for name in ("KAFKA_BOOTSTRAP_SERVERS", "CATALOGUES_TOPIC"))
-    log = KafkaLog(kafka)
+    log = KafkaLog(KafkaConnection(kafka))
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
     try:

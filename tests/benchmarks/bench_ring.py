@@ -13,6 +13,7 @@ import time
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.records import OutRecord
 from streams.wire.progress import Progress, progress_record
 from tests.servers import running_kafka
@@ -38,7 +39,7 @@ def transaction(changes: int, turn: int) -> list[OutRecord]:
 
 async def measure(bootstrap: str, size: int, changes: int, seconds: float) -> dict[str, float]:
     """Run one combination."""
-    log = KafkaLog(bootstrap)
+    log = KafkaLog(KafkaConnection(bootstrap))
     ring = await log.open_ring(size)
     for turn in range(2 * size):
         await ring.transaction(transaction(changes, turn))

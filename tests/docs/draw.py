@@ -21,6 +21,7 @@ from rules.engine.protocol import CALLS, PROTOCOL, STATES
 from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
 from streams.health import REASONS
+from streams.kafka_settings import KafkaSettings
 from streams.partition.states import CLAIM, TENURE, Table
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
@@ -101,6 +102,14 @@ def engine() -> str:
 
 def setting_docs(model: type[BaseSettings]) -> Mapping[str, str]:
     """Return what the source says below each field of a settings model."""
+    found: dict[str, str] = {}
+    for base in model.__mro__:
+        if issubclass(base, BaseSettings) and base is not BaseSettings:
+            found |= _own_docs(base)
+    return found
+
+
+def _own_docs(model: type[BaseSettings]) -> Mapping[str, str]:
     [body] = [node.body for node in ast.parse(textwrap.dedent(inspect.getsource(model))).body if hasattr(node, "body")]
     found = {}
     for field, after in itertools.pairwise(body):
@@ -110,8 +119,8 @@ def setting_docs(model: type[BaseSettings]) -> Mapping[str, str]:
     return found
 
 
-def settings(model: type[BaseSettings]) -> str:
-    """Draw a table of environment variables."""
+def settings(model: type[BaseSettings], but: type[BaseSettings] | None = None) -> str:
+    """Draw a table of environment variables, without those of another model."""
     docs = setting_docs(model)
     prefix = model.model_config["env_prefix"]
     return table(
@@ -119,6 +128,7 @@ def settings(model: type[BaseSettings]) -> str:
         (
             (f"`{prefix}{name.upper()}`", _default(field.default), docs.get(name, ""))
             for name, field in model.model_fields.items()
+            if but is None or name not in but.model_fields
         ),
     )
 
@@ -179,7 +189,8 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "token": token,
     "engine": engine,
     "deployment-settings": lambda: settings(Deployment),
-    "worker-settings": lambda: settings(Settings),
+    "kafka-settings": lambda: settings(KafkaSettings),
+    "worker-settings": lambda: settings(Settings, but=KafkaSettings),
     "delivery-settings": lambda: settings(DeliverySettings),
     "reasons": reasons,
     "topics": topic_table,

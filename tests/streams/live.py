@@ -28,6 +28,7 @@ from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
 from streams.log.admin import connected
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.operations.provision import create_or_verify
 from streams.settings import Deployment, Settings
 from streams.store.redis import RedisStore
@@ -178,9 +179,9 @@ async def wait_for(done: Any, limit_s: float = 60) -> None:
 
 async def provide(deployment: Deployment, kafka: str, redis: str) -> None:
     """Make topics and state, as `segue topics` does."""
-    log = KafkaLog(kafka)
+    log = KafkaLog(KafkaConnection(kafka))
     try:
-        async with connected(kafka) as cluster:
+        async with connected(KafkaConnection(kafka)) as cluster:
             done = await create_or_verify(
                 cluster,
                 log,

@@ -22,6 +22,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.ring import KafkaRing
 from streams.records import OutRecord
 from streams.store.connection import StoreConnection, pack
@@ -132,7 +133,7 @@ async def run() -> None:
     told = os.environ
     name, partitions = told["BENCH_NAME"], int(told["BENCH_PARTITIONS"])
     engine = Null(name, told["BENCH_CHANGES_TOPIC"])
-    log = KafkaLog(told["BENCH_BOOTSTRAP"])
+    log = KafkaLog(KafkaConnection(told["BENCH_BOOTSTRAP"]))
     ring = await log.open_ring(3)
     reading, writing = (StoreConnection(told["BENCH_REDIS_URL"], timeout_ms=STORE_TIMEOUT_MS) for _ in range(2))
     consumer = AIOKafkaConsumer(

@@ -28,6 +28,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.embedded import KafkaServer
 from streams.embedded.kafka import STEADY
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from tests.benchmarks import cpu
 from tests.benchmarks.bench_ring import TOPICS, transaction
 from tests.benchmarks.load.events import Events, Made
@@ -91,7 +92,7 @@ async def broker_parts(one: Rig, events: int) -> dict[str, float]:
             read += sum(map(len, found.values()))
         spent = (cpu.of_process(one.kafka.pid) - before) / events
     await consumer.stop()
-    log = KafkaLog(one.kafka.bootstrap)
+    log = KafkaLog(KafkaConnection(one.kafka.bootstrap))
     ring = await log.open_ring(3)
     names = (
         one.live.deployment.membership_topic,

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streams.embedded import KafkaServer
 from streams.errors import Doubt, HeldUp, NotReachable
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
 from streams.records import OutRecord
 from tests.contract.log.worlds import KafkaWorld
@@ -214,7 +215,7 @@ class TestBrokerAway:
     async def own(self) -> AsyncIterator[tuple[KafkaServer, KafkaLog]]:
         """A Kafka that the test may stop, and a client that gives up soon."""
         with running_kafka() as server:
-            log = KafkaLog(server.bootstrap, Tuning(3_000, 1_000, 2_000))
+            log = KafkaLog(KafkaConnection(server.bootstrap), Tuning(3_000, 1_000, 2_000))
             yield server, log
             await log.close()
 
@@ -250,7 +251,7 @@ async def test_a_client_that_learns_nothing_new_of_the_cluster_is_given_up_after
     kafka: KafkaServer,
 ) -> None:
     topic = await make_topic(kafka.bootstrap, unique("t"))
-    log = KafkaLog(kafka.bootstrap, Tuning(read_timeout_ms=1_000, request_timeout_ms=500))
+    log = KafkaLog(KafkaConnection(kafka.bootstrap), Tuning(read_timeout_ms=1_000, request_timeout_ms=500))
     assert await log.offsets(topic, 0) == (0, 0)
     stuck = log._client  # noqa: SLF001
     assert stuck is not None

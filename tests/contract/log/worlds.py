@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.log.producer import Producer, Tuning
 from streams.log.terms import Log, Ring
 from streams.records import OutRecord
@@ -147,7 +148,7 @@ class KafkaWorld:
         return self
 
     def log(self, tuning: Tuning | None = None) -> KafkaLog:
-        log = KafkaLog(self._bootstrap, tuning)
+        log = KafkaLog(KafkaConnection(self._bootstrap), tuning)
         self._logs.append(log)
         return log
 

@@ -19,6 +19,7 @@ from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.embedded import KafkaServer
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.settings import Settings
 from tests.streams.delivery.platform import (
     API_KEY,
@@ -73,7 +74,7 @@ async def delivering(to: Platform, of: Channel, **settings: object) -> AsyncIter
     shape = shape_of(delivery)
     endpoint = Endpoint(delivery, shape.path)
     status = DeliveryStatus(CHANNEL, endpoint.host, delivery.shape)
-    kafka = KafkaLog(of.kafka)
+    kafka = KafkaLog(KafkaConnection(of.kafka))
     group = of.segue.environment["SEGUE_GROUP"]
     route = Route(
         CHANNEL,

@@ -15,6 +15,7 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.delivery.status import DeliveryStatus
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.settings import Deployment, Settings
 from tests.streams.delivery.platform import SECRET
 from tests.streams.delivery.world import CHANNEL
@@ -46,7 +47,9 @@ async def progress(*, closed: bool, closes: bool) -> dict[int, int]:
     endpoint = Endpoint(settings, shape.path)
     route = Route(CHANNEL, Deployment(), Settings(), settings, shape)
     try:
-        shared = make_shared(route, KafkaLog("127.0.0.1:9"), endpoint, DeliveryStatus(CHANNEL, "", "standard"))
+        shared = make_shared(
+            route, KafkaLog(KafkaConnection("127.0.0.1:9")), endpoint, DeliveryStatus(CHANNEL, "", "standard")
+        )
         hand = shared.hand
         hand.window.seen(0, DONE - 1)
         (hand.closing.set if closed else hand.closing.clear)()

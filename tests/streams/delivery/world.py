@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from rules.ground.partitioning import partition_of
 from streams.log.admin import connected
+from streams.log.connection import KafkaConnection
 from streams.settings import Deployment
 from streams.wire.maker import RecordMaker
 from streams.wire.topics import activation_topics, delivery_topic
@@ -121,7 +122,7 @@ async def channel(kafka: str, partitions: int = 4) -> AsyncIterator[Channel]:
     """Make a deployment with one channel, and its topics."""
     name = unique("deliver")
     deployment = Deployment(partitions=partitions, activation_topic_prefix=f"{name}.activation", redis_prefix=name)
-    async with connected(kafka) as cluster:
+    async with connected(KafkaConnection(kafka)) as cluster:
         wanted = [*activation_topics(deployment, [CHANNEL]), delivery_topic(deployment, CHANNEL)]
         assert await cluster.create(wanted, 1) == []
     producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=unique("test"), acks="all")

@@ -15,6 +15,7 @@ from streams.intake.app import App
 from streams.intake.hosting import ConsumerOptions
 from streams.log.batches import Batches
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.records import Batch
 from tests.servers import unique
 from tests.streams.live import wait_for
@@ -81,7 +82,7 @@ async def topic(kafka: KafkaServer) -> AsyncIterator[tuple[str, AIOKafkaProducer
 
 @asynccontextmanager
 async def app(kafka: KafkaServer, name: str, taken: Taken) -> AsyncIterator[App]:
-    options = ConsumerOptions(name, kafka.bootstrap, f"group-{name}", 6_000, 10_000)
+    options = ConsumerOptions(name, KafkaConnection(kafka.bootstrap), f"group-{name}", 6_000, 10_000)
     running = App(options, taken)
     await running.start()
     try:
@@ -248,7 +249,7 @@ async def test_a_header_name_that_is_no_text_stops_nobody(kafka: KafkaServer, co
         assert list(found[7].headers) == [("a", b"1"), ("x", None), ("b", b"2")]
         assert found[8].timestamp_type == found[7].timestamp_type
         # a claim reads one record of the input
-        log = KafkaLog(kafka.bootstrap)
+        log = KafkaLog(KafkaConnection(kafka.bootstrap))
         try:
             stored = await log.record_at(name, 0, 8)
             assert stored is not None

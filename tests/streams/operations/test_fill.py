@@ -15,6 +15,7 @@ from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.log.admin import connected
+from streams.log.connection import KafkaConnection
 from streams.operations.apply import put_into_force
 from streams.operations.applying.options import Options
 from streams.operations.fill import fill, open_fills
@@ -220,7 +221,7 @@ async def test_where_the_log_has_dropped_its_beginning_filled_says_since_when_it
         topic = w.live.deployment.events_topic
         before = await w.live.read(topic)
         ends = {partition: records[-1].offset + 1 for partition, records in before.items()}
-        async with connected(w.live.settings.kafka_bootstrap_servers) as cluster:
+        async with connected(KafkaConnection(w.live.settings.kafka_bootstrap_servers)) as cluster:
             await cluster._admin.delete_records(  # noqa: SLF001 - retention, at once
                 {TopicPartition(topic, p): RecordsToDelete(end) for p, end in ends.items()}
             )

@@ -17,6 +17,7 @@ from streams.finding import Finding
 from streams.log import admin as cluster_module
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
+from streams.log.connection import KafkaConnection
 from streams.operations.provision import Provisioned, check_topics, create_or_verify
 from streams.records import OutRecord
 from streams.settings import Deployment
@@ -194,8 +195,8 @@ async def world(kafka: KafkaServer) -> AsyncIterator[World]:
     deployment = Deployment(partitions=3, **names)  # type: ignore[arg-type]
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
-    log = KafkaLog(kafka.bootstrap)
-    async with connected(kafka.bootstrap) as cluster:
+    log = KafkaLog(KafkaConnection(kafka.bootstrap))
+    async with connected(KafkaConnection(kafka.bootstrap)) as cluster:
         yield World(deployment, kafka.bootstrap, cluster, admin, log, MemoryServer())
     made = [name for name in await admin.list_topics() if name.startswith(prefix)]
     if made:
@@ -207,7 +208,9 @@ async def world(kafka: KafkaServer) -> AsyncIterator[World]:
 @pytest.mark.servers
 async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_nothing(world: World) -> None:
     table = topics(world.deployment)
-    assert [finding.what for finding in await check_topics(world.servers, world.deployment)] == ["it is missing"] * 10
+    assert [finding.what for finding in await check_topics(KafkaConnection(world.servers), world.deployment)] == [
+        "it is missing"
+    ] * 10
     first = await world.run()
     assert first.created_topics == tuple(topic.name for topic in table)
     assert first.created_partitions == (0, 1, 2)
@@ -219,7 +222,7 @@ async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_
         assert dict(topic.configs).items() <= (described.configs or {}).items()
     assert await world.meta(1) == Meta("g1", Token(0, 0), 0, -1, "", 3, DIGEST_START, -1)
     assert await world.run() == Provisioned((), (), ())
-    assert await check_topics(world.servers, world.deployment) == []
+    assert await check_topics(KafkaConnection(world.servers), world.deployment) == []
 
 
 @pytest.mark.servers
@@ -234,10 +237,10 @@ async def test_the_topics_of_the_channels_in_force_are_created_and_verified_too(
     value = orjson.dumps({"hash": "h", "rules": 0, "files": files})
     await world.log.append(OutRecord(world.deployment.catalogues_topic, 0, b"h", value))
     channels = [topic.name for topic in activation_topics(world.deployment, ["email", "sms"])]
-    missing = await check_topics(world.servers, world.deployment)
+    missing = await check_topics(KafkaConnection(world.servers), world.deployment)
     assert [finding.where for finding in missing] == [f"topic {name}" for name in channels]
     assert (await world.run()).created_topics == tuple(channels)
-    assert await check_topics(world.servers, world.deployment) == []
+    assert await check_topics(KafkaConnection(world.servers), world.deployment) == []
     assert await world.run() == Provisioned((), (), ())
     await world.delete(channels[0])
     await world.admin.create_topics([NewTopic(channels[0], 2, 1, topic_configs={"cleanup.policy": "compact"})])
@@ -360,7 +363,7 @@ async def test_an_older_kafka_is_refused(world: World, monkeypatch: pytest.Monke
 
 async def test_no_cluster_is_not_reachable() -> None:
     with pytest.raises(NotReachable):
-        await check_topics("127.0.0.1:1", ONE)
+        await check_topics(KafkaConnection("127.0.0.1:1"), ONE)
 
 
 def test_each_channel_has_two_topics_that_are_made_as_they_must_be() -> None:

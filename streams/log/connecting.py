@@ -1,0 +1,112 @@
+"""Each connection to a broker: it takes credentials and certificates as they are then, and notes a refusal.
+
+aiokafka logs why a connection failed and forgets it: a wrong password and a broker that is away look the same to its
+callers, for ever. It also takes a token that the broker refused for accepted. Here each connection of a client that was
+made by `KafkaConnection.options` goes through `_connect`, which tells its `Access`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import client as aiokafka_client
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator, create_conn
+from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
+
+from streams.errors import Refused
+from streams.log.refusals import of_connection, of_file
+from streams.log.tls import TlsUnusable
+from streams.log.tokens import TokenUnavailable
+from streams.secret import SecretUnreadable
+
+if TYPE_CHECKING:
+    from streams.log.connection import KafkaConnection
+
+
+class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
+    """Gives each connection its credentials, and remembers which brokers refused them last.
+
+    It travels through aiokafka as the provider of tokens: every client takes one and hands it to each connection.
+    """
+
+    def __init__(self, connection: "KafkaConnection") -> None:
+        self._connection = connection
+        self._refusals: dict[tuple[str, int], Refused] = {}
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why a broker refused its last connection; None: none did, or each has let one through since."""
+        return next(iter(self._refusals.values()), None)
+
+    async def token(self) -> str:
+        """Return a token for a new connection. Raises TokenUnavailable."""
+        sasl = self._connection.sasl
+        if sasl is None or sasl.tokens is None:
+            raise TokenUnavailable("no source of tokens is set")
+        return await sasl.tokens.token()
+
+    def credentials(self) -> dict[str, Any]:
+        """Return the credentials as they are now. Reads files. Raises TlsUnusable, SecretUnreadable."""
+        connection = self._connection
+        found: dict[str, Any] = {}
+        if connection.encrypted:
+            found["ssl_context"] = connection.tls.context()
+        if connection.sasl is not None:
+            found["sasl_plain_username"] = connection.sasl.username
+            found["sasl_plain_password"] = connection.sasl.password.reveal()
+        return found
+
+    def failed(self, address: tuple[str, int], error: BaseException) -> Refused | None:
+        """Note that a connection failed. Returns the refusal, None where it was no refusal but a broker away."""
+        if isinstance(error, TlsUnusable | SecretUnreadable):
+            refused: Refused | None = of_file(error)
+        else:
+            refused = of_connection(error, address, self._connection)
+        if refused is not None:
+            self._refusals[address] = refused
+        return refused
+
+    def succeeded(self, address: tuple[str, int]) -> None:
+        """Note that a broker has let a connection through."""
+        self._refusals.pop(address, None)
+
+
+class _TokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]
+    """aiokafka's, which hears a refusal: the broker answers it with a challenge, not with an error (RFC 7628)."""
+
+    async def step(self, payload: bytes | None) -> Any:
+        if payload:
+            raise SaslAuthenticationFailed(payload.decode(errors="replace"))
+        return await super().step(payload)
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """aiokafka's connection with that authenticator."""
+
+    def authenticator_oauth(self) -> _TokenAuthenticator:
+        return _TokenAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
+
+
+async def _connect(host: str, port: int, *, sasl_oauth_token_provider: Any = None, **options: Any) -> Any:
+    """Stand in for aiokafka's `create_conn`. What fails comes out as a KafkaError or an OSError, as there."""
+    access = sasl_oauth_token_provider
+    if not isinstance(access, Access):
+        return await create_conn(host, port, sasl_oauth_token_provider=access, **options)
+    address = (host, port)
+    try:
+        # files of a few kB: a thread would cost more than reading them
+        options |= access.credentials()
+        made = _Connection(host, port, sasl_oauth_token_provider=access, **options)
+        await made.connect()
+    except (TlsUnusable, SecretUnreadable, TokenUnavailable) as error:
+        access.failed(address, error)
+        raise KafkaConnectionError(str(error)) from None
+    except Exception as error:
+        access.failed(address, error)
+        raise
+    access.succeeded(address)
+    return made
+
+
+def take_access_at_each_connection() -> None:
+    """Let every client of this process connect so. `KafkaConnection.options` calls it."""
+    aiokafka_client.create_conn = _connect
