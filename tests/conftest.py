@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.embedded.server import Server
+from tests.secured import Secured, running_secured
 from tests.servers import running_kafka, running_valkey
 
 # examples are judged by their findings, never by their duration on a busy machine; every run has the same examples,
@@ -45,7 +46,7 @@ TOLD_AT_ONCE = 3_000
 """Characters shown of a failure: the last ones."""
 
 
-SERVER_FIXTURES = frozenset({"kafka", "valkey", "outcome"})
+SERVER_FIXTURES = frozenset({"kafka", "valkey", "secured", "outcome"})
 """A test that uses one of these fixtures, directly or through another fixture, needs a server."""
 
 
@@ -100,6 +101,13 @@ def kafka() -> Iterator[KafkaServer]:
     """The session's Apache Kafka, embedded. Shared: never stop it; use `unique` names."""
     with running_kafka() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def secured() -> Iterator[Secured]:
+    """The session's Apache Kafka with TLS, logins and ACLs. Shared: never stop it; use `unique` names."""
+    with running_secured() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

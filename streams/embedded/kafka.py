@@ -1,6 +1,7 @@
 """Apache Kafka from packages: one broker that is its own controller (KRaft), on loopback."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Final
 
 from streams.embedded.errors import EmbeddedError, NotInstalled
 from streams.embedded.jars import KAFKA_VERSION, cache_folder, classpath
+from streams.embedded.security import SCRAM, Security
 from streams.embedded.server import LOOPBACK, Server, free_port
 
 QUICK_START: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms128m", "-Xmx512m")
@@ -27,8 +29,9 @@ _SETTINGS: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://{host}:{port}{more_listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
@@ -84,25 +87,42 @@ class KafkaServer(Server):
         *,
         jvm_options: Sequence[str] = QUICK_START,
         settings: Mapping[str, str] | None = None,
+        security: Security | None = None,
         remove: Path | None = None,
     ) -> None:
-        """`settings`: more broker settings; they win over those of this module."""
+        """`settings`: more broker settings; they win over those of this module. `security`: more listeners."""
         super().__init__(remove=remove)
         self._jvm_options = tuple(jvm_options)
         self._settings = dict(settings or {})
+        self._security = security
+        self._ports: dict[str, int] = {}
 
     @property
     def bootstrap(self) -> str:
         """`127.0.0.1:PORT`."""
         return f"{LOOPBACK}:{self.port}"
 
+    def bootstrap_of(self, listener: str) -> str:
+        """`localhost:PORT` of one of the listeners that `security` adds; certificates name that host."""
+        return f"localhost:{self._ports[listener]}"
+
     def _launch(self) -> None:
-        data = self.folder / "data"
+        data, security = self.folder / "data", self._security
         if not (data / "meta.properties").exists():
-            shutil.copytree(formatted(), data)
+            shutil.copytree(formatted({} if security is None else security.users), data)
+        if security is not None:
+            self._ports = self._ports or {name: free_port() for name in security.listeners}
         # the controller's port may change at every start: only this file has it
-        text = _SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=data)
-        text += "".join(f"{name}={value}\n" for name, value in self._settings.items())
+        text = _SETTINGS.format(
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=free_port(),
+            data=data,
+            more_listeners="".join(f",{name}://localhost:{port}" for name, port in self._ports.items()),
+            more_protocols="" if security is None else security.protocols,
+        )
+        more = {**({} if security is None else security.settings), **self._settings}
+        text += "".join(f"{name}={value}\n" for name, value in more.items())
         (self.folder / "server.properties").write_text(text)
         (self.folder / "log4j2.properties").write_text(_LOGGING)
         super()._launch()
@@ -112,7 +132,8 @@ class KafkaServer(Server):
 
     def _command(self) -> Sequence[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return _java([*self._jvm_options, logging], "kafka.Kafka", str(self.folder / "server.properties"))
+        more = () if self._security is None else self._security.jvm_options
+        return _java([*self._jvm_options, *more, logging], "kafka.Kafka", str(self.folder / "server.properties"))
 
 
 def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
@@ -126,18 +147,19 @@ def _environment() -> Mapping[str, str]:
     return {**kept, "JAVA_HOME": str(java_home())}
 
 
-def formatted() -> Path:
+def formatted(users: Mapping[str, str] | None = None) -> Path:
     """Return a freshly formatted log folder, to be copied. It is made once for this version and kept beside the jars.
 
-    Formatting starts a JVM of its own, and takes half as long as the broker's start. The files name no path or port.
+    `users`: passwords by user, for SCRAM; a folder is kept for each set of them. Formatting starts a JVM of its own,
+    and takes half as long as the broker's start. The files name no path or port.
     """
-    kept = cache_folder() / f"formatted-{KAFKA_VERSION}"
+    kept = cache_folder() / "-".join(["formatted", KAFKA_VERSION, *_named(users or {})])
     if (kept / "meta.properties").exists():
         return kept
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="formatting-", dir=kept.parent) as scratch:
-            _format(Path(scratch))
+            _format(Path(scratch), users or {})
             # if another process was quicker, its folder stays
             with contextlib.suppress(OSError):
                 (Path(scratch) / "data").rename(kept)
@@ -146,12 +168,24 @@ def formatted() -> Path:
     return kept
 
 
-def _format(folder: Path) -> None:
+def _named(users: Mapping[str, str]) -> list[str]:
+    """Name a set of users in a file's name; no part for none."""
+    return [hashlib.sha256(repr(sorted(users.items())).encode()).hexdigest()[:12]] if users else []
+
+
+def _format(folder: Path, users: Mapping[str, str]) -> None:
     settings, data = folder / "server.properties", folder / "data"
-    settings.write_text(_SETTINGS.format(host=LOOPBACK, port=1, controller_port=2, data=data))
+    nothing = {"more_listeners": "", "more_protocols": ""}
+    settings.write_text(_SETTINGS.format(host=LOOPBACK, port=1, controller_port=2, data=data, **nothing))
+    scram = [
+        argument
+        for user, password in users.items()
+        for mechanism in SCRAM
+        for argument in ("--add-scram", f"{mechanism}=[name={user},password={password}]")
+    ]
     try:
         done = subprocess.run(
-            _java(QUICK_START, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings)),
+            _java(QUICK_START, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings), *scram),
             env=dict(_environment()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

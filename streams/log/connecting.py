@@ -5,7 +5,8 @@ callers, for ever. It also takes a token that the broker refused for accepted. H
 made by `KafkaConnection.options` goes through `_connect`, which tells its `Access`.
 """
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import client as aiokafka_client
 from aiokafka.abc import AbstractTokenProvider
@@ -20,6 +21,10 @@ from streams.secret import SecretUnreadable
 
 if TYPE_CHECKING:
     from streams.log.connection import KafkaConnection
+
+
+CLOSE_S: Final = 0.5
+"""How long the end of a connection that failed may take."""
 
 
 class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
@@ -96,7 +101,7 @@ async def _connect(host: str, port: int, *, sasl_oauth_token_provider: Any = Non
         # files of a few kB: a thread would cost more than reading them
         options |= access.credentials()
         made = _Connection(host, port, sasl_oauth_token_provider=access, **options)
-        await made.connect()
+        await _open(made)
     except (TlsUnusable, SecretUnreadable, TokenUnavailable) as error:
         access.failed(address, error)
         raise KafkaConnectionError(str(error)) from None
@@ -105,6 +110,16 @@ async def _connect(host: str, port: int, *, sasl_oauth_token_provider: Any = Non
         raise
     access.succeeded(address)
     return made
+
+
+async def _open(connection: _Connection) -> None:
+    """Open a connection. Where it fails, wait a moment until its socket is closed."""
+    try:
+        await connection.connect()
+    except Exception:
+        if connection._protocol is not None:  # noqa: SLF001 - nothing else tells that there is a socket
+            await asyncio.wait([connection.close()], timeout=CLOSE_S)
+        raise
 
 
 def take_access_at_each_connection() -> None:

@@ -68,7 +68,7 @@ def of_connection(error: BaseException, address: tuple[str, int], connection: "K
         if isinstance(each, ssl.SSLCertVerificationError):
             return Refused(RefusalCode.BROKER_CERTIFICATE, _broker_certificate(each, where, address[0]))
         if isinstance(each, ssl.SSLError):
-            return _of_tls(each, where)
+            return _of_tls(each, where, connection)
     return None
 
 
@@ -95,8 +95,11 @@ def _broker_certificate(error: ssl.SSLCertVerificationError, where: str, host: s
     return f"the authority of the certificate of {where} is not known here: name its file in SEGUE_KAFKA_SSL_CAFILE"
 
 
-def _of_tls(error: ssl.SSLError, where: str) -> Refused | None:
+def _of_tls(error: ssl.SSLError, where: str, connection: "KafkaConnection") -> Refused | None:
     reason = error.reason or ""
+    if reason in OUR_CERTIFICATE and connection.tls.expired():
+        # Java says "certificate unknown" of every certificate that it does not take
+        reason = "SSLV3_ALERT_CERTIFICATE_EXPIRED"
     if reason in OUR_CERTIFICATE:
         return Refused(RefusalCode.CLIENT_CERTIFICATE, f"{where} refuses: {OUR_CERTIFICATE[reason]}")
     if reason in NO_TLS:

@@ -2,7 +2,10 @@
 
 import ssl
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from streams.secret import Secret, SecretUnreadable
 
@@ -31,6 +34,14 @@ class Tls:
         if self.certfile is not None:
             self._show(made, self.certfile)
         return made
+
+    def expired(self) -> bool:
+        """Tell whether our own certificate has expired. False where that cannot be told."""
+        try:
+            found = x509.load_pem_x509_certificate(b"" if self.certfile is None else self.certfile.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return found.not_valid_after_utc < datetime.now(UTC)
 
     def _show(self, context: ssl.SSLContext, certfile: Path) -> None:
         try:

@@ -1,0 +1,88 @@
+"""A Kafka that encrypts and asks who is there, for a whole pytest session (fixture `secured`).
+
+Each user of `USERS` logs in by password (listener SCRAM), by certificate (MTLS) or by token (TOKEN), and may do what
+ACLs allow: at first nothing. `plain` leads to the same broker in plain text, where everything is allowed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from streams.embedded import KafkaServer, prepare
+from streams.embedded.security import AUDIENCE, Security
+from tests.certificates import Authority, Issuer
+from tests.servers import temporary_folder
+
+USERS: Final = ("worker", "deliverer", "reader", "operator", "producer", "nobody")
+
+
+def password_of(user: str) -> str:
+    """Return a user's password; every test knows it."""
+    return f"{user}-password"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """The running broker and what leads to it."""
+
+    server: KafkaServer
+    authority: Authority
+    issuer: Issuer
+    folder: Path
+
+    @property
+    def plain(self) -> str:
+        """Bootstrap servers in plain text, for tests that arrange and look."""
+        return self.server.bootstrap
+
+    def by_password(self, user: str, mechanism: str = "SCRAM-SHA-512") -> dict[str, str]:
+        """Return the variables with which a command comes in as a user, by password."""
+        return {
+            **self._tls("SCRAM", "SASL_SSL"),
+            "SEGUE_KAFKA_SASL_MECHANISM": mechanism,
+            "SEGUE_KAFKA_SASL_USERNAME": user,
+            "SEGUE_KAFKA_SASL_PASSWORD": password_of(user),
+        }
+
+    def by_certificate(self, user: str) -> dict[str, str]:
+        """Return the variables with which a command comes in as a user, by certificate."""
+        file = self.folder / f"{user}.pem"
+        if not file.exists():
+            self.authority.write(file, user)
+        return {**self._tls("MTLS", "SSL"), "SEGUE_KAFKA_SSL_CERTFILE": str(file)}
+
+    def by_token(self, user: str, seconds: float = 3600) -> dict[str, str]:
+        """Return the variables with which a command comes in as a user, by a token in a file."""
+        file = self.folder / f"{user}.token"
+        file.write_text(self.issuer.token(user, AUDIENCE, seconds))
+        return {
+            **self._tls("TOKEN", "SASL_SSL"),
+            "SEGUE_KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "SEGUE_KAFKA_SASL_OAUTHBEARER_TOKEN_FILE": str(file),
+        }
+
+    def _tls(self, listener: str, protocol: str) -> dict[str, str]:
+        return {
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS": self.server.bootstrap_of(listener),
+            "SEGUE_KAFKA_SECURITY_PROTOCOL": protocol,
+            "SEGUE_KAFKA_SSL_CAFILE": str(self.authority.file),
+        }
+
+
+@contextmanager
+def running_secured(users: Sequence[str] = USERS, session_ms: int = 0) -> Iterator[Secured]:
+    """Start one, killed and removed at the end."""
+    prepare(lambda _: None)
+    with temporary_folder() as folder:
+        authority, issuer = Authority(folder), Issuer(folder)
+        keystore = authority.write(folder / "broker.pem", "broker", "localhost")
+        passwords = {user: password_of(user) for user in users}
+        security = Security(keystore, authority.file, issuer.keys, passwords, session_ms)
+        server = KafkaServer(security=security, remove=folder)
+        try:
+            server.start(folder / "kafka")
+            yield Secured(server, authority, issuer, folder)
+        finally:
+            server.kill()
