@@ -16,6 +16,10 @@ WORKER_WEB_PORT: Final = 6066
 """Where a worker's pages answer unless SEGUE_WEB_PORT is set."""
 DELIVERER_WEB_PORT: Final = 6067
 """Where a deliverer's pages answer: beside a worker on one machine."""
+WORKER_METRICS_PORT: Final = 9464
+"""Where a worker answers /metrics unless SEGUE_METRICS_PORT is set."""
+DELIVERER_METRICS_PORT: Final = 9465
+"""Where a deliverer answers /metrics: beside a worker on one machine."""
 
 
 def assignment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -100,6 +104,15 @@ class Settings(KafkaSettings):
     names."""
     ready_lag_ms_max: Annotated[int, Field(ge=1_000)] = 60_000
     """A worker is not ready while the oldest record that it has not applied is older."""
+    metrics: bool = True
+    """Whether worker and deliverer count for Prometheus and answer /metrics."""
+    metrics_host: str = "127.0.0.1"
+    """The address where /metrics answers. Prometheus on another machine needs 0.0.0.0 (or ::)."""
+    metrics_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """The port of /metrics; without it 9464 of a worker and 9465 of a deliverer. 0 takes a free port, which the log
+    names."""
+    metrics_restricted: bool = False
+    """Whether /metrics tells of restricted segments and activations too: how many members they have, what changes."""
     log_level: LogLevel = LogLevel.INFO
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"

@@ -35,8 +35,21 @@ async def serving(
 
         return answer
 
+    answers = {path: handler(page) for path, page in pages.items()}
+    async with answering(answers, host, port, settings) as where:
+        yield where
+
+
+@asynccontextmanager
+async def answering(
+    answers: Mapping[str, Callable[[web.Request], Awaitable[web.Response]]],
+    host: str,
+    port: int,
+    settings: tuple[str, str],
+) -> AsyncIterator[str]:
+    """Answer GETs of these paths, as `serving` does, with answers of any kind."""
     app = web.Application()
-    app.add_routes([web.get(path, handler(page)) for path, page in pages.items()])
+    app.add_routes([web.get(path, answer) for path, answer in answers.items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:

@@ -24,6 +24,9 @@ settings.register_profile(
 )
 settings.load_profile("patient")
 
+# workers and deliverers of tests run side by side: each takes a free port
+os.environ.setdefault("SEGUE_METRICS_PORT", "0")
+
 # a shell that runs the suite in the background makes it ignore Ctrl-C; commands that a test interrupts inherit that
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

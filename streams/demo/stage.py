@@ -105,7 +105,13 @@ class WorkerProcess:
             [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker", "--log-level", "warning"],
             self.log,
             folder,
-            env={**os.environ, **environment, "SEGUE_WEB_PORT": str(self._port), "PYTHONPATH": path},
+            env={
+                **os.environ,
+                **environment,
+                "SEGUE_WEB_PORT": str(self._port),
+                "SEGUE_METRICS_PORT": "0",
+                "PYTHONPATH": path,
+            },
             grace_s=0,
         )
         self.pid = self._process.pid

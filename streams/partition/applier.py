@@ -83,11 +83,14 @@ class Applier:
         record touches as many profiles as it passes wakes. Returns how many records were applied; at least one.
         Raises Gap, Fenced, Incident (then the engine may stand within a record: drop it), or our bugs.
         """
+        began_ms = self._clock.now_ms()
         await self.supplies.load(subjects_of(chunk))
         feed = self.engine.feed
         output = Output()
         until_ms = self._clock.now_ms() + TURN_MS
         on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
+        seen: list[Applied] = []
+        silent = self.silent is not None
         done = 0
         for done, found in enumerate(chunk):
             if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
@@ -102,6 +105,7 @@ class Applier:
             applied = feed(record)
             if not isinstance(applied, Applied):
                 applied = await self._driver.feed(record)
+            seen.append(applied)
             if applied.kind == "cut":
                 self._shared.on_point("cut")
                 log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
@@ -122,7 +126,14 @@ class Applier:
         self.end_silence()
         if self.silent is None:
             submit(output)
+        self._count(seen, began_ms, silent=silent)
         return done + 1
+
+    def _count(self, seen: Sequence[Applied], began_ms: float, *, silent: bool) -> None:
+        """Count a chunk for the metrics."""
+        tally = self._shared.tally
+        if tally is not None:
+            tally.applied(self._partition, seen, self._clock.now_ms() - began_ms, silent=silent)
 
     def end_silence(self, next_offset: int | None = None) -> None:
         """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 from rules.engine.slice import Slice
 from streams.clock import Clock
 from streams.errors import Fenced, Gap, Unanswered
+from streams.metrics.tally import Tally
 from streams.partition.claim import Tokens
 from streams.partition.points import OnPoint
 from streams.partition.status import PartitionStatus
@@ -52,6 +53,7 @@ class Checkpoints:
         status: PartitionStatus,
         clock: Clock,
         on_point: OnPoint,
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._lock = lock
@@ -61,6 +63,7 @@ class Checkpoints:
         self._status = status
         self._clock = clock
         self._on_point = on_point
+        self._tally = tally
         self._token = meta.token
         self._in_flight: Checkpoint | None = None
         self._waiting: deque[_Taken] = deque()
@@ -158,6 +161,7 @@ class Checkpoints:
         slices = self._batch()
         checkpoint = self._checkpoint(slices)
         self._in_flight = checkpoint
+        began_ms = self._clock.now_ms()
 
         async def send() -> None:
             async with self._lock:
@@ -168,6 +172,8 @@ class Checkpoints:
         await until_answered(send, Unanswered, self._back_off)
         self._on_point("checkpointed")
         self._heard()
+        if self._tally is not None:
+            self._tally.checkpoints.observe((self._clock.now_ms() - began_ms) / 1000)
         self.written_offset = checkpoint.meta.offset
         status = self._status
         status.written_offset, status.checkpoint_at_ms = checkpoint.meta.offset, self._clock.wall_ms()

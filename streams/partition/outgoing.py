@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from streams.metrics.tally import Notes
 from streams.partition.claim import Claimed
 from streams.records import OutRecord
 from streams.wire.progress import Progress, progress_record
@@ -27,6 +28,8 @@ class PublishSlice:
     digest: str
     changes: int = 0
     """How many changes the records hold."""
+    notes: Notes | None = None
+    """What the records are, for the metrics."""
 
     @property
     def weight(self) -> int:
@@ -76,7 +79,8 @@ class PartitionQueue:
         self.upto = new.upto_offset
         if self.slices and not new.records:
             # it brings only later progress: the slice before it takes that over
-            new = replace(new, records=self.slices[-1].records, changes=self.slices[-1].changes)
+            last = self.slices[-1]
+            new = replace(new, records=last.records, changes=last.changes, notes=last.notes)
             self.slices.pop()
         elif self.slices and not self.slices[-1].records:
             self.slices.pop()
@@ -103,6 +107,8 @@ class Transaction:
     records: list[OutRecord] = field(default_factory=list)
     progress: dict[int, tuple[PartitionQueue, Progress]] = field(default_factory=dict)
     weight: int = 0
+    notes: list[tuple[int, Notes]] = field(default_factory=list)
+    """Of its slices that hold records, with their partitions."""
 
 
 class Outgoing:
@@ -169,6 +175,8 @@ class Outgoing:
             taken = queue.slices.popleft()
             transaction.records.extend(taken.records)
             transaction.weight += weight
+            if taken.notes is not None and taken.records:
+                transaction.notes.append((partition, taken.notes))
         if taken is not None:
             progress = Progress(
                 self._generation, queue.epoch, taken.upto_offset, taken.clock_ms, taken.catalogue, taken.digest

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rules.engine.outcome import Applied, Withdrawal
+from streams.metrics.tally import Notes
 from streams.partition.shared import OutputRecords
 from streams.records import Fetched, OutRecord
 
@@ -18,18 +19,22 @@ class Output:
     refused: int = 0
     applied: int = 0
     """Input records."""
+    notes: Notes = field(default_factory=Notes)
 
     def add(self, partition: int, found: Fetched, applied: Applied, wire: OutputRecords) -> None:
         """Add what one applied record brings: its items in order, then its dead letter if it was refused."""
         self.applied += 1
+        self.notes.stamps_ms.append(found.timestamp)
         for item in applied.items:
             if isinstance(item, Withdrawal):
                 self.withdrawn += 1
                 self.records.append(wire.withdrawal(partition, item))
             else:
                 self.changes += 1
+                self.notes.changes.append(item)
                 self.records += wire.change_records(partition, item)
         code = applied.refusal
         if code is not None:
             self.refused += 1
+            self.notes.refusals.append(code)
             self.records.append(wire.dead_letter(partition, found, code))

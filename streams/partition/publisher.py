@@ -13,6 +13,7 @@ from collections.abc import Callable
 from streams.clock import Clock
 from streams.errors import Doubt
 from streams.log.terms import Ring
+from streams.metrics.tally import Tally
 from streams.partition.claim import Claimed
 from streams.partition.outgoing import Outgoing, PublishSlice, Transaction, TransactionPace
 from streams.wire.progress import Progress
@@ -35,12 +36,14 @@ class Publisher:
         on_doubt: Callable[[BaseException], None],
         pace: TransactionPace,
         clock: Clock,
+        tally: Tally | None = None,
     ) -> None:
         self._ring = ring
         self._outgoing = Outgoing(generation, progress_topic, pace)
         self._on_doubt = on_doubt
         self._pace = pace
         self._clock = clock
+        self._tally = tally
         self._in_hand: frozenset[int] = frozenset()
         self._began_ms = 0.0
         """When the transaction in hand began."""
@@ -190,6 +193,8 @@ class Publisher:
                     queue.published = progress
             async with self._answered:
                 self._answered.notify_all()
+        if self._tally is not None:
+            self._tally.published(transaction.notes, self._took_ms, self._clock.wall_ms())
         for partition, (queue, progress) in transaction.progress.items():
             if self._outgoing.queues.get(partition) is queue and not self._over:
                 queue.on_published(progress)

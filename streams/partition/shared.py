@@ -11,6 +11,7 @@ from streams.clock import Clock
 from streams.intake.guard import RefusalShare
 from streams.intake.input import Input
 from streams.log.terms import Log
+from streams.metrics.tally import Tally
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
@@ -61,3 +62,5 @@ class PartitionShared:
     """Returns the catalogue of a hash. Raises Incident: it is not stored. Waits while the log cannot be reached."""
     limits: PartitionLimits = field(default_factory=PartitionLimits)
     on_point: OnPoint = UNOBSERVED
+    tally: Tally | None = None
+    """Counts for the metrics; None: nobody asks for them."""

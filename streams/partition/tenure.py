@@ -102,7 +102,15 @@ class Tenure:
         """Begin at `meta`, with nothing in memory, and open the input there. Raises Incident."""
         shared, status = self._shared, self._status
         self.checkpoints = Checkpoints(
-            self._store, self._lock, meta, self._claimed.tokens, shared.deployment, status, self._clock, self._on_point
+            self._store,
+            self._lock,
+            meta,
+            self._claimed.tokens,
+            shared.deployment,
+            status,
+            self._clock,
+            self._on_point,
+            shared.tally,
         )
         self.checkpoints.published(self._published)
         self._applier = Applier(self._partition, shared, self.checkpoints, meta, self._submitted)
@@ -197,6 +205,7 @@ class Tenure:
                     catalogue=engine.catalogue,
                     digest=engine.digest,
                     changes=output.changes,
+                    notes=output.notes,
                 ),
             )
             self._submitted = applier.boundary

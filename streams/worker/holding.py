@@ -97,6 +97,8 @@ class Holding:
         for partition, held in going.items():
             self._held.pop(partition, None)
             self._status.retire(partition)
+            if self._shared.tally is not None:
+                self._shared.tally.retire(partition)
             with contextlib.suppress(Exception):
                 await held.store.close()
 

@@ -15,7 +15,8 @@ nothing of the record at hand; 3 a server is not reachable.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from streams.clock import Clock, SystemClock
@@ -29,11 +30,14 @@ from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
 from streams.log.terms import Log, Ring
+from streams.metrics.names import OF_WORKER
+from streams.metrics.server import serving_metrics
+from streams.metrics.tally import Tally
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
-from streams.settings import WORKER_WEB_PORT, Deployment, Settings
+from streams.settings import WORKER_METRICS_PORT, WORKER_WEB_PORT, Deployment, Settings
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
 from streams.store.terms import PartitionStore
@@ -44,6 +48,7 @@ from streams.worker.deadline import unfinished
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.histories import Histories
 from streams.worker.holding import Holding
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.preflight import Check, preflight
 from streams.worker.sessions import Sessions
 from streams.worker.silence import SilenceDetector
@@ -96,6 +101,7 @@ class Worker:
         # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms(), lag_ms_max=settings.ready_lag_ms_max)
+        self._tally = Tally() if settings.metrics else None
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
         self._histories = Histories(self._log, deployment, self._clock, self.status)
         self._sessions = Sessions(
@@ -124,6 +130,7 @@ class Worker:
             catalogue=self._catalogues.get,
             limits=self._limits(settings, deployment.partitions),
             on_point=on_point,
+            tally=self._tally,
         )
         self.holding = Holding(
             self._shared,
@@ -158,11 +165,25 @@ class Worker:
         try:
             async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
                 log.info("the worker listens on %s", where)
-                return await self._run()
+                async with self._metrics():
+                    return await self._run()
         except AddressRefused as refused:
             self._fail(str(refused), Exit.WRONG_INPUT)
             await self._log.close()
             return self._exit
+
+    @asynccontextmanager
+    async def _metrics(self) -> AsyncIterator[None]:
+        """Answer /metrics, if it is wanted. Raises AddressRefused."""
+        settings = self._settings
+        if self._tally is None:
+            yield
+            return
+        metrics = WorkerMetrics(self.status, self._tally, self._clock.wall_ms)
+        port = WORKER_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
+        async with serving_metrics(OF_WORKER, metrics.read, settings.metrics_host, port) as where:
+            log.info("metrics answer at %s", where)
+            yield
 
     async def _run(self) -> Exit:
         self.status.starting = "the servers and their settings are checked"
@@ -282,6 +303,7 @@ class Worker:
                 quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
             ),
             self._clock,
+            self._tally,
         )
 
     def _on_doubt(self, error: BaseException) -> None:

@@ -117,7 +117,7 @@ class Segue:
 
     def _environment(self, more: dict[str, object]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-        usual = {"COLUMNS": WIDTH, "SEGUE_WEB_PORT": "0"}  # tests run side by side
+        usual = {"COLUMNS": WIDTH, "SEGUE_WEB_PORT": "0", "SEGUE_METRICS_PORT": "0"}  # tests run side by side
         return {**inherited, **usual, **self.environment, **{name: str(value) for name, value in more.items()}}
 
 

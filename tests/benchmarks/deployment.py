@@ -29,4 +29,5 @@ def environment_of(name: str, partitions: int, bootstrap: str, redis_url: str) -
         "SEGUE_GROUP": name,
         "SEGUE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "SEGUE_REDIS_URL": redis_url,
+        "SEGUE_METRICS_PORT": "0",
     }

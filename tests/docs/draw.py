@@ -22,6 +22,7 @@ from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
 from streams.health import REASONS
 from streams.kafka_settings import KafkaSettings
+from streams.metrics.names import FAMILIES, Scope
 from streams.partition.states import CLAIM, TENURE, Table
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
@@ -181,6 +182,25 @@ def reasons() -> str:
     return table(("code", "means"), ((f"`{code}`", means) for code, means in REASONS.items()))
 
 
+def metrics(scope: Scope) -> str:
+    """Draw the metrics of one scope."""
+    return table(
+        ("metric", "kind", "unit", "labels", "means", "several processes"),
+        (
+            (
+                f"`{each.name}`",
+                each.kind,
+                each.unit or "–",
+                ", ".join(f"`{label}`" for label in each.labels) or "–",
+                each.help,
+                each.aggregate,
+            )
+            for each in FAMILIES
+            if each.scope == scope
+        ),
+    )
+
+
 DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "rules-layers": lambda: layers("rules"),
     "streams-layers": lambda: layers("streams"),
@@ -196,6 +216,10 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "topics": topic_table,
     "commands": commands,
     "engines": contestants,
+    "partition-metrics": lambda: metrics("partition"),
+    "worker-metrics": lambda: metrics("worker"),
+    "business-metrics": lambda: metrics("business"),
+    "delivery-metrics": lambda: metrics("delivery"),
 }
 
 

@@ -128,7 +128,7 @@ class Run:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = self._environment(WEB_PORT=port, **settings)
+        environment = self._environment(WEB_PORT=port, METRICS_PORT=0, **settings)
         command = ["streams.cli", "worker"]
         if at or mutation:
             command = ["tests.faults.worker"]

@@ -86,7 +86,7 @@ class Live:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"],
             cwd=ROOT,
-            env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), **more},
+            env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), "SEGUE_METRICS_PORT": "0", **more},
         )
         worker = WorkerProcess(process, port)
         self.workers.append(worker)

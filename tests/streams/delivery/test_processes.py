@@ -68,7 +68,7 @@ async def deliver(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     more = {f"SEGUE_{key.upper()}": str(value) for key, value in settings.items()}
-    values = {**environment(to), "SEGUE_WEB_PORT": str(port), **more}
+    values = {**environment(to), "SEGUE_WEB_PORT": str(port), "SEGUE_METRICS_PORT": "0", **more}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("SEGUE_")}
     log = folder / f"{name}.log"
     with log.open("ab") as file:

@@ -1,0 +1,101 @@
+"""What a worker counts for its metrics besides its status: once a chunk, a transaction or a checkpoint, never an event.
+
+Counts of output are added when the transaction is answered: a change that is computed again after a doubt counts once.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from rules.engine.activations.change import ActivationChange
+from rules.engine.change import AnyChange, Change
+from rules.engine.outcome import Applied
+from rules.ground.event import Event
+from streams.metrics.histogram import CALL_S, LATENCY_S, Histogram
+
+SUPPRESSIONS: Final = frozenset({"erased", "restricted", "consent", "suppressed_by", "not_member"})
+"""Why a profile must not be contacted any more: the deactivations whose latency is told."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the output of some records was, until its transaction is answered."""
+
+    stamps_ms: list[int] = field(default_factory=list)
+    """Of each record that brought changes or a dead letter."""
+    changes: list[AnyChange] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    """Reason codes."""
+
+
+@dataclass(slots=True)
+class PartitionTally:
+    """The counts of one partition, since this worker was given it."""
+
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (type, outcome)."""
+    changes: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    """By reason code."""
+    timers_fired: int = 0
+    wakes_before: int = 0
+    """Of the engine at hand, as counted last."""
+
+
+class Tally:
+    """The counts of one worker."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[int, PartitionTally] = {}
+        """Of the partitions that are held."""
+        self.publish_latency = Histogram(LATENCY_S)
+        self.transactions = Histogram(CALL_S)
+        self.checkpoints = Histogram(CALL_S)
+        self.applies = Histogram(CALL_S)
+        self.suppression_latency = Histogram(LATENCY_S)
+        self.segment_changes: Counter[tuple[str, bool, str]] = Counter()
+        """By (segment, entered, reason)."""
+        self.deactivations: Counter[tuple[str, str, str]] = Counter()
+        """By (activation, channel, reason)."""
+
+    def of(self, partition: int) -> PartitionTally:
+        """Return the counts of a partition that is held."""
+        return self.partitions.setdefault(partition, PartitionTally())
+
+    def retire(self, partition: int) -> None:
+        """Forget a partition that was let go."""
+        self.partitions.pop(partition, None)
+
+    def applied(self, partition: int, applied: Sequence[Applied], took_ms: float, *, silent: bool) -> None:
+        """Count a chunk of applied records. `silent`: their changes were published before."""
+        self.applies.observe(took_ms / 1000)
+        events = self.of(partition).events
+        for each in applied:
+            decoded = each.decoded
+            if isinstance(decoded, Event):
+                outcome = "replayed" if silent else "redelivered" if each.kind == "redelivery" else "applied"
+                events[decoded.type, outcome] += 1
+
+    def published(self, notes: Sequence[tuple[int, Notes]], took_ms: float, wall_ms: int) -> None:
+        """Count a transaction that was answered: the notes of its slices with their partitions."""
+        self.transactions.observe(took_ms / 1000)
+        late: list[int] = []
+        for partition, each in notes:
+            mine = self.of(partition)
+            mine.changes += len(each.changes)
+            mine.dead_letters.update(each.refusals)
+            self.publish_latency.observe_ages(each.stamps_ms, wall_ms)
+            for change in each.changes:
+                if isinstance(change, Change):
+                    self.segment_changes[change.segment, change.entered, change.kind] += 1
+                else:
+                    self._activation(change, late)
+        if late:
+            self.suppression_latency.observe_ages(late, wall_ms)
+
+    def _activation(self, change: ActivationChange, late: list[int]) -> None:
+        if not change.activated:
+            self.deactivations[change.activation, change.channel, change.kind] += 1
+            if change.kind in SUPPRESSIONS:
+                late.append(change.effective_ms)
