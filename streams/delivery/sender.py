@@ -176,7 +176,9 @@ class Sender:
         try:
             answer = await self._endpoint.post(body, self._shape.headers(parcels, body, wall_ms))
         except NoAnswer as none:
+            self._status.codes["none"] += 1
             return Later(str(none))
+        self._status.codes[str(answer.status)] += 1
         return judge(answer, self._shape, len(parcels), self._clock.wall_ms())
 
     async def _put_off(self, number: int, attempt: int, verdict: Later) -> None:

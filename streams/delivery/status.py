@@ -3,6 +3,7 @@
 Holds no subjects and no payloads.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ class DeliveryStatus:
     refused: int = 0
     """Among the dead letters."""
     requests: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    """Requests by the HTTP status of their answer; `none`: no answer came."""
     retries: int = 0
     in_hand: int = 0
     lag_changes: int = -1

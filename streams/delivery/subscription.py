@@ -177,6 +177,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             activation=change.activation,
             activated=change.activated,
             effective_ms=int(change.effective_at.timestamp() * 1000),
+            stamped_ms=record.timestamp,
             parts=shape.parts(change),
             record=record,
         )

@@ -46,6 +46,8 @@ class Parcel:
     """Its part of a request: one object for each list of the body."""
     record: Any = field(repr=False, compare=False, default=None)
     """The record as it was read, for the dead letters."""
+    stamped_ms: int = 0
+    """The timestamp of its record."""
 
     @property
     def size_bytes(self) -> int:
@@ -63,8 +65,8 @@ def fits(parcel: Parcel, limits: Limits) -> bool:
 
 @dataclass(slots=True)
 class _Partition:
-    unsettled: dict[int, None] = field(default_factory=dict)
-    """Offsets in hand, in order: they are added in order."""
+    unsettled: dict[int, int] = field(default_factory=dict)
+    """The timestamps of the records in hand by their offsets, in order: they are added in order."""
     next_offset: int = 0
     """After the last one seen."""
 
@@ -87,7 +89,7 @@ class SendWindow:
     def add(self, parcel: Parcel) -> None:
         """Take a change in hand. It must fit (`fits`), and come in its partition's order."""
         self.seen(parcel.partition, parcel.offset)
-        self._partitions[parcel.partition].unsettled[parcel.offset] = None
+        self._partitions[parcel.partition].unsettled[parcel.offset] = parcel.stamped_ms
         self.changes += 1
         self.size_bytes += parcel.size_bytes
         self._waiting.setdefault(parcel.profile, deque()).append(parcel)
@@ -150,6 +152,11 @@ class SendWindow:
         return {
             partition: next(iter(found.unsettled), found.next_offset) for partition, found in self._partitions.items()
         }
+
+    def oldest_ms(self) -> int | None:
+        """Return the timestamp of the oldest change in hand; None: there is none."""
+        firsts = [next(iter(found.unsettled.values())) for found in self._partitions.values() if found.unsettled]
+        return min(firsts, default=None)
 
     def idle(self, partition: int) -> bool:
         """Tell whether nothing of a partition is in hand."""

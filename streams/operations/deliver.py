@@ -16,15 +16,19 @@ from typing import Final
 from streams.clock import SystemClock
 from streams.delivery.deliverer import Deliverer, make_shared
 from streams.delivery.endpoint import Endpoint
+from streams.delivery.metrics import DeliveryMetrics
 from streams.delivery.route import Route
 from streams.delivery.sender import Stopped
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
+from streams.delivery.shared import DeliveryShared
 from streams.delivery.status import DeliveryStatus
+from streams.metrics.names import OF_DELIVERER
+from streams.metrics.server import serving_metrics
 from streams.operations.errors import AddressWrong, DeliveryStopped, TopicsWrong, WrongRequest
 from streams.operations.naming import channels_of, unknown_channel
 from streams.operations.servers import Servers
-from streams.settings import DELIVERER_WEB_PORT
+from streams.settings import DELIVERER_METRICS_PORT, DELIVERER_WEB_PORT
 from streams.web import AddressRefused, serving
 from streams.wire.names import channel_topics
 from streams.wire.requirements import judge_topic
@@ -48,7 +52,9 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
         async with _status_pages(servers, status) as where:
             request = f"{delivery.shape}, up to {shape.limits.changes_max} changes a request"
             log.info("%s to %s as %s; %s", channel, endpoint.host, request, where)
-            await Deliverer(make_shared(route, servers.log, endpoint, status)).run(stop)
+            shared = make_shared(route, servers.log, endpoint, status)
+            async with _metrics(servers, shared):
+                await Deliverer(shared).run(stop)
     except Stopped as stopped:
         raise DeliveryStopped(str(stopped)) from None
     finally:
@@ -87,6 +93,23 @@ def _endpoint(delivery: DeliverySettings, path: str) -> Endpoint:
     except OSError as wrong:
         what = wrong.strerror or type(wrong).__name__
         raise WrongRequest(f"SEGUE_DELIVER_CA_FILE: {delivery.ca_file}: {what}") from None
+
+
+@asynccontextmanager
+async def _metrics(servers: Servers, shared: DeliveryShared) -> AsyncIterator[None]:
+    """Answer /metrics, if it is wanted. Raises AddressWrong."""
+    settings, port = servers.settings, servers.settings.metrics_port
+    if not settings.metrics:
+        yield
+        return
+    metrics = DeliveryMetrics(shared.status, shared.hand, servers.deployment.generation, shared.clock.wall_ms)
+    port = DELIVERER_METRICS_PORT if port is None else port
+    try:
+        async with serving_metrics(OF_DELIVERER, metrics.read, settings.metrics_host, port) as where:
+            log.info("metrics answer at %s", where)
+            yield
+    except AddressRefused as refused:
+        raise AddressWrong(str(refused)) from None
 
 
 @asynccontextmanager

@@ -4,10 +4,10 @@ Nothing here is counted for each event. Series of a partition end when it is let
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, get_args
 
 from streams.metrics import names
+from streams.metrics.build import segue_version
 from streams.metrics.exposition import Reading
 from streams.metrics.tally import PartitionTally, Tally
 from streams.partition.states import State
@@ -16,14 +16,6 @@ from streams.worker.status import WorkerStatus
 
 CATALOGUE_DIGITS: Final = 12
 """Of a catalogue's hash, as `segue lag` and `segue catalogues` show it."""
-
-
-def segue_version() -> str:
-    """Return the version of Segue that runs."""
-    try:
-        return version("segue")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class WorkerMetrics:

@@ -1,5 +1,6 @@
 """What a process answers at /metrics, read as Prometheus reads it."""
 
+import socket
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ class Scrape:
     def labels(self, name: str, label: str) -> set[str]:
         """Return the values of a label."""
         return {dict(of)[label] for found, of in self.samples if found == name}
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def scrape(port: int, accept: str = OPENMETRICS) -> Scrape:

@@ -1,27 +1,18 @@
 """A live worker on real servers at /metrics: exactly the families of the list, with values that are known."""
 
-import socket
-
 import pytest
 
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.metrics.names import OF_WORKER
 from tests.servers import unique
 from tests.streams.live import live, wait_for
-from tests.streams.metrics.scrape import scrape
+from tests.streams.metrics.scrape import free_port, scrape
 from tests.streams.world import catalogue
 
 pytestmark = pytest.mark.servers
 
 VISITORS = "visitors|enter: {event: portal.login, count: {at_least: 2}, within: 1h}"
 KNOWN = "known|enter: {everyone: true}"
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 async def test_a_live_worker_answers_the_families_of_the_list(kafka: KafkaServer, valkey: ValkeyServer) -> None:
