@@ -29,7 +29,7 @@ ReasonCode = Literal[
 REASONS: Final[Mapping[ReasonCode, str]] = {
     "starting": "The process asks its servers and their settings before it begins.",
     "not_assigned": "The consumer group has given this process no answer yet about its partitions.",
-    "dependency_away": "Kafka or Redis does not answer, or refuses.",
+    "dependency_away": "Kafka or Redis does not answer within 2 s, or refuses.",
     "partition_starting": "A partition is claimed, replayed or handed over.",
     "partition_waits": "A partition cannot go on: the sentence says what it tries again.",
     "partition_behind": "The oldest record that is not applied is older than `SEGUE_READY_LAG_MS_MAX`.",

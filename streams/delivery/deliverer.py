@@ -27,12 +27,16 @@ from streams.delivery.sender import Hold, Sender
 from streams.delivery.shared import DeliveryShared
 from streams.delivery.status import DeliveryStatus
 from streams.delivery.subscription import Subscription, make_consumer
+from streams.dependencies import DependencyWatch
 from streams.log.client import KafkaLog
+from streams.log.pulse import KafkaPulse
 from streams.retry import GivenUp, Patience, until_answered
 
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_MS: Final = 10_000
+NOTE_EVERY_MS: Final = 1_000
+"""How exact /ready says since when a reason stands."""
 
 
 def make_shared(
@@ -67,7 +71,8 @@ class Deliverer:
         """Deliver until `stop` is set. Raises Stopped, KafkaError where Kafka cannot be reached at first, our bugs."""
         shared = self._shared
         senders = [asyncio.create_task(shared.flights.run()) for _ in range(shared.route.delivery.concurrency)]
-        tasks = [*senders, asyncio.create_task(self._tell()), asyncio.create_task(stop.wait())]
+        beside = [asyncio.create_task(work()) for work in (self._tell, self._note_reasons, self._watch_kafka)]
+        tasks = [*senders, *beside, asyncio.create_task(stop.wait())]
         patience = Patience(shared.clock, ended=stop, tell=self._tell_away)
         try:
             while not stop.is_set():
@@ -114,3 +119,17 @@ class Deliverer:
             if line != before:
                 log.info("%s", line)
             before = line
+
+    async def _note_reasons(self) -> None:
+        """Look again and again since when the reasons of /ready stand."""
+        while True:
+            self._shared.status.reasons(self._shared.clock.wall_ms())
+            await self._shared.clock.sleep(NOTE_EVERY_MS)
+
+    async def _watch_kafka(self) -> None:
+        pulse = KafkaPulse(self._shared.kafka.connection)
+        try:
+            watch = DependencyWatch(self._shared.status.dependencies, {"kafka": pulse.ask}, self._shared.clock)
+            await watch.run()
+        finally:
+            await pulse.close()

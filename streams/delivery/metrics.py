@@ -31,7 +31,7 @@ class DeliveryMetrics:
         for code, count in list(status.codes.items()):
             yield Reading(names.DELIVERY_REQUESTS, (channel, code), count)
         yield Reading(names.DELIVERY_RETRIES, (channel,), status.retries)
-        yield Reading(names.DEPENDENCY_UP, ("kafka",), not status.log_away)
+        yield Reading(names.DEPENDENCY_UP, ("kafka",), status.dependencies.up("kafka"))
         yield Reading(names.DEPENDENCY_UP, ("endpoint",), not status.waiting)
         yield Reading(names.BUILD_INFO, (segue_version(), self._generation, ""), 1)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.dependencies import Dependencies
 from streams.health import NOTICES, Reason, Standing, ready_page
 from streams.pages import Page
 
@@ -35,6 +36,7 @@ class DeliveryStatus:
     waiting: dict[int, str] = field(default_factory=dict)
     """Why requests wait for another attempt, by request."""
     log_away: str = ""
+    dependencies: Dependencies = field(default_factory=lambda: Dependencies(("kafka",)))
     stopping: bool = False
     failure: str = ""
     _standing: Standing = field(default_factory=Standing)
@@ -50,8 +52,9 @@ class DeliveryStatus:
             yield Reason("stopping", "the deliverer was asked to stop, or ends")
         elif self.assigned is None:
             yield Reason("not_assigned", "the consumer group has given this deliverer no partitions yet")
-        if self.log_away:
-            yield Reason("dependency_away", f"Kafka does not answer: {self.log_away}", dependency="kafka")
+        yield from self.dependencies.reasons()
+        if self.log_away and self.dependencies.up("kafka"):
+            yield Reason("dependency_away", f"Kafka cannot be used: {self.log_away}", dependency="kafka")
         if self.waiting:
             why = f"{len(self.waiting)} requests wait for {self.host}: {next(iter(self.waiting.values()))}"
             yield Reason("endpoint_waits", why, dependency="endpoint")
@@ -86,6 +89,7 @@ class DeliveryStatus:
             "ready": self.ready(wall_ms),
             "reasons": [each.as_json() for each in self.reasons(wall_ms)],
             "waiting_for": self.why_waiting,
+            "dependencies": self.dependencies.as_json(),
             "partitions": None if self.assigned is None else list(self.assigned),
             "delivered": self.delivered,
             "refused": self.refused,

@@ -40,9 +40,8 @@ class WorkerMetrics:
         yield Reading(names.REBALANCES, (), status.rebalances)
         yield Reading(names.RINGS, (), status.rings)
         yield Reading(names.CONSUMER_SILENT, (), bool(status.silent))
-        yield Reading(names.DEPENDENCY_UP, ("kafka",), not status.log_away)
-        redis_away = any(each.waiting_for.startswith("the store") for each in status.partitions.values())
-        yield Reading(names.DEPENDENCY_UP, ("redis",), not redis_away)
+        for name in status.dependencies.names:
+            yield Reading(names.DEPENDENCY_UP, (name,), status.dependencies.up(name))
         in_force = sorted({each.catalogue[:CATALOGUE_DIGITS] for each in status.partitions.values() if each.catalogue})
         for catalogue in in_force or [""]:
             yield Reading(names.BUILD_INFO, (segue_version(), status.generation, catalogue), 1)

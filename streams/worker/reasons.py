@@ -20,8 +20,7 @@ def reasons_of(status: "WorkerStatus", wall_ms: int) -> Iterator[Reason]:
         yield Reason("starting", status.starting)
     elif not status.assigned:
         yield Reason("not_assigned", "the consumer group has given this worker no partitions yet")
-    if status.log_away:
-        yield Reason("dependency_away", f"Kafka does not answer: {status.log_away}", dependency="kafka")
+    yield from status.dependencies.reasons()
     if status.silent:
         yield Reason("input_silent", status.silent)
     for _, one in sorted(status.partitions.items()):

@@ -60,10 +60,8 @@ class SilenceDetector:
         """Look once at every partition held."""
         try:
             await self._source.offsets(self._topic, 0)
-        except NotReachable as error:
-            self.status.log_away = str(error)
+        except NotReachable:
             return
-        self.status.log_away = ""
         self._heard = {
             partition: await self._look_at(partition, runner, self._heard.get(partition, _Heard()))
             for partition, runner in held.items()

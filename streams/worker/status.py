@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from streams.dependencies import Dependencies
 from streams.health import NOTICES, Reason, Standing, ready_page
 from streams.pages import Page
 from streams.partition.status import COUNTERS, PartitionStatus
@@ -28,8 +29,8 @@ class WorkerStatus:
     rings: int = 0
     """Rings of producers opened. More than one: there were doubts."""
     rebalances: int = 0
-    log_away: str = ""
-    """Why the log could not be reached at the last look; "": it could."""
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    """Kafka and Redis: whether they answer."""
     silent: str = ""
     """Partitions from which the consumer reads nothing although the log goes on; "": none."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
@@ -80,7 +81,7 @@ class WorkerStatus:
             "reasons": [each.as_json() for each in self.reasons(wall_ms)],
             "stopping": self.stopping,
             "failure": self.failure,
-            "log_away": self.log_away,
+            "dependencies": self.dependencies.as_json(),
             "silent": self.silent,
             "rings": self.rings,
             "rebalances": self.rebalances,

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from streams.clock import Clock, SystemClock
+from streams.dependencies import DependencyWatch
 from streams.exits import Exit
 from streams.finding import Finding
 from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
@@ -29,6 +30,7 @@ from streams.intake.input import Input
 from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
+from streams.log.pulse import KafkaPulse
 from streams.log.terms import Log, Ring
 from streams.metrics.names import OF_WORKER
 from streams.metrics.server import serving_metrics
@@ -38,6 +40,7 @@ from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.settings import WORKER_METRICS_PORT, WORKER_WEB_PORT, Deployment, Settings
+from streams.store.pulse import RedisPulse
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
 from streams.store.terms import PartitionStore
@@ -58,6 +61,8 @@ log = logging.getLogger(__name__)
 
 COMMIT_EVERY_MS: Final = 1_000
 """How far group offsets may trail checkpoints. Only lag tools read them."""
+NOTE_EVERY_MS: Final = 1_000
+"""How exact /ready says since when a reason stands."""
 HEARTBEATS_OF_SESSION: Final = 2 / 5
 """Two heartbeats, as a share of the session's time-out: by then the group has said whose an overtaken partition is."""
 FAREWELL_MS: Final = 5_000
@@ -200,6 +205,8 @@ class Worker:
                 for work in (
                     self._commit_offsets,
                     self._detect_silence,
+                    self._watch_servers,
+                    self._note_reasons,
                     self._collect_garbage,
                     self._histories.run,
                     self._until_app_ends,
@@ -336,6 +343,20 @@ class Worker:
             lambda why: self._fail(why, Exit.NOT_REACHABLE),
         )
         await detector.run(lambda: self.holding.runners)
+
+    async def _watch_servers(self) -> None:
+        kafka, redis = KafkaPulse(self._connection), RedisPulse(self._settings.redis_url)
+        asks = {"kafka": kafka.ask, "redis": redis.ask}
+        try:
+            await DependencyWatch(self.status.dependencies, asks, self._clock).run()
+        finally:
+            await kafka.close()
+            await redis.close()
+
+    async def _note_reasons(self) -> None:
+        while True:
+            self.status.reasons(self._clock.wall_ms())
+            await self._clock.sleep(NOTE_EVERY_MS)
 
     async def _collect_garbage(self) -> None:
         with Garbage(self._clock) as garbage:

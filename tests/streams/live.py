@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,20 @@ class WorkerProcess:
         except OSError:
             return None
 
+    async def ready(self) -> tuple[int, Any]:
+        """Return the status and the JSON of /ready; (0, None): nobody answers."""
+
+        def ask() -> tuple[int, Any]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=2) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                return error.code, json.load(error)
+            except OSError:
+                return 0, None
+
+        return await asyncio.to_thread(ask)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -77,17 +92,19 @@ class Live:
         values = {**self.deployment.model_dump(), **self.settings.model_dump()}
         return {f"SEGUE_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
-    def start_worker(self, **settings: object) -> WorkerProcess:
-        """Start a worker on a free port."""
+    def start_worker(self, log: Path | None = None, **settings: object) -> WorkerProcess:
+        """Start a worker on a free port. `log`: the file that its standard error goes to."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         more = {f"SEGUE_{name.upper()}": str(value) for name, value in settings.items()}
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"],
-            cwd=ROOT,
-            env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), "SEGUE_METRICS_PORT": "0", **more},
-        )
+        with nullcontext() if log is None else log.open("ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"],
+                cwd=ROOT,
+                env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), "SEGUE_METRICS_PORT": "0", **more},
+                stderr=file,
+            )
         worker = WorkerProcess(process, port)
         self.workers.append(worker)
         return worker

@@ -1,5 +1,6 @@
 """The status that a worker shows on its pages."""
 
+from streams.dependencies import Away
 from streams.partition.status import PartitionStatus
 from streams.worker.status import WorkerStatus
 
@@ -55,7 +56,7 @@ def test_the_page_says_since_when_each_reason_stands() -> None:
     now = NOW
     status = WorkerStatus("g1", NOW, assigned=True)
     page = status.pages(lambda: now)["/ready"]
-    status.log_away = "offsets of engagement.events[0]: TimeoutError"
+    status.dependencies.away["kafka"] = Away("no answer came within 2 s", NOW)
     assert page() == (
         503,
         {
@@ -63,7 +64,7 @@ def test_the_page_says_since_when_each_reason_stands() -> None:
             "reasons": [
                 {
                     "code": "dependency_away",
-                    "sentence": "Kafka does not answer: offsets of engagement.events[0]: TimeoutError",
+                    "sentence": "Kafka cannot be used: no answer came within 2 s",
                     "dependency": "kafka",
                     "since": "1970-01-12T13:46:40.000Z",
                 }
@@ -72,11 +73,13 @@ def test_the_page_says_since_when_each_reason_stands() -> None:
             "incidents": {},
         },
     )
-    now, status.log_away = NOW + 5_000, "another words"
+    now = NOW + 5_000
     assert page()[1]["reasons"][0]["since"] == "1970-01-12T13:46:40.000Z"
-    status.log_away = ""
+    status.dependencies.away.clear()
     assert page()[0] == 200
-    now, status.log_away = NOW + 9_000, "again"
+    now, status.silent = NOW + 9_000, "nothing was read"
+    assert page()[1]["reasons"][0]["since"] == "1970-01-12T13:46:49.000Z"
+    now, status.silent = NOW + 10_000, "nothing was read yet"
     assert page()[1]["reasons"][0]["since"] == "1970-01-12T13:46:49.000Z"
 
 
