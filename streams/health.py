@@ -23,6 +23,7 @@ ReasonCode = Literal[
     "stopping",
     "failed",
     "partition_stopped",
+    "partition_held",
     "no_catalogue",
 ]
 
@@ -38,10 +39,11 @@ REASONS: Final[Mapping[ReasonCode, str]] = {
     "stopping": "The process was asked to stop.",
     "failed": "The process ends because of a fault.",
     "partition_stopped": "Notice: an incident; a person must decide. The other partitions go on.",
+    "partition_held": "Notice: too many records were refused; `segue resume` lets it go on, or a calm log does.",
     "no_catalogue": "Notice: no catalogue is in force in a partition, so its events change nothing.",
 }
 assert set(REASONS) == set(get_args(ReasonCode))
-NOTICES: Final[frozenset[ReasonCode]] = frozenset({"partition_stopped", "no_catalogue"})
+NOTICES: Final[frozenset[ReasonCode]] = frozenset({"partition_stopped", "partition_held", "no_catalogue"})
 """The codes that leave a process ready."""
 
 

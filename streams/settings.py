@@ -93,9 +93,11 @@ class Settings(KafkaSettings):
     profiles_cached_max: Annotated[int, Field(ge=0)] = 200_000
     """How many clean profiles a worker keeps in memory, over all partitions."""
     bad_input_share_max: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """With a larger share of refused records among the last `bad_input_window`, the worker stops."""
+    """With a larger share of refused records among the last `bad_input_window`, a partition is held; 1 holds none."""
     bad_input_window: Annotated[int, Field(ge=100)] = 10_000
-    """Number of records that the share is taken of."""
+    """Number of records of a partition that the share is taken of."""
+    bad_input_calm_ms: Annotated[int, Field(ge=1_000)] = 60_000
+    """A held partition goes on by itself once no larger share was refused for so long, at the end of the log."""
     web_host: str = "127.0.0.1"
     """The address where /live, /ready and /status of worker and deliverer answer. A probe from outside, such as
     Kubernetes', needs 0.0.0.0 (or ::)."""

@@ -199,11 +199,15 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
         data = ""  # bytes are data too, but no object: nothing can be read from them
     try:
         values, sets = plan.take(data)
-    except WrongType:
-        return REFUSALS["wrong_type"]
-    except BadNumber:
-        return REFUSALS["bad_number"]
+    except WrongType as error:
+        return Refusal("wrong_type", _place(error.place))
+    except BadNumber as error:
+        return Refusal("bad_number", _place(error.place))
     return _Made(source, id_, type_, subject, time_ms, values, sets)  # type: ignore[return-value]
+
+
+def _place(path: str) -> str:
+    return f"data.{path}" if path else "data"
 
 
 class _Made:

@@ -7,6 +7,8 @@ from rules.ground.event import Value
 from rules.ground.values import COERCERS, BadNumber, WrongType
 from rules.language.dictionary import GRANTED, Dictionary, EventDeclaration
 
+NO_OBJECT: Final = "on the way to a value something that is no object"
+
 
 class DataPlan:
     """How the declared values of one event type are taken out of its data: paths split, coercers looked up."""
@@ -49,21 +51,21 @@ class DataPlan:
                 if raw:
                     values[name] = raw
             elif raw is not None:
-                raise WrongType(name)
+                raise WrongType("not a string", name)
         for path, head, rest, coerce in self._others:
             raw = get(head)
             for key in rest:
                 if raw.__class__ is dict:
                     raw = raw.get(key)
                 elif raw is not None:
-                    raise WrongType("on the way to a value something that is no object")
+                    raise WrongType(NO_OBJECT, _broken(data, path))
             if raw is not None and raw != "":
                 try:
                     values[path] = coerce(raw)
-                except BadNumber as error:
-                    bad_number = error
+                except (WrongType, BadNumber) as error:
+                    bad_number = _bad_number(error, path, bad_number)
         if self._required and not self._required <= values.keys():
-            raise WrongType("missing")
+            raise WrongType("missing", min(self._required - values.keys()))
         if self._sets or bad_number is not None:
             return values, self._settings(data, values, bad_number)
         return values, ()
@@ -83,14 +85,14 @@ class DataPlan:
             if coerce is None and path in values:
                 settings.append((trait, values[path]))
                 continue
-            raw = _at(data, keys)
+            raw = _at(data, keys, path)
             if raw is None or raw == "":
                 settings.append((trait, None))
             elif raw is not _ABSENT and coerce is not None:  # without a coercer: a bad number, found already
                 try:
                     settings.append((trait, coerce(raw)))
-                except BadNumber as error:
-                    bad_number = error
+                except (WrongType, BadNumber) as error:
+                    bad_number = _bad_number(error, path, bad_number)
         if bad_number is not None:
             raise bad_number
         return tuple(settings)
@@ -99,14 +101,32 @@ class DataPlan:
 _ABSENT: Final = object()
 
 
-def _at(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
+def _bad_number(error: WrongType | BadNumber, path: str, before: BadNumber | None) -> BadNumber:
+    """Return the first bad number, with its place; a wrong type is raised with its own, for it comes first."""
+    if isinstance(error, WrongType):
+        raise WrongType(str(error), path) from None
+    return before or BadNumber(str(error), path)
+
+
+def _broken(data: dict[str, Any], path: str) -> str:
+    """Return the part of a declared path at which something stands that is no object."""
+    keys = path.split(".")
+    value: Any = data
+    for depth, key in enumerate(keys):
+        if value.__class__ is not dict:
+            return ".".join(keys[:depth])
+        value = value.get(key)
+    return path
+
+
+def _at(data: dict[str, Any], keys: tuple[str, ...], path: str) -> Any:
     """Follow a path; _ABSENT where it ends in nothing or in null on the way. Raises WrongType at what is no object."""
     value: Any = data
     for key in keys:
         if value.__class__ is not dict:
             if value is None:
                 return _ABSENT
-            raise WrongType("on the way to a value something that is no object")
+            raise WrongType(NO_OBJECT, _broken(data, path))
         value = value.get(key, _ABSENT)
         if value is _ABSENT:
             return _ABSENT

@@ -48,9 +48,9 @@ class Applied(NamedTuple):
         return changes_of(self.items)
 
     @property
-    def refusal(self) -> str | None:
-        """The reason code, if the record was refused."""
-        return self.decoded.code if isinstance(self.decoded, Refusal) else None
+    def refusal(self) -> Refusal | None:
+        """Why the record was refused, if it was."""
+        return self.decoded if isinstance(self.decoded, Refusal) else None
 
 
 class Passed(NamedTuple):

@@ -1,7 +1,7 @@
 """Bad input: why a record is refused (docs/language.md, Bad input)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 Code: TypeAlias = Literal[
@@ -27,6 +27,8 @@ class Refusal:
     """Bad input: the record goes to the dead-letter topic with this code."""
 
     code: Code
+    place: str = field(default="", compare=False)
+    """The path inside the event, of declared names only, never of values: `data.topic`; "": the code says enough."""
 
 
 REFUSALS: Final[Mapping[Code, Refusal]] = {code: Refusal(code) for code in CODES}

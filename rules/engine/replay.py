@@ -142,7 +142,7 @@ class Replay:
             self._history[event.subject].append(Seen(event, self.partition.profiles[event.subject].arrivals, r_ms))
         yield from applied.changes
         if applied.refusal is not None:
-            yield RefusedLine(record.offset, applied.refusal)
+            yield RefusedLine(record.offset, applied.refusal.code)
 
     def _cuts(self, r_ms: int) -> Iterator[AnyChange]:
         while self._then and self._then[0].t_ms <= r_ms:

@@ -23,11 +23,19 @@ _MAY_BE_BOTH: Final = frozenset({frozenset({"number", "integer"}), frozenset({"s
 
 
 class WrongType(ValueError):
-    """A value of another type than declared."""
+    """A value of another type than declared. `place`: its path in the data, by declared names; "": not known here."""
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__(what)
+        self.place = place
 
 
 class BadNumber(ValueError):
-    """A number that is none: NaN, infinite, or an integer beyond 2^53."""
+    """A number that is none: NaN, infinite, or an integer beyond 2^53. `place`: as of WrongType."""
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__(what)
+        self.place = place
 
 
 def typed(kind: ValueType, raw: Any) -> Value | None:

@@ -95,6 +95,7 @@ COMMANDS: Final = (
     Command("fill", "fill:fill", RUN, "Bring the history that new conditions need from the log."),
     Command("worker", "worker:worker", RUN, "Run the stream processor until SIGTERM or Ctrl-C."),
     Command("deliver", "deliver:deliver", RUN, "Deliver a channel's activation changes to an HTTP endpoint."),
+    Command("resume", "resume:resume", RUN, "Let partitions go on that are held because of bad input."),
     Command("send", "send:send", RUN, "Send events from a file to the input topic."),
     Command("watch", "watch:watch", LOOK, "Follow published changes, each with its reason, until Ctrl-C."),
     Command("explain", "explain:explain", LOOK, "Say why a profile is in a segment or may be contacted, or why not."),

@@ -1,9 +1,11 @@
 """Read records of the input: the event in a record, whether its partition is the right one, and its subject."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from rules.engine.decode import Own, check_envelope, decode, is_subject
+import orjson
+
+from rules.engine.decode import SIZE_MAX, Own, check_envelope, decode, is_binary, is_subject
 from rules.engine.past import HISTORY_TYPE
 from rules.engine.record import Decode, Decoded, Record
 from rules.engine.refusal import Refusal
@@ -43,6 +45,27 @@ def _lives_here(subject: Any, partition: int, partitions: int) -> bool:
         return partition_of(subject.encode(), partitions) == partition
     except UnicodeEncodeError:
         return False
+
+
+SOURCE_MAX: Final = 100
+"""Characters of a source that are kept where refused records are counted."""
+
+
+def source_of(record: Fetched) -> str:
+    """Return the `source` of a record that may be no event, cut to SOURCE_MAX; "": it has none that can be read."""
+    source: Any = None
+    if is_binary(record.headers):
+        raw = next((value for name, value in reversed(record.headers) if name == "ce_source"), None)
+        source = (raw or b"").decode(errors="replace")
+    elif record.value is not None and len(record.value) <= SIZE_MAX:
+        try:
+            event = orjson.loads(record.value)
+        except orjson.JSONDecodeError:
+            return ""
+        source = event.get("source") if isinstance(event, dict) else None
+    if not isinstance(source, str):
+        return ""
+    return "".join(each if each.isprintable() else "?" for each in source[:SOURCE_MAX])
 
 
 def subjects_of(chunk: Sequence[Fetched]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from streams.metrics.tally import Notes
 from streams.partition.claim import Claimed
 from streams.records import OutRecord
-from streams.wire.progress import Progress, progress_record
+from streams.wire.progress import Progress, RefusedMemory, progress_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class PublishSlice:
     """How many changes the records hold."""
     notes: Notes | None = None
     """What the records are, for the metrics."""
+    refused: RefusedMemory | None = None
+    """What the guard of bad input remembers at the boundary."""
 
     @property
     def weight(self) -> int:
@@ -179,7 +181,13 @@ class Outgoing:
                 transaction.notes.append((partition, taken.notes))
         if taken is not None:
             progress = Progress(
-                self._generation, queue.epoch, taken.upto_offset, taken.clock_ms, taken.catalogue, taken.digest
+                self._generation,
+                queue.epoch,
+                taken.upto_offset,
+                taken.clock_ms,
+                taken.catalogue,
+                taken.digest,
+                taken.refused,
             )
             transaction.records.append(progress_record(self._progress_topic, partition, progress))
             transaction.progress[partition] = (queue, progress)

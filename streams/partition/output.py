@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from rules.engine.outcome import Applied, Withdrawal
+from streams.intake.bad_input import BadRecord
+from streams.intake.decoding import source_of
 from streams.metrics.tally import Notes
 from streams.partition.shared import OutputRecords
 from streams.records import Fetched, OutRecord
@@ -16,7 +18,8 @@ class Output:
     changes: int = 0
     withdrawn: int = 0
     """Tombstones of standing memberships whose segment has other topics now."""
-    refused: int = 0
+    refused: list[BadRecord] = field(default_factory=list)
+    """The records that were refused, in order."""
     applied: int = 0
     """Input records."""
     notes: Notes = field(default_factory=Notes)
@@ -33,8 +36,8 @@ class Output:
                 self.changes += 1
                 self.notes.changes.append(item)
                 self.records += wire.change_records(partition, item)
-        code = applied.refusal
-        if code is not None:
-            self.refused += 1
-            self.notes.refusals.append(code)
-            self.records.append(wire.dead_letter(partition, found, code))
+        refusal = applied.refusal
+        if refusal is not None:
+            self.notes.refusals.append(refusal.code)
+            self.refused.append(BadRecord(found.offset, refusal.code, source_of(found)))
+            self.records.append(wire.dead_letter(partition, found, refusal.code, refusal.place))

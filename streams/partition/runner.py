@@ -102,7 +102,7 @@ class PartitionRunner:
     async def run(self, publisher: Publisher, ring: Ring) -> TenureEnd:
         """Claim the partition with this ring and run it until the tenure ends.
 
-        Any exception is our bug, or TooMuchBadInput, and stops the worker. Cancel the call to abandon everything.
+        Any exception is our bug, and stops the worker. Cancel the call to abandon everything.
         """
         self._notices = Notices()
         status = self.status

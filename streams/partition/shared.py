@@ -8,7 +8,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Withdrawal
 from streams.clock import Clock
-from streams.intake.guard import RefusalShare
+from streams.intake.bad_input import BadInputLimits
 from streams.intake.input import Input
 from streams.log.terms import Log
 from streams.metrics.tally import Tally
@@ -28,8 +28,8 @@ class OutputRecords(Protocol):
         """Return the tombstone of a standing membership in the old topic of its segment."""
         ...
 
-    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
-        """Return the dead letter of a refused record."""
+    def dead_letter(self, partition: int, record: Fetched, code: str, place: str = "") -> OutRecord:
+        """Return the dead letter of a refused record; `place` inside the event, "": not known."""
         ...
 
     def tick(self, partition: int) -> OutRecord:
@@ -57,7 +57,7 @@ class PartitionShared:
     wire: OutputRecords
     deployment: Deployment
     clock: Clock
-    share: RefusalShare
+    bad_input: BadInputLimits
     catalogue: Callable[[str], Awaitable[Catalogue]]
     """Returns the catalogue of a hash. Raises Incident: it is not stored. Waits while the log cannot be reached."""
     limits: PartitionLimits = field(default_factory=PartitionLimits)

@@ -61,7 +61,7 @@ CLAIM: Final[Table[ClaimState]] = Table(
 )
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
 
-State = Literal["waiting", "claiming", "replaying", "running", "releasing", "released", "stopped"]
+State = Literal["waiting", "claiming", "replaying", "running", "held", "releasing", "released", "stopped"]
 
 TENURE: Final[Table[State]] = Table(
     first="waiting",
@@ -70,6 +70,7 @@ TENURE: Final[Table[State]] = Table(
         "claiming": "The worker claims the partition, by steps 1 to 6.",
         "replaying": "Records whose changes are published already are applied again, silently.",
         "running": "Records are applied, their changes are published, and the state is written behind.",
+        "held": "Too many records were refused: nothing is applied until the log is calm, or `segue resume` says so.",
         "releasing": "What was applied is published and written, and then the partition is handed over.",
         "released": "The worker does not own the partition any more.",
         "stopped": "An incident: nothing is applied until a person has repaired it.",
@@ -91,6 +92,12 @@ TENURE: Final[Table[State]] = Table(
         ("running", "releasing"): "the partition is to be let go",
         ("running", "waiting"): "another worker claimed it later, or the ring is over",
         ("running", "stopped"): "the input is not what it must be",
+        ("running", "held"): "the share of refused records is over its limit",
+        ("held", "running"): "the log is calm again, or a person resumed it; or the store went back (GAP)",
+        ("held", "replaying"): "the store went back (GAP): replay from where it stands now",
+        ("held", "releasing"): "the partition is to be let go",
+        ("held", "waiting"): "another worker claimed it later, or the ring is over",
+        ("held", "stopped"): "the input is not what it must be",
         ("releasing", "released"): "what was in hand is finished, or given up",
         ("releasing", "waiting"): "another worker claimed it later, or the ring is over",
         ("releasing", "stopped"): "the input or the store is not what it must be",

@@ -1,6 +1,6 @@
 """What is known of one partition. Its parts write it and the web pages read it; nothing is decided by it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from streams.partition.states import TENURE, State
@@ -36,6 +36,14 @@ class PartitionStatus:
     history_share: float = -1
     """How much of the history that cuts of this partition wait for is read, from 0 to 1; -1: none waits."""
     incident: str = ""
+    held: str = ""
+    """Why the partition is held, with reasons and sources; "": it is not held."""
+    held_since_ms: int = -1
+    """The wall clock at the beginning of the hold, as this worker saw it; -1: it is not held."""
+    refused_reasons: dict[str, int] = field(default_factory=dict)
+    """Of the newest `bad_input_window` records, how many were refused, by reason code."""
+    refused_sources: dict[str, int] = field(default_factory=dict)
+    """The same by source; at most 20 sources."""
     waiting_for: str = ""
     """What cannot be reached; "": everything can."""
     events: int = 0

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from streams.errors import Doubt, Incident
+from streams.intake.bad_input import BadInput
 from streams.intake.inbox import Inbox, bytes_of
 from streams.partition.applier import Applier, Boundary
 from streams.partition.beside import Beside
 from streams.partition.checkpoints import Checkpoints
 from streams.partition.claim import Claimed
+from streams.partition.look_ahead import GoOn, LookAhead
 from streams.partition.notices import Notices
 from streams.partition.outgoing import PublishSlice
 from streams.partition.output import Output
@@ -71,6 +73,9 @@ class Tenure:
         """The boundary that the publisher was given last, answered or not: nothing before it is submitted again."""
         self._writing: Beside[list[str]] = Beside(notices.poke)
         self._ticking: Beside[None] = Beside(notices.poke)
+        self._bad_input = BadInput(shared.bad_input, claimed.published.refused)
+        self._ahead: LookAhead | None = None
+        """What a held partition reads with; None: it is not held."""
 
     # -- what others tell it
 
@@ -89,10 +94,11 @@ class Tenure:
     def _check(self) -> None:
         """Raise Doubt if the ring is over, Incident if the log does not hold the next record."""
         self._notices.check()
-        if self._inbox.error is not None:
+        error = self._inbox.error if self._ahead is None else self._ahead.error
+        if error is not None:
             raise Incident(
                 f"the input has no record at offset {self._applier.engine.offset} any more"
-                f" ({type(self._inbox.error).__name__}): run `segue rebuild` with a log that reaches back far enough,"
+                f" ({type(error).__name__}): run `segue rebuild` with a log that reaches back far enough,"
                 " or start a new generation"
             )
 
@@ -118,6 +124,7 @@ class Tenure:
         self._writer = Writer(self._partition, shared, self._applier, self.checkpoints, self._writing)
         self._ticker = Ticker(self._partition, shared, self._applier, status, self._ticking)
         self._inbox.clear()
+        self._end_hold()
         replaying = self._applier.silent is not None
         status.replays += replaying
         status.move("replaying" if replaying else "running")
@@ -142,13 +149,16 @@ class Tenure:
             notices.poke.clear()
             self._check()
             self._reap()
-            if self._inbox and not self._blocked():
+            await self._hold_or_go_on()
+            if self._ahead is None and self._inbox and not self._blocked():
                 await self._apply_chunk()
                 # give the other tasks a turn
                 await asyncio.sleep(0)
             await self._keep()
             if self._writer.packing:
                 await asyncio.sleep(0)
+            elif self._ahead is not None:
+                await self._clock.wait(notices.poke, 1 if self._ahead.waiting else await self._idle())
             elif not self._inbox or self._blocked():
                 await self._clock.wait(notices.poke, await self._idle())
         await self._finish()
@@ -192,9 +202,10 @@ class Tenure:
         self._writer.begin_slice(self._published)
 
     def _submit(self, output: Output) -> None:
-        """Give output to the publisher, at a record boundary. Raises TooMuchBadInput."""
+        """Give output to the publisher, at a record boundary."""
         applier, status = self._applier, self._status
         engine = applier.engine
+        self._bad_input.add(output.applied, output.refused)
         if engine.offset > self._submitted.offset:
             self._publisher.submit(
                 self._partition,
@@ -206,13 +217,68 @@ class Tenure:
                     digest=engine.digest,
                     changes=output.changes,
                     notes=output.notes,
+                    refused=self._bad_input.memory(engine.offset),
                 ),
             )
             self._submitted = applier.boundary
             self._on_point("submitted")
         status.changes += output.changes
-        status.dead_letters += output.refused
-        self._shared.share.add(output.applied, output.refused)
+        if output.refused:
+            status.dead_letters += len(output.refused)
+            self._tell_refused()
+
+    # -- holding: too many records were refused
+
+    async def _hold_or_go_on(self) -> None:
+        """Hold the partition if too many records were refused; look ahead while it is held, and go on in the end."""
+        if self._ahead is None:
+            if self._bad_input.too_much and self._applier.silent is None:
+                await self._hold()
+            return
+        go_on = await self._ahead.look()
+        if go_on is not None:
+            await self._go_on(go_on)
+
+    async def _hold(self) -> None:
+        engine, status = self._applier.engine, self._status
+        self._inbox.clear()
+        self._ticking.cancel()
+        self._ahead = self._look_ahead()
+        status.move("held")
+        status.held, status.held_since_ms = self._bad_input.said(), self._clock.wall_ms()
+        self._tell_refused()
+        log.error("partition %d is held: %s", self._partition, status.held)
+        self._on_point("held")
+        await self._shared.input.open(self._partition, engine.offset, self._ahead)
+
+    async def _hold_again(self) -> None:
+        """Look ahead from the beginning: the consumer went silent, and its records may be lost."""
+        engine = self._applier.engine
+        self._ahead = self._look_ahead()
+        await self._shared.input.open(self._partition, engine.offset, self._ahead)
+
+    def _look_ahead(self) -> LookAhead:
+        engine = self._applier.engine
+        return LookAhead(self._partition, self._shared, engine.catalogue, engine.clock_ms, self._on_fetched)
+
+    async def _go_on(self, go_on: GoOn) -> None:
+        engine, status = self._applier.engine, self._status
+        before = max(engine.offset, go_on.before_offset)
+        log.warning("partition %d goes on after a hold", self._partition)
+        self._bad_input.pardon(before)
+        self._end_hold()
+        self._tell_refused()
+        status.move("running")
+        self._on_point("went_on")
+        await self._shared.input.open(self._partition, engine.offset, self._inbox)
+
+    def _end_hold(self) -> None:
+        self._ahead = None
+        self._status.held, self._status.held_since_ms = "", -1
+
+    def _tell_refused(self) -> None:
+        self._status.refused_reasons = self._bad_input.reasons()
+        self._status.refused_sources = self._bad_input.sources()
 
     # -- keeping: slices, checkpoints, memory, probes
 
@@ -225,7 +291,10 @@ class Tenure:
             # the rest of a batch that is half applied is fetched again
             self._notices.reopening = False
             self._inbox.clear()
-            await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
+            if self._ahead is not None:
+                await self._hold_again()
+            else:
+                await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
         if not self._blocked():
             self._inbox.resume_if_low()
         if not self._writing.busy and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
@@ -245,11 +314,12 @@ class Tenure:
         status.submitted_offset = self._submitted.offset
         status.catalogue = applier.engine.catalogue
         status.profiles = len(applier.engine.profiles)
-        status.oldest_unapplied_ms = self._inbox.oldest_ms
+        status.oldest_unapplied_ms = self._inbox.oldest_ms if self._ahead is None else self._ahead.oldest_ms
         end = self._shared.input.offsets(self._partition).end
         if end is not None:
             # at the end only markers are left, and they are no lag
-            status.end_offset = applier.engine.offset if self._inbox.at_end else end
+            at_end = self._ahead is None and self._inbox.at_end
+            status.end_offset = applier.engine.offset if at_end else end
 
     # -- with nothing to apply
 
@@ -263,7 +333,7 @@ class Tenure:
             waits.append(self._writer.due_in_ms)
         if self._applier.silent is not None:
             self._check_end(self._applier.silent)
-        elif self._inbox.at_end:
+        elif self._ahead is None and self._inbox.at_end:
             waits.append(await self._ticker.look())
         return max(1.0, min(waits))
 

@@ -80,7 +80,9 @@ def schemas() -> dict[str, JsonSchemaValue]:
     )
     made: dict[str, JsonSchemaValue] = dict(found["$defs"])
     for kind in (Progress, Claim, Fill):
-        made[kind.__name__] = TypeAdapter(kind).json_schema(ref_template=_REF)
+        schema = TypeAdapter(kind).json_schema(ref_template=_REF)
+        made.update(schema.pop("$defs", {}))
+        made[kind.__name__] = schema
     return {name: _untitled(made[name]) for name in sorted(made)}
 
 

@@ -68,6 +68,8 @@ class DeadLetterHeaders(Open):
     segue_partition: str
     """A decimal number, like `segue_offset`: headers are texts."""
     segue_offset: str
+    segue_place: Optional
+    """Where in the event it is wrong: a path of declared names such as `data.topic`, never a value."""
     segue_pointer: Optional
     """`true` where the record was too large; then the value is a pointer."""
 

@@ -27,14 +27,15 @@ engine does not keep the value of an entry.
 
 **A dead letter** is the refused record: key, value and headers unchanged, except header names that are no text
 (`streams.log.batches`). After these come `segue_reason` (a code of docs/language.md, bad input), `segue_topic`,
-`segue_partition` and `segue_offset`; no personal data is added. If a dead letter is sent again unchanged and refused
-again, the last of each header counts. If the record is too large for the topic, its value and headers are left out: the
-value is a pointer (`DeadLetterPointer`) and `segue_pointer` is `true`. If the record has neither key nor value, the
-value is empty: Kafka's clients do not take a record without both.
+`segue_partition` and `segue_offset`, and `segue_place` where the place inside the event is known: a path of declared
+names such as `data.topic`, never a value. No personal data is added. If a dead letter is sent again unchanged and
+refused again, the last of each header counts. If the record is too large for the topic, its value and headers are left
+out: the value is a pointer (`DeadLetterPointer`) and `segue_pointer` is `true`. If the record has neither key nor
+value, the value is empty: Kafka's clients do not take a record without both.
 
-**Segue's own records of the input** (`segue.tick`, `segue.catalogue`, `segue.history`, `segue.filled`) are CloudEvents
-in structured mode: a dump of the topic shows them as they are. Only `segue.history` has a key: its subject. Other
-readers of the input skip the types `segue.*`.
+**Segue's own records of the input** (`segue.tick`, `segue.catalogue`, `segue.history`, `segue.filled`, `segue.resume`)
+are CloudEvents in structured mode: a dump of the topic shows them as they are. Only `segue.history` has a key: its
+subject. Other readers of the input skip the types `segue.*`.
 """
 
 import secrets
@@ -51,13 +52,15 @@ from rules.ground.instants import format_instant
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
-from streams.wire.payloads import CatalogueInForce, DeadLetterPointer
+from streams.wire.payloads import CatalogueInForce, DeadLetterPointer, Resumed
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
 """Key, value and headers of a dead letter together; a larger record becomes a pointer. Below the limits of producers
 and brokers (a batch of one record, 1,048,588 bytes by default), with room for what a batch adds."""
 KEY_KEPT_BYTES_MAX: Final = 65_536
 """A pointer keeps a key up to this size. A subject is far shorter."""
+RESUME_TYPE: Final = "segue.resume"
+"""The type of the record that lets a held partition go on (streams/partition/look_ahead.py)."""
 _HEADER_BYTES: Final = 8
 """Upper bound of the length fields before a header's name and its value."""
 _NOTHING: Final = b""
@@ -116,13 +119,14 @@ class RecordMaker:
             found = self._channels[channel] = channel_topics(self._deployment, channel)
         return found
 
-    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
-        """Make the dead letter of a record that was refused with a reason code."""
+    def dead_letter(self, partition: int, record: Fetched, code: str, place: str = "") -> OutRecord:
+        """Make the dead letter of a record that was refused with a reason code, at a place inside the event."""
         origin: tuple[tuple[str, bytes], ...] = (
             ("segue_reason", code.encode()),
             ("segue_topic", self._events.encode()),
             ("segue_partition", str(partition).encode()),
             ("segue_offset", str(record.offset).encode()),
+            *((("segue_place", place.encode()),) if place else ()),
         )
         key, value, headers = record.key, record.value, tuple(record.headers)
         size = len(key or b"") + len(value or b"") + _size_of(headers)
@@ -144,6 +148,10 @@ class RecordMaker:
     def catalogue(self, partition: int, hash_: str) -> OutRecord:
         """Make the record that puts the catalogue of that hash in force: a cut."""
         return self._own_record(partition, "segue.catalogue", CatalogueInForce(catalogue=hash_).model_dump())
+
+    def resume(self, partition: int, by: str, note: str) -> OutRecord:
+        """Make the record that lets a held partition go on: refused records before it are pardoned."""
+        return self._own_record(partition, RESUME_TYPE, Resumed(by=by, note=note).model_dump())
 
     def history(
         self, partition: int, subject: str, cut_ms: int, events: Sequence[bytes], traits: Sequence[str] = ()

@@ -65,6 +65,9 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "filled": Message(
         "Segue's own: the history of a cut is filled in. Skip it.", payloads.FilledRecord, content_type=_CLOUDEVENT
     ),
+    "resume": Message(
+        "Segue's own: a person lets a held partition go on. Skip it.", payloads.ResumeRecord, content_type=_CLOUDEVENT
+    ),
     "deadLetter": Message(
         "A refused record, unchanged.", _ANYTHING, _ANYTHING, headers.DeadLetterHeaders, "application/octet-stream"
     ),
@@ -147,7 +150,15 @@ MESSAGES: Final[Mapping[str, Message]] = {
 _CHANGES: Final = ("segmentEntered", "segmentExited")
 _STANDING: Final = ("standingMembership", "membershipEnded", "membershipMoved")
 CARRIES: Final[Mapping[Role, Sequence[str]]] = {
-    "events": ("engagementEvent", "engagementEventBinary", "catalogueTakesEffect", "tick", "history", "filled"),
+    "events": (
+        "engagementEvent",
+        "engagementEventBinary",
+        "catalogueTakesEffect",
+        "tick",
+        "history",
+        "filled",
+        "resume",
+    ),
     "dead_letters": ("deadLetter", "deadLetterPointer"),
     "membership": _CHANGES,
     "current": _STANDING,

@@ -39,6 +39,14 @@ class CatalogueInForce(Closed):
     """Its hash: its key in the topic of catalogues."""
 
 
+class Resumed(Closed):
+    """Who lets a held partition go on, and why."""
+
+    by: str
+    note: str
+    """"": nothing was said."""
+
+
 class Nothing(Closed):
     """No data."""
 
@@ -63,6 +71,13 @@ class TickRecord(_Own):
 
     type: Literal["segue.tick"]
     data: Nothing
+
+
+class ResumeRecord(_Own):
+    """Segue's own: a partition that is held may go on; refused records before this one are pardoned."""
+
+    type: Literal["segue.resume"]
+    data: Resumed
 
 
 class PastEvents(Closed):

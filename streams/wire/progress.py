@@ -3,7 +3,9 @@
 Both are compacted, and have the partitions of the input. Values are compact JSON.
 
 - `segue.progress`: one key, `progress` (PROGRESS_KEY). Value:
-  `{"generation":"g1","epoch":7,"offset":4711,"clock_ms":1772373905012,"catalogue":"<sha256>","digest":"<hex>"}`
+  `{"generation":"g1","epoch":7,"offset":4711,"clock_ms":1772373905012,"catalogue":"<sha256>","digest":"<hex>"}`, and
+  `"refused":{"blocks":[{"records":1000,"refused":[["not_json","",3]]}],"pardoned":0}` while refused records are
+  remembered
 - `segue.owners`: key = the ring's name. Value, or a tombstone when the claim is over:
   `{"ids":["segue-<ring>-0","segue-<ring>-1"],"nonce":"<hex>"}`
 """
@@ -26,6 +28,23 @@ class MalformedRecord(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedBlock:
+    """Some records in a row, and those of them that were refused: (reason code, source, how many)."""
+
+    records: int
+    refused: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMemory:
+    """The newest records of a partition, in blocks from old to new (streams/intake/bad_input.py)."""
+
+    blocks: tuple[RefusedBlock, ...]
+    pardoned: int
+    """Records refused before this offset are not counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the changes of a partition are published; the last record of every publishing transaction."""
 
@@ -39,6 +58,9 @@ class Progress:
     """Hash of the catalogue in force at `offset`."""
     digest: str
     """Rolling digest of all changes of this partition up to `offset` (hex)."""
+    refused: "RefusedMemory | None" = None
+    """What the guard of bad input remembers at `offset`; None: nothing. It decides only whether the partition is held,
+    never a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
 
+class _RefusedBlockModel(Strict):
+    records: Annotated[int, Field(ge=0)]
+    refused: tuple[tuple[str, str, int], ...]
+
+
+class _RefusedModel(Strict):
+    blocks: tuple[_RefusedBlockModel, ...]
+    pardoned: int
+
+
 class _ProgressModel(Strict):
     generation: str
     epoch: Annotated[int, Field(ge=0)]
@@ -63,6 +95,7 @@ class _ProgressModel(Strict):
     clock_ms: int
     catalogue: str
     digest: str
+    refused: _RefusedModel | None = None
 
 
 class _ClaimModel(Strict):
@@ -72,13 +105,22 @@ class _ClaimModel(Strict):
 
 def progress_record(topic: str, partition: int, progress: Progress) -> OutRecord:
     """Make a progress record."""
-    return OutRecord(topic, partition, PROGRESS_KEY, orjson.dumps(progress))
+    value = orjson.dumps(progress)
+    if progress.refused is None:
+        # nearly every progress: an older reader sees what it always saw
+        value = value.removesuffix(b',"refused":null}') + b"}"
+    return OutRecord(topic, partition, PROGRESS_KEY, value)
 
 
 def read_progress(value: bytes | None) -> Progress:
     """Return the progress in a record's value. Raises MalformedRecord."""
     read = read_model(_ProgressModel, value, "progress")
-    return Progress(**read.model_dump())
+    found = read.refused
+    memory = None
+    if found is not None:
+        blocks = tuple(RefusedBlock(each.records, each.refused) for each in found.blocks)
+        memory = RefusedMemory(blocks, found.pardoned)
+    return Progress(**read.model_dump(exclude={"refused"}), refused=memory)
 
 
 def claim_record(topic: str, partition: int, ring: str, claim: Claim) -> OutRecord:

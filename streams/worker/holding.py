@@ -9,7 +9,6 @@ from typing import Final
 
 from streams.clock import Clock
 from streams.exits import Exit
-from streams.intake.guard import TooMuchBadInput
 from streams.partition.runner import PartitionRunner, TenureEnd
 from streams.partition.shared import PartitionShared
 from streams.partition.status import PartitionStatus
@@ -122,8 +121,6 @@ class Holding:
                 if end is TenureEnd.RELEASED:
                     return
                 await self._clock.wait(held.leaving, self._pauses_ms[end])
-        except TooMuchBadInput as error:
-            self._fail(str(error), Exit.WRONG_INPUT)
         except asyncio.CancelledError:
             if self._sessions.current is not None:
                 await self._sessions.current.publisher.drop(partition)

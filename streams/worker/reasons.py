@@ -32,6 +32,10 @@ def _of_partition(one: PartitionStatus, lag_ms_max: int, wall_ms: int) -> Iterat
     if one.state == "stopped":
         yield Reason("partition_stopped", f"{name} is stopped: {one.incident}", one.partition)
         return
+    if one.state == "held":
+        since_ms = one.held_since_ms if one.held_since_ms >= 0 else None
+        yield Reason("partition_held", f"{name} is held: {one.held}", one.partition, since_ms=since_ms)
+        return
     if one.waiting_for:
         yield Reason("partition_waits", f"{name} waits for {one.waiting_for}", one.partition)
     elif one.state != "running":

@@ -24,7 +24,7 @@ from streams.dependencies import DependencyWatch
 from streams.exits import Exit
 from streams.finding import Finding
 from streams.intake.app import REBALANCE_MARGIN_MS, App, HostedInput
-from streams.intake.guard import RefusalShare
+from streams.intake.bad_input import BadInputLimits
 from streams.intake.hosting import ConsumerOptions
 from streams.intake.input import Input
 from streams.log.client import KafkaLog
@@ -131,7 +131,9 @@ class Worker:
             wire=RecordMaker(deployment),
             deployment=deployment,
             clock=self._clock,
-            share=RefusalShare(settings.bad_input_share_max, settings.bad_input_window),
+            bad_input=BadInputLimits(
+                settings.bad_input_share_max, settings.bad_input_window, settings.bad_input_calm_ms
+            ),
             catalogue=self._catalogues.get,
             limits=self._limits(settings, deployment.partitions),
             on_point=on_point,

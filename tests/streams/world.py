@@ -14,8 +14,8 @@ from rules.engine.partition import Partition
 from rules.engine.record import Record
 from rules.ground.digest import DIGEST_START
 from streams.errors import Incident
+from streams.intake.bad_input import BadInputLimits
 from streams.intake.decoding import decoder_of
-from streams.intake.guard import RefusalShare
 from streams.intake.input import BatchQueue, InputOffsets
 from streams.log.terms import Ring
 from streams.partition.outgoing import TransactionPace
@@ -48,11 +48,16 @@ events:
 """
 
 
-def catalogue(*segments: str, hidden: bool = False) -> Catalogue:
-    """Load a catalogue of segments, each `name|rest of the file`. `hidden`: membership that looks at the country is."""
-    files = {"dictionary.yaml": DICTIONARY}
+def catalogue(*segments: str, hidden: bool = False, events: str = "") -> Catalogue:
+    """Load a catalogue of segments, each `name|rest of the file`. `hidden`: membership that looks at the country is.
+
+    `events`: lines of the dictionary that declare more event types.
+    """
+    files = {"dictionary.yaml": DICTIONARY + events}
     if hidden:
-        files["dictionary.yaml"] = DICTIONARY.replace("{type: string}", "{type: string, restricted: place}", 1)
+        files["dictionary.yaml"] = files["dictionary.yaml"].replace(
+            "{type: string}", "{type: string, restricted: place}", 1
+        )
         files["policy.yaml"] = "restrictions: {place: {membership: restricted}}\n"
     for text in segments:
         name, _, rest = text.partition("|")
@@ -178,7 +183,7 @@ class PlainWire:
         topic = HIDDEN_CURRENT if withdrawal.was_restricted else CURRENT
         return OutRecord(topic, partition, f"{withdrawal.subject}|{withdrawal.segment}".encode(), None)
 
-    def dead_letter(self, partition: int, record: Fetched, code: str) -> OutRecord:
+    def dead_letter(self, partition: int, record: Fetched, code: str, place: str = "") -> OutRecord:
         return OutRecord(DEAD, partition, record.key, record.value, (("reason", code.encode()),))
 
     def tick(self, partition: int) -> OutRecord:
@@ -194,7 +199,7 @@ class Worker:
     on_point: OnPoint = UNOBSERVED
     batch: int = 1_000
     status: dict[int, PartitionStatus] = field(default_factory=dict)
-    share: RefusalShare = field(default_factory=lambda: RefusalShare(0.05, 10_000))
+    bad_input: BadInputLimits = field(default_factory=BadInputLimits)
 
     async def start(self, *partitions: int) -> "Worker":
         world = self.world
@@ -217,7 +222,7 @@ class Worker:
             PlainWire(),
             world.deployment,
             world.clock,
-            self.share,
+            self.bad_input,
             world.catalogue,
             self.limits,
             self.on_point,

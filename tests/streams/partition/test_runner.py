@@ -9,7 +9,6 @@ import pytest
 
 from rules.engine import partition as engine
 from streams.errors import Unanswered
-from streams.intake.guard import RefusalShare, TooMuchBadInput
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
 from streams.records import OutRecord
@@ -499,18 +498,6 @@ async def test_a_key_of_another_partition_is_bad_input() -> None:
     await world.until(lambda: sum(len(world.out(DEAD, p)) for p in range(4)) == 3)
     assert sum(len(world.out(OUT, p)) for p in range(4)) == 1
     await worker.release()
-
-
-async def test_too_large_a_share_of_bad_input_stops_the_worker() -> None:
-    world = await world_with(FOREVER_IN)
-    for n in range(30):
-        world.broker.append(OutRecord(EVENTS, 0, b"hcp:1", b"bad"))
-        world.send(f"hcp:{n}")
-    worker = await Worker(world, batch=2, share=RefusalShare(0.1, 100)).start(0)
-    await world.until(worker.tasks[0].done)
-    with pytest.raises(TooMuchBadInput):
-        worker.tasks[0].result()
-    await worker.kill()
 
 
 async def test_a_producers_own_stamp_stops_the_partition_before_anything_moves() -> None:

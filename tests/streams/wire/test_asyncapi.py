@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,15 @@ from streams.wire.asyncapi import defaults, document, render
 from streams.wire.fills import Fill, fill_record
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.messages import CARRIES, MESSAGES
-from streams.wire.progress import Claim, Progress, claim_record, progress_record, tombstones
+from streams.wire.progress import (
+    Claim,
+    Progress,
+    RefusedBlock,
+    RefusedMemory,
+    claim_record,
+    progress_record,
+    tombstones,
+)
 from streams.wire.topics import activation_topics, delivery_topic, topics
 from tests.streams.wire.test_wire import Read, activation, change
 
@@ -64,6 +73,7 @@ def fits(record: OutRecord, name: str) -> list[str]:
     return wrong
 
 
+REFUSED = RefusedMemory((RefusedBlock(1_000, (("not_json", "", 3), ("wrong_type", "/crm", 1))),), 0)
 APPLIED = Applied("ada", 1_772_373_905_012, "two views", GitState("a" * 40, clean=True), preview="b" * 64)
 
 
@@ -94,6 +104,7 @@ def written() -> list[tuple[str, OutRecord]]:
         *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
         *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
         *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),
+        ("deadLetter", WIRE.dead_letter(0, Read(), "wrong_type", "data.topic")),
         ("deadLetterPointer", WIRE.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
         ("undelivered", UNDELIVERED.dead_letter(0, Read(), "http_422")),
         ("undeliveredPointer", UNDELIVERED.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
@@ -103,8 +114,10 @@ def written() -> list[tuple[str, OutRecord]]:
         ("history", WIRE.history(0, "hcp:1", 1_772_373_905_012, [PAST], ["specialty"])),
         ("filled", WIRE.filled(0, 1_772_373_905_012, None)),
         ("filled", WIRE.filled(0, 1_772_373_905_012, 1_772_373_900_000)),
+        ("resume", WIRE.resume(0, "someone", "")),
         *(("fill", fill_record(deployment.fills_topic, 0, "nonce-1", fill)) for fill in FILLS),
         ("progress", progress_record(deployment.progress_topic, 0, progress)),
+        ("progress", progress_record(deployment.progress_topic, 0, replace(progress, refused=REFUSED))),
         ("claim", claim_record(deployment.owners_topic, 0, "segue-1", Claim(("segue-1-0",), "nonce"))),
         ("claimEnded", tombstones(deployment.owners_topic, 0, ["segue-1"])[0]),
         (
