@@ -37,6 +37,8 @@ class DeliveryStatus:
     """Why requests wait for another attempt, by request."""
     log_away: str = ""
     dependencies: Dependencies = field(default_factory=lambda: Dependencies(("kafka",)))
+    kafka_refuses: Callable[[], str] = lambda: ""
+    """Tells why a broker refused the last connection of any client of this process; "": it did not."""
     stopping: bool = False
     failure: str = ""
     _standing: Standing = field(default_factory=Standing)
@@ -55,6 +57,8 @@ class DeliveryStatus:
         yield from self.dependencies.reasons()
         if self.log_away and self.dependencies.up("kafka"):
             yield Reason("dependency_away", f"Kafka cannot be used: {self.log_away}", dependency="kafka")
+        if self.dependencies.up("kafka") and (refusal := self.kafka_refuses()):
+            yield Reason("dependency_away", refusal, dependency="kafka")
         if self.waiting:
             why = f"{len(self.waiting)} requests wait for {self.host}: {next(iter(self.waiting.values()))}"
             yield Reason("endpoint_waits", why, dependency="endpoint")

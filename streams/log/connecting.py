@@ -6,6 +6,7 @@ made by `KafkaConnection.options` goes through `_connect`, which tells its `Acce
 """
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import client as aiokafka_client
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from streams.log.connection import KafkaConnection
 
 
+REMEMBERED_S: Final = 60.0
+"""Clients that need a broker ask it again sooner than this."""
 CLOSE_S: Final = 0.5
 """How long the end of a connection that failed may take."""
 
@@ -35,12 +38,19 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
 
     def __init__(self, connection: "KafkaConnection") -> None:
         self._connection = connection
-        self._refusals: dict[tuple[str, int], Refused] = {}
+        self._refusals: dict[tuple[str, int], tuple[float, Refused]] = {}
 
     @property
     def refusal(self) -> Refused | None:
-        """Why a broker refused its last connection; None: none did, or each has let one through since."""
-        return next(iter(self._refusals.values()), None)
+        """Why a broker refused its last connection; None: none did, each has let one through since, or nobody has asked
+        it again for a while.
+        """
+        recent_s = time.monotonic() - REMEMBERED_S
+        return next((refused for at_s, refused in self._refusals.values() if at_s > recent_s), None)
+
+    def told(self) -> str:
+        """Return the sentence of that refusal; "" for none."""
+        return "" if self.refusal is None else self.refusal.sentence
 
     async def token(self) -> str:
         """Return a token for a new connection. Raises TokenUnavailable."""
@@ -67,7 +77,7 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         else:
             refused = of_connection(error, address, self._connection)
         if refused is not None:
-            self._refusals[address] = refused
+            self._refusals[address] = (time.monotonic(), refused)
         return refused
 
     def succeeded(self, address: tuple[str, int]) -> None:

@@ -44,6 +44,7 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
     shape = shape_of(delivery)
     endpoint = _endpoint(delivery, shape.path)
     status = DeliveryStatus(channel, endpoint.host, delivery.shape)
+    status.kafka_refuses = servers.connection.access.told
     route = Route(channel, servers.deployment, servers.settings, delivery, shape)
     stop = asyncio.Event()
     for number in SIGNALS:

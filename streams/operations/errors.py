@@ -334,6 +334,14 @@ def away(server: str, reason: str, within_ms: int, reach: "Reach", setting: str)
     return f"{server} did not answer within {within_ms // 1000} s ({reason}): is it up, and is {setting} right?"
 
 
+class KafkaRefuses(Unreachable):
+    """Kafka answers and refuses this process: its credentials, its certificate, or a right. `code` says which."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
 class KafkaUndecided(Unreachable):
     """Kafka answers, but another client's open transaction holds up the request."""
 

@@ -21,22 +21,25 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import OtherRules, load_catalogue_json
 from rules.language.problems import CatalogueErrors, Source
-from streams.errors import HeldUp, Incident, NotReachable, StoreBug, Unanswered
+from streams.errors import HeldUp, Incident, NotReachable, Refused, StoreBug, Unanswered
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.log.consumers import Consumer
 from streams.log.producer import Tuning
+from streams.log.refusals import not_reachable
 from streams.operations.errors import (
     AssignmentKeyWrong,
     CatalogueNotStored,
     CatalogueUnusable,
     KafkaAway,
+    KafkaRefuses,
     KafkaUndecided,
     NoCatalogue,
     RedisAway,
     StateWrong,
     TopicMissing,
+    Unreachable,
     WrongPartitionCount,
 )
 from streams.operations.reach import host_and_port, reach_of
@@ -174,9 +177,9 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     except HeldUp as error:
         raise KafkaUndecided(settings.kafka_bootstrap_servers, str(error)) from None
     except NotReachable as error:
-        raise await _kafka_away(settings, str(error)) from None
+        raise await _kafka_away(settings, error) from None
     except KafkaError as error:
-        raise await _kafka_away(settings, type(error).__name__) from None
+        raise await _kafka_away(settings, not_reachable("", error, log.connection)) from None
     except (Unanswered, StoreBug) as error:
         reach = await reach_of(redis_nodes(settings.redis_url))
         raise RedisAway(address_of(settings.redis_url), str(error), REACH_MS, reach) from None
@@ -186,7 +189,10 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
         await log.close()
 
 
-async def _kafka_away(settings: Settings, reason: str) -> KafkaAway:
+async def _kafka_away(settings: Settings, error: NotReachable) -> Unreachable:
+    if isinstance(error, Refused):
+        return KafkaRefuses(error.code, error.sentence)
+    reason = str(error).removeprefix(": ")
     nodes = [host_and_port(each, KAFKA_PORT) for each in settings.kafka_bootstrap_servers.split(",")]
     return KafkaAway(settings.kafka_bootstrap_servers, reason, REACH_MS, await reach_of(nodes))
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from streams.clock import Clock
-from streams.errors import NotReachable, Unanswered
+from streams.errors import NotReachable, Refused, Unanswered
 from streams.exits import Exit
 from streams.finding import Finding
 from streams.retry import GivenUp, Patience, tell_nobody, until_answered
@@ -29,14 +29,26 @@ async def preflight(
 ) -> Exit:
     """Ask every check, in order. `tell` hears (attempt, fault) while a server is away.
 
-    Returns DONE; WRONG_INPUT after a fatal finding; NOT_REACHABLE if a server stays away, or `ended` is set.
+    Returns DONE; WRONG_INPUT after a fatal finding; NOT_REACHABLE if a server stays away
+    or refuses this process, or `ended` is set.
     """
-    patience = Patience(clock, ended=ended, tell=tell, until_ms=clock.now_ms() + PATIENCE_MS, most_ms=RETRY_MOST_MS)
+
+    def tell_or_end(attempt: int, fault: Exception) -> None:
+        tell(attempt, fault)
+        if isinstance(fault, Refused):
+            # a wrong password does not become right by waiting
+            raise GivenUp(fault)
+
+    patience = Patience(
+        clock, ended=ended, tell=tell_or_end, until_ms=clock.now_ms() + PATIENCE_MS, most_ms=RETRY_MOST_MS
+    )
     for check in checks:
         try:
             findings = await until_answered(check, (NotReachable, Unanswered, OSError), patience)
         except GivenUp as given_up:
-            log.error("a server is not reachable: %s", given_up.fault)  # noqa: TRY400 - no bug, no traceback
+            refused = isinstance(given_up.fault, Refused)
+            what = "the worker ends: %s" if refused else "a server is not reachable: %s"
+            log.error(what, given_up.fault)  # noqa: TRY400 - no bug, no traceback
             return Exit.NOT_REACHABLE
         for finding in findings:
             log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding)

@@ -21,6 +21,8 @@ def reasons_of(status: "WorkerStatus", wall_ms: int) -> Iterator[Reason]:
     elif not status.assigned:
         yield Reason("not_assigned", "the consumer group has given this worker no partitions yet")
     yield from status.dependencies.reasons()
+    if status.dependencies.up("kafka") and (refusal := status.kafka_refuses()):
+        yield Reason("dependency_away", refusal, dependency="kafka")
     if status.silent:
         yield Reason("input_silent", status.silent)
     for _, one in sorted(status.partitions.items()):

@@ -31,6 +31,8 @@ class WorkerStatus:
     rebalances: int = 0
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Kafka and Redis: whether they answer."""
+    kafka_refuses: Callable[[], str] = lambda: ""
+    """Tells why a broker refused the last connection of any client of this process; "": it did not."""
     silent: str = ""
     """Partitions from which the consumer reads nothing although the log goes on; "": none."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))

@@ -106,6 +106,7 @@ class Worker:
         # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms(), lag_ms_max=settings.ready_lag_ms_max)
+        self.status.kafka_refuses = self._connection.access.told
         self._tally = Tally() if settings.metrics else None
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
         self._histories = Histories(self._log, deployment, self._clock, self.status)
