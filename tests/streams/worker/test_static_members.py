@@ -92,7 +92,8 @@ async def test_a_second_worker_under_the_same_name_ends_the_first_in_one_sentenc
         if first.returncode is None:
             first.kill()
             await first.wait()
-    errors = [line for line in map(json.loads, said.read_text().splitlines()) if line["level"] == "error"]
+    lines = [json.loads(line) for line in said.read_text().splitlines()]
+    errors = [line for line in lines if line["level"] == "error" and line["logger"].startswith("streams.")]
     assert [line["message"] for line in errors] == [
         "the worker ends: another worker has joined the group as 'segue-0': give each worker its own "
         "SEGUE_GROUP_INSTANCE_ID"
