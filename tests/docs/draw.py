@@ -28,6 +28,7 @@ from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
 from streams.wire.topics import Topic, activation_topics, delivery_topic, topics
 from tests.benchmarks.peers.registry import ENGINES
+from tests.deploy import values as chart
 from tests.docs.markdown import ROOT, named, pages, text_of
 
 CHANNEL: Final = "CHANNEL"
@@ -220,6 +221,7 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "worker-metrics": lambda: metrics("worker"),
     "business-metrics": lambda: metrics("business"),
     "delivery-metrics": lambda: metrics("delivery"),
+    "chart-values": chart.table,
 }
 
 
@@ -241,6 +243,7 @@ def main() -> None:
         if after != before:
             page.write_text(after, encoding="utf-8")
             sys.stdout.write(f"{named(page)}: drawn\n")
+    chart.main()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ DOCS: Final = ROOT / "docs"
 README: Final = ROOT / "README.md"
 CLIENT: Final = ROOT / "streams" / "client" / "README.md"
 MODEL: Final = ROOT / "tests" / "model" / "README.md"
+CHART: Final = ROOT / "deploy" / "helm" / "segue" / "README.md"
 FENCE: Final = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^(?P<level>#+) (?P<title>.+)$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -26,8 +27,8 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Return every page: the README, the client's and the model's, and all below docs/, in order of their paths."""
-    return [README, CLIENT, MODEL, *sorted(DOCS.rglob("*.md"))]
+    """Return every page: the README, the client's, the model's and the chart's, and all below docs/, each once."""
+    return [README, CLIENT, MODEL, CHART, *sorted(DOCS.rglob("*.md"))]
 
 
 def named(path: Path) -> str:
