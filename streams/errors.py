@@ -63,6 +63,40 @@ class Unanswered(Exception):
     """The outcome is unknown (MOVED, READONLY, OOM, LOADING, a lost connection …). Read the token, or send it again."""
 
 
+class StoreCode(StrEnum):
+    """What keeps this process from its state in Redis. Health pages and `segue doctor` carry these words."""
+
+    CREDENTIALS = "redis_credentials"
+    """The user or the password is wrong, missing, or not wanted."""
+    RIGHT = "redis_right"
+    """The user may not run a command, or not on these keys."""
+    SERVER_CERTIFICATE = "redis_server_certificate"
+    """The server's certificate is not trusted, has expired, or names another host."""
+    CLIENT_CERTIFICATE = "redis_client_certificate"
+    """The server does not take this process's certificate, or wants one."""
+    PROTOCOL = "redis_protocol"
+    """One side speaks TLS and the other does not; or the server speaks something else."""
+    FILE = "redis_file"
+    """A file of a secret or of a certificate cannot be read or used."""
+    REPLICA = "redis_replica"
+    """The server is a replica and takes no writes."""
+    CLUSTER = "redis_cluster"
+    """The server is a node of a cluster, and the settings do not fit one."""
+    SENTINEL = "redis_sentinel"
+    """The sentinels know no primary of that name."""
+
+
+class StoreRefused(Unanswered):
+    """The store answers and refuses this process. Asking again helps only once a person has changed something: end with
+    it at the start, and retry with back-off after that. The text is one sentence that says what to do.
+    """
+
+    def __init__(self, code: StoreCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
 class Incident(Exception):
     """State is missing, or is not this deployment's. Never guess: the partition stops and says what to do."""
 

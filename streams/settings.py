@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rules.catalogue.assignment_key import SETTING_NAME
 from streams.kafka_settings import KafkaSettings
 from streams.logs import LogFormat, LogLevel
+from streams.redis_settings import RedisSettings
 
 WORKER_WEB_PORT: Final = 6066
 """Where a worker's pages answer unless SEGUE_WEB_PORT is set."""
@@ -63,12 +64,9 @@ class Deployment(BaseSettings):
     """The first part of every Redis key."""
 
 
-class Settings(KafkaSettings):
-    """What may change at a restart of a process, with those of Kafka. Times are in ms."""
+class Settings(KafkaSettings, RedisSettings):
+    """What may change at a restart of a process, with those of Kafka and Redis. Times are in ms."""
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    """Redis or Valkey, with the number of its database. Of a cluster, several nodes with commas between:
-    `redis://a:6379,b:6379/0`."""
     group: str = "segue"
     """The consumer group of the workers."""
     group_instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""

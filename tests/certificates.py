@@ -4,6 +4,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey, password: str) -> bytes:
@@ -53,13 +61,15 @@ class Authority:
         )
 
     def issue(self, common: str, host: str = "", *, expired: bool = False, password: str = "") -> tuple[bytes, bytes]:
-        """Issue a certificate; return it and its key (PEM)."""
+        """Issue a certificate; return it and its key (PEM). `host`: a name or an address, or several with commas."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         until = now - timedelta(hours=1) if expired else now + timedelta(days=1)
         builder = self._builder(_name(common), key, now - timedelta(days=1), until)
         if host:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_alternative(one) for one in host.split(",")]), critical=False
+            )
         usage = [ExtendedKeyUsageOID.SERVER_AUTH if host else ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
         made = builder.sign(self._key, hashes.SHA256())

@@ -85,7 +85,7 @@ def open_servers(deployment: Deployment, settings: Settings, catalogue: Catalogu
 
 async def provision(servers: Acquainted) -> None:
     """Create the topics and put the catalogue into force."""
-    await check_server(servers.settings.redis_url)
+    await check_server(servers.redis, servers.deployment.redis_prefix)
     async with servers.cluster() as cluster:
         done = await create_or_verify(cluster, servers.log, servers.store, servers.deployment)
     if done.fatal:

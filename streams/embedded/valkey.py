@@ -50,10 +50,13 @@ class ValkeyServer(Server):
             raise EmbeddedError(f"there is no Valkey for this machine: {error}") from error
 
     def _command(self) -> Sequence[str]:
-        command = [str(self.binary()), "--bind", LOOPBACK, "--port", str(self.port), "--dir", str(self.folder)]
+        command = [str(self.binary()), "--bind", LOOPBACK, *self._listens(), "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "yes" if self._appendonly else "no"]
         command += ["--appendfsync", self._appendfsync, "--maxmemory-policy", "noeviction"]
         return [*command, *self._options]
+
+    def _listens(self) -> Sequence[str]:
+        return ("--port", str(self.port))
 
 
 class RedisServer(ValkeyServer):

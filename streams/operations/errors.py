@@ -12,6 +12,7 @@ from streams.finding import Finding
 
 if TYPE_CHECKING:  # the root of the command line imports this module, and rules would bring pydantic with it
     from rules.language.problems import Problem
+    from streams.errors import StoreRefused
     from streams.operations.reach import Reach
 
 CATALOGUE_MB_MAX: Final = 8
@@ -357,6 +358,15 @@ class RedisAway(Unreachable):
         super().__init__(away(f"Redis at {address}", reason, within_ms, reach, "SEGUE_REDIS_URL"))
         self.address = address
         self.reach = reach
+
+
+class RedisRefuses(Unreachable):
+    """Redis answers and refuses this process. `code`: why. `address` is without user and password."""
+
+    def __init__(self, address: str, refused: "StoreRefused") -> None:
+        super().__init__(refused.sentence)
+        self.address = address
+        self.code = refused.code
 
 
 class DeliveryStopped(WrongInput):

@@ -63,7 +63,7 @@ class _Log:
 
 async def provision(servers: Servers) -> Provisioned:
     """Create and verify what a deployment needs, Redis first; see the module. Raises NotReachable, Unanswered."""
-    checked = await check_server(servers.settings.redis_url)
+    checked = await check_server(servers.redis, servers.deployment.redis_prefix)
     if any(finding.fatal for finding in checked):
         return Provisioned((), (), tuple(checked))
     async with servers.cluster() as cluster:

@@ -7,10 +7,9 @@ into an error of one line that names the server and its setting, without the cre
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import orjson
 from aiokafka import TopicPartition
@@ -21,7 +20,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import OtherRules, load_catalogue_json
 from rules.language.problems import CatalogueErrors, Source
-from streams.errors import HeldUp, Incident, NotReachable, Refused, StoreBug, Unanswered
+from streams.errors import HeldUp, Incident, NotReachable, Refused, StoreBug, StoreRefused, Unanswered
 from streams.log.admin import Cluster, connected
 from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
@@ -37,6 +36,7 @@ from streams.operations.errors import (
     KafkaUndecided,
     NoCatalogue,
     RedisAway,
+    RedisRefuses,
     StateWrong,
     TopicMissing,
     Unreachable,
@@ -45,7 +45,7 @@ from streams.operations.errors import (
 from streams.operations.reach import host_and_port, reach_of
 from streams.records import Stored
 from streams.settings import Deployment, Settings, assignment_keys
-from streams.store.connection import addresses
+from streams.store.access import RedisConnection
 from streams.store.redis import RedisStore
 
 REACH_MS: Final = 10_000
@@ -53,7 +53,6 @@ REACH_MS: Final = 10_000
 AT_ONCE: Final = 16
 """Partitions looked at at the same time."""
 KAFKA_PORT: Final = 9092
-REDIS_PORT: Final = 6379
 QUIET: Final = ("aiokafka", "faust", "mode", "asyncio")
 """Loggers whose every line a command says better itself, or need not say."""
 
@@ -73,11 +72,16 @@ class Servers:
         """How Kafka is reached, for clients of an operation's own."""
         return self.log.connection
 
+    @property
+    def redis(self) -> RedisConnection:
+        """How Redis is reached, and as whom."""
+        return RedisConnection.of(self.settings)
+
     def store(self, partition: int) -> RedisStore:
         """Make the store of a partition: close it, or use `stored`."""
         deployment = self.deployment
         return RedisStore(
-            self.settings.redis_url,
+            self.redis,
             deployment.redis_prefix,
             partition,
             deployment.partitions,
@@ -169,6 +173,7 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     tuning = Tuning(
         transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
     )
+    redis = RedisConnection.of(settings)
     log = KafkaLog(KafkaConnection.of(settings), tuning)
     try:
         yield Servers(deployment, settings, log)
@@ -180,9 +185,10 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
         raise await _kafka_away(settings, error) from None
     except KafkaError as error:
         raise await _kafka_away(settings, not_reachable("", error, log.connection)) from None
+    except StoreRefused as error:
+        raise RedisRefuses(redis.address, error) from None
     except (Unanswered, StoreBug) as error:
-        reach = await reach_of(redis_nodes(settings.redis_url))
-        raise RedisAway(address_of(settings.redis_url), str(error), REACH_MS, reach) from None
+        raise RedisAway(redis.address, str(error), REACH_MS, await reach_of(redis.reached_first)) from None
     except Incident as error:
         raise StateWrong(str(error)) from None
     finally:
@@ -215,23 +221,6 @@ def compiled_anyhow(data: bytes) -> Catalogue | None:
         return load_catalogue([Source(file, value) for file, value in files.items()], assignment_keys())
     except (CatalogueErrors, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def address_of(url: str) -> str:
-    """Take the address out of a URL, without user and password; of a cluster, the address of each node."""
-    with suppress(ValueError):
-        parts = [urlsplit(one) for one in addresses(url)]
-        found = [one.path if one.scheme == "unix" else f"{one.hostname}:{one.port or REDIS_PORT}" for one in parts]
-        return ", ".join(found)
-    return "an address that cannot be read"
-
-
-def redis_nodes(url: str) -> list[tuple[str, int]]:
-    """Return host and port of every node of a URL; none of a socket in the file system."""
-    with suppress(ValueError):
-        parts = [urlsplit(one) for one in addresses(url)]
-        return [(one.hostname, one.port or REDIS_PORT) for one in parts if one.scheme != "unix" and one.hostname]
-    return []
 
 
 def silence_libraries() -> None:

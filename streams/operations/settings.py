@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
-from redis.asyncio.connection import parse_url
 
 from rules.catalogue.assignment_key import SETTING_NAME
 from rules.language.validation import closest
@@ -17,7 +16,7 @@ from streams.delivery.shapes import shape_of
 from streams.operations.errors import WrongRequest
 from streams.operations.plain import plain
 from streams.settings import Deployment, Settings
-from streams.store.connection import addresses
+from streams.store.access import RedisConnection
 
 PREFIX: Final = "SEGUE_"
 ALSO_READ: Final = frozenset({"SEGUE_CACHE_DIR"})
@@ -78,11 +77,9 @@ def read_settings() -> tuple[Deployment, Settings]:
     if settings.request_timeout_ms >= settings.transaction_timeout_ms:
         raise WrongRequest("SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
     try:
-        for node in addresses(settings.redis_url):
-            parse_url(node)
-    except ValueError:
-        what = "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss:// or unix://"
-        raise WrongRequest(what) from None
+        RedisConnection.of(settings)
+    except ValueError as wrong:
+        raise WrongRequest(str(wrong)) from None
     return deployment, settings
 
 

@@ -5,21 +5,23 @@ repeated, because the first one may have been applied. So this module uses redis
 retries, without health checks (they put a PING and a reconnect before a command), with RESP2. After any fault the
 socket is closed, so that no late reply is taken for the answer to a later question.
 
-redis-py's time-out is off, and ours stands around it: with a time-out, redis-py sends through `asyncio.wait_for`, which
-before Python 3.12 swallows a cancellation that comes while the bytes go out. A task that is cancelled must end.
+`opening` opens the socket, `troubles` says what went wrong.
 """
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from redis.asyncio.connection import Connection as RedisConnection
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import MovedError, RedisError, ResponseError
 
-from streams.errors import StoreBug, Unanswered
+from streams.errors import StoreBug, StoreRefused, Unanswered
+from streams.secret import SecretUnreadable
+from streams.store.access import Node, RedisConnection
+from streams.store.opening import mismatch, opened
+from streams.store.sentinels import is_primary, primary_of
+from streams.store.troubles import code_of, trouble
 
 Argument = bytes | str | int
 
@@ -28,6 +30,7 @@ PASSING_CODES: Final = frozenset(
         "ASK",
         "BUSY",
         "CLUSTERDOWN",
+        "EXECABORT",
         "LOADING",
         "MASTERDOWN",
         "MISCONF",
@@ -42,6 +45,7 @@ PASSING_CODES: Final = frozenset(
     }
 )
 """Error codes of faults that may pass: the server is full, read-only or moving, its disk is gone, rights are missing.
+EXECABORT alone: EXEC itself was refused, and nothing was executed.
 Any other code (WRONGTYPE, CROSSSLOT, an unknown command …) is our bug, or a foreign key with our name: stop."""
 
 
@@ -54,17 +58,8 @@ def pack(command: Sequence[Argument]) -> bytes:
     return b"".join(parts)
 
 
-def code_of(error: ResponseError) -> str:
-    """Return the code of an error reply: READONLY, OOM, ERR …"""
-    return getattr(error, "status_code", None) or str(error).partition(" ")[0]
-
-
-def fault(error: ResponseError) -> Unanswered | StoreBug:
-    """Return the exception for an error reply. It has the code only: the rest of the text may quote a subject."""
-    code = code_of(error)
-    if code in PASSING_CODES:
-        return Unanswered(f"the server answered {code}")
-    return StoreBug(f"the server answered {code}")
+ANEW_CODES: Final = frozenset({"MASTERDOWN", "NOAUTH", "NOPERM", "READONLY", "WRONGPASS"})
+"""After these the next call connects anew: the name may mean another server now, and files another password."""
 
 
 LATE_SHARE: Final = 0.1
@@ -75,53 +70,30 @@ MOVES_MAX: Final = 3
 name each other for a moment."""
 
 
-def addresses(url: str) -> list[str]:
-    """Split a URL that names several nodes (`redis://a:6379,b:6379/0`) into the URLs of each; others stay whole."""
-    found = _SEVERAL.fullmatch(url)
-    return [url] if found is None else [f"{found[1]}{node}{found[3]}" for node in found[2].split(",")]
-
-
-_SEVERAL: Final = re.compile(r"(rediss?://(?:[^/?]*@)?)([^@/?]+)(.*)")
-"""Scheme and credentials; nodes; the rest."""
-
-
 class StoreConnection:
     """A connection that connects at the first call, and again after a fault. Not for concurrent use by two tasks.
 
     In a cluster it follows MOVED. A node that answers MOVED has executed nothing, so a call that opens or reads is sent
     again to the node that MOVED names. A `continuing` call raises Unanswered instead, because its transaction ended
     with the socket; the next call goes to the node that MOVED names. After a fault the next call goes to the next node
-    of the URL: the last one may be away, or hang.
+    of the address: the last one may be away, or hang. Behind Sentinel every new connection asks for the primary first.
     """
 
-    def __init__(self, url: str, *, timeout_ms: int) -> None:
-        """Prepare a connection to `url` (redis://, rediss://, unix://); of a cluster, several nodes: `redis://a,b/0`.
-
-        `timeout_ms`: for connecting, for each write, and (nine tenths of it at least) for each reply.
-        """
-        nodes: list[dict[str, Any]] = [dict(parse_url(one)) for one in addresses(url)]
-        self._seeds: list[dict[str, Any]] = [
-            {name: node.pop(name) for name in ("host", "port") if name in node} for node in nodes
-        ]
-        """The nodes of the URL; the next connection goes to the first of them, unless MOVED named another node."""
-        arguments = nodes[0]
-        self._class: type[RedisConnection] = arguments.pop("connection_class", RedisConnection)
-        self._timeout_s = timeout_ms / 1000
-        self._arguments = arguments | {
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "protocol": 2,
-            "decode_responses": False,
-            "retry": None,
-            "retry_on_timeout": False,
-            "retry_on_error": [],
-            "health_check_interval": 0,
-        }
-        self._address: dict[str, Any] = self._seeds[0]
+    def __init__(self, access: RedisConnection, *, timeout_ms: int) -> None:
+        """`timeout_ms`: for connecting, for each write, and (nine tenths of it at least) for each reply."""
+        self._access: Final = access
+        self._seeds: list[Node] = list(access.nodes)
+        """The next connection goes to the first of them, unless MOVED named another node."""
+        self._timeout_s: Final = timeout_ms / 1000
+        self._node: Node | None = None
         """Of the connection that is open, or was last."""
-        self._moved: dict[str, Any] = {}
-        """The address that MOVED named; the next connection goes there."""
-        self._connection: RedisConnection | None = None
+        self._moved: Node | None = None
+        """The node that MOVED named; the next connection goes there."""
+        self._by_moved = False
+        """Whether MOVED named `_node`."""
+        self._answered = False
+        """Whether the connection has had a reply to anything but the login."""
+        self._connection: AbstractConnection | None = None
         self._busy = False
         self._open = False
         """Whether a transaction is open."""
@@ -138,9 +110,9 @@ class StoreConnection:
         self._busy, self._open = True, opening
         try:
             replies = await self._ask(list(commands), continuing)
-        except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError, SecretUnreadable) as error:
             await self.close()
-            raise Unanswered(f"lost the store: {type(error).__name__}") from None
+            raise await self._explained(error) from None
         except BaseException:
             await self.close()
             raise
@@ -159,9 +131,9 @@ class StoreConnection:
             if moved is None:
                 break
             await self.close()
-            if "path" not in self._arguments:
+            if self._node is not None and not self._node.path:
                 # a cluster that does not know its host name answers with an empty one: the host stays the same
-                self._moved = self._address | {"port": moved.port} | ({"host": moved.host} if moved.host else {})
+                self._moved = Node(moved.host or self._node.host, moved.port)
         return replies
 
     async def _exchange(self, commands: list[bytes], continuing: bool) -> list[Any]:
@@ -183,22 +155,59 @@ class StoreConnection:
                     replies.append(await connection.read_response())
                 except ResponseError as error:
                     replies.append(error)
+                self._answered = True
         return replies
 
-    async def _connect(self) -> RedisConnection:
-        moved, self._moved = self._moved, {}
-        self._address = moved or self._seeds[0]
-        if not moved:
+    async def _connect(self) -> AbstractConnection:
+        access = self._access
+        self._answered, self._by_moved = False, self._moved is not None
+        if self._moved is not None:
+            self._node, self._moved = self._moved, None
+        elif access.sentinels is not None:
+            self._node = None
+            self._node = await primary_of(access.sentinels)
+        else:
+            self._node = self._seeds[0]
             self._seeds = [*self._seeds[1:], self._seeds[0]]
-        connection = self._class(**(self._arguments | self._address))
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await connection.connect()  # type: ignore[no-untyped-call]
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
+        connection = await opened(
+            self._node, access.entry, timeout_s=self._timeout_s, database=access.database, more=access.more
+        )
+        if access.sentinels is not None:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    primary = await is_primary(connection)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            if not primary:
+                await connection.disconnect(nowait=True)
+                raise Unanswered(f"the sentinels name {self._node}, which is not the primary yet")
         self._connection = connection
         return connection
+
+    async def _explained(self, error: BaseException) -> Unanswered:
+        """Return the error for the caller."""
+        node, entry = self._node, self._access.entry
+        found = trouble(error, entry, node)
+        if isinstance(found, StoreRefused) or self._answered or node is None:
+            return found
+        if "refuses the connection" not in str(found):
+            found = await mismatch(node, entry) or found
+        if self._by_moved and not isinstance(found, StoreRefused):
+            return Unanswered(f"{found} (the cluster named it, by MOVED: can its addresses be reached from here?)")
+        return found
+
+    async def fault(self, error: ResponseError) -> Unanswered | StoreBug:
+        """Return the exception for an error reply. It has no more of the reply than its code and a command's name: the
+        rest of the text may quote a subject.
+        """
+        code = code_of(error)
+        if code in ANEW_CODES:
+            await self.close()
+        if code not in PASSING_CODES:
+            return StoreBug(f"the server answered {code}")
+        found = trouble(error, self._access.entry, self._node)
+        return found if isinstance(found, StoreRefused) else Unanswered(f"the server answered {code}")
 
     async def close(self) -> None:
         """Close the socket, if it is open."""

@@ -20,8 +20,9 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from streams.errors import StoreBug, Unanswered
-from streams.store.connection import Argument, StoreConnection, code_of, fault, pack
+from streams.store.connection import Argument, StoreConnection, pack
 from streams.store.keys import Keys
+from streams.store.troubles import code_of
 
 _MULTI: Final = pack([b"MULTI"])
 _EXEC: Final = pack([b"EXEC"])
@@ -38,19 +39,19 @@ class Exchanges:
 
     async def ask(self, *commands: Sequence[Argument]) -> list[Any]:
         """Send commands outside any transaction; return their replies."""
-        return _checked(await self._connection.ask(pack(command) for command in commands))
+        return await self._checked(await self._connection.ask(pack(command) for command in commands))
 
     async def read(self, commands: Iterable[bytes]) -> tuple[bytes | None, list[Any]]:
         """Exchange 1: return the stored token, and the replies of the packed commands from the same instant."""
         replies = await self._connection.ask([_MULTI, self._read_token, *commands, _EXEC])
-        stored, *found = _inside(_checked(replies)[-1])
+        stored, *found = _inside((await self._checked(replies))[-1])
         return stored, found
 
     async def watch(self, question: Sequence[Argument]) -> Any:
         """Exchange 2, first half: watch `meta`, ask, open MULTI; return the answer. `commit` or `let_go` follows."""
         replies = await self._connection.ask([self._watch, pack(question), _MULTI], opening=True)
         try:
-            _, reply, _ = _checked(replies)
+            _, reply, _ = await self._checked(replies)
         except BaseException:
             # closing the socket ends WATCH and MULTI, if they stand
             await self._connection.close()
@@ -60,7 +61,7 @@ class Exchanges:
     async def commit(self, writes: Sequence[bytes]) -> bool:
         """Exchange 2, second half: send packed writes and EXEC. False: `meta` moved, and nothing was written."""
         replies = await self._connection.ask([*writes, _EXEC], continuing=True)
-        committed = _checked(replies)[-1]
+        committed = (await self._checked(replies))[-1]
         if committed is None:
             return False
         _inside(committed)
@@ -69,7 +70,7 @@ class Exchanges:
     async def let_go(self) -> None:
         """Exchange 2, given up: DISCARD ends MULTI and WATCH. If it is not answered, the socket is closed."""
         try:
-            _checked(await self._connection.ask([_DISCARD], continuing=True))
+            await self._checked(await self._connection.ask([_DISCARD], continuing=True))
         except (Unanswered, StoreBug):
             await self._connection.close()
 
@@ -77,13 +78,12 @@ class Exchanges:
         """Close the connection."""
         await self._connection.close()
 
-
-def _checked(replies: list[Any]) -> list[Any]:
-    """Return the replies; raise the first error among them (EXECABORT comes after the error that caused it)."""
-    for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise fault(reply)
-    return replies
+    async def _checked(self, replies: list[Any]) -> list[Any]:
+        """Return the replies; raise the first error among them (EXECABORT comes after the error that caused it)."""
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise await self._connection.fault(reply)
+        return replies
 
 
 def _inside(committed: Any) -> list[Any]:

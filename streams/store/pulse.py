@@ -5,7 +5,9 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from streams.errors import Unanswered
-from streams.store.connection import StoreConnection, code_of, pack
+from streams.store.access import RedisConnection
+from streams.store.connection import StoreConnection, pack
+from streams.store.troubles import code_of
 
 _PING: Final = pack([b"PING"])
 TIMEOUT_MS: Final = 5_000
@@ -15,8 +17,8 @@ TIMEOUT_MS: Final = 5_000
 class RedisPulse:
     """Asks whether Redis or Valkey answers. For one event loop, one question at a time."""
 
-    def __init__(self, url: str) -> None:
-        self._connection: Final = StoreConnection(url, timeout_ms=TIMEOUT_MS)
+    def __init__(self, access: RedisConnection) -> None:
+        self._connection: Final = StoreConnection(access, timeout_ms=TIMEOUT_MS)
 
     async def ask(self) -> None:
         """Return when the server has answered. Raises Unanswered: it is away, or it refuses."""

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from streams.errors import Unanswered
+from streams.store.access import RedisConnection
 from streams.store.connection import Argument, StoreConnection, pack
 from streams.store.exchanges import Exchanges
 from streams.store.keys import Keys, due, pack_meta, score, unpack_meta
@@ -25,10 +26,12 @@ _DUE_SCRIPT: Final = files("streams.store").joinpath("due.lua").read_bytes()
 class RedisStore(PartitionStore):
     """The state of one partition over one connection of its own, which opens at the first call."""
 
-    def __init__(self, url: str, prefix: str, partition: int, partitions: int, *, timeout_ms: int = 5_000) -> None:
+    def __init__(
+        self, access: RedisConnection, prefix: str, partition: int, partitions: int, *, timeout_ms: int = 5_000
+    ) -> None:
         """Prepare a store. `prefix`, `partitions`: as in Deployment. `timeout_ms`: for each write and each reply."""
         self._keys: Final = Keys(prefix, partition, partitions)
-        self._exchanges: Final = Exchanges(StoreConnection(url, timeout_ms=timeout_ms), self._keys)
+        self._exchanges: Final = Exchanges(StoreConnection(access, timeout_ms=timeout_ms), self._keys)
 
     async def read_meta(self) -> Meta | None:
         (fields,) = await self._exchanges.ask([b"HGETALL", self._keys.meta])

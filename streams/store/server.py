@@ -1,42 +1,81 @@
-"""Whether a Redis or Valkey server may hold state: its version, its rights, its settings."""
+"""Whether a Redis or Valkey server may hold state: its rights, its version, its settings."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
+from streams.errors import StoreCode, StoreRefused
 from streams.finding import Finding
-from streams.store.connection import StoreConnection, code_of, fault, pack
+from streams.store.access import RedisConnection
+from streams.store.connection import StoreConnection, pack
+from streams.store.rights import READS, WRITES, filled
+from streams.store.troubles import code_of, lacks_right, no_right
 
-_NEEDED: Final = ([b"MULTI"], [b"EXEC"], [b"EVAL_RO", b"return 1", b"0"])
-_ALLOW: Final = (
-    "let this user do it (ACL SETUSER … +@read +@write +@transaction +eval_ro +info), with its keys (~<prefix>:*)"
-)
+_MULTI: Final = pack([b"MULTI"])
+_NO_LACK: Final = frozenset({"ERR", "EXECABORT", "OOM", "READONLY"})
+"""Answers that say nothing of rights: DISCARD outside a transaction, a server that is full or a replica …"""
+_DISCARD: Final = pack([b"DISCARD"])
 
 
-async def check_server(url: str, *, timeout_ms: int = 5_000) -> list[Finding]:
-    """Return what keeps a server from holding state; with a fatal finding no worker may start. Raises Unanswered.
+async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int = 5_000) -> list[Finding]:
+    """Return what is wrong with the settings of a server; with a fatal finding no worker may start.
 
-    Asks INFO only: many managed servers forbid CONFIG. In a cluster it sees one node that the URL names; the other
-    nodes must have the same settings.
+    Asks INFO, and every command that Segue uses in a form that changes nothing: many managed servers forbid CONFIG and
+    ACL. In a cluster it sees one node; the other nodes must have the same settings. Raises StoreRefused for a missing
+    right and for a replica; Unanswered.
     """
-    connection = StoreConnection(url, timeout_ms=timeout_ms)
+    connection = StoreConnection(access, timeout_ms=timeout_ms)
     try:
-        info, *needed = await connection.ask(pack(command) for command in ([b"INFO"], *_NEEDED))
+        replies = await connection.ask(pack(filled(one, prefix)) for one in READS.values())
+        refused = await _refused(connection, list(READS), replies)
+        # without MULTI they would be executed
+        if not {"MULTI", "DISCARD"} & set(refused):
+            writes = [pack(filled(one, prefix)) for one in WRITES.values()]
+            _, *queued, _ = await connection.ask([_MULTI, *writes, _DISCARD])
+            refused += await _refused(connection, list(WRITES), queued)
+        if refused:
+            raise no_right(access.entry, f"{access.entry.kind} at {access}", refused)
+        info = {name: value for name, _, value in (line.partition(":") for line in replies[0].decode().splitlines())}
+        wrong_role = role_refusal(info, access)
+        if wrong_role is not None:
+            raise wrong_role
+        findings = server_findings(info)
+        if info.get("cluster_enabled") == "1" and len(access.nodes) == 1:
+            what = f"the server is a node of a cluster, and SEGUE_REDIS_URL names it alone ({access})"
+            remedy = "name several nodes (redis://a:6379,b:6379/0), or the cluster's own address: this one may be away"
+            findings.append(Finding("redis", what, remedy, fatal=False))
     finally:
         await connection.close()
-    findings = []
-    for command, reply in zip(_NEEDED, needed, strict=True):
-        if isinstance(reply, ResponseError):
-            if code_of(reply) not in ("NOPERM", "ERR"):
-                raise fault(reply)
-            findings.append(Finding("redis", f"{command[0].decode()} is refused ({code_of(reply)})", _ALLOW))
-    if not isinstance(info, ResponseError):
-        lines = (line.partition(":") for line in info.decode().splitlines())
-        return findings + server_findings({name: value for name, _, value in lines})
-    if code_of(info) != "NOPERM":
-        raise fault(info)
-    return [*findings, Finding("redis", "INFO is refused, so its settings cannot be checked", _ALLOW)]
+    return findings
+
+
+async def _refused(connection: StoreConnection, names: Sequence[str], replies: Sequence[Any]) -> list[str]:
+    """Return the commands that the user may not run. Raises Unanswered: a server that cannot answer now."""
+    found = []
+    for name, reply in zip(names, replies, strict=True):
+        if not isinstance(reply, ResponseError):
+            continue
+        code = code_of(reply)
+        if lacks_right(reply) or "unknown command" in str(reply):
+            found.append(name)
+        elif code not in _NO_LACK:
+            raise await connection.fault(reply)
+    return found
+
+
+def role_refusal(info: Mapping[str, str], access: RedisConnection) -> StoreRefused | None:
+    """Return what a server's role says against it: a replica, or a cluster's node behind Sentinel."""
+    if info.get("cluster_enabled") != "1":
+        if info.get("role") == "master":
+            return None
+        what = f"Redis at {access} is a replica and takes no writes: name the primary, or its sentinels"
+        return StoreRefused(StoreCode.REPLICA, f"{what}, in {access.setting}")
+    # a replica in a cluster names the primary in its answer, and the connection follows
+    if access.sentinels is None:
+        return None
+    what = f"{access} is a node of a cluster, which has no sentinels: name the cluster's nodes in SEGUE_REDIS_URL"
+    return StoreRefused(StoreCode.CLUSTER, what)
 
 
 def server_findings(info: Mapping[str, str]) -> list[Finding]:
@@ -52,9 +91,6 @@ def server_findings(info: Mapping[str, str]) -> list[Finding]:
             "or the parameter group of a managed server)"
         )
         findings.append(Finding("redis", f"maxmemory-policy is {policy}", remedy))
-    # a replica in a cluster names the primary in its answer, and the connection follows
-    if info.get("role") != "master" and info.get("cluster_enabled") != "1":
-        findings.append(Finding("redis", "the server is a replica", "name the primary in SEGUE_REDIS_URL"))
     if info.get("aof_enabled") != "1":
         remedy = (
             "set appendonly yes: without it a restart of the server means a replay from its last RDB file, or a rebuild"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from streams.clock import Clock
-from streams.errors import NotReachable, Refused, Unanswered
+from streams.errors import NotReachable, Refused, StoreRefused, Unanswered
 from streams.exits import Exit
 from streams.finding import Finding
 from streams.retry import GivenUp, Patience, tell_nobody, until_answered
@@ -35,7 +35,7 @@ async def preflight(
 
     def tell_or_end(attempt: int, fault: Exception) -> None:
         tell(attempt, fault)
-        if isinstance(fault, Refused):
+        if isinstance(fault, Refused | StoreRefused):
             # a wrong password does not become right by waiting
             raise GivenUp(fault)
 
@@ -46,7 +46,7 @@ async def preflight(
         try:
             findings = await until_answered(check, (NotReachable, Unanswered, OSError), patience)
         except GivenUp as given_up:
-            refused = isinstance(given_up.fault, Refused)
+            refused = isinstance(given_up.fault, Refused | StoreRefused)
             what = "the worker ends: %s" if refused else "a server is not reachable: %s"
             log.error(what, given_up.fault)  # noqa: TRY400 - no bug, no traceback
             return Exit.NOT_REACHABLE

@@ -40,6 +40,7 @@ from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.settings import WORKER_METRICS_PORT, WORKER_WEB_PORT, Deployment, Settings
+from streams.store.access import RedisConnection
 from streams.store.pulse import RedisPulse
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
@@ -97,6 +98,7 @@ class Worker:
         """
         self._deployment = deployment
         self._settings = settings
+        self._redis = RedisConnection.of(settings)
         self._clock: Clock = clock or SystemClock()
         self._connection: Final = connection or KafkaConnection.of(settings)
         self._log: Log = log_ or KafkaLog(
@@ -159,8 +161,7 @@ class Worker:
         )
 
     def _redis_store(self, partition: int) -> PartitionStore:
-        deployment, settings = self._deployment, self._settings
-        return RedisStore(settings.redis_url, deployment.redis_prefix, partition, deployment.partitions)
+        return RedisStore(self._redis, self._deployment.redis_prefix, partition, self._deployment.partitions)
 
     # -- life
 
@@ -272,7 +273,7 @@ class Worker:
     # -- before the start
 
     async def _check_redis(self) -> list[Finding]:
-        return await check_server(self._settings.redis_url)
+        return await check_server(self._redis, self._deployment.redis_prefix)
 
     async def _check_kafka(self) -> list[Finding]:
         await self._log.offsets(self._deployment.events_topic, 0)
@@ -348,7 +349,7 @@ class Worker:
         await detector.run(lambda: self.holding.runners)
 
     async def _watch_servers(self) -> None:
-        kafka, redis = KafkaPulse(self._connection), RedisPulse(self._settings.redis_url)
+        kafka, redis = KafkaPulse(self._connection), RedisPulse(self._redis)
         asks = {"kafka": kafka.ask, "redis": redis.ask}
         try:
             await DependencyWatch(self.status.dependencies, asks, self._clock).run()

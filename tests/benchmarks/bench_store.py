@@ -11,8 +11,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from redis.asyncio.connection import Connection as RedisConnection
+from redis.asyncio.connection import Connection
 
+from streams.store.access import RedisConnection
 from streams.store.connection import StoreConnection, pack
 from streams.store.keys import Keys
 from streams.store.redis import RedisStore
@@ -43,8 +44,8 @@ class Bench:
     """One partition, some subjects, and a token that goes up."""
 
     def __init__(self, url: str, subjects: list[str], size_bytes: int) -> None:
-        self.store = RedisStore(url, "bench", 0, 8)
-        self.connection = StoreConnection(url, timeout_ms=5_000)
+        self.store = RedisStore(RedisConnection.at(url), "bench", 0, 8)
+        self.connection = StoreConnection(RedisConnection.at(url), timeout_ms=5_000)
         self.keys = Keys("bench", 0, 8)
         self.subjects = subjects
         self.blob = b"x" * size_bytes
@@ -85,7 +86,7 @@ class Bench:
 
     async def redis_packing(self) -> None:
         """Write the bytes of an MSET, redis-py's."""
-        connection = RedisConnection()
+        connection = Connection()
         connection.pack_command(
             b"MSET", *(part for subject in self.subjects for part in (self.keys.profile(subject), self.blob))
         )

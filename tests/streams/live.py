@@ -32,6 +32,7 @@ from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.operations.provision import create_or_verify
 from streams.settings import Deployment, Settings
+from streams.store.access import RedisConnection
 from streams.store.redis import RedisStore
 from streams.wire.maker import RecordMaker
 
@@ -202,7 +203,9 @@ async def provide(deployment: Deployment, kafka: str, redis: str) -> None:
             done = await create_or_verify(
                 cluster,
                 log,
-                lambda partition: RedisStore(redis, deployment.redis_prefix, partition, deployment.partitions),
+                lambda partition: RedisStore(
+                    RedisConnection.at(redis), deployment.redis_prefix, partition, deployment.partitions
+                ),
                 deployment,
             )
         assert not done.fatal, done.findings

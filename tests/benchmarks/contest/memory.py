@@ -2,6 +2,7 @@
 
 import asyncio
 
+from streams.store.access import RedisConnection
 from streams.store.connection import StoreConnection, pack
 
 
@@ -11,7 +12,7 @@ def used_bytes(url: str) -> int:
 
 
 async def _used(url: str) -> int:
-    connection = StoreConnection(url, timeout_ms=5_000)
+    connection = StoreConnection(RedisConnection.at(url), timeout_ms=5_000)
     reply = (await connection.ask([pack([b"INFO", b"memory"])]))[0]
     await connection.close()
     return int(dict(line.partition(":")[::2] for line in reply.decode().splitlines())["used_memory"])

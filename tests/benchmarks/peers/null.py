@@ -25,6 +25,7 @@ from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.log.ring import KafkaRing
 from streams.records import OutRecord
+from streams.store.access import RedisConnection
 from streams.store.connection import StoreConnection, pack
 from tests.benchmarks.load.plan import MARKER, MARKER_SEGMENT
 
@@ -135,7 +136,9 @@ async def run() -> None:
     engine = Null(name, told["BENCH_CHANGES_TOPIC"])
     log = KafkaLog(KafkaConnection(told["BENCH_BOOTSTRAP"]))
     ring = await log.open_ring(3)
-    reading, writing = (StoreConnection(told["BENCH_REDIS_URL"], timeout_ms=STORE_TIMEOUT_MS) for _ in range(2))
+    reading, writing = (
+        StoreConnection(RedisConnection.at(told["BENCH_REDIS_URL"]), timeout_ms=STORE_TIMEOUT_MS) for _ in range(2)
+    )
     consumer = AIOKafkaConsumer(
         bootstrap_servers=told["BENCH_BOOTSTRAP"],
         isolation_level="read_committed",

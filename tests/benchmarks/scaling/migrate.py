@@ -17,6 +17,7 @@ from typing import Any
 
 from streams.embedded.server import LOOPBACK
 from streams.errors import Unanswered
+from streams.store.access import RedisConnection
 from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
 from streams.store.terms import Checkpoint, Meta, Token
@@ -34,7 +35,7 @@ class Owner:
     """One partition's owner, and how long its calls took."""
 
     def __init__(self, url: str, partition: int, size_bytes: int) -> None:
-        self.store = RedisStore(url, "bench", partition, PARTITIONS, timeout_ms=30_000)
+        self.store = RedisStore(RedisConnection.at(url), "bench", partition, PARTITIONS, timeout_ms=30_000)
         self.blob = b"x" * size_bytes
         self.n = 0
         self.stood_ms = 0.0

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio
 
 from streams.embedded import ValkeyServer
+from streams.store.access import RedisConnection
 from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
 from streams.store.terms import PartitionStore
@@ -84,7 +85,7 @@ class RealBackend(Backend):
         self.opened: list[RedisStore] = []
 
     def store(self, partition: int = 0) -> PartitionStore:
-        store = RedisStore(self.proxy.url, self.prefix, partition, PARTITIONS, timeout_ms=2_000)
+        store = RedisStore(RedisConnection.at(self.proxy.url), self.prefix, partition, PARTITIONS, timeout_ms=2_000)
         self.opened.append(store)
         return store
 

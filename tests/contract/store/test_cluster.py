@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.errors import Unanswered
-from streams.store.connection import addresses
+from streams.errors import StoreCode, StoreRefused, Unanswered
+from streams.store.access import RedisConnection, addresses
 from streams.store.keys import hash_tag, slot
 from streams.store.redis import RedisStore
-from streams.store.server import server_findings
+from streams.store.server import check_server, role_refusal, server_findings
 from streams.store.terms import Checkpoint, Token
 from tests.cluster import Cluster, ClusterNode, running_cluster
 from tests.contract.store.conftest import PARTITIONS
@@ -29,7 +29,7 @@ def prefix() -> str:
 @pytest.fixture
 async def store(cluster: Cluster, prefix: str) -> AsyncIterator[RedisStore]:
     """Partition 3 after the checkpoint FIRST, by a URL whose first node has other partitions."""
-    store = RedisStore(cluster.url, prefix, 3, PARTITIONS, timeout_ms=1_000)
+    store = RedisStore(RedisConnection.at(cluster.url), prefix, 3, PARTITIONS, timeout_ms=1_000)
     await store.create(meta())
     await store.write(FIRST)
     yield store
@@ -60,12 +60,12 @@ async def write(store: RedisStore, wanted: Checkpoint, limit_s: float = 20) -> i
 async def test_the_first_call_finds_the_node_of_the_partition(cluster: Cluster, prefix: str) -> None:
     for node in cluster.primaries:
         for partition in range(PARTITIONS):
-            store = RedisStore(node.redis_url, prefix, partition, PARTITIONS)
+            store = RedisStore(RedisConnection.at(node.redis_url), prefix, partition, PARTITIONS)
             await store.create(meta())
             assert await store.token() == meta().token
             await store.close()
     for partition in range(PARTITIONS):
-        store = RedisStore(cluster.url, prefix, partition, PARTITIONS)
+        store = RedisStore(RedisConnection.at(cluster.url), prefix, partition, PARTITIONS)
         await store.drop()
         assert await store.read_meta() is None
         await store.close()
@@ -75,7 +75,7 @@ async def test_the_first_call_finds_the_node_of_the_partition(cluster: Cluster, 
 async def test_a_node_of_the_url_that_is_away_is_passed_over(cluster: Cluster, prefix: str, store: RedisStore) -> None:
     url = cluster.url.replace("redis://", f"redis://{NOBODY},")
     assert NOBODY in addresses(url)[0]
-    late = RedisStore(url, prefix, 3, PARTITIONS, timeout_ms=1_000)
+    late = RedisStore(RedisConnection.at(url), prefix, 3, PARTITIONS, timeout_ms=1_000)
     with pytest.raises(Unanswered):
         await late.token()
     assert await late.token() == Token(5, 1)
@@ -109,7 +109,7 @@ async def _around(cluster: Cluster, found: int, nodes: list[ClusterNode]) -> Non
 @pytest.mark.servers
 async def test_a_replica_takes_over_and_the_store_goes_on_at_a_content_that_its_token_names() -> None:
     with running_cluster(3, replicas=1) as cluster:
-        store = RedisStore(cluster.url, "segue", 0, PARTITIONS, timeout_ms=500)
+        store = RedisStore(RedisConnection.at(cluster.url), "segue", 0, PARTITIONS, timeout_ms=500)
         await store.create(meta())
         for n in range(1, 20):
             await store.write(numbered(n))
@@ -127,8 +127,21 @@ async def test_a_replica_takes_over_and_the_store_goes_on_at_a_content_that_its_
 
 def test_a_replica_of_a_cluster_may_be_named_in_the_url() -> None:
     replica = {"redis_version": "7.2.4", "maxmemory_policy": "noeviction", "role": "slave", "aof_enabled": "1"}
-    assert [finding.fatal for finding in server_findings(replica)] == [True]
-    assert server_findings({**replica, "cluster_enabled": "1"}) == []
+    one = RedisConnection.at("redis://a:1")
+    refused = role_refusal(replica, one)
+    assert refused is not None
+    assert refused.code == StoreCode.REPLICA
+    assert role_refusal({**replica, "cluster_enabled": "1"}, one) is None
+    assert server_findings(replica) == []
+
+
+async def test_a_node_of_a_cluster_that_is_named_alone_is_told(cluster: Cluster) -> None:
+    alone = await check_server(RedisConnection.at(cluster.nodes[0].redis_url), "segue")
+    assert any("names it alone" in found.what and not found.fatal for found in alone)
+    several = await check_server(RedisConnection.at(cluster.url), "segue")
+    assert not any("names it alone" in found.what for found in several)
+    with pytest.raises(StoreRefused, match="end the address with /0"):
+        await check_server(RedisConnection.at(cluster.nodes[0].redis_url.replace("/0", "/3")), "segue")
 
 
 def test_a_url_names_one_node_or_several() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from streams.operations.errors import KafkaAway, RedisAway
 from streams.operations.reach import Reach, host_and_port, reach_of
-from streams.operations.servers import redis_nodes
+from streams.store.access import RedisConnection
 
 
 async def test_a_connection_that_is_refused_is_told_at_once() -> None:
@@ -54,5 +54,5 @@ def test_addresses_are_read_as_the_settings_write_them() -> None:
     assert host_and_port("kafka", 9092) == ("kafka", 9092)
     assert host_and_port("[::1]:9093", 9092) == ("::1", 9093)
     assert host_and_port("::1", 9092) == ("::1", 9092)
-    assert redis_nodes("redis://user:secret@a:1,b/0") == [("a", 1), ("b", 6379)]
-    assert redis_nodes("unix:///run/redis.sock") == []
+    assert RedisConnection.at("redis://user:secret@a:1,b/0").reached_first == [("a", 1), ("b", 6379)]
+    assert RedisConnection.at("unix:///run/redis.sock").reached_first == []

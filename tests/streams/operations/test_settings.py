@@ -51,6 +51,8 @@ def test_what_others_set_or_read_is_left_alone(name: str, value: str) -> None:
     [
         ("SEGUE_PARTITIONS", "many", "SEGUE_PARTITIONS: "),
         ("SEGUE_REDIS_URL", "http://someone:hidden@here", "SEGUE_REDIS_URL is no address of Redis"),
+        ("SEGUE_REDIS_SSL_CAFILE", "/hidden", "SEGUE_REDIS_SSL_CAFILE: it is set, but SEGUE_REDIS_URL"),
+        ("SEGUE_REDIS_SENTINELS", "a:1", "SEGUE_REDIS_SENTINEL_MASTER: it is not set"),
         ("SEGUE_REQUEST_TIMEOUT_MS", "20000", "SEGUE_REQUEST_TIMEOUT_MS must be below"),
     ],
 )
