@@ -45,11 +45,14 @@ class Entry:
     """How servers of one kind let a client in: the user, the password, TLS."""
 
     kind: ServerKind
-    setting: str
-    """What the names of its settings begin with: SEGUE_REDIS, SEGUE_REDIS_SENTINEL."""
     username: str = ""
     password: Secret = field(default_factory=lambda: Secret("SEGUE_REDIS_PASSWORD"))
     tls: Tls | None = None
+
+    @property
+    def setting(self) -> str:
+        """What the names of its settings begin with."""
+        return "SEGUE_" + ("REDIS" if self.kind == "Redis" else "REDIS_SENTINEL")
 
     @property
     def user(self) -> str:
@@ -73,7 +76,7 @@ class RedisConnection:
 
     nodes: tuple[Node, ...]
     """The servers to try, in this order; none behind Sentinel."""
-    entry: Entry = field(default_factory=lambda: Entry("Redis", "SEGUE_REDIS"))
+    entry: Entry = field(default_factory=lambda: Entry("Redis"))
     database: int = 0
     sentinels: Sentinels | None = None
     more: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
@@ -247,7 +250,7 @@ def _entry(settings: RedisSettings, found: Mapping[str, Any]) -> Entry:
     username = settings.redis_username or username
     if username and not password:
         raise ValueError("SEGUE_REDIS_PASSWORD: it is not set, and SEGUE_REDIS_USERNAME needs it")
-    return Entry("Redis", "SEGUE_REDIS", username, password)
+    return Entry("Redis", username, password)
 
 
 def _sentinel_entry(settings: RedisSettings, servers: Entry) -> Entry:
@@ -257,7 +260,7 @@ def _sentinel_entry(settings: RedisSettings, servers: Entry) -> Entry:
     if settings.redis_sentinel_username and not password:
         raise ValueError("SEGUE_REDIS_SENTINEL_PASSWORD: it is not set, and SEGUE_REDIS_SENTINEL_USERNAME needs it")
     tls = (servers.tls or _files(settings, {})) if over else None
-    return Entry("the sentinel", "SEGUE_REDIS_SENTINEL", settings.redis_sentinel_username, password, tls)
+    return Entry("the sentinel", settings.redis_sentinel_username, password, tls)
 
 
 def _tls(settings: RedisSettings, found: Mapping[str, Any], *, over: bool) -> Tls | None:
