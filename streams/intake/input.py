@@ -17,6 +17,8 @@ class InputOffsets:
     """The next record to read."""
     end: int | None
     """The high watermark."""
+    heard_ms: int | None = None
+    """When the broker last answered with it (UTC epoch ms)."""
 
     @property
     def at_end(self) -> bool:

@@ -107,7 +107,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if assignment is None or TopicPartition(*tp) not in assignment.tps:
             return InputOffsets(None, None)
         state = assignment.state_value(TopicPartition(*tp))
-        return InputOffsets(state.position if state.has_valid_position else None, state.highwater)
+        position = state.position if state.has_valid_position else None
+        return InputOffsets(position, state.highwater, state.timestamp)
 
     def gather(self, *, gathering: bool) -> None:
         """Say how the next fetch waits: for more records for a short while, or for the first record for longer."""

@@ -73,7 +73,7 @@ class Checkpoints:
         self.written_offset = meta.offset
         self.profile_bytes = PROFILE_BYTES
         """The mean length of a packed profile in the slice taken last."""
-        self.asked_ms = clock.now_ms()
+        self.asked_ms, status.store_heard_ms = clock.now_ms(), clock.wall_ms()
         """When the store answered last (steady clock)."""
         status.written_offset = meta.offset
 
@@ -116,7 +116,7 @@ class Checkpoints:
         return answer
 
     def _heard(self) -> None:
-        self.asked_ms = self._clock.now_ms()
+        self.asked_ms, self._status.store_heard_ms = self._clock.now_ms(), self._clock.wall_ms()
         self._status.waiting_for = ""
 
     async def _back_off(self, attempt: int, fault: Exception) -> None:

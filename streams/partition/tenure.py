@@ -120,6 +120,7 @@ class Tenure:
         )
         self.checkpoints.published(self._published)
         self._applier = Applier(self._partition, shared, self.checkpoints, meta, self._submitted)
+        self._began = meta.offset
         await self._applier.resume(meta)
         self._writer = Writer(self._partition, shared, self._applier, self.checkpoints, self._writing)
         self._ticker = Ticker(self._partition, shared, self._applier, status, self._ticking)
@@ -315,11 +316,16 @@ class Tenure:
         status.catalogue = applier.engine.catalogue
         status.profiles = len(applier.engine.profiles)
         status.oldest_unapplied_ms = self._inbox.oldest_ms if self._ahead is None else self._ahead.oldest_ms
-        end = self._shared.input.offsets(self._partition).end
-        if end is not None:
+        if applier.engine.offset > self._began:
+            status.last_record_ms = applier.engine.last_ms
+        offsets = self._shared.input.offsets(self._partition)
+        if offsets.end is not None:
+            status.heard_ms = -1 if offsets.heard_ms is None else offsets.heard_ms
             # at the end only markers are left, and they are no lag
             at_end = self._ahead is None and self._inbox.at_end
-            status.end_offset = applier.engine.offset if at_end else end
+            status.end_offset = applier.engine.offset if at_end else offsets.end
+            if at_end:
+                status.caught_up_ms = status.heard_ms
 
     # -- with nothing to apply
 

@@ -57,12 +57,12 @@ class WorkerMetrics:
 
 
 def _partition(number: str, status: PartitionStatus, wall_ms: int) -> Iterator[Reading]:
-    lag_records = status.lag_records()
+    lag_records = status.lag_records(wall_ms)
     if lag_records >= 0:
         yield Reading(names.INPUT_LAG_RECORDS, (number,), lag_records)
-    lag_s = _lag_s(status, wall_ms)
-    if lag_s is not None:
-        yield Reading(names.INPUT_LAG_SECONDS, (number,), lag_s)
+    lag_ms = status.lag_ms(wall_ms)
+    if lag_ms is not None:
+        yield Reading(names.INPUT_LAG_SECONDS, (number,), lag_ms / 1000)
     offsets = {
         "end": status.end_offset,
         "applied": status.applied_offset,
@@ -73,7 +73,8 @@ def _partition(number: str, status: PartitionStatus, wall_ms: int) -> Iterator[R
         if offset >= 0:
             yield Reading(names.INPUT_OFFSET, (number, stage), offset)
     for state in get_args(State):
-        yield Reading(names.PARTITION_STATE, (number, state), status.state == state)
+        yield Reading(names.PARTITION_STATE, (number, state), status.shown == state)
+    yield Reading(names.PARTITION_STATE, (number, "retrying"), status.shown == "retrying")
 
 
 def _counted(number: str, status: PartitionStatus, tally: PartitionTally) -> Iterator[Reading]:
@@ -85,10 +86,3 @@ def _counted(number: str, status: PartitionStatus, tally: PartitionTally) -> Ite
     yield Reading(names.CHECKPOINTS, (number,), status.checkpoints)
     yield Reading(names.REPLAYS, (number,), status.replays)
     yield Reading(names.GAPS, (number,), status.gaps)
-
-
-def _lag_s(status: PartitionStatus, wall_ms: int) -> float | None:
-    """Return the age of the oldest record that is not applied; None: it is not known."""
-    if status.oldest_unapplied_ms >= 0:
-        return status.lag_ms(wall_ms) / 1000
-    return 0.0 if status.lag_records() == 0 else None

@@ -1,13 +1,16 @@
 """Why a worker is not ready: reads its status, decides nothing. streams.health has the codes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.health import Reason
 from streams.partition.status import PartitionStatus
 
 if TYPE_CHECKING:
     from streams.worker.status import WorkerStatus
+
+STORE_SILENT_MS: Final = 4_000
+"""An owner asks Redis every second at least, and a large checkpoint is written in less."""
 
 
 def reasons_of(status: "WorkerStatus", wall_ms: int) -> Iterator[Reason]:
@@ -40,9 +43,13 @@ def _of_partition(one: PartitionStatus, lag_ms_max: int, wall_ms: int) -> Iterat
         return
     if one.waiting_for:
         yield Reason("partition_waits", f"{name} waits for {one.waiting_for}", one.partition)
+    elif one.store_heard_ms >= 0 and wall_ms - one.store_heard_ms > STORE_SILENT_MS:
+        # of a cluster, one node may stand still while the others answer the watch
+        silent = f"{name} waits for Redis: it has not answered for {(wall_ms - one.store_heard_ms) // 1000} s"
+        yield Reason("partition_waits", silent, one.partition, "redis", one.store_heard_ms)
     elif one.state != "running":
         yield Reason("partition_starting", f"{name} is {one.state}", one.partition)
-    elif (late_ms := one.lag_ms(wall_ms)) > lag_ms_max:
+    elif (late_ms := one.lag_ms(wall_ms) or 0) > lag_ms_max:
         behind = f"{name} is {late_ms // 1000} s behind: its oldest record that is not applied is so old"
         yield Reason("partition_behind", behind, one.partition)
     if one.state == "running" and not one.catalogue:

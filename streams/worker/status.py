@@ -71,7 +71,12 @@ class WorkerStatus:
     def as_json(self, wall_ms: int) -> dict[str, Any]:
         """Return everything, for /status."""
         partitions = [
-            {**asdict(one), "lag_records": one.lag_records(), "lag_ms": one.lag_ms(wall_ms)}
+            {
+                **asdict(one),
+                "state": one.shown,
+                "lag_records": one.lag_records(wall_ms),
+                "lag_ms": one.lag_ms(wall_ms),
+            }
             for _, one in sorted(self.partitions.items())
         ]
         return {

@@ -100,7 +100,7 @@ def lag_ms(one: Rig) -> int:
         if worker.process.poll() is None
         for each in (worker.status() or {}).get("partitions", ())
     ]
-    return max((each["lag_ms"] for each in found), default=0)
+    return max((each["lag_ms"] or 0 for each in found), default=0)
 
 
 async def trouble(one: Rig, options: argparse.Namespace) -> dict[str, Any]:

@@ -146,7 +146,9 @@ class MemoryInput:
         self.held.discard(partition)
 
     def offsets(self, partition: int) -> InputOffsets:
-        return InputOffsets(self.position.get(partition), self.world.broker.watermarks(EVENTS, partition)[1])
+        return InputOffsets(
+            self.position.get(partition), self.world.broker.watermarks(EVENTS, partition)[1], self.world.clock.wall_ms()
+        )
 
     def pump(self) -> bool:
         moved = False

@@ -66,7 +66,7 @@ async def _watch(context: Context, run: Run, worker: WorkerProcess) -> tuple[int
         for one in () if status is None else status["partitions"]:
             if min(one["submitted_offset"], one["published_offset"]) >= 0:
                 in_hand = max(in_hand, one["submitted_offset"] - one["published_offset"])
-            lag_ms = max(lag_ms, one["lag_ms"])
+            lag_ms = max(lag_ms, one["lag_ms"] or 0)
         context.say(f"{in_hand} records in hand")
         await asyncio.sleep(0.25)
     return in_hand, lag_ms
