@@ -173,7 +173,7 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
     get = event.get
     type_ = get("type")
     if type_.__class__ is not str:
-        return REFUSALS["not_cloudevent"]
+        return Refusal("not_cloudevent", "type")
     plan: DataPlan | None = dictionary.plans.get(type_)
     if plan is None and type_.startswith(OWN_PREFIX):
         return Own(type_, get("data"), get("subject"))
@@ -181,7 +181,7 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
     if not (
         id_.__class__ is str and source.__class__ is str and id_ and source and type_ and get("specversion") == "1.0"
     ):
-        return REFUSALS["not_cloudevent"]
+        return _not_cloudevent(event)
     if subject.__class__ is not str or _is_subject(subject) is None:
         return REFUSALS["bad_subject"]
     if plan is None:
@@ -204,6 +204,14 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
     except BadNumber as error:
         return Refusal("bad_number", _place(error.place))
     return _Made(source, id_, type_, subject, time_ms, values, sets)  # type: ignore[return-value]
+
+
+def _not_cloudevent(event: dict[str, Any]) -> Refusal:
+    for name in ("type", "id", "source"):
+        given = event.get(name)
+        if given.__class__ is not str or not given:
+            return Refusal("not_cloudevent", name)
+    return Refusal("not_cloudevent", "specversion")
 
 
 def _place(path: str) -> str:

@@ -31,4 +31,11 @@ class Refusal:
     """The path inside the event, of declared names only, never of values: `data.topic`; "": the code says enough."""
 
 
-REFUSALS: Final[Mapping[Code, Refusal]] = {code: Refusal(code) for code in CODES}
+PLACES: Final[Mapping[Code, str]] = {
+    "bad_subject": "subject",
+    "undeclared_type": "type",
+    "bad_time": "time",
+    "ahead": "time",
+}
+"""The place of the codes that have only one."""
+REFUSALS: Final[Mapping[Code, Refusal]] = {code: Refusal(code, PLACES.get(code, "")) for code in CODES}

@@ -108,6 +108,7 @@ COMMANDS: Final = (
     ),
     Command("sizes", "sizes:sizes", LOOK, "Count the members of segments and the profiles of activations."),
     Command("lag", "lag:lag", LOOK, "Show how far each partition is behind, in records and in seconds."),
+    Command("letters", "letters:letters", LOOK, "Show what was refused and why; send it again once it is mended."),
     Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
     Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),
     Command("dump", "dump:dump", PROVE, "Write an input partition as a file for `segue replay`."),

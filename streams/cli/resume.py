@@ -27,7 +27,7 @@ def resume(
     A partition is held when too many of its newest records were refused. It goes on by itself once the log is calm.
     This command lets it go on at once: refused records up to now are pardoned, and go to the dead-letter topic. If bad
     input goes on, the partition is held again. Who resumed, when and why is written into the input log; no worker need
-    be alive.
+    be alive. First look at `segue letters`.
 
     Example: segue resume 3 --note "the CRM export is mended"
     """

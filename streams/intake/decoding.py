@@ -51,15 +51,15 @@ SOURCE_MAX: Final = 100
 """Characters of a source that are kept where refused records are counted."""
 
 
-def source_of(record: Fetched) -> str:
+def source_of(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> str:
     """Return the `source` of a record that may be no event, cut to SOURCE_MAX; "": it has none that can be read."""
     source: Any = None
-    if is_binary(record.headers):
-        raw = next((value for name, value in reversed(record.headers) if name == "ce_source"), None)
+    if is_binary(headers):
+        raw = next((given for name, given in reversed(headers) if name == "ce_source"), None)
         source = (raw or b"").decode(errors="replace")
-    elif record.value is not None and len(record.value) <= SIZE_MAX:
+    elif value is not None and len(value) <= SIZE_MAX:
         try:
-            event = orjson.loads(record.value)
+            event = orjson.loads(value)
         except orjson.JSONDecodeError:
             return ""
         source = event.get("source") if isinstance(event, dict) else None

@@ -208,6 +208,30 @@ class Restricted(WrongRequest):
         self.classes = tuple(classes)
 
 
+class NoLetter(WrongInput):
+    """There is no dead letter at that place."""
+
+    def __init__(self, topic: str, partition: int, offset: int) -> None:
+        super().__init__(f"{topic} has no dead letter at {partition}:{offset}: `segue letters` shows which there are")
+        self.partition = partition
+        self.offset = offset
+
+
+class StillRefused(WrongInput):
+    """Events of a file would be refused again; nothing was sent. `refused`: (line from 1, code, place)."""
+
+    SHOWN: Final = 20
+
+    def __init__(self, refused: Sequence[tuple[int, str, str]]) -> None:
+        lines = [f"line {line}: {code}{f' at {place}' if place else ''}" for line, code, place in refused[: self.SHOWN]]
+        more = [f"and {len(refused) - self.SHOWN} more"] if len(refused) > self.SHOWN else []
+        what = (
+            "1 event would be refused again" if len(refused) == 1 else f"{len(refused)} events would be refused again"
+        )
+        super().__init__(*lines, *more, f"{what}, so nothing was sent: mend the file and send it again")
+        self.refused = tuple(refused)
+
+
 class NoChannel(WrongInput):
     """Channels are asked for, and the catalogue in force uses none."""
 

@@ -39,5 +39,5 @@ class Output:
         refusal = applied.refusal
         if refusal is not None:
             self.notes.refusals.append(refusal.code)
-            self.refused.append(BadRecord(found.offset, refusal.code, source_of(found)))
+            self.refused.append(BadRecord(found.offset, refusal.code, source_of(found.value, found.headers)))
             self.records.append(wire.dead_letter(partition, found, refusal.code, refusal.place))

@@ -69,7 +69,7 @@ class DeadLetterHeaders(Open):
     """A decimal number, like `segue_offset`: headers are texts."""
     segue_offset: str
     segue_place: Optional
-    """Where in the event it is wrong: a path of declared names such as `data.topic`, never a value."""
+    """Where in the event it is wrong: an attribute, or a path of declared names such as `data.topic`; never a value."""
     segue_pointer: Optional
     """`true` where the record was too large; then the value is a pointer."""
 

@@ -83,6 +83,8 @@ READ_NO_PROFILES: Final = {
     "worker": "a server: its pages hold no profiles",
     "deliver": "a server: what it sends is what the channel's topic holds",
     "send": "writes events",
+    "resume": "reasons and sources, no values",
+    "letters": "whole records with --restricted only: tests/acceptance/test_letters.py",
     "lag": "offsets, no profiles",
     "verify": "a whole partition, compared; no value is shown",
     "rebuild": "a whole partition, written to Redis",

@@ -3,7 +3,6 @@
 from streams.intake.bad_input import OTHERS, PAIRS_MAX, UNNAMED, BadInput, BadInputLimits, BadRecord
 from streams.intake.decoding import SOURCE_MAX, source_of
 from streams.wire.progress import Progress, progress_record, read_progress
-from tests.streams.world import Read
 
 LIMITS = BadInputLimits(0.1, 100)
 
@@ -75,11 +74,11 @@ def test_sources_are_told_apart_up_to_a_number() -> None:
 
 def test_a_source_is_read_of_both_modes_cut_short_and_without_control_characters() -> None:
     long = "/" + "x" * 500
-    assert source_of(Read(0, 0, None, b'{"source":"/crm\\n"}')) == "/crm?"
-    assert source_of(Read(0, 0, None, b'{"source":"%b"}' % long.encode())) == long[:SOURCE_MAX]
-    assert source_of(Read(0, 0, None, b"{}", (("ce_source", b"/portal"), ("ce_id", b"1")))) == "/portal"
+    assert source_of(b'{"source":"/crm\\n"}', ()) == "/crm?"
+    assert source_of(b'{"source":"%b"}' % long.encode(), ()) == long[:SOURCE_MAX]
+    assert source_of(b"{}", (("ce_source", b"/portal"), ("ce_id", b"1"))) == "/portal"
     for value in (None, b"", b"garbage", b"[]", b'{"source":7}'):
-        assert source_of(Read(0, 0, None, value)) == ""
+        assert source_of(value, ()) == ""
     guard = BadInput(LIMITS)
     guard.add(1, bad(1))
     assert guard.sources() == {UNNAMED: 1}
