@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import NotReachable, Unanswered
 from streams.health import Reason
@@ -108,12 +109,11 @@ class DependencyWatch:
         before = self._dependencies.away.get(name)
         self._dependencies.away[name] = Away(why, asked_ms if before is None else before.since_ms)
         if before is None:
-            told = {"action": "dependency_away", "dependency": name}
-            log.warning("%s cannot be used: %s", SPOKEN[name], why, extra=told)
+            log.warning("%s cannot be used: %s", SPOKEN[name], why, extra=told("dependency_away", dependency=name))
 
     def _back(self, name: str) -> None:
         away = self._dependencies.away.pop(name, None)
         if away is not None:
             away_s = round(max(0, self._clock.wall_ms() - away.since_ms) / 1000, 1)
-            told = {"action": "dependency_back", "dependency": name, "seconds": away_s}
-            log.info("%s can be used again, after %.1f s", SPOKEN[name], away_s, extra=told)
+            extra = told("dependency_back", dependency=name, seconds=away_s)
+            log.info("%s can be used again, after %.1f s", SPOKEN[name], away_s, extra=extra)

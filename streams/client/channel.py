@@ -251,7 +251,8 @@ class Channel:
             except KafkaError as error:
                 if not error.retriable:
                     raise
-                log.warning("%s: %s", self._changes_topic, type(error).__name__)
+                extra = {"action": "consumer_replaced", "topic": self._changes_topic}
+                log.warning("%s: %s", self._changes_topic, type(error).__name__, extra=extra)
                 await asyncio.sleep(AGAIN_S)
             else:
                 self._silent = False
@@ -293,10 +294,13 @@ class Channel:
         """Find out after a poll whether the consumer has gone silent."""
         if self._silence.lasts(stands):
             self._silent = True
-            log.warning("%s: nothing was read for %.0f s, though the topic goes on", self._changes_topic, SILENT_S)
+            extra = {"action": "input_silent", "topic": self._changes_topic, "seconds": SILENT_S}
+            what = "%s: nothing was read for %.0f s, though the topic goes on"
+            log.warning(what, self._changes_topic, SILENT_S, extra=extra)
         elif has_died(self._consumer):
             self._silent = True
-            log.warning("%s: the consumer has died", self._changes_topic)
+            extra = {"action": "consumer_died", "topic": self._changes_topic}
+            log.warning("%s: the consumer has died", self._changes_topic, extra=extra)
 
     def _next(self) -> Change | None:
         """Take one fetched record; None if it is not to be handed out. Raises Unreadable, Disorder: it stays there."""

@@ -94,5 +94,6 @@ class Silence:
             return {}
         except Exception as error:
             # from the platform's own code, such as a token provider: this question must not end the reading
-            log.warning("the ends could not be asked: %s", type(error).__name__)
+            extra = {"action": "fetch_failed", "why": type(error).__name__}
+            log.warning("the ends could not be asked: %s", type(error).__name__, extra=extra)
             return {}

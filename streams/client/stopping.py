@@ -29,7 +29,7 @@ async def stop_whole(consumer: Any, stop: Callable[[], Awaitable[None]]) -> None
     except asyncio.CancelledError:
         await _end(consumer)
     except Exception as error:
-        log.warning("a consumer had died of %s", type(error).__name__)
+        log.warning("a consumer had died of %s", type(error).__name__, extra={"action": "consumer_died"})
         await _end(consumer)
     if stopping is not None and stopping.cancelling() > cancelled:
         # aiokafka swallows a cancellation of the caller that comes while it waits for its own tasks

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
+from streams.actions import told
 from streams.delivery.shared import DeliveryShared
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class Commits:
             await self._commit(progress, limit_ms)
         except (KafkaError, TimeoutError) as error:
             # a rebalance has begun, or Kafka is away
-            log.debug("%s: a commit failed: %s", self._topic, type(error).__name__)
+            extra = told("commit_failed", topic=self._topic, why=type(error).__name__)
+            log.debug("%s: a commit failed: %s", self._topic, type(error).__name__, extra=extra)
 
     async def renew_lease(self, offsets: dict[int, int]) -> None:
         """Commit offsets until the lease holds, or until the partitions are given up.

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
+from streams.actions import told
 from streams.clock import Clock, SystemClock
 from streams.delivery.dead_letters import dead_letters_of
 from streams.delivery.endpoint import Endpoint
@@ -90,7 +91,10 @@ class Deliverer:
         if self._shared.status.assigned is None:
             raise fault
         self._shared.status.log_away = type(fault).__name__
-        log.warning("%s: %s; a new consumer takes over", self._shared.route.topic, type(fault).__name__)
+        topic, why = self._shared.route.topic, type(fault).__name__
+        log.warning(
+            "%s: %s; a new consumer takes over", topic, why, extra=told("consumer_replaced", topic=topic, why=why)
+        )
 
     async def _consume(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Read with one consumer until a task ends, or the consumer has gone silent. Raises what a task raised."""
@@ -117,7 +121,7 @@ class Deliverer:
             await self._shared.clock.sleep(STATUS_EVERY_MS)
             line = self._shared.status.line()
             if line != before:
-                log.info("%s", line)
+                log.info("%s", line, extra=told("deliverer_state", channel=self._shared.route.channel))
             before = line
 
     async def _note_reasons(self) -> None:

@@ -17,6 +17,7 @@ from itertools import count
 from random import Random
 from typing import Final
 
+from streams.actions import told
 from streams.clock import Clock
 from streams.delivery.answers import Accepted, Later, Refused, Wrong, judge
 from streams.delivery.endpoint import Endpoint, NoAnswer
@@ -201,8 +202,9 @@ class Sender:
         self._said[why] = now_ms, 0
         level = logging.WARNING if attempt >= WARNED_FROM else logging.INFO
         more = f" (and {kept_back} times since this was said)" if kept_back else ""
-        told = (self._endpoint.host, why, attempt + 1, wait_ms / 1000, more)
-        log.log(level, "%s: %s; attempt %d in %.1f s%s", *told)
+        said = (self._endpoint.host, why, attempt + 1, wait_ms / 1000, more)
+        extra = told("request_failed", attempt=attempt, seconds=round(wait_ms / 1000, 1), why=why)
+        log.log(level, "%s: %s; attempt %d in %.1f s%s", *said, extra=extra)
 
     async def _turn(self) -> None:
         """Wait until a request may go."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
 
+from streams.actions import told
 from streams.client import Unreadable, read_change
 from streams.delivery.commits import COMMIT_MS, Commits
 from streams.delivery.route import Route
@@ -103,7 +104,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.watch.heard()
         shared.lease.begin(shared.clock.now_ms())
         shared.hand.begin()
-        log.info("%s: partitions %s", shared.route.channel, " ".join(map(str, partitions)) or "none")
+        extra = told("partitions_assigned", channel=shared.route.channel, partitions=list(partitions))
+        log.info("%s: partitions %s", shared.route.channel, " ".join(map(str, partitions)) or "none", extra=extra)
         if self._looking is not None:
             self._looking.cancel()
         self._looking = asyncio.create_task(self.watch.tell_losses(partitions))
@@ -166,7 +168,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         try:
             change = read_change(record)
         except Unreadable as unreadable:
-            log.warning("%s", unreadable)
+            extra = told("change_unreadable", partition=record.partition, offset=record.offset)
+            log.warning("%s", unreadable, extra=extra)
             await self._bury_unsent(record, "unreadable", window)
             return
         parcel = Parcel(

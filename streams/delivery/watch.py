@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.actions import told
 from streams.delivery.shared import DeliveryShared
 from streams.errors import NotReachable
 
@@ -43,7 +44,10 @@ class Watch:
         while True:
             await self._shared.clock.sleep(SILENT_MS / 3)
             if await self._is_silent():
-                log.warning("%s: nothing was read for %d s, though the log goes on", self._topic, SILENT_MS // 1000)
+                extra = told("input_silent", topic=self._topic, seconds=SILENT_MS // 1000)
+                log.warning(
+                    "%s: nothing was read for %d s, though the log goes on", self._topic, SILENT_MS // 1000, extra=extra
+                )
                 return
 
     async def _is_silent(self) -> bool:
@@ -103,4 +107,12 @@ class Watch:
                         committed,
                         start - 1,
                         self._topic,
+                        extra=told(
+                            "changes_lost",
+                            topic=self._topic,
+                            partition=partition,
+                            offset=committed,
+                            end_offset=start,
+                            count=start - committed,
+                        ),
                     )

@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.actions import told
 from streams.intake.hosting import Host
 from streams.intake.input import InputOffsets
 from streams.log import consumers
@@ -125,7 +126,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             await consumer.commit(mine)
         except (KafkaError, ValueError) as error:
-            log.info("group offsets were not committed: %s", type(error).__name__)
+            why = type(error).__name__
+            log.info("group offsets were not committed: %s", why, extra=told("commit_failed", why=why))
 
     async def touch(self) -> None:
         """Tell aiokafka that this consumer still polls, though no partition is open."""

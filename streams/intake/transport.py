@@ -28,6 +28,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.actions import told
 from streams.intake.hosting import Host
 from streams.intake.input import BatchQueue, InputOffsets
 from streams.intake.thread import ConsumerThread
@@ -166,7 +167,8 @@ class BatchConsumer(driver.Consumer):
             return
         except Exception as error:
             # any other failure may have lost part of a batch inside the client: seek back, never skip
-            log.warning("a fetch failed and is repeated: %s", type(error).__name__)
+            why = type(error).__name__
+            log.warning("a fetch failed and is repeated: %s", why, extra=told("fetch_failed", why=why))
             await asyncio.sleep(ERROR_PAUSE_S)
             await self.seek_wait({tp: self._handed[tp] for tp in asked & self._open.keys()})
             return

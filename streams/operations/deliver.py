@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
+from streams.actions import told
 from streams.clock import SystemClock
 from streams.delivery.deliverer import Deliverer, make_shared
 from streams.delivery.endpoint import Endpoint
@@ -52,7 +53,8 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
     try:
         async with _status_pages(servers, status) as where:
             request = f"{delivery.shape}, up to {shape.limits.changes_max} changes a request"
-            log.info("%s to %s as %s; %s", channel, endpoint.host, request, where)
+            extra = told("deliverer_starts", channel=channel, address=where)
+            log.info("%s to %s as %s; %s", channel, endpoint.host, request, where, extra=extra)
             shared = make_shared(route, servers.log, endpoint, status)
             async with _metrics(servers, shared):
                 await Deliverer(shared).run(stop)
@@ -60,7 +62,7 @@ async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) ->
         raise DeliveryStopped(str(stopped)) from None
     finally:
         await endpoint.close()
-        log.info("%s", status.line())
+        log.info("%s", status.line(), extra=told("deliverer_ends", channel=channel))
 
 
 async def expect_channel(servers: Servers, channel: str, topic: str, existing: Collection[str]) -> None:
@@ -107,7 +109,7 @@ async def _metrics(servers: Servers, shared: DeliveryShared) -> AsyncIterator[No
     port = DELIVERER_METRICS_PORT if port is None else port
     try:
         async with serving_metrics(OF_DELIVERER, metrics.read, settings.metrics_host, port) as where:
-            log.info("metrics answer at %s", where)
+            log.info("metrics answer at %s", where, extra=told("metrics_listen", address=where))
             yield
     except AddressRefused as refused:
         raise AddressWrong(str(refused)) from None

@@ -13,6 +13,7 @@ from rules.engine.outcome import Applied
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.record import Record
 from rules.engine.slice import Slice
+from streams.actions import told
 from streams.errors import Incident
 from streams.intake.decoding import decoder_of, subjects_of
 from streams.partition.checkpoints import Checkpoints
@@ -108,9 +109,15 @@ class Applier:
             seen.append(applied)
             if applied.kind == "cut":
                 self._shared.on_point("cut")
-                log.info("partition %d: a catalogue took effect at record %d", self._partition, found.offset)
+                extra = told("catalogue_in_force", offset=found.offset, catalogue=self.engine.catalogue[:12])
+                log.info(
+                    "partition %d: a catalogue took effect at record %d", self._partition, found.offset, extra=extra
+                )
             elif applied.kind == "filled":
-                log.info("partition %d: history is filled in up to record %d", self._partition, found.offset)
+                extra = told("history_filled", offset=found.offset)
+                log.info(
+                    "partition %d: history is filled in up to record %d", self._partition, found.offset, extra=extra
+                )
             if self.silent is None:
                 if applied.items or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)

@@ -40,7 +40,8 @@ class GoOn:
     """Refused records before this offset are pardoned."""
     by: str = ""
     """Who resumed it; "": it goes on by itself."""
-    note: str = ""
+    looked: int = 0
+    """How many records beyond were looked at."""
 
 
 class LookAhead:
@@ -106,7 +107,7 @@ class LookAhead:
         if self._input_held and len(self._waiting) <= PORTION:
             self._input_held = False
             self._shared.input.resume(self._partition)
-        return GoOn(self.next_offset) if self._calm() else None
+        return GoOn(self.next_offset, looked=self.looked) if self._calm() else None
 
     async def _look_at(self, found: Fetched) -> GoOn | None:
         self._clock_ms = max(self._clock_ms, found.timestamp)
@@ -130,7 +131,7 @@ class LookAhead:
     async def _own(self, own: Own, offset: int) -> GoOn | None:
         data = own.data if isinstance(own.data, Mapping) else {}
         if own.type == RESUME_TYPE:
-            return GoOn(offset + 1, _text(data.get("by")) or "(unnamed)", _text(data.get("note")))
+            return GoOn(offset + 1, _text(data.get("by")) or "(unnamed)", self.looked)
         digest = data.get("catalogue")
         if own.type == CATALOGUE_TYPE and isinstance(digest, str):
             try:

@@ -22,6 +22,7 @@ import logging
 from enum import Enum, auto
 from typing import Final
 
+from streams.actions import bind, told
 from streams.errors import Doubt, Fenced, Gap, Incident
 from streams.intake.guard import BadStamp
 from streams.log.terms import Ring
@@ -111,12 +112,16 @@ class PartitionRunner:
         try:
             ending = await self._run(publisher, ring)
         except (LaterClaimant, Fenced) as error:
-            log.warning("partition %d: another worker claimed it after us (%s)", self.partition, type(error).__name__)
+            why = type(error).__name__
+            extra = told("partition_overtaken", why=why)
+            log.warning("partition %d: another worker claimed it after us (%s)", self.partition, why, extra=extra)
             status.move("waiting")
             ending = TenureEnd.OVERTAKEN
             await publisher.drop(self.partition)
         except Doubt as error:
-            log.warning("partition %d: the ring of producers is over: %s", self.partition, error)
+            log.warning(
+                "partition %d: the ring of producers is over: %s", self.partition, error, extra=told("ring_over")
+            )
             status.move("waiting")
             ending = TenureEnd.DOUBT
             publisher.doubt(error)
@@ -128,7 +133,8 @@ class PartitionRunner:
         except (Incident, BadStamp, MalformedRecord) as error:
             status.move("stopped")
             status.incident = _with_remedy(str(error))
-            log.error("partition %d stopped: %s", self.partition, status.incident)  # noqa: TRY400 - no bug
+            extra = told("partition_stopped", why=type(error).__name__)
+            log.error("partition %d stopped: %s", self.partition, status.incident, extra=extra)  # noqa: TRY400 - no bug
             ending = await self._let_go(publisher, ring)
         finally:
             self._shared.input.shut(self.partition)
@@ -152,12 +158,14 @@ class PartitionRunner:
         self._get_on()
         claimed = await claim(self.partition, shared.log, ring, self._store, shared.deployment, hooks)
         self.status.epoch = claimed.epoch
+        bind(epoch=claimed.epoch)
         log.info(
             "partition %d is ours: epoch %d, state at %d, published to %d",
             self.partition,
             claimed.epoch,
             claimed.meta.offset,
             claimed.published.offset,
+            extra=told("partition_claimed", offset=claimed.meta.offset, published=claimed.published.offset),
         )
         tenure = Tenure(claimed, publisher, self._store, self._lock, shared, self.status, self._notices)
         self._tenure = tenure
@@ -170,7 +178,8 @@ class PartitionRunner:
             except Gap:
                 self._on_point("gap")
                 self.status.gaps += 1
-                log.warning("partition %d: the store went back; its state is read again", self.partition)
+                what = "partition %d: the store went back; its state is read again"
+                log.warning(what, self.partition, extra=told("store_went_back"))
                 await tenure.abandon()
                 published = publisher.published(self.partition)
                 self._get_on()
@@ -201,7 +210,9 @@ class PartitionRunner:
         if waited_ms >= self._silence_ms:
             # the first time after a while, and then each time twice as late
             self._silence_ms = 2 * waited_ms
-            log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_ms // 1000, what)
+            waited_s = waited_ms // 1000
+            extra = told("claim_waits", seconds=waited_s, why=type(fault).__name__)
+            log.warning("partition %d: its claim waits, for %d s now: %s", self.partition, waited_s, what, extra=extra)
         await self._shared.clock.sleep(backoff_ms(attempt))
 
     def _on_step(self, step: Step) -> None:

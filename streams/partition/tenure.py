@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from streams.actions import told
 from streams.errors import Doubt, Incident
 from streams.intake.bad_input import BadInput
 from streams.intake.inbox import Inbox, bytes_of
@@ -199,7 +200,10 @@ class Tenure:
         would be replayed again, and on a machine that is too slow for both without end.
         """
         self._status.move("running")
-        log.info("partition %d: replayed to %d, digest equal", self._partition, self._claimed.published.offset)
+        upto = self._claimed.published.offset
+        log.info(
+            "partition %d: replayed to %d, digest equal", self._partition, upto, extra=told("replay_done", offset=upto)
+        )
         self._writer.begin_slice(self._published)
 
     def _submit(self, output: Output) -> None:
@@ -248,7 +252,10 @@ class Tenure:
         status.move("held")
         status.held, status.held_since_ms = self._bad_input.said(), self._clock.wall_ms()
         self._tell_refused()
-        log.error("partition %d is held: %s", self._partition, status.held)
+        extra = told(
+            "partition_held", offset=engine.offset, reasons=status.refused_reasons, sources=status.refused_sources
+        )
+        log.error("partition %d is held: %s", self._partition, status.held, extra=extra)
         self._on_point("held")
         await self._shared.input.open(self._partition, engine.offset, self._ahead)
 
@@ -265,7 +272,16 @@ class Tenure:
     async def _go_on(self, go_on: GoOn) -> None:
         engine, status = self._applier.engine, self._status
         before = max(engine.offset, go_on.before_offset)
-        log.warning("partition %d goes on after a hold", self._partition)
+        extra = told(
+            "partition_resumed",
+            offset=engine.offset,
+            end_offset=before,
+            records=go_on.looked,
+            seconds=round((self._clock.wall_ms() - status.held_since_ms) / 1000, 1),
+            by=go_on.by,
+        )
+        why = f"{go_on.by} resumed it" if go_on.by else "the log is calm"
+        log.warning("partition %d goes on: %s", self._partition, why, extra=extra)
         self._bad_input.pardon(before)
         self._end_hold()
         self._tell_refused()

@@ -6,6 +6,7 @@ from functools import partial
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.stored import load_catalogue_json
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import Incident, NotReachable
 from streams.log.terms import Log
@@ -36,7 +37,7 @@ class Catalogues:
         async with self._loading:
             if digest not in self._loaded:
                 self._loaded[digest] = _compiled(digest, await self._fetch(digest))
-                log.info("catalogue %s is loaded", digest[:12])
+                log.info("catalogue %s is loaded", digest[:12], extra=told("catalogue_loaded", catalogue=digest[:12]))
             return self._loaded[digest]
 
     async def _fetch(self, digest: str) -> bytes:

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.log.terms import Log
@@ -37,7 +38,9 @@ class Histories:
                 except NotReachable:
                     break  # the parts that need the log say so
                 except MalformedRecord as error:
-                    log.warning("partition %d: %s in %s", partition, error, self._deployment.fills_topic)
+                    topic = self._deployment.fills_topic
+                    extra = told("fill_unreadable", partition=partition, topic=topic)
+                    log.warning("partition %d: %s in %s", partition, error, topic, extra=extra)
             await self._clock.sleep(LOOK_EVERY_MS)
 
     async def look(self, partition: int) -> None:

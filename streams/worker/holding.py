@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streams.actions import bind, told
 from streams.clock import Clock
 from streams.exits import Exit
 from streams.partition.runner import PartitionRunner, TenureEnd
@@ -91,7 +92,8 @@ class Holding:
             for task in late:
                 task.cancel()
             if late:
-                log.warning("%d partitions were abandoned: they were not finished in time", len(late))
+                extra = told("partitions_abandoned", count=len(late))
+                log.warning("%d partitions were abandoned: they were not finished in time", len(late), extra=extra)
                 await unfinished(late, self._clock, farewell_ms)
         for partition, held in going.items():
             self._held.pop(partition, None)
@@ -112,6 +114,7 @@ class Holding:
 
     async def _tend(self, partition: int, held: HeldPartition) -> None:
         """Run a partition's tenures, one after the other, until it is let go."""
+        bind(partition=partition)
         try:
             while not held.leaving.is_set():
                 session = await self._sessions.live(held.leaving, held.runner.status)
@@ -127,5 +130,5 @@ class Holding:
             raise
         except Exception as error:
             # our bug: nothing of the record at hand is published
-            log.exception("partition %d: a bug", partition)
+            log.exception("partition %d: a bug", partition, extra=told("bug", partition=partition))
             self._fail(f"partition {partition}: a bug ({type(error).__name__}), see the log", Exit.WRONG_INPUT)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import NotReachable, Refused, StoreRefused, Unanswered
 from streams.exits import Exit
@@ -48,10 +49,10 @@ async def preflight(
         except GivenUp as given_up:
             refused = isinstance(given_up.fault, Refused | StoreRefused)
             what = "the worker ends: %s" if refused else "a server is not reachable: %s"
-            log.error(what, given_up.fault)  # noqa: TRY400 - no bug, no traceback
+            log.error(what, given_up.fault, extra=told("start_refused"))  # noqa: TRY400 - no bug, no traceback
             return Exit.NOT_REACHABLE
         for finding in findings:
-            log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding)
+            log.log(logging.ERROR if finding.fatal else logging.WARNING, "%s", finding, extra=told("setting_found"))
         if any(finding.fatal for finding in findings):
             return Exit.WRONG_INPUT
     return Exit.DONE

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.intake.input import Input
@@ -89,7 +90,9 @@ class SilenceDetector:
             return _Heard(position, now_ms)
         if now_ms - before.since_ms < SILENT_MS:
             return before
-        log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, SILENT_MS // 1000)
+        silent_s = SILENT_MS // 1000
+        extra = told("input_silent", partition=partition, seconds=silent_s)
+        log.warning("partition %d: nothing was read for %d s, though the log goes on", partition, silent_s, extra=extra)
         runner.reopen()
         known = self._reads.offsets(partition).end
         # a consumer that hears of the end is alive: a producer's open transaction holds the input up

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from streams.actions import told
 from streams.clock import Clock, SystemClock
 from streams.dependencies import DependencyWatch
 from streams.exits import Exit
@@ -173,7 +174,7 @@ class Worker:
         pages, port = self.status.pages(self._clock.wall_ms), self._settings.web_port
         try:
             async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
-                log.info("the worker listens on %s", where)
+                log.info("the worker listens on %s", where, extra=told("worker_listens", address=where))
                 async with self._metrics():
                     return await self._run()
         except AddressRefused as refused:
@@ -191,7 +192,7 @@ class Worker:
         metrics = WorkerMetrics(self.status, self._tally, self._clock.wall_ms)
         port = WORKER_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
         async with serving_metrics(OF_WORKER, metrics.read, settings.metrics_host, port) as where:
-            log.info("metrics answer at %s", where)
+            log.info("metrics answer at %s", where, extra=told("metrics_listen", address=where))
             yield
 
     async def _run(self) -> Exit:
@@ -219,7 +220,7 @@ class Worker:
             await self._ended.wait()
         except Exception:
             # the consumer cannot start: it lost its broker between the checks and here
-            log.exception("the worker did not start")
+            log.exception("the worker did not start", extra=told("start_failed"))
             self._fail("it did not start", Exit.NOT_REACHABLE)
         finally:
             for task in tasks:
@@ -234,7 +235,7 @@ class Worker:
     def stop(self) -> None:
         """Ask for a clean stop, within `stop_deadline_ms`."""
         if not self.status.stopping:
-            log.info("the worker stops")
+            log.info("the worker stops", extra=told("worker_stops"))
             self.status.stopping = True
             self._ended.set()
 
@@ -242,7 +243,7 @@ class Worker:
         """End the worker as a whole; the first reason counts."""
         if not self.status.failure:
             self.status.failure, self._exit = why, status
-            log.error("the worker ends: %s", why)
+            log.error("the worker ends: %s", why, extra=told("worker_ends"))
         self.status.stopping = True
         self._ended.set()
 
@@ -250,7 +251,7 @@ class Worker:
         try:
             await work
         except Exception:
-            log.exception("a bug")
+            log.exception("a bug", extra=told("bug"))
             self._fail("a bug, see the log", Exit.WRONG_INPUT)
 
     async def _shut_down(self) -> None:
@@ -265,9 +266,10 @@ class Worker:
             task.cancel()
         failed = [task.exception() for task in closing - late if not task.cancelled()]
         for error in (each for each in failed if each is not None):
-            log.warning("a client did not close: %s", type(error).__name__)
+            why = type(error).__name__
+            log.warning("a client did not close: %s", why, extra=told("client_not_closed", why=why))
         if late:
-            log.warning("%d clients did not close in time", len(late))
+            log.warning("%d clients did not close in time", len(late), extra=told("client_not_closed", count=len(late)))
             await unfinished(late, self._clock, CLOSING_MS / 3)
 
     # -- before the start
@@ -286,7 +288,8 @@ class Worker:
         self.status.rebalances += 1
         self.status.assigned = True
         if not self.status.stopping:
-            log.info("given %d partitions: %s", len(partitions), sorted(partitions))
+            given = sorted(partitions)
+            log.info("given %d partitions: %s", len(given), given, extra=told("partitions_assigned", partitions=given))
             self.holding.take(partitions)
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
@@ -318,7 +321,7 @@ class Worker:
         )
 
     def _on_doubt(self, error: BaseException) -> None:
-        log.warning("the ring of producers is over: %s", error)
+        log.warning("the ring of producers is over: %s", error, extra=told("ring_over", why=type(error).__name__))
         self.holding.doubt(error)
 
     # -- tasks beside the partitions

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from rules.engine.protocol import CALLS, PROTOCOL, STATES
+from streams.actions import ACTIONS, FIELDS
 from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
 from streams.health import REASONS
@@ -214,6 +215,8 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "worker-settings": lambda: settings(Settings, but=KafkaSettings),
     "delivery-settings": lambda: settings(DeliverySettings),
     "reasons": reasons,
+    "actions": lambda: table(("action", "means"), ((f"`{name}`", means) for name, means in ACTIONS.items())),
+    "fields": lambda: table(("field", "holds"), ((f"`{name}`", holds) for name, holds in FIELDS.items())),
     "topics": topic_table,
     "commands": commands,
     "engines": contestants,
