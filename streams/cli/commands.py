@@ -86,6 +86,7 @@ COMMANDS: Final = (
     Command("replay", "replay:replay", DEFINE, "Run events from a file through a catalogue, as a worker would."),
     Command("map", "map:map_", DEFINE, "Map who is told what on which channel, and what is missing."),
     Command("asyncapi", "asyncapi:asyncapi", DEFINE, "Print the AsyncAPI 3 document of all topics."),
+    Command("acls", "acls:acls", RUN, "List the rights that a role needs in Kafka, as commands that give them."),
     Command("topics", "topics:topics", RUN, "Create the topics and the state of each partition, or verify them."),
     Command("preview", "preview:preview", RUN, "Say what a catalogue would change, and write nothing."),
     Command("apply", "apply:apply", RUN, "Check a catalogue and put it into force."),

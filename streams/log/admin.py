@@ -8,13 +8,16 @@ from typing import Any, Final
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import NotReachable
 from streams.finding import Finding
 from streams.log.connection import KafkaConnection
-from streams.log.refusals import not_reachable
+from streams.log.refusals import not_reachable, right_missing
+from streams.log.rights import missing_rights, unseen_topics
 from streams.wire.requirements import Resource
+from streams.wire.rights import Right
 from streams.wire.topics import Topic
 
 FETCH: Final = (1, 16)
@@ -37,18 +40,40 @@ class Cluster:
         self._connection: Final = connection
 
     async def existing(self, names: Sequence[str]) -> dict[str, Resource]:
-        """Describe the topics that exist, by name. Creates none, whatever the brokers' settings."""
+        """Describe the topics that exist, by name. Creates none, whatever the brokers' settings.
+
+        Raises Refused where this client may not even see one of them.
+        """
         for _ in range(SETTLE_POLLS):
             with _reaching("describe topics", self._connection):
                 # asks for all topics: a request that names one may create it
                 found = {each["topic"]: each for each in await self._admin.describe_topics()}
             there = [name for name in names if name in found and found[name]["partitions"]]
+            await self._see([name for name in names if name not in found])
             configs = await self._configs(ConfigResourceType.TOPIC, there)
             if configs is not None:
                 return {name: _resource(name, found[name]["partitions"], configs[name]) for name in there}
             # a topic is being created or deleted: one part of the broker knows it, another does not. Look again.
             await asyncio.sleep(SETTLE_POLL_S)
         raise NotReachable("the brokers do not agree which topics exist; run the command again")
+
+    async def _see(self, names: Sequence[str]) -> None:
+        """Tell topics that are not there from topics that this client may not see. Raises Refused."""
+        if not names:
+            return
+        with _reaching("describe topics", self._connection):
+            unseen = await unseen_topics(self._client, names)
+        if unseen:
+            raise right_missing(self._connection, f"Describe topic {', '.join(unseen)}")
+
+    async def missing_rights(self, rights: Sequence[Right]) -> list[Right]:
+        """Return what this client lacks of these rights; see streams.log.rights."""
+        with _reaching("ask for rights", self._connection):
+            return await missing_rights(self._client, rights)
+
+    @property
+    def _client(self) -> AIOKafkaClient:
+        return self._admin._client  # noqa: SLF001 - the admin client has no call for these questions
 
     async def brokers(self) -> list[Resource]:
         """Describe the settings of each broker."""

@@ -51,7 +51,7 @@ class KafkaLog(Log):
 
     async def fence(self, transactional_id: str) -> None:
         request = InitProducerIdRequest(transactional_id, self._tuning.transaction_timeout_ms)
-        async with self._reaching(f"fence {transactional_id}") as call:
+        async with self._reaching(f"fence {transactional_id}", f"Write transactional id {transactional_id}") as call:
             while True:
                 try:
                     node = await call.client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
@@ -64,12 +64,12 @@ class KafkaLog(Log):
                     return
 
     async def read_to_end(self, topic: str, partition: int) -> list[Stored]:
-        async with self._reaching(f"read {topic}[{partition}]") as call:
+        async with self._reaching(f"read {topic}[{partition}]", f"Read topic {topic}") as call:
             start, end = await find_offsets(call, topic, partition)
             return await read_records(call, topic, partition, start, end)
 
     async def last(self, topic: str, partition: int) -> Stored | None:
-        async with self._reaching(f"read back {topic}[{partition}]") as call:
+        async with self._reaching(f"read back {topic}[{partition}]", f"Read topic {topic}") as call:
             start, end = await find_offsets(call, topic, partition)
             window = WINDOW_OFFSETS
             while True:
@@ -80,7 +80,7 @@ class KafkaLog(Log):
                 window *= 8
 
     async def record_at(self, topic: str, partition: int, offset: int) -> Stored | None:
-        async with self._reaching(f"read {topic}[{partition}] at {offset}") as call:
+        async with self._reaching(f"read {topic}[{partition}] at {offset}", f"Read topic {topic}") as call:
             start, end = await find_offsets(call, topic, partition)
             if not start <= offset < end:
                 return None
@@ -88,7 +88,7 @@ class KafkaLog(Log):
             return records[0] if records and records[0].offset == offset else None
 
     async def find(self, topic: str, key: bytes) -> bytes | None:
-        async with self._reaching(f"find in {topic}") as call:
+        async with self._reaching(f"find in {topic}", f"Read topic {topic}") as call:
             partitions = await call.partitions(topic)
         for partition in partitions:
             values = [record.value for record in await self.read_to_end(topic, partition) if record.key == key]
@@ -97,7 +97,7 @@ class KafkaLog(Log):
         return None
 
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
-        async with self._reaching(f"offsets of {topic}[{partition}]") as call:
+        async with self._reaching(f"offsets of {topic}[{partition}]", f"Describe topic {topic}") as call:
             return await find_offsets(call, topic, partition)
 
     async def append(self, record: OutRecord) -> int:
@@ -118,8 +118,11 @@ class KafkaLog(Log):
                 await client.close()
 
     @contextlib.asynccontextmanager
-    async def _reaching(self, what: str) -> AsyncIterator[Call]:
-        """Give a Call within the deadline. Every failure becomes NotReachable, which says what was waited for."""
+    async def _reaching(self, what: str, needs: str) -> AsyncIterator[Call]:
+        """Give a Call within the deadline. Every failure becomes NotReachable, which says what was waited for.
+
+        `needs`: the right that the call takes.
+        """
         call: Call | None = None
         try:
             async with asyncio.timeout(self._tuning.read_timeout_ms / 1000):
@@ -131,7 +134,7 @@ class KafkaLog(Log):
                 raise HeldUp(f"{what}: {waits_for} ({STAYS_OPEN})") from error
             if call is not None and isinstance(error, TimeoutError):
                 self._retire(call.client)
-            raise not_reachable(what, error, self.connection, waits_for) from error
+            raise not_reachable(what, error, self.connection, waits_for, needs) from error
 
     def _retire(self, client: AIOKafkaClient) -> None:
         """Let the next call begin with a new client: this one may have stopped learning about the cluster.

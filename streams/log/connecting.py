@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 REMEMBERED_S: Final = 60.0
 """Clients that need a broker ask it again sooner than this."""
+LACKED_S: Final = 15.0
+"""What needs a right asks again sooner than this."""
 CLOSE_S: Final = 0.5
 """How long the end of a connection that failed may take."""
 
@@ -39,6 +41,7 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
     def __init__(self, connection: "KafkaConnection") -> None:
         self._connection = connection
         self._refusals: dict[tuple[str, int], tuple[float, Refused]] = {}
+        self._lacked: tuple[float, Refused | None] = (0.0, None)
 
     @property
     def refusal(self) -> Refused | None:
@@ -48,9 +51,16 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         recent_s = time.monotonic() - REMEMBERED_S
         return next((refused for at_s, refused in self._refusals.values() if at_s > recent_s), None)
 
+    def lacked(self, refused: Refused) -> None:
+        """Note that a right was missing."""
+        self._lacked = (time.monotonic(), refused)
+
     def told(self) -> str:
-        """Return the sentence of that refusal; "" for none."""
-        return "" if self.refusal is None else self.refusal.sentence
+        """Return the sentence of that refusal, or of a right that was missing a moment ago; "" for none."""
+        if self.refusal is not None:
+            return self.refusal.sentence
+        at_s, lacked = self._lacked
+        return lacked.sentence if lacked is not None and time.monotonic() - at_s < LACKED_S else ""
 
     async def token(self) -> str:
         """Return a token for a new connection. Raises TokenUnavailable."""

@@ -74,6 +74,11 @@ class KafkaConnection:
         return self.sasl.username if self.sasl is not None else ""
 
     @property
+    def who(self) -> str:
+        """Who this process is at Kafka, in a sentence."""
+        return f"user {self.user!r}" if self.user else "this client"
+
+    @property
     def encrypted(self) -> bool:
         """Whether connections are TLS."""
         return self.protocol in ("SSL", "SASL_SSL")

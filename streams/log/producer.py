@@ -223,7 +223,7 @@ class Appender:
             if self._producer is producer:
                 self._producer = None
             await producer.end()
-            raise not_reachable("append", error, self._connection) from error
+            raise not_reachable("append", error, self._connection, needs=f"Write topic {record.topic}") from error
 
     async def close(self) -> None:
         """Close the producer, if there is one."""

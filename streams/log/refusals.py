@@ -4,6 +4,7 @@ This is the one place that knows how wrong passwords, certificates and rights lo
 """
 
 import ssl
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aiokafka import errors
@@ -27,25 +28,57 @@ OUR_CERTIFICATE: Final = {
 }
 """What a broker's TLS alert means (RFC 8446, section 6.2), by OpenSSL's name for it."""
 NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-RIGHTS: Final = (
-    errors.TopicAuthorizationFailedError,
-    errors.GroupAuthorizationFailedError,
-    errors.ClusterAuthorizationFailedError,
-    errors.TransactionalIdAuthorizationFailed,
-)
+RIGHTS: Final[Mapping[type[BaseException], tuple[str, str]]] = {
+    errors.TopicAuthorizationFailedError: ("topic", "use"),
+    errors.GroupAuthorizationFailedError: ("group", "Read"),
+    errors.ClusterAuthorizationFailedError: ("cluster", "use"),
+    errors.TransactionalIdAuthorizationFailed: ("transactional id", "Write"),
+}
+"""What each error is about, and the right that it lacks where nobody knows better."""
 
 
-def not_reachable(what: str, error: BaseException, connection: "KafkaConnection", detail: str = "") -> NotReachable:
+def not_reachable(
+    what: str, error: BaseException, connection: "KafkaConnection", detail: str = "", needs: str = ""
+) -> NotReachable:
     """Return what a failed call to Kafka comes out as: a Refused where Kafka refuses, else a NotReachable.
 
-    `what` was asked of Kafka; `detail` is what it waited for.
+    `what` was asked of Kafka; `detail` is what it waited for; `needs` is the right that it takes.
     """
-    for each in _causes(error):
-        if isinstance(each, RIGHTS):
-            return Refused(RefusalCode.RIGHT, f"{what}: {type(each).__name__}")
+    refused = right_refused(error, connection, needs)
+    if refused is not None:
+        return refused
     if connection.access.refusal is not None:
         return connection.access.refusal
     return NotReachable(f"{what}: {type(error).__name__}{detail and f', {detail}'}")
+
+
+def right_refused(error: BaseException, connection: "KafkaConnection", needs: str) -> Refused | None:
+    """Return the refusal if a right is missing: what the error names, else what the call `needs`."""
+    for each in _causes(error):
+        if type(each) in RIGHTS:
+            kind, operation = RIGHTS[type(each)]
+            if needs:
+                operation = needs.partition(f" {kind}")[0]
+            named = _named(each)
+            what = f"{operation} {kind} {named}" if named else needs or f"{operation} {kind}"
+            refused = right_missing(connection, what)
+            connection.access.lacked(refused)
+            return refused
+    return None
+
+
+def right_missing(connection: "KafkaConnection", right: str) -> Refused:
+    """Say in one sentence which right is missing, such as `Read topic segue.owners`."""
+    what = f"Kafka does not let {connection.who} {right}: add that ACL; `segue acls` lists what a role needs"
+    return Refused(RefusalCode.RIGHT, what)
+
+
+def _named(error: BaseException) -> str:
+    """Return what an error of aiokafka names: topics, a group or a transactional id; "" for nothing."""
+    [found] = error.args if len(error.args) == 1 else [""]
+    if isinstance(found, set | frozenset | list | tuple):
+        return ", ".join(sorted(str(each) for each in found))
+    return found if isinstance(found, str) else ""
 
 
 def of_file(error: Exception) -> Refused:

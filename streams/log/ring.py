@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from streams.errors import Doubt, RecordTooLarge
 from streams.log.connection import KafkaConnection
 from streams.log.producer import FAILING, Producer, Tuning
+from streams.log.refusals import right_refused
 from streams.log.terms import Ring
 from streams.records import OutRecord
 
@@ -14,6 +15,7 @@ class KafkaRing(Ring):
     """A ring on Kafka; `KafkaLog.open_ring` makes it."""
 
     def __init__(self, connection: KafkaConnection, name: str, size: int, tuning: Tuning) -> None:
+        self._connection = connection
         self._name = name
         self._producers = {f"{name}-{n}": Producer(connection, tuning, f"{name}-{n}") for n in range(size)}
         self._turn = 0
@@ -58,7 +60,8 @@ class KafkaRing(Ring):
                 raise  # nothing was sent
             except FAILING as error:
                 self._over = True
-                raise Doubt(type(error).__name__) from error
+                refused = right_refused(error, self._connection, f"Write {_topics(records)}")
+                raise Doubt(type(error).__name__ if refused is None else refused.sentence) from error
             except BaseException:
                 self._over = True
                 raise
@@ -66,3 +69,8 @@ class KafkaRing(Ring):
     async def close(self) -> None:
         self._over = True
         await asyncio.gather(*(producer.end() for producer in self._producers.values()))
+
+
+def _topics(records: Sequence[OutRecord]) -> str:
+    """Name the topics of records."""
+    return "topic " + ", ".join(sorted({record.topic for record in records}))

@@ -11,10 +11,13 @@ import uvloop
 
 from streams import logs
 from streams.exits import Exit
+from streams.finding import Finding
 from streams.log.connection import KafkaConnection
 from streams.logs import LogLevel
 from streams.operations.provision import check_topics
+from streams.operations.rights import check_rights
 from streams.settings import Deployment, Settings
+from streams.wire.rights import Asked, rights_of
 from streams.worker.worker import Worker
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -31,7 +34,13 @@ def main(deployment: Deployment, settings: Settings, log_level: LogLevel | None 
 
 async def _run(deployment: Deployment, settings: Settings) -> Exit:
     connection = KafkaConnection.of(settings)
-    checks = [lambda: check_topics(connection, deployment)]
+    rights = rights_of("worker", Asked(deployment, settings.group))
+
+    async def check_acls() -> list[Finding]:
+        await check_rights(connection, "worker", rights)
+        return []
+
+    checks = [check_acls, lambda: check_topics(connection, deployment)]
     worker = Worker(deployment, settings, connection=connection, checks=checks)
     loop = asyncio.get_running_loop()
     for number in SIGNALS:

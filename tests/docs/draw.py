@@ -27,6 +27,7 @@ from streams.metrics.names import FAMILIES, Scope
 from streams.partition.states import CLAIM, TENURE, Table
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
+from streams.wire.rights import OF_A_CHANNEL, ROLE_NAMES, Asked, rights_of
 from streams.wire.topics import Topic, activation_topics, delivery_topic, topics
 from tests.benchmarks.peers.registry import ENGINES
 from tests.deploy import values as chart
@@ -144,6 +145,23 @@ def _default(value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def rights() -> str:
+    """Draw what each role may do in Kafka, under the default names; `*` is the rest of a name."""
+    deployment = Deployment.model_construct()
+    rows = []
+    for role in ROLE_NAMES:
+        channel = "CHANNEL" if role in OF_A_CHANNEL else ""
+        operations: dict[str, list[str]] = {}
+        for right in rights_of(role, Asked(deployment, Settings.model_construct().group, channel, "GROUP")):
+            name = f"{right.kind.replace('-', ' ')} `{right.name}{'*' if right.prefixed else ''}`"
+            operations.setdefault(name, []).extend(f"{each}{'¹' * right.advisable}" for each in right.operations)
+        alike: dict[str, list[str]] = {}
+        for name, found in operations.items():
+            alike.setdefault(", ".join(found), []).append(name)
+        rows += [(f"`{role}`", found, ", ".join(names)) for found, names in alike.items()]
+    return table(("role", "may", "of"), rows)
+
+
 def topic_table() -> str:
     """Draw the table of topics with the configuration that they are created with."""
     deployment = Deployment.model_construct()
@@ -211,6 +229,7 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "token": token,
     "engine": engine,
     "deployment-settings": lambda: settings(Deployment),
+    "rights": rights,
     "kafka-settings": lambda: settings(KafkaSettings),
     "worker-settings": lambda: settings(Settings, but=KafkaSettings),
     "delivery-settings": lambda: settings(DeliverySettings),
