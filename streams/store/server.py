@@ -28,19 +28,23 @@ async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int 
     connection = StoreConnection(access, timeout_ms=timeout_ms)
     try:
         replies = await connection.ask(pack(filled(one, prefix)) for one in READS.values())
-        refused = await _refused(connection, list(READS), replies)
+        refused, unknown = await _refused(connection, list(READS), replies)
         # without MULTI they would be executed
-        if not {"MULTI", "DISCARD"} & set(refused):
+        if not {"MULTI", "DISCARD"} & {*refused, *unknown}:
             writes = [pack(filled(one, prefix)) for one in WRITES.values()]
             _, *queued, _ = await connection.ask([_MULTI, *writes, _DISCARD])
-            refused += await _refused(connection, list(WRITES), queued)
-        if refused:
-            raise no_right(access.entry, f"{access.entry.kind} at {access}", refused)
+            more = await _refused(connection, list(WRITES), queued)
+            refused, unknown = refused + more[0], unknown + more[1]
+        if refused or "INFO" in unknown:
+            raise no_right(access.entry, f"{access.entry.kind} at {access}", refused or ["INFO"])
         info = {name: value for name, _, value in (line.partition(":") for line in replies[0].decode().splitlines())}
         wrong_role = role_refusal(info, access)
         if wrong_role is not None:
             raise wrong_role
         findings = server_findings(info)
+        if unknown:
+            remedy = "use Redis 7 or later, Valkey 8 or later, or a managed service that has these commands"
+            findings.append(Finding("redis", f"the server has no {', '.join(unknown)}", remedy))
         if info.get("cluster_enabled") == "1" and len(access.nodes) == 1:
             what = f"the server is a node of a cluster, and SEGUE_REDIS_URL names it alone ({access})"
             remedy = "name several nodes (redis://a:6379,b:6379/0), or the cluster's own address: this one may be away"
@@ -50,18 +54,24 @@ async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int 
     return findings
 
 
-async def _refused(connection: StoreConnection, names: Sequence[str], replies: Sequence[Any]) -> list[str]:
-    """Return the commands that the user may not run. Raises Unanswered: a server that cannot answer now."""
-    found = []
+async def _refused(
+    connection: StoreConnection, names: Sequence[str], replies: Sequence[Any]
+) -> tuple[list[str], list[str]]:
+    """Return (commands that the user may not run, commands that the server does not have).
+
+    Raises Unanswered: the server cannot answer now.
+    """
+    refused, unknown = [], []
     for name, reply in zip(names, replies, strict=True):
         if not isinstance(reply, ResponseError):
             continue
-        code = code_of(reply)
-        if lacks_right(reply) or "unknown command" in str(reply):
-            found.append(name)
-        elif code not in _NO_LACK:
+        if lacks_right(reply):
+            refused.append(name)
+        elif "unknown command" in str(reply):
+            unknown.append(name)
+        elif code_of(reply) not in _NO_LACK:
             raise await connection.fault(reply)
-    return found
+    return refused, unknown
 
 
 def role_refusal(info: Mapping[str, str], access: RedisConnection) -> StoreRefused | None:

@@ -85,6 +85,9 @@ def _of_reply(error: BaseException, entry: Entry, where: str) -> Unanswered | No
         way = "name the primary, all nodes of the cluster, or its sentinels"
         what = f"{where} is a replica and takes no writes (READONLY): {way}"
         return StoreRefused(StoreCode.REPLICA, what)
+    if "unknown command" in text and entry.kind != "Redis":
+        way = "name the sentinels, which usually listen on port 26379, or begin the address with redis:// or rediss://"
+        return StoreRefused(StoreCode.SENTINEL, f"{where.removeprefix('the sentinel at ')} is no sentinel: {way}")
     if "SELECT is not allowed in cluster mode" in text:
         what = f"{where} is a node of a cluster, which has database 0 only: end the address with /0"
         return StoreRefused(StoreCode.CLUSTER, what)

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import redis.asyncio
 from aiokafka import TopicPartition
 
+from streams.store.access import RedisConnection
 from tests.faults.catalogues import CHANNELS, Rules
 from tests.faults.model import Partition
 from tests.faults.promises import (
@@ -161,7 +162,7 @@ class Outcome:
     async def check(self, observed: Records | None = None) -> Counted:
         """Check everything. Raises Violated."""
         names, counted = self.names, Counted(0, 0, 0, 0)
-        client = redis.asyncio.Redis.from_url(names.redis_url)
+        client = connect(names.redis_url)
         try:
             for partition in range(names.partitions):
                 meta = await self._meta(client, partition)
@@ -255,3 +256,12 @@ class Outcome:
         async for key in client.scan_iter(match=self._glob(partition, "meta"), count=1_000):
             return {name.decode(): value.decode() for name, value in (await client.hgetall(key)).items()}
         raise Violated(f"S0 partition {partition} has no meta")
+
+
+def connect(url: str) -> Any:
+    """Connect to a store; to all nodes of a cluster where the address names several."""
+    access = RedisConnection.at(url)
+    if len(access.nodes) == 1:
+        return redis.asyncio.Redis.from_url(url)
+    nodes = [redis.asyncio.cluster.ClusterNode(node.host, node.port) for node in access.nodes]
+    return redis.asyncio.RedisCluster(startup_nodes=nodes)

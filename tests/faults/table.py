@@ -8,6 +8,7 @@ from tests.faults.families import (
     clocks,
     cluster,
     definitions,
+    failovers,
     filling,
     inputs,
     kills,
@@ -59,6 +60,8 @@ FAULTS: Final = (
     Fault("24", "a consumer gone silent", slow.silent_consumer, Size(1, 1), Size(5, 2), 70),
     Fault("25", "a rolling restart under load", life.rolling_restart, Size(1), Size(5), 60, alone=True),
     Fault("27", "history filled in, interrupted", filling.interrupted, Size(4), Size(20), 70),
+    Fault("28", "a cluster's primaries fail over", failovers.cluster_fails_over, Size(1), Size(6, 3), 60),
+    Fault("29", "sentinels fail over", failovers.sentinels_fail_over, Size(1), Size(6, 3), 70),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
 )
 """Numbers are stable: results and decisions name them."""

@@ -61,6 +61,13 @@ def papers() -> Iterator[Papers]:
         )
 
 
+@pytest.fixture(scope="module")
+def plain() -> Iterator[ValkeyServer]:
+    """A Valkey without TLS that has Segue's user."""
+    with acl_server(ValkeyServer, options=user_of("segue")) as server:
+        yield server
+
+
 async def enter(**given: Any) -> None:
     """Check a server, then write and read a state as a worker does."""
     access = RedisConnection.of(RedisSettings(**given))
