@@ -25,6 +25,7 @@ from streams.health import REASONS
 from streams.kafka_settings import KafkaSettings
 from streams.metrics.names import FAMILIES, Scope
 from streams.partition.states import CLAIM, TENURE, Table
+from streams.redis_settings import RedisSettings
 from streams.settings import Deployment, Settings
 from streams.store.outcomes import OUTCOMES, RELATIONS, TOKEN_RULES
 from streams.wire.rights import OF_A_CHANNEL, ROLE_NAMES, Asked, rights_of
@@ -123,8 +124,8 @@ def _own_docs(model: type[BaseSettings]) -> Mapping[str, str]:
     return found
 
 
-def settings(model: type[BaseSettings], but: type[BaseSettings] | None = None) -> str:
-    """Draw a table of environment variables, without those of another model."""
+def settings(model: type[BaseSettings], *but: type[BaseSettings]) -> str:
+    """Draw a table of environment variables, without those of other models."""
     docs = setting_docs(model)
     prefix = model.model_config["env_prefix"]
     return table(
@@ -132,7 +133,7 @@ def settings(model: type[BaseSettings], but: type[BaseSettings] | None = None) -
         (
             (f"`{prefix}{name.upper()}`", _default(field.default), docs.get(name, ""))
             for name, field in model.model_fields.items()
-            if but is None or name not in but.model_fields
+            if not any(name in other.model_fields for other in but)
         ),
     )
 
@@ -231,7 +232,8 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "deployment-settings": lambda: settings(Deployment),
     "rights": rights,
     "kafka-settings": lambda: settings(KafkaSettings),
-    "worker-settings": lambda: settings(Settings, but=KafkaSettings),
+    "redis-settings": lambda: settings(RedisSettings),
+    "worker-settings": lambda: settings(Settings, KafkaSettings, RedisSettings),
     "delivery-settings": lambda: settings(DeliverySettings),
     "reasons": reasons,
     "actions": lambda: table(("action", "means"), ((f"`{name}`", means) for name, means in ACTIONS.items())),
