@@ -70,8 +70,11 @@ class Settings(KafkaSettings, RedisSettings):
     group: str = "segue"
     """The consumer group of the workers."""
     group_instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
-    """A name in the group that no other worker has, such as the name of the pod. A worker that starts again under its
-    name within the session's time-out gets its partitions back, and the others go on meanwhile."""
+    """A name in the group that no other worker has, such as the name of the pod. A worker that died and starts again
+    under its name within the session's time-out gets its partitions back, and the others go on meanwhile."""
+    leave_group: bool = True
+    """Whether a worker with a name leaves the group when it stops in order, so that the others take its partitions at
+    once. If not, they wait for its return, up to the session's time-out. A worker without a name always leaves."""
     ring_size: Annotated[int, Field(ge=1, le=8)] = 3
     """How many transactional producers a worker has."""
     """Transactional producers of a worker, used in turn."""

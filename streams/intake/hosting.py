@@ -34,7 +34,9 @@ class ConsumerOptions:
     """How long the group waits for a worker that is letting go of its partitions."""
     request_timeout_ms: int = 30_000
     group_instance_id: str = ""
-    """The name of a static member (streams/log/static.py); "": the worker leaves the group when it stops."""
+    """The name of a static member (streams/log/static.py); "": it is none."""
+    leave_group: bool = True
+    """Whether a static member leaves the group when it stops; every other member does."""
 
 
 class Host(Protocol):

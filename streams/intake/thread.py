@@ -82,6 +82,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             client_id="segue",
             group_id=options.group,
             group_instance_id=options.group_instance_id or None,
+            leaves=options.leave_group,
             on_replaced=cast("Host", self.app).listener.on_replaced,
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,

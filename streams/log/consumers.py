@@ -13,20 +13,23 @@ from streams.log.static import StaticMember
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
     """aiokafka's consumer, with its arguments and errors.
 
-    With a `group_instance_id` subscribe after `start`. `on_replaced` is called when another process joins with it.
+    With a `group_instance_id` subscribe after `start`. `on_replaced` is called when another process joins with it;
+    `leaves` says whether `stop` leaves the group.
     """
 
-    def __init__(self, *topics: str, on_replaced: Callable[[], None] = lambda: None, **options: Any) -> None:
+    def __init__(
+        self, *topics: str, on_replaced: Callable[[], None] = lambda: None, leaves: bool = True, **options: Any
+    ) -> None:
         accept_any_header_name()
         super().__init__(*topics, **options)
         self._on_replaced = on_replaced
+        self._leaves = leaves
 
     async def start(self) -> None:
         """Connect; see AIOKafkaConsumer."""
         await super().start()
-        coordinator, instance = self._coordinator, self._group_instance_id
-        if instance is not None:
-            coordinator._send_req = StaticMember(coordinator._send_req, instance, self._on_replaced).send  # noqa: SLF001
+        if self._group_instance_id is not None:
+            StaticMember(self._coordinator, self._group_instance_id, self._on_replaced, leaves=self._leaves)
 
     async def stop(self) -> None:
         """Stop, and close all connections. Raises CancelledError only if the caller was cancelled."""

@@ -1,30 +1,30 @@
 """Static members of a consumer group (KIP-345): a process that comes back under its id gets its partitions back.
 
-A member with a `group_instance_id` does not leave the group when it stops. The broker keeps its partitions for it until
-the session's time-out, and gives them to the process that joins with the same id, without a rebalance. A second process
-under the same id takes the place of the first: the broker answers the first with FENCED_INSTANCE_ID from then on.
+When a member with a `group_instance_id` dies, the broker keeps its partitions for it until the session's time-out, and
+gives them to the process that joins with the same id, without a rebalance. A second process under the same id takes the
+place of the first: the broker answers the first with FENCED_INSTANCE_ID from then on.
 
-aiokafka 0.14 sends the id when it joins and not with heartbeats and commits. The broker then answers the first process
-with UNKNOWN_MEMBER_ID, aiokafka joins anew, and two processes under one id take it from each other for ever. Here both
-requests carry the id, and a member that was replaced is told so once and never joins again.
+- aiokafka 0.14 sends the id when it joins and not with heartbeats and commits. The broker then answers the first
+  process with UNKNOWN_MEMBER_ID, aiokafka joins anew, and two processes under one id take it from each other for ever.
+  Here both requests carry the id, and a member that was replaced is told so once and never joins again.
+- aiokafka does not leave the group at a stop in order: the partitions wait for the session's time-out. Here it leaves,
+  unless it is to come back (`SEGUE_LEAVE_GROUP`): docs/operations/kubernetes.md has the figures.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetCommitResponse_v3
 from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
-from aiokafka.protocol.types import Array, Int32, Int64, Schema, String
+from aiokafka.protocol.types import Array, Int16, Int32, Int64, Schema, String
 
 log = logging.getLogger(__name__)
 
 FENCED_INSTANCE_ID: Final = 82
 """The broker's code: another member has joined with this id. aiokafka does not know it."""
-
-Send = Callable[[Any], Awaitable[Any]]
 
 
 class InstanceReplaced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
@@ -107,15 +107,63 @@ class _Commit(Request[_CommitOfInstance]):  # type: ignore[misc]
         return request_struct_class(*self._fields)
 
 
+class _LeaveAnswer(Response):  # type: ignore[misc]
+    API_KEY = 13
+    API_VERSION = 3
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        (
+            "members",
+            Array(("member_id", String("utf-8")), ("group_instance_id", String("utf-8")), ("error_code", Int16)),
+        ),
+    )
+
+
+class _LeaveOfInstance(RequestStruct):  # type: ignore[misc]
+    API_KEY = 13
+    API_VERSION = 3
+    RESPONSE_TYPE = _LeaveAnswer
+    SCHEMA = Schema(
+        ("group", String("utf-8")),
+        ("members", Array(("member_id", String("utf-8")), ("group_instance_id", String("utf-8")))),
+    )
+
+
+class _Leave(Request[_LeaveOfInstance]):  # type: ignore[misc]
+    API_KEY = 13
+
+    def __init__(self, group: str, member: str, instance: str) -> None:
+        self._fields = (group, [(member, instance)])
+
+    def build(self, request_struct_class: type[_LeaveOfInstance]) -> _LeaveOfInstance:
+        return request_struct_class(*self._fields)
+
+
 class StaticMember:
     """What the coordinator of a static member sends, with its id in it."""
 
-    def __init__(self, send: Send, instance: str, on_replaced: Callable[[], None]) -> None:
-        """`send`: aiokafka's own way to the coordinator. `on_replaced` is called once."""
-        self._send = send
+    def __init__(self, coordinator: Any, instance: str, on_replaced: Callable[[], None], *, leaves: bool) -> None:
+        """Take the place of the coordinator's own ways to send and to leave. `on_replaced` is called once."""
+        self._coordinator = coordinator
         self._instance = instance
         self._on_replaced = on_replaced
         self._replaced = False
+        self._send = coordinator._send_req  # noqa: SLF001 - there is no other way in
+        coordinator._send_req = self.send  # noqa: SLF001
+        if leaves:
+            coordinator._maybe_leave_group = self.leave  # noqa: SLF001
+
+    async def leave(self) -> None:
+        """Leave the group, so that the others get the partitions at once. Tried once."""
+        coordinator = self._coordinator
+        if coordinator.generation > 0 and not self._replaced:
+            request = _Leave(coordinator.group_id, coordinator.member_id, self._instance)
+            try:
+                await self._send(request)
+            except KafkaError as error:
+                log.info("the group was not left: %s", type(error).__name__)
+        coordinator.reset_generation()
 
     async def send(self, request: Any) -> Any:
         """Send a request and return its answer. Raises KafkaError; InstanceReplaced, from the first such answer on."""

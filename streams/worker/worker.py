@@ -126,6 +126,7 @@ class Worker:
                 session_timeout_ms=settings.session_timeout_ms,
                 rebalance_timeout_ms=settings.stop_deadline_ms + REBALANCE_MARGIN_MS,
                 group_instance_id=settings.group_instance_id,
+                leave_group=settings.leave_group,
             ),
             self,
         )

@@ -1,4 +1,4 @@
-"""Workers under names of their own (SEGUE_GROUP_INSTANCE_ID): a restart moves no partition, a double ends the first."""
+"""Workers with names (SEGUE_GROUP_INSTANCE_ID): one comes back after kill -9, one leaves, one has a double."""
 
 import asyncio
 import itertools
@@ -23,8 +23,8 @@ RULES = catalogue(
 
 @pytest.fixture
 async def running(kafka: KafkaServer, valkey: ValkeyServer) -> AsyncIterator[Live]:
-    """Return a deployment of four partitions; its group waits 10 s for a silent worker."""
-    async with live(unique("static"), kafka.bootstrap, valkey.redis_url, session_timeout_ms=10_000) as found:
+    """Return a deployment of four partitions; its group waits 30 s for a silent worker."""
+    async with live(unique("static"), kafka.bootstrap, valkey.redis_url, session_timeout_ms=30_000) as found:
         await found.apply(RULES)
         yield found
 
@@ -54,25 +54,29 @@ async def settled(running: Live) -> bool:
     return await running.out() == await running.expected(RULES)
 
 
-@pytest.mark.parametrize("way", ["kill", "stop"])
-async def test_a_worker_that_comes_back_under_its_name_gets_its_partitions_and_moves_no_other(
-    running: Live, way: str
-) -> None:
+async def test_a_killed_worker_that_comes_back_under_its_name_moves_no_other_and_loses_nothing(running: Live) -> None:
     stays = running.start_worker(group_instance_id="segue-0")
     goes = running.start_worker(group_instance_id="segue-1")
     await wait_for(lambda: len(held(stays)) == len(held(goes)) == 2)
     before, its = rebalances(stays), held(goes)
     sending = asyncio.ensure_future(traffic(running, 1_500))
     await asyncio.sleep(0.2)
-    if way == "kill":
-        goes.kill()
-    else:
-        assert await asyncio.to_thread(goes.stop) == 0
+    goes.kill()
     back = running.start_worker(group_instance_id="segue-1")
-    await wait_for(lambda: held(back) == its, limit_s=9)
+    await wait_for(lambda: held(back) == its, limit_s=28)
     await sending
     await wait_for(lambda: settled(running))
     assert rebalances(stays) == before
+
+
+async def test_a_worker_that_stops_leaves_its_partitions_to_the_others_before_its_session_ends(running: Live) -> None:
+    stays = running.start_worker(group_instance_id="segue-0")
+    goes = running.start_worker(group_instance_id="segue-1")
+    await wait_for(lambda: len(held(stays)) == len(held(goes)) == 2)
+    assert await asyncio.to_thread(goes.stop) == 0
+    await wait_for(lambda: len(held(stays)) == 4, limit_s=20)
+    await traffic(running, 100)
+    await wait_for(lambda: settled(running))
 
 
 async def test_a_second_worker_under_the_same_name_ends_the_first_in_one_sentence(
