@@ -108,7 +108,7 @@ COMMANDS: Final = (
         "List the members of a segment or the profiles of an activation.",
     ),
     Command("sizes", "sizes:sizes", LOOK, "Count the members of segments and the profiles of activations."),
-    Command("lag", "lag:lag", LOOK, "Show how far each partition is behind, in records and in seconds."),
+    Command("lag", "lag:lag", LOOK, "Show how far each partition is behind, who works on it, and what becomes of it."),
     Command("letters", "letters:letters", LOOK, "Show what was refused and why; send it again once it is mended."),
     Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
     Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),

@@ -1,47 +1,62 @@
-"""`segue lag`: how far each partition is behind."""
+"""`segue lag`: how far each partition is behind, who works on it, and what becomes of it."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from streams.cli.arguments import Json
-from streams.cli.render.tables import row, table
-from streams.cli.render.terminal import out, write_json
+from streams.cli.render.lag import lag_table, too_late
+from streams.cli.render.terminal import out, tell, write_json
 from streams.cli.running import run
-from streams.clock import SystemClock
 from streams.exits import Exit
+from streams.operations.errors import WrongRequest
 from streams.operations.lag import Lag, lag_meter
 from streams.operations.servers import Servers
+
+AGAIN_S: Final = 3.0
+"""Between the two looks that tell a trend. An owner without changes tells its progress every 2 s."""
 
 
 def lag(
     watch: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="Again every so many seconds, until Ctrl-C.")
     ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Exit status 1 if a partition is later, or it is not known."),
+    ] = None,
+    offsets: Annotated[bool, typer.Option("--offsets", help="Show offsets and the catalogue instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how far each partition is behind, in records and in seconds.
+    """Show how far each partition is behind, who works on it, and what becomes of it.
 
-    The seconds are the age of the oldest unapplied record. "applied" is the state in Redis, written about once a
-    second; "published" is the offset up to which changes are published. A published record was applied, so the lag
-    counts from the later of the two. Markers of transactions do not count. While the history of a cut is filled in, it
-    says how much of it is read. Exit status 1: a partition has no state.
+    "lag seconds" is the age of the oldest record that is not applied, "overdue" how long the first wake has been due
+    that has not fired (up to a second is usual). "worker" is the claim that stands, as in /status of the worker;
+    "heard" is when that worker last published, and one without events has nothing to publish. Where records wait, it
+    looks twice, 3 s apart, and says when they will be applied if it goes on so.
 
-    Example: segue lag --watch 2
+    No worker is asked: it reads the topics, the consumer group and Redis, and changes nothing. A published record was
+    applied, so the lag counts from the later of "applied" (the state in Redis, written about once a second) and
+    "published" (--offsets). Markers of transactions do not count.
+
+    Exit status 1: a partition has no state, or is later than --max-seconds.
+
+    Example: segue lag --max-seconds 30
     """
-    last = run(lambda servers: _show(servers, watch, as_json))
-    if last.without_state:
+    if watch is not None and max_seconds is not None:
+        raise WrongRequest("--max-seconds goes without --watch: it judges one look")
+    last = run(lambda servers: _show(servers, watch, offsets, as_json))
+    late = () if max_seconds is None else last.later_than(max_seconds)
+    for each in late:
+        tell(too_late(each, max_seconds or 0))
+    if last.without_state or late:
         raise typer.Exit(int(Exit.WRONG_INPUT))
 
 
-async def _show(servers: Servers, every_s: float | None, as_json: bool) -> Lag:
+async def _show(servers: Servers, every_s: float | None, offsets: bool, as_json: bool) -> Lag:
     """Show the lag once, or again and again; return the last one."""
     live: AbstractContextManager[Live | None] = nullcontext()
     if every_s is not None and not as_json and out.is_terminal:
@@ -50,54 +65,20 @@ async def _show(servers: Servers, every_s: float | None, as_json: bool) -> Lag:
         with live as screen:
             while True:
                 measured = await meter.measure()
-                _write(measured, screen, as_json)
                 if every_s is None:
+                    if not measured.caught_up:
+                        await asyncio.sleep(AGAIN_S)
+                        measured = await meter.measure()
+                    _write(measured, screen, offsets, as_json)
                     return measured
+                _write(measured, screen, offsets, as_json)
                 await asyncio.sleep(every_s)
 
 
-def _write(lag: Lag, screen: Live | None, as_json: bool) -> None:
+def _write(lag: Lag, screen: Live | None, offsets: bool, as_json: bool) -> None:
     if as_json:
         write_json(lag.as_json())
     elif screen is not None:
-        screen.update(lag_table(lag), refresh=True)
+        screen.update(lag_table(lag, offsets=offsets), refresh=True)
     else:
-        out.print(lag_table(lag))
-
-
-def lag_table(lag: Lag) -> Table:
-    """Make the table: a row a partition, and one of all together."""
-    names = ("partition", "log end", "applied", "published", "lag records", "lag seconds")
-    shown = table(*names, "catalogue", right=names)
-    for column in shown.columns:  # at 80 columns only the headings of two words take a second line
-        column.no_wrap = " " not in str(column.header)
-    for each in lag.partitions:
-        cells = [
-            each.partition,
-            f"{each.end:,}",
-            Text("no state", "bold red") if each.applied is None else f"{each.applied:,}",
-            "" if each.published is None else f"{each.published:,}",
-            Text(f"{each.lag_records:,}", "yellow" if each.lag_records else ""),
-            f"{each.lag_seconds:.1f}",
-            each.catalogue[:12],
-        ]
-        shown.add_row(*row(cells))
-    shown.add_section()
-    shown.add_row(*row(["all", "", "", "", f"{lag.lag_records:,}", f"{lag.lag_seconds:.1f}", ""]))
-    if any(each.history is not None for each in lag.partitions):
-        shown.caption = _histories(lag)
-        shown.caption_justify = "left"
-    return shown
-
-
-def _histories(lag: Lag) -> str:
-    now_ms = SystemClock().wall_ms()
-    said = defaultdict(list)
-    for each in lag.partitions:
-        if each.history is not None:
-            said[each.history.said(now_ms)].append(each.partition)
-    return "\n".join(f"history of {_partitions(those)}: {how}" for how, those in said.items())
-
-
-def _partitions(numbers: Sequence[int]) -> str:
-    return f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {', '.join(map(str, numbers))}"
+        out.print(lag_table(lag, offsets=offsets))

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import NotReachable
@@ -29,6 +31,17 @@ _REACHING: Final = (errors.KafkaError, OSError, TimeoutError)
 _FORBIDDEN: Final = (errors.TopicAuthorizationFailedError.errno, errors.ClusterAuthorizationFailedError.errno)
 _UNKNOWN: Final = errors.UnknownTopicOrPartitionError.errno
 _EXISTS: Final = errors.TopicAlreadyExistsError.errno
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group, as its coordinator knows it: a member that is silent for the session's time-out is out."""
+
+    members: int
+    stable: bool
+    """Whether every member knows its partitions; False: they are being shared out, or there is no member."""
+    assigned: frozenset[int]
+    """The partitions of the topic that a member has."""
 
 
 class Cluster:
@@ -94,6 +107,28 @@ class Cluster:
                 what = "it is older than Apache Kafka 3.7, whose transactions let a late write join a foreign one"
                 findings.append(Finding(f"broker {name}", what, "use Apache Kafka 3.7 or later"))
         return findings
+
+    async def group(self, name: str, topic: str) -> Group | None:
+        """Describe a consumer group; None: this user may not. Hosts and clients of its members are not kept."""
+        with _reaching(f"describe the group {name}", self._connection):
+            for poll in range(SETTLE_POLLS):
+                try:
+                    [answer] = await self._admin.describe_consumer_groups([name])
+                    [(code, _, state, _, _, members, *_)] = answer.groups
+                    if code:
+                        raise errors.for_code(code)
+                except errors.GroupAuthorizationFailedError:
+                    return None
+                except errors.KafkaError as error:
+                    # the group's broker is being found: in a new cluster the topic of all groups is made first
+                    if not error.retriable or poll == SETTLE_POLLS - 1:
+                        raise
+                    await asyncio.sleep(SETTLE_POLL_S)
+                else:
+                    break
+        assigned = [each[4] for each in members if each[4]]
+        held = (tp for each in assigned for tp in ConsumerProtocolMemberAssignment.decode(each).partitions())
+        return Group(len(members), state == "Stable", frozenset(tp.partition for tp in held if tp.topic == topic))
 
     async def create(self, topics: Sequence[Topic], replication: int) -> list[Finding]:
         """Create topics and wait until they can be written to. Each one that could not be created is a finding."""

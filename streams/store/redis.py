@@ -105,6 +105,17 @@ class RedisStore(PartitionStore):
         found = _wakes(flat)
         return found[0] if found else None
 
+    async def overdue(self, at_ms: int) -> tuple[int, int | None]:
+        """Return how many wakes are due before an instant, and when the first of all wakes is; None: there is none.
+
+        For an onlooker: it takes what is stored, which may be a second behind, whatever the token.
+        """
+        count, first = await self._exchanges.ask(
+            [b"ZCOUNT", self._keys.wakes, b"-inf", b"(" + score(at_ms)],
+            [b"ZRANGE", self._keys.wakes, 0, 0, b"WITHSCORES"],
+        )
+        return int(count), _wakes(first)[0][0] if first else None
+
     async def subjects(self, cursor: int, count: int, expect: Sequence[Token]) -> tuple[int, list[str]]:
         ((after, flat),) = await self._read([pack([b"ZSCAN", self._keys.wakes, cursor, b"COUNT", count])], expect)
         return int(after), [subject.decode() for subject in flat[::2]]

@@ -12,6 +12,7 @@ from typing import Final
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.log.terms import Log, Ring
+from streams.operations.owners import ring_name
 from streams.partition.publisher import Publisher
 from streams.partition.status import PartitionStatus
 from streams.retry import GivenUp, Patience, until_answered
@@ -83,6 +84,7 @@ class Sessions:
                 return None
             status.waiting_for = ""
             self._status.rings += 1
+            self._status.worker = ring_name(ring.name)
             publisher = self._publisher(ring)
             publishing = asyncio.ensure_future(self._guarded(publisher.run()))
             self.current = Session(ring, publisher, publishing)

@@ -28,6 +28,8 @@ class WorkerStatus:
     """Why the worker as a whole ends."""
     rings: int = 0
     """Rings of producers opened. More than one: there were doubts."""
+    worker: str = ""
+    """The first digits of the random name of the ring in use, as `segue lag` shows it."""
     rebalances: int = 0
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Kafka and Redis: whether they answer."""
@@ -90,6 +92,7 @@ class WorkerStatus:
             "failure": self.failure,
             "dependencies": self.dependencies.as_json(),
             "silent": self.silent,
+            "worker": self.worker,
             "rings": self.rings,
             "rebalances": self.rebalances,
             "incidents": sum(1 for one in self.partitions.values() if one.incident),
