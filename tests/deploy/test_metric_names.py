@@ -8,19 +8,24 @@ import pytest
 
 from streams.metrics.names import FAMILIES
 from tests.deploy.prometheus import RUNBOOKS, Alert, alerts
+from tests.deploy.test_dashboards import queries
 from tests.docs.markdown import DOCS, text_of
 
 SAMPLES = {sample: family for family in FAMILIES for sample in family.sample_names}
-OTHERS = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
+OTHERS = {"up", "ALERTS", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 """Of Prometheus itself, and of every process by prometheus-client."""
-OF_SCRAPE = {"job", "instance", "namespace", "le"}
-"""Labels that Prometheus adds, or Kubernetes, or a histogram."""
+OF_SCRAPE = {"job", "instance", "namespace", "le", "alertname", "alertstate"}
+"""Labels that Prometheus adds, or Kubernetes, or a histogram, or those of ALERTS."""
 WORDS = {
     "by", "on", "or", "and", "unless", "offset", "bool", "ignoring", "without", "group_left", "group_right",
-    "sum", "max", "min", "avg", "count", "absent", "changes", "rate", "increase", "topk", "vector", "label_replace",
+    "sum", "max", "min", "avg", "count", "absent", "changes", "rate", "increase", "topk", "vector", "deriv",
     "histogram_quantile", "last_over_time", "max_over_time", "predict_linear", "clamp_min", "time",
 }  # fmt: skip
 """Words of PromQL."""
+
+
+SHOWN_NOWHERE: dict[str, str] = {}
+"""Families that no dashboard shows, each with the reason: there is none today."""
 
 
 def names(expr: str) -> set[str]:
@@ -28,7 +33,7 @@ def names(expr: str) -> set[str]:
     bare = re.sub(r'"[^"]*"', '""', expr)
     bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", bare)
-    return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", re.sub(r"\b\d+[a-z]\b", "", bare))) - WORDS
+    return set(re.findall(r"\b[a-zA-Z_][a-zA-Z0-9_]*\b", re.sub(r"\b\d+[a-z]\b", "", bare))) - WORDS
 
 
 def selectors(expr: str) -> Iterator[tuple[str, set[str]]]:
@@ -63,6 +68,16 @@ def test_what_is_wrong_is_noticed() -> None:
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
 def test_an_alert_asks_for_metrics_and_labels_that_there_are(alert: Alert) -> None:
     assert wrong(alert.expr) == []
+
+
+@pytest.mark.parametrize(("panel", "expr"), list(queries()))
+def test_a_panel_asks_for_metrics_and_labels_that_there_are(panel: str, expr: str) -> None:
+    assert wrong(expr) == []
+
+
+def test_every_metric_of_the_list_is_shown_somewhere() -> None:
+    shown = {SAMPLES[name].name for _, expr in queries() for name in names(expr) if name in SAMPLES}
+    assert {family.name for family in FAMILIES} - shown == set(SHOWN_NOWHERE)
 
 
 @pytest.mark.parametrize(
