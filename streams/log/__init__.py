@@ -14,6 +14,9 @@ from there.
   deliverer asks whether an open transaction is all that is left, a platform's consumer is only seen when it polls.
 - `producer`: aiokafka commits although a batch was refused, repeats an unanswered EndTxn, and flushes without
   a deadline when it stops. Deliveries are awaited, EndTxn is sent once, nothing is flushed.
+- `connecting`: aiokafka logs why a connection failed and forgets it, fixes credentials for a client's life, and takes a
+  token that was refused for accepted. Each connection takes credentials as they are then and notes a refusal.
+- `rights`: there is no call for what a client may do. The requests are spelled out.
 - `admin`: there is no call for the versions that a broker speaks. The request is sent.
 - `call`: there is no call for the metadata of one topic. The private one is used.
 """

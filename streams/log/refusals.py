@@ -91,6 +91,8 @@ def of_connection(error: BaseException, address: tuple[str, int], connection: "K
     where = f"Kafka at {address[0]}:{address[1]}"
     for each in _causes(error):
         if isinstance(each, TokenUnavailable):
+            if not each.refused:
+                return None
             return Refused(RefusalCode.TOKEN, f"{where} wants a token: {each}")
         if isinstance(each, errors.SaslAuthenticationFailed | errors.IllegalSaslStateError):
             return _not_let_in(where, connection)

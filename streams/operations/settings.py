@@ -80,7 +80,21 @@ def read_settings() -> tuple[Deployment, Settings]:
         RedisConnection.of(settings)
     except ValueError as wrong:
         raise WrongRequest(str(wrong)) from None
+    _check_tokens(settings)
     return deployment, settings
+
+
+def _check_tokens(settings: Settings) -> None:
+    """See that the source of tokens can be made. Raises WrongRequest."""
+    if settings.kafka_sasl_mechanism not in ("OAUTHBEARER", "AWS_MSK_IAM"):
+        return
+    # few deployments need it, and no command should wait for it to load
+    from streams.log.tokens import token_source
+
+    try:
+        token_source(settings)
+    except ValueError as wrong:
+        raise WrongRequest(str(wrong)) from None
 
 
 def read_delivery_settings() -> DeliverySettings:
