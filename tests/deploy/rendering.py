@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +46,12 @@ def run(*arguments: str, values: Mapping[str, Any]) -> "subprocess.CompletedProc
 
 def render(values: Mapping[str, Any], *options: str) -> list[dict[str, Any]]:
     """Return the objects that the chart makes of values, hooks too."""
-    done = run("template", RELEASE, str(CHART), *options, values=values)
+    return deepcopy(_rendered(json.dumps(values), options))
+
+
+@lru_cache
+def _rendered(values: str, options: tuple[str, ...]) -> list[dict[str, Any]]:
+    done = run("template", RELEASE, str(CHART), *options, values=json.loads(values))
     assert done.returncode == 0, done.stderr
     return [each for each in YAML(typ="safe", pure=True).load_all(done.stdout) if each]
 

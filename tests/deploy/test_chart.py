@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from streams.delivery.settings import DeliverySettings
 from streams.settings import Deployment, Settings
 from streams.worker.worker import CLOSING_MS
 from tests.deploy.rendering import check, helm, one, pods, refusal, render, run, variables
-from tests.deploy.values import CHART, ROOT, SCHEMA, comments, schema_text, values
+from tests.deploy.values import CHART, ROOT, SCHEMA, comments, schema_text, set_by_chart, values
 
 MINIMAL: dict[str, Any] = {"kafka": {"bootstrapServers": "kafka:9092"}, "redis": {"url": "redis://valkey:6379/0"}}
 SECURED: dict[str, Any] = {
@@ -27,7 +28,8 @@ SECURED: dict[str, Any] = {
         "url": "rediss://valkey:6380/0",
         "username": "segue",
         "secret": "valkey-user",
-        "tls": {"secret": "valkey-tls", "certificate": "tls.crt", "key": "tls.key"},
+        "tls": {"secret": "valkey-tls", "certificate": "tls.crt", "key": "tls.key", "keyPassword": "password"},
+        "sentinel": {"addresses": "valkey:26379", "master": "segue", "username": "s", "secret": "valkey-sentinel"},
     },
 }
 EVERYTHING: dict[str, Any] = {
@@ -71,8 +73,6 @@ CLIENT: dict[str, Any] = {
     "autoscaling": {"enabled": True},
 }
 SETS = {"minimal": MINIMAL, "secured": SECURED, "everything": EVERYTHING, "tokens": TOKENS, "client": CLIENT}
-SOON = re.compile("SEGUE_(METRICS|REDIS)_")
-"""Settings that are on their way."""
 needs_helm = pytest.mark.skipif(helm() is None, reason="helm is not here: .ci/helm builds it")
 
 
@@ -103,6 +103,13 @@ def test_the_chart_is_of_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     told = dict(re.findall(r"^(\w+): \"?([\w.]+)\"?$", (CHART / "Chart.yaml").read_text(), re.MULTILINE))
     assert (told["version"], told["appVersion"]) == (version, version)
+
+
+def test_the_settings_that_the_chart_sets_by_itself_exist() -> None:
+    known = {*Settings.model_fields, *Deployment.model_fields}
+    known |= {f"deliver_{name}" for name in DeliverySettings.model_fields}
+    assert set_by_chart() - known == set()
+    assert {"kafka_sasl_password_file", "redis_url", "group_instance_id"} <= set_by_chart()
 
 
 def test_rules_and_dashboards_are_those_of_deploy_and_no_copies() -> None:
@@ -178,7 +185,7 @@ def test_a_container_gets_settings_that_exist_with_values_that_they_take(
     secret.write_text("synthetic")
     for owner, template in pods(render(SETS[name])):
         told = {key: value for key, value in variables(template).items() if key.startswith("SEGUE_")}
-        assert {setting for setting in told.keys() - known if not SOON.match(setting)} == set(), owner
+        assert told.keys() <= known, owner
         mounts = {each["mountPath"] for each in template["spec"]["containers"][0]["volumeMounts"]}
         for setting in known:
             monkeypatch.delenv(setting, raising=False)
@@ -289,6 +296,17 @@ def test_the_scaler_asks_for_no_more_workers_than_there_are_partitions_and_never
 
 
 @needs_helm
+def test_the_rule_object_holds_the_alert_rules_of_deploy() -> None:
+    rules = YAML(typ="safe", pure=True).load(
+        (ROOT / "deploy" / "prometheus" / "rules" / "segue.rules.yaml").read_text()
+    )
+    assert one(render(EVERYTHING), "PrometheusRule")["spec"] == rules
+    assert "relabelings" not in one(render(EVERYTHING), "ServiceMonitor")["spec"]["endpoints"][0]
+    renamed = one(render(variant(EVERYTHING, "fullnameOverride", "audiences")), "ServiceMonitor")
+    assert renamed["spec"]["endpoints"][0]["relabelings"][0]["replacement"] == "segue-$1"
+
+
+@needs_helm
 def test_a_deliverer_runs_its_channel_with_its_own_credentials() -> None:
     made = render(EVERYTHING)
     email, visits = one(made, "Deployment", "-email"), one(made, "Deployment", "-field-visits")
@@ -329,6 +347,7 @@ def test_a_deliverer_runs_its_channel_with_its_own_credentials() -> None:
         (MINIMAL, "kafka.tls.secret", "x", "kafka.securityProtocol is PLAINTEXT: set it to SSL or SASL_SSL"),
         (MINIMAL, "kafka.securityProtocol", "SASL_SSL", "set kafka.sasl.mechanism"),
         (SECURED, "kafka.sasl.username", "", "set kafka.sasl.username"),
+        (SECURED, "redis.sentinel.master", "", "set redis.sentinel.master"),
         (TOKENS, "autoscaling.enabled", True, "KEDA cannot log in with the token"),
         (SECURED, "kafka.sasl.mechanism", "AWS_MSK_IAM", "set kafka.sasl.awsRegion"),
     ],

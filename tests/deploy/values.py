@@ -29,10 +29,6 @@ LIST_OF_OBJECTS: Final[Mapping[str, Any]] = {"type": "array", "items": OBJECT}
 LIST_OF_NAMES: Final[Mapping[str, Any]] = {"type": "array", "items": {"type": "string", "minLength": 1}}
 PORTS: Final[Mapping[str, Any]] = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
 STRINGS: Final[Mapping[str, Any]] = {"type": "object", "additionalProperties": TEXT}
-CHART_SETS: Final = re.compile(
-    r"kafka_|redis_|web_|metrics_(host|port)|(group|group_instance_id|log_format|session_timeout_ms|stop_deadline_ms)$"
-)
-"""Settings that have a value of their own in the chart, so they are none of `settings`."""
 DELIVERY_SETS: Final = ("url", "shape", "secrets", "api_key", "site_id")
 """Likewise of `SEGUE_DELIVER_…`."""
 
@@ -51,6 +47,12 @@ def defaults() -> dict[str, Any]:
     """Return values.yaml as it is read."""
     found: dict[str, Any] = YAML(typ="safe", pure=True).load((CHART / "values.yaml").read_text(encoding="utf-8"))
     return found
+
+
+def set_by_chart() -> set[str]:
+    """Return the settings that the templates set by themselves, from values of their own: `settings` takes others."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((CHART / "templates").iterdir()))
+    return {name.lower() for name in re.findall(r"name: SEGUE_([A-Z_]+)[,}\s]", text)}
 
 
 def values() -> list[Value]:
@@ -122,7 +124,8 @@ def _plain(model: type[BaseModel]) -> dict[str, Any]:
 
 def special() -> dict[str, Any]:
     """Return the schemas of values whose defaults do not say enough, by path."""
-    own = {name: field for name, field in _plain(Settings).items() if not CHART_SETS.match(name)}
+    chart = set_by_chart()
+    own = {name: field for name, field in _plain(Settings).items() if name not in chart}
     deployment = Deployment.model_json_schema()["properties"]
     topics = {name: TEXT for name in Deployment.model_fields if name.endswith(("_topic", "_topic_prefix"))}
     at_least_1 = {"type": "integer", "minimum": 1}

@@ -71,10 +71,19 @@
 {{- if .tls.key }}
 - {name: SEGUE_REDIS_SSL_KEYFILE, value: /etc/segue/redis-tls/tls.key}
 {{- end }}
+{{- if .tls.keyPassword }}
+- {name: SEGUE_REDIS_SSL_KEY_PASSWORD_FILE, value: /etc/segue/redis-tls/password}
+{{- end }}
 {{- end }}
 {{- if .sentinel.addresses }}
 - {name: SEGUE_REDIS_SENTINELS, value: {{ .sentinel.addresses | quote }}}
 - {name: SEGUE_REDIS_SENTINEL_MASTER, value: {{ .sentinel.master | quote }}}
+{{- if .sentinel.username }}
+- {name: SEGUE_REDIS_SENTINEL_USERNAME, value: {{ .sentinel.username | quote }}}
+{{- end }}
+{{- if .sentinel.secret }}
+- {name: SEGUE_REDIS_SENTINEL_PASSWORD_FILE, value: /etc/segue/redis-sentinel/password}
+{{- end }}
 {{- end }}
 {{- end }}
 - {name: SEGUE_WEB_HOST, value: {{ $v.web.host | quote }}}
@@ -83,6 +92,7 @@
 - {name: SEGUE_METRICS_PORT, value: {{ $v.metrics.port | quote }}}
 - {name: SEGUE_LOG_FORMAT, value: json}
 - {name: SEGUE_SESSION_TIMEOUT_MS, value: {{ $v.worker.sessionTimeoutMs | quote }}}
+- {name: SEGUE_LEAVE_GROUP, value: {{ $v.worker.leaveGroup | quote }}}
 - {name: SEGUE_STOP_DEADLINE_MS, value: {{ $v.worker.stopDeadlineMs | quote }}}
 {{- range $name, $value := $v.settings }}
 - {name: SEGUE_{{ upper $name }}, value: {{ $value | toString | quote }}}
@@ -111,6 +121,9 @@
 {{- end }}
 {{- if .Values.redis.tls.secret }}
 - {name: redis-tls, mountPath: /etc/segue/redis-tls, readOnly: true}
+{{- end }}
+{{- if .Values.redis.sentinel.secret }}
+- {name: redis-sentinel, mountPath: /etc/segue/redis-sentinel, readOnly: true}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -183,6 +196,19 @@
       {{- if .tls.key }}
       - {key: {{ .tls.key | quote }}, path: tls.key}
       {{- end }}
+      {{- if .tls.keyPassword }}
+      - {key: {{ .tls.keyPassword | quote }}, path: password}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.redis.sentinel }}
+{{- if .secret }}
+- name: redis-sentinel
+  secret:
+    secretName: {{ .secret | quote }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .secretKey | quote }}, path: password}
 {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
