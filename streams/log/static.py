@@ -21,6 +21,8 @@ from aiokafka.protocol.commit import OffsetCommitRequest, OffsetCommitResponse_v
 from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
 from aiokafka.protocol.types import Array, Int16, Int32, Int64, Schema, String
 
+from streams.actions import told
+
 log = logging.getLogger(__name__)
 
 FENCED_INSTANCE_ID: Final = 82
@@ -162,7 +164,8 @@ class StaticMember:
             try:
                 await self._send(request)
             except KafkaError as error:
-                log.info("the group was not left: %s", type(error).__name__)
+                why = type(error).__name__
+                log.info("the group was not left: %s", why, extra=told("group_not_left", why=why))
         coordinator.reset_generation()
 
     async def send(self, request: Any) -> Any:

@@ -84,6 +84,7 @@ READ_NO_PROFILES: Final = {
     "deliver": "a server: what it sends is what the channel's topic holds",
     "send": "writes events",
     "resume": "reasons and sources, no values",
+    "acls": "names of topics and roles",
     "letters": "whole records with --restricted only: tests/acceptance/test_letters.py",
     "lag": "offsets, no profiles",
     "verify": "a whole partition, compared; no value is shown",
