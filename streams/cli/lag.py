@@ -33,10 +33,10 @@ def lag(
 ) -> None:
     """Show how far each partition is behind, who works on it, and what becomes of it.
 
-    "lag seconds" is the age of the oldest record that is not applied, "overdue" how long the first wake has been due
-    that has not fired (up to a second is usual). "worker" is the claim that stands, as in /status of the worker;
-    "heard" is when that worker last published, and one without events has nothing to publish. Where records wait, it
-    looks twice, 3 s apart, and says when they will be applied if it goes on so.
+    "seconds" is the age of the oldest record that is not applied, "overdue" how long the first wake has been due that
+    has not fired (up to a second is usual). "worker" is the claim that stands, as in /status of the worker; it is alive
+    while it sends heartbeats, else "heard" says when it last published. Where records wait, it looks twice, 3 s apart:
+    "a second" is how the lag changes, and the sentence below says when it is gone if it goes on so.
 
     No worker is asked: it reads the topics, the consumer group and Redis, and changes nothing. A published record was
     applied, so the lag counts from the later of "applied" (the state in Redis, written about once a second) and

@@ -255,7 +255,7 @@ def test_lag_is_nothing_once_all_is_applied(running: Running) -> None:
     assert (found["lag_records"], found["lag_seconds"]) == (0, 0)
     # the transaction that applied the catalogue left markers in the log; they are not lag
     assert all(each["applied"] <= each["end"] for each in found["partitions"])
-    assert "lag records" in running.segue.done("lag").out
+    assert "caught up" in running.segue.done("lag").out
 
 
 def test_an_activations_profiles_and_its_evidence_can_be_told_of_the_past(running: Running) -> None:
