@@ -11,7 +11,7 @@ from streams.cli.render.terminal import write_json
 from streams.cli.running import settings
 from streams.operations.errors import WrongRequest
 from streams.operations.rights import acl_commands
-from streams.wire.rights import OF_A_CHANNEL, ROLE_NAMES, Asked, rights_of
+from streams.wire.rights import OF_A_CHANNEL, ROLE_NAMES, Asked, RoleName, rights_of
 
 
 def acls(
@@ -35,19 +35,27 @@ def acls(
 
     Example: segue acls worker --user segue-worker | sh
     """
-    name = next((each for each in ROLE_NAMES if each == role), None)
-    if name is None:
-        raise WrongRequest(f"{role!r} is no role{nearest(role, ROLE_NAMES)}; roles are {', '.join(ROLE_NAMES)}")
-    if (name in OF_A_CHANNEL) != bool(channel):
-        takes = "give --channel, like email" if name in OF_A_CHANNEL else "leave --channel out"
-        raise WrongRequest(f"the rights of {name} are {'' if name in OF_A_CHANNEL else 'not '}of one channel: {takes}")
+    name = read_role(role, channel)
     if group and name != "reader":
         raise WrongRequest("--group is for reader: the other roles have the groups of the settings")
     deployment, found = settings()
-    asked = Asked(deployment, found.group, read_channel(channel) if channel else "", group)
+    asked = Asked(deployment, found.group, channel, group)
     rights = rights_of(name, asked)
     if as_json:
         write_json([asdict(right) for right in rights])
         return
     for line in acl_commands(rights, f"User:{user or f'segue-{name}'}", found.kafka_bootstrap_servers, command_config):
         print(line)
+
+
+def read_role(role: str, channel: str) -> RoleName:
+    """Read a role, and see that it has a channel if it takes one. Raises WrongRequest."""
+    name: RoleName | None = next((each for each in ROLE_NAMES if each == role), None)
+    if name is None:
+        raise WrongRequest(f"{role!r} is no role{nearest(role, ROLE_NAMES)}; roles are {', '.join(ROLE_NAMES)}")
+    if (name in OF_A_CHANNEL) != bool(channel):
+        takes = "give --channel, like email" if name in OF_A_CHANNEL else "leave --channel out"
+        raise WrongRequest(f"the rights of {name} are {'' if name in OF_A_CHANNEL else 'not '}of one channel: {takes}")
+    if channel:
+        read_channel(channel)
+    return name

@@ -16,6 +16,7 @@ from aiokafka.protocol.admin import ApiVersionRequest
 from streams.errors import NotReachable
 from streams.finding import Finding
 from streams.log.connection import KafkaConnection
+from streams.log.features import feature_levels
 from streams.log.refusals import not_reachable, right_missing
 from streams.log.rights import missing_rights, unseen_topics
 from streams.wire.requirements import Resource
@@ -129,6 +130,14 @@ class Cluster:
         assigned = [each[4] for each in members if each[4]]
         held = (tp for each in assigned for tp in ConsumerProtocolMemberAssignment.decode(each).partitions())
         return Group(len(members), state == "Stable", frozenset(tp.partition for tp in held if tp.topic == topic))
+
+    async def feature_levels(self) -> dict[str, dict[str, int]]:
+        """Return the highest level of each feature that each broker supports, by broker and feature."""
+        found = {}
+        for name in await self._brokers():
+            with _reaching("ask for features", self._connection):
+                found[name] = await feature_levels(self._admin._send_request, int(name))  # noqa: SLF001 - there is no public call
+        return found
 
     async def create(self, topics: Sequence[Topic], replication: int) -> list[Finding]:
         """Create topics and wait until they can be written to. Each one that could not be created is a finding."""

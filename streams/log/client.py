@@ -18,7 +18,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from streams.errors import HeldUp
 from streams.log.call import Call, check, find_offsets, read_records
 from streams.log.connection import KafkaConnection
-from streams.log.producer import Appender, Tuning
+from streams.log.producer import FAILING, Appender, Producer, Tuning
 from streams.log.refusals import not_reachable
 from streams.log.ring import KafkaRing
 from streams.log.terms import Log
@@ -48,6 +48,18 @@ class KafkaLog(Log):
         ring = KafkaRing(self.connection, f"segue-{secrets.token_hex(12)}", size, self._tuning)
         await ring.open()
         return ring
+
+    async def try_transaction(self, record: OutRecord) -> int | None:
+        """Send one record in a transaction of its own and take it back; see Producer.take_back. Raises NotReachable."""
+        producer = Producer(self.connection, self._tuning, f"segue-trial-{secrets.token_hex(12)}")
+        await producer.open()
+        try:
+            return await producer.take_back(record)
+        except FAILING as error:
+            needs = f"Write topic {record.topic}"
+            raise not_reachable("transaction", error, self.connection, needs=needs) from error
+        finally:
+            await producer.end()
 
     async def fence(self, transactional_id: str) -> None:
         request = InitProducerIdRequest(transactional_id, self._tuning.transaction_timeout_ms)

@@ -25,7 +25,7 @@ from aiokafka.producer.sender import Sender
 from streams.errors import RecordTooLarge
 from streams.log.connection import KafkaConnection
 from streams.log.refusals import not_reachable
-from streams.records import OutRecord
+from streams.records import LOG_APPEND_TIME, OutRecord
 
 FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
 """What aiokafka raises. AssertionError and IllegalOperation (no KafkaErrors) come when its transaction manager has just
@@ -141,6 +141,20 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
                         offsets[place] = base + n
             await self.commit_transaction()
             return offsets
+
+    async def take_back(self, record: OutRecord) -> int | None:
+        """Send one record in a transaction and take it back: no reader of committed records ever sees it.
+
+        Returns the broker's instant, in epoch ms, where the topic has LogAppendTime. Raises FAILING.
+        """
+        async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
+            await self.begin_transaction()
+            try:
+                delivery = await self.send(record.topic, record.value, record.key, partition=record.partition)
+                sent = await delivery
+            finally:
+                await self.abort_transaction()
+        return int(sent.timestamp) if sent.timestamp_type == LOG_APPEND_TIME else None
 
     def _batches(self, records: Sequence[OutRecord]) -> list[_Batch]:
         """Pack the records into batches: first the first batch of each partition, then the second ones, and so on."""

@@ -3,7 +3,9 @@
 aiokafka 0.14 speaks no request that asks for rights. Metadata 8 (KIP-430) and DescribeGroups 3 are spelled out here.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import errors
@@ -17,6 +19,8 @@ from streams.wire.rights import Right, lacking
 
 OPERATIONS: Final = {3: "Read", 4: "Write", 5: "Create", 8: "Describe", 10: "DescribeConfigs"}
 """Numbers of operations (org.apache.kafka.common.acl.AclOperation); a set of them is a field of bits."""
+COORDINATOR_POLLS: Final = 50
+COORDINATOR_POLL_S: Final = 0.2
 _REFUSED: Final = (
     errors.TopicAuthorizationFailedError.errno,
     errors.GroupAuthorizationFailedError.errno,
@@ -176,16 +180,28 @@ async def unseen_topics(client: AIOKafkaClient, names: Sequence[str]) -> list[st
 
 async def _group(client: AIOKafkaClient, group: str) -> frozenset[str]:
     try:
-        node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        node = await _coordinator(client, CoordinationType.GROUP, group)
     except errors.GroupAuthorizationFailedError:
         return frozenset()
     [(code, *_, allowed)] = (await client.send(node, _Groups(group))).groups
     return frozenset() if code in _REFUSED else _read(allowed)
 
 
+async def _coordinator(client: AIOKafkaClient, kind: str, name: str) -> int:
+    """Return the broker that coordinates a group or a transactional id.
+
+    A cluster in which there never was one makes the topic for it at the first question, and has none for a moment.
+    """
+    for _ in range(COORDINATOR_POLLS):
+        with suppress(errors.GroupCoordinatorNotAvailableError):
+            return int(await client.coordinator_lookup(kind, name))
+        await asyncio.sleep(COORDINATOR_POLL_S)
+    return int(await client.coordinator_lookup(kind, name))
+
+
 async def _transactional(client: AIOKafkaClient, right: Right) -> frozenset[str]:
     try:
-        await client.coordinator_lookup(CoordinationType.TRANSACTION, right.name)
+        await _coordinator(client, CoordinationType.TRANSACTION, right.name)
     except errors.TransactionalIdAuthorizationFailed:
         return frozenset()
     return frozenset(right.operations)

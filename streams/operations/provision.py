@@ -169,20 +169,34 @@ async def _partition(
     partition: int, log: Log, store: PartitionStore, deployment: Deployment, untouched: bool
 ) -> tuple[bool, list[Finding]]:
     """Create or verify one partition's `meta`: (created, what is wrong)."""
+    findings = await state_findings(partition, log, store, deployment, absent_is_wrong=False)
+    if findings or await store.read_meta() is not None:
+        return False, findings
+    found = await _look(partition, log, deployment)
+    created = await store.create(_beginning(deployment, found.end if untouched else found.start))
+    return created, []
+
+
+async def state_findings(
+    partition: int, log: Log, store: PartitionStore, deployment: Deployment, *, absent_is_wrong: bool = True
+) -> list[Finding]:
+    """Hold one partition's `meta` against the log; writes nothing. Raises NotReachable, Unanswered.
+
+    `absent_is_wrong` False: a `meta` that never was is no finding; one that is gone always is.
+    """
     where = f"partition {partition}"
     rebuild = f"run `segue rebuild {partition}`"
     try:
         found = await _look(partition, log, deployment)
         meta = await store.read_meta()
     except (Incident, MalformedRecord) as error:
-        return False, [Finding(where, str(error), f"restore it from a backup, or {rebuild}")]
+        return [Finding(where, str(error), f"restore it from a backup, or {rebuild}")]
     if meta is not None:
-        return False, [Finding(where, *problem) for problem in await _problems(partition, meta, found, log, deployment)]
+        return [Finding(where, *problem) for problem in await _problems(partition, meta, found, log, deployment)]
     if found.owners_end or found.published is not None:
         what = "its state is gone from Redis: workers have owned it, and there is no meta"
-        return False, [Finding(where, what, f"restore Redis from a backup, or {rebuild}")]
-    created = await store.create(_beginning(deployment, found.end if untouched else found.start))
-    return created, []
+        return [Finding(where, what, f"restore Redis from a backup, or {rebuild}")]
+    return [Finding(where, "it has no state yet", "run `segue topics`")] if absent_is_wrong else []
 
 
 def _beginning(deployment: Deployment, offset: int) -> Meta:

@@ -35,6 +35,7 @@ from streams.operations.errors import (
     KafkaRefuses,
     KafkaUndecided,
     NoCatalogue,
+    OperationError,
     RedisAway,
     RedisRefuses,
     StateWrong,
@@ -173,26 +174,37 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
     tuning = Tuning(
         transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
     )
-    redis = RedisConnection.of(settings)
     log = KafkaLog(KafkaConnection.of(settings), tuning)
+    servers = Servers(deployment, settings, log)
     try:
-        yield Servers(deployment, settings, log)
-    except AssignmentKeyUnknown as error:
-        raise AssignmentKeyWrong(str(error)) from None
-    except HeldUp as error:
-        raise KafkaUndecided(settings.kafka_bootstrap_servers, str(error)) from None
-    except NotReachable as error:
-        raise await _kafka_away(settings, error) from None
-    except KafkaError as error:
-        raise await _kafka_away(settings, not_reachable("", error, log.connection)) from None
-    except StoreRefused as error:
-        raise RedisRefuses(redis.address, error) from None
-    except (Unanswered, StoreBug) as error:
-        raise RedisAway(redis.address, str(error), REACH_MS, await reach_of(redis.reached_first)) from None
-    except Incident as error:
-        raise StateWrong(str(error)) from None
+        yield servers
+    except FAULTS as error:
+        raise await explained(servers, error) from None
     finally:
         await log.close()
+
+
+FAULTS: Final = (AssignmentKeyUnknown, NotReachable, KafkaError, Unanswered, StoreBug, Incident)
+"""What `explained` has a sentence for."""
+
+
+async def explained(servers: Servers, error: BaseException) -> OperationError:
+    """Return what a fault inside an operation is told as. Takes FAULTS."""
+    settings = servers.settings
+    if isinstance(error, AssignmentKeyUnknown):
+        return AssignmentKeyWrong(str(error))
+    if isinstance(error, Incident):
+        return StateWrong(str(error))
+    if isinstance(error, HeldUp):
+        return KafkaUndecided(settings.kafka_bootstrap_servers, str(error))
+    if isinstance(error, NotReachable):
+        return await _kafka_away(settings, error)
+    if isinstance(error, KafkaError):
+        return await _kafka_away(settings, not_reachable("", error, servers.log.connection))
+    redis = servers.redis
+    if isinstance(error, StoreRefused):
+        return RedisRefuses(redis.address, error)
+    return RedisAway(redis.address, str(error), REACH_MS, await reach_of(redis.reached_first))
 
 
 async def _kafka_away(settings: Settings, error: NotReachable) -> Unreachable:

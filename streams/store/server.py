@@ -37,7 +37,7 @@ async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int 
             refused, unknown = refused + more[0], unknown + more[1]
         if refused or "INFO" in unknown:
             raise no_right(access.entry, f"{access.entry.kind} at {access}", refused or ["INFO"])
-        info = {name: value for name, _, value in (line.partition(":") for line in replies[0].decode().splitlines())}
+        info = _fields(replies[0])
         wrong_role = role_refusal(info, access)
         if wrong_role is not None:
             raise wrong_role
@@ -52,6 +52,26 @@ async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int 
     finally:
         await connection.close()
     return findings
+
+
+async def ask_server(access: RedisConnection, *, timeout_ms: int = 5_000) -> tuple[dict[str, str], int | None]:
+    """Return the fields of INFO, and the server's clock in epoch ms; None: this user may not ask for it.
+
+    Raises StoreRefused, Unanswered.
+    """
+    connection = StoreConnection(access, timeout_ms=timeout_ms)
+    try:
+        info, time = await connection.ask(pack([name]) for name in (b"INFO", b"TIME"))
+        if isinstance(info, ResponseError):
+            raise await connection.fault(info)
+    finally:
+        await connection.close()
+    clock = None if isinstance(time, ResponseError) else int(time[0]) * 1_000 + int(time[1]) // 1_000
+    return _fields(info), clock
+
+
+def _fields(info: bytes) -> dict[str, str]:
+    return {name: value for name, _, value in (line.partition(":") for line in info.decode().splitlines())}
 
 
 async def _refused(

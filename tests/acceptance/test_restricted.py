@@ -87,6 +87,8 @@ READ_NO_PROFILES: Final = {
     "acls": "names of topics and roles",
     "letters": "whole records with --restricted only: tests/acceptance/test_letters.py",
     "lag": "offsets, no profiles",
+    "doctor": "settings of servers, no profiles",
+    "bundle": "the same, and logs by known fields: tests/acceptance/test_doctor.py",
     "verify": "a whole partition, compared; no value is shown",
     "rebuild": "a whole partition, written to Redis",
     "dump": "a whole partition: for those who may read the topics",

@@ -27,6 +27,8 @@ COMMANDS = (
     "members",
     "sizes",
     "lag",
+    "doctor",
+    "bundle",
     "asyncapi",
     "catalogues",
     "catalogue",

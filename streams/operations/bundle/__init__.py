@@ -1,0 +1,1 @@
+"""`segue bundle`: a file without personal data for a support request."""

@@ -1,0 +1,1 @@
+"""`segue doctor`: everything that a deployment needs, looked at from where the command stands."""
