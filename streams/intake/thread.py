@@ -35,6 +35,10 @@ fetch, and for its partition a read of profiles, a chunk and often a transaction
 GATHER_BYTES: Final = 1 << 18
 """… and with so many bytes those are cheap against the records themselves: the broker answers at once."""
 
+HEARTBEATS_A_SESSION: Final = 20
+"""A worker learns by a heartbeat that the group gives its partitions anew. The first to learn it lets go, and waits for
+the last: partitions stand for up to an interval more (docs/operations/kubernetes.md has figures)."""
+
 
 class _InLoop:
     """Runs the service in a task, where mode has a thread."""
@@ -91,7 +95,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetch_max_wait_ms=FETCH_WAIT_MS,
             request_timeout_ms=options.request_timeout_ms,
             session_timeout_ms=options.session_timeout_ms,
-            heartbeat_interval_ms=max(200, options.session_timeout_ms // 5),
+            heartbeat_interval_ms=max(200, options.session_timeout_ms // HEARTBEATS_A_SESSION),
             rebalance_timeout_ms=options.rebalance_timeout_ms,
             # a worker that holds its partitions for long stays in the group: the loop of _drain_messages polls
             max_poll_interval_ms=300_000,

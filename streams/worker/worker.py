@@ -66,7 +66,8 @@ COMMIT_EVERY_MS: Final = 1_000
 NOTE_EVERY_MS: Final = 1_000
 """How exact /ready says since when a reason stands."""
 HEARTBEATS_OF_SESSION: Final = 2 / 5
-"""Two heartbeats, as a share of the session's time-out: by then the group has said whose an overtaken partition is."""
+"""Several heartbeats, as a share of the session's time-out: by then the group has said whose an overtaken partition
+is."""
 FAREWELL_MS: Final = 5_000
 """How long abandoned partitions have to end at a revocation; the group waits longer (`app.REBALANCE_MARGIN_MS`)."""
 CLOSING_MS: Final = 1_500

@@ -48,6 +48,7 @@ EVERYTHING: dict[str, Any] = {
     "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]},
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "dashboards": {"enabled": True},
     "extraEnv": [{"name": "AWS_REGION", "value": "eu-west-1"}],
 }
 TOKENS: dict[str, Any] = {
@@ -113,10 +114,12 @@ def test_the_settings_that_the_chart_sets_by_itself_exist() -> None:
 
 
 def test_rules_and_dashboards_are_those_of_deploy_and_no_copies() -> None:
-    for path in (CHART / "files").rglob("*"):
-        assert path.is_dir() or path.is_symlink(), path
-        assert path.resolve().exists(), path
-        assert (ROOT / "deploy") in path.resolve().parents
+    linked = {path.name: path.resolve() for path in (CHART / "files").iterdir() if path.is_symlink()}
+    assert linked == {
+        "segue.rules.yaml": ROOT / "deploy" / "prometheus" / "rules" / "segue.rules.yaml",
+        "dashboards": ROOT / "deploy" / "grafana" / "dashboards",
+    }
+    assert len(list((CHART / "files").iterdir())) == len(linked)
 
 
 # --- what is rendered
@@ -142,7 +145,7 @@ def test_every_object_fits_its_schema(name: str) -> None:
 @needs_helm
 def test_everything_holds_every_kind() -> None:
     assert {each["kind"] for each in render(EVERYTHING)} == {
-        *("Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule"),
+        *("ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule"),
         *("ScaledObject", "Service", "ServiceAccount", "ServiceMonitor", "StatefulSet", "TriggerAuthentication"),
     }
     kinds = {each["kind"] for each in render(MINIMAL)}
@@ -296,11 +299,17 @@ def test_the_scaler_asks_for_no_more_workers_than_there_are_partitions_and_never
 
 
 @needs_helm
-def test_the_rule_object_holds_the_alert_rules_of_deploy() -> None:
+def test_rules_and_dashboards_come_out_as_deploy_has_them() -> None:
     rules = YAML(typ="safe", pure=True).load(
         (ROOT / "deploy" / "prometheus" / "rules" / "segue.rules.yaml").read_text()
     )
     assert one(render(EVERYTHING), "PrometheusRule")["spec"] == rules
+    shown = {
+        name: text for made in render(EVERYTHING) if made["kind"] == "ConfigMap" for name, text in made["data"].items()
+    }
+    there = (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
+    assert shown == {path.name: path.read_text(encoding="utf-8") for path in there}
+    assert shown
     assert "relabelings" not in one(render(EVERYTHING), "ServiceMonitor")["spec"]["endpoints"][0]
     renamed = one(render(variant(EVERYTHING, "fullnameOverride", "audiences")), "ServiceMonitor")
     assert renamed["spec"]["endpoints"][0]["relabelings"][0]["replacement"] == "segue-$1"
