@@ -173,6 +173,14 @@ DEAD_LETTERS: Final = Family(
     "Refused records whose dead letter was committed, by reason code.",
     RATE,
 )
+REFUSED_RECORDS: Final = Family(
+    "segue_refused_records",
+    "gauge",
+    "",
+    ("partition", "source"),
+    "partition",
+    "Refused records among the newest `SEGUE_BAD_INPUT_WINDOW`, by source; at most 20. Too many hold the partition.",
+)
 CHECKPOINTS: Final = Family(
     "segue_checkpoints_total",
     "counter",

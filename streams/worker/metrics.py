@@ -75,6 +75,8 @@ def _partition(number: str, status: PartitionStatus, wall_ms: int) -> Iterator[R
     for state in get_args(State):
         yield Reading(names.PARTITION_STATE, (number, state), status.shown == state)
     yield Reading(names.PARTITION_STATE, (number, "retrying"), status.shown == "retrying")
+    for source, count in status.refused_sources.items():
+        yield Reading(names.REFUSED_RECORDS, (number, source), count)
 
 
 def _counted(number: str, status: PartitionStatus, tally: PartitionTally) -> Iterator[Reading]:

@@ -68,6 +68,7 @@ async def test_a_held_partition_goes_on_once_the_log_is_calm_and_refuses_what_it
     await world.until(lambda: len(world.out(DEAD)) == 43, 30_000)
     await world.until(lambda: len(world.out()) == 1)
     assert worker.status[0].state == "running"
+    assert world.out() == world.expected()
     await worker.release()
 
 
@@ -138,6 +139,7 @@ async def test_a_held_partition_takes_no_timers_and_they_fire_at_their_instants_
     assert len(world.out()) == 1
     resume(world)
     await world.until(lambda: len(world.out()) == 2, 30_000)
+    assert world.out() == world.expected()
     await worker.release()
 
 

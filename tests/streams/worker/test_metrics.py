@@ -36,6 +36,7 @@ async def test_a_live_worker_answers_the_families_of_the_list(kafka: KafkaServer
         assert found.sum("segue_events_total", type="portal.login", outcome="applied") == 60
         assert found.labels("segue_events_total", "type") == {"portal.login"}
         assert found.sum("segue_dead_letters_total", reason="undeclared_type") == 1
+        assert found.sum("segue_refused_records", source="/test") == 1
         assert found.sum("segue_publish_latency_seconds_count") == 61
         assert found.labels("segue_input_offset", "partition") == {"0", "1"}
         assert all(found.value("segue_partition_state", partition=n, state="running") == 1 for n in range(2))
