@@ -93,13 +93,15 @@ def letters(
 
 def _list(listed: Letters) -> None:
     if listed.groups:
-        numbers = ("letters",)
-        shown = table("reason", "place", "source", *numbers, "first", "last", "last at", right=numbers)
+        shown = table("reason", "place", "source", "count", "first and last", "last at", right=("count",))
         for each in listed.groups:
-            cells = [each.reason, each.place, each.source, f"{each.count:,}", _minute(each.first_ms)]
-            shown.add_row(*row([*cells, _minute(each.last_ms), each.last]))
-        keep_whole(shown, "reason", [each.reason for each in listed.groups])
+            instants = dict.fromkeys((_minute(each.first_ms), _minute(each.last_ms)))
+            cells = [each.reason, each.place, each.source, f"{each.count:,}", "\n".join(instants), each.last]
+            shown.add_row(*row(cells))
+        keep_whole(shown, "first and last", [_minute(0)])
         keep_whole(shown, "last at", [each.last for each in listed.groups])
+        keep_whole(shown, "reason", [each.reason for each in listed.groups])
+        keep_whole(shown, "place", [each.place for each in listed.groups])
         out.print(shown)
     write_sentence(f"{count(listed.count, 'dead letter')} in {listed.topic}")
     for partition, said in listed.held.items():

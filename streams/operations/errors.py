@@ -217,6 +217,14 @@ class NoLetter(WrongInput):
         self.offset = offset
 
 
+class NoLettersOfChannel(WrongInput):
+    """No deliverer has run for a channel, so there is no topic of its dead letters."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(f"channel {channel!r} has no dead letters: no `segue deliver {channel}` ever ran here")
+        self.channel = channel
+
+
 class StillRefused(WrongInput):
     """Events of a file would be refused again; nothing was sent. `refused`: (line from 1, code, place)."""
 

@@ -19,7 +19,7 @@ from rules.language.validation import nearest
 from streams.intake.bad_input import OTHERS, UNNAMED
 from streams.intake.decoding import source_of
 from streams.log.consumers import Consumer
-from streams.operations.errors import NoLetter, WrongRequest
+from streams.operations.errors import NoLetter, NoLettersOfChannel, TopicMissing, WrongRequest
 from streams.operations.filling.selection import structured
 from streams.operations.holds import refusals
 from streams.operations.partitions import OnOffset, chosen
@@ -110,7 +110,10 @@ class Exported:
 
 
 async def letters(servers: Servers, wanted: LetterFilter, on_offset: OnOffset) -> Letters:
-    """Count the dead letters by reason, source and place. Raises WrongRequest, TopicMissing; Unreachable."""
+    """Count the dead letters by reason, source and place.
+
+    Raises WrongRequest, TopicMissing, NoLettersOfChannel; Unreachable.
+    """
     found: dict[tuple[str, str, str], Group] = {}
     async with _reading(servers, wanted, on_offset) as (topic, letters_of):
         async for partition, record in letters_of:
@@ -133,11 +136,11 @@ async def letters(servers: Servers, wanted: LetterFilter, on_offset: OnOffset) -
 async def letter(servers: Servers, partition: int, offset: int, channel: str | None = None) -> dict[str, Any]:
     """Return one dead letter: its headers, its key, its value as JSON or as text. It may hold personal data.
 
-    Raises NoLetter, WrongRequest, TopicMissing; Unreachable.
+    Raises NoLetter, NoLettersOfChannel, WrongRequest, TopicMissing; Unreachable.
     """
     topic = dead_letters_topic(servers, channel)
     chosen([partition], servers.deployment.partitions)
-    await servers.expect_topics(topic)
+    await _expect(servers, topic, channel)
     start, end = await servers.log.offsets(topic, partition)
     if not start <= offset < end:
         raise NoLetter(topic, partition, offset)
@@ -172,6 +175,15 @@ def dead_letters_topic(servers: Servers, channel: str | None) -> str:
     return servers.deployment.dead_letter_topic if channel is None else delivery_topic(servers.deployment, channel).name
 
 
+async def _expect(servers: Servers, topic: str, channel: str | None) -> None:
+    try:
+        await servers.expect_topics(topic)
+    except TopicMissing:
+        if channel is None:
+            raise
+        raise NoLettersOfChannel(channel) from None
+
+
 @asynccontextmanager
 async def _reading(
     servers: Servers, wanted: LetterFilter, on_offset: OnOffset
@@ -182,7 +194,7 @@ async def _reading(
         if wanted.channel is None and reason not in CODES:
             raise WrongRequest(f"no record is refused with the reason {reason!r}{nearest(reason, CODES, len(CODES))}")
     partitions = chosen(wanted.partitions, servers.deployment.partitions)
-    await servers.expect_topics(topic)
+    await _expect(servers, topic, wanted.channel)
     async with servers.reading(topic) as (consumer, _):
         yield topic, _each(servers, consumer, [TopicPartition(topic, one) for one in partitions], wanted, on_offset)
 

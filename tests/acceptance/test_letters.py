@@ -159,6 +159,7 @@ def test_letters_are_listed_by_reason_source_and_place_without_values_and_mended
         (("--resend", "-"), 2, "--resend reads the file twice, so it cannot read standard input: give a file"),
         (("--resend", "x", "--show", "0:1"), 2, "give one of --show, --output and --resend"),
         (("--channel", "e mail"), 2, "'e mail' is no channel"),
+        (("--channel", "sms"), 1, "channel 'sms' has no dead letters: no `segue deliver sms` ever ran here"),
     ],
 )
 def test_a_wrong_argument_gets_one_sentence(segue: Segue, arguments: tuple[str, ...], status: int, said: str) -> None:
