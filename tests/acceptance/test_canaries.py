@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from zipfile import ZipFile
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -112,6 +113,8 @@ RUNS: Final[Mapping[str, tuple[tuple[object, ...], ...]]] = {
     "sizes": (("sizes",),),
     "lag": (("lag",), ("lag", "--json")),
     "letters": (("letters",), ("letters", "--json"), ("letters", "--resend", "EVENTS"), ("letters", "--show", "0:0")),
+    "doctor": (("doctor", "--all"), ("doctor", "--json")),
+    "bundle": (("bundle", "BUNDLE", "--process", "WORKER"),),
     "verify": (("verify",),),
     "rebuild": (("rebuild", 0),),
     "dump": (("dump", 0, "-o", "/nowhere/file"), ("dump", 9)),
@@ -185,6 +188,7 @@ async def _everything(segue: Segue, folder: Path, heard: Heard) -> None:
         "OTHER": write_catalogue(folder / "other", {**FILES, "segments/visitors.yaml": NARROW}),
         "EVENTS": folder / "events.ndjson",
         "OUT": folder / "as-it-was",
+        "BUNDLE": folder / "bundle.zip",
     }
     async with running("standard") as platform:
         segue.environment |= environment(platform)
@@ -211,9 +215,13 @@ def _run_all(segue: Segue, folder: Path, stands: dict[str, object], platform: Pl
         listed = wait_for(lambda: json.loads(run(("letters", "--json")).out)["letters"])
         stands["LETTER"] = listed[0]["last_letter"]
         stands["HASH"] = json.loads(run(("catalogues", "--json")).out)["catalogues"][0]["catalogue"]
+        stands["WORKER"] = f"http://{_addresses(worker.pid)[0]}"
         for commands in RUNS.values():
             for arguments in commands:
                 run(arguments)
+        with ZipFile(folder / "bundle.zip") as bundle:
+            for member in bundle.namelist():
+                heard.texts[f"bundle.zip {member}"] = bundle.read(member).decode()
         for arguments in SHOW_PEOPLE.values():
             assert run(arguments, shows=True).status == 0, arguments
         wrong = (
@@ -310,5 +318,6 @@ def test_what_was_looked_through_is_not_empty(heard: Heard) -> None:
     log = heard.texts["segue worker, standard error"]
     assert {"partition_claimed", "catalogue_in_force"} <= {json.loads(line)["action"] for line in log.splitlines()}
     assert any("segue_reason" in text for text in heard.texts.values())
+    assert sum(where.startswith("bundle.zip") for where in heard.texts) > 3
     refused = [where for where in heard.statuses if "SEGUE_KAFKA_SASL_PASSWORD" in where]
     assert sum(heard.statuses[where] == 3 for where in refused) > 15
