@@ -10,7 +10,7 @@ from streams.finding import Finding
 from streams.store.access import RedisConnection
 from streams.store.connection import StoreConnection, pack
 from streams.store.rights import READS, WRITES, filled
-from streams.store.troubles import code_of, lacks_right, no_right
+from streams.store.troubles import code_of, is_of_keys, lacks_right, no_right
 
 _MULTI: Final = pack([b"MULTI"])
 _NO_LACK: Final = frozenset({"ERR", "EXECABORT", "OOM", "READONLY"})
@@ -29,6 +29,9 @@ async def check_server(access: RedisConnection, prefix: str, *, timeout_ms: int 
     try:
         replies = await connection.ask(pack(filled(one, prefix)) for one in READS.values())
         refused, unknown = await _refused(connection, list(READS), replies)
+        keys = [one for one in replies if isinstance(one, ResponseError) and lacks_right(one) and is_of_keys(one)]
+        if len(keys) == len(refused) > 0:
+            raise no_right(access.entry, f"{access.entry.kind} at {access}", [])
         # without MULTI they would be executed
         if not {"MULTI", "DISCARD"} & {*refused, *unknown}:
             writes = [pack(filled(one, prefix)) for one in WRITES.values()]

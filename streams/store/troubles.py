@@ -43,6 +43,11 @@ def lacks_right(error: BaseException) -> bool:
     return code == "NOPERM" or (code == "EXECABORT" and _COMMAND.search(str(error)) is not None)
 
 
+def is_of_keys(error: BaseException) -> bool:
+    """Return whether the right that is lacking is one to keys, not one to a command."""
+    return _COMMAND.search(str(error)) is None
+
+
 def trouble(error: BaseException, entry: Entry, node: Node | None) -> Unanswered:
     """Return the error for the caller: StoreRefused if a person must change something, else Unanswered."""
     where = f"{entry.kind} at {node}" if node is not None else entry.kind
