@@ -10,10 +10,14 @@ from typing import Final
 
 import orjson
 
+from rules.engine.past import HISTORY_TYPE
+
 _OWN: Final = b"segue."
-_HISTORY: Final = b"segue.history"
+_HISTORY: Final = HISTORY_TYPE.encode()
 _ESCAPE: Final = b"\\u"
 """JSON may write the name of a type with escapes; Segue never does. A record with an escape is kept."""
+_ESCAPED_SLASH: Final = b"\\/"
+"""JSON may write the slash of a subject so; Segue never does. Such a history is kept for each subject with a slash."""
 
 
 class Concerning:
@@ -31,7 +35,7 @@ class Concerning:
             return True
         if value is not None and _HISTORY in value and _ESCAPE not in value:
             # the history of another profile names that profile only
-            return self._written in value
+            return self._written in value or (_ESCAPED_SLASH in value and b"/" in self._key)
         return is_own(value, headers)
 
 
@@ -45,11 +49,27 @@ def is_own(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
 class History:
     """The records that bring history to one profile."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_concerning",)
 
     def __init__(self, subject: str) -> None:
-        self._key: Final = subject.encode()
+        self._concerning: Final = Concerning(subject)
 
     def __call__(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
         """Tell whether a record is one; one that is not may be taken for one, never the other way round."""
-        return key == self._key and value is not None and _HISTORY in value
+        return _brings_history(value, headers) and self._concerning(key, value, headers)
+
+
+def _brings_history(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Tell whether a record may bring history, to any profile."""
+    if value is not None and _HISTORY in value:
+        return True
+    if any(name == "ce_type" and raw == _HISTORY for name, raw in headers):
+        return True
+    if value is None or _ESCAPE not in value:
+        return False
+    # text in another script is often written with escapes, so only the type decides
+    try:
+        read = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return True
+    return isinstance(read, dict) and read.get("type") == HISTORY_TYPE

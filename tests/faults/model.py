@@ -89,8 +89,8 @@ class Profile:
     due_ms: int | None = None
     visit_ms: int | None = None
     """The instant of a cut, or of the end of a fill, that has not visited the profile yet."""
-    waiting: set[str] = field(default_factory=set)
-    """Segments whose rule came in at a cut, and whose history is not filled in: they have no verdict."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Segments whose rule came in at a cut (its instant), and whose history is not filled in: they have no verdict."""
     contact: Contact = field(default_factory=Contact)
 
     def fold(self, event: Mapping[str, Any], identity: Identity) -> None:
@@ -171,10 +171,12 @@ class Partition:
         self.cuts: list[int] = []
         self.rules: Rules | None = None
         self.before: Rules | None = None
-        self.unfilled: dict[int, set[str]] = {}
+        self.introduced: dict[int, set[str]] = {}
         """By the instant of a cut: the segments whose rules came in there without their history."""
-        self.filling: set[str] | None = None
-        """What the visits under way give its history; None: they are for a catalogue."""
+        self.filled: set[int] = set()
+        """The instants of the cuts whose history is filled in."""
+        self.filling: int | None = None
+        """The instant of the cut whose fill the visits under way end; None: they are for a catalogue."""
         self.clock_ms = -1
         self.profiles: dict[str, Profile] = {}
         self.queue: list[tuple[int, str]] = []
@@ -258,18 +260,20 @@ class Partition:
             self._wake(profile, due)
 
     def _history(self, event: Mapping[str, Any], r_ms: int) -> None:
-        """Bring the past of a profile. The model knows it anyway, and waits for the end of the fill."""
+        """Bring the past of a profile. The model knows it anyway, and waits for the end of the fill.
+
+        It evaluates nothing: a wake that is due at R is still to come.
+        """
         profile = self.profiles.get(str(event["subject"]))
         if profile is not None and event["data"]["cut"] in self.cuts:
             self._bring_up(profile, r_ms)
-            self._sleep(profile, r_ms)
 
     def _filled(self, cut_ms: int, t_ms: int) -> None:
         """End a fill of a whole log; a second end of one cut does nothing."""
-        filled = self.unfilled.pop(cut_ms, None)
-        if filled is not None:
+        if cut_ms in self.introduced and cut_ms not in self.filled:
+            self.filled.add(cut_ms)
             self._visit_all(t_ms)
-            self.filling = filled
+            self.filling = cut_ms
 
     def _cut(self, t_ms: int) -> None:
         self._visit_all(t_ms)
@@ -279,7 +283,7 @@ class Partition:
             return
         known = {one.rule for one in self.before.segments}
         historic = {one.id for one in self.rules.segments if one.kind in HISTORIC and one.rule not in known}
-        self.unfilled[t_ms] = historic
+        self.introduced[t_ms] = historic
 
     def _visit_all(self, t_ms: int) -> None:
         """Put a visit of every profile into the queue."""
@@ -323,7 +327,7 @@ class Partition:
     def _visit(self, profile: Profile, t_ms: int) -> None:
         profile.visit_ms = None
         if self.filling is not None:
-            profile.waiting -= self.filling
+            profile.waiting = {name: cut_ms for name, cut_ms in profile.waiting.items() if cut_ms != self.filling}
             for one in profile.rules.by_id:
                 self._judge(profile, one, t_ms, [], changed=False, backfill=True)
             self._decide(profile, t_ms, [])
@@ -332,8 +336,9 @@ class Partition:
         assert self.rules is not None
         profile.rules = self.rules
         new = {one.id: one for one in self.rules.segments}
-        profile.waiting = {name for name in profile.waiting if name in new and new[name].rule == old[name].rule}
-        profile.waiting |= self.unfilled.get(self.cuts[-1], set())
+        profile.waiting = {
+            name: cut_ms for name, cut_ms in profile.waiting.items() if name in new and new[name].rule == old[name].rule
+        } | dict.fromkeys(self.introduced.get(self.cuts[-1], ()), self.cuts[-1])
         retired = {one.id: one for one in self.rules.retired}
         for name in sorted(old | new):
             if name not in new:

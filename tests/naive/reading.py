@@ -287,9 +287,14 @@ def read_folder(folder: Path) -> Catalogue:
 
 
 def read_file(path: Path) -> Any:
-    """Read one file of YAML 1.2 whose times stay texts."""
+    """Read one file."""
+    return read_text(path.read_text(encoding="utf-8"))
+
+
+def read_text(text: str) -> Any:
+    """Read YAML 1.2 whose times stay texts."""
     reader = YAML(typ="safe", pure=True)
     reader.constructor.add_constructor(
         "tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node)
     )
-    return reader.load(path.read_text(encoding="utf-8")) or {}
+    return reader.load(text) or {}

@@ -89,7 +89,8 @@ def replay(
     subjects = {record.event.subject for record in file.records if record.event}
     when = every_millisecond if walk else instants
     lives = {subject: list(live(subject, first, file.records, file.end, when)) for subject in subjects}
-    return Replayed(merge(lives, file.records, file.end), file.refusals)
+    changes = [change for part in merge(lives, file.records, file.end) for change in part]
+    return Replayed(changes, file.refusals)
 
 
 def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[Cut], as_live: bool) -> File:
@@ -190,9 +191,12 @@ def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -
                 break
 
 
-def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int) -> list[bytes]:
-    """Put all happenings into the canonical order: before each record the wakes that it passes, then its changes."""
-    changes: list[bytes] = []
+def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int) -> list[list[bytes]]:
+    """Put all happenings into the canonical order: before each record the wakes that it passes, then its changes.
+
+    Returns the changes that each record brought, and behind them those of the end.
+    """
+    parts: list[list[bytes]] = []
     queues = {subject: list(reversed(happenings)) for subject, happenings in lives.items()}
 
     def due(before: int, read: int) -> list[tuple[int, str]]:
@@ -204,6 +208,7 @@ def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int
 
     for index, record in enumerate(records):
         own = record.subject
+        changes: list[bytes] = []
         left = WAKES_MAX
         while left and (waiting := due(record.at, index)):
             _, subject = min(waiting)
@@ -213,6 +218,8 @@ def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int
             while queues[own][-1].record != index:
                 changes += queues[own].pop().changes
             changes += queues[own].pop().changes
+        parts.append(changes)
+    last: list[bytes] = []
     while waiting := due(end + 1, len(records)):
-        changes += queues[min(waiting)[1]].pop().changes
-    return changes
+        last += queues[min(waiting)[1]].pop().changes
+    return [*parts, last]

@@ -25,9 +25,10 @@ from streams.operations.steps import Step, steps
 from streams.operations.until import ALL, Keep, Reading
 from streams.partition.driver import Driver
 from tests.properties.batches import now
+from tests.properties.fills import filled_scenes
 from tests.properties.histories import SUBJECTS
 from tests.properties.test_same import HOURS, Scene, checks, contact_scenes, scenes, tell
-from tests.transcripts.implementations import compiled
+from tests.transcripts.implementations import compiled, naive
 from tests.transcripts.transcript import Files
 
 INPUT = TopicPartition("input", 0)
@@ -129,7 +130,8 @@ def applied(
     return engine, changes
 
 
-def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
+def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> tuple[Partition, list[AnyChange]]:
+    """Return the engine that was fed every record, and its changes."""
     tell(scene)
     log, files = log_of(scene)
     until_ms = HOURS.at(at)
@@ -144,6 +146,7 @@ def one_profile_is_decided_by_its_own_records(scene: Scene, at: int) -> None:
         assert (there and there.pack()) == (mine and mine.pack())
         assert alone.catalogue == engine.catalogue
         assert stepped(log, files, until_ms, subject) == own
+    return engine, changes
 
 
 def evidence_says_what_the_changes_say(step: Step) -> None:
@@ -198,6 +201,33 @@ def test_shares_of_the_subjects_are_decided_each_by_itself(scene: Scene, at: int
 @given(scenes(HOURS, cuts=3), st.integers(0, 60))
 def test_a_profile_is_decided_by_its_own_records_and_the_clock(scene: Scene, at: int) -> None:
     one_profile_is_decided_by_its_own_records(scene, at)
+
+
+@checks
+@given(filled_scenes(HOURS), st.integers(0, 60))
+def test_what_was_at_an_instant_is_what_a_replay_up_to_it_says(scene: Scene, at: int) -> None:
+    """What `explain --at` and `members --at` read from a log with fills, against the naive evaluator."""
+    engine, changes = one_profile_is_decided_by_its_own_records(scene, at)
+    replayed, _ = naive(scene.files, scene.lines, scene.cuts, HOURS.at(at), True)
+    assert [change.value for change in changes] == replayed
+    members = standing(replayed)
+    for subject in SUBJECTS:
+        assert members_of(engine, subject) == {segment for name, segment in members if name == subject}
+
+
+def standing(changes: Sequence[bytes]) -> set[tuple[str, str]]:
+    """Return who is a member of what after these changes."""
+    found: set[tuple[str, str]] = set()
+    for change in map(json.loads, changes):
+        if "segment" in change:
+            (found.add if change["change"] == "entered" else found.discard)((change["profile"], change["segment"]))
+    return found
+
+
+def members_of(engine: Partition, subject: str) -> set[str]:
+    """Return the segments that a profile of an engine is in."""
+    profile = engine.profiles.get(subject)
+    return set() if profile is None else {name for name, stay in profile.stays.items() if stay.member}
 
 
 @checks

@@ -1,22 +1,26 @@
-"""Workers over the models under everything at once: kills, reassignments, lost and late replies, rollbacks, cuts.
+"""Workers over the models under everything at once: kills, reassignments, lost or late replies, rollbacks, cuts, fills.
 
 The real `Worker` runs with the models in place of Kafka, Faust and Redis, under the catalogues of the fault runs. It
 writes memberships and channels to their topics. Each seed is one run. In every run, a read_committed reader must get
-exactly the changes that the checker's own model makes of the records, and progress records must tell their one order.
+exactly the changes that the checker's own model makes of the records, in some runs those that the naive evaluator
+makes of them, and progress records must tell their one order.
 """
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from rules.ground.partitioning import partition_of
 from streams.errors import Unanswered
+from streams.operations.filling.histories import histories
 from streams.records import Stored
 from streams.settings import Deployment, Settings
+from streams.wire.maker import RecordMaker
 from streams.worker.worker import Worker
-from tests.faults.catalogues import BASE, CHANNELS, SECOND, THIRD
+from tests.faults.catalogues import BASE, CHANNELS, OFTEN, SECOND, THIRD, VISITS
 from tests.faults.model import EXPECTED_HEADER, Partition
 from tests.faults.promises import check_progress, check_standing, compare
 from tests.faults.traffic import CONTACTS, TYPES
@@ -24,16 +28,38 @@ from tests.models.broker import Broker
 from tests.models.log import Lost, MemoryLog, Network
 from tests.models.store import MemoryStore, Request
 from tests.rules.catalogues import load
+from tests.simulation.judging import expected, readable
 from tests.streams.world import CURRENT, DEAD, EVENTS, OUT, OWNERS, PROGRESS, START_MS, MemoryInput, World
 
 T = TypeVar("T")
 PARTITIONS = 2
 
-CATALOGUES = (BASE, SECOND, THIRD)
+CATALOGUES = (BASE, VISITS, SECOND, OFTEN, THIRD)
+"""A segment whose history must be filled in comes with the second, goes with the third, and comes back with another."""
 LOADED = tuple(load(rules.files()) for rules in CATALOGUES)
+READABLE = tuple(readable(rules) for rules in CATALOGUES)
 STREAMS = {"": (OUT, CURRENT)} | {name: (f"activation.{name}", f"activation.{name}.current") for name in CHANNELS}
 """The output topics of the memberships and of each channel: (changes, current state)."""
+HISTORIC = (b"i-visits", b"j-often")
+"""The segments that nobody enters with `backfill` but at the end of a fill."""
+NAIVE_EVERY = 256
+"""The naive evaluator judges the seeds that are a multiple of this, which are storms."""
 SHARES = {**TYPES, "unknown.type": 2}
+
+
+DEPLOYMENT = Deployment(
+    partitions=PARTITIONS,
+    events_topic=EVENTS,
+    dead_letter_topic=DEAD,
+    membership_topic=OUT,
+    current_topic=CURRENT,
+    progress_topic=PROGRESS,
+    owners_topic=OWNERS,
+    catalogues_topic="catalogues",
+)
+WIRE = RecordMaker(DEPLOYMENT, "n")
+HISTORY_BYTES_MAX = 3_000
+"""Small, so that most histories come in several records."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +120,6 @@ class Process:
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world = world
-        deployment = Deployment(
-            partitions=world.partitions,
-            events_topic=EVENTS,
-            dead_letter_topic=DEAD,
-            membership_topic=OUT,
-            current_topic=CURRENT,
-            progress_topic=PROGRESS,
-            owners_topic=OWNERS,
-            catalogues_topic="catalogues",
-        )
         settings = Settings(
             ring_size=2,
             bad_input_share_max=1.0,
@@ -114,7 +130,7 @@ class Process:
         self.input = MemoryInput(world, rng.choice([1, 7, 100]))
         world.inputs.append(self.input)
         self.worker = Worker(
-            deployment,
+            DEPLOYMENT,
             settings,
             clock=world.clock,
             log_=MemoryLog(world.network, patience=200),
@@ -228,6 +244,36 @@ class Run:
                 self.world.cut(LOADED[self.cuts], partition)
             self.cuts += 1
 
+    async def fill(self) -> None:
+        """Bring the history of a cut, as `segue fill` does; sometimes it dies half-way, and the end is not told."""
+        for partition in range(PARTITIONS):
+            records = self.world.broker.fetch(EVENTS, partition, 0)[0]
+            cuts = [
+                record for record in records if record.key is None and b'"segue.catalogue"' in (record.value or b"")
+            ]
+            stamps = [record.timestamp_ms for record in cuts]
+            later = [record for record in cuts[1:] if stamps.count(record.timestamp_ms) == 1]
+            if later:
+                cut = self.rng.choice(later)
+                self._fill(partition, cut, [record for record in records if record.offset < cut.offset])
+
+    def _fill(self, partition: int, cut: Stored, before: Sequence[Stored]) -> None:
+        past: dict[bytes, list[bytes]] = {}
+        for record in before:
+            if (
+                record.key is not None
+                and b'"segue.' not in (record.value or b"")
+                and not judged(partition, record).headers
+            ):
+                past.setdefault(record.key, []).append(record.value or b"")
+        dies = self.rng.random() < 0.3
+        for key, texts in past.items():
+            for brought in histories(WIRE, partition, cut.timestamp_ms, key, texts, (), HISTORY_BYTES_MAX):
+                if not dies or self.rng.random() < 0.5:
+                    self.world.broker.append(brought)
+        if not dies:
+            self.world.broker.append(WIRE.filled(partition, cut.timestamp_ms, None))
+
     async def nothing(self) -> None:
         pass
 
@@ -239,35 +285,53 @@ class Run:
         return self.world.broker.fetch(EVENTS, partition, 0)[0][-1].offset + 1
 
 
-def check(world: World, partition: int) -> None:
-    """Compare the output of a partition with the model: each topic, and the order across topics that progress tells."""
-    model = Partition(CATALOGUES)
-    for record in world.broker.fetch(EVENTS, partition, 0)[0]:
-        model.apply(judged(partition, record))
+def check(world: World, partition: int, *, naively: bool) -> None:
+    """Compare the output of a partition: each topic, and the order across topics that progress tells.
+
+    `naively`: the naive evaluator says what is right; it takes twenty times as long as the checker's own model.
+    """
+    records = world.broker.fetch(EVENTS, partition, 0)[0]
+    wanted = expected(partition, PARTITIONS, records, READABLE) if naively else modelled(partition, records)
     where = f"partition {partition}"
     for channel, (topic, current) in STREAMS.items():
-        compare(f"{where} {channel}", model.of(channel), world.out(topic, partition))
+        compare(f"{where} {channel}", wanted.of(channel), world.out(topic, partition))
         latest = {record.key or b"": record.value for record in world.broker.fetch(current, partition, 0)[0]}
         standing = {key: value for key, value in latest.items() if value is not None}
-        check_standing(f"{where} {channel}", [one for one in model.changes if one.channel == channel], standing)
-    assert len(world.out(DEAD, partition)) == len(model.refused), f"Q0 {where}"
-    check_progress(where, model, world.out(PROGRESS, partition))
+        check_standing(f"{where} {channel}", [one for one in wanted.changes if one.channel == channel], standing)
+    assert len(world.out(DEAD, partition)) == len(wanted.refused), f"Q0 {where}"
+    check_progress(where, wanted, world.out(PROGRESS, partition))
 
 
-async def storm(seed: int) -> None:
-    """Run one seed to its end. Raises AssertionError when a law does not hold, or nothing moves any more."""
+def modelled(partition: int, records: Sequence[Stored]) -> Partition:
+    """Apply the records of a partition to the checker's own model."""
+    model = Partition(CATALOGUES)
+    for record in records:
+        model.apply(judged(partition, record))
+    return model
+
+
+async def storm(seed: int) -> Counter[str]:
+    """Run one seed to its end; return how often each kind of event came.
+
+    Raises AssertionError when a law does not hold, or nothing moves any more.
+    """
     run = await Run(seed).begin()
-    events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.cut, run.nothing)
+    events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.cut, run.fill, run.nothing)
+    came: Counter[str] = Counter()
     for _ in range(14):
         run.weather()
         run.traffic()
         await run.world.pass_time(run.rng.choice([0, 5, 300, 4_000]))
-        await run.rng.choice(events)()
+        event = run.rng.choice(events)
+        came[event.__name__] += 1
+        await event()
     run.weather(fair=True)
     run.traffic()
     await run.world.until(run.settled, 600_000)
     for partition in range(PARTITIONS):
-        check(run.world, partition)
+        check(run.world, partition, naively=seed % NAIVE_EVERY == 0)
+        entered = [each for each in run.world.out(OUT, partition) if b'"backfill":true' in each]
+        came["entered by a fill"] += sum(b'"segment":"%b"' % name in each for each in entered for name in HISTORIC)
     for process in run.processes:
         assert not process.worker.status.failure
         assert not any(one.incident for one in process.worker.status.partitions.values())
@@ -275,3 +339,4 @@ async def storm(seed: int) -> None:
         await process.kill()
     for partition in range(PARTITIONS):
         assert run.world.meta(partition).offset == run.end(partition)
+    return came

@@ -5,12 +5,16 @@ A failure names its seed: `make simulate SEED=…` repeats it.
 
 import itertools
 import os
+import random
+from collections import Counter
 
 import pytest
 
 from tests.faults.mutations import patches
+from tests.simulation.loop import run
 from tests.simulation.mutations import BROKEN
 from tests.simulation.seeds import STORM_EVERY, failing, quiet, what
+from tests.simulation.storms import storm
 
 SEEDS = int(os.environ.get("SEGUE_SIMULATION_SEEDS", "500"))
 BLOCK = 25
@@ -38,6 +42,9 @@ SEEN = {
 }
 """Seeds that were seen to fail with a rarely noticed mutation. They are tried first, to save time."""
 BROKEN_TRIED_MAX = 3_000
+STORMS = (0, 16)
+"""Storms that together have every kind of event, and a fill that brings somebody in."""
+KINDS = {"kill", "rebalance", "zombie", "roll_back", "cut", "fill", "nothing", "entered by a fill"}
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
@@ -45,6 +52,15 @@ def test_whatever_happens_the_output_is_that_of_the_records(first: int) -> None:
     with quiet():
         failed = [(seed, what(seed), error) for seed, error in failing(range(first, first + BLOCK)) if error]
     assert not failed, "\n".join(f"seed {seed} ({kind}): {error}" for seed, kind, error in failed)
+
+
+def test_storms_bring_every_kind_of_event() -> None:
+    came: Counter[str] = Counter()
+    with quiet():
+        for seed in STORMS:
+            random.seed(seed)
+            came += run(storm(seed))
+    assert came.keys() == KINDS
 
 
 @pytest.mark.parametrize("mutation", NOTICED)
