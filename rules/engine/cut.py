@@ -26,6 +26,9 @@ class Made(NamedTuple):
     filled: bool = False
     since_ms: int | None = None
     """If it is filled: the instant from which on the log was whole; None: it was whole."""
+    traits: tuple[str, ...] | None = ()
+    """The traits that its dictionary declared anew; None: an earlier version did not keep them. Of a partition's first
+    cut, and where it stands among `fills`: not told."""
 
 
 @dataclass(frozen=True, slots=True)

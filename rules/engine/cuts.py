@@ -4,11 +4,12 @@ A profile stands under the plan of the cut that it was last brought over. A plan
 and past the instant of the cut after it: then every profile has been brought over that cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.cut import Cut, Introduced, Made
+from rules.engine.past import FIRST_CUT
 from rules.engine.pending import Introduction
 from rules.engine.plan import Plan, make_plan
 from rules.engine.profile import Profile
@@ -20,7 +21,7 @@ MAX_SUBJECT: Final = "\U0010ffff" * 4
 class Cuts:
     """The plans by the ordinal of their cut, oldest first."""
 
-    __slots__ = ("_filled", "_made", "_visited", "current", "plans")
+    __slots__ = ("_anew", "_filled", "_made", "_visited", "current", "plans")
 
     def __init__(self, *, filled: bool) -> None:
         """`filled`: the history of new conditions is at hand, so nothing is pending."""
@@ -31,6 +32,8 @@ class Cuts:
         self._visited: dict[int, str | None] = {}
         self._made: dict[int, int] = {}
         """By ordinal of each cut that was made so far, ends of fills left out: its instant."""
+        self._anew: dict[int, tuple[str, ...] | None] = {}
+        """By ordinal of each of these cuts but the first: the traits that its dictionary declared anew."""
 
     def enforce(self, catalogue: Catalogue, t_ms: int) -> None:
         """Put a catalogue into force at `t_ms`."""
@@ -63,6 +66,14 @@ class Cuts:
         """Return the ordinals of the cuts that were made at an instant."""
         return tuple(cut for cut, t_ms in self._made.items() if t_ms == cut_ms)
 
+    def anew(self, cut_ms: int, traits: Set[str]) -> Mapping[int, Set[str]]:
+        """Return by ordinal of each cut that was made at an instant: which of these traits it declared anew.
+
+        Of a cut that an earlier version checkpointed that is not known: it declared all of them anew.
+        """
+        found = {cut: self._anew.get(cut, ()) for cut in self.named(cut_ms)}
+        return {cut: traits if anew is None else traits & {*anew} for cut, anew in found.items()}
+
     def resume(self, cuts: Sequence[Cut], catalogues: Mapping[str, Catalogue]) -> None:
         """Take up the cuts of a checkpoint, oldest first. Raises KeyError for a catalogue that is not given."""
         for cut in cuts:
@@ -70,13 +81,14 @@ class Cuts:
             self._visited[cut.ordinal] = cut.visited_to
 
     def _add(self, cut: Cut, catalogue: Catalogue) -> None:
-        known = {} if self.current is None else self.current.fills
+        old = self.current
+        known = {} if old is None else old.fills
         fills = {each.cut: each.since_ms for each in (*cut.made, *cut.fills) if each.filled}
         self.current = make_plan(
             catalogue,
             ordinal=cut.ordinal,
             t_ms=cut.t_ms,
-            old=self.current,
+            old=old,
             filled=self._filled,
             introduced={(each.condition, each.segment): Introduction(*each[2:]) for each in cut.introductions},
             fills={**known, **fills},
@@ -87,9 +99,11 @@ class Cuts:
         # an earlier version kept the introductions only
         self._made |= {each.cut: each.t_ms for each in cut.introductions}
         self._made |= {each.cut: each.t_ms for each in cut.made}
+        self._anew |= {each.cut: each.traits for each in cut.made}
         # the oldest cut kept may be the end of a fill, whose `fills` are not kept; but `made` names every cut up to it
         if not cut.fills and not cut.made:
             self._made[cut.ordinal] = cut.t_ms
+            self._anew[cut.ordinal] = _declared_anew(cut, catalogue, old)
 
     def kept(self) -> tuple[Cut, ...]:
         """Return what `resume` needs: the oldest cut that a profile may stand under, and all after it."""
@@ -109,7 +123,7 @@ class Cuts:
 
     def _made_up_to(self, plan: Plan) -> tuple[Made, ...]:
         return tuple(
-            Made(cut, t_ms, cut in plan.fills, plan.fills.get(cut))
+            Made(cut, t_ms, cut in plan.fills, plan.fills.get(cut), self._anew.get(cut, ()))
             for cut, t_ms in sorted(self._made.items())
             if cut <= plan.ordinal
         )
@@ -151,6 +165,12 @@ class Cuts:
 def _further_back(since_ms: int | None, known_ms: int | None) -> bool:
     """Tell whether the log was whole from further back than was known; None: from its beginning."""
     return known_ms is not None and (since_ms is None or since_ms < known_ms)
+
+
+def _declared_anew(cut: Cut, catalogue: Catalogue, old: Plan | None) -> tuple[str, ...] | None:
+    if old is None:
+        return () if cut.ordinal == FIRST_CUT else None
+    return tuple(sorted(catalogue.dictionary.traits.keys() - old.catalogue.dictionary.traits.keys()))
 
 
 def _introduced(plan: Plan) -> tuple[Introduced, ...]:

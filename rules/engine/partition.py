@@ -462,7 +462,7 @@ class Partition:
 
     def _take_history(self, history: History, r_ms: int, items: list[Item]) -> None:
         """Make facts known to the conditions that came in at a cut without their history."""
-        cuts, current = self._cuts.named(history.cut_ms), self._cuts.current
+        cuts, current = self._cuts.anew(history.cut_ms, history.traits), self._cuts.current
         profile = self.profiles.get(history.subject)
         if current is None or not cuts or (profile is None and FIRST_CUT not in cuts):
             return
@@ -474,7 +474,7 @@ class Partition:
             self.profiles[history.subject] = profile
         else:
             self._bring_up(profile, r_ms, items)
-        mask = take_in(profile, current, facts, cuts, history.traits, r_ms)
+        mask = take_in(profile, current, facts, cuts, r_ms)
         if profile.evaluated_ms == NEVER and FIRST_CUT in current.fills:
             profile.evaluated_ms, mask = r_ms - 1, all_of(current)
         if profile.evaluated_ms != NEVER:

@@ -7,7 +7,7 @@ enters by them earlier. And the records of a partition's first cut bring all fac
 profiles that are not known yet: the log is older than its first catalogue.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final, NamedTuple
 
 from rules.conditions.consent import CONSENT_EVENTS
@@ -37,7 +37,7 @@ class History(NamedTuple):
     events: list[Any]
     """CloudEvents, unchecked."""
     traits: frozenset[str]
-    """Traits to set besides."""
+    """Traits to set besides, where the cut declared them anew."""
 
 
 class Filled(NamedTuple):
@@ -97,12 +97,11 @@ def facts_of(history: History, dictionary: Dictionary, r_ms: int) -> Iterator[Ev
             yield event
 
 
-def take_in(
-    profile: Profile, plan: Plan, facts: Iterable[Event], cuts: Iterable[int], traits: frozenset[str], r_ms: int
-) -> int:
-    """Fold facts into the memories of the conditions that came in at some cuts (ordinals); return what that can move.
+def take_in(profile: Profile, plan: Plan, facts: Iterable[Event], cuts: Mapping[int, Set[str]], r_ms: int) -> int:
+    """Fold facts into the memories of the conditions that came in at some cuts; return what that can move.
 
-    The mask is of segments and activations. The profile has been brought over to `plan`.
+    `cuts`: by ordinal, the traits that the facts set for it besides. The mask is of segments and activations. The
+    profile has been brought over to `plan`.
     """
     of_cuts = {*cuts}
     first = FIRST_CUT in of_cuts
@@ -114,8 +113,10 @@ def take_in(
             mask |= _own_fact(profile, plan, event)
         for trait, value in event.sets:
             setting = Register(event.time_ms, event.source, event.id, value)
-            if first or trait in traits:
+            if first:
                 mask |= _set(profile, plan, trait, setting, of_cuts)
+            elif setting_cuts := {cut for cut, traits in cuts.items() if trait in traits}:
+                mask |= _set(profile, plan, trait, setting, setting_cuts)
             for fold in plan.setting_folds.get(trait, ()):
                 if fold.memory.cut in of_cuts:
                     state = profile.states.get(fold.state_key)

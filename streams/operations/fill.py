@@ -3,16 +3,16 @@
 `segue.fills` says which cuts are not filled. They are filled oldest first, one partition after the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.wanted import Wanted, wanted_history
 from streams.clock import SystemClock
 from streams.operations.filling.filler import Filled, Filler
 from streams.operations.filling.pace import Pace, Reached
-from streams.operations.filling.past import KafkaPast
+from streams.operations.filling.past import First, KafkaPast
 from streams.operations.servers import Servers, compiled_anyhow
 from streams.wire.fills import StoredFill, read_fills
 from streams.wire.maker import RecordMaker
@@ -111,19 +111,58 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
     work = [(p, each) for p in range(deployment.partitions) for each in await open_fills(servers, p)]
     await pace.begin(sorted({partition for partition, _ in work}))
     filled = []
-    for partition, stored in work:
-        cut = await filler.find(partition, stored)
-        if cut is None:
-            filled.append(await filler.close(partition, stored))
-            continue
-        of_cut = await wanted.of(stored, cut.timestamp_ms)
-        start, _ = await servers.log.offsets(deployment.events_topic, partition)
-        # the first catalogue over an empty log wants nothing
-        if of_cut and not (of_cut.everything and cut.offset == start):
-            filled.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary))
-        else:
-            await filler.close(partition, stored)
+    for partition in sorted({partition for partition, _ in work}):
+        ends = CutsOfOneInstant(filler, partition)
+        for stored in [each for number, each in work if number == partition]:
+            cut = await filler.find(partition, stored)
+            await ends.before(cut)
+            if cut is None:
+                filled.append(await filler.close(partition, stored))
+                continue
+            of_cut = await wanted.of(stored, cut.timestamp_ms)
+            start, _ = await servers.log.offsets(deployment.events_topic, partition)
+            # the first catalogue over an empty log wants nothing
+            if of_cut and not (of_cut.everything and cut.offset == start):
+                filled.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary))
+                await ends.add(stored, filled[-1])
+            else:
+                await filler.close(partition, stored)
+        await ends.before(None)
     return FillOutcome(tuple(filled), (clock.now_ms() - began_ms) / 1_000, pace.waited_ms / 1_000)
+
+
+class Ends(Protocol):
+    """Says that cuts of one instant are filled: see `Filler.end`."""
+
+    async def end(self, partition: int, written: Sequence[tuple[StoredFill, Filled]]) -> None: ...
+
+
+class CutsOfOneInstant:
+    """Ends the fills of one partition, cut after cut; those of one instant together.
+
+    `segue.filled` names an instant. After the histories of the first of two cuts of that instant it would say that the
+    other cut, whose history is still to come, is filled, too.
+    """
+
+    def __init__(self, filler: Ends, partition: int) -> None:
+        self._filler = filler
+        self._partition = partition
+        self._written: list[tuple[StoredFill, Filled]] = []
+
+    async def before(self, cut: First | None) -> None:
+        """End the fills that are written, unless the cut that comes next may have their instant. None: none comes."""
+        if self._written and (cut is None or cut.timestamp_ms > (self._written[-1][1].cut_ms or 0)):
+            await self._end()
+
+    async def add(self, stored: StoredFill, done: Filled) -> None:
+        """Take a fill whose histories are written."""
+        if self._written and self._written[-1][1].cut_ms != done.cut_ms:
+            await self._end()
+        self._written.append((stored, done))
+
+    async def _end(self) -> None:
+        written, self._written = self._written, []
+        await self._filler.end(self._partition, written)
 
 
 class _CutsWant:

@@ -147,6 +147,11 @@ def _cut(
         catalogue,
         visited_to,
         tuple(Introduced(*one) for one in introduced),
-        tuple(Made(*one) for one in made),
-        tuple(Made(*one) for one in fills),
+        tuple(_made(*one) for one in made),
+        tuple(_made(*one) for one in fills),
     )
+
+
+def _made(cut: int, t_ms: int, filled: bool, since_ms: int | None, traits: Sequence[str] | None = None) -> Made:
+    """Make a cut that was made of its row; an earlier version wrote no `traits`."""
+    return Made(cut, t_ms, filled, since_ms, None if traits is None else tuple(traits))

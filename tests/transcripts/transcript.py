@@ -13,7 +13,7 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
     - {at: INSTANT, type: T, id: I, time: INSTANT, subject: K:N, source: S, data: {…}}
                                        # an event; defaults: time `at`, subject hcp:1, source /s, id e<its line>
     - {tick: INSTANT}                  # a record without an event
-    - {history: INSTANT, of: INSTANT, subject: K:N, events: [{time: INSTANT, type: T, …}]}
+    - {history: INSTANT, of: INSTANT, subject: K:N, events: [{time: INSTANT, type: T, …}], traits: [NAME]}
                                        # a segue.history record; `of`: the cut; the events' defaults: as of an event,
                                        # id e<its line>.<its number>
     - {filled: INSTANT, of: INSTANT, since: INSTANT}    # a segue.filled record
@@ -41,7 +41,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tests.naive.reading import read_file
 from tests.naive.times import instant, written
@@ -94,6 +94,7 @@ class HistoryStep(Strict):
     history: str
     of: str
     events: list[dict[str, Any]]
+    traits: list[str] = Field(default_factory=list)
     subject: str = "hcp:1"
     back: bool = False
 
@@ -263,7 +264,7 @@ def case_of(text: CaseText, file: FileText) -> Case:
         "activations": text.activations if text.activations is not None else file.activations or [],
         "policy": text.policy or file.policy or {},
     }
-    files, clock = files_of(**parts), None
+    files, clock, line_ms = files_of(**parts), None, None
     lines: list[bytes] = []
     cuts: list[tuple[int, Files]] = []
     for value in text.steps:
@@ -276,7 +277,7 @@ def case_of(text: CaseText, file: FileText) -> Case:
         if clock is not None and (at < clock) != back:
             raise BadTranscript(f"{text.name}: {written(at)} goes back, or does not where it says so")
         if isinstance(step, CutStep):
-            if clock is not None and at == clock:
+            if at == line_ms:
                 raise BadTranscript(f"{text.name}: a cut comes before the lines of its instant")
             given = {
                 "dictionary": step.dictionary,
@@ -295,6 +296,7 @@ def case_of(text: CaseText, file: FileText) -> Case:
         else:
             lines.append(event_line(step, value, len(lines)))
         clock = at if clock is None else max(clock, at)
+        line_ms = line_ms if isinstance(step, CutStep) else clock
     return Case(
         text.name,
         files,
@@ -359,7 +361,9 @@ def history_line(step: HistoryStep, number: int) -> bytes:
         {"specversion": "1.0", "source": "/s", "id": f"e{number + 1}.{place}", "subject": step.subject, **event}
         for place, event in enumerate(step.events, 1)
     ]
-    return own_line("history", step.history, {"cut": moment(step.of), "events": events}, number, step.subject)
+    traits = {"traits": step.traits} if step.traits else {}
+    data = {"cut": moment(step.of), "events": events, **traits}
+    return own_line("history", step.history, data, number, step.subject)
 
 
 def filled_line(step: FilledStep, value: Mapping[str, Any], number: int) -> bytes:

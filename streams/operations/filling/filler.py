@@ -5,7 +5,8 @@
 (2) Append `segue.history` records for these subjects, and await every delivery. A crash leaves histories without an
     end: until (4) they decide nothing, and the next filler writes them again, which changes nothing.
 (3) Repeat (1) and (2) for the next range, until every subject had its turn.
-(4) Append `segue.filled`. A crash leaves the record in `segue.fills` as it was: the next filler fills the cut again.
+(4) Append `segue.filled`. It names an instant, so it comes after the histories of all cuts of that instant (`end`). A
+    crash leaves the record in `segue.fills` as it was: the next filler fills the cut again.
 (5) Append to `segue.fills` that the cut is filled.
 
 No transaction is used, because an open one would hold up the workers. `segue.filled` comes after every history of the
@@ -115,7 +116,10 @@ class Filler:
     async def fill(
         self, partition: int, stored: StoredFill, cut: First, wanted: Wanted, dictionary: Dictionary
     ) -> Filled:
-        """Fill in what a cut wants of the past, by the dictionary in force. Raises NotReachable, Unreachable."""
+        """Write what a cut wants of the past, by the dictionary in force: (1) to (3); `end` does the rest.
+
+        Raises NotReachable, Unreachable.
+        """
         deployment = self._deployment
         selection = Selection(wanted, dictionary, partition, deployment.partitions)
         work = _Work(stored, partition, cut.offset, wanted, selection, Filled(partition, stored.fill.catalogue, None))
@@ -128,10 +132,16 @@ class Filler:
             if 4 * gathered.bytes < self._memory_bytes_max:
                 width *= 2
             low = gathered.high
-        assert work.done.cut_ms is not None
-        await self._append([self._wire.filled(partition, work.done.cut_ms, work.done.since_ms)])
-        await self._tell_end(partition, stored, work.done)
         return work.done
+
+    async def end(self, partition: int, written: Sequence[tuple[StoredFill, Filled]]) -> None:
+        """Say that cuts of one instant are filled: (4) and (5). All that the cuts of that instant want is written."""
+        cut_ms = written[0][1].cut_ms
+        assert cut_ms is not None
+        since = [done.since_ms for _, done in written if done.since_ms is not None]
+        await self._append([self._wire.filled(partition, cut_ms, max(since, default=None))])
+        for stored, done in written:
+            await self._tell_end(partition, stored, done)
 
     async def find(self, partition: int, stored: StoredFill) -> First | None:
         """Find the record of a cut; None: the log does not have it any more."""

@@ -36,7 +36,7 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
                 "c" * 64,
                 "hcp:é",
                 (Introduced("event:a|b", "seg-a", 2, 5), Introduced("absent", "", 2, 6)),
-                (Made(1, -1), Made(2, 1_772_373_800_000, True, None)),
+                (Made(1, -1), Made(2, 1_772_373_800_000, True, None, ("a é", "b")), Made(2, 9, traits=None)),
             ),
             Cut(3, 1_772_373_900_000, "c" * 64, fills=(Made(1, -1, True, -9),)),
         ),

@@ -9,6 +9,7 @@ import pytest
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.engine.cut import Cut, Made
+from rules.engine.cuts import Cuts
 from rules.engine.decode import DEPTH_MAX, SIZE_MAX, Own, decode
 from rules.engine.outcome import Applied, NeedProfiles, changes_of
 from rules.engine.partition import BEGINNING_MS, Partition
@@ -324,6 +325,36 @@ def test_a_later_setting_stands_against_history() -> None:
     # after the end a setting is taken at once, and judged by the next evaluation
     log.feed(T + 4 * DAY, history([event("updated", T + DAY + 1, "g2", tier="gold")], traits=["tier"]))
     assert log.tick(T + 5 * DAY) == ["hcp:1 entered 2026-03-14"]
+
+
+def test_a_trait_that_the_cut_did_not_declare_anew_is_not_set() -> None:
+    lead = catalogue({"trait": "stage", "equals": "lead"}, TIER)
+    log = Log(QUIET, lead)
+    log.cut(T - 9 * DAY, QUIET)
+    log.feed(T - DAY, event("opened", T - DAY))
+    log.cut(T, lead)
+    brought = [event("updated", T - 3 * DAY, "g", tier="gold", stage="lead")]
+    log.feed(T + 1, history(brought, traits=["stage", "tier"]))
+    assert log.feed(T + 2 * DAY, filled()) == []
+    assert log.tick(T + 3 * DAY) == []
+    log.feed(T + 3 * DAY, history(brought, traits=["stage"]))
+    assert log.tick(T + 4 * DAY) == []
+    profile = log.engine.profiles["hcp:1"]
+    assert (profile.trait("tier"), profile.trait("stage")) == ("gold", None)
+
+
+def test_a_cut_of_an_earlier_version_is_taken_to_have_declared_what_a_history_names() -> None:
+    after = catalogue({"trait": "stage", "equals": "lead"}, TIER)
+    log = Log(QUIET, after)
+    log.cut(T - 9 * DAY, QUIET)
+    log.feed(T - DAY, event("opened", T - DAY))
+    log.cut(T, after)
+    log.tick(T + 1)
+    made = log.slice().cuts[0].made
+    assert [each.traits for each in made] == [(), ("tier",)]
+    cuts = Cuts(filled=False)
+    cuts.resume([Cut(2, T, after.hash, made=tuple(each._replace(traits=None) for each in made))], {after.hash: after})
+    assert cuts.anew(T, {"tier", "stage"}) == {2: {"tier", "stage"}}
 
 
 def test_without_traits_named_no_trait_is_set() -> None:
