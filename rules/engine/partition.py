@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from typing import Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
+from rules.engine.activations.change import ActiveCounts, ActiveRows
 from rules.engine.change import AnyChange, Change
 from rules.engine.cut import Cut
 from rules.engine.cuts import Cuts
@@ -76,10 +77,12 @@ class Partition:
         digest: str = DIGEST_START,
         horizon: Horizon | None = None,
         history: Callable[[str], Iterable[Seen]] | None = None,
+        active: ActiveRows | None = (),
     ) -> None:
         """Start at a boundary. `horizon` None: every profile is in memory, nothing but a catalogue is ever lacking.
 
-        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending.
+        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending. `active`:
+        for how many profiles each activation is active at that boundary; None: not known.
         """
         self.generation = generation
         self.offset = offset
@@ -88,6 +91,8 @@ class Partition:
         self.digest = digest
         self.horizon = horizon
         self.changes_total = 0
+        self.wakes_total = 0
+        """Wakes that fired; visits of a cut are none."""
         self.profiles: dict[str, Profile] = {}
         self._decode = decode
         self._history = history
@@ -102,6 +107,7 @@ class Partition:
         self._catalogues: dict[str, Catalogue] = {}
         self._touched = Touched()
         self._packing: Packing | None = None
+        self._active = None if active is None else ActiveCounts(active)
 
     # -- the protocol ----------------------------------------------------------------------------------------------
 
@@ -259,6 +265,7 @@ class Partition:
             catalogue=self.catalogue,
             digest=self.digest,
             cuts=self._cuts.kept(),
+            active=self.active(),
             profiles={},
             wakes={},
             joined=joined,
@@ -326,6 +333,10 @@ class Partition:
     def cuts(self) -> tuple[Cut, ...]:
         """Return the cuts that profiles may stand under, oldest first, as `resume` takes them."""
         return self._cuts.kept()
+
+    def active(self) -> ActiveRows | None:
+        """Return for how many profiles each activation is active; None: not known."""
+        return None if self._active is None else self._active.rows()
 
     def unvisited_ms(self) -> list[int]:
         """Return the instants of the cuts whose visits may not be over."""
@@ -518,6 +529,7 @@ class Partition:
         self._before_change(profile)
         self._touched.subjects.add(profile.subject)
         if plan is None or profile.wake_ms < plan.t_ms:
+            self.wakes_total += 1
             self._put_out(wake(profile, self._cuts.plans[profile.cut], profile.wake_ms, self.generation), items)
             return
         items += [
@@ -538,6 +550,8 @@ class Partition:
             self.digest = roll(self.digest, change.value)
             if isinstance(change, Change):
                 self._touched.move(change)
+            elif self._active is not None:
+                self._active.take(change)
         self.changes_total += len(changes)
         items += changes
 

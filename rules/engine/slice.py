@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rules.engine.activations.change import ActiveRows
 from rules.engine.change import Change
 from rules.engine.cut import Cut
 from rules.engine.plan import Plan
@@ -22,6 +23,8 @@ class Slice:
     """Hash of the catalogue in force; "" before the first."""
     digest: str
     cuts: tuple[Cut, ...]
+    active: ActiveRows | None
+    """For how many profiles each activation is active; None: not known."""
     profiles: dict[str, bytes]
     """Packed, by subject."""
     wakes: dict[str, int]

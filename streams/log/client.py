@@ -8,10 +8,10 @@ records and the filter of aborted transactions.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
-from aiokafka import errors
+from aiokafka import TopicPartition, errors
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
@@ -22,6 +22,7 @@ from streams.log.producer import FAILING, Appender, Producer, Tuning
 from streams.log.refusals import not_reachable
 from streams.log.ring import KafkaRing
 from streams.log.terms import Log
+from streams.log.watermarks import Watermarks, find_stamp, find_watermarks
 from streams.records import OutRecord, Stored
 
 WINDOW_OFFSETS: Final = 64
@@ -111,6 +112,16 @@ class KafkaLog(Log):
     async def offsets(self, topic: str, partition: int) -> tuple[int, int]:
         async with self._reaching(f"offsets of {topic}[{partition}]", f"Describe topic {topic}") as call:
             return await find_offsets(call, topic, partition)
+
+    async def watermarks(self, partitions: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], Watermarks]:
+        """Return where partitions begin and end, and up to where readers see; those without a leader are left out."""
+        async with self._reaching("watermarks", "Describe topic") as call:
+            return await find_watermarks(call, [TopicPartition(*each) for each in partitions])
+
+    async def stamp(self, topic: str, partition: int, offset: int) -> int | None:
+        """Return the timestamp of the first record from an offset on, committed or not; None: not found."""
+        async with self._reaching(f"read {topic}[{partition}] at {offset}", f"Read topic {topic}") as call:
+            return await find_stamp(call, topic, partition, offset)
 
     async def append(self, record: OutRecord) -> int:
         return await self._appender.append(record)

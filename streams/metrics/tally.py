@@ -3,12 +3,12 @@
 Counts of output are added when the transaction is answered: a change that is computed again after a doubt counts once.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules.engine.activations.change import ActivationChange
+from rules.engine.activations.change import ActivationChange, ActiveRows
 from rules.engine.change import AnyChange, Change
 from rules.engine.outcome import Applied
 from rules.ground.event import Event
@@ -29,6 +29,37 @@ class Notes:
     """Reason codes."""
 
 
+class Unwritten:
+    """Since when records are applied that no checkpoint holds. Exact to `STEP_MS`, and never too young."""
+
+    STEP_MS: Final = 500
+
+    __slots__ = ("_marks",)
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, float]] = deque()
+        """(offset, now): records before the offset were applied then or later, those of the mark before it earlier."""
+
+    def note(self, applied: int, written: int, now_ms: float) -> None:
+        """Note how far records are applied and written, by the steady clock."""
+        marks = self._marks
+        if marks and applied < marks[-1][0]:
+            marks.clear()  # the store went back, or the partition was claimed anew
+        while marks and marks[0][0] <= written:
+            marks.popleft()
+        if applied <= written:
+            return
+        if not marks or now_ms - marks[-1][1] >= self.STEP_MS:
+            if not marks or applied > marks[-1][0]:
+                marks.append((applied, now_ms))
+        else:
+            marks[-1] = (applied, marks[-1][1])
+
+    def age_ms(self, now_ms: float) -> float:
+        """Return the age; 0: every applied record is written."""
+        return now_ms - self._marks[0][1] if self._marks else 0.0
+
+
 @dataclass(slots=True)
 class PartitionTally:
     """The counts of one partition, since this worker was given it."""
@@ -39,8 +70,11 @@ class PartitionTally:
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By reason code."""
     timers_fired: int = 0
-    wakes_before: int = 0
-    """Of the engine at hand, as counted last."""
+    first_wake: tuple[int, bool] | None = None
+    """The first wake (FOREVER: none is due ever), and whether it is exact: else it is that instant or later."""
+    unwritten: Unwritten = field(default_factory=Unwritten)
+    active: ActiveRows | None = None
+    """For how many profiles each activation is active, as last written; None: not known."""
 
 
 class Tally:
@@ -67,10 +101,13 @@ class Tally:
         """Forget a partition that was let go."""
         self.partitions.pop(partition, None)
 
-    def applied(self, partition: int, applied: Sequence[Applied], took_ms: float, *, silent: bool) -> None:
-        """Count a chunk of applied records. `silent`: their changes were published before."""
+    def applied(self, partition: int, applied: Sequence[Applied], wakes: int, took_ms: float, *, silent: bool) -> None:
+        """Count a chunk of applied records, and the wakes that they fired. `silent`: their changes were published."""
         self.applies.observe(took_ms / 1000)
-        events = self.of(partition).events
+        mine = self.of(partition)
+        events = mine.events
+        if not silent:
+            mine.timers_fired += wakes
         for each in applied:
             decoded = each.decoded
             if isinstance(decoded, Event):

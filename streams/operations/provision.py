@@ -210,6 +210,7 @@ def _beginning(deployment: Deployment, offset: int) -> Meta:
         partitions=deployment.partitions,
         digest=DIGEST_START,
         last_ms=-1,
+        active=(),
     )
 
 

@@ -82,6 +82,7 @@ async def _rebuild(servers: Servers, partition: int, on_offset: OnOffset, *, for
             digest=taken.digest,
             last_ms=taken.last_ms,
             cuts=taken.cuts,
+            active=taken.active,
         )
         members = await _write(store, meta, taken)
         return Rebuilt(partition, progress.offset, len(taken.profiles), members)

@@ -109,7 +109,7 @@ async def count_sizes(
 
 async def _segments(servers: Servers, catalogue: Catalogue, names: Sequence[str]) -> list[SegmentSize]:
     async def sizes(_: int, store: RedisStore) -> list[int]:
-        return [await store.size(segment) for segment in names]
+        return await store.sizes(names)
 
     totals = [sum(found) for found in zip(*await servers.in_each(sizes), strict=True)]
     counted = [

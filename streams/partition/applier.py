@@ -13,6 +13,7 @@ from rules.engine.outcome import Applied
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.record import Record
 from rules.engine.slice import Slice
+from rules.ground.instants import FOREVER
 from streams.actions import told
 from streams.errors import Incident
 from streams.intake.decoding import decoder_of, subjects_of
@@ -58,10 +59,13 @@ class Applier:
             last_ms=meta.last_ms,
             digest=meta.digest,
             horizon=(BEGINNING_MS, ""),
+            active=meta.active,
         )
         self.supplies = StoreSupplies(self.engine, checkpoints, shared.catalogue)
         self._driver = Driver(self.engine, self.supplies)
         self.silent: Boundary | None = silent
+        self._fired = 0
+        """Wakes of the engine that were counted."""
 
     async def resume(self, meta: Meta) -> None:
         """Take up the cuts of `meta`; waits for their catalogues. Raises Incident."""
@@ -136,11 +140,21 @@ class Applier:
         self._count(seen, began_ms, silent=silent)
         return done + 1
 
+    def first_wake(self) -> tuple[int, bool]:
+        """Return the first wake, FOREVER if none is due ever, and whether it is exact.
+
+        Else the first wake is that instant or later: the store was read up to there.
+        """
+        due_ms, horizon = self.engine.next_due(), self.engine.horizon
+        due_ms = FOREVER if due_ms is None else due_ms
+        return (due_ms, True) if horizon is None or due_ms <= horizon[0] else (horizon[0], False)
+
     def _count(self, seen: Sequence[Applied], began_ms: float, *, silent: bool) -> None:
         """Count a chunk for the metrics."""
         tally = self._shared.tally
         if tally is not None:
-            tally.applied(self._partition, seen, self._clock.now_ms() - began_ms, silent=silent)
+            fired, self._fired = self.engine.wakes_total - self._fired, self.engine.wakes_total
+            tally.applied(self._partition, seen, fired, self._clock.now_ms() - began_ms, silent=silent)
 
     def end_silence(self, next_offset: int | None = None) -> None:
         """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.

@@ -76,6 +76,8 @@ class Checkpoints:
         self.asked_ms, status.store_heard_ms = clock.now_ms(), clock.wall_ms()
         """When the store answered last (steady clock)."""
         status.written_offset = meta.offset
+        if tally is not None:
+            tally.of(status.partition).active = meta.active
 
     # -- reads
 
@@ -174,6 +176,7 @@ class Checkpoints:
         self._heard()
         if self._tally is not None:
             self._tally.checkpoints.observe((self._clock.now_ms() - began_ms) / 1000)
+            self._tally.of(self._status.partition).active = checkpoint.meta.active
         self.written_offset = checkpoint.meta.offset
         status = self._status
         status.written_offset, status.checkpoint_at_ms = checkpoint.meta.offset, self._clock.wall_ms()
@@ -228,5 +231,6 @@ class Checkpoints:
             digest=last.digest,
             last_ms=last.last_ms,
             cuts=last.cuts,
+            active=last.active,
         )
         return Checkpoint(self._token, meta, profiles, wakes, joined, left)

@@ -19,6 +19,7 @@ between "checkpointed" and "published" again silently, and compares the digest.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -97,6 +98,11 @@ class PartitionRunner:
     def written_offset(self) -> int | None:
         """The offset of the last checkpoint; None while the partition is not held."""
         return self.status.written_offset if self._tenure is not None and self.status.written_offset >= 0 else None
+
+    async def sizes(self, segments: Sequence[str]) -> list[int]:
+        """Return how many members segments have, as last written. Raises Unanswered, StoreBug."""
+        async with self._lock:
+            return await self._store.sizes(segments)
 
     # -- tenures
 

@@ -90,6 +90,7 @@ class Tenure:
     def _on_fetched(self) -> None:
         """Learn that a batch was fetched, or that none can be."""
         self._on_point("fetched")
+        self._tell_input()
         self._notices.poke.set()
 
     def _check(self) -> None:
@@ -331,15 +332,24 @@ class Tenure:
         status.submitted_offset = self._submitted.offset
         status.catalogue = applier.engine.catalogue
         status.profiles = len(applier.engine.profiles)
-        status.oldest_unapplied_ms = self._inbox.oldest_ms if self._ahead is None else self._ahead.oldest_ms
         if applier.engine.offset > self._began:
             status.last_record_ms = applier.engine.last_ms
+        if self._shared.tally is not None:
+            mine = self._shared.tally.of(self._partition)
+            mine.first_wake = applier.first_wake()
+            mine.unwritten.note(applier.engine.offset, self.checkpoints.written_offset, self._clock.now_ms())
+        self._tell_input()
+
+    def _tell_input(self) -> None:
+        """Tell what waits. It is told with each batch, too: an owner that waits for the store gets no further."""
+        status = self._status
+        status.oldest_unapplied_ms = self._inbox.oldest_ms if self._ahead is None else self._ahead.oldest_ms
         offsets = self._shared.input.offsets(self._partition)
         if offsets.end is not None:
             status.heard_ms = -1 if offsets.heard_ms is None else offsets.heard_ms
             # at the end only markers are left, and they are no lag
             at_end = self._ahead is None and self._inbox.at_end
-            status.end_offset = applier.engine.offset if at_end else offsets.end
+            status.end_offset = status.applied_offset if at_end else offsets.end
             if at_end:
                 status.caught_up_ms = status.heard_ms
 

@@ -1,6 +1,7 @@
 """The key grammar of Redis, and the layout of the values. Only this module knows them.
 
-    <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts
+    <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts,
+                                           active
     <prefix>:{<tag>}:p:<subject>   string  one packed profile (its layout: rules/engine/layout.py)
     <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
     <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
@@ -12,6 +13,8 @@ over any number of nodes as evenly as their count allows.
 
 Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions, made, fills],
 …]`, a row for each cut (rules/engine/cut.py); an earlier version wrote no `made` and no `fills`.
+`active` is JSON `[offset, [[activation, channel, profiles], …]]`: it counts at that offset. An earlier version wrote
+none, and leaves the one that stands; then its offset is another.
 Scores are doubles, exact for |ms| <= 2^53. A later wake (after the year 287,396) is +inf, and is read back as FOREVER.
 """
 
@@ -23,6 +26,7 @@ from typing import Any, Final
 
 import orjson
 
+from rules.engine.activations.change import ActiveRows
 from rules.engine.cut import Cut, Introduced, Made
 from rules.ground.instants import FOREVER
 from streams.errors import Incident
@@ -99,6 +103,7 @@ def pack_meta(meta: Meta) -> dict[str, str]:
         ]
         for c in meta.cuts
     ]
+    counted = {} if meta.active is None else {"active": orjson.dumps([meta.offset, [*map(list, meta.active)]]).decode()}
     return {
         "generation": meta.generation,
         "token": str(meta.token),
@@ -109,6 +114,7 @@ def pack_meta(meta: Meta) -> dict[str, str]:
         "digest": meta.digest,
         "last": str(meta.last_ms),
         "cuts": orjson.dumps(cuts).decode(),
+        **counted,
     }
 
 
@@ -125,10 +131,19 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             digest=fields["digest"],
             last_ms=int(fields["last"]),
             cuts=tuple(_cut(*row) for row in orjson.loads(fields["cuts"])),
+            active=_active(int(fields["offset"]), fields.get("active")),
         )
     except (KeyError, ValueError, TypeError) as error:
         what = f"meta of this partition is unreadable ({type(error).__name__})"
         raise Incident(f"{what}: restore a backup or run `segue rebuild`") from None
+
+
+def _active(offset: int, text: str | None) -> ActiveRows | None:
+    """Read the counts of activations; None: there are none at this offset."""
+    if text is None:
+        return None
+    at, rows = orjson.loads(text)
+    return tuple((activation, channel, profiles) for activation, channel, profiles in rows) if at == offset else None
 
 
 def _cut(

@@ -128,6 +128,12 @@ class RedisStore(PartitionStore):
         (size,) = await self._exchanges.ask([b"SCARD", self._keys.members(segment)])
         return int(size)
 
+    async def sizes(self, segments: Sequence[str]) -> list[int]:
+        if not segments:
+            return []
+        sizes = await self._exchanges.ask(*([b"SCARD", self._keys.members(each)] for each in segments))
+        return [int(size) for size in sizes]
+
     async def drop(self) -> None:
         """Unlink everything of this partition; `meta` goes first, so that half a state never looks like a whole one.
 

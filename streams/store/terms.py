@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from rules.engine.activations.change import ActiveRows
 from rules.engine.cut import Cut
 from streams.errors import StoreBug
 
@@ -51,6 +52,8 @@ class Meta:
     """Timestamp of the last applied record as the broker gave it; -1 before the first. It betrays a recreated topic."""
     cuts: tuple[Cut, ...] = ()
     """The catalogue in force, after the earlier ones whose visits are not finished; oldest first."""
+    active: ActiveRows | None = None
+    """For how many profiles each activation is active at `offset`; None: not known (an earlier version wrote it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,10 @@ class PartitionStore(Protocol):
 
     async def size(self, segment: str) -> int:
         """Return how many members a segment has."""
+        ...
+
+    async def sizes(self, segments: Sequence[str]) -> list[int]:
+        """Return how many members each of these segments has, in one exchange. Compares no token."""
         ...
 
     async def drop(self) -> None:

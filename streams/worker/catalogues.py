@@ -40,6 +40,11 @@ class Catalogues:
                 log.info("catalogue %s is loaded", digest[:12], extra=told("catalogue_loaded", catalogue=digest[:12]))
             return self._loaded[digest]
 
+    @property
+    def loaded(self) -> tuple[Catalogue, ...]:
+        """The catalogues that were asked for so far."""
+        return tuple(self._loaded.values())
+
     async def _fetch(self, digest: str) -> bytes:
         ask = partial(self._source.find, self._topic, digest.encode())
         data = await until_answered(ask, NotReachable, Patience(self._clock))

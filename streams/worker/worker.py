@@ -15,8 +15,7 @@ nothing of the record at hand; 3 a server is not reachable.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from streams.actions import told
@@ -33,14 +32,11 @@ from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
 from streams.log.pulse import KafkaPulse
 from streams.log.terms import Log, Ring
-from streams.metrics.names import OF_WORKER
-from streams.metrics.server import serving_metrics
-from streams.metrics.tally import Tally
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
-from streams.settings import WORKER_METRICS_PORT, WORKER_WEB_PORT, Deployment, Settings
+from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 from streams.store.access import RedisConnection
 from streams.store.pulse import RedisPulse
 from streams.store.redis import RedisStore
@@ -53,11 +49,11 @@ from streams.worker.deadline import unfinished
 from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.histories import Histories
 from streams.worker.holding import Holding
-from streams.worker.metrics import WorkerMetrics
 from streams.worker.preflight import Check, preflight
 from streams.worker.sessions import Sessions
 from streams.worker.silence import SilenceDetector
 from streams.worker.status import WorkerStatus
+from streams.worker.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +107,10 @@ class Worker:
         self._checks = [self._check_redis, *checks, self._check_kafka]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms(), lag_ms_max=settings.ready_lag_ms_max)
         self.status.kafka_refuses = self._connection.access.told
-        self._tally = Tally() if settings.metrics else None
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
+        self._telling = Telling(
+            deployment, settings, self._connection, self._log, self.status, self._catalogues, self._clock
+        )
         self._histories = Histories(self._log, deployment, self._clock, self.status)
         self._sessions = Sessions(
             self._log, settings.ring_size, self._publisher, self._guarded, self._clock, self.status
@@ -143,7 +141,7 @@ class Worker:
             catalogue=self._catalogues.get,
             limits=self._limits(settings, deployment.partitions),
             on_point=on_point,
-            tally=self._tally,
+            tally=self._telling.tally,
         )
         self.holding = Holding(
             self._shared,
@@ -177,25 +175,12 @@ class Worker:
         try:
             async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
                 log.info("the worker listens on %s", where, extra=told("worker_listens", address=where))
-                async with self._metrics():
+                async with self._telling.page(self._shared.input, lambda: self.holding.runners):
                     return await self._run()
         except AddressRefused as refused:
             self._fail(str(refused), Exit.WRONG_INPUT)
             await self._log.close()
             return self._exit
-
-    @asynccontextmanager
-    async def _metrics(self) -> AsyncIterator[None]:
-        """Answer /metrics, if it is wanted. Raises AddressRefused."""
-        settings = self._settings
-        if self._tally is None:
-            yield
-            return
-        metrics = WorkerMetrics(self.status, self._tally, self._clock.wall_ms)
-        port = WORKER_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
-        async with serving_metrics(OF_WORKER, metrics.read, settings.metrics_host, port) as where:
-            log.info("metrics answer at %s", where, extra=told("metrics_listen", address=where))
-            yield
 
     async def _run(self) -> Exit:
         self.status.starting = "the servers and their settings are checked"
@@ -216,6 +201,7 @@ class Worker:
                     self._note_reasons,
                     self._collect_garbage,
                     self._histories.run,
+                    self._telling.look,
                     self._until_app_ends,
                 )
             ]
@@ -319,7 +305,7 @@ class Worker:
                 quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
             ),
             self._clock,
-            self._tally,
+            self._telling.tally,
         )
 
     def _on_doubt(self, error: BaseException) -> None:

@@ -167,6 +167,9 @@ class MemoryStore(PartitionStore):
     async def size(self, segment: str) -> int:
         return await self._call("size", lambda content: len(content.members.get(segment, frozenset())))
 
+    async def sizes(self, segments: Sequence[str]) -> list[int]:
+        return [await self.size(segment) for segment in segments]
+
     async def drop(self) -> None:
         await self._call("drop", lambda _: self._server.put(self._partition, Content()))
 

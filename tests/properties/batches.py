@@ -176,6 +176,7 @@ class Batched:
             last_ms=store.last_ms,
             digest=store.digest,
             horizon=(BEGINNING_MS, ""),
+            active=slice_.active,
         )
         for digest, catalogue in self._catalogues.items():
             engine.give_catalogue(digest, catalogue)

@@ -1,8 +1,9 @@
 """An activation change, to the byte (docs/language.md, Activation changes)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -40,6 +41,33 @@ class ActivationChange:
     def type(self) -> str:
         """The CloudEvents type."""
         return "activation.activated" if self.activated else "activation.deactivated"
+
+
+ActiveRows: TypeAlias = tuple[tuple[str, str, int], ...]
+"""(activation, channel, for how many profiles it is active), sorted; nothing where it is active for none."""
+
+
+class ActiveCounts:
+    """For how many profiles each activation is active, kept up with every change.
+
+    A change that tells an active one anew (`definition_changed`) moves nothing.
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, rows: ActiveRows = ()) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter({(activation, on): n for activation, on, n in rows})
+
+    def take(self, change: ActivationChange) -> None:
+        """Count a change."""
+        if not change.activated:
+            self._counts[change.activation, change.channel] -= 1
+        elif change.kind != "definition_changed":
+            self._counts[change.activation, change.channel] += 1
+
+    def rows(self) -> ActiveRows:
+        """Return the counts as they are now."""
+        return tuple(sorted((activation, on, n) for (activation, on), n in self._counts.items() if n))
 
 
 def activation_change(

@@ -40,6 +40,7 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
             ),
             Cut(3, 1_772_373_900_000, "c" * 64, fills=(Made(1, -1, True, -9),)),
         ),
+        active=(("access-é", "email", 3), ("access-é", "sms", 1)),
     )
     return replace(base, **changes)
 
@@ -84,6 +85,8 @@ async def everything(store: PartitionStore) -> dict[str, Any]:
         assert cursor == 0
         assert len(page) == await store.size(segment)
         members[segment] = sorted(page)
+    assert await store.sizes(list(members)) == [len(found) for found in members.values()]
+    assert await store.sizes([]) == []
     return {
         "meta": found,
         "profiles": dict(zip(names, await store.profiles(names, expect), strict=True)),

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from rules.conditions.view import View
 from rules.engine.activations.decide import look
 from rules.engine.activations.slots import journey_with_slot
+from rules.engine.partition import Partition
 from rules.engine.replay import Replay, Then
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.sentences import SAYINGS
@@ -121,6 +123,30 @@ def test_a_restart_after_every_record_changes_no_byte(case: Case) -> None:
     whole, _ = engine(case.files, case.lines, cuts, case.until, True)
     batched = Batched(case.files, cuts, set(range(1, len(case.lines) + 1)))
     assert batched.run(case.lines, case.until) == whole
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_counts_of_active_profiles_follow_every_change(case: Case) -> None:
+    def check(_: int, engine: Partition) -> None:
+        standing = Counter(
+            name for profile in engine.profiles.values() for name, each in profile.activations.items() if each.active
+        )
+        rows = engine.active()
+        assert rows is not None
+        counted = Counter({name: 0 for name, _, _ in rows})
+        for name, _channel, profiles in rows:
+            assert profiles > 0
+            counted[name] += profiles
+        assert counted == standing
+
+    Batched(case.files, list(case.cuts), set()).run(case.lines, case.until, after=check)
+    again = Batched(case.files, list(case.cuts), set(range(1, len(case.lines) + 1)))
+    before = Batched(case.files, list(case.cuts), set())
+    found: list[object] = []
+    before.run(case.lines, case.until, after=lambda _, engine: found.append(engine.active()))
+    restarted: list[object] = []
+    again.run(case.lines, case.until, after=lambda _, engine: restarted.append(engine.active()))
+    assert restarted == found
 
 
 def test_assignment_is_the_first_eight_bytes_of_the_keyed_hash() -> None:

@@ -30,6 +30,10 @@ class Scrape:
         asked = {(key, str(value)) for key, value in labels.items()}
         return sum(value for (found, of), value in self.samples.items() if found == name and asked <= of)
 
+    def has(self, name: str) -> bool:
+        """Tell whether a name has a time series."""
+        return any(found == name for found, _ in self.samples)
+
     def labels(self, name: str, label: str) -> set[str]:
         """Return the values of a label."""
         return {dict(of)[label] for found, of in self.samples if found == name}
