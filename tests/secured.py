@@ -60,6 +60,7 @@ class Secured:
     authority: Authority
     issuer: Issuer
     folder: Path
+    security: Security
 
     @property
     def plain(self) -> str:
@@ -130,6 +131,6 @@ def running_secured(users: Sequence[str] = USERS, session_ms: int = 0) -> Iterat
         server = KafkaServer(security=security, remove=folder)
         try:
             server.start(folder / "kafka")
-            yield Secured(server, authority, issuer, folder)
+            yield Secured(server, authority, issuer, folder, security)
         finally:
             server.kill()

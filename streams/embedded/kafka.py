@@ -102,6 +102,10 @@ class KafkaServer(Server):
         """`127.0.0.1:PORT`."""
         return f"{LOOPBACK}:{self.port}"
 
+    def secure(self, security: Security) -> None:
+        """Go by other files and passwords from the next start on; the listeners keep their ports."""
+        self._security = security
+
     def bootstrap_of(self, listener: str) -> str:
         """`localhost:PORT` of one of the listeners that `security` adds; certificates name that host."""
         return f"localhost:{self._ports[listener]}"

@@ -15,13 +15,19 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataResponse_v5
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
-from streams.log.call import check
 from streams.wire.rights import Right, lacking
 
 OPERATIONS: Final = {3: "Read", 4: "Write", 5: "Create", 8: "Describe", 10: "DescribeConfigs"}
 """Numbers of operations (org.apache.kafka.common.acl.AclOperation); a set of them is a field of bits."""
 COORDINATOR_POLLS: Final = 50
 COORDINATOR_POLL_S: Final = 0.2
+_LOADING: Final = (
+    errors.GroupLoadInProgressError.errno,
+    errors.GroupCoordinatorNotAvailableError.errno,
+    errors.NotCoordinatorForGroupError.errno,
+)
+"""The coordinator cannot tell yet."""
+_NOT_TOLD: Final = -(1 << 31)
 _REFUSED: Final = (
     errors.TopicAuthorizationFailedError.errno,
     errors.GroupAuthorizationFailedError.errno,
@@ -180,15 +186,16 @@ async def unseen_topics(client: AIOKafkaClient, names: Sequence[str]) -> list[st
 
 
 async def _group(client: AIOKafkaClient, group: str) -> frozenset[str]:
-    try:
-        node = await _coordinator(client, CoordinationType.GROUP, group)
-    except errors.GroupAuthorizationFailedError:
-        return frozenset()
-    [(code, *_, allowed)] = (await client.send(node, _Groups(group))).groups
-    if code in _REFUSED:
-        return frozenset()
-    check(code)  # a coordinator that still loads its groups has no answer: whoever asked asks again
-    return _read(allowed)
+    for _ in range(COORDINATOR_POLLS):
+        try:
+            node = await _coordinator(client, CoordinationType.GROUP, group)
+        except errors.GroupAuthorizationFailedError:
+            return frozenset()
+        [(code, *_, allowed)] = (await client.send(node, _Groups(group))).groups
+        if code not in _LOADING:
+            return frozenset() if code in _REFUSED else _read(allowed)
+        await asyncio.sleep(COORDINATOR_POLL_S)
+    raise errors.GroupLoadInProgressError
 
 
 async def _coordinator(client: AIOKafkaClient, kind: str, name: str) -> int:
@@ -216,4 +223,6 @@ def _node(client: AIOKafkaClient) -> Any:
 
 
 def _read(bits: int) -> frozenset[str]:
+    if bits == _NOT_TOLD:
+        return frozenset(OPERATIONS.values())
     return frozenset(name for number, name in OPERATIONS.items() if bits >> number & 1)

@@ -9,8 +9,13 @@ from streams.errors import NotReachable, RefusalCode, Refused
 from streams.kafka_settings import KafkaSettings
 from streams.log.admin import connected
 from streams.log.connection import KafkaConnection
+from streams.operations.rights import check_rights
+from streams.settings import Deployment
+from streams.wire.rights import Asked, rights_of
+from streams.wire.topics import topics
 from tests.certificates import Authority
-from tests.secured import Secured
+from tests.secured import Secured, password_of
+from tests.servers import unique
 
 
 def connection(environment: dict[str, str]) -> KafkaConnection:
@@ -133,3 +138,66 @@ async def test_a_broker_that_is_away_is_no_refusal(secured: Secured) -> None:
         ):
             pass
     assert not isinstance(away.value, Refused)
+
+
+async def test_files_that_changed_hold_from_the_next_connection_on(secured: Secured, tmp_path: Path) -> None:
+    file = secured.authority.write(tmp_path / "mine.pem", "worker", expired=True)
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    by_certificate = connection(secured.by_certificate("worker") | {"SEGUE_KAFKA_SSL_CERTFILE": str(file)})
+    given = secured.by_password("worker") | {"SEGUE_KAFKA_SASL_PASSWORD_FILE": str(password)}
+    del given["SEGUE_KAFKA_SASL_PASSWORD"]
+    by_password = connection(given)
+    for to in (by_certificate, by_password):
+        with pytest.raises(Refused):
+            async with connected(to):
+                pass
+        assert to.access.refusal is not None
+    secured.authority.write(file, "worker")
+    password.write_text(f"{password_of('worker')}\n")
+    for to in (by_certificate, by_password):
+        async with connected(to):
+            pass
+        assert to.access.refusal is None
+
+
+async def test_a_key_with_a_password_is_opened_with_it_and_a_wrong_one_is_told(
+    secured: Secured, tmp_path: Path
+) -> None:
+    certificate, key = secured.authority.issue("worker", password="opens it")
+    (tmp_path / "certificate.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(key)
+    given = secured.by_certificate("worker") | {
+        "SEGUE_KAFKA_SSL_CERTFILE": str(tmp_path / "certificate.pem"),
+        "SEGUE_KAFKA_SSL_KEYFILE": str(tmp_path / "key.pem"),
+    }
+    async with connected(connection(given | {"SEGUE_KAFKA_SSL_KEY_PASSWORD": "opens it"})):
+        pass
+    for wrong, told in (
+        ({"SEGUE_KAFKA_SSL_KEY_PASSWORD": "CANARY"}, f"the key in {tmp_path}/key.pem does not open with it"),
+        ({}, f"it is not set, and the key in {tmp_path}/key.pem may need it"),
+    ):
+        assert await refusal(given | wrong) == (RefusalCode.FILE, f"SEGUE_KAFKA_SSL_KEY_PASSWORD: {told}")
+
+
+async def test_each_right_of_a_worker_that_is_missing_is_named(secured: Secured) -> None:
+    asked = Asked(Deployment(events_topic=unique("rights"), partitions=1), "rights")
+    rights = [right for right in rights_of("worker", asked) if not right.advisable]
+    async with connected(KafkaConnection(secured.plain)) as cluster:
+        assert await cluster.create(topics(asked.deployment), 1) == []
+    to = connection(secured.by_password("nobody"))
+    try:
+        for without in rights:
+            await secured.allow("nobody", [right for right in rights if right is not without])
+            if without.prefixed and without.kind == "topic":
+                continue  # no topic of a channel is there yet
+            with pytest.raises(Refused) as refused:
+                await check_rights(to, "worker", rights)
+            assert refused.value.code == RefusalCode.RIGHT
+            assert str(refused.value) == (
+                f"Kafka does not let user 'nobody' {without}: add that ACL; `segue acls worker` lists them all"
+            )
+        await secured.allow("nobody", rights)
+        await check_rights(to, "worker", rights)
+    finally:
+        await secured.allow("nobody", [])
