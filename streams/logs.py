@@ -26,7 +26,7 @@ from streams.actions import FIELDS, Action, bound
 
 LogFormat: TypeAlias = Literal["auto", "json", "human"]
 """auto: human where standard error is a terminal, else json."""
-CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio")
+CLIENTS: Final = ("aiokafka", "faust", "mode", "asyncio", "opentelemetry")
 STRANGERS: Final = "aiohttp"
 """Logs the requests that it cannot read, with what a stranger sent: a log must not hold that."""
 SERVICE_MARK: Final = "[^"

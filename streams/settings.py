@@ -116,6 +116,9 @@ class Settings(KafkaSettings, RedisSettings):
     names."""
     metrics_restricted: bool = False
     """Whether /metrics tells of restricted segments and activations too: how many members they have, what changes."""
+    otel: bool = False
+    """Whether a worker sends spans to OpenTelemetry, one for each transaction. Needs the extra `otel`; OTEL_* variables
+    say where to."""
     log_level: LogLevel = LogLevel.INFO
     """The least grave messages that worker and deliverer log; `--log-level` wins over it."""
     log_format: LogFormat = "auto"

@@ -91,7 +91,7 @@ class Applier:
         began_ms = self._clock.now_ms()
         await self.supplies.load(subjects_of(chunk))
         feed = self.engine.feed
-        output = Output()
+        output = Output(traced=self._shared.traced)
         until_ms = self._clock.now_ms() + TURN_MS
         on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
         seen: list[Applied] = []
@@ -101,7 +101,7 @@ class Applier:
             if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
                 if self.silent is None:
                     submit(output)
-                    output = Output()
+                    output = Output(traced=self._shared.traced)
                 await asyncio.sleep(0)
                 until_ms = self._clock.now_ms() + TURN_MS
             if self.silent is not None and found.offset >= self.silent.offset:
@@ -131,7 +131,7 @@ class Applier:
                 on_point("step" if self.silent is None else "replay")
             if output.changes + output.withdrawn >= changes_max:
                 submit(output)
-                output = Output()
+                output = Output(traced=self._shared.traced)
             if self.engine.touched >= touched_max:
                 break
         self.end_silence()

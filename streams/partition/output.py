@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rules.engine.outcome import Applied, Withdrawal
 from streams.intake.bad_input import BadRecord
 from streams.intake.decoding import source_of
+from streams.metrics.spans import traceparent_of
 from streams.metrics.tally import Notes
 from streams.partition.shared import OutputRecords
 from streams.records import Fetched, OutRecord
@@ -23,11 +24,17 @@ class Output:
     applied: int = 0
     """Input records."""
     notes: Notes = field(default_factory=Notes)
+    traced: bool = False
+    """Whether to note the traces of the records."""
 
     def add(self, partition: int, found: Fetched, applied: Applied, wire: OutputRecords) -> None:
         """Add what one applied record brings: its items in order, then its dead letter if it was refused."""
         self.applied += 1
         self.notes.stamps_ms.append(found.timestamp)
+        if self.traced:
+            trace = traceparent_of(found.headers)
+            if trace is not None:
+                self.notes.traces.append(trace)
         for item in applied.items:
             if isinstance(item, Withdrawal):
                 self.withdrawn += 1

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from streams.clock import Clock
 from streams.errors import Doubt
 from streams.log.terms import Ring
+from streams.metrics.spans import Spans
 from streams.metrics.tally import Tally
 from streams.partition.claim import Claimed
 from streams.partition.outgoing import Outgoing, PublishSlice, Transaction, TransactionPace
@@ -37,6 +38,7 @@ class Publisher:
         pace: TransactionPace,
         clock: Clock,
         tally: Tally | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self._ring = ring
         self._outgoing = Outgoing(generation, progress_topic, pace)
@@ -44,6 +46,7 @@ class Publisher:
         self._pace = pace
         self._clock = clock
         self._tally = tally
+        self._spans = spans
         self._in_hand: frozenset[int] = frozenset()
         self._began_ms = 0.0
         """When the transaction in hand began."""
@@ -185,6 +188,7 @@ class Publisher:
         finally:
             now_ms = self._ended_ms = self._clock.now_ms()
             self._took_ms = now_ms - began_ms
+            self._tell_span(transaction, answered=answered)
             self._in_hand = frozenset()
             for queue, progress in transaction.progress.values():
                 queue.failed = not answered
@@ -198,3 +202,10 @@ class Publisher:
         for partition, (queue, progress) in transaction.progress.items():
             if self._outgoing.queues.get(partition) is queue and not self._over:
                 queue.on_published(progress)
+
+    def _tell_span(self, transaction: Transaction, *, answered: bool) -> None:
+        if self._spans is not None:
+            ended_ms = self._clock.wall_ms()
+            partitions = len(transaction.progress)
+            began_ms = ended_ms - self._took_ms
+            self._spans.transaction(transaction.notes, partitions, began_ms, ended_ms, answered=answered)

@@ -64,3 +64,5 @@ class PartitionShared:
     on_point: OnPoint = UNOBSERVED
     tally: Tally | None = None
     """Counts for the metrics; None: nobody asks for them."""
+    traced: bool = False
+    """Whether spans are wanted."""

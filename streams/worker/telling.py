@@ -1,5 +1,6 @@
 """The metrics of one worker, put together: its counts, what its lookout sees, and the page /metrics."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from streams.log.connection import KafkaConnection
 from streams.log.terms import Log
 from streams.metrics.names import OF_WORKER
 from streams.metrics.server import serving_metrics
+from streams.metrics.spans import Spans, SpansMissing
 from streams.metrics.tally import Tally
 from streams.partition.runner import PartitionRunner
 from streams.settings import WORKER_METRICS_PORT, Deployment, Settings
@@ -23,6 +25,9 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.status import WorkerStatus
 
 log = logging.getLogger(__name__)
+
+FLUSH_MS: Final = 1_000
+"""How long the last spans may take at the end."""
 
 
 class Telling:
@@ -47,6 +52,15 @@ class Telling:
         self._clock: Final = clock
         self.tally: Final = Tally() if settings.metrics else None
         """What the partitions count; None: nobody asks for it."""
+        self.wrong = ""
+        """Why what is wanted cannot be told."""
+        self.spans: Spans | None = None
+        """Makes spans; None: nobody asks for them."""
+        if settings.otel:
+            try:
+                self.spans = Spans(deployment.generation)
+            except SpansMissing as missing:
+                self.wrong = str(missing)
         self._lookout: Lookout | None = None
 
     @asynccontextmanager
@@ -78,6 +92,11 @@ class Telling:
         async with serving_metrics(OF_WORKER, metrics.read, settings.metrics_host, port) as where:
             log.info("metrics answer at %s", where, extra=told("metrics_listen", address=where))
             yield
+
+    async def flush(self) -> None:
+        """Send the last spans, within a deadline."""
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.flush, FLUSH_MS)
 
     async def look(self) -> None:
         """Look without end at what the worker's own work does not show."""

@@ -142,6 +142,7 @@ class Worker:
             limits=self._limits(settings, deployment.partitions),
             on_point=on_point,
             tally=self._telling.tally,
+            traced=self._telling.spans is not None,
         )
         self.holding = Holding(
             self._shared,
@@ -176,6 +177,10 @@ class Worker:
             async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
                 log.info("the worker listens on %s", where, extra=told("worker_listens", address=where))
                 async with self._telling.page(self._shared.input, lambda: self.holding.runners):
+                    if self._telling.wrong:
+                        self._fail(self._telling.wrong, Exit.WRONG_INPUT)
+                        await self._log.close()
+                        return self._exit
                     return await self._run()
         except AddressRefused as refused:
             self._fail(str(refused), Exit.WRONG_INPUT)
@@ -259,6 +264,7 @@ class Worker:
         if late:
             log.warning("%d clients did not close in time", len(late), extra=told("client_not_closed", count=len(late)))
             await unfinished(late, self._clock, CLOSING_MS / 3)
+        await self._telling.flush()
 
     # -- before the start
 
@@ -306,6 +312,7 @@ class Worker:
             ),
             self._clock,
             self._telling.tally,
+            self._telling.spans,
         )
 
     def _on_doubt(self, error: BaseException) -> None:
