@@ -74,7 +74,7 @@ class DependencyWatch:
         self._clock = clock
 
     async def run(self) -> None:
-        """Watch without end. Raises what a question raises that is no sign of an absent server."""
+        """Watch without end."""
         async with asyncio.TaskGroup() as group:
             for name, ask in self._asks.items():
                 group.create_task(self._watch(name, ask))
@@ -102,6 +102,11 @@ class DependencyWatch:
             asking.result()
         except (NotReachable, Unanswered, OSError) as error:
             self._gone(name, str(error) or type(error).__name__, asked_ms)
+        except Exception as error:
+            # our bug, or a client's: it shows in /ready, and the work that the watch is not part of goes on
+            if name not in self._dependencies.away:
+                log.exception("a bug in the question to %s", SPOKEN[name], extra={"dependency": name})
+            self._gone(name, f"a bug ({type(error).__name__}), see the log", asked_ms)
         else:
             self._back(name)
 
