@@ -70,7 +70,8 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_alternative(one) for one in host.split(",")]), critical=False
             )
-        usage = [ExtendedKeyUsageOID.SERVER_AUTH if host else ExtendedKeyUsageOID.CLIENT_AUTH]
+        # a server is a client of its peers, too: nodes of a cluster, replicas
+        usage = [*([ExtendedKeyUsageOID.SERVER_AUTH] if host else []), ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
         made = builder.sign(self._key, hashes.SHA256())
         return made.public_bytes(serialization.Encoding.PEM), _pem(key, password)

@@ -42,8 +42,9 @@ WRITES: Final[Mapping[str, tuple[Argument, ...]]] = {
     "SREM": (b"SREM", KEY, b"m"),
 }
 """Commands that write. The server checks rights when it queues them in MULTI; DISCARD throws them away."""
-ASIDE: Final = ("ROLE", "SELECT")
-"""Asked for behind Sentinel only; for a database other than 0 only. A connection that lacks them does not come up."""
+ASIDE: Final = ("ROLE", "SELECT", "TIME")
+"""ROLE is sent behind Sentinel only, SELECT for a database other than 0 only; a connection that lacks them does not
+come up. TIME is sent by `segue doctor`, which compares clocks."""
 
 
 def filled(command: tuple[Argument, ...], prefix: str) -> list[Argument]:

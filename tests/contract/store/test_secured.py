@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 import redis.asyncio
 
 from streams.embedded import RedisServer, ValkeyServer
+from streams.embedded.server import LOOPBACK, free_port
 from streams.errors import StoreCode, StoreRefused, Unanswered
 from streams.redis_settings import RedisSettings
 from streams.store.access import RedisConnection
+from streams.store.keys import SLOTS
 from streams.store.redis import RedisStore
 from streams.store.rights import READS, WRITES
 from streams.store.server import check_server
@@ -248,3 +251,43 @@ async def test_rights_taken_from_a_user_at_work_come_back_without_a_restart(own:
     assert await store.token() == Token(5, 1)
     await store.close()
     await admin(own, "ACL", "DELUSER", USER)
+
+
+@needs_redis
+async def test_a_cluster_over_tls_is_followed_from_node_to_node(papers: Papers) -> None:
+    buses = [free_port(), free_port()]
+    cluster = ("--tls-cluster", "yes", "--tls-replication", "yes", "--cluster-enabled", "yes", "--cluster-port")
+    async with AsyncExitStack() as stack:
+        nodes: list[ValkeyServer] = []
+        clients: list[Any] = []
+        for bus in buses:
+            making = tls_server(papers.ours, papers.server, options=(*cluster, str(bus), *user_of("segue")))
+            nodes.append(stack.enter_context(making))
+            client = redis.asyncio.Redis(
+                host=LOOPBACK, port=nodes[-1].port, ssl=True, ssl_ca_certs=str(papers.ours.file), protocol=2
+            )
+            clients.append(await stack.enter_async_context(client))
+        first, second = (client.execute_command for client in clients)
+        await first("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS // 2 - 1)
+        await second("CLUSTER", "ADDSLOTSRANGE", SLOTS // 2, SLOTS - 1)
+        await first("CLUSTER", "MEET", LOOPBACK, nodes[1].port, buses[1])
+        for client in clients:
+            async with asyncio.timeout(20):
+                while b"cluster_state:ok" not in (found := await client.execute_command("CLUSTER", "INFO")):
+                    assert found
+                    await asyncio.sleep(0.05)
+        given: dict[str, Any] = {
+            "redis_username": USER,
+            "redis_password": PASSWORD,
+            "redis_ssl_cafile": papers.ours.file,
+        }
+        access = RedisConnection.of(RedisSettings(redis_url=nodes[0].redis_url, **given))
+        assert [found.fatal for found in await check_server(access, "segue")] == [False, False]
+        for partition in range(4):
+            store = RedisStore(access, "segue", partition, 4, timeout_ms=2_000)
+            await store.create(meta())
+            await store.write(FIRST)
+            assert (await everything(store))["profiles"] == FIRST.profiles
+            await store.close()
+        sizes = [await client.dbsize() for client in clients]
+        assert sizes[0] == sizes[1] > 0
