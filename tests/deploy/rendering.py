@@ -40,7 +40,8 @@ def run(*arguments: str, values: Mapping[str, Any]) -> "subprocess.CompletedProc
     """Run helm with these values, as JSON on standard input."""
     where = helm()
     assert where is not None
-    command = [where, *arguments, "--values", "-"]
+    # a helm that was built by itself takes the cluster for an old one
+    command = [where, *arguments, "--kube-version", f"{OLDEST}.0", "--values", "-"]
     return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False, timeout=60)
 
 

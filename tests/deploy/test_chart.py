@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -332,6 +333,21 @@ def test_a_deliverer_runs_its_channel_with_its_own_credentials() -> None:
             if owner.rpartition(" ")[2] != each["metadata"]["name"]
         ]
         assert not any(chosen <= labels.items() for labels in others)
+
+
+PAGES = (CHART / "README.md", ROOT / "docs" / "operations" / "kubernetes.md")
+
+
+@needs_helm
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_values_that_a_page_shows_render(page: Path) -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    made = render(YAML(typ="safe", pure=True).load(dedent(shown)))
+    for each in made:
+        check(each)
+    assert one(made, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["image"].startswith(
+        "registry.example/"
+    )
 
 
 # --- mistakes

@@ -24,12 +24,16 @@ EVENT_MIX: Final = Mix(people=120, per_second=120)
 
 
 async def killed_at_every_point(context: Context) -> Report:
-    """Fault 1: kill -9 at each point, in a seeded order, under traffic; a survivor takes over."""
+    """Fault 1: kill -9 at each point, in a seeded order, under traffic; a survivor takes over.
+
+    With an odd seed workers have names in the group: the next victim comes back under the name of the last.
+    """
+    named = bool(context.seed % 2)
     valkey = context.stack.enter_context(store(context.servers.folder))
     async with deployment(context.servers, valkey, context.seed, partitions=8, mix=EVENT_MIX) as run:
         points = list(POINTS)
         run.rng.shuffle(points)
-        survivor = run.worker(mutation=context.mutation)
+        survivor = run.worker(mutation=context.mutation, **_name(TOGETHER, named=named))
         await run.ready(survivor)
         await run.start_traffic()
         unreached: list[str] = []
@@ -39,9 +43,9 @@ async def killed_at_every_point(context: Context) -> Report:
             if "replay" in some or run.rng.random() < 0.3:
                 # the victims replay what it had published and not written yet
                 survivor.kill()
-            unreached += await _round(run, some, context.mutation)
+            unreached += await _round(run, some, context.mutation, named=named)
             if not survivor.alive:
-                survivor = run.worker(mutation=context.mutation)
+                survivor = run.worker(mutation=context.mutation, **_name(TOGETHER, named=named))
         run.notes["killed"] = len(points) - len(unreached)
         if unreached:
             run.notes["not reached"] = " ".join(unreached)
@@ -49,9 +53,17 @@ async def killed_at_every_point(context: Context) -> Report:
         return Report(await run.finish(), run.notes)
 
 
-async def _round(run: Run, points: Sequence[str], mutation: str) -> list[str]:
+def _name(number: int, *, named: bool) -> dict[str, str]:
+    """Return the setting of a worker's name in the group, if it has one."""
+    return {"GROUP_INSTANCE_ID": f"worker-{number}"} if named else {}
+
+
+async def _round(run: Run, points: Sequence[str], mutation: str, *, named: bool) -> list[str]:
     """Start a victim for each point, wait until all are dead; return the points that none reached."""
-    victims = {point: run.worker(at=f"kill@{point}:{_times(run, point)}", mutation=mutation) for point in points}
+    victims = {
+        point: run.worker(at=f"kill@{point}:{_times(run, point)}", mutation=mutation, **_name(number, named=named))
+        for number, point in enumerate(points)
+    }
 
     async def dead() -> bool:
         return not any(victim.alive for victim in victims.values())
