@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -81,3 +82,14 @@ class Forked:
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         return Ended(status, files[1].read_text(errors="replace"), files[2].read_text(errors="replace"))
+
+
+@dataclass
+class Quick(Segue):
+    """The command line of one deployment whose commands run forked; workers and deliverers are processes as ever."""
+
+    forked: Forked | None = None
+
+    def __call__(self, *arguments: object, stdin: str = "", **environment: object) -> Ended:
+        assert self.forked is not None
+        return self.forked(arguments, {name: str(value) for name, value in environment.items()}, stdin)

@@ -12,6 +12,7 @@ import pytest
 
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Segue, deployment, event, stop, wait_for
+from tests.acceptance.forked import Forked, Quick
 from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique
 
@@ -37,12 +38,13 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
-def segue(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Segue:
-    made = deployment(unique("letters"), kafka.bootstrap, valkey.redis_url, 1)
-    made.environment.update(LIMITS)
-    made.done("topics")
-    made.done("apply", write_catalogue(tmp_path_factory.mktemp("letters"), FILES))
-    return made
+def segue(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Segue]:
+    folder = tmp_path_factory.mktemp("letters")
+    made = Quick(deployment(unique("letters"), kafka.bootstrap, valkey.redis_url, 1).environment | LIMITS)
+    with Forked(made, folder) as made.forked:
+        made.done("topics")
+        made.done("apply", write_catalogue(folder / "catalogue", FILES))
+        yield made
 
 
 @contextmanager
