@@ -36,6 +36,35 @@ class Evaluation:
 
         `backfill`: it is the visit at the end of a fill, so who enters does so because history was filled in.
         """
+        rest = self._visit_all(mask, backfill=backfill)
+        if rest:
+            self._decide(rest)
+        return self._end()
+
+    def run_cut(self, mask: int) -> list[AnyChange]:
+        """Make the visit of a cut: the segments that are gone, those of a mask and those that their changes move.
+
+        Then every activation.
+        """
+        if self.plan.only_segments:
+            self._visit_all(mask & ~self.plan.activations_mask, at_cut=True)
+        else:
+            for each in self.plan.visits:
+                if isinstance(each, Gone):
+                    self._retire(each)
+                elif each.position in self.plan.crossings:
+                    mask |= self._cross(each)
+                elif mask >> each.position & 1:
+                    mask |= self.visit(each, at_cut=each.changed)
+        if self.plan.activations_mask or self.plan.activations_before.by_id:
+            self._decide(self.plan.activations_mask, at_cut=True)
+        return self._end()
+
+    def _visit_all(self, mask: int, *, at_cut: bool = False, backfill: bool = False) -> int:
+        """Visit the segments of a mask and those that their changes move; return the mask of the activations moved.
+
+        `at_cut`: it is the visit of a cut.
+        """
         profile = self.profile
         segments = self.plan.governing(profile)
         count = len(segments)
@@ -45,7 +74,6 @@ class Evaluation:
             lowest = mask & -mask
             position = lowest.bit_length() - 1
             if position >= count:
-                self._decide(mask)
                 break
             mask ^= lowest
             plan = segments[position]
@@ -58,7 +86,7 @@ class Evaluation:
                         view = view_of_enter(plan, profile, None, self.t_ms)
                     verdict, next_ms = plan.enter.verdict(view)
                     if verdict is True:
-                        mask |= self.visit(plan, backfill=backfill)
+                        mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
                         continue
                 profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER:
@@ -66,24 +94,8 @@ class Evaluation:
                 elif plan.id in wakes:
                     del wakes[plan.id]
             else:
-                mask |= self.visit(plan, backfill=backfill)
-        return self._end()
-
-    def run_cut(self, mask: int) -> list[AnyChange]:
-        """Make the visit of a cut: the segments that are gone, those of a mask and those that their changes move.
-
-        Then every activation.
-        """
-        for each in self.plan.visits:
-            if isinstance(each, Gone):
-                self._retire(each)
-            elif each.position in self.plan.crossings:
-                mask |= self._cross(each)
-            elif mask >> each.position & 1:
-                mask |= self.visit(each, at_cut=each.changed)
-        if self.plan.activations_mask or self.plan.activations_before.by_id:
-            self._decide(self.plan.activations_mask, at_cut=True)
-        return self._end()
+                mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
+        return mask
 
     def _cross(self, plan: SegmentPlan) -> int:
         """Visit a segment that is a pilot before the cut or after it, under the version that governs the profile.

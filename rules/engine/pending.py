@@ -82,8 +82,13 @@ class Pending(Condition):
 
     def verdict(self, view: View) -> Verdict:
         """No verdict until every guard is over; the next look is when the first of them ends by time."""
-        standing = [guard.complete_ms for guard in self.guards if not guard.over(view)]
-        return (None, min(standing, default=FOREVER)) if standing else self.inner.verdict(view)
+        waits, next_ms = False, FOREVER
+        for guard in self.guards:
+            if not guard.over(view):
+                waits = True
+                if guard.complete_ms < next_ms:
+                    next_ms = guard.complete_ms
+        return (None, next_ms) if waits else self.inner.verdict(view)
 
     def pending(self, view: View) -> bool:
         """Tell whether it has no verdict yet; for explanations."""

@@ -38,12 +38,16 @@ class Plan:
     """Segments whose changes have other topics than in the plan before, and whether they were restricted there."""
     visits: tuple[SegmentPlan | Gone, ...]
     """Segments, and segments that are gone, in the order in which the visit of a cut looks at them."""
+    only_segments: bool
+    """Whether none is gone, and none a pilot before the cut or after it: `visits` are `segments`."""
     folds: Mapping[str, TypeFolds]
     """By event type."""
     setting_folds: Mapping[str, tuple[Fold, ...]]
     """By trait: memories of its settings."""
     states: Mapping[str, Memory]
     """By state key: the memory that keeps it."""
+    setting_states: tuple[str, ...]
+    """The state keys of the memories of settings."""
     trait_masks: Mapping[str, int]
     dependents: Mapping[str, int]
     """By segment: the segments and activations that look at its membership."""
@@ -126,6 +130,7 @@ def make_plan(
         masks.add(plan, pilots.get(plan.position))
     masks.add_activations(activations)
     crossed = {} if before is None else {plan.position: crossing(plan.id, before, catalogue) for plan in segments}
+    crossings = {position: each for position, each in crossed.items() if each is not None}
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
     return Plan(
@@ -135,7 +140,7 @@ def make_plan(
         segments=segments,
         by_id=by_id,
         pilots=pilots,
-        crossings={position: each for position, each in crossed.items() if each is not None},
+        crossings=crossings,
         gone=gone,
         rehomed=tuple(
             (plan.id, plan.restricted)
@@ -143,9 +148,11 @@ def make_plan(
             if plan.id in by_id and by_id[plan.id].restricted != plan.restricted
         ),
         visits=tuple(sorted([*segments, *gone], key=lambda each: (each.rank, each.id))),
+        only_segments=not (gone or pilots or crossings),
         folds={name: type_folds(name, folds) for name, folds in masks.folds_by(lambda memory: memory.types).items()},
         setting_folds=masks.folds_by(lambda memory: memory.traits),
         states=masks.states,
+        setting_states=tuple(key for key, memory in masks.states.items() if memory.traits),
         trait_masks=dict(masks.traits),
         dependents=dict(masks.dependents),
         activations=activations,

@@ -115,10 +115,12 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
             del kept[key]  # its windows may reach further back than before
         else:
             kept[key] = memory.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
-    for key in [key for key in plan.states if key not in kept]:
-        state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
-        if state is not None:
-            kept[key] = state
+    # without history only the last setting of a trait is still known
+    for key in plan.setting_states if history is None else plan.states:
+        if key not in kept:
+            state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
+            if state is not None:
+                kept[key] = state
     profile.states = kept
     profile.cut = plan.ordinal
     mask = release(profile, plan) if profile.held_back else 0
@@ -132,9 +134,8 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     # every profile is evaluated; but only what the cut or the fill is about, or what is due, can move
     mask |= _due(profile, plan, plan.t_ms + 1)
     if not plan.ends_fill:
-        return evaluation.run_cut(mask | plan.cut_mask)
-    mask |= plan.fill_mask
-    return evaluation.run(mask & ~profile.asleep_mask, backfill=True)
+        return evaluation.run_cut((mask | plan.cut_mask) & ~profile.asleep_mask)
+    return evaluation.run((mask | plan.fill_mask) & ~profile.asleep_mask, backfill=True)
 
 
 def _segments_of(profile: Profile, plan: Plan, mask: int) -> Iterator[SegmentPlan]:
