@@ -15,7 +15,7 @@ from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator, create_conn
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
 from streams.errors import Refused
-from streams.log.refusals import of_connection, of_file
+from streams.log.refusals import hung_up, of_connection, of_file
 from streams.log.tls import TlsUnusable
 from streams.log.tokens import TokenUnavailable
 from streams.secret import SecretUnreadable
@@ -42,6 +42,8 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         self._connection = connection
         self._refusals: dict[tuple[str, int], tuple[float, Refused]] = {}
         self._lacked: tuple[float, Refused | None] = (0.0, None)
+        self._let_in = False
+        self._hung_up = ""
 
     @property
     def refusal(self) -> Refused | None:
@@ -61,6 +63,15 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
             return self.refusal.sentence
         at_s, lacked = self._lacked
         return lacked.sentence if lacked is not None and time.monotonic() - at_s < LACKED_S else ""
+
+    def hint(self) -> str:
+        """Say what is probably wrong where a broker hung up and none ever let this process in; "" otherwise."""
+        if self._let_in or not self._hung_up:
+            return ""
+        return (
+            f"Kafka at {self._hung_up} hangs up: does it speak {self._connection.protocol} there?"
+            " See SEGUE_KAFKA_SECURITY_PROTOCOL"
+        )
 
     async def token(self) -> str:
         """Return a token for a new connection. Raises TokenUnavailable."""
@@ -88,10 +99,13 @@ class Access(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
             refused = of_connection(error, address, self._connection)
         if refused is not None:
             self._refusals[address] = (time.monotonic(), refused)
+        elif hung_up(error):
+            self._hung_up = f"{address[0]}:{address[1]}"
         return refused
 
     def succeeded(self, address: tuple[str, int]) -> None:
         """Note that a broker has let a connection through."""
+        self._let_in = True
         self._refusals.pop(address, None)
 
 

@@ -3,6 +3,7 @@
 This is the one place that knows how wrong passwords, certificates and rights look in aiokafka 0.14 and OpenSSL.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -49,6 +50,8 @@ def not_reachable(
         return refused
     if connection.access.refusal is not None:
         return connection.access.refusal
+    if hint := connection.access.hint():
+        return NotReachable(hint)
     return NotReachable(f"{what}: {type(error).__name__}{detail and f', {detail}'}")
 
 
@@ -79,6 +82,12 @@ def _named(error: BaseException) -> str:
     if isinstance(found, set | frozenset | list | tuple):
         return ", ".join(sorted(str(each) for each in found))
     return found if isinstance(found, str) else ""
+
+
+def hung_up(error: BaseException) -> bool:
+    """Tell whether the other side ended a connection without a word."""
+    silent = (asyncio.IncompleteReadError, ConnectionResetError, ConnectionAbortedError, ssl.SSLEOFError)
+    return any(isinstance(each, silent) for each in _causes(error))
 
 
 def of_file(error: Exception) -> Refused:

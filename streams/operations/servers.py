@@ -198,18 +198,21 @@ async def explained(servers: Servers, error: BaseException) -> OperationError:
     if isinstance(error, HeldUp):
         return KafkaUndecided(settings.kafka_bootstrap_servers, str(error))
     if isinstance(error, NotReachable):
-        return await _kafka_away(settings, error)
+        return await _kafka_away(settings, error, servers.log.connection.access.hint())
     if isinstance(error, KafkaError):
-        return await _kafka_away(settings, not_reachable("", error, servers.log.connection))
+        away = not_reachable("", error, servers.log.connection)
+        return await _kafka_away(settings, away, servers.log.connection.access.hint())
     redis = servers.redis
     if isinstance(error, StoreRefused):
         return RedisRefuses(redis.address, error)
     return RedisAway(redis.address, str(error), REACH_MS, await reach_of(redis.reached_first))
 
 
-async def _kafka_away(settings: Settings, error: NotReachable) -> Unreachable:
+async def _kafka_away(settings: Settings, error: NotReachable, hint: str) -> Unreachable:
     if isinstance(error, Refused):
         return KafkaRefuses(error.code, error.sentence)
+    if hint:
+        return Unreachable(hint)
     reason = str(error).removeprefix(": ")
     nodes = [host_and_port(each, KAFKA_PORT) for each in settings.kafka_bootstrap_servers.split(",")]
     return KafkaAway(settings.kafka_bootstrap_servers, reason, REACH_MS, await reach_of(nodes))

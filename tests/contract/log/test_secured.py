@@ -201,3 +201,19 @@ async def test_each_right_of_a_worker_that_is_missing_is_named(secured: Secured)
         await check_rights(to, "worker", rights)
     finally:
         await secured.allow("nobody", [])
+
+
+async def test_a_listener_that_speaks_tls_when_plain_text_is_spoken_is_told_and_the_other_way_round(
+    secured: Secured,
+) -> None:
+    plain = {"SEGUE_KAFKA_BOOTSTRAP_SERVERS": secured.server.bootstrap_of("SCRAM")}
+    encrypted = secured.by_password("worker") | {"SEGUE_KAFKA_BOOTSTRAP_SERVERS": secured.plain}
+    for environment, spoken in ((plain, "PLAINTEXT"), (encrypted, "SASL_SSL")):
+        to = connection(environment)
+        with pytest.raises(NotReachable) as away:
+            async with connected(to):
+                pass
+        told = (
+            f"Kafka at {to.bootstrap_servers} hangs up: does it speak {spoken} there? See SEGUE_KAFKA_SECURITY_PROTOCOL"
+        )
+        assert str(away.value) == told
