@@ -1,6 +1,8 @@
 """What the metrics cost a worker: the same backlog drained with them and without them, in turn.
 
     python -m tests.benchmarks.bench_metrics [--events 100000] [--rounds 3]
+    python -m tests.benchmarks.bench_metrics --parts      # what counting costs alone, without servers
+
 
 Each run is a deployment of its own on the same embedded servers, with the same events: logins of 5,000 profiles, of
 which about 3 % change a membership. The worker's processor time is read between two points of the backlog, so its
@@ -16,9 +18,13 @@ import time
 from pathlib import Path
 from random import Random
 
+from rules.engine.change import Change
+from rules.engine.outcome import Applied
+from rules.ground.event import Event
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
+from streams.metrics.tally import Notes, Tally
 from tests.servers import running_kafka, running_valkey, unique
 from tests.streams.live import Live, live
 from tests.streams.metrics.scrape import free_port, scrape
@@ -100,8 +106,33 @@ async def drain(kafka: str, redis: str, made: list[tuple[bytes, bytes, int]], *,
                 return 1e6 * (used_s - begun[1]) / count, count / (now_s - begun[2])
 
 
+def counting(rounds: int = 300) -> float:
+    """Return what counting costs, in µs an event: chunks of 200 records, of which 6 bring a change."""
+    tally, clock = Tally(), SystemClock()
+    event = Event("/portal", "e1", "portal.login", "hcp:1", clock.wall_ms(), {})
+    quiet = Applied("event", event, [])
+    change = Change("g1/hcp:1/1", "hcp:1", "often0", True, 1, clock.wall_ms(), "entry_rule", False, b"{}")
+    chunk = [quiet] * 200
+    began_s = time.process_time()
+    for _ in range(rounds):
+        seen: list[Applied] = []
+        for each in chunk:
+            seen.append(each)  # noqa: PERF402 - as the applier does it
+        notes = Notes()
+        for _ in range(6):
+            notes.stamps_ms.append(clock.wall_ms())
+            notes.changes.append(change)
+        tally.applied(0, seen, 0, 5.0, silent=False)
+        tally.of(0).unwritten.note(1, 0, clock.now_ms())
+        tally.published([(0, notes)], 5.0, clock.wall_ms())
+    return 1e6 * (time.process_time() - began_s) / (rounds * len(chunk))
+
+
 async def main(arguments: argparse.Namespace) -> None:
     """Print the cost of each run, and the medians."""
+    if arguments.parts:
+        print(f"counting: {statistics.median(counting() for _ in range(9)):.3f} µs an event")
+        return
     made = events(arguments.events)
     found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     with running_kafka() as kafka, running_valkey() as valkey:
@@ -121,4 +152,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", action="store_true")
     asyncio.run(main(parser.parse_args()))
