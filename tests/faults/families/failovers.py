@@ -20,11 +20,14 @@ from tests.faults.stage import Run, deployment
 from tests.faults.traffic import Mix
 from tests.sentinels import MASTER, Watched, running_sentinels, say
 
-MIX: Final = Mix(people=120, per_second=120)
+MIX: Final = Mix(people=1_500, per_second=120)
+"""Many people: what a replica lacks is not all written again by their next events."""
 PARTITIONS: Final = 6
 """Two on each of three primaries."""
 BEHIND_S: Final = 3
 """How long a replica gets nothing: checkpoints come once a second."""
+SETTINGS: Final[dict[str, object]] = {"profiles_cached_max": 40, "checkpoint_every_ms": 300}
+"""Few profiles in memory, so that the lost state is read."""
 OPTIONS: Final = ("--cluster-replica-validity-factor", "0")
 """A replica may take over however long it has heard nothing: else a replica that is behind would never be taken."""
 
@@ -33,7 +36,15 @@ async def cluster_fails_over(context: Context) -> Report:
     """Fault 28: of three primaries one hands over, one dies, and one dies whose replica is behind."""
     cluster = await _entered(context.stack, lambda: running_cluster(3, replicas=1, appendonly=True, options=OPTIONS))
     first = cluster.nodes[0]
-    made = deployment(context.servers, first, context.seed, partitions=PARTITIONS, mix=MIX, redis_url=cluster.url)
+    made = deployment(
+        context.servers,
+        first,
+        context.seed,
+        partitions=PARTITIONS,
+        mix=MIX,
+        redis_url=cluster.url,
+        settings=SETTINGS,
+    )
     async with made as run:
         run.names = replace(run.names, redis_url=_every(cluster))
         run.worker(mutation=context.mutation)
@@ -51,7 +62,9 @@ async def cluster_fails_over(context: Context) -> Report:
             await _fall_behind_and_take_over(context, run, shards[2], _replica_of(cluster, shards[2]))
             for node in (one for one in cluster.nodes if not one.running()):
                 await asyncio.to_thread(node.restart)
-            await run.until(lambda: _whole(cluster), "the cluster to be whole again")
+            # traffic that goes on would write over what a safety that is off has spoiled
+            if n + 1 < context.size.times:
+                await run.until(lambda: _whole(cluster), "the cluster to be whole again")
         await run.stop_traffic()
         return Report(await run.finish(), run.notes)
 
@@ -59,7 +72,9 @@ async def cluster_fails_over(context: Context) -> Report:
 async def sentinels_fail_over(context: Context) -> Report:
     """Fault 29: sentinels hand over in order, and then a primary dies whose replica is behind."""
     watched = await _entered(context.stack, lambda: running_sentinels(appendonly=True))
-    made = deployment(context.servers, watched.servers[0], context.seed, mix=MIX, redis_url=watched.url)
+    made = deployment(
+        context.servers, watched.servers[0], context.seed, mix=MIX, redis_url=watched.url, settings=SETTINGS
+    )
     async with made as run:
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
