@@ -5,6 +5,10 @@ A secret is shown nowhere: not by `repr`, not in an error, not in a log.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+FILE: Final = "_FILE"
+"""The variable of a secret, with this behind it, names the file that holds the secret instead."""
 
 
 class SecretUnreadable(Exception):

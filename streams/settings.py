@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,6 +14,7 @@ from rules.catalogue.assignment_key import SETTING_NAME
 from streams.kafka_settings import KafkaSettings
 from streams.logs import LogFormat, LogLevel
 from streams.redis_settings import RedisSettings
+from streams.secret import FILE, Secret, SecretUnreadable
 
 WORKER_WEB_PORT: Final = 6066
 """Where a worker's pages answer unless SEGUE_WEB_PORT is set."""
@@ -26,9 +29,24 @@ DELIVERER_METRICS_PORT: Final = 9465
 def assignment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the assignment keys of this process, by setting: SEGUE_ASSIGNMENT_KEY and those with more behind it.
 
-    They are no fields of Settings: nothing that shows or hands on settings may hold them.
+    They are no fields of Settings: nothing that shows or hands on settings may hold them. A file that cannot be read is
+    left out, so that its key is not known; `read_settings` has told of it at the start.
     """
-    return {name: value for name, value in environment.items() if re.fullmatch(SETTING_NAME, name) and value}
+    found = {}
+    for secret in assignment_secrets(environment):
+        with suppress(SecretUnreadable):
+            found[secret.setting] = secret.reveal()
+    return found
+
+
+def assignment_secrets(environment: Mapping[str, str] = os.environ) -> list[Secret]:
+    """Return the assignment keys that are set: each as its variable, or as the file that NAME_FILE names."""
+    found = []
+    for name, value in sorted(environment.items()):
+        if re.fullmatch(SETTING_NAME, name) and value:
+            setting = name.removesuffix(FILE)
+            found.append(Secret(name, value) if setting == name else Secret(setting, file=Path(value)))
+    return found
 
 
 class Deployment(BaseSettings):

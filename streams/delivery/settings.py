@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.secret import Secret, SecretUnreadable
+
 ShapeName = Literal["standard", "braze", "customerio"]
 
 
@@ -27,8 +29,12 @@ class DeliverySettings(BaseSettings):
     secrets: SecretStr = SecretStr("")
     """Signing secrets of `standard`, whsec_… with spaces between: each request is signed with all of them, so that one
     can be replaced without a gap (add the new one, have the receiver take it, remove the old one)."""
+    secrets_file: Path | None = None
+    """The file that holds them instead; it is read at the start."""
     api_key: SecretStr = SecretStr("")
     """The API key of Braze or of Customer.io."""
+    api_key_file: Path | None = None
+    """The file that holds it instead; it is read at the start."""
     site_id: str = ""
     """The site id of Customer.io."""
     ca_file: Path | None = None
@@ -56,6 +62,22 @@ class DeliverySettings(BaseSettings):
     refused_in_a_row_max: Annotated[int, Field(ge=1)] = 100
     """The deliverer stops after this many refused changes with no accepted one in between: the shape or the endpoint is
     wrong, and the dead-letter topic is no place for a whole channel."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _out_of_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in ("secrets", "api_key"):
+            file = values.get(f"{name}_file")
+            if not file:
+                values.pop(f"{name}_file", None)
+                continue
+            if values.get(name):
+                raise ValueError(f"{name}: it is set, and SEGUE_DELIVER_{name.upper()}_FILE too; set one of them")
+            try:
+                values[name] = Secret(f"SEGUE_DELIVER_{name.upper()}", file=Path(file)).reveal()
+            except SecretUnreadable as wrong:
+                raise ValueError(f"{name}_file: {str(wrong).partition(': ')[2]}") from None
+        return values
 
     @field_validator("url", "api_key", "site_id", mode="before")
     @classmethod

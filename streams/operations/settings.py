@@ -15,7 +15,8 @@ from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import shape_of
 from streams.operations.errors import WrongRequest
 from streams.operations.plain import plain
-from streams.settings import Deployment, Settings
+from streams.secret import SecretUnreadable
+from streams.settings import Deployment, Settings, assignment_secrets
 from streams.store.access import RedisConnection
 
 PREFIX: Final = "SEGUE_"
@@ -81,7 +82,21 @@ def read_settings() -> tuple[Deployment, Settings]:
     except ValueError as wrong:
         raise WrongRequest(str(wrong)) from None
     _check_tokens(settings)
+    _check_assignment_keys()
     return deployment, settings
+
+
+def _check_assignment_keys() -> None:
+    """See that every assignment key that is set can be read, and is set once. Raises WrongRequest."""
+    seen: set[str] = set()
+    for secret in assignment_secrets():
+        if secret.setting in seen:
+            raise WrongRequest(f"{secret.setting}: it is set, and {secret.setting}_FILE too; set one of them")
+        seen.add(secret.setting)
+        try:
+            secret.reveal()
+        except SecretUnreadable as wrong:
+            raise WrongRequest(str(wrong)) from None
 
 
 def _check_tokens(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """Settings: what is missing or wrong is named, and no secret is ever repeated."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.delivery.settings import DeliverySettings
@@ -57,3 +59,35 @@ def test_settings_show_no_secret() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost", "[::1]:8080"])
 def test_http_is_for_this_machine(host: str) -> None:
     assert DeliverySettings.model_validate({"url": f"http://{host}/hooks"}).url
+
+
+def test_secrets_may_stand_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("a-key\n")
+    monkeypatch.setenv("SEGUE_DELIVER_API_KEY_FILE", str(file))
+    monkeypatch.setenv("SEGUE_DELIVER_SECRETS_FILE", "")
+    found = DeliverySettings()
+    assert found.api_key.get_secret_value() == "a-key"
+    assert found.secrets.get_secret_value() == ""
+    assert "a-key" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"API_KEY": "CANARY", "API_KEY_FILE": "x"},
+            "SEGUE_DELIVER_API_KEY: it is set, and SEGUE_DELIVER_API_KEY_FILE too",
+        ),
+        ({"SECRETS_FILE": "/no/such"}, "SEGUE_DELIVER_SECRETS_FILE: /no/such: No such file or directory"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for name, value in {"URL": "https://x.example", **variables}.items():
+        monkeypatch.setenv(f"SEGUE_DELIVER_{name}", value)
+    with pytest.raises(WrongRequest) as wrong:
+        read_delivery_settings()
+    assert str(wrong.value).startswith(said)
+    assert "CANARY" not in str(wrong.value)

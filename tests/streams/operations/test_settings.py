@@ -1,9 +1,12 @@
 """Settings from the environment: a misspelt variable is found, and no value is ever told."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.operations.errors import WrongRequest
 from streams.operations.settings import misspelt, read_settings, variables
+from streams.settings import assignment_keys
 
 
 def test_every_setting_by_its_own_name_is_known() -> None:
@@ -64,3 +67,17 @@ def test_a_wrong_setting_is_named_without_its_value(
         read_settings()
     assert str(wrong.value).startswith(said)
     assert "hidden" not in str(wrong.value)
+
+
+def test_an_assignment_key_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    monkeypatch.setenv("SEGUE_ASSIGNMENT_KEY_B_FILE", str(file))
+    assert assignment_keys() == {}
+    with pytest.raises(WrongRequest, match=r"^SEGUE_ASSIGNMENT_KEY_B_FILE: .*: No such file or directory$"):
+        read_settings()
+    file.write_text("CANARY\n")
+    assert assignment_keys() == {"SEGUE_ASSIGNMENT_KEY_B": "CANARY"}
+    read_settings()
+    monkeypatch.setenv("SEGUE_ASSIGNMENT_KEY_B", "other")
+    with pytest.raises(WrongRequest, match=r"^SEGUE_ASSIGNMENT_KEY_B: it is set, and SEGUE_ASSIGNMENT_KEY_B_FILE too"):
+        read_settings()
