@@ -220,7 +220,7 @@ async def test_everything_is_created_as_the_table_says_and_a_second_run_changes_
         described = existing[topic.name]
         assert (described.partitions, described.replicas_min) == (topic.partitions, 1)
         assert dict(topic.configs).items() <= (described.configs or {}).items()
-    assert await world.meta(1) == Meta("g1", Token(0, 0), 0, -1, "", 3, DIGEST_START, -1)
+    assert await world.meta(1) == Meta("g1", Token(0, 0), 0, -1, "", 3, DIGEST_START, -1, active=())
     assert await world.run() == Provisioned((), (), ())
     assert await check_topics(KafkaConnection(world.servers), world.deployment) == []
 
