@@ -104,11 +104,11 @@ _INPUT = (
         "cps",
         (
             Query(
-                'sum(deriv(max by (job, partition) (segue_input_offset{@,stage="end"})[2m:15s]))',
+                'sum(deriv(max by (job, partition) (segue_input_offset{@,stage="end"})[2m:5s]))',
                 "in",
             ),
             Query(
-                'sum(deriv(max by (job, partition) (segue_input_offset{@,stage="applied"})[2m:15s]))',
+                'sum(deriv(max by (job, partition) (segue_input_offset{@,stage="applied"})[2m:5s]))',
                 "applied",
             ),
         ),
