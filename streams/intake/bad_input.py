@@ -19,6 +19,8 @@ BLOCKS: Final = 10
 """Blocks of a window. The oldest is forgotten whole, so the share is taken of 90 to 100 % of the window."""
 PAIRS_MAX: Final = 20
 """Pairs of reason and source that are told apart in a block. Others of a reason count as OTHERS."""
+SOURCES_MAX: Final = 20
+"""Sources that are shown beside OTHERS. Each is a label of a metric, and a producer may name a new one an event."""
 OTHERS: Final = "(other sources)"
 UNNAMED: Final = "(no source)"
 """How records are shown whose source cannot be read."""
@@ -114,8 +116,14 @@ class BadInput:
         return self._sums(0)
 
     def sources(self) -> dict[str, int]:
-        """Return how many were refused by source, most first."""
-        return self._sums(1)
+        """Return how many were refused by source, most first; at most SOURCES_MAX and OTHERS."""
+        # each block names sources of its own
+        sums = Counter(self._sums(1))
+        others = sums.pop(OTHERS, 0)
+        named = Counter(dict(sums.most_common(SOURCES_MAX)))
+        others += sums.total() - named.total()
+        sums = named + Counter({OTHERS: others})
+        return dict(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
 
     def said(self) -> str:
         """Say in one sentence how many were refused, why, and where they came from."""

@@ -40,7 +40,8 @@ LINES_MAX: Final = 5_000
 """The last lines of each log file."""
 LINE_FIELDS: Final = ("at", "level", "logger", "action", "message", *FIELDS)
 """The fields of a log line that are taken (docs/operations/logs.md). None of them holds a subject or a payload."""
-_CREDENTIALS: Final = re.compile(r"//[^/@]*@")
+_CREDENTIALS: Final = re.compile(r"//.*@", re.DOTALL)
+"""Up to the last @: a password may hold one, and clients take it so."""
 
 
 def versions() -> dict[str, Any]:

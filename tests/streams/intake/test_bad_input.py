@@ -1,6 +1,6 @@
 """The memory of refused records: shares, reasons and sources, over a restart."""
 
-from streams.intake.bad_input import OTHERS, PAIRS_MAX, UNNAMED, BadInput, BadInputLimits, BadRecord
+from streams.intake.bad_input import OTHERS, PAIRS_MAX, SOURCES_MAX, UNNAMED, BadInput, BadInputLimits, BadRecord
 from streams.intake.decoding import SOURCE_MAX, source_of
 from streams.wire.progress import Progress, progress_record, read_progress
 
@@ -82,3 +82,15 @@ def test_a_source_is_read_of_both_modes_cut_short_and_without_control_characters
     guard = BadInput(LIMITS)
     guard.add(1, bad(1))
     assert guard.sources() == {UNNAMED: 1}
+
+
+def test_a_producer_that_names_a_new_source_in_each_event_makes_no_more_labels() -> None:
+    guard = BadInput(BadInputLimits(0.05, 1_000))
+    for block in range(10):
+        guard.add(100, [BadRecord(each, "not_json", f"/session/{block}-{each}") for each in range(PAIRS_MAX)])
+    guard.add(100, bad(7, source="/crm"))
+    sources = guard.sources()
+    assert len(sources) == SOURCES_MAX + 1
+    assert sources["/crm"] == 7
+    assert sum(sources.values()) == guard.refused
+    assert next(iter(sources)) == OTHERS

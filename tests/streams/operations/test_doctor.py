@@ -94,6 +94,7 @@ def test_settings_are_told_without_secrets() -> None:
 
 def test_an_address_is_told_without_its_credentials() -> None:
     assert without_credentials("rediss://u:p@host:6380/1") == "rediss://host:6380/1"
+    assert without_credentials("redis://u:p@ss@a:6379,b:6379/0") == "redis://a:6379,b:6379/0"
     assert without_credentials("unix://u:p@/run/redis.sock?db=1") == "unix:///run/redis.sock"
     assert without_credentials("https://issuer/token") == "https://issuer/token"
 
