@@ -52,7 +52,7 @@ def read_role(role: str, channel: str) -> RoleName:
     """Read a role, and see that it has a channel if it takes one. Raises WrongRequest."""
     name: RoleName | None = next((each for each in ROLE_NAMES if each == role), None)
     if name is None:
-        raise WrongRequest(f"{role!r} is no role{nearest(role, ROLE_NAMES)}; roles are {', '.join(ROLE_NAMES)}")
+        raise WrongRequest(f"{role!r} is no role{nearest(role, ROLE_NAMES)}")
     if (name in OF_A_CHANNEL) != bool(channel):
         takes = "give --channel, like email" if name in OF_A_CHANNEL else "leave --channel out"
         raise WrongRequest(f"the rights of {name} are {'' if name in OF_A_CHANNEL else 'not '}of one channel: {takes}")

@@ -45,7 +45,7 @@ async def examine(servers: Servers, whose: As | None = None, *, write: bool = Tr
 async def _after(servers: Servers, area: Area, name: str, check: Check, *before: list[Checked]) -> list[Checked]:
     """Look at one thing, unless something that it stands on is away or wrong."""
     if any(each.outcome in ("away", "wrong") for found in before for each in found):
-        return [Checked(area, name, "unknown", "it cannot be looked at before what is told above is mended")]
+        return [Checked(area, name, "unknown", "mend the lines above first: this cannot be looked at before")]
     return await _area(servers, area, name, check)
 
 
