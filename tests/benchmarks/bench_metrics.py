@@ -1,12 +1,12 @@
 """What the metrics cost a worker: the same backlog drained with them and without them, in turn.
 
-    python -m tests.benchmarks.bench_metrics [--events 100000] [--rounds 3]
+    python -m tests.benchmarks.bench_metrics [--events 100000] [--rounds 5] [--every 15]
     python -m tests.benchmarks.bench_metrics --parts      # what counting costs alone, without servers
 
 
 Each run is a deployment of its own on the same embedded servers, with the same events: logins of 5,000 profiles, of
 which about 3 % change a membership. The worker's processor time is read between two points of the backlog, so its
-start does not count. With metrics, somebody scrapes every second, 15 times as often as Prometheus does by default.
+start does not count. With metrics, somebody scrapes every so many seconds: by default 15, as deploy/prometheus does.
 """
 
 import argparse
@@ -82,8 +82,10 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICKS_S
 
 
-async def drain(kafka: str, redis: str, made: list[tuple[bytes, bytes, int]], *, metrics: bool) -> tuple[float, float]:
-    """Drain the backlog once. Returns (µs of processor an event, events a second)."""
+async def drain(
+    kafka: str, redis: str, made: list[tuple[bytes, bytes, int]], *, metrics: bool, every_s: float
+) -> tuple[float, float]:
+    """Drain the backlog once, with a scrape every so often. Returns (µs of processor an event, events a second)."""
     async with live(unique("cost"), kafka, redis, partitions=PARTITIONS) as running:
         await fill(running, made)
         port = free_port()
@@ -97,7 +99,7 @@ async def drain(kafka: str, redis: str, made: list[tuple[bytes, bytes, int]], *,
             used_s = processor_s(worker.process.pid)
             if begun is None and done >= FROM * len(made):
                 begun = done, used_s, now_s
-            if begun is not None and metrics and now_s - scraped_s >= 1:
+            if begun is not None and metrics and now_s - scraped_s >= every_s:
                 scraped_s = now_s
                 await asyncio.to_thread(scrape, port)
             if done >= len(made):
@@ -138,7 +140,9 @@ async def main(arguments: argparse.Namespace) -> None:
     with running_kafka() as kafka, running_valkey() as valkey:
         for number in range(arguments.rounds):
             for metrics in ((True, False), (False, True))[number % 2]:
-                cost_us, rate = await drain(kafka.bootstrap, valkey.redis_url, made, metrics=metrics)
+                cost_us, rate = await drain(
+                    kafka.bootstrap, valkey.redis_url, made, metrics=metrics, every_s=arguments.every
+                )
                 found[metrics].append((cost_us, rate))
                 print(
                     f"metrics {'on ' if metrics else 'off'}: {cost_us:.2f} µs an event, {rate:,.0f} events/s",
@@ -151,6 +155,7 @@ async def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--every", type=float, default=15, metavar="SECONDS", help="between two scrapes")
     parser.add_argument("--parts", action="store_true")
     asyncio.run(main(parser.parse_args()))
