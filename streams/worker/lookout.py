@@ -8,11 +8,13 @@
 """
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from rules.catalogue.catalogue import Catalogue
+from streams.actions import told
 from streams.clock import Clock
 from streams.errors import NotReachable, StoreBug, Unanswered
 from streams.intake.input import Input
@@ -22,6 +24,8 @@ from streams.partition.status import READING, PartitionStatus
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
 from streams.worker.status import WorkerStatus
+
+log = logging.getLogger(__name__)
 
 EVERY_MS: Final = 5_000
 FRESH_MS: Final = 3 * EVERY_MS
@@ -106,9 +110,16 @@ class Lookout:
         self.seen = Seen()
 
     async def run(self) -> None:
-        """Look without end."""
+        """Look without end. A bug here costs metrics, and never a worker that does its work."""
+        failing = False
         while True:
-            await self.look()
+            try:
+                await self.look()
+                failing = False
+            except Exception:
+                if not failing:
+                    log.exception("a bug in what metrics look at", extra=told("bug"))
+                failing = True
             await self._clock.sleep(EVERY_MS)
 
     async def look(self) -> None:
