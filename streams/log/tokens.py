@@ -23,6 +23,8 @@ PROVIDERS: Final = "segue.kafka_tokens"
 USED_SHARE: Final = 0.8
 """A token is replaced when so much of its time is used up: clocks differ, and a connection takes a while."""
 SIGNER: Final = "aws_msk_iam_sasl_signer"
+TOKEN_S: Final = 10.0
+"""How long other people's code may take for a token. Every connection of the process waits for it."""
 
 
 class TokenUnavailable(Exception):
@@ -106,8 +108,9 @@ class OwnTokens(TokenSource):
 
     async def token(self) -> str:
         try:
-            found = await asyncio.to_thread(self._function)
-            found = await found if isawaitable(found) else found
+            async with asyncio.timeout(TOKEN_S):
+                found = await asyncio.to_thread(self._function)
+                found = await found if isawaitable(found) else found
         except Exception as error:
             # its text might hold anything
             raise TokenUnavailable(f"{PROVIDER}: it failed with {type(error).__name__}", refused=False) from None
@@ -151,7 +154,8 @@ def msk_signer(region: str) -> Callable[[], Awaitable[Token]]:
     async def get() -> Token:
         try:
             # it may ask the instance's metadata service: not in the event loop
-            value, until_ms = await asyncio.to_thread(signer.generate_auth_token, region)
+            async with asyncio.timeout(TOKEN_S):
+                value, until_ms = await asyncio.to_thread(signer.generate_auth_token, region)
         except Exception as error:
             what = f"Amazon's signer has no credentials for region {region}: {type(error).__name__}"
             raise TokenUnavailable(what, refused=False) from None

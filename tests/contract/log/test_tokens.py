@@ -17,7 +17,7 @@ from streams.errors import NotReachable, RefusalCode, Refused
 from streams.log import tokens
 from streams.log.admin import connected
 from streams.log.token_endpoint import TokenEndpoint
-from streams.log.tokens import KeptToken, Token, TokenUnavailable, load_provider
+from streams.log.tokens import KeptToken, OwnTokens, Token, TokenUnavailable, load_provider
 from streams.secret import Secret
 from tests.certificates import Authority
 from tests.contract.log.test_secured import connection
@@ -164,6 +164,17 @@ async def test_a_token_of_ones_own_code_lets_one_in(secured: Secured, monkeypatc
     }
     async with connected(connection(given)) as cluster:
         assert await cluster.existing([]) == {}
+
+
+async def test_code_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr("streams.log.tokens.TOKEN_S", 0.05)
+    with pytest.raises(TokenUnavailable, match="it failed with TimeoutError") as late:
+        await OwnTokens(never).token()
+    assert not late.value.refused
 
 
 @pytest.mark.parametrize(
