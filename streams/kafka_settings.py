@@ -5,6 +5,7 @@ secret may stand in a file instead; `…_FILE` names it. docs/operations/securin
 """
 
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -80,7 +81,7 @@ class KafkaSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        for problem in (*_tls_problems(self), *_sasl_problems(self)):
+        for problem in (*_address_problems(self), *_tls_problems(self), *_sasl_problems(self)):
             raise ValueError(problem)
         return self
 
@@ -89,6 +90,30 @@ class KafkaSettings(BaseSettings):
         value: SecretStr = getattr(self, f"kafka_{name}")
         file: Path | None = getattr(self, f"kafka_{name}_file")
         return Secret(f"SEGUE_KAFKA_{name.upper()}", value.get_secret_value(), file)
+
+
+def _address_problems(of: KafkaSettings) -> Iterator[str]:
+    """Say what is no broker, each as `setting: sentence`. An empty place between commas is passed over."""
+    brokers = [each.strip() for each in of.kafka_bootstrap_servers.split(",") if each.strip()]
+    if not brokers:
+        yield "kafka_bootstrap_servers: it names no broker: set it to host:port, with commas between"
+    for broker in brokers:
+        if not _is_broker(broker):
+            yield f"kafka_bootstrap_servers: {broker!r} is no host:port with a port from 1 to 65535"
+
+
+def _is_broker(text: str) -> bool:
+    """Return whether this is `host`, `host:port`, `[address]:port` or an address of IP version 6 alone."""
+    if text.count(":") > 1 and not text.startswith("["):
+        try:
+            return bool(IPv6Address(text))
+        except ValueError:
+            return False
+    try:
+        parts = urlsplit(f"//{text}")
+        return parts.netloc == text and "@" not in text and " " not in text and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _tls_problems(of: KafkaSettings) -> Iterator[str]:

@@ -18,6 +18,26 @@ ENDPOINT = {"SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": "https://issuer/token"}
     ("given", "told"),
     [
         (
+            {"BOOTSTRAP_SERVERS": "kafka-1:9092,kafka-2:99999"},
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS: 'kafka-2:99999' is no host:port with a port from 1 to 65535",
+        ),
+        (
+            {"BOOTSTRAP_SERVERS": "kafka-1:abc"},
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:abc' is no host:port with a port from 1 to 65535",
+        ),
+        (
+            {"BOOTSTRAP_SERVERS": "kafka://kafka-1:9092"},
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS: 'kafka://kafka-1:9092' is no host:port with a port from 1 to 65535",
+        ),
+        (
+            {"BOOTSTRAP_SERVERS": "kafka-1:0"},
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:0' is no host:port with a port from 1 to 65535",
+        ),
+        (
+            {"BOOTSTRAP_SERVERS": " , "},
+            "SEGUE_KAFKA_BOOTSTRAP_SERVERS: it names no broker: set it to host:port, with commas between",
+        ),
+        (
             {"SECURITY_PROTOCOL": "SASL_SSL"},
             "SEGUE_KAFKA_SASL_MECHANISM: it is not set, and SEGUE_KAFKA_SECURITY_PROTOCOL is SASL_SSL",
         ),
@@ -100,3 +120,8 @@ def test_a_secret_in_a_file_is_read_anew_without_its_line_end(tmp_path: Path) ->
     file.write_text("\n")
     with pytest.raises(SecretUnreadable, match=r"^SEGUE_KAFKA_SASL_PASSWORD_FILE: .*: it is empty$"):
         secret.reveal()
+
+
+@pytest.mark.parametrize("servers", ["kafka-1", "kafka-1:9092, kafka-2:9093,", "[::1]:9092", "::1", "10.0.0.1:65535"])
+def test_what_names_brokers_is_taken(servers: str) -> None:
+    assert KafkaSettings(kafka_bootstrap_servers=servers).kafka_bootstrap_servers == servers
