@@ -363,7 +363,8 @@ def away(server: str, reason: str, within_ms: int, reach: "Reach", setting: str)
     if reach == "refused":
         return f"{server} refuses the connection: is it up, and is {setting} right?"
     if reach == "open":
-        return f"{server} takes the connection but did not answer as it must ({reason}); is {setting} right?"
+        what = f"{server} takes the connection but did not answer as it must ({reason})"
+        return f"{what}: is it frozen or overloaded, or is {setting} another server's?"
     return f"{server} did not answer within {within_ms // 1000} s ({reason}): is it up, and is {setting} right?"
 
 

@@ -180,7 +180,7 @@ _OURS: Final = frozenset(
 """Arguments that stand in fields of their own, or that StoreConnection decides."""
 _NO_ADDRESS: Final = (
     "SEGUE_REDIS_URL is no address of Redis: it begins with redis://, rediss://, redis+sentinel://, rediss+sentinel:// "
-    "or unix://"
+    "or unix://, and a port in it is a number from 1 to 65535"
 )
 
 

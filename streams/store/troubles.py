@@ -82,7 +82,9 @@ def _of_reply(error: BaseException, entry: Entry, where: str) -> Unanswered | No
             way = f"is the content of {entry.password.file} ({entry.password.setting}_FILE) right?"
         return StoreRefused(StoreCode.CREDENTIALS, f"{where} refuses the password of user {entry.user}: {way}")
     if "without any password configured" in text:
-        way = f"unset {entry.password.setting}, or name an ACL user in {entry.setting}_USERNAME"
+        way = (
+            f"take {entry.password.setting} away, or out of the address, or set {entry.setting}_USERNAME to an ACL user"
+        )
         return StoreRefused(StoreCode.CREDENTIALS, f"{where} has no password for user 'default': {way}")
     if lacks_right(error):
         return no_right(entry, where, [found[1]] if (found := _COMMAND.search(text)) else [])

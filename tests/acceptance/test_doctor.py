@@ -112,6 +112,10 @@ def test_a_missing_right_is_named(segue: Segue, secured: Secured) -> None:
     topic = f"{segue.environment.get('SEGUE_ACTIVATION_TOPIC_PREFIX', 'activation')}.email"
     assert said.startswith(f"Kafka does not let user 'nobody' Read topic {topic}, ")
     assert said.endswith("add that ACL; `segue acls deliverer` lists them all")
+    checks = found(segue, "--as", "reader", "--channel", "emial", status=1)
+    assert [each["said"] for each in checks.values() if each["outcome"] == "wrong"] == [
+        "there is none: no catalogue with the channel 'emial' was ever applied"
+    ]
     ended = segue("doctor", "--as", "deliverr")
     assert ended.status == 2
     assert ended.err.startswith("'deliverr' is no role; did you mean 'deliverer'")

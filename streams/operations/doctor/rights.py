@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from streams.operations.doctor.checked import Checked
 from streams.operations.rights import lacks
 from streams.operations.servers import Servers
+from streams.wire.names import channel_topics
 from streams.wire.rights import Asked, Right, RoleName, rights_of
 
 
@@ -32,4 +33,16 @@ async def check_rights(servers: Servers, wanted: As) -> list[Checked]:
     if missing[role]:
         said = f"settings cannot be checked without {', '.join(map(str, missing[role]))}"
         return [Checked("rights", name, "advice", said, f"`segue acls {role}` lists them all")]
-    return [Checked("rights", name, "right", "this user has them all")]
+    return [Checked("rights", name, "right", "this user has them all"), *await _channel(servers, wanted)]
+
+
+async def _channel(servers: Servers, wanted: As) -> list[Checked]:
+    """See that the channel of a deliverer or a reader has a topic: nobody notices that a name is misspelt."""
+    if not wanted.channel:
+        return []
+    topic, _ = channel_topics(servers.deployment, wanted.channel)
+    async with servers.cluster() as cluster:
+        if topic in await cluster.existing([topic]):
+            return [Checked("topics", f"topic {topic}", "right", "it is there")]
+    what = f"there is none: no catalogue with the channel {wanted.channel!r} was ever applied"
+    return [Checked("topics", f"topic {topic}", "wrong", what, "see how the channel is written in the catalogue")]

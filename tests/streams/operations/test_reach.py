@@ -39,8 +39,8 @@ async def test_of_several_addresses_the_one_that_came_furthest_tells() -> None:
         ),
         (
             "open",
-            "Kafka at here:1 takes the connection but did not answer as it must (why);"
-            " is SEGUE_KAFKA_BOOTSTRAP_SERVERS right?",
+            "Kafka at here:1 takes the connection but did not answer as it must (why): is it frozen or overloaded, or"
+            " is SEGUE_KAFKA_BOOTSTRAP_SERVERS another server's?",
         ),
     ],
 )
