@@ -9,7 +9,7 @@ from typing import Final
 
 from aiokafka import client as aiokafka_client
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, RequestTimedOutError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.errors import NotReachable
@@ -62,7 +62,7 @@ class KafkaPulse:
                     if not isinstance(error, KafkaError | OSError | TimeoutError):
                         raise error
                     refusal = self._access.refusal
-                    why = f"{node[0]}:{node[1]}: {type(error).__name__}" if refusal is None else str(refusal)
+                    why = f"{node[0]}:{node[1]} {_said(error)}" if refusal is None else str(refusal)
         finally:
             for task, node in asking.items():
                 task.cancel()
@@ -93,3 +93,12 @@ class KafkaPulse:
         """Close every connection."""
         for node in list(self._connections):
             self._drop(node)
+
+
+def _said(error: BaseException) -> str:
+    """Say in words what a broker did; the kind of the error where there are none for it."""
+    if isinstance(error, TimeoutError | RequestTimedOutError):
+        return "does not answer"
+    if isinstance(error, ConnectionRefusedError):
+        return "refuses the connection"
+    return f"cannot be asked ({type(error).__name__})"
