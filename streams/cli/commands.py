@@ -111,7 +111,9 @@ COMMANDS: Final = (
     Command("doctor", "doctor:doctor", LOOK, "Look at everything that a deployment needs, and say what to do."),
     Command("lag", "lag:lag", LOOK, "Show how far each partition is behind, who works on it, and what becomes of it."),
     Command("letters", "letters:letters", LOOK, "Show what was refused and why; send it again once it is mended."),
-    Command("bundle", "bundle:bundle", LOOK, "Gather what a support request needs into one file, no personal data."),
+    Command(
+        "bundle", "bundle:bundle", LOOK, "Gather what a support request needs into one file without personal data."
+    ),
     Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
     Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),
     Command("dump", "dump:dump", PROVE, "Write an input partition as a file for `segue replay`."),

@@ -38,7 +38,7 @@ def doctor(
     everything: Annotated[bool, typer.Option("--all", help="Also name each thing that is right.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at everything that this deployment needs, from where you stand, and say what to do.
+    """Look at everything that a deployment needs, and say what to do.
 
     Settings, Redis and Kafka (reachable, credentials, versions, rights, settings, clocks), topics, retention, the state
     of each partition, the catalogue in force. It tries one transaction and takes it back, so that nobody reads it. Exit
