@@ -78,8 +78,7 @@ async def create_or_verify(
     findings = await verify_brokers(cluster, deployment)
     if any(finding.fatal for finding in findings):
         return Provisioned((), (), tuple(findings))
-    channels = await channels_in_force(cluster, log, deployment)
-    table = (*topics(deployment), *activation_topics(deployment, channels))
+    table = await topics_in_force(cluster, log, deployment)
     created, found = await have_topics(cluster, table, deployment)
     findings += found
     if any(finding.fatal for finding in findings):
@@ -132,6 +131,12 @@ async def _verify(
     return findings, [topic for topic in wanted if topic.name not in existing]
 
 
+async def topics_in_force(cluster: Cluster, log: Log, deployment: Deployment) -> tuple[Topic, ...]:
+    """List every topic of a deployment, those of the channels in force too. Raises NotReachable."""
+    channels = await channels_in_force(cluster, log, deployment)
+    return (*topics(deployment), *activation_topics(deployment, channels))
+
+
 async def channels_in_force(cluster: Cluster, log: Log, deployment: Deployment) -> list[str]:
     """Name the channels of the catalogue applied last; none where there is none.
 
@@ -156,8 +161,7 @@ async def check_topics(connection: KafkaConnection, deployment: Deployment) -> l
     try:
         async with connected(connection) as cluster:
             findings = await verify_brokers(cluster, deployment)
-            channels = await channels_in_force(cluster, log, deployment)
-            table = (*topics(deployment), *activation_topics(deployment, channels))
+            table = await topics_in_force(cluster, log, deployment)
             found, missing = await _verify(cluster, table, deployment)
     finally:
         await log.close()

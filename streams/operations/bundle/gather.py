@@ -22,9 +22,8 @@ from streams.operations.bundle.parts import log_lines, settings_told, versions
 from streams.operations.doctor.examine import examine
 from streams.operations.errors import OperationError
 from streams.operations.lag import lag_meter
-from streams.operations.provision import channels_in_force
+from streams.operations.provision import topics_in_force
 from streams.operations.servers import Servers
-from streams.wire.topics import activation_topics, topics
 
 ANSWER_S: Final = 5.0
 """How long a process may take to answer."""
@@ -112,8 +111,7 @@ async def _lag(servers: Servers) -> Any:
 
 async def _topics(servers: Servers) -> Any:
     async with servers.cluster() as cluster:
-        channels = await channels_in_force(cluster, servers.log, servers.deployment)
-        table = (*topics(servers.deployment), *activation_topics(servers.deployment, channels))
+        table = await topics_in_force(cluster, servers.log, servers.deployment)
         found = await cluster.existing([each.name for each in table])
         return {
             name: {"partitions": each.partitions, "replicas_min": each.replicas_min, "settings": each.configs}

@@ -6,10 +6,9 @@ from rules.ground.instants import MS_PER_DAY
 from streams.clock import SystemClock
 from streams.log.admin import Cluster
 from streams.operations.doctor.checked import Checked, of_findings
-from streams.operations.provision import channels_in_force
+from streams.operations.provision import topics_in_force
 from streams.operations.servers import Servers
 from streams.wire.requirements import judge_topic
-from streams.wire.topics import activation_topics, topics
 
 USED_ADVICE: Final = 0.5
 """A state that lags by more than this share of the input's retention is told."""
@@ -18,8 +17,7 @@ USED_ADVICE: Final = 0.5
 async def check_topics(servers: Servers, cluster: Cluster) -> list[Checked]:
     """Hold every topic of the deployment and of its channels against the table. Raises NotReachable."""
     deployment = servers.deployment
-    channels = await channels_in_force(cluster, servers.log, deployment)
-    table = (*topics(deployment), *activation_topics(deployment, channels))
+    table = await topics_in_force(cluster, servers.log, deployment)
     existing = await cluster.existing([each.name for each in table])
     found: list[Checked] = []
     missing = [each.name for each in table if each.name not in existing]
