@@ -169,6 +169,11 @@ def decide(profile: Profile, era: Era, t: int) -> dict[str, Refusal | None]:
     return found
 
 
+def all_refused(era: Era, code: str) -> dict[str, Refusal | None]:
+    """Refuse every approved activation with one code that goes before all others: erased or merged."""
+    return {name: Refusal(code, []) for name in era.approved_activations}
+
+
 def slot(profile: Profile, era: Era, group: str, free: list[Definition]) -> str:
     """Name the journey that takes the slot of a group. `free`: the group's activations without any other refusal."""
     stated = (era.catalogue.policy.get("exclusive_groups") or {}).get(group) or {}
@@ -210,9 +215,19 @@ def told(definition: Definition, era: Era, subject: str) -> Told:
     )
 
 
-def activate(profile: Profile, era: Era, t: int, event: Event | None = None, at_cut: bool = False) -> list[bytes]:
-    """Decide the activations of a profile after its membership changes. Returns the changes as JSON."""
-    refused = decide(profile, era, t)
+def activate(
+    profile: Profile,
+    era: Era,
+    t: int,
+    event: Event | None = None,
+    at_cut: bool = False,
+    leaving: str | None = None,
+) -> list[bytes]:
+    """Decide the activations of a profile after its membership changes. Returns the changes as JSON.
+
+    `leaving`: every activation is refused with this code.
+    """
+    refused = decide(profile, era, t) if leaving is None else all_refused(era, leaving)
     stopping: dict[str, tuple[Told, Refusal]] = {}
     starting: dict[str, tuple[Told, str]] = {}
     for name, before in profile.active.items():

@@ -475,15 +475,19 @@ def segment(condition: Condition, sight: Sight) -> bool:
 
 
 def consent(condition: Condition, sight: Sight) -> bool:
-    """Consent: the latest consent event for the channel and purpose decides; at equal times a withdrawal wins."""
+    """Consent: the latest consent event for the channel and purpose decides.
+
+    At equal times a withdrawal wins, of grants the one that ends first. A grant is withdrawn from its `until` on.
+    """
     wanted = condition["consent"]["channel"], condition["consent"]["purpose"]
-    said: list[tuple[int, int]] = []
+    said: list[tuple[int, float]] = []
     for one in sight.known:
         granted = one.event.type == "consent.granted"
         scope = (one.event.data["channel"], one.event.data["purpose"]) if granted else withdrawal(one.event)
         if scope is not None and all(given in (asked, "all") for given, asked in zip(scope, wanted, strict=True)):
-            said.append((one.event.time, 0 if granted else 1))
-    found = ("granted", "withdrawn")[max(said)[1]] if said else "unknown"
+            # a withdrawal is a grant that ended before all others
+            said.append((one.event.time, -one.event.data.get("until", math.inf) if granted else math.inf))
+    found = ("granted" if sight.t < -max(said)[1] else "withdrawn") if said else "unknown"
     return bool(found == condition.get("is", "granted"))
 
 

@@ -17,6 +17,7 @@ LEVELS_MAX = 32
 DIGITS_MAX = 400
 STACK_BYTES = 1 << 30
 NOT_JSON = object()
+LINKED, UNLINKED, ERASED = "identity.linked", "identity.unlinked", "privacy.erased"
 STOP_WORDS = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
 
 
@@ -36,6 +37,11 @@ class Event:
     def identity(self) -> tuple[int, str, str]:
         """(time, source, id). A redelivery has the same identity; events are ordered by it."""
         return (self.time, self.source, self.id)
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether it is a fact: no link event and no erasure."""
+        return self.type not in (LINKED, UNLINKED, ERASED)
 
 
 class Refused(Exception):
@@ -142,6 +148,10 @@ def event_in(value: Any, catalogue: Catalogue, clock: int, stamped: bool = True)
     if time > clock + FIVE_MINUTES_MS:
         raise Refused("ahead")
     data, sets = content(value.get("data"), value["type"], catalogue)
+    if value["type"] == LINKED and (not is_subject(data.get("canonical")) or data["canonical"] == value["subject"]):
+        raise Refused("bad_link")
+    if value["type"] in (LINKED, UNLINKED, ERASED):
+        sets = {}
     return Event(time, value["source"], value["id"], value["type"], value["subject"], data, sets)
 
 
@@ -161,12 +171,16 @@ def envelope(value: Any) -> None:
     for name in ("id", "source", "type"):
         if not isinstance(value.get(name), str) or value[name] == "":
             raise Refused("not_cloudevent")
-    subject = value.get("subject")
-    if not isinstance(subject, str) or "|" in subject or any(unicodedata.category(sign) == "Cc" for sign in subject):
+    if not is_subject(value.get("subject")):
         raise Refused("bad_subject")
-    kind, colon, name = subject.partition(":")
-    if not (kind and colon and name):
-        raise Refused("bad_subject")
+
+
+def is_subject(value: Any) -> bool:
+    """Tell whether a value is a valid subject."""
+    if not isinstance(value, str) or "|" in value or any(unicodedata.category(sign) == "Cc" for sign in value):
+        return False
+    kind, colon, name = value.partition(":")
+    return bool(kind and colon and name)
 
 
 def content(data: Any, event_type: str, catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -78,6 +78,6 @@ def events_of(values: Any, subject: str, era: Era, clock: int) -> list[Event]:
             event = None if is_own(value) else event_in(value, era.catalogue, clock)
         except Refused:
             continue
-        if event is not None and event.subject == subject:
+        if event is not None and event.is_fact and event.subject == subject:
             found.append(event)
     return found

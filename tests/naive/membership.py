@@ -1,17 +1,19 @@
 """The memberships of one profile in one evaluation: docs/language.md."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tests.naive.conditions import Sight, trait_value, truth
+from tests.naive.conditions import Mark, Sight, trait_value, truth
 from tests.naive.decode import Event
 from tests.naive.pending import Era, always
 from tests.naive.profile import Profile, Stay
 from tests.naive.reading import Catalogue, leaves
 from tests.naive.times import length, written
 
+ENDLESS = 1 << 62
+"""More than any number of arrivals: of a mark that was taken over only a later time is later."""
 FORGETTING = ("exit_rule", "max_stay")
 """The reasons after which re-entry needs new evidence."""
 
@@ -27,6 +29,45 @@ class Verdict:
     kind: str
     conditions: list[str] = field(default_factory=list)
     backfill: bool = False
+    stay: Stay | None = None
+    """The stay that is taken over."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a subject has that becomes an alias, as it was before: another takes it over."""
+
+    stays: Mapping[str, Stay]
+    last_exit: Mapping[str, int]
+    exit_mark: Mapping[str, Mark]
+    disarmed: Set[str]
+
+    @staticmethod
+    def of(profile: Profile) -> "Taken":
+        """Keep what a profile has now."""
+        return Taken(
+            {name: Stay(one.entered_at, taken_over(one.mark)) for name, one in profile.stays.items()},
+            dict(profile.last_exit),
+            {name: taken_over(mark) for name, mark in profile.exit_mark.items()},
+            frozenset(profile.disarmed),
+        )
+
+
+def taken_over(mark: Mark) -> Mark:
+    """Return a mark as another subject takes it over."""
+    return mark._replace(arrivals=ENDLESS)
+
+
+def take_exits(profile: Profile, taken: Taken) -> None:
+    """Take last exits over where they are later: those of any kind, and those that ask for new evidence."""
+    for segment, at in taken.last_exit.items():
+        profile.last_exit[segment] = max(at, profile.last_exit.get(segment, at))
+    for segment, mark in taken.exit_mark.items():
+        own = profile.exit_mark.get(segment)
+        if own is None or mark.set_at > own.set_at:
+            profile.exit_mark[segment] = mark
+            profile.disarmed.discard(segment)
+            profile.disarmed |= {segment} & taken.disarmed
 
 
 def sight(profile: Profile, era: Era, segment: str, rule: str, t: int) -> Sight:
@@ -145,11 +186,48 @@ def decide(profile: Profile, era: Era, segment: str, t: int, visit: Visit) -> Ve
     return Verdict("definition_changed", found.conditions) if found and changed else found
 
 
-def move_all(profile: Profile, era: Era, t: int, event: Event | None = None, visit: Visit = None) -> list[bytes]:
+def take_over(profile: Profile, era: Era, segment: str, t: int, stay: Stay) -> Verdict | None:
+    """Judge a stay that another had, as the profile's own. None: it is not taken over."""
+    if (
+        segment in profile.stays
+        or f"segment {segment}" in era.catalogue.ungoverned
+        or not audience_admits(profile, era.catalogue, segment)
+        or not market_admits(profile, era, segment, t)
+        or not parent_admits(profile, era.catalogue, segment)
+        or refused(profile, era, segment, t)
+    ):
+        return None
+    profile.stays[segment] = stay
+    found = reason_to_leave(profile, era, segment, t, min_stay=True)
+    del profile.stays[segment]
+    if found is None:
+        return Verdict("merged", stay=stay)
+    if found.kind in FORGETTING:
+        leave(profile, segment, t, found.kind)
+    return None
+
+
+def leave_all(profile: Profile, era: Era, t: int, event: Event | None, kind: str) -> list[bytes]:
+    """Leave every segment, by rank and id. Returns the changes as JSON."""
+    return [move(profile, era, segment, t, Verdict(kind), event) for segment in era.order if segment in profile.stays]
+
+
+def move_all(
+    profile: Profile,
+    era: Era,
+    t: int,
+    event: Event | None = None,
+    visit: Visit = None,
+    taken: Taken | None = None,
+) -> list[bytes]:
     """Evaluate every segment once, by rank and id; each sees the changes already made. Returns the changes as JSON."""
     changes = []
     for segment in era.order if visit == "cut" else era.approved_order:
-        verdict = decide(profile, era, segment, t, visit)
+        verdict = None
+        if taken is not None and segment in taken.stays:
+            verdict = take_over(profile, era, segment, t, taken.stays[segment])
+        if verdict is None:
+            verdict = decide(profile, era, segment, t, visit)
         if verdict is not None:
             changes.append(move(profile, era, segment, t, verdict, event))
         arm(profile, era, segment, t)
@@ -168,17 +246,24 @@ def arm(profile: Profile, era: Era, segment: str, t: int) -> None:
         profile.disarmed.discard(segment)
 
 
+def leave(profile: Profile, segment: str, t: int, kind: str) -> None:
+    """Remember an exit. One with `merged` or `erased` is no exit to anything."""
+    if kind in ("merged", "erased"):
+        return
+    profile.last_exit[segment] = t
+    if kind in FORGETTING:
+        profile.exit_mark[segment] = profile.mark(t)
+        profile.disarmed.add(segment)
+
+
 def move(profile: Profile, era: Era, segment: str, t: int, verdict: Verdict, event: Event | None) -> bytes:
     """Make a change, and write it in the form of docs/language.md (A membership change)."""
-    entered = verdict.kind == "entry_rule"
+    entered = verdict.kind == "entry_rule" or verdict.stay is not None
     if entered:
-        profile.stays[segment] = Stay(t, profile.mark(t))
+        profile.stays[segment] = verdict.stay or Stay(t, profile.mark(t))
     else:
         del profile.stays[segment]
-        profile.last_exit[segment] = t
-        if verdict.kind in FORGETTING:
-            profile.exit_mark[segment] = profile.mark(t)
-            profile.disarmed.add(segment)
+        leave(profile, segment, t, verdict.kind)
     profile.sequence += 1
     definition = era.definition(segment)
     layers = definition.get("layers") or {}

@@ -61,12 +61,14 @@ class Profile:
     last_refusal: dict[str, str] = field(default_factory=dict)
     """Activation → the kind of its last `deactivated`."""
     channel_sequence: dict[str, int] = field(default_factory=dict)
+    arrivals: int = 0
+    """The number of the last arrival that it can have seen."""
     cursor: int = 0
     """The last instant evaluated."""
 
-    def learn(self, event: Event, era: int) -> None:
-        """Insert an event at its place in the order."""
-        self.known.append(Known(event, len(self.known) + 1, era))
+    def learn(self, known: Known) -> None:
+        """Insert a fact at its place in the order."""
+        self.known.append(known)
         self.known.sort(key=lambda one: one.event.identity)
 
     def recall(self, cut: int, events: Sequence[Event]) -> None:
@@ -90,4 +92,9 @@ class Profile:
 
     def mark(self, t: int) -> Mark:
         """Return the mark of a change at t."""
-        return Mark(self.known[-1].event.time, len(self.known), t)
+        return Mark(self.known[-1].event.time if self.known else 0, self.arrivals, t)
+
+    def forget(self) -> None:
+        """Erase everything but what was published: sequences, and `was`."""
+        self.known, self.histories = [], {}
+        self.stays, self.last_exit, self.exit_mark, self.disarmed = {}, {}, {}, set()

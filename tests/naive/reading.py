@@ -16,10 +16,13 @@ from tests.naive.templates import written_out
 from tests.naive.times import length
 
 BUILT_IN: dict[str, list[str]] = {
-    "consent.granted": ["channel", "purpose"],
+    "consent.granted": ["channel", "purpose", "until"],
     "consent.withdrawn": ["channel", "purpose"],
     "message.sent": ["channel", "journey", "intent", "activation"],
     "message.replied": ["channel", "text"],
+    "identity.linked": ["canonical"],
+    "identity.unlinked": [],
+    "privacy.erased": ["request"],
 }
 GROUPS = ("all", "any", "none", "at_least_of")
 
@@ -68,6 +71,11 @@ class Catalogue:
             else:
                 ungoverned.add(f"{kind} {name}")
         return replace(self, **parts, ungoverned=frozenset(ungoverned))
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether later events of an erased subject begin a new profile."""
+        return bool((self.policy.get("erasure") or {}).get("afterwards") == "begin_anew")
 
     def versions(self, segment: str) -> list[Any]:
         """List the versions of a segment that are in force."""
@@ -258,7 +266,8 @@ def catalogue(
 ) -> Catalogue:
     """Put a catalogue together from the values of its files."""
     events: dict[str, Any] = {
-        name: {"data": {path: {"type": "string"} for path in paths}} for name, paths in BUILT_IN.items()
+        name: {"data": {path: {"type": "datetime" if path == "until" else "string"} for path in paths}}
+        for name, paths in BUILT_IN.items()
     }
     for name, declared in (dictionary.get("events") or {}).items():
         built_in = events.get(name, {"data": {}})["data"]

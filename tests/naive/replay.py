@@ -1,18 +1,19 @@
 """Records to changes: docs/language.md, and docs/protocol.md for the order.
 
-Profiles do not affect each other, so `live` handles each one alone and returns its happenings, each at an instant.
-Then `merge` puts the happenings of all profiles into the one canonical order.
+`lives.py` takes every profile through the records and returns its happenings, each at an instant. Then `merge` puts the
+happenings of all profiles into the one canonical order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.naive.candidates import instants
 from tests.naive.decode import Event, Own, Refused, event_of, parse
-from tests.naive.evaluation import evaluate
 from tests.naive.fillings import Filled, Fillings, History, read_own
+from tests.naive.lives import Happening, Lives, Record
 from tests.naive.pending import Era
-from tests.naive.pilots import completed, governed
+from tests.naive.pilots import completed
 from tests.naive.profile import Profile
 from tests.naive.reading import Catalogue
 
@@ -34,34 +35,6 @@ class Replayed:
 
     changes: list[bytes]
     refusals: list[tuple[int, str]]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record at its instant: an event, the cut into an era, a part of a filling, or nothing (a redelivery)."""
-
-    at: int
-    event: Event | None = None
-    era: Era | None = None
-    filling: History | Filled | None = None
-
-    @property
-    def subject(self) -> str | None:
-        """The subject of the profile that the record touches, if that is known."""
-        if self.event is not None:
-            return self.event.subject
-        return self.filling.subject if isinstance(self.filling, History) else None
-
-
-@dataclass(frozen=True)
-class Happening:
-    """A visit, or changes of a profile at an instant. `record`: the record that caused it directly."""
-
-    at: int
-    changes: list[bytes]
-    record: int | None
-    after: int
-    """It cannot come before this record was read."""
 
 
 @dataclass
@@ -86,18 +59,17 @@ def replay(
     file = read(first, lines, until, then, as_live)
     if file.end is None:
         return Replayed([], file.refusals)
-    subjects = {record.event.subject for record in file.records if record.event}
-    when = every_millisecond if walk else instants
-    lives = {subject: list(live(subject, first, file.records, file.end, when)) for subject in subjects}
-    changes = [change for part in merge(lives, file.records, file.end) for change in part]
-    return Replayed(changes, file.refusals)
+    lives = Lives(first, every_millisecond if walk else instants, linking=not as_live)
+    happenings = lives.run(file.records, file.end)
+    changes = [change for part in merge(happenings, file.records, file.end) for change in part]
+    erased = [(file.records[index].line, "erased") for index in lives.refused]
+    return Replayed(changes, sorted(file.refusals + erased))
 
 
 def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[Cut], as_live: bool) -> File:
     """Read the lines as records. Each cut comes before the first line at its instant or later."""
     file, era, clock, cuts = File(), first, None, list(then)
     fillings = Fillings()
-    seen: set[tuple[str, tuple[int, str, str]]] = set()
     for number, raw in enumerate(lines, 1):
         raw = raw.rstrip(b"\r\n")
         if not raw.strip(b" \t\r\n"):
@@ -120,11 +92,7 @@ def read(first: Era, lines: Sequence[bytes], until: int | None, then: Sequence[C
             filling = read_own(line.value, era, fillings, clock) if as_live else None
         if clock is None:
             continue
-        if event is not None and (event.subject, event.identity) in seen:
-            event = None
-        if event is not None:
-            seen.add((event.subject, event.identity))
-        file.records.append(Record(clock, event, filling=filling))
+        file.records.append(Record(clock, event, filling=filling, line=number))
     while cuts and until is not None and cuts[0].at <= until:
         era = cut(file, era, cuts.pop(0), as_live)
     file.end = until if until is not None else clock
@@ -138,57 +106,9 @@ def cut(file: File, era: Era, made: Cut, as_live: bool) -> Era:
     return began
 
 
-Instants = Callable[[Profile, Era, int, int], Sequence[int]]
-
-
 def every_millisecond(profile: Profile, era: Era, after: int, before: int) -> Sequence[int]:
     """List every millisecond between two instants."""
     return range(after + 1, before)
-
-
-def live(subject: str, era: Era, records: Sequence[Record], end: int, when: Instants) -> Iterator[Happening]:
-    """Take one profile through its records, with every wake between them."""
-    profile: Profile | None = None
-    filled: dict[int, int | None] = {}
-    after = -1
-    for index, record in enumerate(records):
-        own, visited = record.subject == subject, record.era is not None or isinstance(record.filling, Filled)
-        if profile is not None and (own or visited):
-            yield from wakes(profile, era, record.at, after, when)
-        era = record.era or era
-        if isinstance(record.filling, Filled):
-            filled[record.filling.cut] = record.filling.since
-        if own and record.event is not None:
-            profile = profile or Profile(subject, era.ordinal, record.at, filled)
-            profile.learn(record.event, era.ordinal)
-            yield Happening(record.at, evaluate(profile, era, record.at, record.event), index, index)
-        elif profile is None:
-            continue
-        elif visited:
-            changes = evaluate(profile, era, record.at, visit="filled" if record.era is None else "cut")
-            yield Happening(record.at, changes, None, index)
-        elif own and isinstance(record.filling, History):
-            profile.recall(record.filling.cut, record.filling.events)
-            profile.cursor = max(profile.cursor, record.at - 1)
-            yield Happening(record.at, [], index, index)
-        else:
-            continue
-        after = index
-    if profile is not None:
-        yield from wakes(profile, era, end + 1, after, when)
-
-
-def wakes(profile: Profile, era: Era, before: int, after: int, when: Instants) -> Iterator[Happening]:
-    """Evaluate a profile at each candidate instant after its last evaluation and before an instant."""
-    quiet = False
-    while not quiet:
-        quiet = True
-        for at in when(profile, governed(profile, era, profile.cursor), profile.cursor, before):
-            changes = evaluate(profile, era, at)
-            if changes:
-                yield Happening(at, changes, None, after)
-                quiet = False  # this change may have altered the next flip
-                break
 
 
 def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int) -> list[list[bytes]]:
@@ -206,18 +126,24 @@ def merge(lives: dict[str, list[Happening]], records: Sequence[Record], end: int
             if queue and queue[-1].record is None and queue[-1].at < before and queue[-1].after < read
         ]
 
+    caused: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+    for subject, happenings in lives.items():
+        for happening in happenings:
+            if happening.record is not None:
+                caused[happening.record].append((happening.step, subject))
     for index, record in enumerate(records):
-        own = record.subject
+        effects = sorted(caused[index])
+        own = effects[0][1] if effects else None
         changes: list[bytes] = []
         left = WAKES_MAX
         while left and (waiting := due(record.at, index)):
             _, subject = min(waiting)
             changes += queues[subject].pop().changes
             left -= subject != own
-        if own is not None and any(happening.record == index for happening in queues.get(own, [])):
-            while queues[own][-1].record != index:
-                changes += queues[own].pop().changes
-            changes += queues[own].pop().changes
+        for _, subject in effects:
+            while queues[subject][-1].record != index:
+                changes += queues[subject].pop().changes
+            changes += queues[subject].pop().changes
         parts.append(changes)
     last: list[bytes] = []
     while waiting := due(end + 1, len(records)):

@@ -15,9 +15,10 @@ from tests.faults.model import DIGEST_START, Change, rolled
 from tests.naive.candidates import instants
 from tests.naive.decode import Own, Refused, event_of, parse
 from tests.naive.fillings import Fillings, read_own
+from tests.naive.lives import Lives, Record
 from tests.naive.pending import Era
 from tests.naive.reading import Catalogue, read_text
-from tests.naive.replay import Record, live, merge
+from tests.naive.replay import merge
 from tests.transcripts.implementations import plain
 
 CATALOGUE = "segue.catalogue"
@@ -64,7 +65,7 @@ def expected(partition: int, partitions: int, stored: Sequence[Stored], catalogu
     records: list[Record] = []
     era: Era | None = None
     first = Era(catalogues[0], None, (), remembering=True)
-    fillings, seen, clock_ms = Fillings(), set(), -1
+    fillings, clock_ms = Fillings(), -1
     for record in stored:
         value = record.value or b""
         line = parse(value)
@@ -85,13 +86,11 @@ def expected(partition: int, partitions: int, stored: Sequence[Stored], catalogu
             except Own:
                 at = Record(clock_ms, filling=read_own(line.value, era, fillings, clock_ms))
             else:
-                if (event.subject, event.identity) not in seen:
-                    seen.add((event.subject, event.identity))
-                    at = Record(clock_ms, event)
+                at = Record(clock_ms, event, line=record.offset)
         records.append(at)
-    subjects = {each.event.subject for each in records if each.event}
-    lives = {subject: list(live(subject, first, records, clock_ms, instants)) for subject in subjects}
-    for record, values in zip(stored, merge(lives, records, clock_ms), strict=False):
+    lives = Lives(first, instants, linking=False)
+    happenings = lives.run(records, clock_ms)
+    for record, values in zip(stored, merge(happenings, records, clock_ms), strict=False):
         for each in values:
             found.changes.append(change_of(each, record.offset + 1))
             found.digest = rolled(found.digest, each)

@@ -1,0 +1,256 @@
+"""The lives of all profiles: each record in order, and the effects that it has on others (docs, sections 11 and 12).
+
+Profiles affect each other only through the effects of links and erasures. So a profile is taken forward to an instant
+when a record or an effect touches it, and not before; `replay.merge` puts the happenings into the canonical order.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.naive.conditions import Known
+from tests.naive.decode import ERASED, LINKED, Event
+from tests.naive.evaluation import evaluate
+from tests.naive.fillings import Filled, History
+from tests.naive.membership import Taken, Visit
+from tests.naive.pending import Era
+from tests.naive.persons import Origin, Person, Persons
+from tests.naive.pilots import governed
+from tests.naive.profile import Identity, Profile
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record at its instant: an event, the cut into an era, a part of a filling, or nothing."""
+
+    at: int
+    event: Event | None = None
+    era: Era | None = None
+    filling: History | Filled | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A visit, or changes of a profile at an instant. `record`: the record that caused it directly."""
+
+    at: int
+    changes: list[bytes]
+    record: int | None
+    after: int
+    """It cannot come before this record was read."""
+    step: int = 0
+    """Its place among the happenings of its record: 0 for the record's own subject, then the effects in order."""
+
+
+Instants = Callable[[Profile, Era, int, int], Sequence[int]]
+
+
+@dataclass
+class Now:
+    """The record at hand."""
+
+    index: int
+    at: int
+    event: Event
+    steps: int = 0
+
+
+@dataclass
+class Lives:
+    """All lives so far. `when` chooses the instants at which a profile is evaluated between records."""
+
+    era: Era
+    when: Instants
+    linking: bool = True
+    """Whether links and erasures have effects on others. With --as-live these stand in the file."""
+    happenings: dict[str, list[Happening]] = field(default_factory=dict)
+    refused: list[int] = field(default_factory=list)
+    """The places of the records that were refused as erased."""
+
+    def __post_init__(self) -> None:
+        """Begin with nobody."""
+        self.filled: dict[int, int | None] = {}
+        self.persons = Persons(self.filled, self.linking)
+
+    def run(self, records: Sequence[Record], end: int) -> dict[str, list[Happening]]:
+        """Take every profile through the records and to the end. Returns the happenings of each subject, in order."""
+        for index, record in enumerate(records):
+            if record.era is not None:
+                self.visit(index, record.at, record.era)
+            elif isinstance(record.filling, Filled):
+                self.visit(index, record.at, record.filling)
+            elif isinstance(record.filling, History):
+                self.recall(index, record.at, record.filling)
+            elif record.event is not None:
+                self.take(Now(index, record.at, record.event))
+        for person in list(self.persons.all.values()):
+            self.bring(person, end + 1)
+        return self.happenings
+
+    def note(self, person: Person, happening: Happening) -> None:
+        """Note a happening of a subject."""
+        self.happenings.setdefault(person.subject, []).append(happening)
+
+    # ------------------------------------------------------------ time, cuts and fillings
+
+    def bring(self, person: Person, before: int) -> None:
+        """Fire the wakes of a subject before an instant."""
+        profile, quiet = person.profile, not person.alive
+        while not quiet:
+            quiet = True
+            for at in self.when(profile, governed(profile, self.era, profile.cursor), profile.cursor, before):
+                changes = evaluate(profile, self.era, at)
+                if changes:
+                    self.note(person, Happening(at, changes, None, person.touched))
+                    quiet = False  # this change may have altered the next flip
+                    break
+
+    def visit(self, index: int, at: int, by: Era | Filled) -> None:
+        """Visit every known profile, by a cut or by what is filled in."""
+        visit: Visit = "cut" if isinstance(by, Era) else "filled"
+        known = [person for person in self.persons.all.values() if person.alive]
+        for person in known:
+            self.bring(person, at)
+        if isinstance(by, Era):
+            self.era = by
+        else:
+            self.filled[by.cut] = by.since
+        for person in known:
+            self.note(person, Happening(at, evaluate(person.profile, self.era, at, visit=visit), None, index))
+            person.touched = index
+
+    def recall(self, index: int, at: int, history: History) -> None:
+        """Take a history in: it touches its profile and evaluates nothing."""
+        person = self.persons.of(history.subject)
+        if not person.own and person.erased is None:
+            return
+        self.touch(person, index, at)
+        anew = self.era.catalogue.begins_anew
+        person.profile.recall(history.cut, [event for event in history.events if person.takes(event, anew)])
+        if person.alive:
+            person.profile.cursor = max(person.profile.cursor, at - 1)
+            self.note(person, Happening(at, [], index, index))
+
+    def touch(self, person: Person, index: int, at: int) -> None:
+        """Bring a subject to an instant, with what it knew until now."""
+        self.bring(person, at)
+        person.touched = index
+
+    # ------------------------------------------------------------ events
+
+    def take(self, now: Now) -> None:
+        """Take an event in: a fact, a link event, or an erasure."""
+        event, person = now.event, self.persons.of(now.event.subject)
+        if event.type != ERASED and not person.takes(event, self.era.catalogue.begins_anew):
+            self.refused.append(now.index)
+        elif person.told(event):
+            pass  # a redelivery
+        elif event.type == ERASED:
+            person.erasures.add(event.identity)
+            if person.erased is None or event.identity > person.erased:
+                self.erase(person, event.identity, now)
+        elif event.is_fact:
+            self.learn(person, now)
+        else:
+            self.link(person, now)
+
+    def learn(self, person: Person, now: Now) -> None:
+        """Take a fact in."""
+        event = now.event
+        known = any(one.event.identity == event.identity for one in person.profile.known)
+        alias = person.canonical is not None
+        if not alias and not known:
+            self.touch(person, now.index, now.at)
+        person.own[event.identity] = Known(event, self.persons.number(), self.era.ordinal)
+        facts = self.settle(now)
+        if not alias and not known:
+            self.effect(person, now)
+        end = self.persons.end(person.canonical) if alias and self.linking else None
+        if end is not None:
+            had = {one.event.identity for one in end.profile.known}
+            if event.identity in identities(facts, end) - had:
+                self.effect(end, now)
+
+    def link(self, person: Person, now: Now) -> None:
+        """Let the latest link event of a subject decide, with the effects on others."""
+        before = person.canonical
+        linked = person.links | {now.event.identity: now.event.data["canonical"] if now.event.type == LINKED else None}
+        if linked[max(linked)] == before:
+            self.persons.link(person, linked)
+            return
+        self.touch(person, now.index, now.at)
+        taken = Taken.of(person.profile)
+        self.persons.link(person, linked)
+        person.profile.cursor = now.at  # what an alias slept through fires no wakes
+        after = person.canonical
+        self.settle(now)
+        self.effect(person, now)
+        if not self.linking:
+            return
+        left = self.persons.end(before)
+        if left is not None and left is not person:
+            self.effect(left, now)
+        erasure = self.persons.of(after).erased if after is not None else None
+        if erasure is not None and now.event.identity <= erasure:
+            self.erase(person, erasure, now)
+        elif (end := self.persons.end(after)) is not None:
+            self.effect(end, now, taken)
+
+    def erase(self, person: Person, erasure: Identity, now: Now) -> None:
+        """Erase a subject, then whom it was an alias of, then its direct aliases, and so on."""
+        self.touch(person, now.index, now.at)
+        others = [
+            self.persons.of(one) for one in (person.canonical, *self.persons.aliases(person.subject)) if one is not None
+        ]
+        before = self.facts()
+        leaves = person.canonical is None
+        self.publish(person, now, "erased" if leaves else "merged")
+        person.forget(erasure)
+        after = self.settle(now)
+        if not self.linking:
+            return
+        for other in others:
+            if other.erased is None or other.erased < erasure:
+                self.erase(other, erasure, now)
+            elif identities(before, other) != identities(after, other):
+                self.affect(self.persons.end(other.subject), now)
+        if self.facts().get(person.subject):
+            self.affect(self.persons.end(person.subject), now)
+
+    # ------------------------------------------------------------ evaluations
+
+    def facts(self) -> dict[str, dict[Origin, Known]]:
+        """Map every subject to its facts, by the policy in force."""
+        return self.persons.facts(self.era.catalogue.begins_anew)
+
+    def settle(self, now: Now) -> dict[str, dict[Origin, Known]]:
+        """Let every alias know its facts. The others learn theirs when they are evaluated. Returns all facts."""
+        found = self.facts()
+        for name in found:
+            person = self.persons.of(name)
+            if person.canonical is not None:
+                self.persons.refresh(person, found, self.era.ordinal, now.at)
+        return found
+
+    def affect(self, person: Person | None, now: Now) -> None:
+        """Evaluate an end, if there is one."""
+        if person is not None:
+            self.effect(person, now)
+
+    def effect(self, person: Person, now: Now, taken: Taken | None = None) -> None:
+        """Evaluate a subject with the facts that it has now. `taken`: what it takes over."""
+        self.touch(person, now.index, now.at)
+        self.persons.number()
+        self.persons.refresh(person, self.facts(), self.era.ordinal, now.at)
+        self.publish(person, now, None if person.alive else "merged", taken)
+
+    def publish(self, person: Person, now: Now, leaving: str | None, taken: Taken | None = None) -> None:
+        """Evaluate a subject by the event of the record."""
+        changes = evaluate(person.profile, self.era, now.at, now.event, leaving=leaving, taken=taken)
+        self.note(person, Happening(now.at, changes, now.index, now.index, now.steps))
+        now.steps += 1
+
+
+def identities(facts: dict[str, dict[Origin, Known]], person: Person) -> set[Identity]:
+    """Collect the facts of a subject."""
+    return {identity for identity, _ in facts.get(person.subject, {})}
