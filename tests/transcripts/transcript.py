@@ -404,8 +404,8 @@ def change_of(text: str) -> Change | ActivationChange:
     found = CHANGE.fullmatch(text)
     if found is None:
         raise BadTranscript(f"no change: {text!r}")
-    if (found["change"] == "enters") != (found["kind"] == "entry_rule"):
-        raise BadTranscript(f"entries, and they alone, have the reason entry_rule: {text!r}")
+    if found["kind"] != "merged" and (found["change"] == "enters") != (found["kind"] == "entry_rule"):
+        raise BadTranscript(f"entries, and they alone, have the reason entry_rule, or are merged: {text!r}")
     return Change(
         moment(found["at"]),
         found["subject"],
