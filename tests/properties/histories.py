@@ -109,7 +109,14 @@ def histories(draw: DrawFn, grid: Grid, most: int = 20, types: Sequence[str] = T
     return lines
 
 
-def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int, types: Sequence[str] = TYPES) -> dict[str, Any]:
+def an_event(
+    draw: DrawFn,
+    grid: Grid,
+    index: int,
+    recorded: int,
+    types: Sequence[str] = TYPES,
+    subjects: Sequence[str] = SUBJECTS,
+) -> dict[str, Any]:
     """One event: late, ahead or in time; its record may be behind the clock."""
     event_type = draw(st.sampled_from(types))
     offset = draw(st.sampled_from([0, 0, 0, 0, -1, -2, -4])) * grid.unit_ms + draw(
@@ -122,7 +129,7 @@ def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int, types: Sequenc
         "id": draw(st.sampled_from(["i", "j", f"e{index}", f"d{index}", f"f{index}"])),
         "source": draw(st.sampled_from(["/s", "/t"])),
         "type": event_type,
-        "subject": draw(st.sampled_from(SUBJECTS)),
+        "subject": draw(st.sampled_from(subjects)),
         "time": written(recorded + offset),
     }
     data = data_of(draw, event_type, grid)

@@ -24,7 +24,9 @@ def implementations_of(case: Case) -> tuple[str, ...]:
 NAMED = [(f"{path.stem}: {case.name}", case) for path in FILES for case in read_cases(path)]
 CASES = [pytest.param(case, id=name) for name, case in NAMED]
 NAIVE_CASES = [
-    pytest.param(case, "naive", id=f"{path.stem}: {case.name}-naive") for path in NAIVE_FILES for case in read_cases(path)
+    pytest.param(case, "naive", id=f"{path.stem}: {case.name}-naive")
+    for path in NAIVE_FILES
+    for case in read_cases(path)
 ]
 
 
