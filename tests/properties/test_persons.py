@@ -55,7 +55,7 @@ class Watched(Lives):
 
 
 def told(scene: Scene) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
-    """Walk the records of a scene: the links after each one, and the changes that it brought."""
+    """Walk the records of a scene: the changes of wakes and visits before each one, then its own, each with the links."""
     first = Era(plain(scene.files), None, (), remembering=True)
     file = read(first, scene.lines, scene.until, [Cut(at, plain(files)) for at, files in scene.cuts], False)
     if file.end is None:
@@ -64,8 +64,11 @@ def told(scene: Scene) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
     happenings = lives.run(file.records, file.end)
     links: dict[str, str] = {}
     for index, part in enumerate(merge(happenings, file.records, file.end)):
+        changes = [json.loads(change) for change in part]
+        caused = next((n for n, change in enumerate(changes) if change["reason"]["events"]), len(changes))
+        yield links, changes[:caused]
         links = lives.links.get(index, links)
-        yield links, [json.loads(change) for change in part]
+        yield links, changes[caused:]
 
 
 def place_of(change: dict[str, Any]) -> str:
