@@ -99,6 +99,7 @@ def lines_of(history: Sequence[dict[str, Any] | bytes]) -> list[bytes]:
     return [one if isinstance(one, bytes) else line(one) for one in history]
 
 
+@st.composite
 def with_erasure(draw: DrawFn, files: Files) -> Files:
     """Give a catalogue a policy for what comes after an erasure, or none."""
     said = draw(st.sampled_from([None, "begin_anew", "begin_anew", "refuse"]))
@@ -116,10 +117,10 @@ def linked_scenes(draw: DrawFn, grid: Grid, cuts: int = 0) -> Scene:
     for _ in range(draw(st.integers(0, cuts))):
         at += draw(st.integers(1, 8))
         last = draw(changed_catalogues(grid, last))
-        made.append((grid.at(at), with_erasure(draw, last)))
+        made.append((grid.at(at), draw(with_erasure(last))))
     until = grid.at(draw(st.integers(at, grid.span + 20)))
     lines = lines_of(draw(linked_histories(grid)))
-    return Scene(with_erasure(draw, files), lines, made, draw(st.sampled_from([None, until])), chance(draw, 8))
+    return Scene(draw(with_erasure(files)), lines, made, draw(st.sampled_from([None, until])), chance(draw, 8))
 
 
 @st.composite
@@ -132,7 +133,7 @@ def linked_contact_scenes(draw: DrawFn, grid: Grid, cuts: int = 2) -> Scene:
     for _ in range(cuts):
         at += draw(st.integers(1, 8))
         last = draw(changed_contacts(grid, last, first, mix))
-        made.append((grid.at(at), with_erasure(draw, last)))
+        made.append((grid.at(at), draw(with_erasure(last))))
     lines = lines_of(draw(linked_histories(grid, types=[*CONTACTS, *mix.events])))
-    scene = Scene(with_erasure(draw, first), lines, made, grid.at(grid.span + 10))
+    scene = Scene(draw(with_erasure(first)), lines, made, grid.at(grid.span + 10))
     return replace(scene, as_live=chance(draw, 8))

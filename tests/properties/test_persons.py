@@ -27,12 +27,12 @@ from tests.properties.persons import (
     linked_scenes,
     with_erasure,
 )
-from tests.properties.test_same import HOURS, PATIENCE_S, START, Scene, checks, tell
+from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, tell
 from tests.transcripts.implementations import naive, plain
 from tests.transcripts.transcript import Files
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
-MILLISECONDS = Grid("ms", START, 40)
+MILLISECONDS = Grid("ms", HOURS.start, 40)
 LATER = HOURS.at(HOURS.span + 6)
 TOO_LATE = HOURS.at(HOURS.span + 30)
 History = list[dict[str, Any] | bytes]
@@ -55,7 +55,7 @@ class Watched(Lives):
 
 
 def told(scene: Scene) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
-    """Walk the records of a scene: the changes of wakes and visits before each one, then its own, each with the links."""
+    """Walk a scene: the changes of wakes and visits before each record, then its own, each with the links."""
     first = Era(plain(scene.files), None, (), remembering=True)
     file = read(first, scene.lines, scene.until, [Cut(at, plain(files)) for at, files in scene.cuts], False)
     if file.end is None:
@@ -115,10 +115,11 @@ def test_sequences_of_a_person_count_from_one_under_each_subject(scene: Scene) -
 def test_chosen_instants_say_what_every_millisecond_says_of_persons(scene: Scene) -> None:
     tell(scene)
     cuts = [Cut(at, plain(files)) for at, files in scene.cuts]
-    arguments = (plain(scene.files), scene.lines, START + 80, cuts, scene.as_live)
+    arguments = (plain(scene.files), scene.lines, MILLISECONDS.start + 80, cuts, scene.as_live)
     assert replay(*arguments) == replay(*arguments, walk=True)
 
 
+@st.composite
 def stateless(draw: DrawFn) -> Files:
     """A catalogue of segments that depend on facts and on the instant alone, and an activation over them."""
     files: Files = {"dictionary.yaml": DICTIONARY, "policy.yaml": {}}
@@ -167,7 +168,7 @@ def run(files: Files, lines: Sequence[bytes]) -> list[bytes]:
 @checks
 @given(st.data())
 def test_links_that_are_all_taken_back_leave_everyone_judged_by_their_own_facts(data: st.DataObject) -> None:
-    files = stateless(data.draw)
+    files = data.draw(stateless())
     history: History = data.draw(linked_histories(HOURS, links=["identity.linked", "identity.unlinked"]))
     plainly = [one for one in history if not is_link(one)]
     note(f"files={files!r}")
@@ -181,12 +182,12 @@ def test_links_that_are_all_taken_back_leave_everyone_judged_by_their_own_facts(
 @checks
 @given(st.data())
 def test_facts_told_under_aliases_are_those_of_their_end(data: st.DataObject) -> None:
-    files = stateless(data.draw)
+    files = data.draw(stateless())
     history: History = data.draw(linked_histories(HOURS, links=[]))
     for place in range(len(PERSONS) - 1):
         # each is linked to the subject before it, sometimes to the first: a tree with one end
         canonical = data.draw(st.sampled_from(PERSONS[: place + 1]))
-        link = {"specversion": "1.0", "id": f"l{place}", "source": "/s", "type": "identity.linked"}
+        link: dict[str, Any] = {"specversion": "1.0", "id": f"l{place}", "source": "/s", "type": "identity.linked"}
         link |= {"subject": PERSONS[place + 1], "time": written(HOURS.at(0)), "data": {"canonical": canonical}}
         history.insert(data.draw(st.integers(0, len(history))), link)
     together = [
@@ -232,7 +233,7 @@ def persons_of(scene_lines: Sequence[bytes], files: Files) -> list[set[str]]:
 @checks
 @given(st.data())
 def test_erasing_a_person_through_any_subject_gives_the_same(data: st.DataObject) -> None:
-    files = with_erasure(data.draw, data.draw(catalogues(HOURS)))
+    files = data.draw(with_erasure(data.draw(catalogues(HOURS))))
     history = lines_of(data.draw(linked_histories(HOURS, links=["identity.linked"])))
     persons = [group for group in persons_of(history, files) if len(group) > 1]
     assume(persons)
