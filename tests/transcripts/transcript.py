@@ -23,6 +23,7 @@ A file of YAML 1.2: `about`, `cases`, and optionally `dictionary`, `segments`, `
     changes:                           # in order
     - INSTANT SUBJECT enters SEGMENT, entry_rule [enter.all[0], enter.all[1]] on SOURCE ID, backfill
     - INSTANT SUBJECT exits SEGMENT, entry_lost [enter]
+    - INSTANT SUBJECT enters SEGMENT, merged on SOURCE ID        # a stay that was taken over
 
     - INSTANT SUBJECT starts CHANNEL/ACTIVATION, allowed after KIND on SOURCE ID, arm ARM
     - INSTANT SUBJECT stops CHANNEL/ACTIVATION, suppressed_by [tip] on SOURCE ID, arm ARM
