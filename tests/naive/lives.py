@@ -157,7 +157,8 @@ class Lives:
     def learn(self, person: Person, now: Now) -> None:
         """Take a fact in."""
         event = now.event
-        known = any(one.event.identity == event.identity for one in person.profile.known)
+        linked = person.subject in self.persons.linked
+        known = linked and any(one.event.identity == event.identity for one in person.profile.known)
         alias = person.canonical is not None
         if not alias and not known:
             self.touch(person, now.index, now.at)
