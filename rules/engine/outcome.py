@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from rules.engine.change import AnyChange
+from rules.engine.persons.effects import Effect
 from rules.engine.record import Decoded
 from rules.engine.refusal import Refusal
 
@@ -41,6 +42,8 @@ class Applied(NamedTuple):
     decoded: Decoded
     items: Sequence[Item]
     """All that the record brings, in the order in which it is put out: the wakes that it passes, then its own."""
+    effects: Sequence[Effect] = ()
+    """What the record brings to other profiles, in order, sealed: they follow its items."""
 
     @property
     def changes(self) -> list[AnyChange]:
