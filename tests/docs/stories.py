@@ -16,17 +16,19 @@ cut's history is there (`@ 2026-02-01`: from that instant on).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.loading import load_catalogue
 from rules.engine.replay import Then, replay
 from rules.ground.instants import format_instant, parse_instant
 from rules.language.problems import Source
 from streams.operations.yaml_files import read_yaml
 from tests.docs.markdown import FENCE
+from tests.naive import reading
+from tests.naive.replay import Cut
+from tests.naive.replay import replay as replay_naively
 
 _ROW: Final = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)?)"
@@ -49,6 +51,11 @@ class Story:
 
     definitions: Sequence[str]
     rows: Sequence[str]
+
+    @property
+    def persons(self) -> bool:
+        """Whether it links or erases subjects."""
+        return any("identity." in row or "privacy." in row for row in self.rows)
 
 
 @dataclass(slots=True)
@@ -82,17 +89,40 @@ def read_stories(text: str) -> list[Story]:
 
 def run(story: Story, world: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return (what came of the story, what its rows say), as lines to compare. `world`: the files it stands in."""
-    catalogues = [_catalogue(text, world) for text in story.definitions]
-    script = _read(story.rows)
-    assert len(script.cuts) == len(catalogues) - 1, "one row `cut` for each further definition"
-    then = [Then(at, catalogue) for at, catalogue in zip(script.cuts, catalogues[1:], strict=True)]
-    changes, refused = replay(catalogues[0], script.lines, until_ms=script.until_ms, then=then, as_live=script.live)
+    first, *others = (
+        load_catalogue([Source(name, part) for name, part in _files(text, world).items()]) for text in story.definitions
+    )
+    script = _read(story)
+    then = [Then(at, catalogue) for at, catalogue in zip(script.cuts, others, strict=True)]
+    changes, refused = replay(first, script.lines, until_ms=script.until_ms, then=then, as_live=script.live)
+    return _lines(changes, [(each.line, each.code) for each in refused]), script.expected
+
+
+def run_naively(story: Story, world: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the same, but told by the naive evaluator."""
+    first, *others = (naive_catalogue(_files(text, world)) for text in story.definitions)
+    script = _read(story)
+    then = [Cut(at, catalogue) for at, catalogue in zip(script.cuts, others, strict=True)]
+    replayed = replay_naively(first, script.lines, script.until_ms, then, script.live)
+    return _lines(replayed.changes, replayed.refusals), script.expected
+
+
+def naive_catalogue(files: Mapping[str, Any]) -> reading.Catalogue:
+    """Put a catalogue of the naive evaluator together from the values of its files."""
+    return reading.catalogue(
+        files["dictionary.yaml"],
+        [value for name, value in files.items() if name.startswith("segments/")],
+        files.get("policy.yaml"),
+        [value for name, value in files.items() if name.startswith("activations/")],
+    )
+
+
+def _lines(changes: Iterable[bytes], refused: Iterable[tuple[int, str]]) -> list[str]:
     told = [line for change in map(json.loads, changes) if (line := _told(change))]
-    refusals = [f"line {each.line} refused: {each.code}" for each in refused]
-    return sorted(told) + refusals, script.expected
+    return sorted(told) + [f"line {line} refused: {code}" for line, code in refused]
 
 
-def _catalogue(text: str, world: Mapping[str, Any]) -> Catalogue:
+def _files(text: str, world: Mapping[str, Any]) -> Mapping[str, Any]:
     definition = value_of(text)
     files = dict(world)
     if "activation" in definition:
@@ -101,13 +131,13 @@ def _catalogue(text: str, world: Mapping[str, Any]) -> Catalogue:
         files["segments/example.yaml"] = {**definition, "segment": "example"}
     else:
         files["segments/example.yaml"] = {"segment": "example", "version": 1, "status": "approved", **definition}
-    return load_catalogue([Source(name, part) for name, part in files.items()])
+    return files
 
 
-def _read(rows: Sequence[str]) -> _Script:
+def _read(story: Story) -> _Script:
     script = _Script()
     refused: list[str] = []
-    for row in rows:
+    for row in story.rows:
         match = _ROW.fullmatch(row.rstrip())
         assert match is not None, f"unreadable row: {row}"
         at_ms = _instant_ms(match["at"])
@@ -132,6 +162,7 @@ def _read(rows: Sequence[str]) -> _Script:
             else:
                 script.expected.append(f"{format_instant(at_ms)} {change}")
     script.expected = sorted(script.expected) + refused
+    assert len(script.cuts) == len(story.definitions) - 1, "one row `cut` for each further definition"
     return script
 
 
