@@ -12,7 +12,7 @@ from rules.conditions.context import RuleContext
 from rules.conditions.scene import Compared
 from rules.ground.event import Event, Value
 from rules.ground.values import ValueType
-from rules.language.dictionary import Dictionary
+from rules.language.dictionary import NO_FACTS, Dictionary
 from rules.language.operands import read_test
 from rules.language.operators import names_for, with_article
 from rules.language.problems import DefinitionReader, canonical_json
@@ -78,8 +78,11 @@ def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...
     for item in reader.items() if listed else [reader]:
         if not isinstance(item.value, str):
             item.problem(f"{item.name} must be an event type" + ("" if listed else " or a list of them"))
+        elif item.value in NO_FACTS:
+            item.problem(f"no rule may name {item.value!r}: links and erasures are no facts of a profile")
         elif item.value not in context.dictionary.events:
-            item.problem(f"unknown event {item.value!r}", name=item.value, known=context.dictionary.events)
+            known = context.dictionary.events.keys() - NO_FACTS
+            item.problem(f"unknown event {item.value!r}", name=item.value, known=known)
         elif item.value not in names:
             names.append(item.value)
     return tuple(names) if len(reader.problems) == before else None

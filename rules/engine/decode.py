@@ -203,7 +203,14 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
         return Refusal("wrong_type", _place(error.place))
     except BadNumber as error:
         return Refusal("bad_number", _place(error.place))
+    if plan.links and not _may_stand_for(subject, values.get("canonical")):
+        return REFUSALS["bad_link"]
     return _Made(source, id_, type_, subject, time_ms, values, sets)  # type: ignore[return-value]
+
+
+def _may_stand_for(subject: str, canonical: Value | None) -> bool:
+    """Tell whether a link may say that a subject stands for what it names: another valid subject."""
+    return is_subject(canonical) and canonical != subject
 
 
 def _not_cloudevent(event: dict[str, Any]) -> Refusal:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rules.ground.event import Value
 from rules.ground.values import COERCERS, BadNumber, WrongType
-from rules.language.dictionary import GRANTED, Dictionary, EventDeclaration
+from rules.language.dictionary import GRANTED, LINKED, NO_FACTS, Dictionary, EventDeclaration
 
 NO_OBJECT: Final = "on the way to a value something that is no object"
 
@@ -13,10 +13,15 @@ NO_OBJECT: Final = "on the way to a value something that is no object"
 class DataPlan:
     """How the declared values of one event type are taken out of its data: paths split, coercers looked up."""
 
-    __slots__ = ("_others", "_required", "_sets", "_strings")
+    __slots__ = ("_facts", "_others", "_required", "_sets", "_strings", "links")
+
+    links: bool
+    """Whether the event says that its subject stands for another, which its `canonical` names."""
 
     def __init__(self, name: str, declaration: EventDeclaration, dictionary: Dictionary) -> None:
         data = declaration.data
+        self.links = name == LINKED
+        self._facts = name not in NO_FACTS
         self._strings = tuple(
             path for path, attribute in data.items() if attribute.type == "string" and "." not in path
         )
@@ -39,7 +44,10 @@ class DataPlan:
         self._required = frozenset({"channel", "purpose"} if name == GRANTED else ())
 
     def take(self, data: Any) -> tuple[dict[str, Value], tuple[tuple[str, Value | None], ...]]:
-        """Take the values by path, and the settings of traits. Raises WrongType, before BadNumber, for the whole."""
+        """Take the values by path, and the settings of traits. Raises WrongType, before BadNumber, for the whole.
+
+        The settings of an event that is no fact are checked as all others are, and left out.
+        """
         values: dict[str, Value] = {}
         bad_number: BadNumber | None = None
         if data.__class__ is not dict:
@@ -67,7 +75,8 @@ class DataPlan:
         if self._required and not self._required <= values.keys():
             raise WrongType("missing", min(self._required - values.keys()))
         if self._sets or bad_number is not None:
-            return values, self._settings(data, values, bad_number)
+            settings = self._settings(data, values, bad_number)
+            return values, settings if self._facts else ()
         return values, ()
 
     def _of_no_object(self, data: Any) -> dict[str, Any]:

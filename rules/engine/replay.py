@@ -60,7 +60,7 @@ def decode_live_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decod
 
 
 def _comes_after_bad_time(decoded: Own | Refusal) -> bool:
-    return isinstance(decoded, Refusal) and decoded.code in ("ahead", "wrong_type", "bad_number")
+    return isinstance(decoded, Refusal) and decoded.code in ("ahead", "wrong_type", "bad_number", "bad_link")
 
 
 class Replay:

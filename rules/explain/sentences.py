@@ -134,7 +134,7 @@ SAYINGS: Final[Mapping[RefusalCode, Saying]] = {
     "frequency_cap": _frequency_cap,
     "exclusive_group": _exclusive_group,
 }
-"""What is said about each refusal. `erased` comes with a later capability."""
+"""What is said about each refusal that is asked of a profile. An erased or merged one is asked nothing."""
 FOR_GOOD: Final[frozenset[RefusalCode]] = frozenset({"audience", "holdout"})
 """Refusals that nothing ends."""
 

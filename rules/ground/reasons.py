@@ -17,12 +17,13 @@ ExitReason: TypeAlias = Literal[
     "entry_lost",
     "max_stay",
 ]
-"""Why a membership ends; erased and merged come with a later capability."""
+"""Why a membership ends."""
 MembershipReason: TypeAlias = Literal["entry_rule", ExitReason]
 """Why a membership changes."""
 
 RefusalCode: TypeAlias = Literal[
     "erased",
+    "merged",
     "restricted",
     "audience",
     "market",
@@ -35,7 +36,7 @@ RefusalCode: TypeAlias = Literal[
     "frequency_cap",
     "exclusive_group",
 ]
-"""What refuses an activation to a profile; erased comes with a later capability."""
+"""What refuses an activation to a profile."""
 PRECEDENCE: Final[tuple[RefusalCode, ...]] = get_args(RefusalCode)
 ActivatedReason: TypeAlias = Literal["allowed", "definition_changed"]
 """Why an activation begins, or is told anew."""

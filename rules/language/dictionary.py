@@ -1,6 +1,6 @@
 """The dictionary: which traits and events there are, and of what types (docs/language.md, Dictionary and events).
 
-`type` is required, everything else is documentation that lint asks for. Four events are built in; a catalogue may
+`type` is required, everything else is documentation that lint asks for. Some events are built in; a catalogue may
 declare them again with more data, but not with another type for what is built in.
 """
 
@@ -20,14 +20,23 @@ GRANTED: Final = "consent.granted"
 WITHDRAWN: Final = "consent.withdrawn"
 SENT: Final = "message.sent"
 REPLIED: Final = "message.replied"
+LINKED: Final = "identity.linked"
+UNLINKED: Final = "identity.unlinked"
+ERASED: Final = "privacy.erased"
+NO_FACTS: Final = frozenset({LINKED, UNLINKED, ERASED})
+"""Types of events that are no facts: no rule may name them, no trait is set by them, nothing counts them."""
 
-BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
-    GRANTED: ("channel", "purpose"),
-    WITHDRAWN: ("channel", "purpose"),
-    SENT: ("channel", "journey", "intent", "activation"),
-    REPLIED: ("channel", "text"),
+_STRING: Final[ValueType] = "string"
+BUILT_IN: Final[Mapping[str, Mapping[str, ValueType]]] = {
+    GRANTED: dict.fromkeys(("channel", "purpose"), _STRING),
+    WITHDRAWN: dict.fromkeys(("channel", "purpose"), _STRING),
+    SENT: dict.fromkeys(("channel", "journey", "intent", "activation"), _STRING),
+    REPLIED: dict.fromkeys(("channel", "text"), _STRING),
+    LINKED: {"canonical": _STRING},
+    UNLINKED: {},
+    ERASED: {"request": _STRING},
 }
-"""The events that every dictionary has, and their attributes, all strings."""
+"""The events that every dictionary has, and the types of their attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +143,10 @@ def _check_event(
     if name.startswith(OWN_PREFIX):
         reader.problem(f"event {name!r}: types {OWN_PREFIX}* are reserved for Segue's own records")
     for path, attribute in event.data.items():
-        if path in BUILT_IN.get(name, ()) and attribute.type != "string":
-            reader.down("data", path).problem(f"{path!r} of {name} is built in as a string, not {attribute.type}")
+        wanted = BUILT_IN.get(name, {}).get(path, attribute.type)
+        if attribute.type != wanted:
+            said = f"{path!r} of {name} is built in as a {wanted}, not {attribute.type}"
+            reader.down("data", path).problem(said)
         inside = next((outer for outer in event.data if path.startswith(outer + ".")), None)
         if inside is not None:
             reader.down("data", path).problem(
@@ -146,14 +157,14 @@ def _check_event(
         if trait not in traits:
             here.problem(f"unknown trait {trait!r}", name=trait, known=traits)
             continue
-        kind = event.data[path].type if path in event.data else "string" if path in BUILT_IN.get(name, ()) else None
+        kind = event.data[path].type if path in event.data else BUILT_IN.get(name, {}).get(path)
         if kind is not None and not may_be_both(kind, traits[trait].type):
             here.problem(f"trait {trait!r} is a {traits[trait].type}, but {path!r} of {name} is a {kind}")
 
 
 def _with_built_in(name: str, event: EventDeclaration | None) -> EventDeclaration:
     """Merge what is built in under what the catalogue declares."""
-    built_in = {path: Attribute("string") for path in BUILT_IN.get(name, ())}
+    built_in = {path: Attribute(kind) for path, kind in BUILT_IN.get(name, {}).items()}
     if event is None:
         return EventDeclaration(built_in, built_in=True)
     return EventDeclaration({**built_in, **event.data}, event.sets, event.definition, event.source, event.restricted)

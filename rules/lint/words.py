@@ -11,7 +11,7 @@ from rules.catalogue.segment import Segment, references
 from rules.conditions.base import Condition
 from rules.conditions.mention import Mention
 from rules.ground.values import BadNumber, WrongType, typed
-from rules.language.dictionary import BUILT_IN, Attribute
+from rules.language.dictionary import BUILT_IN, NO_FACTS, Attribute
 from rules.language.validation import Path, closest
 from rules.lint.codes import CodeSystem, system_of
 from rules.lint.suspicions import Code, Suspicion, in_dictionary, judged, rules_of, walk
@@ -65,7 +65,7 @@ def check_use(catalogue: Catalogue) -> Iterator[Suspicion]:
     named: dict[tuple[str, str], tuple[Segment | None, Mention]] = {}
     for segment, mention in _mentions(catalogue):
         named.setdefault((mention.kind, mention.name), (segment, mention))
-    settable = {trait for event in events.values() for trait in event.sets}
+    settable = {trait for name, event in events.items() if name not in NO_FACTS for trait in event.sets}
     for name in traits:
         if ("trait", name) in named:
             by, mention = named["trait", name]

@@ -19,6 +19,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "retired": "the segment was retired",
     "definition_changed": "the definition changed: ",
     "restricted": "a restriction refuses it",
+    "merged": "another subject stands for the profile now",
+    "erased": "the profile was erased",
 }
 _ONCE: Final = "1 or more of "
 _USUAL: Final = ", since the last exit"

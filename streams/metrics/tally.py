@@ -14,7 +14,7 @@ from rules.engine.outcome import Applied
 from rules.ground.event import Event
 from streams.metrics.histogram import CALL_S, LATENCY_S, Histogram
 
-SUPPRESSIONS: Final = frozenset({"erased", "restricted", "consent", "suppressed_by", "not_member"})
+SUPPRESSIONS: Final = frozenset({"erased", "merged", "restricted", "consent", "suppressed_by", "not_member"})
 """Why a profile must not be contacted any more: the deactivations whose latency is told."""
 
 

@@ -13,7 +13,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from rules.engine.record import Record
-from rules.engine.refusal import CODES
+from rules.engine.refusal import LETTER_CODES
 from rules.ground.instants import format_instant
 from rules.language.validation import nearest
 from streams.intake.bad_input import OTHERS, UNNAMED
@@ -191,8 +191,10 @@ async def _reading(
     """Have the topic, and the letters of the partitions asked for, from the instant asked for to the end."""
     topic = dead_letters_topic(servers, wanted.channel)
     for reason in wanted.reasons:
-        if wanted.channel is None and reason not in CODES:
-            raise WrongRequest(f"no record is refused with the reason {reason!r}{nearest(reason, CODES, len(CODES))}")
+        if wanted.channel is None and reason not in LETTER_CODES:
+            raise WrongRequest(
+                f"no record is refused with the reason {reason!r}{nearest(reason, LETTER_CODES, len(LETTER_CODES))}"
+            )
     partitions = chosen(wanted.partitions, servers.deployment.partitions)
     await _expect(servers, topic, wanted.channel)
     async with servers.reading(topic) as (consumer, _):

@@ -10,6 +10,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "definition_changed": "its definition changed",
     "retired": "retired, gone, or moved to another channel",
     "erased": "the profile was erased",
+    "merged": "another subject stands for the profile now",
     "restricted": "opted out of {by} data",
     "audience": "not its audience",
     "market": "not its market",

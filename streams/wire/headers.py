@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rules.engine.refusal import Code
+from rules.engine.refusal import LetterCode
 from streams.wire.schema import Closed, Instant, Open, Optional
 
 JsonType = Annotated[Literal["application/json"], Field(alias="content-type")]
@@ -62,7 +62,7 @@ class ActivationHeaders(ActivationTombstoneHeaders):
 class DeadLetterHeaders(Open):
     """Headers of a dead letter; they follow the headers of the record. Of several with one name the last counts."""
 
-    segue_reason: Code
+    segue_reason: LetterCode
     """Why it was refused."""
     segue_topic: str
     segue_partition: str

@@ -147,7 +147,10 @@ MAKERS: Final[tuple[tuple[RefusalCode, Callable[[Given], Question | None]], ...]
     ("frequency_cap", _frequency_cap),
 )
 
-if ("erased", *(code for code, _ in MAKERS), EXCLUSIVE) != PRECEDENCE:
+ENDS: Final[tuple[RefusalCode, ...]] = "erased", "merged"
+"""What ends a profile ends its activations, and nothing is asked of it any more: an erasure, and a link to another."""
+
+if (*ENDS, *(code for code, _ in MAKERS), EXCLUSIVE) != PRECEDENCE:
     raise AssertionError("every refusal needs its one row, in order of precedence")
 
 Questions: TypeAlias = tuple[tuple[RefusalCode, Question], ...]

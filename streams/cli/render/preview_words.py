@@ -13,6 +13,8 @@ from streams.operations.preview_json import part_rows, parts_left_out
 from streams.operations.preview_name import DIGITS
 
 KINDS: Final[Mapping[str, str]] = {
+    "erased": "erased",
+    "merged": "stands for another subject",
     "retired": "retired",
     "definition_changed": "the definition changed",
     "restricted": "opted out",

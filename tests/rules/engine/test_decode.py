@@ -2,7 +2,7 @@
 
 import json
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -284,6 +284,10 @@ REFUSED: dict[str, tuple[str, bytes | None]] = {
     "grant without channel": ("wrong_type", structured(type="consent.granted", data={"purpose": "all"})),
     "grant for nothing": ("wrong_type", structured(type="consent.granted", data={"channel": "x", "purpose": ""})),
     "grant without data": ("wrong_type", structured(type="consent.granted", data=...)),
+    "link to nobody": ("bad_link", structured(type="identity.linked", data={"canonical": ""})),
+    "link to no subject": ("bad_link", structured(type="identity.linked", data={"canonical": "hcp"})),
+    "link to itself": ("bad_link", structured(type="identity.linked", data={"canonical": "hcp:1234567893"})),
+    "link to a number": ("wrong_type", structured(type="identity.linked", data={"canonical": 7})),
     "reply with a number": ("wrong_type", structured(type="message.replied", data={"text": 1})),
 }  # fmt: skip
 
@@ -294,8 +298,17 @@ def test_bad_input_is_refused_with_its_code(case: str) -> None:
     assert code(value) == expected
 
 
+def test_a_link_or_an_erasure_sets_nothing_but_what_it_would_set_is_checked() -> None:
+    value = {"traits": {"n": {"type": "integer"}}, "events": {"privacy.erased": {"sets": {"n": "score"}}}}
+    dictionary = read_dictionary(DefinitionReader.of(Source("dictionary.yaml", value), Problems()))
+    assert dictionary is not None
+    for score, expected in ((7, ()), ("7", "wrong_type"), (2**60, "bad_number")):
+        decoded = decode(structured(type="privacy.erased", data={"score": score}), (), dictionary, R)
+        assert expected == (decoded.code if isinstance(decoded, Refusal) else cast("Event", decoded).sets)
+
+
 def test_every_code_of_the_value_is_shown_above() -> None:
-    assert {expected for expected, _ in REFUSED.values()} == set(CODES) - {"wrong_key", "wrong_partition"}
+    assert {expected for expected, _ in REFUSED.values()} == set(CODES) - {"erased", "wrong_key", "wrong_partition"}
 
 
 @pytest.mark.parametrize(

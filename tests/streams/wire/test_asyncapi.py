@@ -17,7 +17,7 @@ from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.catalogue.versions import definitions_of, extend
 from rules.engine.outcome import Withdrawal
-from rules.engine.refusal import CODES
+from rules.engine.refusal import LETTER_CODES
 from streams.delivery import dead_letters
 from streams.delivery.dead_letters import dead_letters_of
 from streams.operations.yaml_files import read_folder
@@ -103,7 +103,7 @@ def written() -> list[tuple[str, OutRecord]]:
         ("membershipMoved", WIRE.withdrawal(0, Withdrawal("hcp:1", "planners", was_restricted=True))),
         *zip(("activated", "active"), WIRE.change_records(0, activation()), strict=True),
         *zip(("deactivated", "activationEnded"), WIRE.change_records(0, activation(activated=False)), strict=True),
-        *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in CODES),
+        *(("deadLetter", WIRE.dead_letter(0, Read(), code)) for code in LETTER_CODES),
         ("deadLetter", WIRE.dead_letter(0, Read(), "wrong_type", "data.topic")),
         ("deadLetterPointer", WIRE.dead_letter(0, Read(value=b"x" * (DEAD_LETTER_BYTES_MAX + 1)), "too_large")),
         ("undelivered", UNDELIVERED.dead_letter(0, Read(), "http_422")),

@@ -10,7 +10,7 @@ from rules.engine.activations.change import ActivationChange, ActivationReason, 
 from rules.engine.change import Change, Reason, membership_change
 from rules.engine.decode import Own, decode
 from rules.engine.record import EMPTY_DICTIONARY
-from rules.engine.refusal import CODES
+from rules.engine.refusal import LETTER_CODES
 from streams.records import OutRecord
 from streams.settings import Deployment
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
@@ -128,7 +128,7 @@ def origin(code: str) -> tuple[tuple[str, bytes], ...]:
     )
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", LETTER_CODES)
 def test_a_dead_letter_keeps_the_record_and_adds_reason_and_origin_only(code: str) -> None:
     headers = (("ce_id", b"1"), ("ce_id", b"2"), ("x", b""), ("content-type", b"\xff"))
     read = Read(value=b"\xff\x00{", headers=headers)
