@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.ground.partitioning import partition_of
 from streams.embedded.kafka import STEADY
+from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.catalogue import texts_of
 from tests.benchmarks.load.events import Events
 from tests.benchmarks.load.plan import DAY_MS, KINDS, MARKER, make_plan, with_probes
@@ -261,6 +262,7 @@ async def measure(one: Live, options: argparse.Namespace, folder: Path) -> dict[
 
 async def main() -> None:
     """Measure once."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--profiles", type=int, default=100_000)

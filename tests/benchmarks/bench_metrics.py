@@ -25,6 +25,7 @@ from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.metrics.tally import Notes, Tally
+from tests.benchmarks.ending import end_in_order
 from tests.servers import running_kafka, running_valkey, unique
 from tests.streams.live import Live, live
 from tests.streams.metrics.scrape import free_port, scrape
@@ -132,6 +133,7 @@ def counting(rounds: int = 300) -> float:
 
 async def main(arguments: argparse.Namespace) -> None:
     """Print the cost of each run, and the medians."""
+    end_in_order()
     if arguments.parts:
         print(f"counting: {statistics.median(counting() for _ in range(9)):.3f} µs an event")
         return

@@ -16,6 +16,7 @@ from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.records import OutRecord
 from streams.wire.progress import Progress, progress_record
+from tests.benchmarks.ending import end_in_order
 from tests.servers import running_kafka
 
 PARTITIONS = 8
@@ -78,6 +79,7 @@ async def run(bootstrap: str, seconds: float) -> None:
 
 def main() -> None:
     """Start a Kafka and measure on it, or on one that runs."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", help="a Kafka that runs (default: an embedded one)")
     parser.add_argument("--seconds", type=float, default=4)

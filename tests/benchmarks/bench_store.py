@@ -18,6 +18,7 @@ from streams.store.connection import StoreConnection, pack
 from streams.store.keys import Keys
 from streams.store.redis import RedisStore
 from streams.store.terms import Checkpoint, Meta, Token
+from tests.benchmarks.ending import end_in_order
 from tests.servers import running_valkey
 
 META = Meta("g1", Token(1, 0), 0, -1, "c" * 64, 8, "d" * 64, -1)
@@ -130,6 +131,7 @@ async def run(url: str, profiles: int, size_bytes: int, rounds: int) -> None:
 
 def main() -> None:
     """Read the arguments and run."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--redis-url")
     parser.add_argument("--profiles", type=int, default=1_000)

@@ -37,7 +37,9 @@ from streams.example.synthetic import events, npi, subjects
 from tests.benchmarks import cpu
 from tests.benchmarks.contest.figures import quantile
 from tests.benchmarks.deployment import SEGUE, environment_of
+from tests.benchmarks.ending import end_in_order
 from tests.servers import running_kafka, running_valkey
+from tests.tied import tied
 
 ROOT: Final = Path(__file__).parents[2]
 CATALOGUE: Final = ROOT / "streams" / "example" / "catalogue"
@@ -106,7 +108,7 @@ class Bench:
         port = free_port()
         environment = {**self.environment, "SEGUE_WEB_PORT": str(port)}
         self.workers[port] = subprocess.Popen(
-            self._command("worker"), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+            tied(self._command("worker")), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
         )
 
     def status(self) -> dict[str, Any]:
@@ -293,7 +295,7 @@ async def until_active(heard: Heard, count: int, limit_s: float = 120) -> None:
 def loading(load: Mapping[str, Any]) -> Iterator[None]:
     """Send the load from a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_suppression"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, LOAD: json.dumps(load)})
+    process = subprocess.Popen(tied(command), cwd=ROOT, env={**os.environ, LOAD: json.dumps(load)})
     try:
         yield
         assert process.poll() is None, "the load ended by itself"
@@ -362,6 +364,7 @@ async def run(options: argparse.Namespace, bench: Bench) -> dict[str, Any]:
 
 def main() -> None:
     """Measure; or be the load."""
+    end_in_order()
     if LOAD in os.environ:
         asyncio.run(send_load(**json.loads(os.environ[LOAD])))
         return

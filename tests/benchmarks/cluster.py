@@ -22,6 +22,7 @@ from typing import Any
 from streams.embedded import KafkaServer
 from streams.embedded.kafka import STEADY
 from streams.store.keys import hash_tag, slot
+from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.catalogue import make_catalogue
 from tests.benchmarks.load.events import Events
 from tests.benchmarks.load.plan import DAY_MS
@@ -167,6 +168,7 @@ async def run(options: argparse.Namespace, kafka: KafkaServer, cluster: Cluster)
 
 
 def main() -> None:
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trouble", action="store_true")
     parser.add_argument("--workers", type=int, default=4)

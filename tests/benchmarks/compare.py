@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.benchmarks.ending import end_in_order
+
 ROOT: Final = Path(__file__).parents[2]
 BENCHMARK: Final = ("tests/benchmarks/load", "tests/benchmarks/bench_engine.py")
 """What a revision without the load is given."""
@@ -65,6 +67,7 @@ def said(before: list[dict[str, float]], after: list[dict[str, float]], part: st
 
 def main() -> None:
     """Run it."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before")
     parser.add_argument("after")

@@ -33,6 +33,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rules.ground.partitioning import partition_of
 from streams.embedded.kafka import STEADY
+from tests.benchmarks.ending import end_in_order
 from tests.servers import running_kafka, running_valkey, unique
 from tests.streams.live import Live, WorkerProcess, live, wait_for
 from tests.streams.world import catalogue
@@ -239,6 +240,7 @@ async def run(options: argparse.Namespace, kafka: str, redis: str) -> list[dict[
 
 
 def main() -> None:
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--workers", type=int, default=3)

@@ -1,7 +1,11 @@
 """The contest measures what it says, and writes it down."""
 
 import json
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,9 +21,13 @@ from tests.benchmarks.contest.picture import picture
 from tests.benchmarks.contest.ratios import ratios
 from tests.benchmarks.contest.reader import Noted
 from tests.benchmarks.contest.results import write
+from tests.benchmarks.contest.turn import refuse_short
 from tests.benchmarks.load.events import Events
 from tests.benchmarks.load.plan import WAKING_MS
+from tests.benchmarks.peers.engine import ROOT
+from tests.benchmarks.peers.registry import ENGINES
 from tests.servers import temporary_folder
+from tests.test_tied import gone, within
 
 
 def found(engine: str, events_per_s: float, p99_ms: float, gate: str = "passed") -> Found:
@@ -155,3 +163,50 @@ def test_segue_and_the_null_engine_go_through_every_phase(kafka: KafkaServer, va
     assert segue.wakes is not None
     assert segue.wakes.seen == segue.wakes.wakes == 300
     assert segue.added is not None
+
+
+def test_a_drain_of_few_commits_is_refused_and_says_what_to_do() -> None:
+    spent = {"engine": 1.0, "store": 0.5, "broker": 0.5}
+    refuse_short(Drain(400_000, 30.0, spent), ENGINES["flink-idiomatic"])
+    refuse_short(Drain(400_000, 0.001, spent), ENGINES["segue"])
+    with pytest.raises(
+        RuntimeError, match=r"commits every 10 s: a drain must take 30 s, .*--backlog; this one has 400,000"
+    ):
+        refuse_short(Drain(400_000, 0.001, spent), ENGINES["flink-idiomatic"])
+
+
+def test_engines_that_commit_seldom_say_how_often() -> None:
+    told = {name: engine.commit_s for name, engine in ENGINES.items() if engine.commit_s}
+    assert told == {
+        "quix-best": 0.5,
+        "streams-best": 0.1,
+        "streams-idiomatic": 0.1,
+        "flink-best": 1,
+        "flink-idiomatic": 10,
+    }
+
+
+def _workers_of(starter: int) -> list[int]:
+    """Return the processes of workers that descend from a process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == starter and b"worker" in (entry / "cmdline").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_contest_that_is_told_to_end_leaves_no_worker(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.contest", "--size", "ci", "--no-gate", "--engines", "segue"]
+    with subprocess.Popen(
+        [*command, "--write", str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as contest:
+        assert within(60, lambda: bool(_workers_of(contest.pid)))
+        workers = _workers_of(contest.pid)
+        contest.terminate()
+        assert contest.wait(30) == 128 + signal.SIGTERM
+    assert within(5, lambda: all(gone(worker) for worker in workers))

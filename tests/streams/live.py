@@ -35,6 +35,7 @@ from streams.settings import Deployment, Settings
 from streams.store.access import RedisConnection
 from streams.store.redis import RedisStore
 from streams.wire.maker import RecordMaker
+from tests.tied import tied
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,7 +102,7 @@ class Live:
         more = {f"SEGUE_{name.upper()}": str(value) for name, value in settings.items()}
         with nullcontext() if log is None else log.open("ab") as file:
             process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"],
+                tied([sys.executable, "-W", "ignore", "-m", "streams.cli", "worker"]),
                 cwd=ROOT,
                 env={**os.environ, **self.environment, "SEGUE_WEB_PORT": str(port), "SEGUE_METRICS_PORT": "0", **more},
                 stderr=file,

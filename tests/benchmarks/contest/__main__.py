@@ -24,6 +24,7 @@ from tests.benchmarks.contest.memory import used_bytes
 from tests.benchmarks.contest.results import write
 from tests.benchmarks.contest.sizes import SIZES, Size
 from tests.benchmarks.contest.turn import Servers, Turns
+from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.plan import make_plan, with_probes
 from tests.benchmarks.peers.engine import Engine, Ground
 from tests.benchmarks.peers.registry import ENGINES
@@ -182,6 +183,7 @@ def size_of(options: argparse.Namespace) -> Size:
 
 def main() -> None:
     """Run it."""
+    end_in_order()
     options = options_of()
     size = size_of(options)
     with temporary_folder() as folder, running_kafka(STEADY) as kafka, running_valkey() as valkey:

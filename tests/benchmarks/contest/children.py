@@ -14,6 +14,7 @@ from typing import Any, Final
 from tests.benchmarks.contest.loader import Job
 from tests.benchmarks.contest.reader import Noted
 from tests.benchmarks.peers.engine import ROOT
+from tests.tied import tied
 
 LOADER: Final = "tests.benchmarks.contest.loader"
 READER: Final = "tests.benchmarks.contest.reader"
@@ -38,7 +39,7 @@ class Loader:
 def load(job: Job) -> Loader:
     """Start a loader."""
     command = [sys.executable, "-m", LOADER, json.dumps(asdict(job))]
-    return Loader(job, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE))
+    return Loader(job, subprocess.Popen(tied(command), cwd=ROOT, stdout=subprocess.PIPE))
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Reader:
 def read(bootstrap: str, topic: str, partitions: int, file: Path) -> Reader:
     """Start a reader; returns when it stands at the end of the topic."""
     command = [sys.executable, "-m", READER, bootstrap, topic, str(partitions), str(file)]
-    reader = Reader(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE), file)
+    reader = Reader(subprocess.Popen(tied(command), cwd=ROOT, stdout=subprocess.PIPE), file)
     if not reader.reading.wait(30):
         raise RuntimeError("the reader does not read")
     return reader

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks import cpu
-from tests.benchmarks.contest.children import Reader, load, read
+from tests.benchmarks.contest.children import Loader, Reader, load, read
 from tests.benchmarks.contest.figures import Drain, Found, Open, Upset, Wakes, quantile
 from tests.benchmarks.contest.loader import Job
 from tests.benchmarks.contest.sizes import ADDED_SEGMENTS, Size
@@ -31,6 +31,8 @@ PREPARE_EVENT_S: Final = 20e-6
 """How long before its begin an open loop is started: it makes its events first."""
 BEGIN_S: Final = 2.0
 """Of each rate of B: the begin, which is not counted. Broker and engine compile and fill their caches."""
+COMMITS_MIN: Final = 3
+"""Of a drain: commits of the engine. Its time is wrong by up to one of them."""
 CAUGHT_UP_MS: Final = 1_000
 """After a kill, the engine has caught up when no later change is later than this."""
 
@@ -55,25 +57,26 @@ class Turns:
     found: Found
     _running: Running | None = None
     _number: int = field(default=0)
+    _helpers: list[Loader | Reader] = field(default_factory=list)
 
     # -- the way through a run
 
     def preload(self) -> None:
         """Let the engine take in 30 days of history, and stop it."""
         self.engine.prepare(self.ground, self.plan)
-        load(self._job("history", events=0, marker="history")).result()
+        self._load(self._job("history", events=0, marker="history")).result()
         reader = self._read()
         self._start()
         reader.wait_marker("history", self.ground.partitions, DRAIN_LIMIT_S)
         time.sleep(SETTLE_S)
-        self.stop()
         reader.noted()
+        self.stop()
 
     def drain(self) -> Drain:
         """Phase A. The engine is stopped before, and runs afterwards."""
         name = self._name("a")
         job = self._job("backlog", events=self.size.backlog, name=name, marker=name)
-        load(replace(job, warm_events=self.size.backlog // WARM_SHARE)).result()
+        self._load(replace(job, warm_events=self.size.backlog // WARM_SHARE)).result()
         reader = self._read()
         self._start()
         # the first of them: who reads one partition after another may have done most by the last one
@@ -84,6 +87,7 @@ class Turns:
         reader.noted()
         # a short backlog may be done at once
         drain = Drain(self.size.backlog, max(0.001, ended_s - began_s), spent)
+        refuse_short(drain, self.engine)
         self.found.drains.append(drain)
         time.sleep(SETTLE_S)
         return drain
@@ -92,7 +96,7 @@ class Turns:
         """Phase B at one rate; the engine runs."""
         reader = self._read()
         job = self._paced(rate, self.size.rate_s)
-        loader = load(job)
+        loader = self._load(job)
         time.sleep(max(0.0, job.start_s - time.time()))
         before = {**self._cpu(reader), "loader": cpu.of_process(loader.process.pid)}
         time.sleep(max(0.0, job.start_s + self.size.rate_s - 0.2 - time.time()))
@@ -114,7 +118,7 @@ class Turns:
         margin_s = 3 + 2 * self.size.wakes / self._rate_of_drain()
         job = self._job("waking", events=self.size.wakes, name=name, marker=name)
         job = replace(job, start_s=time.time() + margin_s, span_s=self.size.wakes_s)
-        load(job).result()
+        self._load(job).result()
         reader.wait_marker(name, self.ground.partitions, MARKER_LIMIT_S)
         time.sleep(max(0.0, job.start_s + job.span_s + 5 - time.time()))
         late = [(at_s - seconds_of(effective)) * 1000 for effective, at_s in reader.noted().wakes]
@@ -143,7 +147,7 @@ class Turns:
         """Let the clock of every partition pass all that is due; the engine runs."""
         reader = self._read()
         name = self._name("t")
-        load(self._job("backlog", events=0, name=name, marker=name)).result()
+        self._load(self._job("backlog", events=0, name=name, marker=name)).result()
         reader.wait_marker(name, self.ground.partitions, MARKER_LIMIT_S)
         reader.noted()
 
@@ -154,8 +158,12 @@ class Turns:
         self._running.wait_ready()
 
     def stop(self) -> None:
-        """Stop the engine, if it runs."""
+        """Stop the engine, if it runs, and loaders and readers that a phase left when it failed."""
         running, self._running = self._running, None
+        helpers, self._helpers = self._helpers, []
+        for helper in helpers:
+            helper.process.kill()
+            helper.process.wait()
         if running is not None:
             running.stop()
 
@@ -165,7 +173,7 @@ class Turns:
         rate = int(min(self.size.upset_rate, self._rate_of_drain() / 2))
         reader = self._read()
         job = self._paced(rate, self.size.upset_s)
-        loader = load(job)
+        loader = self._load(job)
         time.sleep(max(0.0, job.start_s + self.size.upset_s / 3 - time.time()))
         at_s = time.time() - job.start_s
         happen()
@@ -215,7 +223,14 @@ class Turns:
     def _read(self) -> Reader:
         ground = self.ground
         file = Path(ground.folder / "noted.json")
-        return read(ground.bootstrap, self.engine.changes_topic(ground), ground.partitions, file)
+        reader = read(ground.bootstrap, self.engine.changes_topic(ground), ground.partitions, file)
+        self._helpers.append(reader)
+        return reader
+
+    def _load(self, job: Job) -> Loader:
+        loader = load(job)
+        self._helpers.append(loader)
+        return loader
 
     def _start(self) -> None:
         self._running = self.engine.start(self.ground)
@@ -228,6 +243,19 @@ class Turns:
             "broker": cpu.of_process(self.servers.broker),
             "reader": cpu.of_process(reader.pid),
         }
+
+
+def refuse_short(drain: Drain, engine: Engine) -> None:
+    """Raise RuntimeError if a drain took too few of the engine's commits to say how fast it is.
+
+    Changes can be read only when they are committed, so both ends of a drain are late by up to one interval.
+    """
+    least_s = COMMITS_MIN * engine.commit_s
+    if drain.seconds < least_s:
+        raise RuntimeError(
+            f"A took {drain.seconds:.1f} s, and {engine.name} commits every {engine.commit_s:g} s: a drain must take"
+            f" {least_s:g} s, so give it a longer backlog (--backlog; this one has {drain.events:,} events)"
+        )
 
 
 def latencies_of(reader: Reader, job: Job) -> list[tuple[int, float]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tests.benchmarks.load.plan import Plan
+from tests.tied import tied
 
 ROOT: Final = Path(__file__).parents[3]
 READY_TIMEOUT_S: Final = 120
@@ -71,6 +72,8 @@ class Engine(ABC):
     """Kinds of segments that it cannot express."""
     has_timers: bool = True
     """False: what time alone changes is published with the profile's next event, and never without one."""
+    commit_s: float = 0
+    """Its changes can be read when it commits, which it does so often; 0: as they come, or in less than 0.1 s."""
     has_rules: bool = True
     """False: it publishes without rules; no gate, no rank, no wakes."""
     adds_live: bool = False
@@ -169,6 +172,7 @@ class CommandEngine(Engine):
     durability: str
     cannot: frozenset[str] = frozenset()
     has_timers: bool = True
+    commit_s: float = 0
     has_rules: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables."""
@@ -205,10 +209,10 @@ class CommandEngine(Engine):
 
 
 def launch(command: Sequence[str], ground: Ground, environment: Mapping[str, str]) -> Process:
-    """Start a process in a session of its own; what it says goes to `engine.log` of its folder."""
+    """Start a process in a session of its own, tied to this one; what it says goes to `engine.log` of its folder."""
     log = (ground.folder / "engine.log").open("ab")
     process = subprocess.Popen(
-        list(command),
+        tied(command),
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,

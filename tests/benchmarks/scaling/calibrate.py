@@ -31,6 +31,7 @@ from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from tests.benchmarks import cpu
 from tests.benchmarks.bench_ring import TOPICS, transaction
+from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.events import Events, Made
 from tests.benchmarks.load.plan import DAY_MS
 from tests.benchmarks.scaling.rig import Rig, Sample, rig
@@ -176,6 +177,7 @@ async def run(options: argparse.Namespace, kafka: KafkaServer) -> dict[str, Any]
 
 
 def main() -> None:
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--segments", type=int, default=500)
     parser.add_argument("--profiles", type=int, default=20_000)

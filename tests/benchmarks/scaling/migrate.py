@@ -21,6 +21,7 @@ from streams.store.access import RedisConnection
 from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
 from streams.store.terms import Checkpoint, Meta, Token
+from tests.benchmarks.ending import end_in_order
 from tests.cluster import Cluster, ClusterNode, running_cluster
 
 PARTITIONS = 8
@@ -128,6 +129,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profiles", type=int, default=100_000)
     parser.add_argument("--bytes", type=int, default=800)

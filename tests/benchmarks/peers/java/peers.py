@@ -27,8 +27,8 @@ class JavaPeer(CommandEngine):
         super().prepare(ground, plan)
 
 
-def _pair(family: Family, how: str, *, design: str, exactly: str, at_least: str) -> list[JavaPeer]:
-    """Make a design's two peers."""
+def _pair(family: Family, how: str, *, commit_s: float, design: str, exactly: str, at_least: str) -> list[JavaPeer]:
+    """Make a design's two peers. Changes that are published at least once can be read before a commit."""
     command = ("python", "-m", "tests.benchmarks.peers.java.launch", family.name, how)
     return [
         JavaPeer(
@@ -37,6 +37,7 @@ def _pair(family: Family, how: str, *, design: str, exactly: str, at_least: str)
             design,
             durability,
             environment={"BENCH_GUARANTEE": guarantee},
+            commit_s=commit_s if guarantee == EXACTLY else 0,
             family=family.name,
         )
         for suffix, guarantee, durability in (("", EXACTLY, exactly), ("-alo", AT_LEAST, at_least))
@@ -47,6 +48,7 @@ JAVA_PEERS: Final[Sequence[JavaPeer]] = (
     *_pair(
         STREAMS,
         "best",
+        commit_s=0.1,
         design="Kafka Streams: one processor, an index; packed profiles in RocksDB with a cache and a changelog topic",
         exactly="exactly once: changes, changelog and offsets in one Kafka transaction every 100 ms",
         at_least="at least once, committed every second",
@@ -54,6 +56,7 @@ JAVA_PEERS: Final[Sequence[JavaPeer]] = (
     *_pair(
         STREAMS,
         "idiomatic",
+        commit_s=0.1,
         design="Kafka Streams: a filter and a processor a segment; RocksDB with a changelog topic; default settings",
         exactly="exactly once: as the best design",
         at_least="at least once, committed every 30 s",
@@ -61,6 +64,7 @@ JAVA_PEERS: Final[Sequence[JavaPeer]] = (
     *_pair(
         FLINK,
         "best",
+        commit_s=1,
         design="Flink: one keyed operator, an index, a timer a profile; packed profiles in RocksDB",
         exactly="exactly once: changes are committed with a checkpoint every second, to local disk",
         at_least="at least once: a checkpoint every second, to local disk",
@@ -68,6 +72,7 @@ JAVA_PEERS: Final[Sequence[JavaPeer]] = (
     *_pair(
         FLINK,
         "idiomatic",
+        commit_s=10,
         design="Flink: an event fans out to the segments that want it, keyed by segment and subject; RocksDB",
         exactly="exactly once: changes are committed with a checkpoint every 10 s, to local disk",
         at_least="at least once: a checkpoint every 10 s, to local disk",

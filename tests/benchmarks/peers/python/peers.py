@@ -33,7 +33,14 @@ class PythonPeer(CommandEngine):
 
 
 def _peer(
-    name: str, module: str, framework: str, *, design: str, durability: str, has_timers: bool = True
+    name: str,
+    module: str,
+    framework: str,
+    *,
+    design: str,
+    durability: str,
+    has_timers: bool = True,
+    commit_s: float = 0,
 ) -> PythonPeer:
     """Make a peer; its name ends with its design's."""
     how = name.rpartition("-")[2]
@@ -42,7 +49,16 @@ def _peer(
     command = (python, "-W", "ignore", "-m", f"tests.benchmarks.peers.python.{module}", how)
     # Faust's wakes go through a topic (`faust_peer`)
     further = ("wakes",) if module == "faust_peer" else ()
-    return PythonPeer(name, command, design, durability, has_timers=has_timers, framework=framework, further=further)
+    return PythonPeer(
+        name,
+        command,
+        design,
+        durability,
+        has_timers=has_timers,
+        commit_s=commit_s,
+        framework=framework,
+        further=further,
+    )
 
 
 _LUA: Final = "aiokafka 0.14, redis-py 8"
@@ -94,6 +110,7 @@ PYTHON_PEERS: Final[Sequence[PythonPeer]] = (
         design="a StreamingDataFrame; packed profiles in RocksDB with a changelog topic; an index",
         durability="exactly once: changes, changelog and offsets in one Kafka transaction every half a second",
         has_timers=False,
+        commit_s=0.5,
     ),
     _peer(
         "bytewax-idiomatic",
