@@ -67,6 +67,13 @@ class LatestMatch(Memory):
         match = [event.time_ms, event.source, event.id]
         return match if state is None or match > state else state
 
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return self.prune(max(states), t_ms)
+
+    def later(self, state: State, after_ms: int) -> State:
+        """The latest is later, or none is."""
+        return state if state is not None and state[0] > after_ms else None
+
     def oldest_ms(self, t_ms: int) -> int:
         """As the longest window says."""
         return t_ms - self.reach_ms

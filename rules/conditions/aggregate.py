@@ -82,7 +82,7 @@ def memory_of(matcher: Matcher, attribute: str, kind: ValueType, function: Funct
         window,
         reach_ms=reach_ms,
         value_of=value,
-        join=FIGURES[function].join,
+        values=FIGURES[function].bucket,
     )
 
 

@@ -5,16 +5,22 @@ A state is `[entries, units, identities]`:
     entries     as in `rules.conditions.occurrences`, the latest ENTRIES_MAX by (time, source, id)
     units       [[bucket_ms, number, first_ms, last_ms, values], …] in order: the overflowed events of each rounded-up
                 time. A figure is made of `values` as of the events' own; null for conditions that only count
-    identities  [[identity, until_ms], …]: an overflowed event is recognised for SEEN_MS; then a redelivery counts again
+    identities  [[identity, until_ms, time_ms, value], …]: an overflowed event is recognised for SEEN_MS; then a
+                redelivery counts again. `value` where a figure cannot do without (`Values.leave`), else null. Earlier
+                versions kept the first two only
 
 Marks compare the event's own time: a unit counts if all of it is later than the mark. (The mark would have to lie
 inside a bucket, with more than ENTRIES_MAX events after it, for a part to be missed; `straddles` tells.)
+
+States of several subjects are joined (`join_states`). A fact that was told under two of them counts once, as long as
+each state in which it overflowed keeps its identity; after that it counts once for each of these states.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
+from rules.conditions.joining import merged
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, VALUE, Entries, Entry, drop_until, later_than
 from rules.conditions.view import Mark, State
 from rules.conditions.window import rounded_up
@@ -30,12 +36,20 @@ NUMBER: Final = 1
 FIRST: Final = 2
 LAST: Final = 3
 VALUES: Final = 4
+TOLD: Final = 2
+"""Where the time of an identity stands. Earlier versions did not keep it."""
 
-Join: TypeAlias = Callable[[list[Any], Any], list[Any]]
-"""Adds a value to the few values that stand for all earlier ones; returns the new few."""
+
+class Values(NamedTuple):
+    """How the values of a bucket's events become few values that stand for all of them."""
+
+    join: Callable[[list[Any], Any], list[Any]]
+    """Adds a value to the few; returns the new few."""
+    leave: Callable[[list[Any], Any], list[Any]] | None = None
+    """Takes a value that was added twice out once; None: it was added twice as if once."""
 
 
-def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, join: Join | None) -> State:
+def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, of: Values | None) -> State:
     """Add an occurrence; return the same state if it is known or its rounded time is not later than `oldest_ms`."""
     if rounded_up(entry[0], bucket_ms) <= oldest_ms:
         return state
@@ -52,19 +66,24 @@ def keep(state: State, entry: Entry, oldest_ms: int, t_ms: int, bucket_ms: int, 
     kept = [*entries[:at], entry, *entries[at:]]
     if len(kept) > ENTRIES_MAX:
         first = kept.pop(0)
-        units = _add(units, first, bucket_ms, join)
+        units = _add(units, first, bucket_ms, of)
         identities = [known for known in identities if known[1] > t_ms]
-        identities.append([identity(*first[:3]), max(t_ms, first[0]) + SEEN_MS])
+        identities.append(_identity_of(first, t_ms, of))
     return drop([kept, units, identities], oldest_ms, bucket_ms)
 
 
-def _add(units: list[Any], entry: Entry, bucket_ms: int, join: Join | None) -> list[Any]:
+def _identity_of(entry: Entry, t_ms: int, of: Values | None) -> list[Any]:
+    value = None if of is None or of.leave is None else entry[VALUE]
+    return [identity(*entry[:3]), max(t_ms, entry[0]) + SEEN_MS, entry[0], value]
+
+
+def _add(units: list[Any], entry: Entry, bucket_ms: int, of: Values | None) -> list[Any]:
     """Return the units with an overflowed entry added to its own."""
     bucket = rounded_up(entry[0], bucket_ms)
     at = bisect_left(units, [bucket])
     known = at < len(units) and units[at][0] == bucket
     _, number, first_ms, last_ms, values = units[at] if known else (bucket, 0, entry[0], entry[0], [])
-    joined = None if join is None else join(values, entry[VALUE])
+    joined = None if of is None else of.join(values, entry[VALUE])
     unit = [bucket, number + 1, min(first_ms, entry[0]), max(last_ms, entry[0]), joined]
     return [*units[:at], unit, *units[at + known :]]
 
@@ -81,6 +100,69 @@ def drop(state: State, oldest_ms: int, bucket_ms: int) -> State:
     if left[0] is entries and (left[1] is units or not units):
         return state
     return [left[0], left[1] or [], identities]
+
+
+def join_states(states: Sequence[State], oldest_ms: int, t_ms: int, bucket_ms: int, of: Values | None) -> State:
+    """Return the state of the facts of all states, none of which is None; None: nothing of them is in the window."""
+    left = [state for state in (drop(state, oldest_ms, bucket_ms) for state in states) if state is not None]
+    if len(left) < 2:
+        return left[0] if left else None
+    units, identities = left[0][1], left[0][2]
+    for _, more, known in left[1:]:
+        units, identities = _units_of_both(units, identities, more, known, bucket_ms, of)
+    counted_already = {each[0] for each in identities}
+    entries = [entry for entry in merged(state[0] for state in left) if identity(*entry[:3]) not in counted_already]
+    for entry in entries[:-ENTRIES_MAX]:
+        units = _add(units, entry, bucket_ms, of)
+        identities = [*identities, _identity_of(entry, t_ms, of)]
+    return [entries[-ENTRIES_MAX:], units, identities]
+
+
+def _units_of_both(
+    units: list[Any], identities: list[Any], more: list[Any], known: list[Any], bucket_ms: int, of: Values | None
+) -> tuple[list[Any], list[Any]]:
+    """Return the units and identities of two states. What both recognise is counted once."""
+    by_bucket = {unit[0]: unit for unit in units}
+    for unit in more:
+        mine = by_bucket.get(unit[0])
+        by_bucket[unit[0]] = unit if mine is None else _unit_of_both(mine, unit, of)
+    by_identity = {each[0]: each for each in identities}
+    for each in known:
+        mine = by_identity.get(each[0])
+        by_identity[each[0]] = each if mine is None else max(mine, each, key=lambda one: (len(one), one[1]))
+        if mine is not None and len(by_identity[each[0]]) > TOLD:
+            _, _, time_ms, value = by_identity[each[0]]
+            unit = by_bucket.get(rounded_up(time_ms, bucket_ms))
+            if unit is not None:
+                values = unit[VALUES] if of is None or of.leave is None else of.leave(unit[VALUES], value)
+                by_bucket[unit[0]] = [unit[0], unit[NUMBER] - 1, unit[FIRST], unit[LAST], values]
+    return [by_bucket[bucket] for bucket in sorted(by_bucket)], [*by_identity.values()]
+
+
+def _unit_of_both(one: list[Any], other: list[Any], of: Values | None) -> list[Any]:
+    values = one[VALUES]
+    if of is not None:
+        for value in other[VALUES]:
+            values = of.join(values, value)
+    first_ms, last_ms = min(one[FIRST], other[FIRST]), max(one[LAST], other[LAST])
+    return [one[0], one[NUMBER] + other[NUMBER], first_ms, last_ms, values]
+
+
+def later(state: State, after_ms: int, bucket_ms: int) -> State:
+    """Return the state of the facts later than an instant; None: there is none.
+
+    A unit with any event that is not later is left out whole, and nothing of it is recognised any more.
+    """
+    if state is None:
+        return None
+    entries, units, identities = state
+    left = drop_until(entries, after_ms)
+    if left is None or (left is entries and (not units or units[0][FIRST] > after_ms)):
+        return None if left is None else state
+    units = [unit for unit in units if unit[FIRST] > after_ms]
+    buckets = {unit[0] for unit in units}
+    known = [each for each in identities if len(each) > TOLD and rounded_up(each[TOLD], bucket_ms) in buckets]
+    return [left, units, known]
 
 
 def counted(state: State, mark: Mark | None) -> tuple[list[Any], Entries]:

@@ -4,11 +4,12 @@ They differ in how much they keep: all events that the window may reach (`Window
 earliest few, or older ones by bucket. A condition reads them all in one way: `counted`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from rules.conditions import bucketed
-from rules.conditions.bucketed import Join
+from rules.conditions.bucketed import Values
+from rules.conditions.joining import all_of, arrived_entries, latest, merged, present
 from rules.conditions.matching import Matcher
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import (
@@ -103,6 +104,21 @@ class WindowMemory(Memory):
         """Drop what has left the window."""
         return state if self._reach_ms is None else drop_until(state, t_ms - self._reach_ms)
 
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return self._limited(merged(states), t_ms)
+
+    def _limited(self, entries: Entries, t_ms: int) -> Entries | None:
+        """Return what folding would have kept of entries."""
+        return all_of(entries, self._oldest_ms(t_ms))
+
+    def arrived(self, state: State, arrival: int, known: Sequence[State]) -> State:
+        """Set the arrival of every entry."""
+        return arrived_entries(state, arrival, present(known)) if state else state
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Drop the earlier entries."""
+        return drop_until(state, after_ms)
+
     def counted(self, state: State, mark: Mark | None) -> tuple[Entries, Entries]:
         """Return the units (`rules.conditions.bucketed`) and the entries that are later than a mark, in order."""
         return [], later_than(remembered(state), mark) if state else []
@@ -149,6 +165,9 @@ class LatestMemory(WindowMemory):
         oldest_ms = -FOREVER if self._reach_ms is None else t_ms - self._reach_ms
         return keep_latest(state, entry, self._wanted, oldest_ms)
 
+    def _limited(self, entries: Entries, t_ms: int) -> Entries | None:
+        return latest(entries, self._wanted, self._oldest_ms(t_ms))
+
     def bytes_max(self) -> int:
         """The wanted entries (ties apart)."""
         return self._wanted * self._entry_bytes
@@ -163,6 +182,9 @@ class EarliestMemory(WindowMemory):
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
         return keep_earliest(state, entry, self._wanted)
+
+    def _limited(self, entries: Entries, t_ms: int) -> Entries | None:
+        return entries[: self._wanted]
 
     def bytes_max(self) -> int:
         """The wanted entries."""
@@ -180,15 +202,15 @@ class BucketedMemory(WindowMemory):
         *,
         reach_ms: int | None,
         value_of: ValueOf | None = None,
-        join: Join | None = None,
+        values: Values | None = None,
     ) -> None:
         super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of)
         assert window.bucket_ms is not None
         self._bucket_ms = window.bucket_ms
-        self._join = join
+        self._values = values
 
     def _keep(self, state: State, entry: Entry, t_ms: int) -> State:
-        return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._join)
+        return bucketed.keep(state, entry, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._values)
 
     def _uncounted_ms(self, t_ms: int) -> int:
         """An event counts by its time rounded up, so one up to a bucket older may count."""
@@ -200,6 +222,20 @@ class BucketedMemory(WindowMemory):
             return None
         entries = as_past(state[0], event)
         return state if entries is state[0] else [entries, *state[1:]]
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return bucketed.join_states(states, self._oldest_ms(t_ms), t_ms, self._bucket_ms, self._values)
+
+    def arrived(self, state: State, arrival: int, known: Sequence[State]) -> State:
+        """Set the arrival of every entry; what is counted by bucket has none."""
+        if state is None:
+            return None
+        entries = arrived_entries(state[0], arrival, [each[0] for each in present(known)])
+        return state if entries is state[0] else [entries, *state[1:]]
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Drop the earlier entries, and every bucket with an earlier event."""
+        return bucketed.later(state, after_ms, self._bucket_ms)
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the window."""

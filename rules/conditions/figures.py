@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.conditions.bucketed import Join
+from rules.conditions.bucketed import Values
 from rules.ground.event import Value
 from rules.ground.values import VALUE_TYPES, ValueType
 
@@ -43,6 +43,11 @@ def join_sum(partials: list[Any], value: float) -> list[Any]:
     return [*joined, high] if math.isfinite(high) else [*partials, value]
 
 
+def _leave_sum(partials: list[Any], value: float) -> list[Any]:
+    """Take a number out of partials, exactly."""
+    return join_sum(partials, -value)
+
+
 def join_distinct(values: list[Any], value: Any) -> list[Any]:
     """Add a value, or the elements of a list, to the different ones."""
     return [*values, *(new for new in (value if isinstance(value, list) else [value]) if new not in values)]
@@ -64,7 +69,7 @@ def _mean(values: Sequence[Any], number: int) -> float | None:
 class Figure:
     """One aggregate function.
 
-    `of` makes it of values that stand for so many; `join` adds a value to such values, for a bucket.
+    `of` makes it of values that stand for so many; `bucket` makes such values, for a bucket.
     """
 
     kinds: tuple[ValueType, ...]
@@ -72,19 +77,26 @@ class Figure:
     gives: ValueType | None
     """The type of the figure; None: that of the attribute."""
     of: Callable[[Sequence[Any], int], Value | None]
-    join: Join
+    bucket: Values
     falls: Literal["always", "of positives", "no"] = "no"
     """Whether the figure can only fall as values leave."""
 
 
+_SUM: Final = Values(join_sum, _leave_sum)
 _NUMBERS: Final[tuple[ValueType, ...]] = ("number", "integer")
 _ORDERED: Final[tuple[ValueType, ...]] = ("number", "integer", "datetime")
 FIGURES: Final[Mapping[str, Figure]] = {
-    "sum": Figure(_NUMBERS, "number", lambda values, _: exact_sum(values), join_sum, "of positives"),
-    "min": Figure(_ORDERED, None, lambda values, _: min(values, default=None), lambda known, new: [min([*known, new])]),
-    "max": Figure(
-        _ORDERED, None, lambda values, _: max(values, default=None), lambda known, new: [max([*known, new])], "always"
+    "sum": Figure(_NUMBERS, "number", lambda values, _: exact_sum(values), _SUM, "of positives"),
+    "min": Figure(
+        _ORDERED, None, lambda values, _: min(values, default=None), Values(lambda known, new: [min([*known, new])])
     ),
-    "mean": Figure(_NUMBERS, "number", _mean, join_sum),
-    "distinct": Figure(VALUE_TYPES, "integer", _distinct, join_distinct, "always"),
+    "max": Figure(
+        _ORDERED,
+        None,
+        lambda values, _: max(values, default=None),
+        Values(lambda known, new: [max([*known, new])]),
+        "always",
+    ),
+    "mean": Figure(_NUMBERS, "number", _mean, _SUM),
+    "distinct": Figure(VALUE_TYPES, "integer", _distinct, Values(join_distinct), "always"),
 }

@@ -105,6 +105,37 @@ class Memory(ABC):
     def prune(self, state: State, t_ms: int) -> State:
         """Return the state without what no window can reach at t_ms or later; None when nothing is left."""
 
+    # -- states of one person that lie apart (docs/language.md, One person, several subjects)
+
+    def join(self, states: Sequence[State], t_ms: int) -> State:
+        """Return the state of all facts of these states together, as if one profile had folded them in any order.
+
+        A state that is None holds nothing; where only one holds anything, it is returned as it is. The order of the
+        states does not matter, but where two have one fact: the first state's entry of it stands. Joining is
+        associative, and a state joined with itself is the same. `t_ms` is R: what no window can reach at t_ms or
+        later may be dropped.
+        """
+        known = [state for state in states if state is not None]
+        if len(known) > 1:
+            return self._join(known, t_ms)
+        return known[0] if known else None
+
+    @abstractmethod
+    def _join(self, states: list[State], t_ms: int) -> State:
+        """Join states; there are two at least, and none is None. Contract as `join`."""
+
+    def arrived(self, state: State, arrival: int, known: Sequence[State]) -> State:
+        """Return the same facts as they arrive now: the arrival of each is `arrival`.
+
+        One that is among the facts of `known` keeps its arrival there, the smallest. The very same object if nothing
+        is another, as in a memory that keeps no arrivals.
+        """
+        return state
+
+    @abstractmethod
+    def later(self, state: State, after_ms: int) -> State:
+        """Return the state of only the facts with a time later than `after_ms`; None: there is none."""
+
     def joined(self, other: Self) -> Self:
         """Return the memory that keeps what either keeps. Both have one text."""
         return self

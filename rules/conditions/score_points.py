@@ -1,6 +1,7 @@
 """The points of the condition `score`: what its event items remember, and what the events are worth at an instant."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from rules.conditions import bucketed
@@ -87,45 +88,70 @@ class ScoreMemory(Memory):
 
     def __init__(self, items: tuple[Points, ...]) -> None:
         self.take_name(canonical_json(["score", [item.key for item in items]]))
-        self._memories = tuple(item.memory for item in items)
+        self.memories = tuple(item.memory for item in items)
+        """By item."""
         self._match(tuple(item.matcher for item in items))
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Fold every item."""
         moved: list[Any] | None = None
-        for index, memory in enumerate(self._memories):
+        for index, memory in enumerate(self.memories):
             if event.type not in memory.types:
                 continue
             known = None if state is None else state[index]
             entries = memory.fold(known, event, arrival, t_ms)
             if entries is not known:
                 if moved is None:
-                    moved = [None] * len(self._memories) if state is None else list(state)
+                    moved = [None] * len(self.memories) if state is None else list(state)
                 moved[index] = entries
         return state if moved is None else moved
 
     def fold_past(self, state: State, event: Event, t_ms: int) -> State:
         """Fold every item."""
-        known = [None] * len(self._memories) if state is None else state
+        known = [None] * len(self.memories) if state is None else state
         moved = [
             memory.fold_past(each, event, t_ms) if event.type in memory.types else each
-            for memory, each in zip(self._memories, known, strict=True)
+            for memory, each in zip(self.memories, known, strict=True)
         ]
         return state if all(a is b for a, b in zip(moved, known, strict=True)) else moved
 
+    def _join(self, states: list[State], t_ms: int) -> State:
+        items = zip(*states, strict=True)
+        return self._left([memory.join(known, t_ms) for memory, known in zip(self.memories, items, strict=True)])
+
+    def arrived(self, state: State, arrival: int, known: Sequence[State]) -> State:
+        """Every item's events arrive now."""
+        if state is None:
+            return None
+        others = [each for each in known if each is not None]
+        moved = [
+            memory.arrived(each, arrival, [other[index] for other in others])
+            for index, (memory, each) in enumerate(zip(self.memories, state, strict=True))
+        ]
+        return state if all(a is b for a, b in zip(moved, state, strict=True)) else moved
+
+    def later(self, state: State, after_ms: int) -> State:
+        """The later events of every item."""
+        if state is None:
+            return None
+        return self._left([memory.later(each, after_ms) for memory, each in zip(self.memories, state, strict=True)])
+
+    def _left(self, items: list[State]) -> State:
+        return items if any(each is not None for each in items) else None
+
     def oldest_ms(self, t_ms: int) -> int:
         """Of the item that reaches back furthest."""
-        return min(memory.oldest_ms(t_ms) for memory in self._memories)
+        return min(memory.oldest_ms(t_ms) for memory in self.memories)
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop events whose points have become nothing."""
         if state is None:
             return None
-        left = [memory.prune(known, t_ms) for memory, known in zip(self._memories, state, strict=True)]
+        left = [memory.prune(known, t_ms) for memory, known in zip(self.memories, state, strict=True)]
         if not any(left):
             return None
         return state if all(a is b for a, b in zip(left, state, strict=True)) else left
 
     def bytes_max(self) -> int:
         """The states of all items."""
-        return sum(memory.bytes_max() for memory in self._memories)
+        return sum(memory.bytes_max() for memory in self.memories)

@@ -9,11 +9,12 @@ stood before the first setting that is known is not known if any of them is STOO
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
 from rules.conditions.base import Completion, Condition
 from rules.conditions.memory import Memory
-from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, evidence_of, remembered
+from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, drop_until, evidence_of, remembered
 from rules.conditions.view import Mark, Register, State, View
 from rules.conditions.window import Window
 from rules.ground.event import Value
@@ -67,6 +68,25 @@ def drop_settings(history: Entries, start_ms: int) -> Entries:
     return history[first:] if first else history
 
 
+def joined_settings(histories: Sequence[Entries], start_ms: int, one_a_millisecond: bool) -> Entries:
+    """Return what `keep_settings` would have kept of the settings of several histories; there is one at least.
+
+    One that several have is known as well as in that which knows it best.
+    """
+    found: dict[tuple[int, str, str], Entry] = {}
+    for entry in (each for history in histories for each in history):
+        name = (entry[0], entry[1], entry[2])
+        known = found.get(name)
+        if known is None:
+            found[name] = entry
+        elif known_by(known) < known_by(entry):
+            found[name] = [*known[:KNOWN_BY], entry[KNOWN_BY]]
+    names = sorted(found)
+    if one_a_millisecond:
+        names = sorted({name[0]: name for name in names}.values())
+    return drop_settings([found[name] for name in names], start_ms)
+
+
 def known_better(history: Entries, entry: Entry) -> Entries:
     """Return the settings with an entry's own `KNOWN_BY`, where it is known already; the very same if it was better."""
     at = bisect_left(history, entry[:3])
@@ -102,6 +122,13 @@ class SettingsMemory(Memory):
     def standing(self, setting: Register) -> State:
         """Know the one setting."""
         return [[*entry_of(setting), STOOD]]
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return joined_settings(states, t_ms - self._reach_ms, self._one_a_millisecond)
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Drop the earlier settings."""
+        return drop_until(state, after_ms)
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what no window can reach; the last setting stays."""

@@ -6,12 +6,13 @@ cut tightens or widens goes on with what is known. A counter that comes in at a 
 is ever pending.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from rules.catalogue.activation import Activation, CapOf
 from rules.catalogue.catalogue import Catalogue
 from rules.conditions.base import Verdict
+from rules.conditions.joining import all_of, arrived_entries, merged, present
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, drop_until, entry_of, keep_all
 from rules.conditions.view import State, View
@@ -42,6 +43,17 @@ class SendCounter(Memory):
         if event.data.get(self.of) != self.value:
             return state
         return keep_all(state, entry_of(event, arrival), t_ms - self.reach_ms)
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return all_of(merged(states), t_ms - self.reach_ms)
+
+    def arrived(self, state: State, arrival: int, known: Sequence[State]) -> State:
+        """Set the arrival of every send."""
+        return arrived_entries(state, arrival, present(known)) if state else state
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Drop the earlier sends."""
+        return drop_until(state, after_ms)
 
     def prune(self, state: State, t_ms: int) -> State:
         """Drop what has left the longest window."""

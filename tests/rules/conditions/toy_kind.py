@@ -47,6 +47,13 @@ class FirstMatch(Memory):
         match = [event.time_ms, event.source, event.id]
         return match if self._matcher.matches(event) and (state is None or match < state) else state
 
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return min(states)
+
+    def later(self, state: State, after_ms: int) -> State:
+        """The first one, if it is later; of those after it nothing is known."""
+        return state if state is not None and state[0] > after_ms else None
+
     def prune(self, state: State, t_ms: int) -> State:
         """Keep it for ever."""
         return state
