@@ -5,13 +5,14 @@
 A version is a revision, which is taken out of Git into a temporary folder, or a folder that holds a tree (`.`). Each
 round runs `bench_engine` of the first, then of the second, in this Python. A revision without this benchmark's load
 gets the load and `bench_engine` of this tree. Prints the median microseconds of CPU an event, whole and of each part,
-and two ratios: of the medians, and of the best rounds, which other work disturbs less. Above 1.00 the second is slower.
-The last line is JSON.
+and two ratios: round by round (the median, in brackets minimum and maximum), and of the best rounds, which other work
+disturbs less. Above 1.00 the second is slower. The last line is JSON.
+
+`python -m tests.benchmarks.contest --before aad55de` does the same with workers and servers.
 """
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,27 +22,12 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.ending import end_in_order
+from tests.benchmarks.versions import ratio, tree_of
 
-ROOT: Final = Path(__file__).parents[2]
-BENCHMARK: Final = ("tests/benchmarks/load", "tests/benchmarks/bench_engine.py")
-"""What a revision without the load is given."""
 PARTS: Final = ("decode_us", "unpack_us", "apply_us", "pack_us")
 
 Results = dict[str, list[dict[str, float]]]
 """By number of segments: the figures of each round."""
-
-
-def tree_of(version: str, folder: Path) -> Path:
-    """Return the folder of a version, which is unpacked into `folder` if it is a revision."""
-    if (Path(version) / "tests" / "benchmarks").is_dir():
-        return Path(version).resolve()
-    folder.mkdir()
-    archive = subprocess.run(["git", "archive", version], capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-    if not (folder / BENCHMARK[0]).exists():
-        shutil.copytree(ROOT / BENCHMARK[0], folder / BENCHMARK[0])
-        shutil.copyfile(ROOT / BENCHMARK[1], folder / BENCHMARK[1])
-    return folder
 
 
 def measure(tree: Path, arguments: Sequence[str], results: Results) -> None:
@@ -55,14 +41,11 @@ def measure(tree: Path, arguments: Sequence[str], results: Results) -> None:
 
 def said(before: list[dict[str, float]], after: list[dict[str, float]], part: str) -> str:
     """Say how a part compares."""
-    medians, bests = ([of(one[part] for one in found) for found in (before, after)] for of in (statistics.median, min))
+    each = [[one[part] for one in found] for found in (before, after)]
     name = part.replace("_us", ", us").replace("_", " ")
-    if not all((*medians, *bests)):
-        return f"{name}: {medians[0]:.1f} before, {medians[1]:.1f} after"
-    return (
-        f"{name}: {medians[0]:.1f} before, {medians[1]:.1f} after: {medians[1] / medians[0]:.2f}"
-        f" (best rounds {bests[1] / bests[0]:.2f})"
-    )
+    first, second = (statistics.median(values) for values in each)
+    best = f", best rounds {min(each[1]) / min(each[0]):.2f}" if min(each[0]) else ""
+    return f"{name}: {first:.1f} before, {second:.1f} after: {ratio(*each)}{best}"
 
 
 def main() -> None:

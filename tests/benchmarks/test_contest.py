@@ -131,6 +131,16 @@ def test_ratios_name_only_what_was_measured() -> None:
     assert not any("5,000" in what or "2,000 ÷ 50" in what for what in said)
 
 
+def test_an_earlier_version_is_compared_round_by_round() -> None:
+    before, after = found("segue-before", 50_000, 30), found("segue", 40_000, 30)
+    after.drains[0].cpu_s = {**after.drains[0].cpu_s, "engine": 1.2}
+    said = {what: measured for what, measured, _ in ratios([before, after])}
+    assert said["CPU of engine in A ÷ before, 500 segments"] == "1.10 (1.00–1.20)"
+    assert said["CPU of store in A ÷ before, 500 segments"] == "1.00 (1.00–1.00)"
+    assert said["seconds of A ÷ before, 500 segments"] == "1.25 (1.25–1.25)"
+    assert not any("segue-before" in what for what in said)
+
+
 def test_an_engine_that_is_out_is_named_with_its_reason(tmp_path: Path) -> None:
     out = Found("lua", 500, notes=["out: the engine is not ready"])
     files = write([found("segue", 50_000, 30), out], "day", size_of(options_of([])), tmp_path)

@@ -1,10 +1,11 @@
 """Run the contest.
 
     python -m tests.benchmarks.contest [--size day] [--engines segue null] [--segments 500] [--phases ABCDE]
-                                       [--rounds 3] [--rates 2000 5000] [--no-gate] [--write FOLDER]
+                                       [--rounds 3] [--rates 2000 5000] [--no-gate] [--before VERSION] [--write FOLDER]
 
 Starts the embedded Kafka and Valkey. For each catalogue, every engine passes the gate and takes in 30 days of history;
-then the engines take turns. Writes a table (Markdown), a picture (SVG) and all figures (JSON). docs/operations/speed.md
+then the engines take turns. `--before` adds another version of Segue, and says round by round what it
+cost. Writes a table (Markdown), a picture (SVG) and all figures (JSON). docs/operations/speed.md
 says what the phases are and how to read the table.
 """
 
@@ -21,6 +22,7 @@ from streams.embedded.kafka import STEADY
 from tests.benchmarks.contest.figures import Found
 from tests.benchmarks.contest.gate import judge, sample_size
 from tests.benchmarks.contest.memory import used_bytes
+from tests.benchmarks.contest.ratios import BEFORE
 from tests.benchmarks.contest.results import write
 from tests.benchmarks.contest.sizes import SIZES, Size
 from tests.benchmarks.contest.turn import Servers, Turns
@@ -28,6 +30,8 @@ from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.plan import make_plan, with_probes
 from tests.benchmarks.peers.engine import Engine, Ground
 from tests.benchmarks.peers.registry import ENGINES
+from tests.benchmarks.peers.segue import Segue
+from tests.benchmarks.versions import tree_of
 from tests.servers import running_kafka, running_valkey, temporary_folder, unique
 
 PARTITIONS = 8
@@ -48,7 +52,7 @@ class Contest:
         self._size = size
         self._kafka = kafka
         self._valkey = valkey
-        asked = [ENGINES[name] for name in options.engines]
+        asked = [ENGINES[name] for name in options.engines] + earlier(options)
         self.absent = [f"{engine.name}: {reason}" for engine in asked if (reason := engine.absent()) is not None]
         self._engines: list[Engine] = [engine for engine in asked if engine.absent() is None]
         for one in self.absent:
@@ -149,12 +153,21 @@ class Contest:
         )
 
 
+def earlier(options: argparse.Namespace) -> list[Engine]:
+    """Return the engine of an earlier version of Segue, if one is asked for."""
+    if options.before is None:
+        return []
+    tree = tree_of(options.before, options.folder / "before")
+    return [Segue(name=BEFORE, design=f"Segue at {options.before}", root=tree)]
+
+
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the arguments; None: the command line's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="day")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["segue", "null"])
     parser.add_argument("--segments", type=int, nargs="+", help="catalogues; default: the size's")
+    parser.add_argument("--before", metavar="VERSION", help="also this revision, or tree, of Segue, as an engine")
     parser.add_argument("--phases", default="ABCDE", help="which phases (ABCDE); A is always run")
     parser.add_argument("--rounds", type=int, help="repeats of A and B; default: the size's")
     parser.add_argument("--profiles", type=int)

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from tests.benchmarks.contest.figures import Found
+from tests.benchmarks.versions import ratio
 
 SEGUE, TWO, LIMIT = "segue", "segue-two", "null"
+BEFORE = "segue-before"
+"""The engine that is an earlier version of Segue."""
 P99_RATES = ("2,000", "5,000", "10,000")
 
 
@@ -24,9 +27,14 @@ def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
                 mine, its = p99(segue, rate), p99(limit, rate)
                 if mine and its:
                     yield f"p99 ÷ null engine's, {rate} events/s{of}", f"{mine / its:.2f}", "at most 1.5"
+        before = by.get((BEFORE, segments))
+        if before is not None:
+            yield from against(before, segue, of)
         if two is not None:
             yield f"two workers ÷ one{of}", f"{drained(two) / drained(segue):.2f}", "at least 1.2"
-        peers = [one for (name, size), one in by.items() if size == segments and name not in {SEGUE, TWO, LIMIT}]
+        peers = [
+            one for (name, size), one in by.items() if size == segments and name not in {SEGUE, TWO, LIMIT, BEFORE}
+        ]
         for peer in peers:
             if not peer.gate.startswith("failed"):
                 each = (
@@ -48,6 +56,18 @@ def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
     few, many = by.get((SEGUE, 50)), by.get((SEGUE, 2_000))
     if few and many:
         yield "A with 2,000 ÷ 50 segments", f"{drained(many) / drained(few):.2f}", "at least 0.6"
+
+
+def against(before: Found, after: Found, of: str) -> Iterator[tuple[str, str, str]]:
+    """Return how much more CPU than the earlier version an event takes, by its parts, round by round."""
+    for part in ("engine", "store", "broker"):
+        each = [[drain.cpu_s[part] / drain.events for drain in one.drains] for one in (before, after)]
+        yield f"CPU of {part} in A ÷ before{of}", ratio(*each), "at most 1"
+    yield (
+        f"seconds of A ÷ before{of}",
+        ratio(*([one.seconds for one in found.drains] for found in (before, after))),
+        "at most 1",
+    )
 
 
 def drained(one: Found) -> float:

@@ -208,12 +208,15 @@ class CommandEngine(Engine):
         )
 
 
-def launch(command: Sequence[str], ground: Ground, environment: Mapping[str, str]) -> Process:
-    """Start a process in a session of its own, tied to this one; what it says goes to `engine.log` of its folder."""
+def launch(command: Sequence[str], ground: Ground, environment: Mapping[str, str], root: Path = ROOT) -> Process:
+    """Start a process in a session of its own, tied to this one; what it says goes to `engine.log` of its folder.
+
+    It works in `root`, so its modules are those of that tree.
+    """
     log = (ground.folder / "engine.log").open("ab")
     process = subprocess.Popen(
         tied(command),
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=log,

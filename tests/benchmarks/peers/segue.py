@@ -6,6 +6,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from streams.embedded.server import free_port
@@ -75,6 +76,8 @@ class Segue(Engine):
     durability: str = "every change exactly once"
     adds_live: bool = True
     workers: int = 1
+    root: Path = ROOT
+    """The tree whose commands are run: this one, or one of another version."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables of the worker."""
 
@@ -101,11 +104,13 @@ class Segue(Engine):
     def _start(self, ground: Ground) -> Worker:
         port = free_port()
         environment = {**self._told(ground), "SEGUE_WEB_PORT": str(port), **self.environment}
-        return Worker(launch([*SEGUE, "worker"], ground, environment), port)
+        return Worker(launch([*SEGUE, "worker"], ground, environment, self.root), port)
 
     def _run(self, ground: Ground, *arguments: str) -> None:
         with (ground.folder / "engine.log").open("ab") as log:
-            subprocess.run([*SEGUE, *arguments], cwd=ROOT, env=self._told(ground), stdout=log, stderr=log, check=True)
+            subprocess.run(
+                [*SEGUE, *arguments], cwd=self.root, env=self._told(ground), stdout=log, stderr=log, check=True
+            )
 
     def _told(self, ground: Ground) -> dict[str, str]:
         return {
