@@ -13,6 +13,7 @@ from rules.engine.event_time import record_time
 from rules.engine.outcome import changes_of, whole
 from rules.engine.partition import Partition
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
+from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
 from rules.engine.refusal import Refusal
 from rules.engine.step import Seen
@@ -21,6 +22,8 @@ from rules.ground.instants import FOREVER
 from rules.language.dictionary import Dictionary
 
 GENERATION: Final = "g1"
+_LIVE: Final = EFFECT_TYPES | {HISTORY_TYPE, FILLED_TYPE}
+"""The types of Segue's own records that say to a live replay what they say to a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
 
 
 def decode_live_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
-    """As `decode_line`, but records of history say what they say to a worker."""
+    """As `decode_line`, but records of history and effects say what they say to a worker."""
     decoded = decode(record.value, (), dictionary, r_ms)
     if isinstance(decoded, Own):
-        return decoded if decoded.type in (HISTORY_TYPE, FILLED_TYPE) else Own(decoded.type, None)
+        return decoded if decoded.type in _LIVE else Own(decoded.type, None)
     if record.timestamp_ms is None and (isinstance(decoded, Event) or _comes_after_bad_time(decoded)):
         return Refusal("bad_time")  # a recordedtime that cannot be read
     return decoded

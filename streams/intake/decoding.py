@@ -7,6 +7,7 @@ import orjson
 
 from rules.engine.decode import SIZE_MAX, Own, check_envelope, decode, is_binary, is_subject
 from rules.engine.past import HISTORY_TYPE
+from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.record import Decode, Decoded, Record
 from rules.engine.refusal import Refusal
 from rules.ground.event import Event
@@ -14,11 +15,14 @@ from rules.ground.partitioning import partition_of
 from rules.language.dictionary import Dictionary
 from streams.records import Fetched
 
+OF_A_PROFILE: Final = EFFECT_TYPES | {HISTORY_TYPE}
+"""The types of Segue's own records that move one profile, their subject."""
+
 
 def decoder_of(partition: int, partitions: int) -> Decode:
     """Return the decoder of one partition's records. It refuses an event whose key belongs to another partition.
 
-    A history of a profile of another partition says nothing here: a profile lives in one partition.
+    A profile lives in one partition: a history or an effect of a profile of another partition says nothing here.
     """
 
     def read(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
@@ -29,7 +33,7 @@ def decoder_of(partition: int, partitions: int) -> Decode:
                 return Refusal(code)
         elif (
             isinstance(found, Own)
-            and found.type == HISTORY_TYPE
+            and found.type in OF_A_PROFILE
             and not _lives_here(found.subject, partition, partitions)
         ):
             return Own(found.type, None)

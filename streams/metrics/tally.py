@@ -27,6 +27,8 @@ class Notes:
     changes: list[AnyChange] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     """Reason codes."""
+    effects: list[str] = field(default_factory=list)
+    """Types of the effects on other profiles."""
     traces: list[bytes] = field(default_factory=list)
     """`traceparent` of these records where the producer samples it; empty unless spans are wanted."""
 

@@ -1,9 +1,9 @@
 """`segue dump`: an input partition as a file for `segue replay`.
 
 Events stand as structured CloudEvents with the timestamp of their record as `recordedtime`. So do the records that
-bring history and end it. All else (ticks, catalogues, refused records) stands as a line of a type `segue.*` that moves
-the clock and says nothing more, but for a catalogue's hash. Replaying the file with the catalogues of its cuts gives
-the published changes byte for byte.
+bring history and end it, and the effects of other profiles. All else (ticks, catalogues, refused records) stands as a
+line of a type `segue.*` that moves the clock and says nothing more, but for a catalogue's hash. Replaying the file with
+the catalogues of its cuts gives the published changes byte for byte.
 """
 
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.files import POLICY
 from rules.engine.decode import Own
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
+from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
 from rules.engine.refusal import Refusal
 from rules.ground.event import Event
@@ -28,7 +29,7 @@ from streams.operations.shadow import FETCH_BYTES, Shadow, records
 from streams.operations.verify import check_whole
 from streams.operations.without_key import plain_key, policy_without
 
-SAYING: Final = frozenset({CATALOGUE_TYPE, HISTORY_TYPE, FILLED_TYPE})
+SAYING: Final = EFFECT_TYPES | {CATALOGUE_TYPE, HISTORY_TYPE, FILLED_TYPE}
 """The types of Segue's own records that say something to a replay."""
 
 

@@ -123,13 +123,13 @@ class Applier:
                     "partition %d: history is filled in up to record %d", self._partition, found.offset, extra=extra
                 )
             if self.silent is None:
-                if applied.items or applied.kind == "refused":
+                if applied.items or applied.effects or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)
                 else:
                     output.applied += 1  # nearly every record brings nothing
             if on_point is not None:
                 on_point("step" if self.silent is None else "replay")
-            if output.changes + output.withdrawn >= changes_max:
+            if output.weight >= changes_max:
                 submit(output)
                 output = Output(traced=self._shared.traced)
             if self.engine.touched >= touched_max:

@@ -8,11 +8,16 @@ partition in it is its progress. Progress without changes costs a transaction to
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from streams.metrics.tally import Notes
 from streams.partition.claim import Claimed
 from streams.records import OutRecord
 from streams.wire.progress import Progress, RefusedMemory, progress_record
+
+BYTES_AS_A_CHANGE: Final = 8_192
+"""Bytes of effects that count as one change: with 1,000 of them a transaction has 8 MB, which is sent in a fraction of
+its time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class PublishSlice:
     digest: str
     changes: int = 0
     """How many changes the records hold."""
+    effect_bytes: int = 0
+    """How large the effects among the records are together."""
     notes: Notes | None = None
     """What the records are, for the metrics."""
     refused: RefusedMemory | None = None
@@ -35,8 +42,11 @@ class PublishSlice:
 
     @property
     def weight(self) -> int:
-        """How much the slice counts towards `changes_max`: its changes, and its records that belong to none."""
-        return max(self.changes, len(self.records) - self.changes)
+        """How much the slice counts towards `changes_max`: its changes, and its records that belong to none.
+
+        An effect counts more than once where it is large: a contribution may have most of a megabyte.
+        """
+        return max(self.changes, len(self.records) - self.changes, self.effect_bytes // BYTES_AS_A_CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,9 @@ class PartitionQueue:
         if self.slices and not new.records:
             # it brings only later progress: the slice before it takes that over
             last = self.slices[-1]
-            new = replace(new, records=last.records, changes=last.changes, notes=last.notes)
+            new = replace(
+                new, records=last.records, changes=last.changes, effect_bytes=last.effect_bytes, notes=last.notes
+            )
             self.slices.pop()
         elif self.slices and not self.slices[-1].records:
             self.slices.pop()

@@ -7,6 +7,7 @@ from streams.intake.bad_input import BadRecord
 from streams.intake.decoding import source_of
 from streams.metrics.spans import traceparent_of
 from streams.metrics.tally import Notes
+from streams.partition.outgoing import BYTES_AS_A_CHANGE
 from streams.partition.shared import OutputRecords
 from streams.records import Fetched, OutRecord
 
@@ -19,6 +20,9 @@ class Output:
     changes: int = 0
     withdrawn: int = 0
     """Tombstones of standing memberships whose segment has other topics now."""
+    effects: int = 0
+    effect_bytes: int = 0
+    """The values of the effects together."""
     refused: list[BadRecord] = field(default_factory=list)
     """The records that were refused, in order."""
     applied: int = 0
@@ -27,8 +31,13 @@ class Output:
     traced: bool = False
     """Whether to note the traces of the records."""
 
+    @property
+    def weight(self) -> int:
+        """How much it counts towards the limit of a transaction: changes, tombstones and effects."""
+        return self.changes + self.withdrawn + max(self.effects, self.effect_bytes // BYTES_AS_A_CHANGE)
+
     def add(self, partition: int, found: Fetched, applied: Applied, wire: OutputRecords) -> None:
-        """Add what one applied record brings: its items in order, then its dead letter if it was refused."""
+        """Add what one applied record brings: its items in order, its effects, its dead letter if it was refused."""
         self.applied += 1
         self.notes.stamps_ms.append(found.timestamp)
         if self.traced:
@@ -43,6 +52,11 @@ class Output:
                 self.changes += 1
                 self.notes.changes.append(item)
                 self.records += wire.change_records(partition, item)
+        for effect in applied.effects:
+            self.effects += 1
+            self.effect_bytes += len(effect.value)
+            self.notes.effects.append(effect.type)
+            self.records.append(wire.effect(effect))
         refusal = applied.refusal
         if refusal is not None:
             self.notes.refusals.append(refusal.code)

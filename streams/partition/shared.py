@@ -7,6 +7,7 @@ from typing import Protocol
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Withdrawal
+from rules.engine.persons.effects import Effect
 from streams.clock import Clock
 from streams.intake.bad_input import BadInputLimits
 from streams.intake.input import Input
@@ -26,6 +27,10 @@ class OutputRecords(Protocol):
 
     def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
         """Return the tombstone of a standing membership in the old topic of its segment."""
+        ...
+
+    def effect(self, effect: Effect) -> OutRecord:
+        """Return the record of the input that tells an effect to its target, in the target's partition."""
         ...
 
     def dead_letter(self, partition: int, record: Fetched, code: str, place: str = "") -> OutRecord:

@@ -222,6 +222,7 @@ class Tenure:
                     catalogue=engine.catalogue,
                     digest=engine.digest,
                     changes=output.changes,
+                    effect_bytes=output.effect_bytes,
                     notes=output.notes,
                     refused=self._bad_input.memory(engine.offset),
                 ),

@@ -19,7 +19,7 @@ from streams.wire.progress import Claim, Progress
 from streams.wire.topics import CHANNEL_ROLES, DELIVERY_ROLES, Role, Topic, activation_topics, delivery_topic, topics
 
 ASYNCAPI: Final = "3.0.0"
-WIRE_VERSION: Final = "1.1.0"
+WIRE_VERSION: Final = "1.2.0"
 """Version of the wire, not of the program. Major: a change that breaks a consumer; minor: one that it may ignore."""
 CHANNEL: Final = "{channel}"
 """Stands for the channel of an activation in the addresses of its topics."""

@@ -33,9 +33,12 @@ refused again, the last of each header counts. If the record is too large for th
 out: the value is a pointer (`DeadLetterPointer`) and `segue_pointer` is `true`. If the record has neither key nor
 value, the value is empty: Kafka's clients do not take a record without both.
 
+**An effect** on another profile is a record of the input. The engine has made its value
+(rules/engine/persons/effects.py). Its key is the target's subject, its partition the target's, whoever owns that.
+
 **Segue's own records of the input** (`segue.tick`, `segue.catalogue`, `segue.history`, `segue.filled`, `segue.resume`)
-are CloudEvents in structured mode: a dump of the topic shows them as they are. Only `segue.history` has a key: its
-subject. Other readers of the input skip the types `segue.*`.
+are CloudEvents in structured mode, and so are effects: a dump of the topic shows them as they are. Of the former only
+`segue.history` has a key: its subject. Other readers of the input skip the types `segue.*`.
 """
 
 import secrets
@@ -48,7 +51,9 @@ import orjson
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Withdrawal
+from rules.engine.persons.effects import Effect
 from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
@@ -112,6 +117,13 @@ class RecordMaker:
         """Make the tombstone of a standing membership in the topic that its segment's changes no longer go to."""
         key = f"{withdrawal.subject}|{withdrawal.segment}".encode()
         return OutRecord(self._topics[withdrawal.was_restricted][1], partition, key, None)
+
+    def effect(self, effect: Effect) -> OutRecord:
+        """Make the record that tells an effect to its target."""
+        key = effect.subject.encode()
+        return OutRecord(
+            self._events, partition_of(key, self._deployment.partitions), key, effect.value, (_CLOUDEVENT,)
+        )
 
     def _of_channel(self, channel: str) -> tuple[str, str]:
         found = self._channels.get(channel)

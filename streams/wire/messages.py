@@ -68,6 +68,12 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "resume": Message(
         "Segue's own: a person lets a held partition go on. Skip it.", payloads.ResumeRecord, content_type=_CLOUDEVENT
     ),
+    "effect": Message(
+        "Segue's own: what one profile of a person brings to another: facts, their withdrawal, an erasure. Skip it.",
+        payloads.EffectRecord,
+        _SUBJECT,
+        content_type=_CLOUDEVENT,
+    ),
     "deadLetter": Message(
         "A refused record, unchanged.", _ANYTHING, _ANYTHING, headers.DeadLetterHeaders, "application/octet-stream"
     ),
@@ -157,6 +163,7 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
         "tick",
         "history",
         "filled",
+        "effect",
         "resume",
     ),
     "dead_letters": ("deadLetter", "deadLetterPointer"),

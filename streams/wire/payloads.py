@@ -22,7 +22,7 @@ class EngagementEvent(Open):
     id: Annotated[str, Field(min_length=1)]
     """Id, source and time are the event's identity: a redelivery repeats all three and changes nothing."""
     source: Annotated[str, Field(min_length=1)]
-    type: Annotated[str, Field(min_length=1)]
+    type: Annotated[str, Field(min_length=1, json_schema_extra={"not": {"pattern": r"^segue\."}})]
     """Declared in the dictionary. `segue.*` is reserved for Segue itself; other readers of the topic skip it."""
     subject: Annotated[str, Field(pattern=r"^[^:|\u0000-\u001f\u007f-\u009f]+:[^|\u0000-\u001f\u007f-\u009f]+$")]
     """`kind:name`, for example `hcp:1234567893`."""
@@ -113,6 +113,24 @@ class FilledRecord(_Own):
 
     type: Literal["segue.filled"]
     data: CutFilled
+
+
+class EffectRecord(_Own):
+    """Segue's own: what a record of one profile brings to another profile of the same person.
+
+    The record's key is the subject.
+    """
+
+    id: str
+    """`<generation>/<cause>/<offset>/<n>`: the subject and offset of the record that is the cause, and the place of the
+    effect among those of that record, from 1. An effect that is published again has the same id and bytes."""
+    type: Literal["segue.facts", "segue.fact", "segue.withdrawn", "segue.erased"]
+    subject: str
+    """The profile that it moves."""
+    time: Instant
+    """The instant of the cause's record."""
+    data: dict[str, Any]
+    """Internal: do not rely on its form."""
 
 
 class ChangeReason(Closed):

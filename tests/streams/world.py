@@ -11,8 +11,10 @@ from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Withdrawal, whole
 from rules.engine.partition import Partition
+from rules.engine.persons.effects import Effect
 from rules.engine.record import Record
 from rules.ground.digest import DIGEST_START
+from rules.ground.partitioning import partition_of
 from streams.errors import Incident
 from streams.intake.bad_input import BadInputLimits
 from streams.intake.decoding import decoder_of
@@ -164,8 +166,11 @@ class MemoryInput:
         return moved
 
 
+@dataclass(frozen=True)
 class PlainWire:
     """Makes the plainest records of the output."""
+
+    partitions: int
 
     def change_records(self, partition: int, change: AnyChange) -> Sequence[OutRecord]:
         key = change.subject.encode()
@@ -184,6 +189,10 @@ class PlainWire:
     def withdrawal(self, partition: int, withdrawal: Withdrawal) -> OutRecord:
         topic = HIDDEN_CURRENT if withdrawal.was_restricted else CURRENT
         return OutRecord(topic, partition, f"{withdrawal.subject}|{withdrawal.segment}".encode(), None)
+
+    def effect(self, effect: Effect) -> OutRecord:
+        key = effect.subject.encode()
+        return OutRecord(EVENTS, partition_of(key, self.partitions), key, effect.value)
 
     def dead_letter(self, partition: int, record: Fetched, code: str, place: str = "") -> OutRecord:
         return OutRecord(DEAD, partition, record.key, record.value, (("reason", code.encode()),))
@@ -221,7 +230,7 @@ class Worker:
         shared = PartitionShared(
             self.log,
             self.input,
-            PlainWire(),
+            PlainWire(world.deployment.partitions),
             world.deployment,
             world.clock,
             self.bad_input,

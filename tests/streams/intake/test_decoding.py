@@ -6,15 +6,18 @@ import pytest
 from rules.engine.decode import Own
 from rules.engine.record import EMPTY_DICTIONARY, Record
 from rules.ground.partitioning import partition_of
-from streams.intake.decoding import decoder_of
+from streams.intake.decoding import OF_A_PROFILE, decoder_of
 
 PARTITIONS = 4
 
 
+@pytest.mark.parametrize("type_", sorted(OF_A_PROFILE))
 @pytest.mark.parametrize("subject", ["hcp:0", "hcp:1", "patient:9"])
-def test_a_history_says_nothing_in_a_partition_where_its_profile_does_not_live(subject: str) -> None:
+def test_a_record_of_a_profile_says_nothing_in_a_partition_where_the_profile_does_not_live(
+    subject: str, type_: str
+) -> None:
     data = {"cut": 1, "events": []}
-    value = orjson.dumps({"type": "segue.history", "subject": subject, "data": data})
+    value = orjson.dumps({"type": type_, "subject": subject, "data": data})
     for partition in range(PARTITIONS):
         found = decoder_of(partition, PARTITIONS)(Record(0, 1, subject.encode(), value), EMPTY_DICTIONARY, 1)
         assert isinstance(found, Own)

@@ -17,6 +17,7 @@ from rules.catalogue.loading import load_catalogue
 from rules.catalogue.stored import catalogue_json
 from rules.catalogue.versions import definitions_of, extend
 from rules.engine.outcome import Withdrawal
+from rules.engine.persons.effects import EFFECT_TYPES, Effect, seal
 from rules.engine.refusal import LETTER_CODES
 from streams.delivery import dead_letters
 from streams.delivery.dead_letters import dead_letters_of
@@ -45,6 +46,7 @@ DOCUMENT = document()
 WIRE = RecordMaker(defaults())
 PAST = b'{"specversion":"1.0","id":"e","source":"/s","type":"login","subject":"hcp:1","time":"2026-03-01T14:05:00Z"}'
 FILLS = [Fill("c" * 64, None), Fill("c" * 64, "b" * 64, 4711, 1_772_373_905_012, 1.0, True, 1_772_373_900_000)]
+EFFECTS = seal([Effect("hcp:2", type_, {}) for type_ in sorted(EFFECT_TYPES)], "g1", "hcp:1", 4711, 1_772_373_905_012)
 UNDELIVERED = dead_letters_of(defaults(), "email")
 
 
@@ -114,6 +116,7 @@ def written() -> list[tuple[str, OutRecord]]:
         ("history", WIRE.history(0, "hcp:1", 1_772_373_905_012, [PAST], ["specialty"])),
         ("filled", WIRE.filled(0, 1_772_373_905_012, None)),
         ("filled", WIRE.filled(0, 1_772_373_905_012, 1_772_373_900_000)),
+        *(("effect", WIRE.effect(effect)) for effect in EFFECTS),
         ("resume", WIRE.resume(0, "someone", "")),
         *(("fill", fill_record(deployment.fills_topic, 0, "nonce-1", fill)) for fill in FILLS),
         ("progress", progress_record(deployment.progress_topic, 0, progress)),

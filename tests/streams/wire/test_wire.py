@@ -9,8 +9,10 @@ import pytest
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
 from rules.engine.change import Change, Reason, membership_change
 from rules.engine.decode import Own, decode
+from rules.engine.persons.effects import FACT_TYPE, Effect, seal
 from rules.engine.record import EMPTY_DICTIONARY
 from rules.engine.refusal import LETTER_CODES
+from rules.ground.partitioning import partition_of
 from streams.records import OutRecord
 from streams.settings import Deployment
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
@@ -110,6 +112,20 @@ def test_a_restricted_change_never_meets_the_public_topics() -> None:
 
 def test_the_same_change_has_the_same_bytes_in_every_worker() -> None:
     assert WIRE.change_records(3, change()) == RecordMaker(Deployment(generation="g7")).change_records(3, change())
+
+
+def test_an_effect_goes_to_the_partition_of_its_target_whoever_wrote_it() -> None:
+    [effect] = seal([Effect("hcp:é2", FACT_TYPE, {"x": 1})], "g7", "hcp:1", 41, 1_772_373_900_012)
+    record = WIRE.effect(effect)
+    key = "hcp:é2".encode()
+    assert record == OutRecord(
+        "engagement.events",
+        partition_of(key, Deployment().partitions),
+        key,
+        effect.value,
+        (("content-type", b"application/cloudevents+json"),),
+    )
+    assert decode(record.value, record.headers, EMPTY_DICTIONARY, 0) == Own(FACT_TYPE, {"x": 1}, "hcp:é2")
 
 
 def test_the_value_is_what_its_model_says() -> None:
