@@ -47,6 +47,16 @@ class Refused(NotReachable):
         self.sentence = sentence
 
 
+class StampedEarly(Exception):
+    """The broker stamped a record too early: the transaction is not committed. The text says what to do."""
+
+    def __init__(self, topic: str, partition: int, early_ms: int) -> None:
+        super().__init__(
+            f"the broker of {topic} partition {partition} stamps {early_ms} ms before the broker of another partition:"
+            " set the clocks of the brokers right"
+        )
+
+
 class RecordTooLarge(Exception):
     """No broker would take this record; nothing was sent. Our bug: stop, commit nothing."""
 

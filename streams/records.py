@@ -38,6 +38,8 @@ class OutRecord:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    stamp_min_ms: int = 0
+    """A transaction in which the broker stamps this record earlier is not committed. 0: any stamp will do."""
 
 
 @dataclass(frozen=True, slots=True)

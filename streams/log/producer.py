@@ -22,7 +22,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.producer.sender import Sender
 
-from streams.errors import RecordTooLarge
+from streams.errors import RecordTooLarge, StampedEarly
 from streams.log.connection import KafkaConnection
 from streams.log.refusals import not_reachable
 from streams.records import LOG_APPEND_TIME, OutRecord
@@ -53,7 +53,7 @@ class Tuning:
             raise ValueError("request_timeout_ms must be below transaction_timeout_ms")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
     """Records of one partition that are sent together. `places`: their indexes in the transaction's sequence."""
 
@@ -61,6 +61,8 @@ class _Batch:
     partition: int
     builder: Any
     places: list[int]
+    stamp_min_ms: int = 0
+    """The latest `stamp_min_ms` of its records."""
 
 
 class EndUnanswered(errors.ProducerFenced):  # type: ignore[misc]  # aiokafka has no types
@@ -121,7 +123,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
     async def publish(self, records: Sequence[OutRecord]) -> list[int]:
         """Publish records in one transaction and wait for its end; return their offsets, -1 where none is reported.
 
-        Raises RecordTooLarge (nothing was sent), and FAILING.
+        Raises RecordTooLarge (nothing was sent), StampedEarly (the transaction stays open), and FAILING.
         """
         batches = self._batches(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
@@ -135,7 +137,10 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
                 deliveries.append((delivery, batch))
             offsets = [-1] * len(records)
             for delivery, batch in deliveries:
-                base = (await delivery).offset
+                sent = await delivery
+                base = sent.offset
+                if batch.stamp_min_ms and sent.timestamp_type == LOG_APPEND_TIME:
+                    _check_stamp(batch, sent.timestamp)
                 if base >= 0:
                     for n, place in enumerate(batch.places):
                         offsets[place] = base + n
@@ -179,6 +184,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
             if added.size > self._tuning.record_bytes_max:
                 raise RecordTooLarge(record.topic)
             batch.places.append(place)
+            if record.stamp_min_ms > batch.stamp_min_ms:
+                batch.stamp_min_ms = record.stamp_min_ms
         return [batch for wave in waves for batch in wave]
 
     async def end(self) -> None:
@@ -258,6 +265,11 @@ def _size_bytes(record: OutRecord) -> int:
     """Return an upper bound of a record's size in its batch."""
     size = len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
     return size + sum(len(name) + len(value) + 10 for name, value in record.headers)
+
+
+def _check_stamp(batch: _Batch, stamp_ms: int) -> None:
+    if stamp_ms < batch.stamp_min_ms:
+        raise StampedEarly(batch.topic, batch.partition, batch.stamp_min_ms - stamp_ms)
 
 
 def _seen(delivery: asyncio.Future[Any]) -> None:

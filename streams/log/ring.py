@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from streams.errors import Doubt, RecordTooLarge
+from streams.errors import Doubt, RecordTooLarge, StampedEarly
 from streams.log.connection import KafkaConnection
 from streams.log.producer import FAILING, Producer, Tuning
 from streams.log.refusals import right_refused
@@ -58,6 +58,9 @@ class KafkaRing(Ring):
                 return await producer.publish(records)
             except RecordTooLarge:
                 raise  # nothing was sent
+            except StampedEarly as error:
+                self._over = True
+                raise Doubt(str(error)) from error
             except FAILING as error:
                 self._over = True
                 refused = right_refused(error, self._connection, f"Write {_topics(records)}")

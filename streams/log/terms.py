@@ -38,7 +38,8 @@ class Ring(Protocol):
 
         Records of one partition keep their order. Returns the offset of each record, in order, as the producer reports
         it; -1 where the report lacks it, so nothing may rest on it. An empty sequence does nothing. Calls do not
-        overlap: a second caller waits.
+        overlap: a second caller waits. A transaction with a record that the broker stamps before its `stamp_min_ms` is
+        not committed.
 
         Raises RecordTooLarge: nothing was sent, and the ring goes on. Raises Doubt in every other case; the ring is
         over then, and every later call raises Doubt. A call that is cancelled half-way ends the ring, too.

@@ -64,6 +64,9 @@ DEAD_LETTER_BYTES_MAX: Final = 900_000
 and brokers (a batch of one record, 1,048,588 bytes by default), with room for what a batch adds."""
 KEY_KEPT_BYTES_MAX: Final = 65_536
 """A pointer keeps a key up to this size. A subject is far shorter."""
+EFFECT_BEHIND_MAX_MS: Final = 300_000
+"""An effect may be stamped earlier than its cause by so much: as far as a record may be ahead of a worker's clock
+(`streams.intake.guard`)."""
 RESUME_TYPE: Final = "segue.resume"
 """The type of the record that lets a held partition go on (streams/partition/look_ahead.py)."""
 _HEADER_BYTES: Final = 8
@@ -122,7 +125,12 @@ class RecordMaker:
         """Make the record that tells an effect to its target."""
         key = effect.subject.encode()
         return OutRecord(
-            self._events, partition_of(key, self._deployment.partitions), key, effect.value, (_CLOUDEVENT,)
+            self._events,
+            partition_of(key, self._deployment.partitions),
+            key,
+            effect.value,
+            (_CLOUDEVENT,),
+            stamp_min_ms=effect.cause_ms - EFFECT_BEHIND_MAX_MS,
         )
 
     def _of_channel(self, channel: str) -> tuple[str, str]:

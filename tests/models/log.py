@@ -98,6 +98,8 @@ class MemoryRing(Ring):
             batch = [records[place] for place in places]
             for place, offset in zip(places, await self._produce(id_, epoch, batch), strict=True):
                 offsets[place] = offset
+        if any(self._broker.now_ms < record.stamp_min_ms for record in records):
+            raise Refused("stamped too early")
         await self._network.call("end", lambda: self._broker.end_transaction(id_, epoch))
         return offsets
 

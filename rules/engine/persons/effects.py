@@ -40,6 +40,8 @@ class Effect(NamedTuple):
     """Plain JSON values; `seal` adds nothing to it."""
     value: bytes = b""
     """The record's value: the CloudEvent, canonical JSON (sorted keys)."""
+    cause_ms: int = 0
+    """R of the record that causes it; `seal` knows it."""
 
 
 def seal(effects: Iterable[Effect], generation: str, cause: str, offset: int, r_ms: int) -> list[Effect]:
@@ -61,5 +63,5 @@ def seal(effects: Iterable[Effect], generation: str, cause: str, offset: int, r_
             "datacontenttype": "application/json",
             "data": effect.data,
         }
-        sealed.append(effect._replace(value=orjson.dumps(event, option=orjson.OPT_SORT_KEYS)))
+        sealed.append(effect._replace(value=orjson.dumps(event, option=orjson.OPT_SORT_KEYS), cause_ms=r_ms))
     return sealed

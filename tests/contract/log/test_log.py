@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,17 @@ def log(world: World) -> Log:
 
 
 class TestRing:
+    async def test_a_record_that_the_broker_stamps_too_early_is_not_committed(self, world: World, log: Log) -> None:
+        ring = await log.open_ring(2)
+        later = replace(rec(world.plain, "k", "early", 1), stamp_min_ms=1 << 45)
+        with pytest.raises(Doubt, match=r"stamp"):
+            await ring.transaction([rec(world.plain, "k", "with it"), later])
+        assert ring.over
+        for id_ in ring.ids:
+            await log.fence(id_)
+        assert [await log.read_to_end(world.plain, partition) for partition in (0, 1)] == [[], []]
+        await ring.close()
+
     async def test_committed_records_are_read_back_in_order_at_the_offsets_reported(
         self, world: World, log: Log
     ) -> None:

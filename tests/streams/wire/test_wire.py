@@ -124,6 +124,7 @@ def test_an_effect_goes_to_the_partition_of_its_target_whoever_wrote_it() -> Non
         key,
         effect.value,
         (("content-type", b"application/cloudevents+json"),),
+        stamp_min_ms=1_772_373_900_012 - 300_000,
     )
     assert decode(record.value, record.headers, EMPTY_DICTIONARY, 0) == Own(FACT_TYPE, {"x": 1}, "hcp:é2")
 
