@@ -23,6 +23,8 @@ _TRAIT_WORDS: Final = ("definition", "source", "refresh", "examples")
 _SEGMENT_WORDS: Final = ("title", "decision", "description")
 _LAYER_WORDS: Final = ("audience", "use_case", "stage")
 _OWNER_WORDS: Final = ("team", "compliance")
+_EVERY_KIND: Final = "layers.audience"
+"""Where nothing else is missing, a segment without an audience is meant for subjects of every kind."""
 
 
 def check_documentation(catalogue: Catalogue) -> Iterator[Suspicion]:
@@ -40,7 +42,7 @@ def check_documentation(catalogue: Catalogue) -> Iterator[Suspicion]:
         missing = [word for word in _SEGMENT_WORDS if not getattr(segment, word)]
         missing += [f"layers.{word}" for word in _LAYER_WORDS if not getattr(segment.layers, word)]
         missing += [f"owner.{word}" for word in _OWNER_WORDS if not getattr(segment.owner, word)]
-        if missing:
+        if missing and missing != [_EVERY_KIND]:
             message = _missing(f"segment {segment.id!r}", missing)
             yield Suspicion(segment.raw, ("segment",), "undocumented", message)
 

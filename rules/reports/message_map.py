@@ -8,7 +8,8 @@ sent at the instant asked about. Retired definitions are left out.
   A segment without a message, at a stage with messages, is a gap too, unless other definitions use it (as a parent or
   in a condition). A member of a segment hears the messages for its parents. A segment that activations name only in
   `segments.none` or `suppress_while` keeps members out of messages: it needs none, and is never part of a gap. A
-  channel that restrictions keep from every segment of the audience is closed, not a gap.
+  channel that restrictions keep from every segment of the audience is closed, not a gap. A segment for every kind of
+  subject stands under the audience of the messages that speak to it, if there are any.
 - Two activations **cover twice** if they share audience, stage, channel, and topic or intent, and both may be active
   for one profile. They never are where they are two journeys of one exclusive group, where they share no market, or
   where one keeps out the members that the other needs. Whether the rules of two segments exclude each other is not
@@ -127,7 +128,10 @@ def message_map(catalogue: Catalogue, at_ms: int) -> MessageMap:
     activations.sort(key=lambda each: (each.channel, each.id))
     messages = tuple(_message(catalogue, each, at_ms) for each in activations)
     places: dict[str, dict[str, list[Segment]]] = {}
+    spoken = {name for each in messages if each.speaks for name in _for(each.activation)}
     for segment in catalogue.approved.values():
+        if segment.layers.audience is None and segment.id in spoken:
+            continue  # it stands where its messages do
         stages = places.setdefault(segment.layers.audience or ANY, {})
         stages.setdefault(segment.layers.stage or ANY, []).append(segment)
     for message in messages:

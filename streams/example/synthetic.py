@@ -225,20 +225,21 @@ def events(names: list[str], clock_ms: Callable[[], int], seed: int = 1) -> Iter
         data = draw(random, t_ms)
         if subject.startswith("hcp:") and type_ == kind.first:
             data["npi"] = subject[4:]
-        event = _event(f"evt-{seed}-{number}", kind.source, type_, subject, t_ms, data)
+        event = cloudevent(f"evt-{seed}-{number}", kind.source, type_, subject, t_ms, data)
         yield event
         if random.random() < REPEATED_SHARE:
             yield event
         if type_ == kind.first and kind.consent and random.random() < CONSENTING_SHARE:
-            yield _event(f"evt-{seed}-{number}-c", "/consent", "consent.granted", subject, t_ms, kind.consent)
+            yield cloudevent(f"evt-{seed}-{number}-c", "/consent", "consent.granted", subject, t_ms, kind.consent)
 
 
 def enrolled(subject: str, number: int, t_ms: int) -> Data:
     """Make the event by which a practice enters the treatment-initiation programme."""
-    return _event(f"start-{number}", "/programme", "programme.enrolled", subject, t_ms, {})
+    return cloudevent(f"start-{number}", "/programme", "programme.enrolled", subject, t_ms, {})
 
 
-def _event(id_: str, source: str, type_: str, subject: str, t_ms: int, data: Data) -> Data:
+def cloudevent(id_: str, source: str, type_: str, subject: str, t_ms: int, data: Data) -> Data:
+    """Make an event of the example."""
     return {
         "specversion": "1.0",
         "id": id_,

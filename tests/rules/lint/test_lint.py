@@ -412,6 +412,15 @@ def test_every_code_is_one_that_is_declared() -> None:
     } <= declared
 
 
+def test_a_segment_that_says_all_but_an_audience_is_meant_for_subjects_of_every_kind() -> None:
+    told = "title: t\ndecision: d\ndescription: e\nowner: {team: a, compliance: b}\n"
+    asked = [
+        sum("segment 's'" in each.message for each in linted(segment("{event: viewed}", f"{told}layers: {layers}\n")))
+        for layers in ("{use_case: u, stage: v}", "{audience: hcp, use_case: u, stage: v}", "{use_case: u}")
+    ]
+    assert asked == [0, 0, 1]
+
+
 def test_the_example_catalogue_has_nothing_impossible() -> None:
     sources = read_folder(Path("streams/example/catalogue"))
     codes = {warning.code for warning in lint(load_catalogue(sources))}

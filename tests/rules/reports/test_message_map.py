@@ -215,3 +215,11 @@ def test_only_two_that_may_both_be_active_cover_twice(
     ]
     for order in (messages, messages[::-1]):
         assert bool(drawn(*segments, *order).doubles) == twice
+
+
+def test_a_segment_for_every_kind_stands_where_its_messages_do_and_else_by_itself() -> None:
+    found = drawn(segment("a", audience=None), activation("m", "a"))
+    assert (found.stages, found.gaps) == ((("hcp", ("evaluation",)),), ())
+    found = drawn(segment("a", audience=None), activation("m", "a", status="draft"))
+    assert found.stages == (("any", ("evaluation",)), ("hcp", ("evaluation",)))
+    assert ("any", None, None, None) in places(found)
