@@ -8,14 +8,18 @@ Its id is `<generation>/<cause>/<offset>/<n>`: the subject whose record is the c
 place of the effect among those of the record, from 1. The subject tells the partition of the cause, because the
 partitions of a generation never change in number. So the id is a pure function of the log, and the engine makes all of
 the bytes: a transaction that was aborted is repeated with the same ones. In the replay of a file the offset is the
-number of the line.
+number of the line. Of a subject that is very long the digest stands there.
+
+An effect that is larger than a record may be goes in pieces (`rules.engine.persons.pieces`); each is an effect.
 """
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from rules.engine.persons.pieces import split
 from rules.ground.instants import format_instant
 
 FACTS_TYPE: Final = "segue.facts"
@@ -37,31 +41,75 @@ class Effect(NamedTuple):
     type: str
     """One of EFFECT_TYPES."""
     data: dict[str, Any]
-    """Plain JSON values; `seal` adds nothing to it."""
+    """Plain JSON values."""
     value: bytes = b""
-    """The record's value: the CloudEvent, canonical JSON (sorted keys)."""
+    """The record's value: the CloudEvent, canonical JSON (the keys of `data` are sorted)."""
     cause_ms: int = 0
     """R of the record that causes it; `seal` knows it."""
 
 
-def seal(effects: Iterable[Effect], generation: str, cause: str, offset: int, r_ms: int) -> list[Effect]:
+EFFECT_BYTES_MAX: Final = 900_000
+"""Largest value and key of an effect together: below the limit of brokers for a record, 1,048,588 bytes by default,
+with room for what a batch and headers add."""
+PIECE_BYTES: Final = 128
+"""Upper bound of what the data of a piece has besides its name and its text."""
+CAUSE_BYTES_MAX: Final = 256
+"""A longer subject of a cause does not stand in the id: a subject may have as many bytes as an event."""
+
+
+def seal(
+    effects: Iterable[Effect], generation: str, cause: str, offset: int, r_ms: int, bytes_max: int = EFFECT_BYTES_MAX
+) -> list[Effect]:
     """Give the effects of one record their values, in order. `cause`: the record's subject; `r_ms`: its R.
 
-    The event's `time` is R of the cause. Two calls with equal arguments give equal bytes, whatever the order of keys in
-    `data` is: a profile out of the store may hold them in another order than one in memory.
+    An effect that is too large becomes several. The event's `time` is R of the cause. Two calls with equal arguments
+    give equal bytes, whatever the order of keys in `data` is: a profile out of the store may hold them in another order
+    than one in memory.
     """
-    time = format_instant(r_ms)
-    sealed = []
-    for n, effect in enumerate(effects, 1):
+    sealer = _Sealer(generation, cause, offset, r_ms)
+    for effect in effects:
+        data = orjson.dumps(effect.data, option=orjson.OPT_SORT_KEYS)
+        free = bytes_max - len(effect.subject.encode()) - len(sealer.head(effect, sealer.next_id))
+        if len(data) <= free:
+            sealer.add(effect, data)
+            continue
+        name = sealer.next_id
+        for piece in split(data, name, free - len(name) - PIECE_BYTES):
+            sealer.add(effect._replace(data=piece), orjson.dumps(piece, option=orjson.OPT_SORT_KEYS))
+    return sealer.sealed
+
+
+class _Sealer:
+    """The effects of one record so far."""
+
+    def __init__(self, generation: str, cause: str, offset: int, r_ms: int) -> None:
+        if len(cause.encode()) > CAUSE_BYTES_MAX:
+            cause = blake2b(cause.encode(), digest_size=16).hexdigest()
+        self._generation = generation
+        self._prefix = f"{generation}/{cause}/{offset}/"
+        self._time = format_instant(r_ms)
+        self._r_ms = r_ms
+        self.sealed: list[Effect] = []
+
+    @property
+    def next_id(self) -> str:
+        """The id of the effect that is added next."""
+        return f"{self._prefix}{len(self.sealed) + 1}"
+
+    def head(self, effect: Effect, id_: str) -> bytes:
+        """Write all of an effect's value but its data."""
         event = {
             "specversion": "1.0",
-            "id": f"{generation}/{cause}/{offset}/{n}",
-            "source": f"/segue/{generation}",
+            "id": id_,
+            "source": f"/segue/{self._generation}",
             "type": effect.type,
             "subject": effect.subject,
-            "time": time,
+            "time": self._time,
             "datacontenttype": "application/json",
-            "data": effect.data,
         }
-        sealed.append(effect._replace(value=orjson.dumps(event, option=orjson.OPT_SORT_KEYS), cause_ms=r_ms))
-    return sealed
+        return orjson.dumps(event)
+
+    def add(self, effect: Effect, data: bytes) -> None:
+        """Add an effect with its data as JSON."""
+        value = b'%b,"data":%b}' % (self.head(effect, self.next_id)[:-1], data)
+        self.sealed.append(effect._replace(value=value, cause_ms=self._r_ms))
