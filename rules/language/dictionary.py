@@ -5,13 +5,14 @@ declare them again with more data, but not with another type for what is built i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, Field
 
 from rules.ground.values import ValueType, may_be_both
 from rules.language.problems import DefinitionReader
+from rules.language.reaches import Reaches, ReachesModel, check_reaches
 from rules.language.validation import Duration, Maybe, Name, Strict
 
 OWN_PREFIX: Final = "segue."
@@ -23,6 +24,8 @@ REPLIED: Final = "message.replied"
 LINKED: Final = "identity.linked"
 UNLINKED: Final = "identity.unlinked"
 ERASED: Final = "privacy.erased"
+STARTED: Final = "affiliation.started"
+ENDED: Final = "affiliation.ended"
 NO_FACTS: Final = frozenset({LINKED, UNLINKED, ERASED})
 """Types of events that are no facts: no rule may name them, no trait is set by them, nothing counts them."""
 
@@ -35,6 +38,8 @@ BUILT_IN: Final[Mapping[str, Mapping[str, ValueType]]] = {
     LINKED: {"canonical": _STRING},
     UNLINKED: {},
     ERASED: {"request": _STRING},
+    STARTED: dict.fromkeys(("organisation", "role"), _STRING),
+    ENDED: dict.fromkeys(("organisation", "role"), _STRING),
 }
 """The events that every dictionary has, and the types of their attributes."""
 
@@ -66,6 +71,8 @@ class EventDeclaration:
     definition: str | None = None
     source: str | None = None
     restricted: str | None = None
+    reaches: Reaches | None = None
+    """Who is told, if it is told of an organisation; None: nobody else."""
     built_in: bool = False
     """Whether only Segue declares it: nothing in the file does."""
 
@@ -90,6 +97,7 @@ def read_dictionary(reader: DefinitionReader) -> Dictionary | None:
     events = {name: _event(event) for name, event in model.events.items()}
     for name, event in events.items():
         _check_event(reader.down("events", name), name, event, traits)
+        check_reaches(reader.down("events", name), name, events, BUILT_IN, traits)
     if len(reader.problems) > before:
         return None
     return Dictionary(traits, {name: _with_built_in(name, events.get(name)) for name in {**BUILT_IN, **events}})
@@ -118,6 +126,7 @@ class _Event(Strict):
     refresh: Maybe[Duration] = None
     examples: Maybe[list[Any]] = None
     restricted: Maybe[Name] = None
+    reaches: Maybe[ReachesModel] = None
 
 
 class _Dictionary(Strict):
@@ -134,7 +143,8 @@ def _attribute(model: _Attribute) -> Attribute:
 
 def _event(model: _Event) -> EventDeclaration:
     data = {path: _attribute(attribute) for path, attribute in model.data.items()}
-    return EventDeclaration(data, dict(model.sets), model.definition, model.source, model.restricted)
+    reaches = None if model.reaches is None else model.reaches.read()
+    return EventDeclaration(data, dict(model.sets), model.definition, model.source, model.restricted, reaches)
 
 
 def _check_event(
@@ -167,4 +177,4 @@ def _with_built_in(name: str, event: EventDeclaration | None) -> EventDeclaratio
     built_in = {path: Attribute(kind) for path, kind in BUILT_IN.get(name, {}).items()}
     if event is None:
         return EventDeclaration(built_in, built_in=True)
-    return EventDeclaration({**built_in, **event.data}, event.sets, event.definition, event.source, event.restricted)
+    return replace(event, data={**built_in, **event.data})

@@ -17,6 +17,7 @@ LEVELS_MAX = 32
 DIGITS_MAX = 400
 STACK_BYTES = 1 << 30
 NOT_JSON = object()
+STARTED, ENDED = "affiliation.started", "affiliation.ended"
 LINKED, UNLINKED, ERASED = "identity.linked", "identity.unlinked", "privacy.erased"
 STOP_WORDS = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
 
@@ -32,6 +33,8 @@ class Event:
     subject: str
     data: Mapping[str, Any]
     sets: Mapping[str, Any]
+    raw: Any = None
+    """The data as it came."""
 
     @property
     def identity(self) -> tuple[int, str, str]:
@@ -148,11 +151,26 @@ def event_in(value: Any, catalogue: Catalogue, clock: int, stamped: bool = True)
     if time > clock + FIVE_MINUTES_MS:
         raise Refused("ahead")
     data, sets = content(value.get("data"), value["type"], catalogue)
-    if value["type"] == LINKED and (not is_subject(data.get("canonical")) or data["canonical"] == value["subject"]):
+    named = {LINKED: "canonical", STARTED: "organisation", ENDED: "organisation"}.get(value["type"])
+    if named is not None and (not is_subject(data.get(named)) or data[named] == value["subject"]):
+        raise Refused("bad_link")
+    if value["type"] in (STARTED, ENDED) and "role" not in data:
         raise Refused("bad_link")
     if value["type"] in (LINKED, UNLINKED, ERASED):
         sets = {}
-    return Event(time, value["source"], value["id"], value["type"], value["subject"], data, sets)
+    return Event(time, value["source"], value["id"], value["type"], value["subject"], data, sets, value.get("data"))
+
+
+def told_as(event: Event, event_type: str, subject: str, organisation: str, catalogue: Catalogue) -> Event | None:
+    """Make what an organisation's event tells to a subject. None: the dictionary has no such event, or refuses it."""
+    if event_type not in catalogue.events:
+        return None
+    raw = {**(event.raw if isinstance(event.raw, dict) else {}), "organisation": organisation}
+    try:
+        data, sets = content(raw, event_type, catalogue)
+    except Refused:
+        return None
+    return Event(event.time, event.source, event.id, event_type, subject, data, sets, raw)
 
 
 def levels(value: Any) -> int:

@@ -7,8 +7,9 @@ when a record or an effect touches it, and not before; `replay.merge` puts the h
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tests.naive.affiliations import Tie, latest, tied, ties, way_in
 from tests.naive.conditions import Known
-from tests.naive.decode import ERASED, LINKED, Event
+from tests.naive.decode import ERASED, LINKED, Event, told_as
 from tests.naive.evaluation import evaluate
 from tests.naive.fillings import Filled, History
 from tests.naive.membership import Taken, Visit
@@ -160,17 +161,24 @@ class Lives:
         linked = person.subject in self.persons.linked
         known = linked and any(one.event.identity == event.identity for one in person.profile.known)
         alias = person.canonical is not None
+        before = ties(person)
         if not alias and not known:
             self.touch(person, now.index, now.at)
         person.own[event.identity] = Known(event, self.persons.number(), self.era.ordinal)
         facts = self.settle(now)
+        end: Person | None = None
         if not alias and not known:
-            self.effect(person, now)
-        end = self.persons.end(person.canonical) if alias and self.linking else None
+            end = person
+        elif alias and self.linking:
+            end = self.persons.end(person.canonical)
+            if end is not None:
+                had = {one.event.identity for one in end.profile.known}
+                end = end if event.identity in identities(facts, end) - had else None
         if end is not None:
-            had = {one.event.identity for one in end.profile.known}
-            if event.identity in identities(facts, end) - had:
-                self.effect(end, now)
+            self.effect(end, now)
+            self.reach(end, event, now)
+        for tie in ties(person) - before:
+            self.catch_up(person, tie, now)
 
     def link(self, person: Person, now: Now) -> None:
         """Let the latest link event of a subject decide, with the effects on others."""
@@ -188,14 +196,16 @@ class Lives:
         self.effect(person, now)
         if not self.linking:
             return
+        if after is None:
+            self.reach_with_latest(person, person.subject, now)
         left = self.persons.end(before)
         if left is not None and left is not person:
-            self.effect(left, now)
+            self.affect(left, now)
         erasure = self.persons.of(after).erased if after is not None else None
         if erasure is not None and now.event.identity <= erasure:
             self.erase(person, erasure, now)
         elif (end := self.persons.end(after)) is not None:
-            self.effect(end, now, taken)
+            self.affect(end, now, taken, way_in(self.persons, person.subject, end.subject))
 
     def erase(self, person: Person, erasure: Identity, now: Now) -> None:
         """Erase a subject, then whom it was an alias of, then its direct aliases, and so on."""
@@ -233,10 +243,21 @@ class Lives:
                 self.persons.refresh(person, found, self.era.ordinal, now.at)
         return found
 
-    def affect(self, person: Person | None, now: Now) -> None:
-        """Evaluate an end, if there is one."""
-        if person is not None:
-            self.effect(person, now)
+    def affect(self, end: Person | None, now: Now, taken: Taken | None = None, joined: str | None = None) -> None:
+        """Evaluate an end, if there is one, after links or erasures changed its facts.
+
+        Where the latest of a type is another than before, it is told to who is tied to the end. The others of `joined`,
+        an alias that came, are told the latest, too.
+        """
+        if end is None:
+            return
+        before = latest(end, self.era.catalogue)
+        self.effect(end, now, taken)
+        for name, event in sorted(latest(end, self.era.catalogue).items()):
+            if name not in before or before[name].identity != event.identity:
+                self.reach(end, event, now)
+            elif joined is not None:
+                self.reach(end, event, now, joined)
 
     def effect(self, person: Person, now: Now, taken: Taken | None = None) -> None:
         """Evaluate a subject with the facts that it has now. `taken`: what it takes over."""
@@ -244,6 +265,41 @@ class Lives:
         self.persons.number()
         self.persons.refresh(person, self.facts(), self.era.ordinal, now.at)
         self.publish(person, now, None if person.alive else "merged", taken)
+
+    # ------------------------------------------------------------ affiliations
+
+    def reach(self, end: Person, event: Event, now: Now, below: str | None = None) -> None:
+        """Tell an event of an organisation to who is tied to it, or to `below`, one of its aliases."""
+        if not self.linking or event.type not in self.era.catalogue.reaching:
+            return
+        roles, _ = self.era.catalogue.reaching[event.type]
+        for subject in list(tied(self.persons, below or end.subject, roles)):
+            self.tell(subject, end, event, now)
+
+    def reach_with_latest(self, end: Person, below: str, now: Now) -> None:
+        """Tell the latest of each type of an organisation to who is tied to `below`."""
+        for _, event in sorted(latest(end, self.era.catalogue).items()):
+            self.reach(end, event, now, below)
+
+    def catch_up(self, person: Person, tie: Tie, now: Now) -> None:
+        """Tell a subject that is tied now the latest of each type of the organisation."""
+        organisation, role = tie
+        end = self.persons.end(organisation)
+        if end is None or not self.linking:
+            return
+        for name, event in sorted(latest(end, self.era.catalogue).items()):
+            if role in self.era.catalogue.reaching[name][0]:
+                self.tell(person.subject, end, event, now)
+
+    def tell(self, subject: str, organisation: Person, event: Event, now: Now) -> None:
+        """Tell an event of an organisation to a subject, as a fact of its own."""
+        person, catalogue = self.persons.of(subject), self.era.catalogue
+        told = told_as(event, catalogue.reaching[event.type][1], subject, organisation.subject, catalogue)
+        if told is None or not person.takes(told, catalogue.begins_anew) or person.told(told):
+            return
+        caused, now.event = now.event, told
+        self.learn(person, now)
+        now.event = caused
 
     def publish(self, person: Person, now: Now, leaving: str | None, taken: Taken | None = None) -> None:
         """Evaluate a subject by the event of the record."""

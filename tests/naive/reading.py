@@ -23,6 +23,8 @@ BUILT_IN: dict[str, list[str]] = {
     "identity.linked": ["canonical"],
     "identity.unlinked": [],
     "privacy.erased": ["request"],
+    "affiliation.started": ["organisation", "role"],
+    "affiliation.ended": ["organisation", "role"],
 }
 GROUPS = ("all", "any", "none", "at_least_of")
 
@@ -71,6 +73,15 @@ class Catalogue:
             else:
                 ungoverned.add(f"{kind} {name}")
         return replace(self, **parts, ungoverned=frozenset(ungoverned))
+
+    @property
+    def reaching(self) -> dict[str, tuple[list[str], str]]:
+        """Map each event type that reaches who is tied to an organisation to (roles, the type that is told)."""
+        return {
+            name: (declared["reaches"]["roles"], declared["reaches"]["as"])
+            for name, declared in sorted(self.events.items())
+            if declared.get("reaches")
+        }
 
     @property
     def begins_anew(self) -> bool:
