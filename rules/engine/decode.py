@@ -11,7 +11,7 @@ What is not one of the declared attributes is not looked at, once it is known to
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -203,14 +203,22 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
         return Refusal("wrong_type", _place(error.place))
     except BadNumber as error:
         return Refusal("bad_number", _place(error.place))
-    if plan.links and not _may_stand_for(subject, values.get("canonical")):
-        return REFUSALS["bad_link"]
+    if plan.named:
+        place = _names_nobody(subject, values, plan.named)
+        if place is not None:
+            return Refusal("bad_link", _place(place))
     return _Made(source, id_, type_, subject, time_ms, values, sets)  # type: ignore[return-value]
 
 
-def _may_stand_for(subject: str, canonical: Value | None) -> bool:
-    """Tell whether a link may say that a subject stands for what it names: another valid subject."""
-    return is_subject(canonical) and canonical != subject
+def _names_nobody(subject: str, values: Mapping[str, Value], named: Sequence[str]) -> str | None:
+    """Return the path that says that a link or an affiliation names nobody: no other subject, no role; None: none does.
+
+    `named`: the path of the other subject, then those that only must have a value.
+    """
+    other = values.get(named[0])
+    if not is_subject(other) or other == subject:
+        return named[0]
+    return next((path for path in named if path not in values), None)
 
 
 def _not_cloudevent(event: dict[str, Any]) -> Refusal:

@@ -1,26 +1,31 @@
 """The declared values of one event type, taken out of an event's data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rules.ground.event import Value
 from rules.ground.values import COERCERS, BadNumber, WrongType
-from rules.language.dictionary import GRANTED, LINKED, NO_FACTS, Dictionary, EventDeclaration
+from rules.language.dictionary import ENDED, GRANTED, LINKED, NO_FACTS, STARTED, Dictionary, EventDeclaration
 
 NO_OBJECT: Final = "on the way to a value something that is no object"
+NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    LINKED: ("canonical",),
+    STARTED: ("organisation", "role"),
+    ENDED: ("organisation", "role"),
+}
 
 
 class DataPlan:
     """How the declared values of one event type are taken out of its data: paths split, coercers looked up."""
 
-    __slots__ = ("_facts", "_others", "_required", "_sets", "_strings", "links")
+    __slots__ = ("_facts", "_others", "_required", "_sets", "_strings", "named")
 
-    links: bool
-    """Whether the event says that its subject stands for another, which its `canonical` names."""
+    named: tuple[str, ...]
+    """Paths that must have a value, the first of them the name of another subject: of a link, of an affiliation."""
 
     def __init__(self, name: str, declaration: EventDeclaration, dictionary: Dictionary) -> None:
         data = declaration.data
-        self.links = name == LINKED
+        self.named = NAMED.get(name, ())
         self._facts = name not in NO_FACTS
         self._strings = tuple(
             path for path, attribute in data.items() if attribute.type == "string" and "." not in path

@@ -40,7 +40,6 @@ PLACES: Final[Mapping[Code, str]] = {
     "undeclared_type": "type",
     "bad_time": "time",
     "ahead": "time",
-    "bad_link": "data.canonical",
 }
 """The place of the codes that have only one."""
 REFUSALS: Final[Mapping[Code, Refusal]] = {code: Refusal(code, PLACES.get(code, "")) for code in CODES}

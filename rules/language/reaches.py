@@ -86,7 +86,7 @@ def _unfit(event: "EventDeclaration", told: "EventDeclaration", traits: Mapping[
         if given is None:
             found.append(f"{path!r} is no data of the first")
         elif given.type != attribute.type:
-            found.append(f"{path!r} is a {attribute.type} there, and a {given.type} here")
+            found.append(f"{path!r} is of type {attribute.type} there, and of type {given.type} here")
     for trait, path in told.sets.items():
         if path in told.data or trait not in traits:
             continue
@@ -94,5 +94,5 @@ def _unfit(event: "EventDeclaration", told: "EventDeclaration", traits: Mapping[
         if given is None:
             found.append(f"{path!r}, which sets trait {trait!r}, is no data of the first")
         elif not may_be_both(given.type, traits[trait].type):
-            found.append(f"{path!r} is a {given.type}, and sets trait {trait!r}, a {traits[trait].type}")
+            found.append(f"{path!r} is of type {given.type}, and sets trait {trait!r} of type {traits[trait].type}")
     return found

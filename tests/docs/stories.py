@@ -54,8 +54,8 @@ class Story:
 
     @property
     def persons(self) -> bool:
-        """Whether it links or erases subjects."""
-        return any("identity." in row or "privacy." in row for row in self.rows)
+        """Whether it links, erases or ties subjects."""
+        return any("identity." in row or "privacy." in row or "affiliation." in row for row in self.rows)
 
 
 @dataclass(slots=True)

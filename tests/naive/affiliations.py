@@ -1,7 +1,7 @@
 """Who is tied to an organisation, and what is told to them (docs/language.md, Affiliations).
 
-Ties follow from the affiliations among a subject's own facts alone. So nothing is remembered here: who is tied, and what
-is the latest of an organisation, is looked up among all facts each time.
+Ties follow from the affiliations among a subject's own facts alone. So nothing is remembered here: who is tied, and the
+latest facts of an organisation, are looked up among all facts each time.
 """
 
 from collections.abc import Collection, Iterator

@@ -6,6 +6,7 @@ import pytest
 
 from rules.language.dictionary import BUILT_IN, Dictionary, read_dictionary
 from rules.language.problems import DefinitionReader, Problems, Source
+from rules.language.reaches import Reaches
 
 
 def read(value: Any) -> tuple[Dictionary | None, list[str]]:
@@ -149,3 +150,76 @@ def test_a_problem_has_the_place_of_its_key() -> None:
     )
     read_dictionary(DefinitionReader.of(source, problems))
     assert [str(problem) for problem in problems] == ["dictionary.yaml:4:7: unknown trait 'b'"]
+
+
+REACHING: dict[str, Any] = {
+    "data": {"status": {"type": "string"}, "n": {"type": "integer"}},
+    "reaches": {"roles": ["buyer"], "as": "told"},
+}
+TOLD: dict[str, Any] = {"data": {"organisation": {"type": "string"}, "status": {"type": "string"}}}
+
+
+def test_an_event_says_whom_it_reaches_and_as_what() -> None:
+    dictionary = good({"events": {"changed": REACHING, "told": TOLD}})
+    assert dictionary.events["changed"].reaches == Reaches(("buyer",), "told")
+    assert dictionary.events["told"].reaches is None
+
+
+NO_STRING = "told cannot take the data of changed: it must declare 'organisation' as a string"
+REACHES_WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "nobody knows the type": ({"changed": REACHING}, "unknown event 'told'; known: changed"),
+    "no organisation": ({"changed": REACHING, "told": {}}, NO_STRING),
+    "organisation is a list": ({"changed": REACHING, "told": {"data": {"organisation": {"type": "list"}}}}, NO_STRING),
+    "a built-in type": (
+        {"changed": {**REACHING, "reaches": {"roles": ["buyer"], "as": "message.sent"}}, "told": TOLD},
+        "message.sent is built in: name an event that this dictionary declares",
+    ),
+    "at a built-in event": (
+        {"message.sent": {"reaches": {"roles": ["buyer"], "as": "told"}}, "told": TOLD},
+        "message.sent is built in: let an event of your own say reaches",
+    ),
+    "itself": (
+        {"changed": {"reaches": {"roles": ["buyer"], "as": "changed"}}},
+        "changed says reaches itself: what is told is told no further",
+    ),
+    "a chain": (
+        {"changed": REACHING, "told": {**TOLD, "reaches": {"roles": ["x"], "as": "changed"}}},
+        "told says reaches itself: what is told is told no further",
+    ),
+    "a role twice": (
+        {"changed": {**REACHING, "reaches": {"roles": ["a", "a"], "as": "told"}}, "told": TOLD},
+        "role 'a' is named twice",
+    ),
+    "no role": (
+        {"changed": {**REACHING, "reaches": {"roles": [], "as": "told"}}, "told": TOLD},
+        "'roles' must not be empty",
+    ),
+    "its own organisation": (
+        {"changed": {**REACHING, "data": {"organisation": {"type": "string"}, **REACHING["data"]}}, "told": TOLD},
+        "'organisation' is added to what changed tells; give this one another name",
+    ),
+    "another type of data": (
+        {"changed": REACHING, "told": {"data": {"organisation": {"type": "string"}, "n": {"type": "string"}}}},
+        "told cannot take the data of changed: 'n' is of type string there, and of type integer here",
+    ),
+    "data of its own": (
+        {"changed": REACHING, "told": {"data": {**TOLD["data"], "more": {"type": "string"}}}},
+        "told cannot take the data of changed: 'more' is no data of the first",
+    ),
+    "a trait from nothing": (
+        {"changed": REACHING, "told": {**TOLD, "sets": {"level": "more"}}},
+        "told cannot take the data of changed: 'more', which sets trait 'level', is no data of the first",
+    ),
+    "a trait of another type": (
+        {"changed": {**REACHING, "data": {**REACHING["data"], "on": {"type": "boolean"}}}}
+        | {"told": {**TOLD, "sets": {"level": "on"}}},
+        "told cannot take the data of changed: 'on' is of type boolean, and sets trait 'level' of type number",
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "message"), REACHES_WRONG.values(), ids=REACHES_WRONG)
+def test_a_reaches_that_cannot_be_told_is_refused_with_what_to_do(events: dict[str, Any], message: str) -> None:
+    dictionary, problems = read({"traits": {"level": {"type": "number"}}, "events": events})
+    assert dictionary is None
+    assert message in problems
