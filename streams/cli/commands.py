@@ -77,6 +77,7 @@ BEGIN: Final = "Begin"
 DEFINE: Final = "Definitions (no servers needed)"
 RUN: Final = "Run"
 LOOK: Final = "Look"
+PEOPLE: Final = "One person, several subjects"
 PROVE: Final = "Prove and repair"
 
 COMMANDS: Final = (
@@ -114,6 +115,7 @@ COMMANDS: Final = (
     Command(
         "bundle", "bundle:bundle", LOOK, "Gather what a support request needs into one file without personal data."
     ),
+    Command("match", "match:match", PEOPLE, "Find subjects that may be one person, and link the accepted ones."),
     Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
     Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),
     Command("dump", "dump:dump", PROVE, "Write an input partition as a file for `segue replay`."),

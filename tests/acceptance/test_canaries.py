@@ -82,6 +82,11 @@ EVENTS: Final = (
     + event(SUBJECT, "portal.login", 3, visits="canary-type")
     + '{"canary-garbage": 1}\ncanary-garbage\n'
 )
+PEOPLE: Final = (
+    f"subject,name,email,street\n{SUBJECT},canary-payload,canary-trait@x.example,canary-type\n"
+    f"{SUBJECT}-2,canary-payload,canary-garbage,\ncanary-undeclared,canary-garbage,,\n"
+)
+"""An export with a row whose subject is none."""
 EVERYTHING: Final = (
     Right("topic", "*", ("Read", "Write", "Create", "DescribeConfigs")),
     Right("group", "*", ("Read",)),
@@ -118,6 +123,7 @@ RUNS: Final[Mapping[str, tuple[tuple[object, ...], ...]]] = {
     "verify": (("verify",),),
     "rebuild": (("rebuild", 0),),
     "dump": (("dump", 0, "-o", "/nowhere/file"), ("dump", 9)),
+    "match": (("match", "PEOPLE", "-o", "PAIRS"), ("match", "PEOPLE", "EVENTS", "-o", "PAIRS"), ("match", "nothing")),
 }
 """What is run of each command, and must show nothing. An empty row: it is run in another way."""
 SHOW_PEOPLE: Final[Mapping[str, tuple[object, ...]]] = {
@@ -132,7 +138,7 @@ SHOW_PEOPLE: Final[Mapping[str, tuple[object, ...]]] = {
 }
 """Commands whose standard output shows people, because that is their job. Standard error shows none, nor a password."""
 NOT_RUN: Final = {"demo": "its data is synthetic, and its servers are its own"}
-NEED_NO_SERVER: Final = {"check", "approve", "replay", "map", "asyncapi", "acls"}
+NEED_NO_SERVER: Final = {"check", "approve", "replay", "map", "asyncapi", "acls", "match"}
 READ_REDIS: Final = {"topics", "explain", "sizes", "lag", "rebuild", "members"}
 """Commands that are run with a wrong password of Redis."""
 
@@ -183,11 +189,14 @@ def heard(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 async def _everything(segue: Segue, folder: Path, heard: Heard) -> None:
     catalogue = write_catalogue(folder / "catalogue", FILES)
     (folder / "events.ndjson").write_text(EVENTS)
+    (folder / "people.csv").write_text(PEOPLE)
     stands: dict[str, object] = {
         "DIR": catalogue,
         "OTHER": write_catalogue(folder / "other", {**FILES, "segments/visitors.yaml": NARROW}),
         "EVENTS": folder / "events.ndjson",
         "OUT": folder / "as-it-was",
+        "PEOPLE": folder / "people.csv",
+        "PAIRS": folder / "pairs.csv",
         "BUNDLE": folder / "bundle.zip",
     }
     async with running("standard") as platform:

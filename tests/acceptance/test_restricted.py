@@ -97,6 +97,7 @@ READ_NO_PROFILES: Final = {
     "catalogues": "definitions, no profiles",
     "catalogue": "definitions, no profiles",
     "fill": "reads the log and writes to it; shows counts only",
+    "match": "files, no profiles",
 }
 
 

@@ -1,0 +1,85 @@
+"""`segue match` over files: exports to a table of candidates, and a decided table to link events."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.operations.errors import WrongInput, WrongRequest
+from streams.operations.matching.candidates import Found, find
+from streams.operations.matching.columns import Mapped
+from streams.operations.matching.exports import read_exports
+from streams.operations.matching.link_events import LinkEvent, link_events, read_links
+from streams.operations.matching.persons import Person, persons
+from streams.operations.matching.table import Line, expect_one_decision, read_table, table_text
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to compare by, and how. `output`: the table; `decided`: earlier tables, whose decided pairs stay away."""
+
+    by: frozenset[str]
+    at_least: float
+    organisations: Collection[str]
+    mappings: Sequence[Mapped]
+    output: Path
+    decided: Sequence[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What accepted pairs come to."""
+
+    persons: Sequence[Person]
+    events: Sequence[LinkEvent]
+    undecided: int
+    """Pairs of the tables without a decision."""
+    refused: int
+
+
+def make_table(files: Sequence[Path], wanted: Wanted) -> tuple[Found, int]:
+    """Find candidates and write the table. Returns what was found, and how many decided lines the table kept.
+
+    A table that is there already is read first: its decisions stay in it. Raises WrongRequest, WrongInput, and
+    MatchingMissing.
+    """
+    kept = [line for line in read_table(wanted.output) if line.decision] if wanted.output.exists() else []
+    others = [line for file in wanted.decided if file != wanted.output for line in read_table(file) if line.decision]
+    expect_one_decision([*kept, *others])
+    found = find(
+        read_exports(files, wanted.mappings),
+        wanted.by,
+        at_least=wanted.at_least,
+        organisations=wanted.organisations,
+        decided={line.pair for line in (*kept, *others)},
+    )
+    write_whole(wanted.output, table_text(found.candidates, kept).encode())
+    return found, len(kept)
+
+
+def make_links(
+    tables: Sequence[Path], sent: Sequence[Path], *, canonical: Sequence[str], organisations: Collection[str]
+) -> Linked:
+    """Turn what tables accept into persons and events. `sent`: files of link events of before. Raises WrongInput."""
+    lines: list[Line] = [line for file in tables for line in read_table(file)]
+    expect_one_decision(lines)
+    linked = read_links(sent)
+    made = persons(lines, linked, canonical=canonical, organisations=organisations)
+    decisions = [line.decision for line in lines]
+    return Linked(made, link_events(made, lines, linked), decisions.count(""), decisions.count("refuse"))
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all. Raises WrongRequest."""
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        beside.write_bytes(content)
+        beside.replace(file)
+    except OSError as wrong:
+        beside.unlink(missing_ok=True)
+        raise WrongRequest(f"{file} cannot be written: {wrong.strerror}") from None
+
+
+def expect_new(file: Path) -> None:
+    """See that a file of link events would not replace one of before. Raises WrongInput."""
+    if file.exists():
+        raise WrongInput(f"{file} is there already: name another file for --links, and give that one as --sent")
