@@ -13,8 +13,9 @@ from streams.operations.verify import verify as verify_partitions
 def verify(partitions: Partitions = None, as_json: Json = False) -> None:
     """Compare every published change with the log, applied again.
 
-    Compares them byte for byte, beside the live system. Reads the input from its first record to the published offset,
-    and the membership topics; writes nothing and asks nothing of the workers. Exit status 1: something differs (the
+    Compares them byte for byte, beside the live system, and sees that each effect on another profile stands in its
+    partition of the input. Reads the input from its first record to the published offset, and the output topics; writes
+    nothing and asks nothing of the workers. Exit status 1: something differs (the
     first difference is named by offsets), or the input's retention has dropped its beginning.
 
     Example: segue verify 0 3
@@ -30,9 +31,20 @@ def verify(partitions: Partitions = None, as_json: Json = False) -> None:
 
 
 def _show(found: list[PartitionVerdict]) -> None:
-    numbers = ("records", "changes equal", "by digest")
+    numbers = ("records", "changes equal", "by digest", "effects")
     shown = table("partition", *numbers, "verdict", right=numbers)
     for each in found:
         verdict = each.difference or ("equal" if each.records else "nothing was published yet")
-        shown.add_row(*row([each.partition, f"{each.records:,}", f"{each.changes:,}", f"{each.skipped:,}", verdict]))
+        shown.add_row(
+            *row(
+                [
+                    each.partition,
+                    f"{each.records:,}",
+                    f"{each.changes:,}",
+                    f"{each.skipped:,}",
+                    f"{each.effects:,}",
+                    verdict,
+                ]
+            )
+        )
     out.print(shown)

@@ -2,12 +2,13 @@
 
 The input is applied from its first record up to the published offset (`segue.progress`); each change that comes out
 must be the next record of its output topic: same key, same value, same type. At the end the rolling digest must be the
-published one. Nothing is written, and nothing is asked of the workers.
+published one. Each effect on another profile must stand in the input of its target (`verify_effects`). Nothing is
+written, and nothing is asked of the workers.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiokafka import TopicPartition
 
@@ -18,6 +19,7 @@ from streams.operations.errors import InputTruncated
 from streams.operations.partitions import OnOffset, chosen
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
+from streams.operations.verify_effects import Exchange
 from streams.wire.names import channel_topics, restricted_topics
 from streams.wire.progress import Progress, read_progress
 
@@ -34,6 +36,8 @@ class PartitionVerdict:
     offset: int
     """The published offset up to which the log was applied."""
     difference: str
+    effects: int = 0
+    """Effects on other profiles that stand in the input of their targets."""
 
 
 async def published(servers: Servers, partition: int) -> Progress | None:
@@ -54,15 +58,43 @@ async def verify(servers: Servers, partitions: Sequence[int] | None, on_offset: 
     deployment = servers.deployment
     wanted = chosen(partitions, deployment.partitions)
     await servers.expect_topics(deployment.events_topic, deployment.membership_topic, deployment.progress_topic)
-    return [await _verify(servers, partition, on_offset) for partition in wanted]
+    for partition in wanted:
+        await check_whole(servers, partition)
+    progresses = {partition: await published(servers, partition) for partition in wanted}
+    exchange = Exchange(deployment.partitions, deployment.generation)
+    verdicts = [
+        PartitionVerdict(partition, 0, 0, 0, 0, "")
+        if progress is None
+        else await _verify(servers, partition, progress, exchange, on_offset)
+        for partition, progress in progresses.items()
+    ]
+    for partition in sorted(exchange.targets()):
+        await _read_effects(servers, partition, exchange, on_offset)
+    return [_with_effects(verdict, exchange, exchange.targets() | {*wanted}) for verdict in verdicts]
 
 
-async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> PartitionVerdict:
+async def _read_effects(servers: Servers, partition: int, exchange: Exchange, on_offset: OnOffset) -> None:
+    """Read the effects of a partition's input from where it was read already to its end."""
+    topic = servers.deployment.events_topic
+    start, end = await servers.log.offsets(topic, partition)
+    inputs = TopicPartition(topic, partition)
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        consumer.assign([inputs])
+        consumer.seek(inputs, exchange.read_to.get(partition, start))
+        async for record in records(consumer, inputs, end, lambda offset: on_offset(partition, offset, end)):
+            exchange.take(partition, record)
+
+
+def _with_effects(verdict: PartitionVerdict, exchange: Exchange, read: set[int]) -> PartitionVerdict:
+    sent = sum(len(told) for (source, _), told in exchange.sent.items() if source == verdict.partition)
+    difference = exchange.difference(verdict.partition, verdict.offset, read)
+    return replace(verdict, effects=sent, difference=verdict.difference or difference)
+
+
+async def _verify(
+    servers: Servers, partition: int, progress: Progress, exchange: Exchange, on_offset: OnOffset
+) -> PartitionVerdict:
     deployment = servers.deployment
-    await check_whole(servers, partition)
-    progress = await published(servers, partition)
-    if progress is None:
-        return PartitionVerdict(partition, 0, 0, 0, 0, "")
     shadow = Shadow(partition, deployment.partitions, progress.generation, servers.catalogue_of)
     inputs = TopicPartition(deployment.events_topic, partition)
     counted = compared = skipped = 0
@@ -75,6 +107,9 @@ async def _verify(servers: Servers, partition: int, on_offset: OnOffset) -> Part
             async for record in records(consumer, inputs, until, lambda offset: on_offset(partition, offset, until)):
                 applied = await shadow.feed(record)
                 counted += 1
+                exchange.take(partition, record)
+                for effect in applied.effects:
+                    exchange.send(partition, effect)
                 for change in applied.changes:
                     output = await outputs.of(change)
                     if not await output.reached(change):
