@@ -31,6 +31,12 @@ def changes_of(items: Sequence[Item]) -> list[AnyChange]:
     return [item for item in items if not isinstance(item, Withdrawal)]
 
 
+Mark: TypeAlias = Literal["came_round", "ring", "many_subjects", "link_to_erased"]
+"""What is worth a person's look in a record about links. `came_round`: an effect was dropped, because the alias that
+would pass it on has passed it on already. `ring`: a contribution came round to the subject that it began at.
+`many_subjects`: a person came to have more than 50 subjects. `link_to_erased`: a link leads to an erased subject, which
+erases the link's subject, too."""
+
 AppliedKind: TypeAlias = Literal["event", "redelivery", "refused", "own", "cut", "filled"]
 """What a record was. `cut`, `filled`: it also put every profile into the queue for a visit."""
 
@@ -44,6 +50,8 @@ class Applied(NamedTuple):
     """All that the record brings, in the order in which it is put out: the wakes that it passes, then its own."""
     effects: Sequence[Effect] = ()
     """What the record brings to other profiles, in order, sealed: they follow its items."""
+    marks: Sequence[Mark] = ()
+    """For metrics."""
 
     @property
     def changes(self) -> list[AnyChange]:

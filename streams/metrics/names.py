@@ -173,6 +173,44 @@ DEAD_LETTERS: Final = Family(
     "Refused records whose dead letter was committed, by reason code.",
     RATE,
 )
+EFFECTS: Final = Family(
+    "segue_effects_total",
+    "counter",
+    "effects",
+    ("partition", "type", "outcome"),
+    "partition",
+    "Effects of links and erasures on other profiles, by type. Outcome: sent (committed to the target's partition);"
+    " applied (taken from this partition); replayed (taken again: what followed was published before).",
+    RATE,
+)
+EFFECTS_DROPPED: Final = Family(
+    "segue_effects_dropped_total",
+    "counter",
+    "effects",
+    ("partition",),
+    "partition",
+    "Effects that an alias dropped because it had passed them on already: links lead in a ring.",
+    RATE,
+)
+LINKS_ODD: Final = Family(
+    "segue_links_odd_total",
+    "counter",
+    "links",
+    ("partition", "what"),
+    "partition",
+    "Links that a person should look at. What: to_erased (leads to an erased subject, and erases its own); ring (leads"
+    " back to its own subject); many_subjects (its person has more than 50 subjects now).",
+    RATE,
+)
+ERASED_RECORDS: Final = Family(
+    "segue_erased_records_total",
+    "counter",
+    "",
+    ("partition",),
+    "partition",
+    "Facts and links of erased subjects that were dropped: no dead letter keeps them.",
+    RATE,
+)
 REFUSED_RECORDS: Final = Family(
     "segue_refused_records",
     "gauge",

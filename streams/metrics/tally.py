@@ -10,7 +10,10 @@ from typing import Final
 
 from rules.engine.activations.change import ActivationChange, ActiveRows
 from rules.engine.change import AnyChange, Change
-from rules.engine.outcome import Applied
+from rules.engine.decode import Own
+from rules.engine.outcome import Applied, Mark
+from rules.engine.persons.effects import EFFECT_TYPES
+from rules.engine.refusal import REFUSALS
 from rules.ground.event import Event
 from streams.metrics.histogram import CALL_S, LATENCY_S, Histogram
 
@@ -73,6 +76,12 @@ class PartitionTally:
     changes: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By reason code."""
+    effects: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Effects on other profiles by (type, outcome)."""
+    marks: Counter[Mark] = field(default_factory=Counter)
+    """What is worth a look in links."""
+    erased: int = 0
+    """Facts and links that an erasure refused."""
     timers_fired: int = 0
     first_wake: tuple[int, bool] | None = None
     """The first wake (FOREVER: none is due ever), and whether it is exact: else it is that instant or later."""
@@ -119,6 +128,14 @@ class Tally:
             for each in applied:
                 if each.kind == "redelivery" and isinstance(each.decoded, Event):
                     mine.events[each.decoded.type, "replayed" if silent else "redelivered"] += 1
+                elif each.kind == "own" and isinstance(each.decoded, Own) and each.decoded.type in EFFECT_TYPES:
+                    mine.effects[each.decoded.type, "replayed" if silent else "applied"] += 1
+                elif each.kind == "refused" and each.refusal == REFUSALS["erased"] and not silent:
+                    mine.erased += 1
+        if not silent:
+            for each in applied:
+                if each.marks:
+                    mine.marks.update(each.marks)
 
     def published(self, notes: Sequence[tuple[int, Notes]], took_ms: float, wall_ms: int) -> None:
         """Count a transaction that was answered: the notes of its slices with their partitions."""
@@ -128,6 +145,7 @@ class Tally:
             mine = self.of(partition)
             mine.changes += len(each.changes)
             mine.dead_letters.update(each.refusals)
+            mine.effects.update((type_, "sent") for type_ in each.effects)
             self.publish_latency.observe_ages(each.stamps_ms, wall_ms)
             for change in each.changes:
                 if isinstance(change, Change):

@@ -1,6 +1,7 @@
 """The output of input records: the engine's items as records of the output topics, in their order."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from rules.engine.outcome import Applied, Withdrawal
 from streams.intake.bad_input import BadRecord
@@ -10,6 +11,10 @@ from streams.metrics.tally import Notes
 from streams.partition.outgoing import BYTES_AS_A_CHANGE
 from streams.partition.shared import OutputRecords
 from streams.records import Fetched, OutRecord
+
+DROPPED: Final = frozenset({"erased"})
+"""Reasons of refused records that get no dead letter, and are no bad input: the dead letter would keep what an erasure
+took, and nothing is wrong with the producer's records."""
 
 
 @dataclass(slots=True)
@@ -58,6 +63,8 @@ class Output:
             self.notes.effects.append(effect.type)
             self.records.append(wire.effect(effect))
         refusal = applied.refusal
+        if refusal is not None and refusal.code in DROPPED:
+            return
         if refusal is not None:
             self.notes.refusals.append(refusal.code)
             self.refused.append(BadRecord(found.offset, refusal.code, source_of(found.value, found.headers)))

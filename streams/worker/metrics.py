@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, get_args
 
 from rules.catalogue.catalogue import Catalogue
+from rules.engine.outcome import Mark
 from streams.clock import Clock
 from streams.metrics import names
 from streams.metrics.build import segue_version
@@ -22,6 +23,8 @@ from streams.worker.status import WorkerStatus
 CATALOGUE_DIGITS: Final = 12
 """Of a catalogue's hash, as `segue lag` and `segue catalogues` show it."""
 
+_ODD: Final[dict[str, Mark]] = {"to_erased": "link_to_erased", "ring": "ring", "many_subjects": "many_subjects"}
+"""Values of `what`, and the marks that they count."""
 LOOKED_MS: Final = 3_000
 """An idle owner reads the wakes of the store up to now once a second."""
 
@@ -201,6 +204,12 @@ def _counted(number: str, status: PartitionStatus, tally: PartitionTally) -> Ite
         yield Reading(names.EVENTS, (number, type_, outcome), count)
     for reason, count in list(tally.dead_letters.items()):
         yield Reading(names.DEAD_LETTERS, (number, reason), count)
+    for (type_, outcome), count in list(tally.effects.items()):
+        yield Reading(names.EFFECTS, (number, type_, outcome), count)
+    yield Reading(names.EFFECTS_DROPPED, (number,), tally.marks["came_round"])
+    for what, mark in _ODD.items():
+        yield Reading(names.LINKS_ODD, (number, what), tally.marks[mark])
+    yield Reading(names.ERASED_RECORDS, (number,), tally.erased)
     yield Reading(names.CHANGES, (number,), tally.changes)
     yield Reading(names.TIMERS_FIRED, (number,), tally.timers_fired)
     yield Reading(names.CHECKPOINTS, (number,), status.checkpoints)

@@ -165,10 +165,37 @@ _DELIVERY = (
         width=12,
     ),
 )
+_PERSONS = (
+    Panel(
+        "Effects of links and erasures",
+        "Records a second that one profile of a person sends to another, and that are taken there.",
+        "cps",
+        (
+            Query(
+                "sum by (type, outcome) (rate(segue_effects_total{@}[$__rate_interval]))",
+                "{{type}}: {{outcome}}",
+            ),
+            Query("sum(rate(segue_effects_dropped_total{@}[$__rate_interval]))", "dropped: a ring"),
+        ),
+    ),
+    Panel(
+        "Odd links",
+        "Links within an hour that lead to an erased subject, lead in a ring, or give a person more than 50 subjects.",
+        "short",
+        (Query("sum by (what) (increase(segue_links_odd_total{@}[1h]))", "{{what}}"),),
+        steps=(1, 10),
+    ),
+    Panel(
+        "Records of erased subjects",
+        "Facts and links a second that are dropped because their subject was erased: a source goes on sending.",
+        "cps",
+        (Query("sum(rate(segue_erased_records_total{@}[$__rate_interval]))", "dropped"),),
+    ),
+)
 AUDIENCES: Final = Dashboard(
     "segue-audiences",
     "Segue: audiences and channels",
     "How large are audiences, what changes, who may be contacted, and do platforms hear of it?",
     (JOB, NAMESPACE, SEGMENT, CHANNEL),
-    (("Audiences", _AUDIENCES), ("Channels", _CHANNELS), ("Delivery", _DELIVERY)),
+    (("Audiences", _AUDIENCES), ("Channels", _CHANNELS), ("Persons", _PERSONS), ("Delivery", _DELIVERY)),
 )
