@@ -5,24 +5,27 @@ Facts are dealt to up to four subjects at random, some facts to several of them.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rules.conditions.entry_memory import BucketedMemory
+from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, WindowMemory
 from rules.conditions.memory import Memory
+from rules.conditions.occurrences import ARRIVAL
 from rules.conditions.score_points import ScoreMemory
 from rules.conditions.view import Register, State
 from rules.engine.activations.sends import SendCounter
 from rules.ground.event import Event
 from rules.language.dictionary import SENT
-from tests.rules.conditions.worlds import END, START, World, contexts, histories, placed, rules
+from tests.rules.conditions.worlds import END, START, World, contexts, event, histories, placed, rules
+from tests.rules.conditions.worlds import memory as memory_of
 
-KINDS = sorted(rules)
+KINDS = [*sorted(rules.keys() - {"trait", "segment", "during"}), "sends"]
+"""Every kind that has a memory, and the counter of caps."""
 Told = Sequence[tuple[Event, int]]
 """Facts with their arrivals, in the order in which they are folded."""
 
@@ -31,13 +34,13 @@ def folded(memory: Memory, told: Told, t_ms: int) -> State:
     """Fold facts as one profile does, at the time of each or at the latest time so far; pruned at t."""
     state: State = None
     r_ms = 0
-    for event, arrival in told:
-        r_ms = min(max(r_ms, event.time_ms), t_ms)
-        if event.type in memory.types:
-            state = memory.fold(state, event, arrival, r_ms)
-        for trait, value in event.sets:
+    for one, arrival in told:
+        r_ms = min(max(r_ms, one.time_ms), t_ms)
+        if one.type in memory.types:
+            state = memory.fold(state, one, arrival, r_ms)
+        for trait, value in one.sets:
             if trait in memory.traits:
-                setting = Register(event.time_ms, event.source, event.id, value)
+                setting = Register(one.time_ms, one.source, one.id, value)
                 state = memory.fold_setting(state, trait, setting, arrival, r_ms)
     return memory.prune(state, t_ms)
 
@@ -79,8 +82,14 @@ class Case:
         return alike(self.memory, state)
 
 
+def placed_on(grid_ms: int, one: Event) -> Event:
+    """Return an event at a multiple of the grid; events of different times keep different ids."""
+    offset = one.time_ms - START
+    return replace(one, time_ms=START + offset // grid_ms * grid_ms, id=f"{one.id} {offset}")
+
+
 def memories_of(draw: st.DrawFn, kind: str) -> list[Memory]:
-    """Return the memories of a random rule of a kind; `sends`: the counter of caps."""
+    """Return the memories of a random rule of a kind."""
     if kind == "sends":
         return [SendCounter("channel", "x", draw(st.integers(1, 60)), 1)]
     context = draw(contexts)
@@ -91,10 +100,11 @@ def memories_of(draw: st.DrawFn, kind: str) -> list[Memory]:
 def cases(draw: st.DrawFn, kind: str) -> Case:
     """Deal the facts of a random history to up to four subjects."""
     memories = memories_of(draw, kind)
-    events = draw(histories(fills=kind == "covered")) + draw(histories(fills=kind == "covered"))
-    events = list({(one.time_ms, one.source, one.id): one for one in events}.values())
+    grid_ms = draw(st.sampled_from([1, 7, 20]))  # on a coarse one many facts have one time
+    found = draw(histories(fills=kind == "covered")) + draw(histories(fills=kind == "covered"))
+    events = [placed_on(grid_ms, one) for one in {(one.time_ms, one.id): one for one in found}.values()]
     if kind == "sends":
-        events = [Event(one.source, one.id, SENT, one.subject, one.time_ms, {"channel": "x"}, ()) for one in events]
+        events = [replace(one, type=SENT, data={"channel": "x"}, sets=()) for one in events]
     facts = [(one, arrival) for arrival, one in enumerate(draw(st.permutations(events)), 1)]
     subjects = draw(st.integers(1, 4))
     dealt = [draw(st.sets(st.integers(0, subjects - 1), min_size=1, max_size=2)) for _ in facts]
@@ -102,58 +112,143 @@ def cases(draw: st.DrawFn, kind: str) -> Case:
         draw(st.permutations([fact for fact, to in zip(facts, dealt, strict=True) if subject in to]))
         for subject in range(subjects)
     ]
-    if not memories:
-        return Case(NOTHING, [], [], START)
-    return Case(
-        draw(st.sampled_from(memories)), parts, draw(st.permutations(facts)), START + draw(st.integers(41, END))
-    )
-
-
-NOTHING = SendCounter("channel", "nobody", 1, 1)
+    assume(memories)  # a score may have none
+    memory = draw(st.sampled_from(memories))
+    return Case(memory, parts, draw(st.permutations(facts)), START + draw(st.integers(41, END)))
 
 
 @pytest.fixture(params=["few", "many"])
 def limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """`many`: conditions remember three entries, so that small worlds are beyond the limit."""
     if request.param == "many":
-        for name, module in list(sys.modules.items()):
-            if name.startswith("rules.") and hasattr(module, "ENTRIES_MAX"):
-                monkeypatch.setattr(module, "ENTRIES_MAX", 3)
+        remember_few(monkeypatch)
     return str(request.param)
 
 
-lawful = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conditions remember three entries."""
+    remember_few(monkeypatch)
+
+
+def remember_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let conditions remember three entries."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rules.") and hasattr(module, "ENTRIES_MAX"):
+            monkeypatch.setattr(module, "ENTRIES_MAX", 3)
+
+
+lawful = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def items_of(memory: Memory, state: State) -> list[tuple[Memory, State]]:
+    """Return a memory with its state; of a score each of its items."""
+    if not isinstance(memory, ScoreMemory):
+        return [(memory, state)]
+    return list(zip(memory.memories, state or [None] * len(memory.memories), strict=True))
+
+
+def entries_of(memory: Memory, state: State) -> list[Any]:
+    """Return the entries of a state that have arrivals."""
+    found: list[Any] = []
+    for each, known in items_of(memory, state):
+        if isinstance(each, WindowMemory | SendCounter):
+            found += (known[0] if isinstance(each, BucketedMemory) else known) if known else []
+    return found
+
+
+def forgets(memory: Memory, states: Sequence[State]) -> bool:
+    """Tell whether a memory keeps too little to say what it would be of the later facts alone.
+
+    It counts by bucket, or it keeps the earliest few.
+    """
+    for state in states:
+        for each, known in items_of(memory, state):
+            if isinstance(each, EarliestMemory) or (isinstance(each, BucketedMemory) and known and known[1]):
+                return True
+    return False
 
 
 @pytest.mark.usefixtures("limit")
-@pytest.mark.parametrize("kind", [*KINDS, "sends"])
+@pytest.mark.parametrize("kind", KINDS)
 @lawful
 @given(data=st.data())
-def test_a_join_of_folds_is_the_fold_of_all(kind: str, data: st.DataObject) -> None:
-    case = data.draw(cases(kind))
-    assert case.joined(case.states) == case.alone(folded(case.memory, case.together, case.t_ms))
-
-
-@pytest.mark.usefixtures("limit")
-@pytest.mark.parametrize("kind", [*KINDS, "sends"])
-@lawful
-@given(data=st.data())
-def test_joining_is_commutative_associative_and_idempotent(kind: str, data: st.DataObject) -> None:
+def test_a_join_of_folds_is_the_fold_of_all_in_any_order_and_however_often(kind: str, data: st.DataObject) -> None:
     case = data.draw(cases(kind))
     states, memory, t_ms = case.states, case.memory, case.t_ms
-    expected = case.joined(states)
+    expected = case.alone(folded(memory, case.together, t_ms))
+    assert case.joined(states) == expected
     assert case.joined(data.draw(st.permutations(states))) == expected
     at = data.draw(st.integers(0, len(states)))
     assert case.joined([memory.join(states[:at], t_ms), memory.join(states[at:], t_ms)]) == expected
     assert case.joined([memory.join(states, t_ms)] * 2) == expected
     assert case.joined([*states, *states]) == expected
+    assert all(memory.join([None, state, None], t_ms) is state for state in states)
+    assert memory.join([], t_ms) is None
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "sends"])
+@pytest.mark.usefixtures("limit")
+@pytest.mark.parametrize("kind", KINDS)
 @lawful
 @given(data=st.data())
-def test_a_state_alone_is_joined_as_it_is(kind: str, data: st.DataObject) -> None:
+def test_facts_that_arrive_anew_keep_the_arrivals_that_are_known(kind: str, data: st.DataObject) -> None:
     case = data.draw(cases(kind))
-    for state in case.states:
-        assert case.memory.join([None, state, None], case.t_ms) is state
-    assert case.memory.join([], case.t_ms) is None
+    memory, t_ms, now = case.memory, case.t_ms, 1_000
+    came, *known = case.states
+    known = [memory.arrived(state, data.draw(st.integers(0, 40)), []) for state in known]
+    anew = memory.arrived(came, now, known)
+    earlier: dict[tuple[int, str, str], int] = {}
+    for entry in (each for state in known for each in entries_of(memory, state)):
+        name = (entry[0], entry[1], entry[2])
+        earlier[name] = min(entry[ARRIVAL], earlier.get(name, now))
+    before, after = entries_of(memory, came), entries_of(memory, anew)
+    assert [entry[:ARRIVAL] for entry in after] == [entry[:ARRIVAL] for entry in before]
+    assert [entry[ARRIVAL + 1 :] for entry in after] == [entry[ARRIVAL + 1 :] for entry in before]
+    assert [entry[ARRIVAL] for entry in after] == [earlier.get((e[0], e[1], e[2]), now) for e in before]
+    assert case.joined([memory.arrived(came, now, [came])]) == case.joined([came])
+    assert case.joined([came, anew]) == case.joined([came])  # the first state's entries stand
+    assert case.joined([anew, came]) == case.joined([anew])
+    told = [(one, now) for one, _ in case.parts[0]]
+    assert alike(memory, memory.arrived(came, now, [None])) == alike(memory, folded(memory, told, t_ms))
+
+
+@pytest.mark.usefixtures("limit")
+@pytest.mark.parametrize("kind", KINDS)
+@lawful
+@given(data=st.data())
+def test_the_later_facts_of_a_join_are_the_join_of_the_later_facts(kind: str, data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    memory, t_ms, states = case.memory, case.t_ms, case.states
+    after_ms = START + data.draw(st.integers(-1, 45))
+    later = memory.later(memory.join(states, t_ms), after_ms)
+    assume(not forgets(memory, [later, *states]))
+    assert case.joined([later]) == case.joined([memory.later(state, after_ms) for state in states])
+    told = [(one, arrival) for one, arrival in case.together if one.time_ms > after_ms]
+    assert case.joined([later]) == case.alone(folded(memory, told, t_ms))
+
+
+def test_a_setting_that_several_subjects_have_is_known_as_well_as_by_the_one_that_knows_best() -> None:
+    whole = memory_of({"trait": "s", "equals": "x", "for": "9ms"})
+    settings_of_cut = whole.of_cut(1)
+    one, two = (Register(START + offset, "/s", "1", "x") for offset in (20, 22))
+    stood = settings_of_cut.standing(one)
+    told = settings_of_cut.fold_past_setting(None, "s", one, START + 23)
+    came = settings_of_cut.fold_setting(None, "s", two, 1, START + 23)
+    assert told != stood
+    for order in ([stood, told], [told, stood]):
+        assert settings_of_cut.join(order, START + 23) == told
+    assert settings_of_cut.join([came, stood], START + 23) == [*stood, *came]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_fact_in_a_bucket_of_two_subjects_counts_once_while_both_recognise_it() -> None:
+    counter = memory_of({"event": "a", "bucket": "10ms", "count": {"at_least": 600}})
+    facts = [(event(offset, "1"), offset + 1) for offset in range(8)]
+    state = folded(counter, facts, START + 50)
+    assert state[1] == [[START, 1, START, START, None], [START + 10, 4, START + 1, START + 4, None]]
+    assert counter.join([state, state], START + 50) == state
+    # earlier versions kept no times, so what two of them recognise cannot be taken out of its bucket
+    entries, units, identities = state
+    former = [entries, units, [each[:2] for each in identities]]
+    assert [unit[1] for unit in counter.join([former, former], START + 50)[1]] == [2, 8]
+    assert counter.join([former, state], START + 50)[1] == units
