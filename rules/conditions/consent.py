@@ -1,6 +1,6 @@
 """The condition `consent`: what a profile said last about a channel and a purpose."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from rules.conditions.base import Condition, ReadRule, Verdict
@@ -9,9 +9,10 @@ from rules.conditions.facts import Alternatives, OneOf
 from rules.conditions.kind import Kind
 from rules.conditions.mention import Mention, WalkRule
 from rules.conditions.scene import Judge, Scene, Word
-from rules.conditions.view import View
+from rules.conditions.view import Consents, Facts, Grant, View, Withdrawal
 from rules.conditions.window import Definition
 from rules.ground.event import Event
+from rules.ground.instants import FOREVER
 from rules.language.dictionary import GRANTED, REPLIED, WITHDRAWN
 from rules.language.problems import DefinitionReader
 from rules.language.validation import Name, Path
@@ -25,11 +26,9 @@ ALL: Final = "all"
 
 CONSENT_EVENTS: Final = frozenset({GRANTED, WITHDRAWN, REPLIED})
 """The types of events that can say something about consent."""
+_NOTHING_SAID: Final[tuple[None, None]] = None, None
 STOP_WORDS: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 """Replies that withdraw consent to their channel, for all purposes."""
-
-Consents: TypeAlias = dict[tuple[str, str], tuple[int | None, int | None]]
-"""By (channel, purpose), either may be ALL: the times of the latest grant and of the latest withdrawal."""
 
 
 def consent_of(event: Event) -> tuple[str, str, bool] | None:
@@ -44,19 +43,64 @@ def consent_of(event: Event) -> tuple[str, str, bool] | None:
 def fold_consent(consents: Consents, event: Event) -> bool:
     """Fold an event of CONSENT_EVENTS into a profile's consents; return whether anything moved.
 
-    The latest time of each kind stands, so that order and duplicates do not matter.
+    The latest of each kind stands, so that order and duplicates do not matter.
     """
     said = consent_of(event)
     if said is None:
         return False
     channel, purpose, granted = said
     key = channel, purpose
-    times = consents.get(key, (None, None))
-    latest = times[0] if granted else times[1]
-    if latest is not None and latest >= event.time_ms:
-        return False
-    consents[key] = (event.time_ms, times[1]) if granted else (times[0], event.time_ms)
+    grant, withdrawal = consents.get(key, _NOTHING_SAID)
+    if granted:
+        until: Any = event.data.get("until")
+        new = Grant(event.time_ms, event.source, event.id, until)
+        if later_grant(grant, new) is grant:
+            return False
+        consents[key] = new, withdrawal
+    else:
+        told = Withdrawal(event.time_ms, event.source, event.id)
+        if withdrawal is not None and withdrawal >= told:
+            return False
+        consents[key] = grant, told
     return True
+
+
+def later_grant(one: Grant | None, other: Grant | None) -> Grant | None:
+    """Return the grant that decides: the later one, of one time the one that ends first, then the later by identity."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one if _rank(one) >= _rank(other) else other
+
+
+def _rank(grant: Grant) -> tuple[int, int, str, str]:
+    ends_ms = FOREVER if grant.until_ms is None else grant.until_ms
+    return grant.time_ms, -ends_ms, grant.source, grant.id
+
+
+def join_consents(consents: Sequence[Consents]) -> Consents:
+    """Return what all of them say together: commutative, associative, idempotent."""
+    found: Consents = {}
+    for each in consents:
+        for key, (grant, withdrawal) in each.items():
+            known_grant, known_withdrawal = found.get(key, _NOTHING_SAID)
+            found[key] = (
+                later_grant(known_grant, grant),
+                max((one for one in (known_withdrawal, withdrawal) if one is not None), default=None),
+            )
+    return found
+
+
+def consents_later(consents: Consents, after_ms: int) -> Consents:
+    """Return what was said later than an instant. What is kept is the latest, so nothing is missing in it."""
+    found: Consents = {}
+    for key, (grant, withdrawal) in consents.items():
+        kept = (
+            None if grant is None or grant.time_ms <= after_ms else grant,
+            None if withdrawal is None or withdrawal.time_ms <= after_ms else withdrawal,
+        )
+        if kept != _NOTHING_SAID:
+            found[key] = kept
+    return found
 
 
 class ConsentSubject(Definition):
@@ -74,7 +118,10 @@ class ConsentDefinition(Definition):
 
 
 class Consent(Condition):
-    """The latest consent event for the channel and the purpose decides; at equal times a withdrawal; none: unknown."""
+    """The latest consent event for the channel and the purpose decides; none: unknown.
+
+    At equal times a withdrawal decides, of grants the one that ends first. A grant is withdrawn from its end on.
+    """
 
     kind = "consent"
     reads_consent = True
@@ -86,26 +133,41 @@ class Consent(Condition):
         self._text = f"consent to {purpose} by {channel} is {state}"
 
     def verdict(self, view: View) -> Verdict:
-        """Compare the latest grant with the latest withdrawal; time alone changes nothing."""
-        granted, withdrawn = self._latest(view)
-        if withdrawn is not None and (granted is None or withdrawn >= granted):
-            state = "withdrawn"
-        else:
-            state = "unknown" if granted is None else "granted"
-        return TRUE if state == self._state else FALSE
+        """Ask the event that decides. Time alone changes one thing: a grant with an end is withdrawn from then on."""
+        said = self.deciding(view.facts)
+        if said is None:
+            return TRUE if self._state == "unknown" else FALSE
+        if said.__class__ is Withdrawal:
+            return TRUE if self._state == "withdrawn" else FALSE
+        until_ms = said.until_ms  # type: ignore[union-attr]
+        if until_ms is None:
+            return TRUE if self._state == "granted" else FALSE
+        if view.t_ms >= until_ms:
+            return TRUE if self._state == "withdrawn" else FALSE
+        return self._state == "granted", until_ms
 
-    def _latest(self, view: View) -> tuple[int | None, int | None]:
-        consents = view.facts.consents
-        granted = withdrawn = None
+    def deciding(self, facts: Facts) -> Grant | Withdrawal | None:
+        """Return the grant or the withdrawal that decides; None: nothing was said."""
+        consents = facts.consents
+        grant: Grant | None = None
+        withdrawal: Withdrawal | None = None
         for key in self._keys:
             found = consents.get(key)
             if found is None:
                 continue
-            if found[0] is not None and (granted is None or found[0] > granted):
-                granted = found[0]
-            if found[1] is not None and (withdrawn is None or found[1] > withdrawn):
-                withdrawn = found[1]
-        return granted, withdrawn
+            granted, withdrawn = found
+            if granted is not None:
+                grant = later_grant(grant, granted)
+            if withdrawn is not None and (withdrawal is None or withdrawn > withdrawal):
+                withdrawal = withdrawn
+        if withdrawal is None or (grant is not None and grant.time_ms > withdrawal.time_ms):
+            return grant
+        return withdrawal
+
+    def evidence(self, view: View) -> list[tuple[int, str, str]]:
+        """Return the event that decides; one that an older version of the rules kept is only an instant."""
+        said = self.deciding(view.facts)
+        return [said[:3]] if said is not None and said.id else []
 
     def describe(self) -> str:
         """`consent to promotional by email is granted`."""

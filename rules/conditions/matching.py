@@ -12,7 +12,7 @@ from rules.conditions.context import RuleContext
 from rules.conditions.scene import Compared
 from rules.ground.event import Event, Value
 from rules.ground.values import ValueType
-from rules.language.dictionary import NO_FACTS, Dictionary
+from rules.language.dictionary import EVIDENCE, GRANTED, NO_FACTS, Dictionary
 from rules.language.operands import read_test
 from rules.language.operators import names_for, with_article
 from rules.language.problems import DefinitionReader, canonical_json
@@ -93,6 +93,9 @@ def attribute_type(reader: DefinitionReader, name: str, types: Iterable[str], co
     found: dict[str, ValueType] = {}
     for event in types:
         data = context.dictionary.events[event].data
+        if event == GRANTED and name == EVIDENCE:
+            reader.problem(f"no rule may use {name!r} of {event}: it is a reference for people")
+            return None
         if name not in data:
             reader.problem(f"event {event!r} has no attribute {name!r}", name=name, known=data)
             return None

@@ -42,6 +42,30 @@ class Register(NamedTuple):
     value: Value | None
 
 
+class Grant(NamedTuple):
+    """A grant of consent; from `until_ms` on it is withdrawn; None: it does not end by itself.
+
+    Profiles packed by version 4 of the rules kept no source and no id; both are "" then.
+    """
+
+    time_ms: int
+    source: str
+    id: str
+    until_ms: int | None
+
+
+class Withdrawal(NamedTuple):
+    """A withdrawal of consent, by an event of its own or by a reply."""
+
+    time_ms: int
+    source: str
+    id: str
+
+
+Consents: TypeAlias = dict[tuple[str, str], tuple[Grant | None, Withdrawal | None]]
+"""By (channel, purpose), either may be "all": the latest grant and the latest withdrawal."""
+
+
 class Facts(Protocol):
     """What a condition may read of a profile besides its own state."""
 
@@ -62,8 +86,8 @@ class Facts(Protocol):
         ...
 
     @property
-    def consents(self) -> Mapping[tuple[str, str], tuple[int | None, int | None]]:
-        """(channel, purpose), either may be "all" → times of the latest grant and of the latest withdrawal."""
+    def consents(self) -> Mapping[tuple[str, str], tuple[Grant | None, Withdrawal | None]]:
+        """As `Consents`."""
         ...
 
     @property

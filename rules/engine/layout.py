@@ -4,7 +4,7 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
 
     [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
       [[time, source, id, {trait: value}], …],          the settings, by the event that made them
-      [[channel, purpose, granted, withdrawn], …],
+      [[channel, purpose, [time, source, id, until] of the grant, [time, source, id] of the withdrawal], …],  the latest
       {state key (`rules.conditions.memory`): state},
       {segment: [member, since, last_exit, disarmed, entry mark, exit mark, marked]},   a mark is [time, arrival, cut]
       {segment, or `@` and an activation: wake},
@@ -14,6 +14,7 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       born after: the length from known_since to R of its first event, which is mostly short; null: not known,
       {ordinal of a cut: {trait: [time, source, id, value]}} ]         held back until the cut is filled; null: none
 
+Of a grant and a withdrawal an older version kept the time only; it is read as one without source and id.
 Layout 4 ended with the sequences and had no `marked` in a stay. The state of a condition that came in at a cut without
 its history had the key of one that has all of it.
 
@@ -30,8 +31,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from rules.conditions.consent import Consents
-from rules.conditions.view import Register, State
+from rules.conditions.view import Consents, Grant, Register, State, Withdrawal
 from rules.engine.stay import Standing, Stay
 
 LAYOUT: Final = 5
@@ -73,7 +73,7 @@ Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]
 encode: Final = Encoder().encode
 _packed: Final = Decoder(Packed).decode
 _settings: Final = Decoder(Settings).decode
-_consents: Final = Decoder(list[tuple[str, str, int | None, int | None]]).decode
+_consents: Final = Decoder(list[tuple[str, str, Grant | int | None, Withdrawal | int | None]]).decode
 
 
 def decode(blob: bytes) -> Packed:
@@ -117,7 +117,13 @@ def pack_consents(consents: Consents) -> Raw:
 
 def read_consents(packed: Raw) -> Consents:
     """Read what `pack_consents` packed."""
-    return {(channel, purpose): (granted, withdrawn) for channel, purpose, granted, withdrawn in _consents(packed)}
+    return {
+        (channel, purpose): (
+            Grant(grant, "", "", None) if isinstance(grant, int) else grant,
+            Withdrawal(withdrawal, "", "") if isinstance(withdrawal, int) else withdrawal,
+        )
+        for channel, purpose, grant, withdrawal in _consents(packed)
+    }
 
 
 def unknown(layout: int) -> ValueError:

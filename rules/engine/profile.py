@@ -8,9 +8,9 @@ from typing import Final
 
 from msgspec import Raw
 
-from rules.conditions.consent import Consents, fold_consent
+from rules.conditions.consent import fold_consent
 from rules.conditions.memory import Memory
-from rules.conditions.view import Register, State
+from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
 from rules.engine.stay import Standing, Stay
@@ -121,7 +121,7 @@ class Profile:
 
     @property
     def consents(self) -> Consents:
-        """By (channel, purpose): the times of the latest grant and of the latest withdrawal. `fold_consent` folds."""
+        """By (channel, purpose): the latest grant and the latest withdrawal. `fold_consent` folds."""
         found = self._consents
         if found is None:
             assert self._packed_consents is not None

@@ -20,6 +20,7 @@ from rules.engine.activations.slots import journey_with_slot
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.engine.step import wake
+from rules.explain.consent import ConsentSaid, consent_said
 from rules.explain.segments import WAKES_AHEAD_MAX, copy_at, copy_of, governed_by
 from rules.explain.sentences import SAYINGS, Asked, endings
 from rules.ground.instants import FOREVER
@@ -77,6 +78,8 @@ class ActivationExplanation:
     ends: tuple[Ends, ...]
     """What would end it, if it is active."""
     next: NextActivation | None
+    consent: ConsentSaid | None = None
+    """The consent event that decides, where the activation requires consent; None also: nothing was said."""
 
 
 @dataclass(slots=True)
@@ -187,6 +190,7 @@ def _explain(
         tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
         tuple(_rivals(profile, plan, each, looked)),
         goes_before=_goes_before(profile, plan, each, looked),
+        consent=None if each.consent is None else consent_said(each.consent, view),
     )
     standing = profile.activations.get(each.id)
     refusing = tuple(_refusing(asked, refusal, ahead.ended.get((each.id, refusal.code))) for refusal in refusals)
@@ -197,6 +201,8 @@ def _explain(
         because.insert(0, governed_by(now.pilot, each.other, None if each.nothing else each.told.version))
     if active and each.group is not None:
         because.append(f"its journey {each.slot} has the slot of the group {each.group}")
+    if active and asked.consent is not None:
+        because.append(f"consent to {definition.consent_purpose} {asked.consent.text(view.t_ms)}")
     if active and arm is not None:
         because.append(f"it is assigned to the arm {arm}, for good")
     return ActivationExplanation(
@@ -212,6 +218,7 @@ def _explain(
         refusals=refusing,
         ends=tuple(Ends(*ending) for ending in endings(asked)) if active else (),
         next=ahead.changes.get(each.id),
+        consent=asked.consent,
     )
 
 

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rules.catalogue.activation import Activation
 from rules.conditions.base import Node
-from rules.conditions.consent import Consent, ConsentState
 from rules.conditions.view import View
 from rules.engine.activations.plan import ActivationPlan
 from rules.engine.activations.sends import SendCap
 from rules.engine.profile import Profile
+from rules.explain.consent import ConsentSaid
 from rules.ground.instants import format_duration, format_instant
 from rules.ground.reasons import RefusalCode
 
@@ -32,6 +32,8 @@ class Asked:
     """Active activations of other journeys of its group."""
     goes_before: bool
     """Whether its journey would have the slot, if nothing else refused it."""
+    consent: ConsentSaid | None = None
+    """The consent event that decides, where it requires consent."""
 
 
 class Said(NamedTuple):
@@ -92,7 +94,7 @@ def _content_expired(asked: Asked, by: tuple[str, ...]) -> Said:
 def _consent(asked: Asked, by: tuple[str, ...]) -> Said:
     definition = asked.definition
     what = f"{definition.consent_purpose} by {definition.channel}"
-    state = "was withdrawn" if _consent_is(asked, "withdrawn") else "is not known"
+    state = "is not known" if asked.consent is None else asked.consent.text(asked.view.t_ms)
     return Said(f"consent to {what} {state}", f"the profile consents to {what}")
 
 
@@ -165,6 +167,8 @@ def endings(asked: Asked) -> Iterator[Ending]:
         yield Ending("its content expires", definition.review_expires_ms)
     if definition.consent_purpose is not None:
         yield Ending(f"consent to {definition.consent_purpose} by {definition.channel} is withdrawn")
+        if asked.consent is not None and asked.consent.until_ms is not None:
+            yield Ending("its consent ends", asked.consent.until_ms)
     if definition.suppress_while:
         yield Ending(f"the profile enters {_or(sorted(definition.suppress_while))}")
     for cap in plan.caps:
@@ -185,11 +189,6 @@ def _not_fitting(asked: Asked) -> tuple[list[str], list[str], list[str]]:
     missing = [each for each in named.all or () if inside(each) is None]
     some = [] if any(inside(each) is not None for each in named.any or ()) else list(named.any or ())
     return missing, some, [each for each in named.none or () if inside(each) is not None]
-
-
-def _consent_is(asked: Asked, state: ConsentState) -> bool:
-    definition = asked.definition
-    return Consent({}, definition.channel, definition.consent_purpose or "", state).verdict(asked.view)[0] is True
 
 
 def _sent(cap: SendCap, view: View) -> int:

@@ -29,9 +29,12 @@ ENDED: Final = "affiliation.ended"
 NO_FACTS: Final = frozenset({LINKED, UNLINKED, ERASED})
 """Types of events that are no facts: no rule may name them, no trait is set by them, nothing counts them."""
 
+EVIDENCE: Final = "evidence"
+"""What a grant's data may have besides: a reference for people, which no rule may look at. It is not read at all."""
+
 _STRING: Final[ValueType] = "string"
 BUILT_IN: Final[Mapping[str, Mapping[str, ValueType]]] = {
-    GRANTED: dict.fromkeys(("channel", "purpose"), _STRING),
+    GRANTED: {"channel": _STRING, "purpose": _STRING, "until": "datetime"},
     WITHDRAWN: dict.fromkeys(("channel", "purpose"), _STRING),
     SENT: dict.fromkeys(("channel", "journey", "intent", "activation"), _STRING),
     REPLIED: dict.fromkeys(("channel", "text"), _STRING),

@@ -23,7 +23,7 @@ from rules.conditions.event import EventCount
 from rules.conditions.facts import UP
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.last import Last
-from rules.conditions.view import Register, State, View
+from rules.conditions.view import Consents, Register, State, View
 from rules.ground.instants import format_instant, parse_duration
 from rules.lint.alternatives import AlternativeLeaves, Asked, alternatives_of
 from rules.lint.reasoning import Reasoning, scene_of
@@ -182,7 +182,7 @@ class _Nothing:
     arrivals: int = 0
     born_cut: int = 0
     traits: Mapping[str, Register] = field(default_factory=dict)
-    consents: Mapping[tuple[str, str], tuple[int | None, int | None]] = field(default_factory=dict)
+    consents: Consents = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
 
     def member_since(self, segment: str) -> int | None:

@@ -22,8 +22,8 @@ REGISTER_BYTES: Final = 14 + 64 + 64 + 12
 """Time, source and id, value, punctuation; the trait's name besides."""
 STAY_BYTES: Final = 2 * 14 + 2 * (14 + 8 + 4) + 24 + 14 + 8
 """Two instants, two marks, flags and punctuation, and the segment's wake; its id twice besides."""
-CONSENT_BYTES: Final = 2 * 14 + 24
-"""Two instants, punctuation; the names of channel and purpose besides."""
+CONSENT_BYTES: Final = 3 * 14 + 2 * 64 + 24
+"""Three instants, two sources with ids, punctuation; the names of channel and purpose besides."""
 IDENTITY_BYTES: Final = 21
 """A recognised event."""
 STANDING_BYTES: Final = 24 + 14 + 16

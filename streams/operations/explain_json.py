@@ -7,6 +7,7 @@ from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.profile import NEVER
 from rules.explain.activations import ActivationExplanation
+from rules.explain.consent import ConsentSaid
 from rules.explain.segments import Explanation, Leaf
 from rules.ground.instants import format_instant
 from streams.operations.explain import ProfileExplanation
@@ -70,6 +71,19 @@ def activation_json(each: ActivationExplanation) -> dict[str, Any]:
             "kind": following.kind,
             "by": following.by,
         },
+        "consent": None if each.consent is None else _consent_json(each.consent),
+    }
+
+
+def _consent_json(said: ConsentSaid) -> dict[str, Any]:
+    """Return the JSON value of the consent event that decides."""
+    return {
+        "said": "granted" if said.granted else "withdrawn",
+        "time": format_instant(said.time_ms),
+        "source": said.source,
+        "id": said.id,
+        "until": _instant(said.until_ms),
+        "subject": said.subject,
     }
 
 

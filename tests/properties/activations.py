@@ -84,7 +84,7 @@ FOCI: Mapping[str, Mix] = {
     "holdout": about({}, "holdout"),
     "frequency_cap": about({"frequency_cap": 90}, events=["message.sent"]),
     "exclusive_group": about(
-        {"exclusive_group": 95, "priority": 90, "journey": 60, "suppress_while": 15, "any segments": 90},
+        {"exclusive_group": 95, "priority": 90, "journey": 60, "suppress_while": 30, "any segments": 90},
         events=["a", "b", "set"],
     ),
     "retired": about({}, "retire", "gone", "channel"),

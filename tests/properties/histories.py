@@ -76,7 +76,7 @@ def data_of(draw: DrawFn, event_type: str, grid: Grid) -> Any:
         else set()
     )
     if event_type == "consent.granted":
-        return fields
+        return {**fields, "until": draw(grid.instants())} if chance(draw, 40) else fields
     return {name: value for name, value in fields.items() if name in kept}
 
 

@@ -70,8 +70,6 @@ def linked_histories(
             event = a_link(draw, grid, index, recorded, links)
         else:
             event = {**an_event(draw, grid, index, recorded, types, PERSONS), "id": f"e{index}"}
-            if event["type"] == "consent.granted" and chance(draw, 30):
-                event["data"] = {**event["data"], "until": draw(grid.instants())}
         sent.append((recorded, event))
         found.append(event)
     return found

@@ -23,7 +23,7 @@ from tests.transcripts.implementations import engine
 from tests.transcripts.transcript import Files
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
-SHARES = dict.fromkeys(FOCI, 5) | {"exclusive_group": 2, "market": 2, "consent": 4}
+SHARES = dict.fromkeys(FOCI, 5) | {"exclusive_group": 1, "market": 2, "consent": 4}
 """The share of the examples that each focus gets: one in so many. Each share is as large as its focus needs."""
 ENOUGH = (SEED == 1 and EXAMPLES == 40) or EXAMPLES >= 400
 """Whether every kind of change must occur: true in the default run, which never varies, and in a long run."""

@@ -68,6 +68,8 @@ class ActivationPlan:
     caps: tuple[SendCap, ...]
     wake: str
     """Its name among a profile's wakes."""
+    consent: Consent | None = None
+    """What it asks of consent, for explanations."""
     other: bool = False
     """Whether it is the version before a pilot, or nothing in its place: `Standing.other` remembers it."""
     nothing: bool = False
@@ -197,6 +199,7 @@ def _compiled(
         nodes=(*(refuse for _, refuse in given.refuse), *(() if given.consent is None else (given.consent,))),
         caps=given.caps,
         wake=WAKE_PREFIX + activation.id,
+        consent=given.consent,
     )
 
 

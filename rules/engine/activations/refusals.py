@@ -106,7 +106,12 @@ def _consent(given: Given) -> Question | None:
     consent = given.consent
     if consent is None:
         return None
-    return lambda profile, view: ALLOWS if consent.verdict(view)[0] else REFUSES
+
+    def ask(profile: Profile, view: View) -> Answer:
+        holds, next_ms = consent.verdict(view)
+        return (None if holds else ()), next_ms
+
+    return ask
 
 
 def _suppressed_by(given: Given) -> Question | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rules.conditions.context import RuleContext
-from rules.conditions.view import Mark
+from rules.conditions.view import Grant, Mark, Withdrawal
 from rules.ground.instants import FOREVER
 from tests.rules.conditions.worlds import CONTEXT, START, World, at, event, learned
 
@@ -24,6 +24,16 @@ def flips(world: World, start: int = 0, end: int = 100) -> list[int]:
         assert later > next_offset
         holds, next_offset = now, later
     return found
+
+
+def consent_world(asked: str, consents: Any) -> World:
+    """Ask for a consent; `consents`: by key, the time (and the end) of the grant, the time of the withdrawal."""
+    world = World({"consent": {"channel": "email", "purpose": "promo"}, "is": asked})
+    for key, (granted, withdrawn) in consents.items():
+        time_ms, until_ms = granted if isinstance(granted, tuple) else (granted, None)
+        grant = None if time_ms is None else Grant(time_ms, "/s", "e", until_ms)
+        world.facts.consents[key] = grant, None if withdrawn is None else Withdrawal(withdrawn, "/s", "e")
+    return world
 
 
 def test_everyone_holds_always() -> None:
@@ -531,6 +541,21 @@ class TestOthers:
     )
     def test_the_latest_consent_decides_and_at_equal_times_a_withdrawal(self, consents: Any, state: str) -> None:
         for asked in ("granted", "withdrawn", "unknown"):
-            world = World({"consent": {"channel": "email", "purpose": "promo"}, "is": asked})
-            world.facts.consents = consents
-            assert world.verdict(9) == (asked == state, NEVER)
+            assert consent_world(asked, consents).verdict(9) == (asked == state, NEVER)
+
+    def test_a_grant_is_withdrawn_from_its_end_on(self) -> None:
+        consents = {("email", "promo"): ((5, START + 12), None)}
+        for asked, before, after in (("granted", True, False), ("withdrawn", False, True), ("unknown", False, False)):
+            world = consent_world(asked, consents)
+            assert world.verdict(9) == world.verdict(11) == (before, 12)
+            assert world.verdict(12) == world.verdict(13) == (after, NEVER)
+
+    @pytest.mark.parametrize(
+        ("other", "expected"),
+        [((5, START + 11), 11), ((5, START + 13), 12), ((5, None), 12), ((6, None), NEVER), ((4, START + 1), 12)],
+    )
+    def test_of_grants_the_latest_decides_and_at_equal_times_the_one_that_ends_first(
+        self, other: Any, expected: int
+    ) -> None:
+        consents = {("email", "promo"): ((5, START + 12), None), ("all", "promo"): (other, None)}
+        assert consent_world("granted", consents).verdict(9) == (True, expected)

@@ -60,6 +60,11 @@ SEEN = START + 300_000
         ({"event": ["a", "aa"]}, "unknown event 'aa'"),
         ({"event": "identity.linked"}, "no rule may name 'identity.linked': links and erasures are no facts"),
         ({"last": ["a", "identity.unlinked"], "is": {"k": {"exists": True}}}, "no rule may name 'identity.unlinked'"),
+        (
+            {"event": "consent.granted", "where": {"evidence": {"exists": True}}},
+            "no rule may use 'evidence'",
+        ),
+        ({"event": "consent.granted", "where": {"until": {"equals": "x"}}}, "must be a datetime"),
         ({"absent": "privacy.erased", "within": "1d"}, "no rule may name 'privacy.erased'"),
         ({"event": "a", "count": {}}, "must not be empty"),
         ({"event": "a", "count": {"at_least": -1}}, "must be at least 0"),

@@ -14,7 +14,7 @@ from rules.catalogue.logic import read_rule
 from rules.conditions.base import Condition, Node
 from rules.conditions.context import RuleContext
 from rules.conditions.memory import Memory
-from rules.conditions.view import Mark, Register, State, View
+from rules.conditions.view import Consents, Mark, Register, State, View
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.dictionary import Dictionary, read_dictionary
@@ -114,7 +114,7 @@ class Facts:
     born_cut: int = 0
     born_ms: int = -(1 << 60)
     traits: dict[str, Register] = field(default_factory=dict)
-    consents: dict[tuple[str, str], tuple[int | None, int | None]] = field(default_factory=dict)
+    consents: Consents = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
 

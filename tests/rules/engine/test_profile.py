@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import msgpack
 
-from rules.conditions.view import Mark, Register
+from rules.conditions.view import Grant, Mark, Register
 from rules.engine.layout import LAYOUT
 from rules.engine.old_layouts import take_former
 from rules.engine.plan import make_plan
@@ -67,7 +67,7 @@ def test_a_blob_of_each_layout_is_read_whole_and_packed_in_the_newest(blob: byte
         "tier": Register(1_772_496_000_000, "/s", "e3", ("a", "b")),
         "role": Register(1_772_409_600_000, "/s", "e2", None),
     }
-    assert profile.consents == {("email", "p"): (1_772_496_000_000, None)}
+    assert profile.consents == {("email", "p"): (Grant(1_772_496_000_000, "", "", None), None)}
     assert profile.states["WGC0qdOc"] == [[1_772_409_600_000, "/s", "e2", 2], [1_772_496_000_000, "/s", "e3", 3]]
     assert profile.stays == {
         "a": Stay(member=True, since_ms=1_772_496_000_000, entry_mark=Mark(1_772_496_000_000, 3, 1))
@@ -88,7 +88,7 @@ def test_traits_and_consents_that_change_are_packed_anew_and_others_as_they_were
     assert not profile.fold_consent(withdrawal)
     fields = msgpack.decode(profile.pack(), strict=False)
     assert fields[8] == [FIELDS[8][0], [1_772_496_000_001, "/s", "e4", {"role": "lead"}]]
-    assert fields[9] == [["email", "p", 1_772_496_000_000, 1_772_496_000_001]]
+    assert fields[9] == [["email", "p", [1_772_496_000_000, "", "", None], [1_772_496_000_001, "/s", "e4"]]]
     again = unpack("hcp:1", profile.pack())
     assert (again.traits, again.consents) == (profile.traits, profile.consents)
 

@@ -8,6 +8,7 @@ from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.engine.replay import Replay
 from rules.explain.activations import ActivationExplanation, explain_activations
+from rules.explain.consent import ConsentSaid
 from rules.ground.instants import parse_instant
 from tests.rules.engine.test_activations import BEGIN_MS, EXAMPLE, HOUR_MS, LINES, catalogue, crowded, happenings, line
 from tests.transcripts.implementations import compiled
@@ -104,7 +105,7 @@ def test_every_refusal_names_what_it_stands_on_and_what_would_end_it() -> None:
         ),
         (
             "consent",
-            "consent to promotional by email was withdrawn",
+            "consent to promotional by email was withdrawn at 2026-03-03T00:00:00.000Z by /crm w",
             "the profile consents to promotional by email",
         ),
         (
@@ -136,6 +137,7 @@ def test_an_active_one_says_what_would_end_it() -> None:
     assert told.because == (
         "nothing refuses it",
         "its journey access-2026 has the slot of the group oncology-journeys",
+        "consent to promotional was granted at 2026-03-01T14:00:00.000Z by /crm evt-7",
         "it is assigned to the arm evidence-pack, for good",
     )
     assert [(each.text, each.at_ms) for each in told.ends] == [
@@ -149,6 +151,25 @@ def test_an_active_one_says_what_would_end_it() -> None:
     ]
     assert told.next is not None
     assert (told.next.at_ms, told.next.kind) == (parse_instant("2027-01-31"), "content_expired")
+
+
+def test_a_grant_with_an_end_says_when_it_ends_and_that_it_did() -> None:
+    data = {"channel": "email", "purpose": "all", "until": "2026-03-05T00:00:00.007Z"}
+    lines = [
+        line("2026-03-02T00:00:00Z", "consent.granted", data, "g"),
+        line("2026-03-03T00:00:00Z", "set", {"starting": False}, "s"),
+    ]
+    ends_ms = parse_instant("2026-03-05T00:00:00.007Z")
+    told = said(*lines, at="2026-03-05")
+    assert ("its consent ends", ends_ms) in [(each.text, each.at_ms) for each in told.ends]
+    given = "granted at 2026-03-02T00:00:00.000Z by /crm g; it"
+    assert f"consent to promotional was {given} ends at 2026-03-05T00:00:00.007Z" in told.because
+    assert told.next is not None
+    assert (told.next.at_ms, told.next.kind) == (ends_ms, "consent")
+    assert told.consent == ConsentSaid(True, parse_instant("2026-03-02"), "/crm", "g", ends_ms)
+    [refusal] = said(*lines, at="2026-03-05T00:00:00.007Z").refusals
+    assert refusal.text == f"consent to promotional by email was {given} ended at 2026-03-05T00:00:00.007Z"
+    assert refusal.until_ms is None
 
 
 def test_a_slot_that_would_be_its_own_is_told_from_one_that_would_not() -> None:
