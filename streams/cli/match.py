@@ -20,6 +20,8 @@ from streams.operations.matching.files import Wanted, expect_new, make_links, ma
 from streams.operations.matching.normal import MatchingMissing
 from streams.operations.send import send_lines
 
+LEAST: Final = 0.3
+"""Below it, nine of ten pairs of synthetic people are two: reading them is not worth a steward's time."""
 MISSING: Final = (
     "segue match needs packages that are not installed: run `pip install 'segue[match]'`, or in a clone"
     " `pip install '.[match]'`"
@@ -34,7 +36,7 @@ def match(
     columns: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="[FILE:] FIELD=COLUMN, …: see above; may be given again.")
     ] = None,
-    at_least: Annotated[float, typer.Option(metavar="P", help="Least probability of a scored pair.")] = 0.5,
+    at_least: Annotated[float, typer.Option(metavar="P", help="Least probability of a scored pair.")] = LEAST,
     organisations: Annotated[str, typer.Option(metavar="KIND,…", help="Kinds that are organisations.")] = ",".join(
         ORGANISATION_KINDS
     ),

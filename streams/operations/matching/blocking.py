@@ -50,6 +50,19 @@ PERSON: Final = (
         f"CASE WHEN family <> '' THEN {CONSONANTS} || '|' || left(given, 1) END",
     ),
     Key(
+        "k_begin",
+        "name",
+        "given name and three letters of the family name",
+        "CASE WHEN length(given) > 1 AND family <> '' THEN given || '|' || left(family, 3) END",
+    ),
+    Key(
+        "k_end",
+        "name",
+        "given name, first and last letters of the family name",
+        "CASE WHEN length(given) > 1 AND length(family) > 4"
+        " THEN given || '|' || left(family, 1) || right(family, 3) END",
+    ),
+    Key(
         "k_place_family",
         "address",
         "postcode and three letters of the family name",
@@ -73,6 +86,18 @@ ORGANISATION: Final = (
         "list_distinct(flatten(list_transform(string_split(name, ' '), lambda one: list_transform(list_filter("
         "string_split(name, ' '), lambda other: other > one), lambda other: one || '|' || other))))",
         several=True,
+    ),
+    Key(
+        "k_begin",
+        "name",
+        "what it is and how its name begins",
+        "CASE WHEN core <> '' THEN what || '|' || left(core, 3) END",
+    ),
+    Key(
+        "k_end",
+        "name",
+        "what it is and how its name ends",
+        "CASE WHEN length(core) > 3 THEN what || '|' || right(core, 3) END",
     ),
     Key(
         "k_place",

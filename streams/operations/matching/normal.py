@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streams.operations.matching.exports import Row
 from streams.operations.matching.npi import is_npi
-from streams.operations.matching.words import FREE_MAIL, ORGANISATION, SHARED_MAILBOXES, SMALL, STREET
+from streams.operations.matching.words import FREE_MAIL, KINDS, ORGANISATION, SHARED_MAILBOXES, SMALL, STREET
 
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i"})
 _UMLAUTS: Final = re.compile(r"(?<=[aou])e")
@@ -33,6 +33,10 @@ class Normal:
     """The given name and the names that it may be short for, or that are short for it; sorted."""
     name: str = ""
     """Of an organisation: its words without legal form, small words left out, sorted."""
+    core: str = ""
+    """The words of its name that say which one it is, sorted: none that says what it is, as hospital."""
+    what: str = ""
+    """The other words of its name, sorted."""
     street: str = ""
     postcode: str = ""
     city: str = ""
@@ -93,7 +97,16 @@ class Normaliser:
         reach = self._reach(row)
         if reach.get("domain") in FREE_MAIL:
             reach["domain"] = ""
-        return Normal(row.subject, **reach, name=self._organisation_name(name), **self._address(row.values))
+        words = self._organisation_words(name)
+        core = sorted(each for each in words if each not in KINDS)
+        return Normal(
+            row.subject,
+            **reach,
+            name=" ".join(sorted(words)),
+            core=" ".join(core),
+            what=" ".join(sorted(words - set(core))),
+            **self._address(row.values),
+        )
 
     def _reach(self, row: Row) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -144,12 +157,12 @@ class Normaliser:
             self._known_roots[given] = tuple(sorted(words_of(each) for each in found))
         return self._known_roots[given]
 
-    def _organisation_name(self, name: str) -> str:
+    def _organisation_words(self, name: str) -> set[str]:
         if not name:
-            return ""
+            return set()
         bare = words_of(str(self._basename(name)), umlauts=False) or words_of(name, umlauts=False)
         words = [part for each in bare.split() for part in ORGANISATION.get(each, each).split()]
-        return " ".join(sorted({each for each in words if each not in SMALL} or set(words)))
+        return {each for each in words if each not in SMALL} or set(words)
 
     def _address(self, values: Mapping[str, str]) -> dict[str, Any]:
         if "address" not in self._by:

@@ -125,7 +125,7 @@ def _settings(rows: int, keys: Sequence[Key], compared: Sequence[Comparison]) ->
     """Return Splink's settings. Before any comparison, each row is taken to have one other of its person."""
     return {
         "link_type": "dedupe_only",
-        "probability_two_random_records_match": 0.5 / max(rows, EXPECTED_MIN),
+        "probability_two_random_records_match": 1.0 / max(rows, EXPECTED_MIN),
         "blocking_rules_to_generate_predictions": [_rule(each) for each in keys],
         "comparisons": [_comparison(each) for each in compared],
         "additional_columns_to_retain": ["subject", "npi"],

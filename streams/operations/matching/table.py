@@ -61,6 +61,7 @@ def _line(place: str, cells: dict[str, str]) -> Line:
     if decision not in ("accept", "refuse", ""):
         near = nearest(decision, ("accept", "refuse"))
         raise WrongInput(f"{place}: the decision {decision!r} is none{near}; or leave it empty")
+    texts["decision"] = decision
     for name in ("subject", "other"):
         if not is_subject(texts[name]):
             raise WrongInput(f"{place}: {name} must be kind:name, as the table was written")

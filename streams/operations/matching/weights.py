@@ -63,14 +63,17 @@ EMAIL: Final = Comparison(
     "email",
     "email_l = '' OR email_r = ''",
     (
-        Level("email_l = email_r", "agree", 0.50, 1e-5, "email"),
+        # anna@clinic.example may be another Anna's in another year
+        Level("email_l = email_r AND (mailbox_l = given_l OR mailbox_r = given_r)", "agree", 0.05, 2e-4, "email"),
+        Level("email_l = email_r", "agree", 0.45, 1e-5, "email"),
         Level("mailbox_l = mailbox_r AND length(mailbox_l) >= 5", "close", 0.12, 2e-4),
         Level("domain_l = domain_r AND jaro_winkler_similarity(mailbox_l, mailbox_r) >= 0.94", "close", 0.06, 1e-4),
         Level("ELSE", "differs", 0.32, 0.9997),
     ),
 )
 SAME_STREET: Final = (
-    "(street_l <> '' AND street_r <> '' AND (street_l = street_r OR jaro_winkler_similarity(street_l, street_r) >= 0.94"
+    "(street_l <> '' AND street_r <> '' AND regexp_extract(street_l, '[0-9]+') = regexp_extract(street_r, '[0-9]+')"
+    " AND (street_l = street_r OR jaro_winkler_similarity(street_l, street_r) >= 0.94"
     " OR starts_with(street_l, street_r || ' ') OR starts_with(street_r, street_l || ' ')))"
 )
 NO_PLACE: Final = "((postcode_l = '' OR postcode_r = '') AND (city_l = '' OR city_r = ''))"
@@ -91,16 +94,17 @@ SHARED_WORDS: Final = (
     "len(list_intersect(string_split(name_l, ' '), string_split(name_r, ' ')))"
     " / greatest(len(list_distinct(list_concat(string_split(name_l, ' '), string_split(name_r, ' ')))), 1)"
 )
+SHARED_CORE: Final = "core_l <> '' AND list_has_any(string_split(core_l, ' '), string_split(core_r, ' '))"
 ORGANISATION: Final = (
     Comparison(
         "name",
         "name_l = '' OR name_r = ''",
         (
             Level("name_l = name_r", "agree", 0.62, 2e-5, "name"),
-            Level("jaro_winkler_similarity(name_l, name_r) >= 0.95", "close", 0.12, 1e-4),
-            Level(f"{SHARED_WORDS} >= 0.66", "close", 0.10, 3e-4),
-            Level(f"{SHARED_WORDS} >= 0.5", "close", 0.06, 2e-3),
-            Level("ELSE", "differs", 0.10, 0.9975),
+            Level("what_l = what_r AND jaro_winkler_similarity(core_l, core_r) >= 0.9", "close", 0.14, 1e-4),
+            Level("core_l = core_r AND core_l <> ''", "close", 0.08, 2e-3),
+            Level(f"{SHARED_WORDS} >= 0.5 AND {SHARED_CORE}", "close", 0.06, 2e-3),
+            Level("ELSE", "differs", 0.10, 0.996),
         ),
     ),
     Comparison(

@@ -31,6 +31,15 @@ SHARED_MAILBOXES: Final = frozenset({
     "no-reply", "donotreply", "billing", "support", "sales", "marketing", "none", "na", "unknown", "test",
 })  # fmt: skip
 """Of a place or of nobody: such an address does not tell a person."""
+KINDS: Final = frozenset({
+    "hospital", "hospitals", "medical", "center", "centers", "health", "healthcare", "care", "system",
+    "systems", "clinic", "clinics", "institute", "laboratory", "laboratories", "pharmacy", "university",
+    "community", "regional", "memorial", "general", "physicians", "associates", "group", "practice", "services",
+    "service", "cancer", "oncology", "hematology", "cardiology", "rheumatology", "diagnostics", "insurance",
+    "plan", "plans", "saint", "mount", "national", "department", "association", "school", "medicine", "surgery",
+    "specialists", "partners",
+})  # fmt: skip
+"""Say what an organisation is, not which one."""
 FREE_MAIL: Final = frozenset({
     "gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "aol.com", "icloud.com", "me.com",
     "msn.com", "live.com", "comcast.net", "gmx.de", "gmx.net", "web.de", "protonmail.com", "proton.me",
