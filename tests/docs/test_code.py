@@ -51,7 +51,7 @@ def test_the_first_catalogue_of_the_readme_loads_in_the_example_catalogue() -> N
 
 
 def test_every_block_says_its_language() -> None:
-    known = {"yaml", "story", "json", "sh", "python", "text", "mermaid", "toml"}
+    known = {"yaml", "story", "json", "sh", "python", "text", "mermaid", "toml", "csv", "ndjson"}
     unknown = {
         f"{named(page)}: {block.language or 'none'}"
         for page in pages()

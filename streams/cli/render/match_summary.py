@@ -12,13 +12,13 @@ from streams.operations.matching.blocking import BLOCK_MAX
 from streams.operations.matching.candidates import Found
 from streams.operations.matching.files import Linked
 
-ODD: Final[Mapping[str, str]] = {
-    "wrong_npis": "NPIs not used, because their check digit or length is wrong",
-    "two_npis": "rows whose NPI is not the one in their subject: the subject's is used",
-    "shared_mailboxes": "e-mail addresses of a place (info@, office@) not used",
-    "wrong_emails": "e-mail addresses not used, because they are none",
+ODD: Final[Mapping[str, tuple[str, str, str]]] = {
+    "wrong_npis": ("NPI", "NPIs", "not used: wrong check digit or length"),
+    "two_npis": ("row", "rows", "with another NPI than its subject's: the subject's is used"),
+    "shared_mailboxes": ("e-mail address", "e-mail addresses", "of a place (info@, office@) not used"),
+    "wrong_emails": ("e-mail address", "e-mail addresses", "not used: not written as one"),
 }
-"""Oddities to their words."""
+"""Oddities to their noun, its plural, and what is done."""
 
 
 def write_found(found: Found, kept: int, at_least: float) -> None:
@@ -43,9 +43,9 @@ def write_found(found: Found, kept: int, at_least: float) -> None:
     if found.decided or kept:
         decided = count(found.decided, "pair")
         write_sentence(f"{decided} left out that a steward has decided; {kept:,} kept in the table")
-    for name, said in ODD.items():
+    for name, (noun, plural, done) in ODD.items():
         if number := getattr(found.oddities, name):
-            write_sentence(f"{number:,} {said}; the first in {found.oddities.first[name]}")
+            write_sentence(f"{count(number, noun, plural)} {done}; the first in {found.oddities.first[name]}")
 
 
 def write_linked(made: Linked, file: Path, *, sent: bool) -> None:

@@ -25,14 +25,14 @@ class LinkEvent:
     subject: str
     canonical: str | None
 
-    def line(self, t_ms: int) -> bytes:
+    def line(self, t_ms: int, source: str = SOURCE) -> bytes:
         """Return it as a structured CloudEvent of an instant. Its id follows from what it says and when."""
         instant = format_instant(t_ms)
         said = f"{instant}|{self.subject}|{self.canonical or ''}"
         event: dict[str, Any] = {
             "specversion": "1.0",
             "id": hashlib.sha256(said.encode()).hexdigest()[:24],
-            "source": SOURCE,
+            "source": source,
             "type": UNLINKED if self.canonical is None else LINKED,
             "subject": self.subject,
             "time": instant,
