@@ -1,8 +1,10 @@
 """Fold an event into a profile, and tell which segments and activations that can move."""
 
+from collections.abc import Iterable
+
 from rules.conditions.consent import CONSENT_EVENTS
-from rules.conditions.view import Register
-from rules.engine.folds import NO_FOLDS
+from rules.conditions.view import Register, State
+from rules.engine.folds import NO_FOLDS, Fold
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.ground.event import Event
@@ -51,6 +53,24 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     if exit_mask:
         mask |= exit_mask & (profile.members_mask | profile.blocked_mask)
     return mask
+
+
+def moved_by_states(profile: Profile, plan: Plan, states: Iterable[tuple[Fold, State]]) -> int:
+    """Give a profile new states; return the mask of what that can move."""
+    enter_mask = exit_mask = 0
+    for fold, state in states:
+        if state == profile.states.get(fold.state_key):
+            continue
+        profile.states[fold.state_key] = state
+        if state is not None and fold.memory.inert(state):
+            continue
+        enter_mask |= fold.enter_mask
+        exit_mask |= fold.exit_mask
+        if fold.needed_mask & profile.asleep_mask:
+            _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
+    with_exit = profile.members_mask & plan.with_exit_mask
+    mask = enter_mask & (~with_exit | profile.rearming_mask) if with_exit else enter_mask
+    return mask | (exit_mask & (profile.members_mask | profile.blocked_mask))
 
 
 def find_masks(profile: Profile, plan: Plan) -> None:

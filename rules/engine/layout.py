@@ -12,7 +12,13 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       {activation: [active, kind of its last deactivated, told in the version before a pilot]},
       {channel: sequence},
       born after: the length from known_since to R of its first event, which is mostly short; null: not known,
-      {ordinal of a cut: {trait: [time, source, id, value]}} ]         held back until the cut is filled; null: none
+      {ordinal of a cut: {trait: [time, source, id, value]}},         held back until the cut is filled; null: none
+      [[time, source, id, canonical], [time, source, id], [alias, …],       its latest link event, its erasure
+       [[via, origin, anew, known_since, latest, settings, consents, {state key: state}, {identity: day},
+         held back], …]] ]                       one a part; null: it never met a link or an erasure
+
+Where the last field is given, the facts stand in its parts: the settings, consents, states and identities before it are
+empty, and what is evaluated is the join of the parts.
 
 Of a grant and a withdrawal an older version kept the time only; it is read as one without source and id.
 Layout 4 ended with the sequences and had no `marked` in a stay. The state of a condition that came in at a cut without
@@ -32,16 +38,13 @@ from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from rules.conditions.view import Consents, Grant, Register, State, Withdrawal
+from rules.engine.persons.packed import HeldBack, PackedPerson
 from rules.engine.stay import Standing, Stay
 
 LAYOUT: Final = 5
 """Version of the packed layout that is written. 2 to 4 are read too; any other is refused, never guessed at."""
 BEFORE: Final = 4
 """The layout before, of which all fields are read as they are."""
-
-
-HeldBack: TypeAlias = Mapping[int, Mapping[str, tuple[int, str, str, Any]]]
-"""{ordinal of a cut: {trait: (time, source, id, value)}}."""
 
 
 class Packed(Struct, array_like=True, gc=False):
@@ -65,6 +68,7 @@ class Packed(Struct, array_like=True, gc=False):
     sequences: dict[str, int]
     born_after: int | None = None
     held_back: HeldBack | None = None
+    person: PackedPerson | None = None
 
 
 Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]

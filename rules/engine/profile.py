@@ -13,17 +13,14 @@ from rules.conditions.memory import Memory
 from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
+from rules.engine.persons.part import OWN, SEEN_DAYS, SEEN_MAX, Part, Way, remember, still_seen
+from rules.engine.persons.person import Person, unpack_person
 from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 
 NEVER: Final = -FOREVER
 """The last evaluation of a profile that a record of history began, until it is evaluated for the first time."""
-SEEN_MAX: Final = 512
-"""Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
-SEEN_DAYS: Final = 7
-"""Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
-
 
 class Profile:
     """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it.
@@ -51,6 +48,7 @@ class Profile:
         "latest_ms",
         "mask_cut",
         "members_mask",
+        "person",
         "pruned_day",
         "rearming_mask",
         "seen",
@@ -109,6 +107,15 @@ class Profile:
         self.held_back: dict[int, dict[str, Register]] | None = None
         """By ordinal of a cut: settings that history brought, of traits that the cut declared anew, until it is filled.
         """
+        self.person: Person | None = None
+        """What it remembers of links and erasures; None: it never met one. Else its facts stand in the parts of it, and
+        the fields here are their join: derived, and not packed."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has facts and is no alias: else it is in nothing, and has no wakes and no visits."""
+        person = self.person
+        return person is None or (person.canonical is None and bool(person.parts))
 
     @property
     def traits(self) -> dict[str, Register]:
@@ -183,12 +190,26 @@ class Profile:
 
     def remember(self, identity: int, r_ms: int) -> None:
         """Remember an event that it does not know (`knows`), at the cost of the one that came longest ago."""
-        seen = self.seen
-        seen.pop(identity, None)
-        day = r_ms // MS_PER_DAY
-        if seen and len(seen) >= SEEN_MAX:
-            del seen[next(iter(seen))]
-        seen[identity] = day
+        remember(self.seen, identity, r_ms)
+
+    def linked(self) -> Person:
+        """Return what it remembers of links and erasures; what it never met one, its facts become its first part."""
+        person = self.person
+        if person is None:
+            person = self.person = Person(self.subject)
+            own = Part()
+            own.known_since_ms, own.latest_ms = self.known_since_ms, self.latest_ms
+            own.traits, own.consents, own.states = dict(self.traits), dict(self.consents), dict(self.states)
+            own.seen, own.held_back = self.seen, self.held_back
+            person.parts[Way(OWN, self.subject)] = own
+            self.seen, self.held_back = {}, None
+            self._packed_traits = self._packed_consents = None
+        return person
+
+    def know(self, traits: dict[str, Register], consents: Consents, states: dict[str, State]) -> None:
+        """Know what its parts bring together."""
+        self._traits, self._consents, self.states = traits, consents, states
+        self._packed_traits = self._packed_consents = None
 
     def take(self, packed: layout.Packed) -> None:
         """Take over what was packed."""
@@ -203,6 +224,8 @@ class Profile:
         if packed.held_back:
             self.held_back = layout.as_registers(packed.held_back)
         self.seen, self.activations, self.sequences = packed.seen, packed.activations, packed.sequences
+        if packed.person is not None:
+            self.person = unpack_person(self.subject, packed.person)
 
     def prune(self, memories: Mapping[str, Memory], t_ms: int) -> None:
         """Drop what no window can reach at t_ms or later, on the first call of a day.
@@ -214,22 +237,19 @@ class Profile:
         if day == self.pruned_day:
             return
         self.pruned_day = day
-        kept = {}
-        for key, state in self.states.items():
-            left = None if state is None else memories[key].prune(state, t_ms)
-            if left is not None:
-                kept[key] = left
-        self.states = kept
+        self.states = pruned(self.states, memories, t_ms)
+        if self.person is not None:
+            for part in self.person.parts.values():
+                part.states = pruned(part.states, memories, t_ms)
 
     def pack(self) -> bytes:
         """Write the profile as one blob. Forgets identities older than SEEN_DAYS before its last evaluation."""
-        oldest = self.evaluated_ms // MS_PER_DAY - SEEN_DAYS
-        if self.seen and next(iter(self.seen.values())) < oldest:
-            self.seen = {identity: day for identity, day in self.seen.items() if day >= oldest}
+        self.seen = still_seen(self.seen, self.evaluated_ms)
+        person = self.person
         if self._packed_traits is None:
-            self._packed_traits = layout.pack_traits(self.traits)
+            self._packed_traits = layout.pack_traits(self.traits if person is None else {})
         if self._packed_consents is None:
-            self._packed_consents = layout.pack_consents(self.consents)
+            self._packed_consents = layout.pack_consents(self.consents if person is None else {})
         return layout.encode(
             layout.Packed(
                 layout.LAYOUT,
@@ -242,7 +262,7 @@ class Profile:
                 self.evaluated_ms,
                 self._packed_traits,
                 self._packed_consents,
-                self.states,
+                self.states if person is None else {},
                 self.stays,
                 self.wakes,
                 self.seen,
@@ -250,12 +270,26 @@ class Profile:
                 self.sequences,
                 None if self.born_ms <= -FOREVER else self.born_ms - self.known_since_ms,
                 self.held_back,
+                None if person is None else person.pack(self.evaluated_ms),
             )
         )
 
 
+def pruned(states: Mapping[str, State], memories: Mapping[str, Memory], t_ms: int) -> dict[str, State]:
+    """Return states without what no window can reach at an instant or later."""
+    kept = {}
+    for key, state in states.items():
+        left = None if state is None else memories[key].prune(state, t_ms)
+        if left is not None:
+            kept[key] = left
+    return kept
+
+
 def unpack(subject: str, blob: bytes) -> Profile:
-    """Read a packed profile. Raises ValueError for another layout."""
+    """Read a packed profile. Raises ValueError for another layout.
+
+    Where it met a link, `rules.engine.persons.joining.rejoin` must join its parts before it is asked anything.
+    """
     packed = layout.decode(rewritten(blob) if blob[:1] == FIRST_BYTE else blob)
     profile = Profile(subject, packed.cut, packed.known_since_ms, packed.evaluated_ms)
     profile.take(packed)

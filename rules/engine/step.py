@@ -1,7 +1,6 @@
 """Step a profile: evaluate it at a wake, take an event in, bring it over a cut. Pure but for the profile handed in."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from rules.conditions.view import Mark, Register
 from rules.engine.change import AnyChange
@@ -11,17 +10,10 @@ from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
 from rules.engine.plan import Plan
 from rules.engine.profile import NEVER, Profile
+from rules.engine.seen import Seen
 from rules.engine.segment_plan import SegmentPlan
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
-
-
-class Seen(NamedTuple):
-    """An event as a profile took it in: for filling the history of conditions that come later."""
-
-    event: Event
-    arrival: int
-    r_ms: int
 
 
 def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyChange]:

@@ -1,0 +1,94 @@
+"""Fold a fact into one part of a linked profile, and into the join of its parts."""
+
+from rules.conditions.consent import CONSENT_EVENTS, join_consents
+from rules.conditions.view import Register
+from rules.engine.fold import find_masks, moved_by_states
+from rules.engine.folds import NO_FOLDS, Fold
+from rules.engine.persons.joining import joined_state
+from rules.engine.persons.part import Part, Way, remember
+from rules.engine.plan import Plan
+from rules.engine.profile import Profile
+from rules.engine.seen import Seen
+from rules.ground.digest import identity
+from rules.ground.event import Event
+
+
+def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int) -> int | None:
+    """Fold a fact into the part of its way; return the mask of what it can move.
+
+    None: its person knew it already, or the profile is an alias: nothing is evaluated. The profile stands under `plan`.
+    """
+    person = profile.person
+    assert person is not None
+    name = identity(event.time_ms, event.source, event.id)
+    known = person.knows(name, r_ms)
+    part = person.parts.get(way)
+    if part is None:
+        part = person.parts[way] = Part()
+        part.log = None if all(one.log is None for one in person.parts.values()) else []
+    if not known:
+        profile.arrivals += 1
+    if part.log is not None:
+        part.log.append(Seen(event, profile.arrivals, r_ms))
+    remember(part.seen, name, r_ms)
+    mask = 0
+    if event.time_ms < profile.known_since_ms:
+        mask |= plan.known_since_mask
+    part.reach(event.time_ms)
+    profile.known_since_ms = min(profile.known_since_ms, event.time_ms)
+    profile.latest_ms = max(profile.latest_ms, event.time_ms)
+    if profile.mask_cut != plan.ordinal:
+        find_masks(profile, plan)
+    moved = _fold(part, plan, event, profile.arrivals, r_ms)
+    if known:
+        for fold in moved:
+            was = profile.states.get(fold.state_key)
+            part.states[fold.state_key] = fold.memory.arrived(
+                part.states[fold.state_key], profile.arrivals, [was, *(one.states.get(fold.state_key) for one in person.parts.values())]
+            )
+    if person.canonical is not None:
+        return None
+    mask |= _settings(profile, plan, event)
+    if event.type in CONSENT_EVENTS:
+        consents = join_consents([one.consents for one in person.ordered()])
+        if consents != profile.consents:
+            mask |= plan.consent_mask
+            profile.know(profile.traits, consents, profile.states)
+    parts = [*person.ordered()]
+    states = [(fold, joined_state(parts, fold.state_key, fold.memory, r_ms)) for fold in moved]
+    mask |= moved_by_states(profile, plan, states)
+    return None if known else mask
+
+
+def _settings(profile: Profile, plan: Plan, event: Event) -> int:
+    """Set the traits of the join; return what that can move."""
+    mask = 0
+    for trait, value in event.sets:
+        known = profile.traits.get(trait)
+        taken = profile.set_later(trait, Register(event.time_ms, event.source, event.id, value))
+        if taken and (known is None or known.value != value or known.value.__class__ is not value.__class__):
+            mask |= plan.trait_masks.get(trait, 0)
+    return mask
+
+
+def _fold(part: Part, plan: Plan, event: Event, arrival: int, r_ms: int) -> list[Fold]:
+    """Fold a fact into a part; return the folds whose states moved."""
+    moved = []
+    for trait, value in event.sets:
+        setting = Register(event.time_ms, event.source, event.id, value)
+        part.set_later(trait, setting)
+        for fold in plan.setting_folds.get(trait, ()):
+            state = part.states.get(fold.state_key)
+            left = fold.memory.fold_setting(state, trait, setting, arrival, r_ms)
+            if left is not state:
+                part.states[fold.state_key] = left
+                moved.append(fold)
+    if event.type in CONSENT_EVENTS:
+        part.fold_consent(event)
+    for fold in plan.folds.get(event.type, NO_FOLDS).of(event):
+        state = part.states.get(fold.state_key)
+        left = fold.memory.fold(state, event, arrival, r_ms)
+        if left is not state:
+            part.states[fold.state_key] = left
+            moved.append(fold)
+    return moved

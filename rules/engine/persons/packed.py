@@ -1,0 +1,58 @@
+"""What a profile remembers of links and erasures, as it is packed: the last field of `rules.engine.layout`."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Raw, Struct
+
+from rules.conditions.view import State
+
+HeldBack: TypeAlias = Mapping[int, Mapping[str, tuple[int, str, str, Any]]]
+"""{ordinal of a cut: {trait: (time, source, id, value)}}."""
+
+
+class Identity(NamedTuple):
+    """The (time, source, id) of an event: the order among events, too."""
+
+    time_ms: int
+    source: str
+    id: str
+
+
+class Link(NamedTuple):
+    """The latest link event of a subject."""
+
+    time_ms: int
+    source: str
+    id: str
+    canonical: str | None
+    """For whom it stands from then on; None: for itself."""
+
+    @property
+    def identity(self) -> Identity:
+        """The (time, source, id) of the event."""
+        return Identity(self.time_ms, self.source, self.id)
+
+
+class PackedPart(Struct, array_like=True, gc=False):
+    """The facts of one subject that came one way (`rules.engine.persons.part`)."""
+
+    via: str
+    origin: str
+    anew: bool
+    known_since_ms: int
+    latest_ms: int
+    traits: Raw
+    consents: Raw
+    states: dict[str, State]
+    seen: dict[int, int]
+    held_back: HeldBack | None = None
+
+
+class PackedPerson(Struct, array_like=True, gc=False):
+    """What a profile remembers of links and erasures (`rules.engine.persons.person`)."""
+
+    link: Link | None
+    erased: Identity | None
+    aliases: list[str]
+    parts: list[PackedPart]

@@ -1,0 +1,81 @@
+"""What a profile remembers of links and erasures (docs/language.md, One person, several subjects; Erasure).
+
+A profile that never met one has none of this, and costs nothing for it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from rules.engine.persons.packed import Identity, Link, PackedPerson
+from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
+from rules.ground.event import Event
+
+
+class Person:
+    """What a profile remembers of links and erasures. Mutable: its profile owns it."""
+
+    __slots__ = ("aliases", "erased", "link", "parts", "subject")
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.link: Link | None = None
+        """Its latest link event; None: there was none, or it was erased since."""
+        self.erased: Identity | None = None
+        """The erasure that stands."""
+        self.aliases: set[str] = set()
+        """Its direct aliases, also those without facts."""
+        self.parts: dict[Way, Part] = {}
+        """Its facts. A part has at least one."""
+
+    @property
+    def canonical(self) -> str | None:
+        """The subject that it stands for; None: it is no alias."""
+        return None if self.link is None else self.link.canonical
+
+    @property
+    def own(self) -> Part | None:
+        """The facts that were told of itself."""
+        return self.parts.get(Way(OWN, self.subject))
+
+    def ordered(self) -> Iterator[Part]:
+        """Walk the parts: of a fact that is told twice the first counts. Its own come first, then by subject."""
+        return (self.parts[way] for way in sorted(self.parts, key=lambda way: (way.via != OWN, way.origin, way)))
+
+    def knows(self, identity: int, r_ms: int) -> bool:
+        """Tell whether a fact is known, under whatever subject it was told."""
+        return any(recognises(part.seen, identity, r_ms) for part in self.parts.values())
+
+    def takes(self, time_ms: int, anew: bool) -> bool:
+        """Tell whether a fact of that time is not refused as erased. `anew`: the policy says `begin_anew`."""
+        return self.erased is None or (anew and time_ms > self.erased.time_ms)
+
+    def newly_erased_by(self, erasure: Identity) -> bool:
+        """Tell whether an erasure is another than the one that stands, and later."""
+        return self.erased is None or self.erased < erasure
+
+    def origins(self, via: str | None = None) -> set[str]:
+        """Return whose facts it has; `via`: those that came through one alias."""
+        return {way.origin for way in self.parts if via is None or way.via == via}
+
+    def pack(self, t_ms: int) -> PackedPerson:
+        """Write it as it is packed."""
+        parts = [self.parts[way].pack(way, t_ms) for way in sorted(self.parts)]
+        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts)
+
+
+def unpack_person(subject: str, packed: PackedPerson) -> Person:
+    """Read what `Person.pack` wrote."""
+    person = Person(subject)
+    person.link, person.erased = packed.link, packed.erased
+    person.aliases = set(packed.aliases)
+    person.parts = dict(unpack_part(part) for part in packed.parts)
+    return person
+
+
+def identity_of(event: Event) -> Identity:
+    """Return the (time, source, id) of an event."""
+    return Identity(event.time_ms, event.source, event.id)
+
+
+def logged(parts: Iterable[Part]) -> set[Identity]:
+    """Return the identities of all facts of some parts, where everything is at hand."""
+    return {identity_of(seen.event) for part in parts for seen in part.log or ()}
