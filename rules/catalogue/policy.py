@@ -71,6 +71,8 @@ class Policy:
     restrictions: Mapping[str, Restriction] = field(default_factory=dict)
     intents: Mapping[str, Intent] | None = None
     """None: any intent will do."""
+    begins_anew: bool = False
+    """Whether later facts of an erased subject begin a new profile; else they are refused."""
     approvals: Approvals = field(default_factory=Approvals)
     """Whose signatures a definition needs before it is applied; empty: nobody's."""
     raw: Mapping[str, Any] = field(default_factory=dict)
@@ -105,6 +107,10 @@ class _Intent(Strict):
     consent: Maybe[Name] = None
 
 
+class _Erasure(Strict):
+    afterwards: Literal["refuse", "begin_anew"] = "refuse"
+
+
 class _Definition(Strict):
     market_trait: Maybe[Name] = None
     assignment_key: Any = None
@@ -112,6 +118,7 @@ class _Definition(Strict):
     caps: Maybe[Items[_Cap]] = None
     restrictions: Maybe[dict[Name, _Restriction]] = None
     intents: Maybe[dict[Name, _Intent]] = None
+    erasure: Maybe[_Erasure] = None
     approvals: Maybe[ApprovalsDefinition] = None
     author: Maybe[Name] = None
 
@@ -148,6 +155,7 @@ def read_policy(reader: DefinitionReader, dictionary: Dictionary | None, keys: K
         intents=None
         if model.intents is None
         else {name: Intent(each.audiences, each.markets, each.consent) for name, each in model.intents.items()},
+        begins_anew=model.erasure is not None and model.erasure.afterwards == "begin_anew",
         approvals=approvals,
         raw=reader.value,
     )

@@ -6,21 +6,28 @@ it; where it changed, the next millisecond is looked at as well, since every mil
 activations that something moved come last, all together; they move no segment.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from rules.conditions.view import Mark, View
-from rules.engine.activations.decide import decide
+from rules.engine.activations.decide import deactivate_all, decide
 from rules.engine.change import AnyChange, Reason, membership_change
 from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, view_of_enter
-from rules.engine.plan import Plan
+from rules.engine.persons.taking_over import Taken
+from rules.engine.plan import Plan, all_of
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan
 from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
 
+MERGED: Final = "merged"
+"""Why a subject leaves that stands for another now, and why the other has its stays."""
+
 
 class Evaluation:
     """One evaluation of one profile at one instant: its changes, in order."""
 
-    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms")
+    __slots__ = ("changes", "events", "generation", "now_mark", "plan", "profile", "t_ms", "taken")
 
     def __init__(self, profile: Profile, plan: Plan, t_ms: int, generation: str, events: tuple[str, ...] = ()) -> None:
         self.profile = profile
@@ -30,6 +37,26 @@ class Evaluation:
         self.events = events
         self.changes: list[AnyChange] = []
         self.now_mark = Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
+        self.taken: Mapping[str, Stay] = {}
+        """By segment: the stays of a subject that became an alias, which the profile may take over."""
+
+    def take_over(self, taken: Taken) -> list[AnyChange]:
+        """Judge everything, the stays of a subject that became an alias among it (docs/language.md, Taking over)."""
+        self.taken = {name: stay for name, stay in taken.stays.items() if stay.member}
+        return self.run(all_of(self.plan))
+
+    def leave(self, kind: str) -> list[AnyChange]:
+        """Leave everything: the profile is not known any more. No last exit is kept of it, and no wake."""
+        profile, segments = self.profile, self.plan.governing(self.profile)
+        for plan in segments:
+            stay = profile.stays.get(plan.id)
+            if stay is not None and stay.member:
+                self._change(plan, False, Reason(kind, (), self.events))
+                stay.member, stay.entry_mark = False, None
+        self.changes += deactivate_all(self.plan, profile, self.t_ms, self.generation, self.events, kind)
+        profile.wakes.clear()
+        profile.mask_cut = -1
+        return self._end()
 
     def run(self, mask: int, *, backfill: bool = False) -> list[AnyChange]:
         """Visit the segments of a mask and the segments that their changes move, then decide the activations moved.
@@ -77,7 +104,7 @@ class Evaluation:
                 break
             mask ^= lowest
             plan = segments[position]
-            if plan.id not in stays:
+            if plan.id not in stays and plan.id not in self.taken:
                 # never in, and most visits end here: what `judge` would find, without its detours
                 if not admits(plan, profile):
                     next_ms = FOREVER
@@ -120,8 +147,12 @@ class Evaluation:
         `at_cut`: the cut changed the segment. `backfill`: who enters does so because history was filled in.
         """
         wakes = self.profile.wakes
-        kind, next_ms, rearms = judge(plan, self.profile, self.t_ms, self.now_mark, at_cut=at_cut)
         moved = 0
+        if plan.id in self.taken and self._take_over(plan, self.taken[plan.id]):
+            kind, next_ms, rearms = None, self._peek(plan), False
+            moved = self.plan.dependents.get(plan.id, 0)
+        else:
+            kind, next_ms, rearms = judge(plan, self.profile, self.t_ms, self.now_mark, at_cut=at_cut)
         if kind is not None:
             self._carry_out(plan, kind, at_cut, at_cut or backfill)
             moved = self.plan.dependents.get(plan.id, 0)
@@ -136,6 +167,34 @@ class Evaluation:
         elif plan.id in wakes:
             del wakes[plan.id]
         return moved
+
+    def _take_over(self, plan: SegmentPlan, theirs: Stay) -> bool:
+        """Judge a stay that another had as the profile's own; tell whether it has that stay now.
+
+        If exit_rule or max_stay makes it leave, that counts as an exit of its own, without a change.
+        """
+        profile = self.profile
+        stay = profile.stays.get(plan.id)
+        pilot = self.plan.pilots.get(plan.position)
+        ungoverned = pilot is not None and pilot.ungoverned(plan)
+        if (stay is not None and stay.member) or ungoverned or not admits(plan, profile):
+            return False
+        if stay is None:
+            stay = profile.stays[plan.id] = Stay()
+        stay.member, stay.since_ms, stay.entry_mark = True, theirs.since_ms, theirs.entry_mark
+        kind, _, rearms = judge(plan, profile, self.t_ms, self.now_mark)
+        if kind is None:
+            self._change(plan, True, Reason(MERGED, (), self.events))
+            profile.members_mask |= 1 << plan.position
+            if rearms:
+                stay.disarmed = False
+            return True
+        if kind in NEW_EVIDENCE_AFTER:
+            self._leave(stay)
+            self._disarm(plan, stay)
+        else:
+            stay.member, stay.entry_mark = False, None
+        return False
 
     def _peek(self, plan: SegmentPlan) -> int:
         """Return when to look again after a change: the next millisecond, if an evaluation then would decide something.
@@ -163,10 +222,14 @@ class Evaluation:
         self._leave(stay)
         self.profile.members_mask &= ~(1 << plan.position)
         if reason.kind in NEW_EVIDENCE_AFTER:
-            stay.exit_mark, stay.marked_ms, stay.disarmed = self.now_mark, None, True
-            if plan.forgets:
-                view = view_of_enter(plan, self.profile, stay, self.t_ms)
-                stay.disarmed = plan.enter.verdict(view)[0] is not False
+            self._disarm(plan, stay)
+
+    def _disarm(self, plan: SegmentPlan, stay: Stay) -> None:
+        """Mark an exit after which a segment that forgets asks for new evidence."""
+        stay.exit_mark, stay.marked_ms, stay.disarmed = self.now_mark, None, True
+        if plan.forgets:
+            view = view_of_enter(plan, self.profile, stay, self.t_ms)
+            stay.disarmed = plan.enter.verdict(view)[0] is not False
 
     def _retire(self, gone: Gone | SegmentPlan) -> None:
         stay = self.profile.stays.get(gone.id)

@@ -31,7 +31,6 @@ Layouts 2 to 4 are read too (`rules.engine.old_layouts`); what is written has al
 changes over when it is touched.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from msgspec import Raw, Struct

@@ -33,15 +33,21 @@ from rules.engine.outcome import (
     Withdrawal,
 )
 from rules.engine.past import FIRST_CUT, History, begin, facts_of, read_filled, read_history, take_in
-from rules.engine.plan import Plan
+from rules.engine.persons.joining import rejoin
+from rules.engine.persons.local import Local
+from rules.engine.persons.steps import At, begun, classify
+from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile, unpack
 from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decode, Decoded, Record
+from rules.engine.refusal import REFUSALS
+from rules.engine.seen import Seen
 from rules.engine.slice import Packing, Slice, Touched
-from rules.engine.step import Seen, all_of, apply_event, bring_over, look_again, wake
+from rules.engine.step import apply_event, bring_over, look_again, wake
 from rules.ground.digest import DIGEST_START, identity, roll
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
+from rules.language.dictionary import NO_FACTS
 
 PUBLISHING_WAKES_MAX: Final = 1_000
 """Wakes that publish, and visits of a cut, that one record may pass (docs/protocol.md)."""
@@ -96,6 +102,8 @@ class Partition:
         self.profiles: dict[str, Profile] = {}
         self._decode = decode
         self._history = history
+        self.logs = history is not None
+        self._persons = Local(self)
         self._cuts = Cuts(filled=history is not None)
         self._queue: list[tuple[int, str]] = []
         self._absent: set[str] = set()
@@ -131,6 +139,8 @@ class Partition:
             event = decoded
             known = identity(event.time_ms, event.source, event.id)
             profile = self.profiles.get(event.subject)
+            if event.type in NO_FACTS or (profile is not None and profile.person is not None):
+                return self._feed_personal(record, r_ms, event, known, items)
             if profile is not None:
                 own = "" if profile.knows(known, r_ms) else event.subject
             elif self.horizon is not None and event.subject not in self._absent:
@@ -144,12 +154,7 @@ class Partition:
                 return self._lack(record, decoded, items, need)
         if not self._nothing_due(r_ms) and not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
             return self._lack(record, decoded, items, NeedWakes(r_ms))
-        self._state, self._under_way = "boundary", None
-        self.clock_ms, self.offset = r_ms, record.offset + 1
-        if self._counted:
-            self._counted = []
-        if timestamp_ms is not None:
-            self.last_ms = timestamp_ms
+        self._advance(record, r_ms)
         if event is not None:
             if not own:
                 return Applied("redelivery", event, items)
@@ -158,6 +163,88 @@ class Partition:
         if isinstance(decoded, Own):
             return Applied(self._apply_own(decoded, r_ms, items), decoded, items)
         return Applied("refused", decoded, items)
+
+    def _feed_personal(self, record: Record, r_ms: int, event: Event, known: int, items: list[Item]) -> Applied | Need:
+        """Apply an event that is a link or an erasure, or whose subject met one."""
+        profile = self.profiles.get(event.subject)
+        if profile is None and self.horizon is not None and event.subject not in self._absent:
+            return self._lack(record, event, items, NeedProfiles((event.subject,)))
+        kind = classify(profile, event, known, r_ms, anew=self.plan.catalogue.policy.begins_anew)
+        moves = kind in ("fact", "link", "erasure")
+        own = event.subject if moves else ""
+        if not self._nothing_due(r_ms) and not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
+            return self._lack(record, event, items, NeedWakes(r_ms))
+        self._advance(record, r_ms)
+        if kind == "refused":
+            return Applied("refused", REFUSALS["erased"], items)
+        if not moves:
+            return Applied("redelivery", event, items)
+        at = At(r_ms, (f"{event.source} {event.id}",), items)
+        {"fact": self._persons.fact, "link": self._persons.link, "erasure": self._persons.erase}[kind](event, at)
+        return Applied("event", event, items)
+
+    def _advance(self, record: Record, r_ms: int) -> None:
+        """Let the clock and the offset pass a record that is about to be applied."""
+        self._state, self._under_way = "boundary", None
+        self.clock_ms, self.offset = r_ms, record.offset + 1
+        if self._counted:
+            self._counted = []
+        if record.timestamp_ms is not None:
+            self.last_ms = record.timestamp_ms
+
+    # -- what links and erasures need of it (rules.engine.persons.host) ----------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force. There is one: an event was decoded by its dictionary."""
+        current = self._cuts.current
+        assert current is not None
+        return current
+
+    def plan_of(self, profile: Profile) -> Plan:
+        """Return the plan that a profile stands under."""
+        return self._cuts.plans[profile.cut]
+
+    def profile(self, subject: str) -> Profile | None:
+        """Return a profile that is in memory."""
+        return self.profiles.get(subject)
+
+    def linked(self, subject: str, r_ms: int) -> Profile:
+        """Return a profile that remembers links; where there is none, it begins without facts."""
+        profile = self.profiles.get(subject)
+        if profile is None:
+            profile = self.profiles[subject] = begun(subject, self.plan, r_ms)
+        elif profile.person is None:
+            self._before_change(profile)
+            own = profile.linked().own
+            if own is not None and self._history is not None:
+                own.log = [*self._history(subject)]
+        return profile
+
+    def bring_up(self, profile: Profile, r_ms: int, items: list[Item]) -> None:
+        """Fire a profile's own wakes before its own record, and its visits. They do not count.
+
+        A wake at R is absorbed by an event.
+        """
+        self._before_change(profile)
+        while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
+            self._fire(profile, items)
+
+    def put_out(self, changes: Sequence[AnyChange], items: list[Item]) -> None:
+        """Put changes out, in order."""
+        for change in changes:
+            self.digest = roll(self.digest, change.value)
+            if isinstance(change, Change):
+                self._touched.move(change)
+            elif self._active is not None:
+                self._active.take(change)
+        self.changes_total += len(changes)
+        items += changes
+
+    def moved(self, profile: Profile) -> None:
+        """Note that a profile moved: it is written with the next slice, and may stand elsewhere in the queue."""
+        self._enqueue(profile)
+        self._touched.subjects.add(profile.subject)
 
     def cut(self, catalogue: Catalogue, t_ms: int) -> Passed | Need:
         """Make a cut at `t_ms` that no record makes, as a file's `--then` asks, or return what is lacking.
@@ -212,6 +299,8 @@ class Partition:
             raise KeyError(profile.cut)
         if is_former(blob):
             take_former(profile.states, self._cuts.plans[profile.cut].states)
+        if profile.person is not None:
+            rejoin(profile, self._cuts.plans[profile.cut].states, profile.evaluated_ms)
         self.profiles[subject] = profile
         self._enqueue(profile)
 
@@ -409,7 +498,7 @@ class Partition:
             visited = visit is not None and profile.cut == visit.ordinal
             if visit is not None and visited:
                 self._cuts.visited(visit, profile.subject)
-            if visited or self.changes_total > before:
+            if (visited and profile.is_known) or self.changes_total > before:
                 self._counted.append(profile.subject)
             self._enqueue(profile)
         return True
@@ -428,23 +517,14 @@ class Partition:
         queued_ms = FOREVER
         if profile is not None:
             queued_ms = self._stands_at(profile)
-            self._bring_up(profile, r_ms, items)
+            self.bring_up(profile, r_ms, items)
         profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
         self.profiles[event.subject] = profile
         if self._stands_at(profile) != queued_ms:  # else its entry is in the queue already
             self._enqueue(profile)
         self._touched.subjects.add(event.subject)
         if changes:
-            self._put_out(changes, items)
-
-    def _bring_up(self, profile: Profile, r_ms: int, items: list[Item]) -> None:
-        """Fire a profile's own wakes before its own record, and its visits. They do not count.
-
-        A wake at R is absorbed by an event.
-        """
-        self._before_change(profile)
-        while profile.wake_ms < r_ms or self._cuts.next_of(profile) is not None:
-            self._fire(profile, items)
+            self.put_out(changes, items)
 
     def _need_of(self, own: Own, subject: str) -> Need | None:
         """Return what a record of Segue's own lacks. `subject`: whose history it brings; "": it brings none."""
@@ -484,7 +564,7 @@ class Partition:
             profile = begin(history.subject, current, facts, history.cut_ms)
             self.profiles[history.subject] = profile
         else:
-            self._bring_up(profile, r_ms, items)
+            self.bring_up(profile, r_ms, items)
         mask = take_in(profile, current, facts, cuts, r_ms)
         if profile.evaluated_ms == NEVER and FIRST_CUT in current.fills:
             profile.evaluated_ms, mask = r_ms - 1, all_of(current)
@@ -530,7 +610,7 @@ class Partition:
         self._touched.subjects.add(profile.subject)
         if plan is None or profile.wake_ms < plan.t_ms:
             self.wakes_total += 1
-            self._put_out(wake(profile, self._cuts.plans[profile.cut], profile.wake_ms, self.generation), items)
+            self.put_out(wake(profile, self._cuts.plans[profile.cut], profile.wake_ms, self.generation), items)
             return
         items += [
             Withdrawal(profile.subject, segment, was_restricted)
@@ -538,22 +618,12 @@ class Partition:
             if profile.member_since(segment) is not None
         ]
         history = self._history(profile.subject) if self._history is not None else None
-        self._put_out(bring_over(profile, plan, self.generation, history), items)
+        self.put_out(bring_over(profile, plan, self.generation, history), items)
 
     def _before_change(self, profile: Profile) -> None:
         """Leave a profile to the slice that was begun as it stood at its boundary."""
         if self._packing is not None:
             self._packing.before_change(profile, self._cuts.plans)
-
-    def _put_out(self, changes: Sequence[AnyChange], items: list[Item]) -> None:
-        for change in changes:
-            self.digest = roll(self.digest, change.value)
-            if isinstance(change, Change):
-                self._touched.move(change)
-            elif self._active is not None:
-                self._active.take(change)
-        self.changes_total += len(changes)
-        items += changes
 
 
 def _catalogue_named(own: Own) -> str | None:

@@ -14,6 +14,7 @@ from rules.conditions.consent import CONSENT_EVENTS
 from rules.conditions.view import Register
 from rules.engine.decode import Own, decode_again, is_subject
 from rules.engine.folds import NO_FOLDS, Fold
+from rules.engine.persons.part import Part
 from rules.engine.plan import Plan
 from rules.engine.profile import NEVER, Profile
 from rules.ground.event import Event
@@ -175,7 +176,7 @@ def _set(profile: Profile, plan: Plan, trait: str, setting: Register, cuts: set[
     return plan.trait_masks.get(trait, 0) if profile.set_later(trait, setting) else 0
 
 
-def release(profile: Profile, plan: Plan) -> int:
+def release(profile: Profile | Part, plan: Plan) -> int:
     """Set the traits that were held back for cuts which are filled now; return the mask of what that can move.
 
     Traits that are not declared any more are dropped.

@@ -96,6 +96,11 @@ class Plan:
         return plan if pilot is None else pilot.of(profile)
 
 
+def all_of(plan: Plan) -> int:
+    """Return the mask of all segments and activations."""
+    return plan.activations_mask | ((1 << len(plan.segments)) - 1)
+
+
 def make_plan(
     catalogue: Catalogue,
     *,

@@ -13,7 +13,7 @@ from rules.conditions.memory import Memory
 from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
-from rules.engine.persons.part import OWN, SEEN_DAYS, SEEN_MAX, Part, Way, remember, still_seen
+from rules.engine.persons.part import OWN, SEEN_DAYS, Part, Way, remember, still_seen
 from rules.engine.persons.person import Person, unpack_person
 from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event, Value
@@ -21,6 +21,7 @@ from rules.ground.instants import FOREVER, MS_PER_DAY
 
 NEVER: Final = -FOREVER
 """The last evaluation of a profile that a record of history began, until it is evaluated for the first time."""
+
 
 class Profile:
     """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it.

@@ -16,7 +16,7 @@ from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
 from rules.engine.refusal import Refusal
-from rules.engine.step import Seen
+from rules.engine.seen import Seen
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.dictionary import Dictionary
@@ -142,7 +142,9 @@ class Replay:
             self._first = ""
         if applied.kind == "event" and isinstance(applied.decoded, Event) and not self._as_live:
             event = applied.decoded
-            self._history[event.subject].append(Seen(event, self.partition.profiles[event.subject].arrivals, r_ms))
+            profile = self.partition.profiles[event.subject]
+            if profile.person is None:  # else its parts keep their facts
+                self._history[event.subject].append(Seen(event, profile.arrivals, r_ms))
         yield from applied.changes
         if applied.refusal is not None:
             yield RefusedLine(record.offset, applied.refusal.code)

@@ -1,14 +1,16 @@
 """Step a profile: evaluate it at a wake, take an event in, bring it over a cut. Pure but for the profile handed in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from rules.conditions.view import Mark, Register
+from rules.conditions.view import Mark, Register, State
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import Evaluation
 from rules.engine.fold import find_masks, fold_event
 from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
-from rules.engine.plan import Plan
+from rules.engine.persons.joining import rejoin
+from rules.engine.persons.part import Part
+from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile
 from rules.engine.seen import Seen
 from rules.engine.segment_plan import SegmentPlan
@@ -61,11 +63,6 @@ def apply_event(
     return profile, Evaluation(profile, plan, r_ms, generation, (f"{event.source} {event.id}",)).run(mask)
 
 
-def all_of(plan: Plan) -> int:
-    """Return the mask of all segments and activations."""
-    return plan.activations_mask | ((1 << len(plan.segments)) - 1)
-
-
 def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
     """Wake a profile where history, which came at R, decides something about a segment or an activation of a mask.
 
@@ -99,23 +96,20 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
 
     The end of a fill is such a cut, too: it sets the traits that were held back until then.
     """
-    kept = {key: state for key, state in profile.states.items() if key in plan.states}
-    for key, memory in plan.shared_before.items():
-        if key not in kept:
-            continue
-        if history is not None:
-            del kept[key]  # its windows may reach further back than before
-        else:
-            kept[key] = memory.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
-    # without history only the last setting of a trait is still known
-    for key in plan.setting_states if history is None else plan.states:
-        if key not in kept:
-            state = _begun(plan, key, profile) if history is None else _filled(plan, key, history)
-            if state is not None:
-                kept[key] = state
-    profile.states = kept
+    person = profile.person
+    if person is None:
+        profile.states = _carried(profile, plan, history)
+        mask = release(profile, plan) if profile.held_back else 0
+    else:
+        mask = 0
+        for part in person.parts.values():
+            part.states = _carried(part, plan, part.log)
+            mask |= release(part, plan) if part.held_back else 0
+        rejoin(profile, plan.states, plan.t_ms)
     profile.cut = plan.ordinal
-    mask = release(profile, plan) if profile.held_back else 0
+    if not profile.is_known:
+        profile.mask_cut = -1
+        return []
     if profile.evaluated_ms == NEVER:
         if FIRST_CUT not in plan.fills:
             profile.mask_cut = -1
@@ -147,10 +141,29 @@ def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
     return mask
 
 
-def _begun(plan: Plan, key: str, profile: Profile) -> object:
+def _carried(facts: Profile | Part, plan: Plan, history: Iterable[Seen] | None) -> dict[str, State]:
+    """Return the states under a plan: those that are known, and those that begin."""
+    kept = {key: state for key, state in facts.states.items() if key in plan.states}
+    for key, memory in plan.shared_before.items():
+        if key not in kept:
+            continue
+        if history is not None:
+            del kept[key]  # its windows may reach further back than before
+        else:
+            kept[key] = memory.prune(kept[key], plan.t_ms)  # what is known does not depend on when it was packed
+    # without history only the last setting of a trait is still known
+    for key in plan.setting_states if history is None else plan.states:
+        if key not in kept:
+            state = _begun(plan, key, facts.traits) if history is None else _filled(plan, key, history)
+            if state is not None:
+                kept[key] = state
+    return kept
+
+
+def _begun(plan: Plan, key: str, traits: Mapping[str, Register]) -> object:
     memory = plan.states[key]
     for trait in memory.traits:
-        register = profile.traits.get(trait)
+        register = traits.get(trait)
         if register is not None:
             return memory.standing(register)
     return None

@@ -133,6 +133,15 @@ def decide(
     return [_carry_out(move, profile, view.t_ms, generation, events) for move in moves]
 
 
+def deactivate_all(
+    plan: Plan, profile: Profile, t_ms: int, generation: str, events: Sequence[str], kind: str
+) -> list[ActivationChange]:
+    """End every activation of a profile that is not known any more, by id."""
+    told = plan.activations.told(profile)
+    active = sorted(name for name, standing in profile.activations.items() if standing.active)
+    return [_carry_out(Move(told[name].told, False, kind), profile, t_ms, generation, events) for name in active]
+
+
 def _ended_by_cut(
     plan: Plan, profile: Profile, here: Mapping[str, ActivationPlan], before: Mapping[str, ActivationPlan]
 ) -> list[Move]:

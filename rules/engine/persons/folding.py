@@ -13,10 +13,11 @@ from rules.ground.digest import identity
 from rules.ground.event import Event
 
 
-def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int) -> int | None:
-    """Fold a fact into the part of its way; return the mask of what it can move.
+def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *, logs: bool) -> int | None:
+    """Fold a fact into the part of its way; return the mask of what it can move. None: its person knew it already.
 
-    None: its person knew it already, or the profile is an alias: nothing is evaluated. The profile stands under `plan`.
+    The profile stands under `plan`. `logs`: keep the fact, because everything is at hand. What an alias knows is folded
+    only; its mask says nothing.
     """
     person = profile.person
     assert person is not None
@@ -24,8 +25,11 @@ def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int) -
     known = person.knows(name, r_ms)
     part = person.parts.get(way)
     if part is None:
+        if not person.parts:
+            profile.born_cut, profile.born_ms = plan.ordinal, r_ms
+            profile.known_since_ms, profile.latest_ms = event.time_ms, event.time_ms
         part = person.parts[way] = Part()
-        part.log = None if all(one.log is None for one in person.parts.values()) else []
+        part.log = [] if logs else None
     if not known:
         profile.arrivals += 1
     if part.log is not None:
@@ -41,13 +45,11 @@ def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int) -
         find_masks(profile, plan)
     moved = _fold(part, plan, event, profile.arrivals, r_ms)
     if known:
-        for fold in moved:
-            was = profile.states.get(fold.state_key)
-            part.states[fold.state_key] = fold.memory.arrived(
-                part.states[fold.state_key], profile.arrivals, [was, *(one.states.get(fold.state_key) for one in person.parts.values())]
-            )
+        for key, memory in ((fold.state_key, fold.memory) for fold in moved):
+            was = [profile.states.get(key), *(one.states.get(key) for one in person.parts.values())]
+            part.states[key] = memory.arrived(part.states[key], profile.arrivals, was)
     if person.canonical is not None:
-        return None
+        return None if known else 0
     mask |= _settings(profile, plan, event)
     if event.type in CONSENT_EVENTS:
         consents = join_consents([one.consents for one in person.ordered()])

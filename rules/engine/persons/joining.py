@@ -6,7 +6,7 @@ from rules.conditions.consent import consents_later, join_consents
 from rules.conditions.memory import Memory
 from rules.conditions.view import Register, State
 from rules.engine.persons.part import Part
-from rules.engine.persons.person import logged
+from rules.engine.persons.person import identity_of, logged
 from rules.engine.profile import Profile
 from rules.ground.instants import FOREVER
 
@@ -65,7 +65,7 @@ def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
         found.log = []
         for part in parts:
             there = logged([found])
-            found.log += [seen for seen in part.log or () if (seen.event.time_ms, seen.event.source, seen.event.id) not in there]
+            found.log += [seen for seen in part.log or () if identity_of(seen.event) not in there]
     return found
 
 

@@ -129,5 +129,3 @@ def unpack_part(packed: PackedPart) -> tuple[Way, Part]:
     if packed.held_back:
         part.held_back = layout.as_registers(packed.held_back)
     return Way(packed.via, packed.origin, packed.anew), part
-
-

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rules.engine.persons.packed import Identity, Link, PackedPerson
 from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
+from rules.ground.digest import identity
 from rules.ground.event import Event
 
 
@@ -43,6 +44,10 @@ class Person:
     def knows(self, identity: int, r_ms: int) -> bool:
         """Tell whether a fact is known, under whatever subject it was told."""
         return any(recognises(part.seen, identity, r_ms) for part in self.parts.values())
+
+    def knows_event(self, event: Event, r_ms: int) -> bool:
+        """As `knows`, of an event."""
+        return self.knows(identity(event.time_ms, event.source, event.id), r_ms)
 
     def takes(self, time_ms: int, anew: bool) -> bool:
         """Tell whether a fact of that time is not refused as erased. `anew`: the policy says `begin_anew`."""

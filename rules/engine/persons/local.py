@@ -1,0 +1,193 @@
+"""Links and erasures where every subject is at hand: the effects follow at once, in the order of docs/language.md.
+
+The facts move first, from subject to subject along the links; then those are evaluated whom the text names, one after
+the other. A worker has the same steps in another order: what is beyond one profile are records of other partitions
+(`rules.engine.persons.remote`).
+"""
+
+from collections.abc import Iterator, Set
+from typing import Final
+
+from rules.engine.evaluation import MERGED
+from rules.engine.persons.folding import fold_fact
+from rules.engine.persons.host import Host
+from rules.engine.persons.packed import Identity
+from rules.engine.persons.part import OWN, Way
+from rules.engine.persons.person import identity_of, logged
+from rules.engine.persons.steps import (
+    ERASED_KIND,
+    At,
+    Brought,
+    add_facts,
+    brought_by,
+    drop_facts,
+    evaluate,
+    evaluate_fact,
+    forget,
+    is_later_link,
+    leave,
+    link_of,
+    others_of,
+    settle,
+)
+from rules.engine.persons.taking_over import Taken, taken_from
+from rules.engine.profile import Profile
+from rules.ground.event import Event
+
+
+class Local:
+    """Applies events to subjects that met a link or an erasure, with all that follows from them."""
+
+    def __init__(self, host: Host) -> None:
+        self._host: Final = host
+
+    def fact(self, event: Event, at: At) -> None:
+        """Take a fact in; if its subject is an alias, the end of its links knows it too."""
+        host = self._host
+        profile = host.linked(event.subject, at.r_ms)
+        person = profile.linked()
+        alias = person.canonical is not None
+        mask = self._fold(profile, Way(OWN, event.subject), event, at)
+        if not alias:
+            if mask is not None:
+                host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
+            host.moved(profile)
+            return
+        host.moved(profile)
+        via = event.subject
+        for passed in self._way(person.canonical, {via}):
+            there = passed.linked()
+            anew = host.plan.catalogue.policy.begins_anew
+            if not there.takes(event.time_ms, anew):
+                return
+            mask = self._fold(passed, Way(via, event.subject, anew), event, at)
+            if there.canonical is None and mask is not None:
+                host.put_out(evaluate_fact(passed, host.plan, at, host.generation, mask), at.items)
+            host.moved(passed)
+            via = passed.subject
+
+    def _fold(self, profile: Profile, way: Way, event: Event, at: At) -> int | None:
+        """Fold a fact; who knows it already is not touched by it, unless it is an alias."""
+        host = self._host
+        person = profile.linked()
+        known = profile.is_known and person.knows_event(event, at.r_ms)
+        if not known:
+            host.bring_up(profile, at.r_ms, at.items)
+        return fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, logs=host.logs)
+
+    def link(self, event: Event, at: At) -> None:
+        """Let a link event decide for whom its subject stands."""
+        host = self._host
+        profile = host.linked(event.subject, at.r_ms)
+        person = profile.linked()
+        assert is_later_link(person, event)
+        before, link = person.canonical, link_of(event)
+        after = link.canonical
+        if before == after:
+            person.link = link
+            host.moved(profile)
+            return
+        host.bring_up(profile, at.r_ms, at.items)
+        taken = taken_from(profile)
+        person.link = link
+        refusing = None if after is None else host.linked(after, at.r_ms).linked()
+        erasure = None if refusing is None else refusing.erased
+        repeats = erasure is not None and link.identity <= erasure
+        if refusing is not None:
+            refusing.aliases.add(event.subject)
+            if not repeats:
+                self._bring(event.subject, refusing.subject, brought_by(person), at)
+        if before is not None:
+            left = host.linked(before, at.r_ms)
+            left.linked().aliases.discard(event.subject)
+            self._withdraw(left, event.subject, None, {event.subject}, at)
+        settle(profile, host.plan_of(profile), at.r_ms)
+        self._evaluate(profile, at)
+        end = self._end(before)
+        if end is not None and end is not profile:
+            self._evaluate(end, at)
+        if repeats and erasure is not None:
+            self._erase(profile, erasure, at)
+            return
+        end = self._end(after)
+        if end is not None:
+            self._evaluate(end, at, taken)
+
+    def erase(self, event: Event, at: At) -> None:
+        """Erase a subject, and with it the whole person."""
+        self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
+
+    def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
+        host = self._host
+        host.bring_up(profile, at.r_ms, at.items)
+        person = profile.linked()
+        canonical = person.canonical
+        others = [host.linked(subject, at.r_ms) for subject in others_of(person)]
+        before = [logged(other.linked().parts.values()) for other in others]
+        plan = host.plan
+        kind = MERGED if canonical is not None else ERASED_KIND
+        host.put_out(leave(profile, plan, at, host.generation, kind), at.items)
+        forget(profile, erasure, plan, at.r_ms)
+        host.moved(profile)
+        if canonical is not None:
+            there = host.linked(canonical, at.r_ms)
+            there.linked().aliases.discard(profile.subject)
+            self._withdraw(there, profile.subject, None, {profile.subject}, at)
+        after = [logged(other.linked().parts.values()) for other in others]
+        for other, had, has in zip(others, before, after, strict=True):
+            if other.linked().newly_erased_by(erasure):
+                self._erase(other, erasure, at)
+            elif had != has:
+                self._affect(other.subject, at)
+        if person.parts:
+            self._affect(profile.subject, at)
+
+    # -- facts move ------------------------------------------------------------------------------------------------
+
+    def _bring(self, via: str, subject: str, brought: Brought, at: At) -> None:
+        """Bring facts to a subject, and on along its links."""
+        host = self._host
+        for passed in self._way(subject, {via}):
+            host.bring_up(passed, at.r_ms, at.items)
+            brought = add_facts(passed, via, brought, host.plan_of(passed), at.r_ms)
+            host.moved(passed)
+            via = passed.subject
+
+    def _withdraw(self, profile: Profile, via: str, origins: Set[str] | None, passed: set[str], at: At) -> None:
+        """Take facts back that an alias brought, and on along the links."""
+        host = self._host
+        host.bring_up(profile, at.r_ms, at.items)
+        gone = drop_facts(profile, via, origins, host.plan_of(profile), at.r_ms)
+        host.moved(profile)
+        canonical = profile.linked().canonical
+        if gone and canonical is not None and canonical not in passed:
+            further = host.linked(canonical, at.r_ms)
+            self._withdraw(further, profile.subject, gone, passed | {profile.subject}, at)
+
+    def _way(self, subject: str | None, passed: set[str]) -> Iterator[Profile]:
+        """Walk a subject and those that the links lead to from it, as far as they lead to new ones."""
+        while subject is not None and subject not in passed:
+            passed = passed | {subject}
+            profile = self._host.linked(subject, 0)
+            yield profile
+            subject = profile.linked().canonical
+
+    def _end(self, subject: str | None) -> Profile | None:
+        """Follow the links to their end. None: there is no subject, or they lead in a ring."""
+        end = None
+        for end in self._way(subject, set()):
+            pass
+        return end if end is not None and end.linked().canonical is None else None
+
+    # -- evaluations -----------------------------------------------------------------------------------------------
+
+    def _affect(self, subject: str, at: At) -> None:
+        end = self._end(subject)
+        if end is not None:
+            self._evaluate(end, at)
+
+    def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
+        host = self._host
+        host.bring_up(profile, at.r_ms, at.items)
+        host.put_out(evaluate(profile, host.plan, at, host.generation, taken), at.items)
+        host.moved(profile)
