@@ -6,7 +6,7 @@ from rules.engine.fold import find_masks, moved_by_states
 from rules.engine.folds import NO_FOLDS, Fold
 from rules.engine.persons.joining import joined_state
 from rules.engine.persons.part import Part, Way, remember
-from rules.engine.plan import Plan
+from rules.engine.plan import Plan, all_of
 from rules.engine.profile import Profile
 from rules.engine.seen import Seen
 from rules.ground.digest import identity
@@ -23,9 +23,9 @@ def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *
     assert person is not None
     name = identity(event.time_ms, event.source, event.id)
     known = person.knows(name, r_ms)
-    part = person.parts.get(way)
+    part, begins = person.parts.get(way), not person.parts
     if part is None:
-        if not person.parts:
+        if begins:
             profile.born_cut, profile.born_ms = plan.ordinal, r_ms
             profile.known_since_ms, profile.latest_ms = event.time_ms, event.time_ms
         part = person.parts[way] = Part()
@@ -35,7 +35,7 @@ def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *
     if part.log is not None:
         part.log.append(Seen(event, profile.arrivals, r_ms))
     remember(part.seen, name, r_ms)
-    mask = 0
+    mask = all_of(plan) if begins else 0
     if event.time_ms < profile.known_since_ms:
         mask |= plan.known_since_mask
     part.reach(event.time_ms)
