@@ -33,8 +33,10 @@ from rules.engine.outcome import (
     Withdrawal,
 )
 from rules.engine.past import FIRST_CUT, History, begin, facts_of, read_filled, read_history, take_in
+from rules.engine.persons.effects import Effect, seal
 from rules.engine.persons.joining import rejoin
 from rules.engine.persons.local import Local
+from rules.engine.persons.remote import Received, Remote, read_effect
 from rules.engine.persons.steps import At, begun, classify
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile, unpack
@@ -103,7 +105,7 @@ class Partition:
         self._decode = decode
         self._history = history
         self.logs = history is not None
-        self._persons = Local(self)
+        self._persons = Remote(self) if history is None else Local(self)
         self._cuts = Cuts(filled=history is not None)
         self._queue: list[tuple[int, str]] = []
         self._absent: set[str] = set()
@@ -132,7 +134,7 @@ class Partition:
         timestamp_ms = record.timestamp_ms
         r_ms = self.clock_ms if timestamp_ms is None or timestamp_ms < self.clock_ms else timestamp_ms
         decoded, items = self._begun(record, r_ms)
-        event = None
+        event = received = None
         own = ""
         known = 0
         if isinstance(decoded, Event):
@@ -148,7 +150,8 @@ class Partition:
             else:
                 own = event.subject
         elif isinstance(decoded, Own):
-            own = "" if read_history(decoded) is None else decoded.subject
+            received = read_effect(decoded)
+            own = "" if received is None and read_history(decoded) is None else decoded.subject
             need = self._need_of(decoded, own)
             if need is not None:
                 return self._lack(record, decoded, items, need)
@@ -160,6 +163,8 @@ class Partition:
                 return Applied("redelivery", event, items)
             self._apply_event(event, known, r_ms, items)
             return Applied("event", event, items)
+        if received is not None and isinstance(decoded, Own):
+            return self._receive(received, decoded, r_ms, items)
         if isinstance(decoded, Own):
             return Applied(self._apply_own(decoded, r_ms, items), decoded, items)
         return Applied("refused", decoded, items)
@@ -181,7 +186,21 @@ class Partition:
             return Applied("redelivery", event, items)
         at = At(r_ms, (f"{event.source} {event.id}",), items)
         {"fact": self._persons.fact, "link": self._persons.link, "erasure": self._persons.erase}[kind](event, at)
-        return Applied("event", event, items)
+        return Applied("event", event, items, self._seal(at, event.subject))
+
+    def _receive(self, received: Received, decoded: Own, r_ms: int, items: list[Item]) -> Applied:
+        """Apply an effect of another profile."""
+        at = At(r_ms, (received.event,), items)
+        if isinstance(self._persons, Remote) and self._cuts.current is not None:
+            self._persons.receive(received, at)
+        return Applied("own", decoded, items, self._seal(at, received.subject))
+
+    def _seal(self, at: At, subject: str) -> list[Effect]:
+        """Give effects their bytes, which the digest takes up after the changes."""
+        sealed = seal(at.effects, self.generation, subject, self.offset - 1, at.r_ms) if at.effects else []
+        for effect in sealed:
+            self.digest = roll(self.digest, effect.value)
+        return sealed
 
     def _advance(self, record: Record, r_ms: int) -> None:
         """Let the clock and the offset pass a record that is about to be applied."""

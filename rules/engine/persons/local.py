@@ -174,10 +174,8 @@ class Local:
 
     def _end(self, subject: str | None) -> Profile | None:
         """Follow the links to their end. None: there is no subject, or they lead in a ring."""
-        end = None
-        for end in self._way(subject, set()):
-            pass
-        return end if end is not None and end.linked().canonical is None else None
+        way = [*self._way(subject, set())]
+        return way[-1] if way and way[-1].linked().canonical is None else None
 
     # -- evaluations -----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from rules.engine.change import AnyChange
 from rules.engine.evaluation import MERGED, Evaluation
 from rules.engine.fold import find_masks
 from rules.engine.outcome import Item
+from rules.engine.persons.effects import Effect
 from rules.engine.persons.joining import arrived, later, rejoin
 from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Part, Way, recognises
@@ -32,6 +33,14 @@ class At:
     r_ms: int
     events: tuple[str, ...]
     items: list[Item] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    """What follows for other profiles, in order."""
+    dropped: int = 0
+    """Effects that an alias has passed on already: the links lead in a ring."""
+    refused_facts: int = 0
+    """Facts of an alias that its canonical subject refuses, since it was erased."""
+    unreadable: bool = False
+    """Whether an effect does not say what it must."""
 
 
 def evaluate(profile: Profile, plan: Plan, at: At, generation: str, taken: Taken | None = None) -> list[AnyChange]:

@@ -1,0 +1,241 @@
+"""Links and erasures in a worker: what is beyond the profile at hand are effects, records of other partitions.
+
+A record touches one profile. What it brings to another is an effect (`rules.engine.persons.effects`), written in the
+transaction of the record's changes; its target's owner applies it by `receive`. An effect carries the way it came: what
+an alias has passed on already is dropped, for a tail that leads into a ring would else go round for ever. Nothing ever
+waits for another partition.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from rules.engine.decode import Own, is_subject
+from rules.engine.evaluation import MERGED
+from rules.engine.persons.contribution import read_brought, read_fact, write_brought, write_fact
+from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
+from rules.engine.persons.folding import fold_fact
+from rules.engine.persons.host import Host
+from rules.engine.persons.packed import Identity
+from rules.engine.persons.part import OWN, Way
+from rules.engine.persons.person import identity_of
+from rules.engine.persons.steps import (
+    ERASED_KIND,
+    At,
+    Brought,
+    add_facts,
+    brought_by,
+    drop_facts,
+    evaluate,
+    evaluate_fact,
+    forget,
+    leave,
+    link_of,
+    others_of,
+    settle,
+)
+from rules.engine.persons.taking_over import Taken, as_json, of_json, taken_from
+from rules.engine.profile import Profile
+from rules.ground.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An effect as its target reads it."""
+
+    type: str
+    subject: str
+    via: str
+    """The subject that sends it."""
+    way: tuple[str, ...]
+    """The subjects that it came through, the last one being `via`."""
+    event: str
+    """What changes name as their event: `source id`."""
+    data: Mapping[str, Any]
+
+
+def read_effect(own: Own) -> Received | None:
+    """Read an effect; None: it is another record, or does not say what it must."""
+    data = own.data
+    if own.type not in _APPLY or data.__class__ is not dict or not is_subject(own.subject):
+        return None
+    way, event = data.get("way"), data.get("event")
+    if way.__class__ is not list or not way or not all(is_subject(each) for each in way) or event.__class__ is not str:
+        return None
+    return Received(own.type, own.subject, way[-1], tuple(way), event, data)
+
+
+class Remote:
+    """Applies events and effects to the one profile that they are about; `At.effects` takes what follows for others."""
+
+    def __init__(self, host: Host) -> None:
+        self._host: Final = host
+
+    # -- its own events ----------------------------------------------------------------------------------------------
+
+    def fact(self, event: Event, at: At) -> None:
+        """Take a fact in; an alias passes it on."""
+        profile = self._host.linked(event.subject, at.r_ms)
+        self._fold(profile, Way(OWN, event.subject), event, (), at)
+
+    def _fold(self, profile: Profile, way: Way, event: Event, passed: tuple[str, ...], at: At) -> None:
+        host, person = self._host, profile.linked()
+        if not (profile.is_known and person.knows_event(event, at.r_ms)):
+            host.bring_up(profile, at.r_ms, at.items)
+        mask = fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, logs=host.logs)
+        if person.canonical is not None:
+            told = {"origin": way.origin, "fact": write_fact(event)}
+            self._pass_on(profile, FACT_TYPE, person.canonical, passed, told, at)
+        elif mask is not None:
+            host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
+        host.moved(profile)
+
+    def link(self, event: Event, at: At) -> None:
+        """Let a link event decide for whom its subject stands."""
+        host = self._host
+        profile = host.linked(event.subject, at.r_ms)
+        person, link = profile.linked(), link_of(event)
+        before, after = person.canonical, link.canonical
+        if before == after:
+            person.link = link
+            host.moved(profile)
+            return
+        host.bring_up(profile, at.r_ms, at.items)
+        taken = taken_from(profile)
+        person.link = link
+        settle(profile, host.plan_of(profile), at.r_ms)
+        self._evaluate(profile, at)
+        if before is not None:
+            self._pass_on(profile, WITHDRAWN_TYPE, before, (), {"origins": None}, at)
+        if after is not None:
+            self._bring(profile, after, (), brought_by(person), at, link=link.identity, taken=taken)
+
+    def erase(self, event: Event, at: At) -> None:
+        """Erase a subject, and by effects the whole person."""
+        self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
+
+    def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
+        host = self._host
+        host.bring_up(profile, at.r_ms, at.items)
+        person = profile.linked()
+        others = [*others_of(person)]
+        kind = MERGED if person.canonical is not None else ERASED_KIND
+        host.put_out(leave(profile, host.plan, at, host.generation, kind), at.items)
+        forget(profile, erasure, host.plan, at.r_ms)
+        host.moved(profile)
+        for other in others:
+            self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": erasure}, at)
+
+    # -- effects -----------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received, at: At) -> None:
+        """Apply an effect to its target. One that does not say what it must says nothing."""
+        try:
+            _APPLY[received.type](self, self._host.linked(received.subject, at.r_ms), received, at)
+        except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
+            at.unreadable = True
+
+    def _facts(self, profile: Profile, received: Received, at: At) -> None:
+        host, person, data = self._host, profile.linked(), received.data
+        brought, taken = read_brought(data["parts"]), of_json(data["taken"])
+        link = None if data["link"] is None else Identity(*data["link"])
+        if received.way == (received.via,):
+            person.aliases.add(received.via)
+        host.moved(profile)
+        if link is not None and person.erased is not None and link <= person.erased:
+            if received.way == (received.via,):
+                self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": person.erased}, at)
+            return
+        host.bring_up(profile, at.r_ms, at.items)
+        kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms)
+        if person.canonical is None:
+            self._evaluate(profile, at, taken)
+        elif kept or taken.stays:
+            self._bring(profile, person.canonical, received.way, kept, at, taken=taken)
+
+    def _fact(self, profile: Profile, received: Received, at: At) -> None:
+        data, person = received.data, profile.linked()
+        event = read_fact(data["fact"], received.subject)
+        anew = self._host.plan.catalogue.policy.begins_anew
+        origin = data["origin"]
+        if origin == profile.subject or not is_subject(origin):
+            return
+        if not person.takes(event.time_ms, anew):
+            at.refused_facts += 1
+            return
+        self._fold(profile, Way(received.via, origin, anew), event, received.way, at)
+
+    def _withdrawn(self, profile: Profile, received: Received, at: At) -> None:
+        origins = received.data["origins"]
+        if received.way == (received.via,):
+            profile.linked().aliases.discard(received.via)
+        self._drop(profile, received, None if origins is None else set(origins), at)
+
+    def _drop(self, profile: Profile, received: Received, origins: set[str] | None, at: At) -> None:
+        """Drop what came through the sender; the end of the links is evaluated without it."""
+        host, person = self._host, profile.linked()
+        host.bring_up(profile, at.r_ms, at.items)
+        had = {way for way in person.parts if way.via == received.via}
+        gone = drop_facts(profile, received.via, origins, host.plan_of(profile), at.r_ms)
+        host.moved(profile)
+        if person.canonical is None:
+            if had - person.parts.keys():
+                self._evaluate(profile, at)
+        elif gone:
+            self._pass_on(profile, WITHDRAWN_TYPE, person.canonical, received.way, {"origins": sorted(gone)}, at)
+
+    def _erased(self, profile: Profile, received: Received, at: At) -> None:
+        person, erasure = profile.linked(), Identity(*received.data["erasure"])
+        if person.newly_erased_by(erasure):
+            self._erase(profile, erasure, at)
+            person.aliases.discard(received.via)
+            return
+        person.aliases.discard(received.via)
+        self._drop(profile, received, None, at)
+        if person.canonical == received.via:  # left alone: what it has came later than the erasure
+            self._bring(profile, received.via, (), brought_by(person), at)
+
+    # -- what follows for others -------------------------------------------------------------------------------------
+
+    def _bring(
+        self,
+        profile: Profile,
+        subject: str,
+        way: tuple[str, ...],
+        brought: Brought,
+        at: At,
+        *,
+        link: Identity | None = None,
+        taken: Taken | None = None,
+    ) -> None:
+        told = {
+            "link": link,
+            "parts": write_brought(brought, self._host.plan_of(profile).states, at.r_ms),
+            "taken": {} if taken is None else as_json(taken),
+        }
+        self._pass_on(profile, FACTS_TYPE, subject, way, told, at)
+
+    def _pass_on(
+        self, profile: Profile, type_: str, subject: str, passed: tuple[str, ...], told: Mapping[str, Any], at: At
+    ) -> None:
+        """Send an effect to another subject. `passed`: the subjects that it came through before this one."""
+        way = (*passed, profile.subject)
+        if subject in way:
+            at.dropped += 1
+            return
+        at.effects.append(Effect(subject, type_, {"way": way, "event": at.events[0], **told}))
+
+    def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
+        host = self._host
+        host.put_out(evaluate(profile, host.plan, at, host.generation, taken), at.items)
+        host.moved(profile)
+
+
+_APPLY: Final[Mapping[str, Callable[[Remote, Profile, Received, At], None]]] = {
+    FACTS_TYPE: Remote._facts,  # noqa: SLF001 - its own table
+    FACT_TYPE: Remote._fact,  # noqa: SLF001
+    WITHDRAWN_TYPE: Remote._withdrawn,  # noqa: SLF001
+    ERASED_TYPE: Remote._erased,  # noqa: SLF001
+}
