@@ -27,7 +27,7 @@ from tests.properties.persons import (
     linked_scenes,
     with_erasure,
 )
-from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, tell
+from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, same, tell
 from tests.transcripts.implementations import naive, plain
 from tests.transcripts.transcript import Files
 
@@ -289,3 +289,15 @@ def without_memory(raw: bytes) -> dict[str, Any]:
         del change[name]
     change["reason"].pop("was", None)
     return change
+
+
+@checks
+@given(linked_scenes(HOURS, cuts=2))
+def test_engine_says_of_persons_what_the_naive_evaluator_says(scene: Scene) -> None:
+    same(scene)
+
+
+@checks
+@given(linked_contact_scenes(HOURS))
+def test_engine_says_of_the_activations_of_persons_what_the_naive_evaluator_says(scene: Scene) -> None:
+    same(scene)

@@ -7,8 +7,8 @@ evaluated is their join (`rules.engine.persons.joining`).
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from rules.conditions.consent import Consents, fold_consent
-from rules.conditions.view import Register, State
+from rules.conditions.consent import fold_consent
+from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.persons.packed import PackedPart
 from rules.engine.seen import Seen

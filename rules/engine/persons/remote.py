@@ -126,7 +126,7 @@ class Remote:
         forget(profile, erasure, host.plan, at.r_ms)
         host.moved(profile)
         for other in others:
-            self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": erasure}, at)
+            self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": [*erasure]}, at)
 
     # -- effects -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Remote:
         host.moved(profile)
         if link is not None and person.erased is not None and link <= person.erased:
             if received.way == (received.via,):
-                self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": person.erased}, at)
+                self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
             return
         host.bring_up(profile, at.r_ms, at.items)
         kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms)
@@ -211,7 +211,7 @@ class Remote:
         taken: Taken | None = None,
     ) -> None:
         told = {
-            "link": link,
+            "link": None if link is None else [*link],
             "parts": write_brought(brought, self._host.plan_of(profile).states, at.r_ms),
             "taken": {} if taken is None else as_json(taken),
         }

@@ -8,8 +8,9 @@ from msgspec import msgpack
 from rules.conditions.view import Grant, Mark, Register
 from rules.engine.layout import LAYOUT
 from rules.engine.old_layouts import take_former
+from rules.engine.persons.part import SEEN_DAYS
 from rules.engine.plan import make_plan
-from rules.engine.profile import SEEN_DAYS, Profile, unpack
+from rules.engine.profile import Profile, unpack
 from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, MS_PER_DAY
@@ -38,6 +39,7 @@ FIELDS: list[Any] = [
     {12_265_113_809_166_544_268: 20_513, 6_079_844_278_205_707_858: 20_515, 1_449_955_954_178_596_051: 20_515},
     {"x": [True, None, False]},
     {"email": 1},
+    None,
     None,
     None,
 ]
