@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rules.catalogue.assignment_key import SETTING_NAME
@@ -24,6 +24,8 @@ WORKER_METRICS_PORT: Final = 9464
 """Where a worker answers /metrics unless SEGUE_METRICS_PORT is set."""
 DELIVERER_METRICS_PORT: Final = 9465
 """Where a deliverer answers /metrics: beside a worker on one machine."""
+ERASURE_DAYS_LEAST: Final = 14
+"""A shorter time leaves no room for tombstones, and for a state that is a few days behind the log."""
 
 
 def assignment_keys(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -80,6 +82,23 @@ class Deployment(BaseSettings):
     """The replication factor of topics that `segue topics` creates: 3 in a cluster (then min.insync.replicas is 2)."""
     redis_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,32}$")] = "segue"
     """The first part of every Redis key."""
+    erasure_days_max: Annotated[int, Field(ge=0, le=3650)] = 30
+    """So many days after an erasure nothing names the person any more: `segue topics`, `segue apply`, a worker's start
+    and `segue doctor` refuse topics that keep records for longer. 14 or more; 0: nobody is ever erased, and nothing is
+    refused. May change at any time, together with the settings of the topics."""
+    redis_backup_days: Annotated[int, Field(ge=0, le=3650)] = 7
+    """For how many days you keep backups of Redis. Segue takes none itself, but its deadlines allow for yours. May
+    change at any time."""
+    roll_after_ms: Annotated[int, Field(ge=100)] = 21_600_000
+    """A worker appends an empty record to a compacted topic of profiles that got none for so long, so that the broker
+    compacts it: else the last records of a quiet partition would stay. May change at any time."""
+
+    @field_validator("erasure_days_max")
+    @classmethod
+    def _long_enough(cls, days: int) -> int:
+        if 0 < days < ERASURE_DAYS_LEAST:
+            raise ValueError(f"give {ERASURE_DAYS_LEAST} or more, or 0")
+        return days
 
 
 class Settings(KafkaSettings, RedisSettings):

@@ -29,6 +29,7 @@ from streams.store.server import check_server
 from streams.store.terms import Meta, PartitionStore, Token
 from streams.wire.progress import MalformedRecord, Progress, read_progress
 from streams.wire.requirements import judge_broker, judge_topic
+from streams.wire.staying import judge_backups
 from streams.wire.topics import Topic, activation_topics, topics
 
 AT_ONCE: Final = 16
@@ -75,7 +76,7 @@ async def create_or_verify(
     cluster: Cluster, log: Log, open_store: Callable[[int], PartitionStore], deployment: Deployment
 ) -> Provisioned:
     """Create what is missing, verify the rest; see the module. Raises NotReachable, Unanswered."""
-    findings = await verify_brokers(cluster, deployment)
+    findings = judge_backups(deployment) + await verify_brokers(cluster, deployment)
     if any(finding.fatal for finding in findings):
         return Provisioned((), (), tuple(findings))
     table = await topics_in_force(cluster, log, deployment)
@@ -160,7 +161,7 @@ async def check_topics(connection: KafkaConnection, deployment: Deployment) -> l
     log = KafkaLog(connection)
     try:
         async with connected(connection) as cluster:
-            findings = await verify_brokers(cluster, deployment)
+            findings = judge_backups(deployment) + await verify_brokers(cluster, deployment)
             table = await topics_in_force(cluster, log, deployment)
             found, missing = await _verify(cluster, table, deployment)
     finally:

@@ -10,7 +10,8 @@ from typing import Final
 from rules.ground.instants import MS_PER_DAY
 from streams.finding import Finding
 from streams.settings import Deployment
-from streams.wire.topics import KEPT_MS, RECORD_BYTES_MIN, SMALL_SEGMENT_BYTES, Role, Topic
+from streams.wire.staying import judge_staying
+from streams.wire.topics import RECORD_BYTES_MIN, SMALL_SEGMENT_BYTES, Role, Topic
 
 KEPT_MIN_MS: Final = 7 * MS_PER_DAY
 """If the input is kept for a shorter time, a finding advises a longer one."""
@@ -78,7 +79,7 @@ _REQUIREMENTS: Final[Mapping[Role, tuple[Requirement, ...]]] = {
         Requirement(
             "retention.ms",
             lambda value: int(value) == -1 or int(value) >= KEPT_MIN_MS,
-            str(KEPT_MS),
+            f"{KEPT_MIN_MS} or more",
             "state from a Redis backup older than this cannot be caught up",
             fatal=False,
         ),
@@ -128,6 +129,12 @@ _BROKER: Final = (
         "a late write could join another transaction",
     ),
 )
+_CLEANS: Final = Requirement(
+    "log.cleaner.enable",
+    lambda value: value == "true",
+    "true",
+    "compacted topics would grow for ever, and nobody in them could be erased",
+)
 _BROKER_REPLICATED: Final = (
     Requirement(
         "transaction.state.log.min.isr",
@@ -163,12 +170,15 @@ def judge_topic(topic: Topic, found: Resource, deployment: Deployment) -> list[F
         what = f"a partition has {found.replicas_min} replicas, SEGUE_REPLICATION asks for {deployment.replication}"
         findings.append(Finding(where, what, "reassign its partitions (kafka-reassign-partitions)"))
     requirements = _REQUIREMENTS[topic.role] + (_REPLICATED if deployment.replication > 1 else ())
-    return findings + judge_configs(where, found, requirements)
+    findings += judge_configs(where, found, requirements)
+    return findings + judge_staying(topic, found.configs, deployment)
 
 
 def judge_broker(found: Resource, deployment: Deployment) -> list[Finding]:
     """Compare a broker's settings with what publishing needs; return what is wrong."""
     requirements = _BROKER + (_BROKER_REPLICATED if deployment.replication > 1 else ())
+    if "log.cleaner.enable" in (found.configs or {}):
+        requirements += (_CLEANS,)
     return judge_configs(f"broker {found.name}", found, requirements)
 
 

@@ -29,8 +29,13 @@ Role: TypeAlias = Literal[
 ]
 
 KEPT_MS: Final = 30 * MS_PER_DAY
-"""Retention of the input and of the changes. State from a Redis backup of this age can still catch up from the log, and
-a consumer that was away for so long misses nothing. A longer retention costs disk only."""
+"""The longest retention of the input and of the changes that `segue topics` gives. State from a Redis backup of this
+age can still catch up from the log, and a consumer that was away for so long misses nothing."""
+ROLL_MS: Final = MS_PER_DAY
+"""A segment of records that name profiles is closed after this, so that all of them leave the disk at most so much
+later than they might."""
+ERASURE_ROOM_MS: Final = ROLL_MS + MS_PER_DAY
+"""By so much the retention is shorter than SEGUE_ERASURE_DAYS_MAX: a segment rolls, and the broker looks."""
 TOMBSTONES_KEPT_MS: Final = 7 * MS_PER_DAY
 """A reader of standing memberships that is away for longer than this may miss an exit."""
 RECORD_BYTES_MIN: Final = 8 << 20
@@ -57,7 +62,8 @@ _COMPACTED: Final = {
     **_LARGE,
     "cleanup.policy": "compact",
     "delete.retention.ms": str(TOMBSTONES_KEPT_MS),
-    # a subject that left or was erased is gone from the disk after this and `delete.retention.ms` at the latest
+    # how long a subject that left or was erased stays on the disk: streams/wire/staying.py
+    "segment.ms": str(ROLL_MS),
     "max.compaction.lag.ms": str(MS_PER_DAY),
 }
 _INTERNAL: Final = {
@@ -69,7 +75,7 @@ _INTERNAL: Final = {
     # only workers that run now read claims and progress: nobody needs an old tombstone
     "delete.retention.ms": str(MS_PER_DAY // 24),
 }
-_KEPT: Final = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MS)}
+_KEPT: Final = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MS), "segment.ms": str(ROLL_MS)}
 _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     # LogAppendTime: the broker's clock decides, not each producer's (docs/protocol.md, time)
     "events": {**_KEPT, "message.timestamp.type": "LogAppendTime"},
@@ -120,7 +126,6 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
         "catalogues": deployment.catalogues_topic,
         "fills": deployment.fills_topic,
     }
-    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
     return tuple(
         Topic(
             role=role,
@@ -128,10 +133,25 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
             # catalogues are few and read whole; in one partition they keep the order in which they were applied
             partitions=1 if role == "catalogues" else deployment.partitions,
             summary=_SUMMARIES[role],
-            configs={**_CONFIGS[role], **durable},
+            configs=_configs(role, deployment),
         )
         for role in ROLES
     )
+
+
+def _configs(role: Role, deployment: Deployment) -> dict[str, str]:
+    """Return the settings of a topic of this role, in this deployment."""
+    configs = dict(_CONFIGS[role])
+    if "retention.ms" in configs:
+        configs["retention.ms"] = str(kept_ms(deployment))
+    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
+    return configs | durable
+
+
+def kept_ms(deployment: Deployment) -> int:
+    """Return the retention of the input and of the changes: as long as erasure allows, and KEPT_MS at most."""
+    days_max = deployment.erasure_days_max
+    return min(KEPT_MS, days_max * MS_PER_DAY - ERASURE_ROOM_MS) if days_max else KEPT_MS
 
 
 CHANNEL_ROLES: Final[tuple[Role, ...]] = ("activation", "activation_current")
@@ -144,9 +164,8 @@ ROLES: Final[tuple[Role, ...]] = tuple(role for role in get_args(Role) if role n
 
 def activation_topics(deployment: Deployment, channels: Iterable[str]) -> tuple[Topic, ...]:
     """List the topics of channels, for each the changes, then the snapshot. `segue apply` creates them."""
-    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
     return tuple(
-        Topic(role, name, deployment.partitions, _SUMMARIES[role], {**_CONFIGS[role], **durable})
+        Topic(role, name, deployment.partitions, _SUMMARIES[role], _configs(role, deployment))
         for channel in channels
         for role, name in zip(CHANNEL_ROLES, channel_topics(deployment, channel), strict=True)
     )
@@ -155,9 +174,8 @@ def activation_topics(deployment: Deployment, channels: Iterable[str]) -> tuple[
 def delivery_topic(deployment: Deployment, channel: str) -> Topic:
     """Return the topic for the changes that a channel's platform refuses. `segue deliver` creates it."""
     [role] = DELIVERY_ROLES
-    durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
     name = f"{channel_topics(deployment, channel)[0]}.dlt"
-    return Topic(role, name, deployment.partitions, _SUMMARIES[role], {**_CONFIGS[role], **durable})
+    return Topic(role, name, deployment.partitions, _SUMMARIES[role], _configs(role, deployment))
 
 
 def in_sync_min(deployment: Deployment) -> int:

@@ -50,6 +50,7 @@ from streams.worker.garbage import LOOK_EVERY_MS, Garbage
 from streams.worker.histories import Histories
 from streams.worker.holding import Holding
 from streams.worker.preflight import Check, preflight
+from streams.worker.rolling import Rolling
 from streams.worker.sessions import Sessions
 from streams.worker.silence import SilenceDetector
 from streams.worker.status import WorkerStatus
@@ -112,6 +113,7 @@ class Worker:
             deployment, settings, self._connection, self._log, self.status, self._catalogues, self._clock
         )
         self._histories = Histories(self._log, deployment, self._clock, self.status)
+        self._rolling = Rolling(self._log, deployment, lambda: self.holding.runners, self._clock)
         self._sessions = Sessions(
             self._log, settings.ring_size, self._publisher, self._guarded, self._clock, self.status
         )
@@ -206,6 +208,7 @@ class Worker:
                     self._note_reasons,
                     self._collect_garbage,
                     self._histories.run,
+                    self._rolling.run,
                     self._telling.look,
                     self._until_app_ends,
                 )

@@ -8,7 +8,7 @@ created. A new check is a row of CHECKS. The cheap ones and the ones that refuse
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from streams.operations.applying import approved, over, previewed, versions, without_history
+from streams.operations.applying import approved, over, previewed, stays, versions, without_history
 from streams.operations.applying.situation import Situation
 from streams.operations.applying.warning import ApplyWarning
 
@@ -28,6 +28,7 @@ CHECKS: Final[tuple[Row, ...]] = (
     Row("versions", versions.check),
     Row("approved", approved.check),
     Row("without history", without_history.check),
+    Row("stays", stays.check),
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from streams.operations.doctor.catalogue import check_catalogue
-from streams.operations.doctor.checked import Area, Checked, Examined
+from streams.operations.doctor.checked import Area, Checked, Examined, of_findings
 from streams.operations.doctor.kafka import check_brokers, check_transaction
 from streams.operations.doctor.redis import check_redis
 from streams.operations.doctor.rights import As, check_rights
@@ -17,6 +17,8 @@ from streams.operations.doctor.topics import check_retention, check_topics
 from streams.operations.errors import OperationError
 from streams.operations.servers import FAULTS, Servers, explained
 from streams.operations.settings import misspelt
+from streams.settings import Deployment
+from streams.wire.staying import judge_backups
 
 Check: TypeAlias = Callable[[Servers], Awaitable[list[Checked]]]
 
@@ -24,7 +26,7 @@ Check: TypeAlias = Callable[[Servers], Awaitable[list[Checked]]]
 async def examine(servers: Servers, whose: As | None = None, *, write: bool = True) -> Examined:
     """Look at everything. `write` False: no transaction is tried. Raises nothing that a server did."""
     whose = whose or As()
-    checked = _settings()
+    checked = _settings(servers.deployment)
     kafka = await _area(servers, "kafka", "Kafka", _brokers)
     rights = await _after(servers, "rights", "rights in Kafka", lambda to: check_rights(to, whose), kafka)
     checked += [*kafka, *rights]
@@ -49,9 +51,10 @@ async def _after(servers: Servers, area: Area, name: str, check: Check, *before:
     return await _area(servers, area, name, check)
 
 
-def _settings() -> list[Checked]:
+def _settings(deployment: Deployment) -> list[Checked]:
     """Look at the environment; settings that are wrong have ended the command already."""
-    wrong = [Checked("settings", each.name, "advice", str(each), "mend or unset it") for each in misspelt()]
+    wrong = of_findings("settings", judge_backups(deployment))
+    wrong += [Checked("settings", each.name, "advice", str(each), "mend or unset it") for each in misspelt()]
     return wrong or [Checked("settings", "settings", "right", "they can be read, and no SEGUE_ variable is misspelt")]
 
 

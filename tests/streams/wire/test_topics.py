@@ -115,8 +115,11 @@ def test_in_a_cluster_every_topic_is_replicated_safely(role: str) -> None:
     assert judged(role, THREE, replicas_min=4) == []
 
 
-def test_retention_may_be_forever() -> None:
-    assert judged("events", ONE, configs={"retention.ms": "-1"}) == []
+def test_retention_may_be_forever_where_nobody_is_ever_erased() -> None:
+    assert judged("events", ONE.model_copy(update={"erasure_days_max": 0}), configs={"retention.ms": "-1"}) == []
+    [found] = judged("events", ONE, configs={"retention.ms": "-1"})
+    assert found.fatal
+    assert "SEGUE_ERASURE_DAYS_MAX" in found.what
 
 
 def test_settings_that_may_not_be_asked_for_are_said() -> None:
