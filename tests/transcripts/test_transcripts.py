@@ -12,11 +12,8 @@ from tests.transcripts.implementations import ACTIVATING, IMPLEMENTATIONS, compi
 from tests.transcripts.transcript import BadTranscript, Case, Change, Files, cases_of, change_from_json, read_cases
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
-NAIVE_FILES = [
-    *sorted((Path(__file__).parent / "persons").glob("*.yaml")),
-    *sorted((Path(__file__).parent / "affiliations").glob("*.yaml")),
-]
-"""One person under several subjects, erasure and affiliations: the engine does not know them yet."""
+NAIVE_FILES = sorted((Path(__file__).parent / "affiliations").glob("*.yaml"))
+"""Affiliations: the engine does not know them yet."""
 
 
 def implementations_of(case: Case) -> tuple[str, ...]:
