@@ -190,7 +190,7 @@ def _explain(
         tuple((name, refuse) for name, refuse in restrictions if refuse is not None),
         tuple(_rivals(profile, plan, each, looked)),
         goes_before=_goes_before(profile, plan, each, looked),
-        consent=None if each.consent is None else consent_said(each.consent, view),
+        consent=None if each.consent is None else consent_said(each.consent, view, profile),
     )
     standing = profile.activations.get(each.id)
     refusing = tuple(_refusing(asked, refusal, ahead.ended.get((each.id, refusal.code))) for refusal in refusals)

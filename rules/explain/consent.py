@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from rules.conditions.consent import Consent
 from rules.conditions.view import Grant, View
+from rules.engine.profile import Profile
+from rules.explain.persons import told_under
 from rules.ground.instants import format_instant
 
 
@@ -35,10 +37,11 @@ class ConsentSaid:
         return f"was {given}; it {ends} at {format_instant(self.until_ms)}"
 
 
-def consent_said(consent: Consent, view: View) -> ConsentSaid | None:
-    """Return the consent event that decides; None: nothing was said."""
+def consent_said(consent: Consent, view: View, profile: Profile) -> ConsentSaid | None:
+    """Return the consent event that decides; None: nothing was said. `profile`: the one that `view` sees."""
     said = consent.deciding(view.facts)
     if said is None:
         return None
     until_ms = said.until_ms if isinstance(said, Grant) else None
-    return ConsentSaid(isinstance(said, Grant), said.time_ms, said.source, said.id, until_ms)
+    [under] = told_under(profile, ((said.time_ms, said.source, said.id),)) or [None]
+    return ConsentSaid(isinstance(said, Grant), said.time_ms, said.source, said.id, until_ms, under)

@@ -18,6 +18,7 @@ from rules.engine.profile import Profile, unpack
 from rules.engine.segment_plan import SegmentPlan
 from rules.engine.stay import Stay
 from rules.engine.step import wake
+from rules.explain.persons import told_under
 from rules.ground.instants import FOREVER, format_duration, format_instant
 
 WAKES_AHEAD_MAX: Final = 1_000
@@ -38,6 +39,8 @@ class Leaf:
     """(time_ms, source, id) of the events it stands on."""
     capped: bool
     pending: bool
+    told_under: tuple[str, ...] = ()
+    """The subject under which each event of the evidence was told; none: all facts of the profile are its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,11 @@ def explain(profile: Profile, plan: Plan, t_ms: int, generation: str, segment: s
 
 def copy_of(profile: Profile) -> Profile:
     """Copy a profile; wakes may fire on the copy."""
-    return unpack(profile.subject, profile.pack())
+    found = unpack(profile.subject, profile.pack())
+    if profile.person is not None:  # what its parts say together is not packed
+        found.known_since_ms, found.latest_ms = profile.known_since_ms, profile.latest_ms
+        found.know(dict(profile.traits), dict(profile.consents), dict(profile.states))
+    return found
 
 
 def copy_at(profile: Profile, plan: Plan, t_ms: int, generation: str) -> Profile:
@@ -107,14 +114,14 @@ def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) 
 def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, following: Next | None) -> Explanation:
     stay = profile.stays.get(segment.id) or Stay()
     view = view_of_enter(segment, profile, stay, t_ms)
-    enter = told_leaves(segment.enter, "enter", view)
+    enter = told_leaves(segment.enter, "enter", view, profile)
     enter_holds = segment.enter.verdict(view)[0]
     exit_leaves: tuple[Leaf, ...] = ()
     exit_holds: bool | None = False
     if segment.exit is not None:
         mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
         seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
-        exit_leaves = told_leaves(segment.exit, "exit", seen)
+        exit_leaves = told_leaves(segment.exit, "exit", seen, profile)
         exit_holds = segment.exit.verdict(seen)[0]
     pilot = plan.pilots.get(segment.position)
     outside = pilot is not None and segment is pilot.before
@@ -150,20 +157,23 @@ def governed_by(pilot: Pilot | None, outside: bool, version: int | None) -> str:
     return f"outside the pilot ({pilot}): the version before, {version}, governs it"
 
 
-def told_leaves(node: Node, rule: str, view: View) -> tuple[Leaf, ...]:
-    return tuple(_leaf(path, leaf, view) for path, leaf, _ in leaves(node, rule))
+def told_leaves(node: Node, rule: str, view: View, profile: Profile) -> tuple[Leaf, ...]:
+    """Return the conditions of a rule with their verdicts. `profile`: the one that `view` sees."""
+    return tuple(_leaf(path, leaf, view, profile) for path, leaf, _ in leaves(node, rule))
 
 
-def _leaf(path: str, leaf: Condition, view: View) -> Leaf:
+def _leaf(path: str, leaf: Condition, view: View, profile: Profile) -> Leaf:
     holds, until_ms = leaf.verdict(view)
+    evidence = tuple(leaf.evidence(view))
     return Leaf(
         path,
         leaf.describe(),
         holds,
         None if until_ms >= FOREVER else until_ms,
-        tuple(leaf.evidence(view)),
+        evidence,
         leaf.capped(view),
         holds is None,
+        told_under(profile, evidence),
     )
 
 

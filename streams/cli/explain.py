@@ -33,6 +33,10 @@ def explain(
     activation: every refusal that applies, and when it ends by itself; the first one is the reason.
     Segments, activations and traits of restricted data are told with [bold]--restricted[/bold] only.
 
+    A subject that stands for another is in nothing: it says for whom it stands, since when and by which event. A person
+    says which subjects it is made of, and each event under which of them it was told. An erased profile says that it
+    was erased, and nothing more.
+
     With a T in the past: how it was then, under the catalogue then in force. The log is applied up to T, if the state
     is not enough. With a T in the future: how it will be if nothing happens until then. Exit status 1: the profile or
     the name is not known, or retention has dropped the log that T needs.

@@ -30,7 +30,8 @@ def history(
 
     Memberships and activations, each with its reason, the version of the definition then, and who applied that
     catalogue. Applies the log of the profile's partition up to what is published; where retention has dropped its
-    beginning, tells the changes that the output topics still have. With [bold]--change[/bold]: the rules
+    beginning, tells the changes that the output topics still have. Links of the profile stand between the changes;
+    nothing is told of what was before an erasure. With [bold]--change[/bold]: the rules
     as they were then in words, each condition with its verdict, and the events that it stood on with their data. Exit
     status 1: the profile, the name or the change is not known, or the log that --change needs is gone.
 

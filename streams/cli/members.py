@@ -47,9 +47,10 @@ def members(
     no such segment or activation. One that uses restricted data needs [bold]--restricted[/bold].
 
     With a T in the past, the log of every partition is applied up to T, under the rules then in force. Columns of a
-    segment: profile, since, version, reason, events, conditions, backfill; of an activation: profile, since, version,
-    reason, events, channel, journey, arm, was. Any other name is a trait (trait:NAME where both have it). Columns
-    without a format are CSV on standard output.
+    segment: profile, since, version, reason, events, subjects, conditions, backfill; of an activation: profile, since,
+    version, reason, events, subjects, channel, journey, arm, was. Any other name is a trait (trait:NAME where both have
+    it). The subjects are those whose facts the member has: links make one person of them, and an alias is in nothing.
+    Columns without a format are CSV on standard output. Profiles that were erased since T are left out.
 
     Example: segue members oncology-access-planners --columns profile,since,reason,specialty --csv members.csv
     """

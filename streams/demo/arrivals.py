@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from streams.example.persons import STEWARD
+
 RECENT: Final = 500
 """Changes that the figures of the moment stand on."""
 SENT_KEPT: Final = 200_000
@@ -52,6 +54,22 @@ class Contact:
 
 
 @dataclass(slots=True)
+class Linked:
+    """What came of links and erasures, each from the send of its event to the arrival of the change."""
+
+    links: int = 0
+    """How many were sent."""
+    left_took: list[Took] = field(default_factory=list)
+    """To the exit of the subject that stands for another now."""
+    over_took: list[Took] = field(default_factory=list)
+    """To the entry of the subject that takes its stay over."""
+    ended_took: list[Took] = field(default_factory=list)
+    """To the end of an activation of that subject."""
+    erased_took: list[Took] = field(default_factory=list)
+    """From the send of an erasure to the exit of each membership that it ends."""
+
+
+@dataclass(slots=True)
 class Arrivals:
     """All that arrived. Filled by the sender (`sent`) and the reader (`arrived`)."""
 
@@ -63,6 +81,7 @@ class Arrivals:
     alone_took: list[Took] = field(default_factory=list)
     """Of changes by time alone."""
     contact: Contact = field(default_factory=Contact)
+    linked: Linked = field(default_factory=Linked)
     silence_s: dict[int, float] = field(default_factory=dict)
     """By partition: the longest time between two changes while `watching` it."""
     _sent_s: dict[str, float] = field(default_factory=dict)
@@ -77,6 +96,7 @@ class Arrivals:
 
     def sent(self, source: str, id_: str, now_s: float) -> None:
         """Note that an event is about to be sent; a redelivery changes nothing."""
+        self.linked.links += source == STEWARD and id_.startswith("link-")
         self._sent_s.setdefault(f"{source} {id_}", now_s)
         if len(self._sent_s) > SENT_KEPT:
             for old in list(islice(self._sent_s, SENT_KEPT // 10)):
@@ -96,6 +116,7 @@ class Arrivals:
             took = Took(sent_s, now_s)
             self.took.append(took)
             self._recent.append(took)
+        self._of_persons(change["reason"]["kind"], change["change"], events, now_s)
         if partition in self._watched:
             silent_s = now_s - self._last_s.get(partition, now_s)
             self.silence_s[partition] = max(silent_s, self.silence_s.get(partition, 0.0))
@@ -104,7 +125,8 @@ class Arrivals:
     def contacted(self, change: Mapping[str, Any], now_s: float) -> Took | None:
         """Note a change of an activation; what it took where an event is behind it."""
         contact, reason = self.contact, change["reason"]
-        suppressed = reason["kind"] == "suppressed_by"
+        linked = _is_link(reason["events"])
+        suppressed = reason["kind"] == "suppressed_by" and not linked
         if change["change"] == "activated":
             contact.activated += 1
         else:
@@ -115,6 +137,8 @@ class Arrivals:
             contact.took.append(took)
             if suppressed:
                 contact.suppressed_took.append(took)
+            if linked and change["change"] == "deactivated":
+                self.linked.ended_took.append(took)
         return took
 
     def suppresses(self, change: Mapping[str, Any], now_s: float) -> None:
@@ -122,6 +146,18 @@ class Arrivals:
         took = self._since_sent(change["reason"]["events"], now_s)
         if took is not None:
             self.contact.suppressing_took.append(took)
+
+    def _of_persons(self, kind: str, way: str, events: Sequence[str], now_s: float) -> None:
+        """Note what a link or an erasure did to a membership."""
+        linked = self.linked
+        noted = {
+            ("merged", "exited"): linked.left_took,
+            ("merged", "entered"): linked.over_took,
+            ("erased", "exited"): linked.erased_took,
+        }.get((kind, way))
+        took = None if noted is None else self._since_sent(events, now_s)
+        if noted is not None and took is not None:
+            noted.append(took)
 
     def _since_sent(self, events: Sequence[str], now_s: float) -> Took | None:
         sent_s = self._sent_s.get(events[0]) if events else None
@@ -134,6 +170,10 @@ class Arrivals:
     def recent_ms(self) -> list[float]:
         """What the latest changes took."""
         return [each.ms for each in self._recent]
+
+
+def _is_link(events: Sequence[str]) -> bool:
+    return bool(events) and events[0].startswith(f"{STEWARD} link-")
 
 
 def undisturbed_ms(took: Iterable[Took], from_s: float | None, to_s: float | None) -> list[float]:

@@ -11,19 +11,44 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from aiokafka import TopicPartition
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
+from rules.engine.decode import Own
+from rules.engine.outcome import Applied
+from rules.engine.persons.remote import read_effect
+from rules.engine.record import Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
 from streams.operations.dump import line
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, Shadow, records
+from streams.operations.verify_effects import Exchange
 from streams.wire.names import channel_topics
+
+
+class Line(NamedTuple):
+    """One event for the naive evaluator."""
+
+    subject: str
+    value: bytes
+    """With the instant of its record as `recordedtime`."""
+    at_ms: int
+    """That instant."""
+    place: int
+    """Number of its record in the partition."""
+
+
+class Arrived(NamedTuple):
+    """An effect of another subject's event, in the partition of its target."""
+
+    at_ms: int
+    place: int
+
 
 _EVERY: Final = 500
 """Records between two words on how far it is."""
@@ -39,8 +64,10 @@ class Ledger:
     """Changes that must be published."""
     later: list[bytes] = field(default_factory=list)
     """Changes of records that came after the load had drained: they may be."""
-    lines: list[tuple[str, bytes]] = field(default_factory=list)
-    """(subject, line) of each event, with the instant of its record as `recordedtime`."""
+    lines: list[Line] = field(default_factory=list)
+    """The events."""
+    effects: dict[tuple[str, str], Arrived] = field(default_factory=dict)
+    """(target, `source id` of the event behind it) → the first effect of that event there."""
     clock_ms: int = 0
     """At the end of what is due."""
     records: int = 0
@@ -68,11 +95,13 @@ class CheckVerdict:
     """Published and not expected."""
     out_of_order: int
     """Partitions whose changes stand in another order."""
+    effects: tuple[str, ...] = ()
+    """What is wrong with effects on other profiles, in words."""
 
     @property
     def right(self) -> bool:
         """Whether all is as it must be."""
-        return not (self.missing or self.duplicates or self.unexpected or self.out_of_order)
+        return not (self.missing or self.duplicates or self.unexpected or self.out_of_order or self.effects)
 
 
 async def ends(servers: Servers) -> list[int]:
@@ -109,9 +138,13 @@ async def apply_again(
     ledgers: Sequence[Ledger],
     drained: Sequence[int],
     on_records: Callable[[int], None],
-) -> None:
-    """Apply the input again, all of it; `drained` are the offsets up to which changes are due."""
+) -> Exchange:
+    """Apply the input again, all of it; `drained` are the offsets up to which changes are due.
+
+    Returns the effects that are due, and those that stand in the input.
+    """
     deployment = servers.deployment
+    exchange = Exchange(deployment.partitions, deployment.generation)
     async with servers.reading(deployment.events_topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
         for ledger, until, end in zip(ledgers, drained, await ends(servers), strict=True):
             shadow = Shadow(ledger.partition, deployment.partitions, deployment.generation, servers.catalogue_of)
@@ -124,16 +157,34 @@ async def apply_again(
                 for change in applied.changes:
                     belongs = ledger.of(change)
                     (belongs.due if due else belongs.later).append(change.value)
+                exchange.take(ledger.partition, record)
                 ledger.records += 1
                 if due:
-                    ledger.clock_ms = shadow.engine.clock_ms
-                if due and isinstance(applied.decoded, Event):
-                    # at the clock: the file of a few profiles has none of the records that moved it
-                    at_clock = record._replace(timestamp_ms=shadow.engine.clock_ms)
-                    ledger.lines.append((applied.decoded.subject, line(at_clock, applied.decoded)))
+                    for effect in applied.effects:
+                        exchange.send(ledger.partition, effect)
+                    _note(ledger, record, applied, shadow.engine.clock_ms)
                 if ledger.records % _EVERY == 0:
                     on_records(sum(each.records for each in ledgers))
     on_records(sum(each.records for each in ledgers))
+    return exchange
+
+
+def _note(ledger: Ledger, record: Record, applied: Applied, clock_ms: int) -> None:
+    """Keep what the naive evaluator needs of a record that is due."""
+    ledger.clock_ms, decoded = clock_ms, applied.decoded
+    if isinstance(decoded, Event):
+        # at the clock: the file of a few profiles has none of the records that moved it
+        value = line(record._replace(timestamp_ms=clock_ms), decoded)
+        ledger.lines.append(Line(decoded.subject, value, clock_ms, ledger.records))
+    elif isinstance(decoded, Own) and (effect := read_effect(decoded)) is not None:
+        ledger.effects.setdefault((effect.subject, effect.event), Arrived(clock_ms, ledger.records))
+
+
+def judge_effects(exchange: Exchange, drained: Sequence[int]) -> tuple[str, ...]:
+    """Compare the effects that are due with those that stand in the input."""
+    read = {*range(exchange.partitions)}
+    found = (exchange.difference(partition, until, read) for partition, until in enumerate(drained))
+    return tuple(each for each in found if each)
 
 
 def judge(ledgers: Sequence[Ledger]) -> CheckVerdict:

@@ -7,6 +7,7 @@ with the engine, lives through a sample of the profiles (`naive`).
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -34,10 +35,11 @@ async def judged(
     show.step(f"{figures.sent:,} events were played; now every change is checked")
     ledgers = [check.Ledger(partition) for partition in range(stage.PARTITIONS)]
     show.doing("the engine applies the input again")
-    await check.apply_again(
+    exchange = await check.apply_again(
         servers, ledgers, drained, lambda done: show.doing(f"the engine applies the input again: {done:,} records")
     )
-    verdict = await _verdict(servers, ledgers)
+    effects = check.judge_effects(exchange, drained)
+    verdict = replace(await _verdict(servers, ledgers), effects=effects)
     records = sum(ledger.records for ledger in ledgers)
     published = sum(len(ledger.published) for ledger in ledgers)
     contacts = sum(len(each.published) for ledger in ledgers for each in ledger.channels.values())
@@ -46,8 +48,11 @@ async def judged(
         f"the engine applied all {records:,} records of the input again: {published:,} changes of memberships{also}"
         f" were published, {_said(verdict)}"
     )
+    sent = sum(map(len, exchange.sent.values()))
+    if sent:
+        show.step(f"{sent:,} effects of links on other profiles: {_effects_said(effects)}")
     sampled = await _ask_naive(show, ledgers, catalogue, figures.played_s, seed)
-    return DemoOutcome(figures, verdict, records, published, contacts, sampled)
+    return DemoOutcome(figures, verdict, records, published, contacts, sent, sampled)
 
 
 async def _verdict(servers: stage.Acquainted, ledgers: Sequence[check.Ledger]) -> check.CheckVerdict:
@@ -82,10 +87,15 @@ async def _ask_naive(
     )
     wrong = [each for each in sampled.verdicts if not each.right]
     show.step(
-        f"it lived through {sampled.profiles:,} of {sampled.known:,} profiles, {sampled.changes:,} changes:"
+        f"it lived through {sampled.profiles:,} of {sampled.known:,} profiles, all {sampled.linked:,} linked ones among"
+        f" them, {sampled.changes:,} changes:"
         f" {'all as published' if not wrong else 'NOT as published'}"
     )
     return sampled
+
+
+def _effects_said(effects: Sequence[str]) -> str:
+    return "each one once, in the partition of its target" if not effects else "; ".join(effects)
 
 
 def _said(verdict: check.CheckVerdict) -> str:

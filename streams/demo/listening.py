@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from rules.ground.instants import parse_instant
 from streams.clock import SystemClock
 from streams.demo.figures import Figures, ToldChange
+from streams.demo.linking import Linker
 from streams.demo.selection import Selection, interesting
 from streams.demo.show import Show
 from streams.demo.sources import DataSource
@@ -38,13 +39,20 @@ class Listener:
     """Hears every change that is published."""
 
     def __init__(
-        self, servers: Acquainted, source: DataSource, figures: Figures, show: Show, suppressor: Suppressor | None
+        self,
+        servers: Acquainted,
+        source: DataSource,
+        figures: Figures,
+        show: Show,
+        suppressor: Suppressor | None,
+        linker: Linker | None,
     ) -> None:
         self._servers = servers
         self._overlay = source.overlay
         self._figures = figures
         self._show = show
         self._suppressor = suppressor
+        self._linker = linker
         self._words = Words(source.catalogue)
         self._selection = Selection()
         self._candidate: dict[str, Any] | None = None
@@ -86,6 +94,8 @@ class Listener:
             self._candidate = change
         if self._suppressor is not None and self._suppressor.suppresses(change):
             arrivals.suppresses(change, now_s)
+        if self._linker is not None:
+            self._linker.moved(change)
 
     def _contacted(self, change: dict[str, Any], now_s: float) -> None:
         """Take in a change of an activation."""
@@ -96,6 +106,8 @@ class Listener:
             self._suppression = change
         if self._suppressor is not None:
             self._suppressor.heard(change)
+        if self._linker is not None:
+            self._linker.contacted(change)
 
     async def choose(self) -> None:
         """Show a few of the changes, until cancelled."""

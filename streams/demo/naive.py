@@ -1,12 +1,13 @@
 """The naive evaluator (tests/naive: no line shared with the engine) over a seeded sample of profiles, in a time budget.
 
 It runs as a program of its own, on files: a few profiles of one partition a file, `--until` the partition's clock.
+Profiles that were linked come first, all of them (`persons`).
 """
 
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,7 +16,8 @@ from typing import Final
 
 import orjson
 
-from streams.demo.check import CheckVerdict, Ledger, judge_profiles
+from streams.demo.check import CheckVerdict, Ledger, Line, judge_profiles
+from streams.demo.persons import Part, person_parts
 from streams.embedded.server import Guarded
 from streams.operations.errors import WrongInput
 
@@ -23,6 +25,8 @@ PROFILES_A_FILE: Final = 25
 AT_ONCE: Final = 2
 GRACE_S: Final = 30.0
 """How much longer an evaluation that has begun may take."""
+REFUSED: Final = b": erased"
+"""The end of a line that tells of a refused record: of a subject that was erased."""
 _POLL_S: Final = 0.05
 
 
@@ -34,12 +38,8 @@ class Sampled:
     known: int
     changes: int
     verdicts: tuple[CheckVerdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    ledger: Ledger
-    subjects: tuple[str, ...]
+    linked: int = 0
+    """Those of `profiles` that were linked."""
 
 
 async def sample(
@@ -52,7 +52,9 @@ async def sample(
     on_profiles: Callable[[int, int], None],
 ) -> Sampled:
     """Let it live through as many profiles as the budget allows. `catalogue`: a folder; scratch files go beside it."""
-    parts = list(_parts(ledgers, seed))
+    linked = person_parts(ledgers)
+    apart = {subject for part in linked for subject in part.subjects}
+    parts = [*linked, *_parts(ledgers, apart, seed)]
     known = sum(len(part.subjects) for part in parts)
     waiting = iter(parts)
     until = monotonic() + budget_s
@@ -73,32 +75,38 @@ async def sample(
                 return
 
     await asyncio.gather(*map(work, range(AT_ONCE)))
-    return Sampled(done, known, changes, tuple(verdicts))
+    return Sampled(done, known, changes, tuple(verdicts), len(apart))
 
 
-def _parts(ledgers: Sequence[Ledger], seed: int) -> Iterator[_Part]:
-    """Cut the profiles into files, a partition after the other and around again, each in seeded order."""
+def _parts(ledgers: Sequence[Ledger], apart: Set[str], seed: int) -> Iterator[Part]:
+    """Cut the profiles into files, a partition after the other and around again, each in seeded order.
+
+    `apart`: those that are judged already.
+    """
     random = Random(seed)
     shuffled = []
     for ledger in ledgers:
-        subjects = sorted({subject for subject, _ in ledger.lines})
+        subjects = sorted({each.subject for each in ledger.lines} - apart)
         random.shuffle(subjects)
-        shuffled.append((ledger, subjects))
-    longest = max((len(subjects) for _, subjects in shuffled), default=0)
+        lines: defaultdict[str, list[Line]] = defaultdict(list)
+        for each in ledger.lines:
+            lines[each.subject].append(each)
+        shuffled.append((ledger, subjects, lines))
+    longest = max((len(subjects) for _, subjects, _ in shuffled), default=0)
     for start in range(0, longest, PROFILES_A_FILE):
-        for ledger, subjects in shuffled:
+        for ledger, subjects, lines in shuffled:
             if some := tuple(subjects[start : start + PROFILES_A_FILE]):
-                yield _Part(ledger, some)
+                found = sorted((line for each in some for line in lines[each]), key=lambda line: line.place)
+                yield Part(ledger, some, tuple(line.value for line in found))
 
 
 async def _evaluate(
-    command: Sequence[str], root: Path, catalogue: Path, part: _Part, number: int, until: float
+    command: Sequence[str], root: Path, catalogue: Path, part: Part, number: int, until: float
 ) -> dict[str, list[bytes]] | None:
     """Run it on one file; its changes by subject. None: it took too long."""
-    wanted = set(part.subjects)
     scratch = catalogue.parent
     file, out = scratch / f"naive-{number}.ndjson", scratch / f"naive-{number}.out"
-    file.write_bytes(b"\n".join(line for subject, line in part.ledger.lines if subject in wanted) + b"\n")
+    file.write_bytes(b"\n".join(part.lines) + b"\n")
     out.write_bytes(b"")
     arguments = [str(catalogue), str(file), "--until", str(part.ledger.clock_ms)]
     env = {**os.environ, "PYTHONPATH": str(root)}
@@ -109,12 +117,13 @@ async def _evaluate(
             if monotonic() > until:
                 return None
             await asyncio.sleep(_POLL_S)
-        values = out.read_bytes().splitlines()
+        values = [value for value in out.read_bytes().splitlines() if not value.endswith(REFUSED)]
         if process.status or not all(value.startswith(b"{") for value in values):
             raise WrongInput("the naive evaluator failed:", *(v.decode() for v in values[-3:]))
     finally:
         process.close()
     said: defaultdict[str, list[bytes]] = defaultdict(list, {subject: [] for subject in part.subjects})
     for value in values:
-        said[orjson.loads(value)["profile"]].append(value)
+        if (profile := orjson.loads(value)["profile"]) in said:
+            said[profile].append(value)
     return dict(said)

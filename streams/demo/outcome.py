@@ -19,6 +19,8 @@ class DemoOutcome:
     """Changes in the membership topic."""
     contacts: int
     """Changes in the topics of the channels."""
+    effects: int
+    """Effects of links on other profiles."""
     sampled: naive.Sampled | None
     """None: the naive evaluator is not here."""
 

@@ -1,7 +1,8 @@
 """The order of things: make ready, play, kill a worker half-way, let it drain, check everything.
 
 1. Topics, catalogue, two workers, until they share the partitions.
-2. Events go in, changes come out (`listening`); both are shown. Half-way one worker is killed (`kill`).
+2. Events go in, changes come out (`listening`); both are shown. Meanwhile names turn out to be one person (`linking`).
+   Half-way one worker is killed (`kill`).
 3. The sender stops. The overlay's members leave by time alone; then the input's end is noted: what it asks for is due.
 4. When everything before that end is applied, `judging` judges the published changes.
 """
@@ -18,6 +19,7 @@ from streams.demo.beside import beside
 from streams.demo.figures import Figures
 from streams.demo.judging import judged
 from streams.demo.kill import Kill
+from streams.demo.linking import Linker
 from streams.demo.listening import Listener
 from streams.demo.load import RATE_MAX, RATE_START, Load, LoadRate
 from streams.demo.outcome import DemoOutcome
@@ -59,8 +61,11 @@ class Play:
         self._servers = stage.open_servers(deployment, settings, source.catalogue)
         self._workers = stage.Workers(servers.folder, self.environment)
         suppression = source.suppression
-        self._suppressor = None if suppression is None else Suppressor(suppression, source.catalogue)
-        self._listener = Listener(self._servers, source, self.figures, show, self._suppressor)
+        self._suppressor = self._linker = None
+        if suppression is not None:
+            self._suppressor = Suppressor(suppression, source.catalogue)
+            self._linker = Linker(self._suppressor, suppression.segment, show)
+        self._listener = Listener(self._servers, source, self.figures, show, self._suppressor, self._linker)
         self._kill = Kill(self.figures, self._workers, show, settings.session_timeout_ms)
 
     async def run(self) -> DemoOutcome:
@@ -118,7 +123,7 @@ class Play:
                 listener.choose(),
                 listener.explain(),
                 self._conduct(load),
-                *([] if self._suppressor is None else [self._suppressor.run(load, figures)]),
+                *(each.run(load, figures) for each in (self._suppressor, self._linker) if each is not None),
             ) as until_done,
         ):
             self._show.begin(figures)

@@ -89,7 +89,10 @@ class Screen:
         root.split_column(
             Layout(_top(figures, width), name="top", size=2 + min(2, len(figures.notices))),
             Layout(_feed(figures, wide), name="feed"),
-            Layout(name="middle", size=8 + 2 * bool(figures.arrivals.contact.changes)),
+            Layout(
+                name="middle",
+                size=8 + 2 * bool(figures.arrivals.contact.changes) + bool(figures.arrivals.linked.links),
+            ),
             Layout(_explained(figures, explained), name="explained", size=explained),
         )
         root["middle"].split_row(
@@ -193,6 +196,10 @@ def _flow(figures: Figures, wide: bool) -> Panel:
         p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
         late_by = "" if p50 is None else f"p50 {_ms(p50)}, p99 {_ms(p99)}" + (", sent to read" if wide else "")
         rows.add_row("suppressed", f"{contact.suppressed:,}", late_by)
+    if (linked := arrivals.linked).links:
+        over = quantile([each.ms for each in linked.over_took], 0.5)
+        said = "" if over is None else f"taken over {_ms(over)} after it was sent (p50)"
+        rows.add_row("links", f"{linked.links:,}", said)
     rows.add_row("behind", f"{figures.lag:,}", "records")
     return _panel(rows, "Flow")
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo.arrivals import quantile, undisturbed_ms
+from streams.demo.linked_summary import linked_json, linked_rows
 from streams.demo.outcome import DemoOutcome
 from streams.demo.sources import Data
 
@@ -46,6 +47,9 @@ def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
         "suppression_p99_ms": _ms(quantile(suppressed, 0.99)),
         "suppressing_entry_p50_ms": _ms(quantile(suppressing, 0.5)),
         "suppressing_entry_p99_ms": _ms(quantile(suppressing, 0.99)),
+        **linked_json(arrivals.linked, between),
+        "effects": outcome.effects,
+        "effects_wrong": len(verdict.effects),
         "time_alone": arrivals.alone,
         "time_alone_p50_ms": _ms(quantile(alone, 0.5)),
         "time_alone_p99_ms": _ms(quantile(alone, 0.99)),
@@ -56,6 +60,7 @@ def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
         "checked_records": outcome.records,
         "profiles": None if sampled is None else sampled.known,
         "naive_profiles": None if sampled is None else sampled.profiles,
+        "naive_linked": None if sampled is None else sampled.linked,
         "naive_changes": None if sampled is None else sampled.changes,
         "ok": outcome.right,
     }
@@ -80,6 +85,7 @@ def show(console: Console, outcome: DemoOutcome, data: Data) -> None:
         ),
         ("latency p99", _said(told["p99_ms"]), _with_takeover(told)),
         *_contact(outcome, told),
+        *linked_rows(told),
         *_killed(outcome, told),
         ("checked by the engine", checked, f"all {told['checked_records']:,} records applied again"),
         *_naive(told),
@@ -99,6 +105,8 @@ def wrong(told: dict[str, Any]) -> list[str]:
     """Say what is wrong, for stderr."""
     names = ("missing", "duplicates", "unexpected", "out_of_order")
     counts = ", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in names if told[name])
+    if told["effects_wrong"]:
+        counts = ", ".join(filter(None, (counts, f"{told['effects_wrong']:,} partitions with other effects")))
     return [
         f"The published changes are not those of the log: {counts}.",
         "This is a bug of Segue. `segue demo --keep` leaves everything up to be looked at: begin with `segue verify`.",
@@ -180,7 +188,8 @@ def _naive(told: dict[str, Any]) -> list[tuple[str, object, str]]:
         (
             "checked by the naive",
             f"{told['naive_changes']:,}",
-            f"{told['naive_profiles']:,} of {told['profiles']:,} profiles, a seeded sample in a time budget;"
+            f"{told['naive_profiles']:,} of {told['profiles']:,} profiles: all {told['naive_linked']:,} linked ones,"
+            " and a seeded sample in a time budget;"
             " it shares no code with the engine",
         )
     ]

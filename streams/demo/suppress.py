@@ -39,8 +39,18 @@ class Suppressor:
                 del self._active[subject]
 
     def suppresses(self, change: Mapping[str, Any]) -> bool:
-        """Tell whether a membership change is the entry into the segment that suppresses."""
-        return bool(change["segment"] == self._suppression.segment and change["change"] == "entered")
+        """Tell whether a membership change is an entry by rule into the segment that suppresses."""
+        entered = change["segment"] == self._suppression.segment and change["change"] == "entered"
+        return bool(entered and change["reason"]["kind"] == "entry_rule")
+
+    def take(self, named: str) -> str | None:
+        """Return a profile that is active in an activation whose name ends so, and leave it alone from now on."""
+        for subject, active in self._active.items():
+            if any(each.endswith(named) for each in active):
+                del self._active[subject]
+                self._chosen.add(subject)
+                return subject
+        return None
 
     async def run(self, load: Load, figures: Figures) -> None:
         """Send such an event every now and then while events are played, until cancelled."""

@@ -19,9 +19,10 @@ _KINDS: Final[Mapping[str, str]] = {
     "retired": "the segment was retired",
     "definition_changed": "the definition changed: ",
     "restricted": "a restriction refuses it",
-    "merged": "another subject stands for the profile now",
-    "erased": "the profile was erased",
+    "merged": "another name stands for this person now",
+    "erased": "forgotten, as somebody asked for",
 }
+_GOES_ON: Final = "goes on here: another name of this person was in it"
 _ONCE: Final = "1 or more of "
 _USUAL: Final = ", since the last exit"
 """The default of conditions on events where there is an exit: said of each it would say nothing."""
@@ -75,7 +76,7 @@ class Words:
             change["profile"],
             segment,
             self.title(segment),
-            self._why(segment, reason),
+            self._why(segment, reason, entered=change["change"] == "entered"),
             ", ".join(events) or TIME_ALONE,
             not events,
             "in" if change["change"] == "entered" else "out",
@@ -103,7 +104,9 @@ class Words:
         """The title of a segment, or its id."""
         return self._titles.get(segment, segment)
 
-    def _why(self, segment: str, reason: Mapping[str, Any]) -> str:
+    def _why(self, segment: str, reason: Mapping[str, Any], *, entered: bool) -> str:
+        if entered and reason["kind"] == "merged":
+            return _GOES_ON
         known = self._texts.get(segment, {})
         said = "; ".join(known.get(path, path) for path in reason["conditions"])
         return _KINDS.get(reason["kind"], f"{reason['kind']} ") + said

@@ -3,7 +3,8 @@
 The nearest of three beginnings is taken:
 
 - the partition's state in Redis, if its clock is not later than the instant: the records since are applied;
-- the same state, if nothing has moved the profile since the instant: it stands there as it stood then;
+- the same state, if nothing has moved the profile since the instant: it stands there as it stood then. An alias takes
+  facts in without an evaluation, so of a profile that met a link this cannot be told;
 - an empty state at the log's beginning, if the log still has it.
 
 Where none of them serves, the past cannot be told (`PastGone`). Only records that can move the profile are decoded.
@@ -64,8 +65,10 @@ async def profile_at(servers: Servers, subject: str, t_ms: int, on_offset: OnOff
             return _as_it_was(engine, subject, partition, t_ms, offset, "state")
         if state.blob is None:
             raise UnknownProfile(partition)
-        known_from_ms = max(engine.profiles[subject].evaluated_ms, *(cut.t_ms for cut in state.meta.cuts))
-        if known_from_ms <= t_ms and not await _history_since(servers, state, t_ms):
+        profile = engine.profiles[subject]
+        if profile.person is None:
+            known_from_ms = max(profile.evaluated_ms, *(cut.t_ms for cut in state.meta.cuts))
+        if known_from_ms is not None and known_from_ms <= t_ms and not await _history_since(servers, state, t_ms):
             return _as_it_was(engine, subject, partition, t_ms, state.meta.offset, "state")
     start, _ = await servers.log.offsets(deployment.events_topic, partition)
     if start > 0:

@@ -11,9 +11,12 @@ from typing import Final
 import orjson
 
 from rules.engine.past import HISTORY_TYPE
+from rules.engine.persons.effects import EFFECT_TYPES
 
 _OWN: Final = b"segue."
 _HISTORY: Final = HISTORY_TYPE.encode()
+_EFFECTS: Final = tuple(f'"type":"{each}"'.encode() for each in sorted(EFFECT_TYPES))
+"""Segue writes effects so."""
 _ESCAPE: Final = b"\\u"
 """JSON may write the name of a type with escapes; Segue never does. A record with an escape is kept."""
 _ESCAPED_SLASH: Final = b"\\/"
@@ -33,10 +36,23 @@ class Concerning:
         """Tell whether to keep a record: the subject's own, or perhaps one of Segue's (`segue.*`)."""
         if key == self._key:
             return True
+        if value is not None and _is_effect(value):
+            return False  # its key is the subject of its target
         if value is not None and _HISTORY in value and _ESCAPE not in value:
             # the history of another profile names that profile only
             return self._written in value or (_ESCAPED_SLASH in value and b"/" in self._key)
         return is_own(value, headers)
+
+
+def _is_effect(value: bytes) -> bool:
+    """Tell whether a record is an effect on a profile. The type at its head decides: data may name types, too."""
+    if not any(mark in value for mark in _EFFECTS):
+        return False
+    try:
+        read = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(read, dict) and read.get("type") in EFFECT_TYPES
 
 
 def is_own(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:

@@ -1,10 +1,13 @@
 """An event as the log has it, and how much of it a reader sees."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.event_time import event_time
+from rules.engine.persons.contribution import read_fact
+from rules.engine.persons.effects import FACT_TYPE
 from rules.engine.record import Record
 from streams.operations.dump import structured
 from streams.operations.sight import Sight
@@ -38,6 +41,8 @@ def read_event(record: Record) -> EventThen | None:
     """Read the event of a record; None where the record is none."""
     try:
         value = structured(record)
+        if value["type"] == FACT_TYPE:
+            return _passed_on(value, record)
         time_ms = event_time(value["time"])
         source, id_, type_ = (str(value[name]) for name in ("source", "id", "type"))
     except (ValueError, KeyError, TypeError):
@@ -45,6 +50,13 @@ def read_event(record: Record) -> EventThen | None:
     if time_ms is None:
         return None
     return EventThen(time_ms, source, id_, type_, value.get("data"), record.timestamp_ms or 0, record.offset)
+
+
+def _passed_on(value: Mapping[str, Any], record: Record) -> EventThen:
+    """Read the event that an alias passed on: its declared data, by dotted path."""
+    event = read_fact(value["data"]["fact"], value["data"]["origin"])
+    recorded_ms = record.timestamp_ms or 0
+    return EventThen(event.time_ms, event.source, event.id, event.type, dict(event.data), recorded_ms, record.offset)
 
 
 def seen(event: EventThen, sight: Sight) -> EventThen:

@@ -12,12 +12,14 @@ from rules.engine.record import Record
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.evidence import RulesThen, rules_then
 from streams.operations.appliers import Appliers
+from streams.operations.erased_since import erasure_of
 from streams.operations.errors import CatalogueUnusable, WrongInput
 from streams.operations.event_then import EventThen, Identity, read_event, seen
 from streams.operations.happened import Happened
 from streams.operations.history import happened, told_log
 from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import OtherRulesThen
+from streams.operations.person_moves import PersonMove
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
 from streams.operations.steps import Step, steps
@@ -58,16 +60,28 @@ async def evidence_of(
     wanted = change_id if change_id.startswith(begins) else begins + change_id
     events: dict[Identity, EventThen] = {}
     key = subject.encode()
+    erased = await erasure_of(servers, subject)
+    since: Identity | None = None
+    """The erasure that the log has come to."""
 
     def keep(record: Record) -> None:
         if record.key == key and (event := read_event(record)) is not None:
             events.setdefault(event.identity, event)
 
+    def move(told: PersonMove) -> None:
+        nonlocal since
+        if told.kind == "erased":
+            since = told.event
+            events.clear()
+
     try:
         async with told_log(servers, subject) as log:
-            async for step in steps(log.driver, log.reading, subject, on_offset=on_offset, on_record=keep, copies=True):
+            read = steps(
+                log.driver, log.reading, subject, on_offset=on_offset, on_record=keep, on_move=move, copies=True
+            )
+            async for step in read:
                 for change in step.changes:
-                    if change.id == wanted:
+                    if change.id == wanted and since == erased and change.kind != "erased":
                         told = happened(change, step, appliers)
                         sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
                         sight.expect(*told.names)

@@ -11,13 +11,16 @@ from rules.engine.outcome import changes_of, whole
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.explain.activations import ActivationExplanation, explain_activations
+from rules.explain.persons import PersonExplanation, explain_person
 from rules.explain.segments import Explanation, explain
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.operations.as_it_was import profile_at
+from streams.operations.erased_since import ErasedSince, erased_by, erasure_of
 from streams.operations.errors import NoCutYet, UnknownProfile
 from streams.operations.filling.state import HistoryState, read_history_state
+from streams.operations.linked_subjects import LinkedSubjects, linked_subjects
 from streams.operations.naming import NamedDefinitions, resolve
 from streams.operations.partitions import OnOffset
 from streams.operations.profile_state import engine_of, read_profile
@@ -31,6 +34,7 @@ class ProfileExplanation:
 
     subject: str
     known_since_ms: int
+    """FOREVER: it has no facts."""
     evaluated_ms: int
     """The profile's last evaluation."""
     at_ms: int
@@ -49,6 +53,10 @@ class ProfileExplanation:
     """All approved segments in evaluation order; only the named one, or none, where a name was asked for."""
     activations: tuple[ActivationExplanation, ...]
     """All approved activations; only the named one, or none, where a name was asked for."""
+    person: PersonExplanation | None = None
+    """What links and erasures have made of it; None: it never met one. Who is in nothing has no segments here."""
+    linked: LinkedSubjects | None = None
+    """The subjects that links tie to it now; None: none do, or an instant in the past is asked about."""
     history: HistoryState | None = None
     """What is open of the partition's history; None: nothing is, or another instant than now is asked about."""
     history_said: str = ""
@@ -79,12 +87,14 @@ async def explain_profile(
     `on_offset` is told how far the log is read. `name` asks for the segment and the activation of that name only.
     What uses restricted data is left out, unless `restricted`; of the past, also what the catalogue in force now
     restricts. Raises UnknownProfile, UnknownName, Restricted, NoState, NoCutYet, OtherState; PastGone, NoCutThen,
-    UnknownThen; Unreachable.
+    UnknownThen, ErasedSince; Unreachable.
     """
     now_ms = SystemClock().wall_ms()
     if at_ms is not None and at_ms <= now_ms:
         was = await profile_at(servers, subject, at_ms, on_offset)
-        moment = _Moment(was.profile, was.plan, at_ms, was.clock_ms, was.offset, ())
+        if await erasure_of(servers, subject) != erased_by(was.profile):
+            raise ErasedSince
+        moment = _Moment(was.profile, was.plan, at_ms, was.clock_ms, was.offset, (), past=True)
     else:
         moment = await _ahead(servers, subject, now_ms if at_ms is None else at_ms)
     profile, plan = moment.profile, moment.plan
@@ -92,8 +102,10 @@ async def explain_profile(
     sight = Sight(restricted, [plan.catalogue, await servers.catalogue()])
     _expect(sight, named)
     asked = (profile, plan, moment.at_ms, servers.deployment.generation, name)
-    segments = explain(*asked) if named is None or named.segment else []
-    activations = explain_activations(*asked) if named is None or named.activation else []
+    person = explain_person(profile)
+    nothing = person is not None and person.in_nothing
+    segments = explain(*asked) if not nothing and (named is None or named.segment) else []
+    activations = explain_activations(*asked) if not nothing and (named is None or named.activation) else []
     seen = set(sight.shown("segment", (each.segment for each in segments)))
     active = set(sight.shown("activation", (each.activation for each in activations)))
     traits = traits_of(profile, plan)
@@ -109,6 +121,8 @@ async def explain_profile(
         expected=tuple(change for change in moment.expected if _shows(sight, change)),
         segments=tuple(each for each in segments if each.segment in seen),
         activations=tuple(each for each in activations if each.activation in active),
+        person=person,
+        linked=None if person is None or moment.past else await linked_subjects(servers, subject),
         history=moment.history,
         history_said="" if moment.history is None else moment.history.said(now_ms),
         not_shown=sight.as_json(),
@@ -141,6 +155,8 @@ class _Moment:
     offset: int
     expected: tuple[AnyChange, ...]
     history: HistoryState | None = None
+    past: bool = False
+    """Whether it is an instant in the past."""
 
 
 async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:

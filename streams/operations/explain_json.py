@@ -1,16 +1,21 @@
 """An explanation as one JSON value, for programs. Keys and their order are a contract; instants are RFC 3339, UTC."""
 
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
+from rules.engine.persons.packed import Identity
 from rules.engine.profile import NEVER
 from rules.explain.activations import ActivationExplanation
 from rules.explain.consent import ConsentSaid
+from rules.explain.persons import PersonExplanation
 from rules.explain.segments import Explanation, Leaf
-from rules.ground.instants import format_instant
+from rules.ground.instants import FOREVER, format_instant
 from streams.operations.explain import ProfileExplanation
+from streams.operations.linked_subjects import LinkedSubjects
+from streams.operations.person_subjects import subjects_of
 
 
 def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
@@ -20,12 +25,13 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "at": format_instant(explanation.at_ms),
         "applied_to": {"clock": format_instant(explanation.applied_ms), "offset": explanation.offset},
         "catalogue": explanation.catalogue.hash,
-        "known_since": format_instant(explanation.known_since_ms),
+        "known_since": None if explanation.known_since_ms == FOREVER else format_instant(explanation.known_since_ms),
         "evaluated_at": None if explanation.evaluated_ms == NEVER else format_instant(explanation.evaluated_ms),
         "traits": explanation.traits,
         "on_its_way": [_expected_json(each) for each in explanation.expected],
         "segments": [_segment_json(each) for each in explanation.segments],
         "activations": [activation_json(each) for each in explanation.activations],
+        "person": None if explanation.person is None else _person_json(explanation.person, explanation.linked),
         "history": None if explanation.history is None else asdict(explanation.history),
         "not_shown": explanation.not_shown,
     }
@@ -91,6 +97,33 @@ def _instant(instant_ms: int | None) -> str | None:
     return None if instant_ms is None else format_instant(instant_ms)
 
 
+def _person_json(person: PersonExplanation, linked: LinkedSubjects | None) -> dict[str, Any]:
+    """Return the JSON value of what links and erasures made of a profile."""
+    return {
+        "stands_for": person.stands_for,
+        "link": _identity_json(person.link),
+        "end": None if linked is None else linked.end,
+        "erased": _identity_json(person.erased),
+        "subjects": [
+            {
+                "subject": each.subject,
+                "through": each.via or None,
+                "known_since": _instant(each.known_since_ms),
+                "latest": _instant(each.latest_ms),
+                "stands_for": each.canonical,
+                "link": _identity_json(each.link),
+            }
+            for each in subjects_of(person, linked)
+        ],
+    }
+
+
+def _identity_json(event: Identity | None) -> dict[str, Any] | None:
+    if event is None:
+        return None
+    return {"time": format_instant(event.time_ms), "source": event.source, "id": event.id}
+
+
 def _segment_json(each: Explanation) -> dict[str, Any]:
     following = each.next
     return {
@@ -117,7 +150,10 @@ def leaf_json(leaf: Leaf) -> dict[str, Any]:
         "text": leaf.text,
         "holds": leaf.holds,
         "until": _instant(leaf.until_ms),
-        "evidence": [{"time": format_instant(t), "source": s, "id": i} for t, s, i in leaf.evidence],
+        "evidence": [
+            {"time": format_instant(t), "source": s, "id": i, "subject": under}
+            for (t, s, i), under in zip_longest(leaf.evidence, leaf.told_under)
+        ],
         "capped": leaf.capped,
         "pending": leaf.pending,
     }

@@ -7,7 +7,7 @@ bytes, although retention may have dropped it from the output topics.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 from aiokafka import TopicPartition
@@ -27,6 +27,7 @@ from streams.operations.kept_changes import kept_changes
 from streams.operations.naming import resolve
 from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import PastGone
+from streams.operations.person_moves import PersonMove
 from streams.operations.servers import Servers
 from streams.operations.shadow import FETCH_BYTES, CataloguesOnly
 from streams.operations.sight import Kind, Sight
@@ -35,6 +36,7 @@ from streams.operations.until import Reading
 from streams.operations.verify import published
 from streams.partition.driver import Driver
 
+Told: TypeAlias = Happened | PersonMove
 KEPT_ONLY: Final = "these are the changes that the output topics still have"
 
 
@@ -46,13 +48,24 @@ class History:
     partition: int
     offset: int
     """The published offset up to which changes are told."""
-    changes: tuple[Happened, ...]
+    told: tuple[Happened | PersonMove, ...]
+    """The changes, and between them the links and the erasures; nothing from before the last erasure."""
     kept_only: str = ""
     """Why `changes` are only those that the output topics still have; "": they are all that there ever were."""
     not_shown: Mapping[str, int] = field(default_factory=dict)
     """How many restricted segments and activations were left out."""
     notes: tuple[str, ...] = ()
     """The same, and `kept_only`, as sentences."""
+
+    @property
+    def changes(self) -> tuple[Happened, ...]:
+        """The changes alone."""
+        return tuple(each for each in self.told if isinstance(each, Happened))
+
+    @property
+    def moves(self) -> tuple[PersonMove, ...]:
+        """The links and the erasures alone."""
+        return tuple(each for each in self.told if isinstance(each, PersonMove))
 
 
 async def history(
@@ -67,6 +80,7 @@ async def history(
     now = await servers.catalogue()
     partition = partition_of(subject.encode(), servers.deployment.partitions)
     kept_only = ""
+    found: Sequence[Told]
     try:
         found, catalogues, offset = await _from_the_log(servers, subject, on_offset)
     except PastGone as gone:
@@ -77,32 +91,49 @@ async def history(
         found, catalogues = await kept_changes(servers, subject, partition, on_offset)
         progress = await published(servers, partition)
         offset = 0 if progress is None else progress.offset
+    found = _since_erasure(found)
     sight = Sight(restricted, [now, *catalogues])
+    changes = [each for each in found if isinstance(each, Happened)]
     if name is not None:
-        _expect(sight, now, name, found)
-        found = [each for each in found if each.names[1] == name]
-    seen = {kind: set(sight.shown(kind, names)) for kind, names in _names(found).items()}
+        _expect(sight, now, name, changes)
+        changes = [each for each in changes if each.names[1] == name]
+    seen = {kind: set(sight.shown(kind, names)) for kind, names in _names(changes).items()}
+    shown = {id(each) for each in changes if each.names[1] in seen[each.names[0]]}
     notes = (f"{kept_only}: {KEPT_ONLY}" if kept_only else "", sight.note)
     return History(
         subject=subject,
         partition=partition,
         offset=offset,
-        changes=tuple(each for each in found if each.names[1] in seen[each.names[0]]),
+        told=tuple(each for each in found if isinstance(each, PersonMove) or id(each) in shown),
         kept_only=kept_only,
         not_shown=sight.as_json(),
         notes=tuple(note for note in notes if note),
     )
 
 
-async def _from_the_log(
-    servers: Servers, subject: str, on_offset: OnOffset
-) -> tuple[list[Happened], list[Catalogue], int]:
-    """Return the changes, the catalogues they were made under (the latest first), and the published offset."""
+def _since_erasure(found: Sequence[Told]) -> Sequence[Told]:
+    """Leave out what was before the last erasure, and the changes with which it ended everything."""
+    erased = [number for number, each in enumerate(found) if _is_erasure(each)]
+    if not erased:
+        return found
+    # its own changes come right after it; where only changes are kept, the last one of it is where to begin
+    moves = [found[number] for number in erased if isinstance(found[number], PersonMove)]
+    return [*moves[-1:], *found[erased[-1] + 1 :]]
+
+
+def _is_erasure(each: Told) -> bool:
+    if isinstance(each, PersonMove):
+        return each.kind == "erased"
+    return bool(each.change["reason"]["kind"] == "erased")
+
+
+async def _from_the_log(servers: Servers, subject: str, on_offset: OnOffset) -> tuple[list[Told], list[Catalogue], int]:
+    """Return what there is to tell, the catalogues it was made under (the latest first), and the published offset."""
     appliers = await Appliers.read(servers)
-    found: list[Happened] = []
+    found: list[Told] = []
     catalogues: dict[str, Catalogue] = {}
     async with told_log(servers, subject) as log:
-        async for step in steps(log.driver, log.reading, subject, on_offset=on_offset):
+        async for step in steps(log.driver, log.reading, subject, on_offset=on_offset, on_move=found.append):
             found += [happened(change, step, appliers) for change in step.changes]
             catalogues[step.plan.catalogue.hash] = step.plan.catalogue
         if subject not in log.driver.engine.profiles:

@@ -8,6 +8,7 @@ from streams.operations.evidence import Evidence
 from streams.operations.explain_json import activation_json, leaf_json
 from streams.operations.happened import Happened, InForceThen
 from streams.operations.history import History
+from streams.operations.person_moves import PersonMove
 
 
 def history_json(found: History) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def history_json(found: History) -> dict[str, Any]:
         "applied_to": {"offset": found.offset},
         "kept_only": found.kept_only or None,
         "changes": [happened_json(each) for each in found.changes],
+        "links": [_move_json(each) for each in found.moves],
         "not_shown": found.not_shown,
     }
 
@@ -25,6 +27,14 @@ def history_json(found: History) -> dict[str, Any]:
 def happened_json(each: Happened) -> dict[str, Any]:
     """Return the JSON value of a change: as published, and what was in force."""
     return {"change": each.change, "conditions": each.conditions, "in_force": _in_force_json(each.in_force)}
+
+
+def _move_json(each: PersonMove) -> dict[str, Any]:
+    event = each.event
+    named = None
+    if event is not None:
+        named = {"time": format_instant(event.time_ms), "source": event.source, "id": event.id}
+    return {"at": format_instant(each.at_ms), "kind": each.kind, "subject": each.other, "event": named}
 
 
 def evidence_json(found: Evidence) -> dict[str, Any]:

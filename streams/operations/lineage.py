@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
+from rules.language.dictionary import NO_FACTS
 from rules.reports.lineage import Lineage, Place, lineage
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
@@ -38,6 +39,8 @@ class TracedLineage:
     """Restricted fields, segments and activations, each with its classes."""
     edges: tuple[tuple[Place, Place], ...]
     """From a fact to what is made of it."""
+    everything: tuple[str, ...]
+    """Events that move whole profiles: links and erasures reach every segment, activation and topic."""
     published: tuple[tuple[Place, str], ...]
     """From a segment or an activation to each topic that its changes are published to."""
 
@@ -61,6 +64,7 @@ class TracedLineage:
                 {"kind": place.kind, "name": place.name, "classes": classes}
                 for place, classes in sorted(self.restricted.items())
             ],
+            "everything": self.everything,
             "edges": [{"from": list(source), "to": list(target)} for source, target in self.edges],
         }
 
@@ -85,6 +89,7 @@ def trace_lineage(catalogue: Catalogue, deployment: Deployment) -> TracedLineage
         tuple(fields),
         _restricted(catalogue, traced),
         traced.edges,
+        tuple(sorted(NO_FACTS)),
         tuple(_published(catalogue, traced, deployment)),
     )
 

@@ -31,12 +31,16 @@ _SHARED: Final[Mapping[str, ColumnType]] = {
     "version": "integer",
     "reason": "string",
     "events": "list",
+    "subjects": "list",
 }
 TOLD: Final[Mapping[Of, Mapping[str, ColumnType]]] = {
     "segment": {**_SHARED, "conditions": "list", "backfill": "boolean"},
     "activation": {**_SHARED, "channel": "string", "journey": "string", "arm": "string", "was": "string"},
 }
-"""Columns that are no traits. All but `profile` and `since` are those of the change that made the member one."""
+"""Columns that are no traits. `subjects` are those whose facts the member has; of the others all but `profile` and
+`since` are those of the change that made the member one."""
+OF_STATE: Final = frozenset({"profile", "since", "subjects"})
+"""Columns of TOLD that no change says."""
 USUAL: Final[Mapping[Of, tuple[str, ...]]] = {
     "segment": ("profile", "since", "reason"),
     "activation": ("profile", "since", "arm"),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
+from rules.engine.persons.joining import rejoin
 from rules.engine.profile import Profile, unpack
 from rules.ground.instants import parse_instant
 from streams.operations.errors import OtherState, UnknownName
-from streams.operations.member_columns import Column, Of, read_columns, told_value
+from streams.operations.member_columns import OF_STATE, Column, Of, read_columns, told_value
 from streams.operations.members import scan
 from streams.operations.naming import resolve
 from streams.operations.profile_state import read_together
@@ -39,12 +40,15 @@ class Wanted:
     @property
     def needs_change(self) -> bool:
         """Tell whether a column shows something of the change that made the member one."""
-        return any(each.trait is None and each.name not in ("profile", "since") for each in self.columns)
+        return any(each.trait is None and each.name not in OF_STATE for each in self.columns)
 
     @property
     def needs_profile(self) -> bool:
         """Tell whether a column shows something of the profile's state."""
-        return any(each.trait is not None or (each.name == "since" and self.of == "segment") for each in self.columns)
+        return any(
+            each.trait is not None or each.name == "subjects" or (each.name == "since" and self.of == "segment")
+            for each in self.columns
+        )
 
     def row(self, subject: str, profile: Profile | None, change: Mapping[str, Any] | None) -> Row:
         """Make the row of one member."""
@@ -53,6 +57,8 @@ class Wanted:
     def _value(self, column: Column, subject: str, profile: Profile | None, change: Mapping[str, Any] | None) -> Any:
         if column.name == "profile":
             return subject
+        if column.trait is None and column.name == "subjects":
+            return None if profile is None else subjects_of(profile)
         if column.trait is not None:
             value = None if profile is None else profile.trait(column.trait)
             return list(value) if isinstance(value, tuple | list) else value
@@ -142,11 +148,26 @@ async def _subjects(
             yield page
 
 
+def subjects_of(profile: Profile) -> list[str]:
+    """Return the subjects whose facts a profile has: itself first."""
+    if profile.person is None:
+        return [profile.subject]
+    return sorted(profile.person.origins(), key=lambda each: (each != profile.subject, each))
+
+
 async def _profiles(store: RedisStore, partition: int, subjects: Sequence[str]) -> dict[str, Profile]:
     _, blobs = await read_together(store, partition, subjects)
     try:
         return {
-            subject: unpack(subject, blob) for subject, blob in zip(subjects, blobs, strict=True) if blob is not None
+            subject: _unpacked(subject, blob) for subject, blob in zip(subjects, blobs, strict=True) if blob is not None
         }
     except ValueError:
         raise OtherState from None
+
+
+def _unpacked(subject: str, blob: bytes) -> Profile:
+    """Read a stored profile: its traits and its stays, not what its conditions remember."""
+    profile = unpack(subject, blob)
+    if profile.person is not None:
+        rejoin(profile, {}, profile.evaluated_ms)
+    return profile

@@ -20,8 +20,9 @@ from rules.engine.profile import Profile
 from rules.ground.instants import format_instant
 from streams.clock import SystemClock
 from streams.intake.decoding import decoder_of
+from streams.operations.erased_since import erased_by, erasures_of
 from streams.operations.errors import CatalogueUnusable, OperationError, UnknownName, WrongRequest
-from streams.operations.member_rows import Asked, Page, Wanted, wanted_of
+from streams.operations.member_rows import READ_AT_ONCE, Asked, Page, Wanted, wanted_of
 from streams.operations.partitions import OnOffset
 from streams.operations.past_errors import NoCutThen, OtherRulesThen, PastGone
 from streams.operations.servers import Servers
@@ -82,7 +83,17 @@ class _Then:
             raise NoCutThen(self.partition, self.t_ms)
         wanted = wanted_of(engine.current.catalogue, self.asked, [self.now])
         found = [profile for _, profile in sorted(engine.profiles.items()) if _is_member(wanted, profile)]
+        found = await self._not_erased_since(found)
         return Page(wanted, [wanted.row(each.subject, each, _told(changes, wanted, each.subject)) for each in found])
+
+    async def _not_erased_since(self, profiles: list[Profile]) -> list[Profile]:
+        """Leave out those that were erased after the instant."""
+        found = []
+        for start in range(0, len(profiles), READ_AT_ONCE):
+            some = profiles[start : start + READ_AT_ONCE]
+            erasures = await erasures_of(self.servers, self.partition, [each.subject for each in some])
+            found += [each for each, erased in zip(some, erasures, strict=True) if erased == erased_by(each)]
+        return found
 
     async def _apply(self, engine: Partition, share: Share, changes: dict[str, AnyChange]) -> None:
         inputs = TopicPartition(self.servers.deployment.events_topic, self.partition)

@@ -1,4 +1,4 @@
-"""Why an activation changed, in a few words: what `segue watch` and the demo say of a published change."""
+"""Why a membership or an activation changed, in a few words: what `segue watch` and the demo say of a change."""
 
 from collections.abc import Mapping
 from typing import Any, Final, get_args
@@ -26,6 +26,19 @@ _WORDS: Final[Mapping[str, str]] = {
 _KINDS: Final = {kind for code in (ActivatedReason, DeactivatedReason) for kind in get_args(code)}
 if set(_WORDS) != _KINDS:
     raise AssertionError("every reason has its words")
+
+
+_MOVED: Final[Mapping[tuple[str, bool], str]] = {
+    ("merged", True): "merged: goes on with the stay of a subject that stands for it now",
+    ("merged", False): "merged: stands for another subject now, or has no facts left",
+    ("erased", False): "erased: everything about it is forgotten",
+}
+"""By (kind, entered): the reasons of memberships that do not speak for themselves."""
+
+
+def why_moved(kind: str, *, entered: bool) -> str:
+    """Say the kind of reason of a published change of a membership."""
+    return _MOVED.get((kind, entered), kind.replace("_", " "))
 
 
 def why(reason: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from rules.engine.record import Record
 from rules.explain.segments import copy_of
 from streams.operations.concerning import Concerning
 from streams.operations.partitions import OnOffset
+from streams.operations.person_moves import PersonMove, moves, standing_of
 from streams.operations.until import Reading
 from streams.partition.driver import Driver
 
@@ -43,11 +44,13 @@ async def steps(
     *,
     on_offset: OnOffset = lambda *_: None,
     on_record: Callable[[Record], None] = lambda _: None,
+    on_move: Callable[[PersonMove], None] = lambda _: None,
     copies: bool = False,
 ) -> AsyncIterator[Step]:
     """Apply the records that `reading` gives, and yield each evaluation of the subject that changed something.
 
-    `on_record` is told every record that may concern the subject before it is applied.
+    `on_record` is told every record that may concern the subject before it is applied; `on_move` every link and every
+    erasure of it, before the changes that come of it.
     """
     one = _OneProfile(driver.engine, subject, copies)
     engine, cut_ms = driver.engine, 0
@@ -57,8 +60,10 @@ async def steps(
             if step := one.pass_time(due_ms, cut_ms):
                 yield step
         on_record(record)
-        before = one.copy()
+        before, stood = one.copy(), standing_of(engine.profiles.get(subject))
         applied = await driver.feed(record)
+        for move in moves(stood, standing_of(engine.profiles.get(subject)), r_ms):
+            on_move(move)
         cut_ms = r_ms if applied.kind == "cut" else cut_ms
         if step := one.step(applied.changes, before, cut_ms):
             yield step

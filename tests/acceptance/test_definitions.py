@@ -80,6 +80,10 @@ def test_lineage_tells_which_fields_reach_which_topics_and_marks_the_restricted_
     shown = Segue().done("check", EXAMPLE, "--lineage").out
     [line] = [each for each in shown.splitlines() if each.startswith("trait therapy ")]
     assert line == "trait therapy  restricted: patient-level"
+    # links and erasures move whole profiles
+    assert traced["everything"] == ["identity.linked", "identity.unlinked", "privacy.erased"]
+    every = "identity.linked, identity.unlinked, privacy.erased reach every segment, activation and topic."
+    assert shown.splitlines()[-1] == every
 
 
 def test_lineage_is_a_mermaid_picture_whose_edges_lead_from_node_to_node(tmp_path: Path) -> None:

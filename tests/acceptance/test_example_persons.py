@@ -5,7 +5,14 @@ import subprocess
 import sys
 from typing import Final
 
-from tests.acceptance.command import EXAMPLE, ROOT
+from rules.catalogue.loading import load_catalogue
+from rules.engine.replay import Replay
+from rules.explain.persons import explain_person
+from rules.explain.segments import explain
+from rules.ground.instants import format_instant, parse_instant
+from streams.operations.yaml_files import read_folder
+from tests.acceptance.command import EXAMPLE, ROOT, Segue
+from tests.docs.markdown import DOCS, text_of
 
 PERSONS: Final = EXAMPLE.parent / "persons.ndjson"
 STORY: Final = [
@@ -46,8 +53,31 @@ def told(lines: str) -> list[str]:
     return found
 
 
+def test_replay_tells_the_story_of_the_persons() -> None:
+    ended = Segue().done("replay", EXAMPLE, PERSONS)
+    assert told(ended.out) == STORY
+    assert ended.err.strip() == REFUSED
+
+
 def test_the_naive_evaluator_tells_the_story_of_the_persons() -> None:
     command = [sys.executable, "-m", "tests.naive", str(EXAMPLE), str(PERSONS)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert told(ended.stdout) == STORY
     assert ended.stderr.strip() == REFUSED
+
+
+def test_the_page_on_persons_shows_what_is_said_of_the_example() -> None:
+    page = text_of(DOCS / "operations" / "identity.md")
+    replay = Replay(load_catalogue(read_folder(EXAMPLE)))
+    for _ in replay.run(PERSONS.read_bytes().splitlines(), parse_instant("2026-03-06T10:00:03Z")):
+        pass
+    engine = replay.partition
+    assert engine.current is not None
+    alias, end = (engine.profiles[each] for each in ("crm:0031", "hcp:1234567893"))
+    told = explain_person(alias)
+    assert told is not None
+    assert all(sentence in page for sentence in told.because)
+    [entered] = explain(end, engine.current, engine.clock_ms, "g1", "treatment-initiation-programme")[0].enter
+    [(t_ms, source, id_)], [under] = entered.evidence, entered.told_under
+    assert f"✓ {entered.text}\n" in page
+    assert f"{format_instant(t_ms)}  {source} {id_}  of {under}\n" in page

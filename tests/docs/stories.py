@@ -53,9 +53,9 @@ class Story:
     rows: Sequence[str]
 
     @property
-    def persons(self) -> bool:
-        """Whether it links, erases or ties subjects."""
-        return any("identity." in row or "privacy." in row or "affiliation." in row for row in self.rows)
+    def ties(self) -> bool:
+        """Whether it ties subjects to organisations."""
+        return any("affiliation." in row for row in self.rows)
 
 
 @dataclass(slots=True)

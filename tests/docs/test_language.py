@@ -44,7 +44,7 @@ def simple(name: str) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "story", [one for one in STORIES if not one.persons], ids=lambda story: story.definitions[0].partition("\n")[0][:60]
+    "story", [one for one in STORIES if not one.ties], ids=lambda story: story.definitions[0].partition("\n")[0][:60]
 )
 def test_a_story_comes_out_as_its_rows_say(story: Story) -> None:
     told, expected = run(story, world())

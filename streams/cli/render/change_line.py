@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from streams.operations.reason_words import why
+from streams.operations.reason_words import why, why_moved
 
 _WAYS: Final = {
     "entered": ("→ in", "bold green"),
@@ -50,6 +50,6 @@ def _add_membership(line: Text, change: Mapping[str, Any], conditions: Sequence[
     line.append(f" v{change['segment_version']}", "dim")
     if change["backfill"]:
         line.append(" (backfill)", "dim")
-    line.append(f"  {change['reason']['kind'].replace('_', ' ')}", "yellow")
+    line.append(f"  {why_moved(change['reason']['kind'], entered=change['change'] == 'entered')}", "yellow")
     if conditions:
         line.append(": " + "; ".join(conditions))

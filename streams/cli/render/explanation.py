@@ -1,6 +1,7 @@
 """An explanation for people: one segment or activation as a tree, or all of them as tables."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from rich.table import Table
@@ -14,7 +15,8 @@ from rules.engine.change import AnyChange
 from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
-from rules.ground.instants import format_instant
+from rules.ground.instants import FOREVER, format_instant
+from streams.cli.render.person import show_person
 from streams.cli.render.sentences import write_sentence, write_tree
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
@@ -29,6 +31,8 @@ _GROUPS: Final = {"all": "all of", "any": "any of", "none": "none of"}
 def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
     """Show the profile, then its segments and activations: as tables, or (`whole`) as trees with every condition."""
     _show_profile(explanation)
+    if explanation.person is not None:
+        show_person(explanation.person, explanation.linked)
     if whole:
         for each in explanation.segments:
             write_tree(_segment_tree(each, explanation))
@@ -50,8 +54,10 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
 
 
 def _show_profile(explanation: ProfileExplanation) -> None:
-    since, state = format_instant(explanation.known_since_ms), format_instant(explanation.applied_ms)
-    told = f"  at {format_instant(explanation.at_ms)}  known since {since}, state as of {state}"
+    known = explanation.known_since_ms
+    since = "no facts" if known == FOREVER else f"known since {format_instant(known)}"
+    state = format_instant(explanation.applied_ms)
+    told = f"  at {format_instant(explanation.at_ms)}  {since}, state as of {state}"
     write_sentence(Text.assemble((explanation.subject, "bold"), (told, "dim")))
     if explanation.traits:
         write_sentence(", ".join(f"{name}: {_value(value)}" for name, value in explanation.traits.items()))
@@ -188,8 +194,9 @@ def leaf_line(leaf: Leaf, history: str = "") -> Text:
 
 def _add_leaf(tree: Tree, leaf: Leaf, history: str) -> None:
     branch = tree.add(leaf_line(leaf, history))
-    for t_ms, source, id_ in leaf.evidence[-EVIDENCE_SHOWN:]:
-        branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}", "dim"))
+    events = [*zip_longest(leaf.evidence, leaf.told_under)]
+    for (t_ms, source, id_), under in events[-EVIDENCE_SHOWN:]:
+        branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}" + (f"  of {under}" if under else ""), "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN
     if more > 0:
         branch.add(Text(f"and {more} before", "dim"))

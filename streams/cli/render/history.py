@@ -1,7 +1,8 @@
 """A profile's history and the evidence of a change, for people."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import zip_longest
+from typing import Any, Final
 
 import orjson
 from rich.text import Text
@@ -16,18 +17,42 @@ from streams.operations.event_then import EventThen, Identity
 from streams.operations.evidence import Evidence
 from streams.operations.happened import InForceThen
 from streams.operations.history import History
+from streams.operations.person_moves import MoveKind, PersonMove
+
+_MOVES: Final[Mapping[MoveKind, str]] = {
+    "stands_for": "⇢ stands for {} from now on",
+    "stands_alone": "⇠ stands for itself again",
+    "joined": "⇢ {} stands for it from now on",
+    "left": "⇠ {} no longer stands for it",
+    "erased": "✕ erased: what was before is not told",
+}
 
 
 def show_history(found: History) -> None:
-    """Show the changes in order; a line before them says which catalogue was in force, whenever it changes."""
+    """Show the changes in order, and between them links and erasures.
+
+    A line before the changes says which catalogue was in force, whenever it is another.
+    """
     shown: InForceThen | None = None
-    for number, each in enumerate(found.changes):
-        if number == 0 or each.in_force != shown:
-            shown = each.in_force
+    said = False
+    for each in found.told:
+        if isinstance(each, PersonMove):
+            write_sentence(move_line(each), indent=2, hanging=4)
+            continue
+        if not said or each.in_force != shown:
+            shown, said = each.in_force, True
             write_sentence(Text(in_force_words(shown), "dim"))
         write_sentence(change_line(each.change, each.conditions), indent=2, hanging=4)
-    if not found.changes:
+    if not found.told:
         write_sentence("nothing was published for it" if not found.notes else "nothing else was published for it")
+
+
+def move_line(move: PersonMove) -> Text:
+    """Return the line of a link or an erasure."""
+    line = Text.assemble((format_instant(move.at_ms), "dim"), "  ", (_MOVES[move.kind].format(move.other), "yellow"))
+    if move.event is not None:
+        line.append(f"  [{move.event.source} {move.event.id}]", "dim")
+    return line
 
 
 def in_force_words(found: InForceThen | None) -> str:
@@ -44,7 +69,10 @@ def show_evidence(found: Evidence) -> None:
     """Show one change, the rules then with their verdicts, and the events."""
     write_sentence(Text(in_force_words(found.happened.in_force), "dim"))
     write_sentence(change_line(found.happened.change, found.happened.conditions), hanging=4)
-    if found.trigger is None:
+    caused = found.happened.change["reason"]["events"]
+    if found.trigger is None and caused:
+        write_sentence(f"evaluated because of {', '.join(caused)}, an event of another subject of the person")
+    elif found.trigger is None:
         write_sentence("evaluated at an instant with no event: time alone, or a cut")
     else:
         tree = Tree(Text("event evaluated", "bold"))
@@ -62,19 +90,23 @@ def _rule_tree(name: str, leaves: Sequence[Leaf], events: Mapping[Identity, Even
     tree = Tree(Text(f"{name}, as it was then", "bold"))
     for leaf in leaves:
         branch = tree.add(Text.assemble(leaf_line(leaf), (f"  {leaf.path}", "dim")))
-        for t_ms, source, id_ in leaf.evidence:
+        for (t_ms, source, id_), under in zip_longest(leaf.evidence, leaf.told_under):
             event = events.get((t_ms, source, id_))
+            told = f"  of {under}" if under else ""
             if event is None:
-                branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}", "dim"))
+                branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}{told}", "dim"))
             else:
-                _add_event(branch, event)
+                _add_event(branch, event, told)
     return tree
 
 
-def _add_event(tree: Tree, event: EventThen) -> None:
+def _add_event(tree: Tree, event: EventThen, told: str = "") -> None:
     data: Any = event.data if isinstance(event.data, str) else orjson.dumps(event.data).decode()
     tree.add(
         Text.assemble(
-            (f"{format_instant(event.time_ms)}  {event.source} {event.id}  ", "dim"), (event.type, "cyan"), f"  {data}"
+            (f"{format_instant(event.time_ms)}  {event.source} {event.id}  ", "dim"),
+            (event.type, "cyan"),
+            f"  {data}",
+            (told, "dim"),
         )
     )

@@ -22,6 +22,7 @@ def show_lineage(traced: TracedLineage) -> None:
         _show_names("activations", each.activations)
         _show_names("topics", each.topics)
         out.print()
+    write_sentence(Text(f"{', '.join(traced.everything)} reach every segment, activation and topic.", "dim"))
 
 
 def _show_names(label: str, names: Sequence[str]) -> None:

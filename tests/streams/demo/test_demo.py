@@ -181,11 +181,11 @@ def test_a_suppression_is_shown_first_but_not_alone() -> None:
 def test_either_check_alone_makes_the_demo_fail_and_say_what_is_wrong() -> None:
     right, wrong = (CheckVerdict(missing, 0, frozenset(), 0) for missing in (frozenset[bytes](), frozenset({ONE})))
     for engine, naive in ((right, wrong), (wrong, right), (wrong, wrong)):
-        outcome = DemoOutcome(Figures([Lane(0)]), engine, 3, 2, 1, Sampled(1, 1, 1, (naive,)))
+        outcome = DemoOutcome(Figures([Lane(0)]), engine, 3, 2, 1, 0, Sampled(1, 1, 1, (naive,)))
         told = summary.as_json(outcome, Data.SYNTHETIC)
         assert (told["missing"], told["ok"]) == (1, False)
         assert "1 missing" in summary.wrong(told)[0]
-    assert DemoOutcome(Figures([Lane(0)]), right, 3, 2, 1, None).right
+    assert DemoOutcome(Figures([Lane(0)]), right, 3, 2, 1, 0, None).right
 
 
 def test_the_pace_rises_while_the_workers_keep_up_and_stays_below_what_was_too_fast() -> None:

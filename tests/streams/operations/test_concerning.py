@@ -2,8 +2,10 @@
 
 import json
 
+import orjson
 import pytest
 
+from rules.engine.persons.effects import FACT_TYPE, Effect, seal
 from streams.operations.concerning import Concerning, History
 
 SUBJECT = "hcp:a/b"
@@ -41,6 +43,22 @@ def test_a_history_of_another_profile_is_passed_over() -> None:
     assert not Concerning(SUBJECT)(OTHER.encode(), history(OTHER), ())
     assert not Concerning("hcp:1")(OTHER.encode(), history(OTHER).replace(b"/", b"\\/"), ())
     assert not History(SUBJECT)(OTHER.encode(), history(OTHER), ())
+
+
+def effect(subject: str) -> bytes:
+    """Write an effect on a profile, as Segue does."""
+    [made] = seal([Effect(subject, FACT_TYPE, {"type": "segue.catalogue"})], "g1", OTHER, 1, 0)
+    return made.value
+
+
+def test_an_effect_concerns_its_target_only() -> None:
+    assert Concerning(SUBJECT)(SUBJECT.encode(), effect(SUBJECT), ())
+    assert not Concerning(SUBJECT)(OTHER.encode(), effect(OTHER), ())
+
+
+def test_a_record_that_only_speaks_of_an_effect_is_kept() -> None:
+    catalogue = orjson.dumps({"type": "segue.catalogue", "data": {"said": {"type": "segue.fact"}}})
+    assert Concerning(SUBJECT)(None, catalogue, ())
 
 
 def test_an_event_is_no_history_whatever_it_says() -> None:
