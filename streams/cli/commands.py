@@ -116,6 +116,7 @@ COMMANDS: Final = (
         "bundle", "bundle:bundle", LOOK, "Gather what a support request needs into one file without personal data."
     ),
     Command("match", "match:match", PEOPLE, "Find subjects that may be one person, and link the accepted ones."),
+    Command("links", "links:links", PEOPLE, "Say which subjects stand for which, and what is odd; take a link back."),
     Command("verify", "verify:verify", PROVE, "Compare every published change with the log, applied again."),
     Command("rebuild", "rebuild:rebuild", PROVE, "Compute the state again from the log, after Redis was lost."),
     Command("dump", "dump:dump", PROVE, "Write an input partition as a file for `segue replay`."),

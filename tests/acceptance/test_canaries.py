@@ -123,6 +123,13 @@ RUNS: Final[Mapping[str, tuple[tuple[object, ...], ...]]] = {
     "verify": (("verify",),),
     "rebuild": (("rebuild", 0),),
     "dump": (("dump", 0, "-o", "/nowhere/file"), ("dump", 9)),
+    "links": (
+        ("links",),
+        ("links", "--rings"),
+        ("links", "preview", SUBJECT, SUBJECT),
+        ("links", "take-back", SUBJECT, "--yes"),
+        ("links", "canary-subject-1"),
+    ),
     "match": (("match", "PEOPLE", "-o", "PAIRS"), ("match", "PEOPLE", "EVENTS", "-o", "PAIRS"), ("match", "nothing")),
 }
 """What is run of each command, and must show nothing. An empty row: it is run in another way."""
@@ -134,12 +141,13 @@ SHOW_PEOPLE: Final[Mapping[str, tuple[object, ...]]] = {
     "history": ("history", SUBJECT),
     "members": ("members", "visitors", "--columns", "profile,specialty"),
     "letters": ("letters", "--show", "LETTER", "--restricted"),
+    "links": ("links", SUBJECT),
     "dump": ("dump", 0),
 }
 """Commands whose standard output shows people, because that is their job. Standard error shows none, nor a password."""
 NOT_RUN: Final = {"demo": "its data is synthetic, and its servers are its own"}
 NEED_NO_SERVER: Final = {"check", "approve", "replay", "map", "asyncapi", "acls", "match"}
-READ_REDIS: Final = {"topics", "explain", "sizes", "lag", "rebuild", "members"}
+READ_REDIS: Final = {"topics", "explain", "sizes", "lag", "rebuild", "members", "links"}
 """Commands that are run with a wrong password of Redis."""
 
 

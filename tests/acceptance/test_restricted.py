@@ -99,6 +99,7 @@ READ_NO_PROFILES: Final = {
     "fill": "reads the log and writes to it; shows counts only",
     "match": "files, no profiles",
 }
+RULED_ELSEWHERE: Final = {"links": "subjects, and with --restricted all names: tests/acceptance/test_links.py"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def reader(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.Te
 
 def test_every_command_is_ruled() -> None:
     read = {name.split()[0] for name in (*READ_ALL, *READ_ONE)}
-    assert {each.name for each in COMMANDS} == {*read, "preview", *READ_NO_PROFILES}
+    assert {each.name for each in COMMANDS} == {*read, "preview", *READ_NO_PROFILES, *RULED_ELSEWHERE}
 
 
 @pytest.mark.servers

@@ -1,0 +1,177 @@
+"""`segue links`: which subjects stand for which, what is odd, what a link would change, and taking one back."""
+
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from rules.language.validation import nearest
+from streams.cli.arguments import AlsoRestricted, Json, read_subject
+from streams.cli.render.links_view import (
+    consequences_json,
+    write_consequences,
+    write_journeys,
+    write_persons,
+    write_subject,
+    write_summary,
+)
+from streams.cli.render.progress import progress
+from streams.cli.render.sentences import write_sentence
+from streams.cli.render.terminal import tell, write_json
+from streams.cli.running import run
+from streams.exits import Exit
+from streams.operations.errors import WrongRequest
+from streams.operations.links.consequences import SOURCE, consequences
+from streams.operations.links.graph import Linked, Links, Person
+from streams.operations.links.journeys import Journey, journeys_now
+from streams.operations.links.reading import read_all, read_person
+from streams.operations.matching.link_events import LinkEvent
+from streams.operations.send import send_lines
+from streams.operations.servers import Servers
+
+ACTIONS: Final = ("take-back", "preview")
+
+
+def links(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SUBJECT | take-back SUBJECT | preview SUBJECT CANONICAL",
+            help="A subject; or what to do, with its subjects.",
+        ),
+    ] = None,
+    of_more_than: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="List the persons of more than N subjects.")
+    ] = None,
+    rings: Annotated[bool, typer.Option("--rings", help="List the links that lead in a ring.")] = False,
+    erased: Annotated[bool, typer.Option("--erased", help="List the links to erased subjects.")] = False,
+    ended: Annotated[
+        bool, typer.Option("--journeys", help="List the journeys that a link ended, or switched to another arm.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the link back without asking.")] = False,
+    restricted: AlsoRestricted = False,
+    as_json: Json = False,
+) -> None:
+    """Say which subjects stand for which, and what is odd; take a link back.
+
+    Without a word: how many links there are, and how many are odd. A link to an erased subject makes a living person
+    vanish; of a ring all are in nothing; a person of more than 50 subjects is a mistake in most cases. The options list
+    them. With a SUBJECT: for whom it stands since when and by which event, and who stands for it.
+
+    [bold]preview SUBJECT CANONICAL[/bold] says what a link would change now, and which running journeys would end or go
+    on in another arm. [bold]take-back SUBJECT[/bold] says the same of taking its link back, asks, and sends the event.
+
+    Example: segue links preview crm:0031 hcp:1234567893
+    """
+    listed = sum((of_more_than is not None, rings, erased, ended))
+    if listed > 1:
+        raise WrongRequest("give one of --of-more-than, --rings, --erased and --journeys")
+    if not words:
+        if yes:
+            raise WrongRequest("--yes goes with take-back")
+        _all(of_more_than, rings, erased, ended, restricted, as_json)
+        return
+    if listed:
+        raise WrongRequest("--of-more-than, --rings, --erased and --journeys list all links: give no SUBJECT")
+    action, *subjects = words if words[0] in ACTIONS or ":" not in words[0] else ["", *words]
+    if action and action not in ACTIONS:
+        raise WrongRequest(
+            f"{action!r} is neither a subject, as hcp:1234567893, nor an action{nearest(action, ACTIONS)}"
+        )
+    _expect_count(action, subjects)
+    if yes and action != "take-back":
+        raise WrongRequest("--yes goes with take-back")
+    if not action:
+        _one(read_subject(subjects[0]), as_json)
+        return
+    names = ("SUBJECT", "CANONICAL")
+    read = [read_subject(each, name) for each, name in zip(subjects, names, strict=False)]
+    event = LinkEvent(read[0], read[1] if action == "preview" else None)
+    if action == "take-back" and not yes and not sys.stdin.isatty():
+        raise WrongRequest("take-back asks before it sends: run it on a terminal, or give --yes")
+    found = run(lambda servers: consequences(servers, event, restricted=restricted))
+    if as_json:
+        write_json(consequences_json(found))
+    else:
+        write_consequences(found)
+    if found.note:
+        tell(found.note)
+    if action == "take-back":
+        if not yes and not typer.confirm("Take this link back?", err=True):
+            tell("nothing was sent")
+            raise typer.Exit(int(Exit.WRONG_INPUT))
+        run(lambda servers: _send(servers, event))
+        if not as_json:
+            write_sentence("sent: identity.unlinked")
+
+
+def _expect_count(action: str, subjects: list[str]) -> None:
+    wanted = 2 if action == "preview" else 1
+    if len(subjects) != wanted:
+        form = {"preview": "preview SUBJECT CANONICAL", "take-back": "take-back SUBJECT"}.get(action, "one SUBJECT")
+        raise WrongRequest(f"give {form}, not {len(subjects)} subjects")
+
+
+def _all(of_more_than: int | None, rings: bool, erased: bool, ended: bool, restricted: bool, as_json: bool) -> None:
+    found, stories, note = run(lambda servers: _read(servers, ended, restricted))
+    if note:
+        tell(note)
+    if ended:
+        if as_json:
+            write_json({"journeys": [each.as_json() for each in stories]})
+        else:
+            write_journeys(stories)
+    elif of_more_than is not None or rings:
+        persons = [each for each in found.persons() if _wanted(each, of_more_than)]
+        if as_json:
+            write_json({"persons": [{"canonical": each.end, "subjects": list(each.subjects)} for each in persons]})
+        else:
+            write_persons(persons, rings=rings)
+    elif erased:
+        _write_links(found.to_erased(), found, as_json)
+    elif as_json:
+        odd = [{"kind": each.kind, "subject": each.subject, "count": each.count} for each in found.oddities()]
+        write_json({"links": found.count, "persons": sum(1 for _ in found.persons()), "odd": odd})
+    else:
+        write_summary(found)
+
+
+def _wanted(person: Person, of_more_than: int | None) -> bool:
+    return person.end is None if of_more_than is None else len(person.subjects) > of_more_than
+
+
+def _write_links(listed: list[Linked], found: Links, as_json: bool) -> None:
+    if as_json:
+        write_json({"links": [each.as_json() for each in listed]})
+        return
+    for each in listed:
+        write_sentence(f"{each.subject} → {each.canonical}, erased; {each.event}")
+    write_sentence(f"{len(listed):,} of {found.count:,} links lead to an erased subject")
+
+
+def _one(subject: str, as_json: bool) -> None:
+    found = run(lambda servers: read_person(servers, subject))
+    if as_json:
+        person = [found.by_subject[each].as_json() for each in sorted(found.by_subject)]
+        write_json({"subject": subject, "canonical": found.end(subject), "person": person})
+    else:
+        write_subject(subject, found)
+
+
+async def _read(servers: Servers, ended: bool, restricted: bool) -> tuple[Links, list[Journey], str]:
+    with progress() as bars:
+        task = bars.add_task("Reading (profiles)", total=None, note="")
+        found = await read_all(servers, lambda read: bars.advance(task, read))
+    if not ended:
+        return found, [], ""
+    return (found, *await journeys_now(servers, found, restricted=restricted))
+
+
+async def _send(servers: Servers, event: LinkEvent) -> None:
+    async def lines() -> AsyncIterator[tuple[int, Sequence[bytes]]]:
+        line = event.line(time.time_ns() // 1_000_000, SOURCE)
+        yield len(line), [line]
+
+    await send_lines(servers, lines())

@@ -1,0 +1,124 @@
+"""What `segue links` says."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from rules.ground.instants import format_instant
+from streams.cli.render.change_line import change_line
+from streams.cli.render.sentences import write_sentence
+from streams.cli.render.words import count
+from streams.operations.links.consequences import Consequences
+from streams.operations.links.graph import SUBJECTS_MAX, Linked, Links, Person
+from streams.operations.links.journeys import Journey
+
+SHOWN: Final = 20
+"""Subjects of one person that are listed; a person of more is most likely a mistake, and --json has them all."""
+
+
+def write_summary(links: Links) -> None:
+    """Say how many links there are, and how many are odd."""
+    persons = [each for each in links.persons() if each.end is not None]
+    largest = max((len(each.subjects) for each in persons), default=0)
+    many = sum(len(each.subjects) > SUBJECTS_MAX for each in persons)
+    said = f"{count(links.count, 'link')}; {count(len(persons), 'person', 'persons')} of several subjects"
+    write_sentence(said + (f", the largest of {largest:,}" if persons else ""))
+    odd = (
+        (len(links.to_erased()), "link", "to an erased subject: a living person vanishes", "segue links --erased"),
+        (len(links.rings()), "ring", "of links: all of it are in nothing", "segue links --rings"),
+        (many, "person", f"of more than {SUBJECTS_MAX} subjects", f"segue links --of-more-than {SUBJECTS_MAX}"),
+    )
+    for number, noun, what, command in odd:
+        if number:
+            write_sentence(f"{count(number, noun)} {what}; see `{command}`")
+    if not any(number for number, *_ in odd):
+        write_sentence("nothing is odd")
+
+
+def write_subject(subject: str, links: Links) -> None:
+    """Say for whom a subject stands, who stands for it, and what is odd."""
+    linked = links.by_subject[subject]
+    if linked.erased_ms is not None:
+        write_sentence(f"{subject} was erased at {format_instant(linked.erased_ms)}")
+    if linked.canonical is not None:
+        write_sentence(f"{subject} stands for {linked.canonical} {_since(linked)}")
+    way, end = links.way(subject), links.end(subject)
+    if end is None:
+        write_sentence(f"its links lead in a ring, so all of it are in nothing: {' → '.join([*way, links.next(way)])}")
+        return
+    if len(way) > 2:
+        write_sentence(f"over {' → '.join(way[1:-1])} the links end at {end}")
+    erased = [each for each in way[1:] if links.by_subject[each].erased_ms is not None]
+    if erased:
+        write_sentence(f"{erased[0]} was erased: what is told of {subject} is in nothing; `take-back` brings it back")
+    subjects = [each for each in links.subjects_of(end) if each != end]
+    if not subjects:
+        write_sentence(f"{subject} stands for itself, and no other subject stands for it")
+        return
+    write_sentence(f"{count(len(subjects) + 1, 'subject')} are the person {end}:")
+    for each in subjects[:SHOWN]:
+        alias = links.by_subject[each]
+        write_sentence(f"{each} → {alias.canonical} {_since(alias)}", indent=2)
+    if len(subjects) > SHOWN:
+        write_sentence(f"and {len(subjects) - SHOWN:,} more: --json has them all", indent=2)
+
+
+def write_persons(persons: Sequence[Person], *, rings: bool) -> None:
+    """List persons, or rings."""
+    for each in persons:
+        shown = ", ".join(each.subjects[:SHOWN]) + (", …" if len(each.subjects) > SHOWN else "")
+        head = "a ring" if each.end is None else each.end
+        write_sentence(f"{head}: {count(len(each.subjects), 'subject')}: {shown}")
+    noun = ("ring",) if rings else ("person", "persons")
+    write_sentence(count(len(persons), *noun))
+
+
+def write_journeys(journeys: Sequence[Journey]) -> None:
+    """List what became of journeys."""
+    for each in journeys:
+        write_sentence(f"{each.subject} → {each.end or 'a ring'}: {_fate(each)}")
+    write_sentence(f"{count(len(journeys), 'journey')} ended or switched by a link")
+
+
+def write_consequences(found: Consequences) -> None:
+    """Say what an event would change."""
+    event = found.event
+    if event.canonical is None:
+        write_sentence(f"{event.subject} would stand for itself again, judged by what was told of it")
+    else:
+        write_sentence(f"{event.subject} would stand for {event.canonical}")
+    for each in found.warnings:
+        write_sentence(f"warning: {each}")
+    for journey in found.journeys:
+        write_sentence(_fate(journey))
+    for change in found.changes:
+        write_sentence(change_line(orjson.loads(change.value) | {"reason": _without_event(change.value)}, ()))
+    write_sentence(f"{count(len(found.changes), 'change')}, if nothing else comes before; nothing is sent by this")
+
+
+def consequences_json(found: Consequences) -> dict[str, Any]:
+    """Return the JSON value of consequences, for programs."""
+    return {
+        "subject": found.event.subject,
+        "canonical": found.event.canonical,
+        "warnings": list(found.warnings),
+        "journeys": [each.as_json() for each in found.journeys],
+        "changes": [orjson.loads(each.value) for each in found.changes],
+    }
+
+
+def _without_event(value: bytes) -> dict[str, Any]:
+    """Return a change's reason without its event: it is the one that was asked about."""
+    reason: dict[str, Any] = orjson.loads(value)["reason"]
+    return reason | {"events": []}
+
+
+def _since(linked: Linked) -> str:
+    since = "" if linked.since_ms is None else f"since {format_instant(linked.since_ms)}"
+    return f"{since} ({linked.event})"
+
+
+def _fate(journey: Journey) -> str:
+    arms = f": {journey.arm} before, {journey.arm_now} now" if journey.fate == "goes on in another arm" else ""
+    return f"{journey.activation} {journey.fate}{arms}"

@@ -1,0 +1,103 @@
+"""Reading links out of the profiles in Redis: of one subject with its person, or of all."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rules.engine.layout import decode
+from rules.engine.persons.packed import PackedPerson
+from rules.engine.stay import Standing
+from rules.ground.partitioning import partition_of
+from streams.errors import Fenced, Gap, Unanswered
+from streams.operations.errors import NoState, OtherState
+from streams.operations.links.graph import Linked, Links
+from streams.operations.profile_state import ATTEMPTS, read_profile, read_together
+from streams.operations.servers import Servers
+from streams.store.redis import RedisStore
+
+SCAN: Final = 1_000
+"""Profiles that are read at once."""
+PERSON_MAX: Final = 10_000
+"""Subjects of one person that are read: beyond, `segue links` without a subject reads all in another order."""
+OnRead = Callable[[int], None]
+"""Is called with how many profiles more were read."""
+
+
+async def read_all(servers: Servers, on_read: OnRead = lambda _: None) -> Links:
+    """Read the links of all partitions. Raises NoState, OtherState, Unanswered."""
+
+    async def one(partition: int, store: RedisStore) -> list[Linked]:
+        found: dict[str, Linked] = {}
+        cursor: int | None = 0
+        while cursor is not None:
+            after, subjects = await _page(store, partition, cursor)
+            _, blobs = await read_together(store, partition, subjects)
+            for subject, blob in zip(subjects, blobs, strict=True):
+                linked = linked_of(subject, blob)
+                if linked is not None:
+                    found[subject] = linked
+            on_read(len(subjects))
+            cursor = after or None
+        return list(found.values())
+
+    return Links(each for partition in await servers.in_each(one) for each in partition)
+
+
+async def read_person(servers: Servers, subject: str) -> Links:
+    """Read the links of one subject's person, hop by hop: up to the end of its links, then down to all aliases.
+
+    Raises NoState, OtherState, Unanswered.
+    """
+    found: dict[str, Linked] = {}
+    left: list[str] = [subject]
+    while left and len(found) < PERSON_MAX:
+        each = left.pop()
+        if each in found:
+            continue
+        partition = partition_of(each.encode(), servers.deployment.partitions)
+        state = await read_profile(servers, each, partition)
+        found[each] = linked_of(each, state.blob) or Linked(each)
+        left += found[each].aliases
+        if (canonical := found[each].canonical) is not None:
+            left.append(canonical)
+    return Links(found.values())
+
+
+def linked_of(subject: str, blob: bytes | None) -> Linked | None:
+    """Return what a packed profile says of links; None: it never met one. Raises OtherState."""
+    if blob is None:
+        return None
+    try:
+        packed = decode(blob)
+    except ValueError:
+        raise OtherState from None
+    person: PackedPerson | None = packed.person
+    if person is None:
+        return None
+    link, standings = person.link, packed.activations
+    alias = link is not None and link.canonical is not None
+    return Linked(
+        subject,
+        None if link is None else link.canonical,
+        None if link is None or not alias else link.time_ms,
+        f"{link.source} {link.id}" if link is not None and alias else "",
+        None if person.erased is None else person.erased.time_ms,
+        tuple(sorted(person.aliases)),
+        _names(standings, lambda each: alias and each.was == "merged" and not each.active),
+        _names(standings, lambda each: each.active),
+    )
+
+
+def _names(standings: dict[str, Standing], wanted: Callable[[Standing], bool]) -> tuple[str, ...]:
+    return tuple(sorted(name for name, standing in standings.items() if wanted(standing)))
+
+
+async def _page(store: RedisStore, partition: int, cursor: int) -> tuple[int, Sequence[str]]:
+    for _ in range(ATTEMPTS):
+        meta = await store.read_meta()
+        if meta is None:
+            raise NoState(partition)
+        try:
+            return await store.subjects(cursor, SCAN, [meta.token])
+        except (Gap, Fenced):
+            continue
+    raise Unanswered("the state keeps moving")

@@ -1,0 +1,180 @@
+"""`segue links` on a running deployment: what a link would change, what it changed, what is odd, and taking it back."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from rules.ground.instants import format_instant
+from streams.embedded import KafkaServer, ValkeyServer
+from tests.acceptance.command import Ended, deployment, event, wait_for
+from tests.acceptance.forked import Forked
+from tests.acceptance.test_definitions import write_catalogue
+from tests.servers import unique
+
+FILES: Final = {
+    "dictionary.yaml": """\
+traits:
+  diagnosis: {type: string, definition: d, source: s, refresh: 1d, restricted: health}
+events:
+  portal.login: {definition: Logged in}
+  therapy.started: {definition: Began}
+  profile.updated: {definition: Changed, data: {diagnosis: {type: string}}, sets: {diagnosis: diagnosis}}
+""",
+    "policy.yaml": (
+        "assignment_key: 0123456789abcdef0123456789abcdef\n"
+        "restrictions: {health: {channels: [sms], membership: restricted}}\n"
+    ),
+    "segments/visitors.yaml": (
+        "segment: visitors\nversion: 1\nstatus: approved\nenter: {event: portal.login, since: ever}\n"
+    ),
+    "segments/treated.yaml": (
+        "segment: treated\nversion: 1\nstatus: approved\nenter: {event: therapy.started, since: ever}\n"
+    ),
+    "segments/diagnosed.yaml": (
+        "segment: diagnosed\nversion: 1\nstatus: approved\nenter: {trait: diagnosis, exists: true}\n"
+    ),
+    **{
+        f"activations/{name}.yaml": (
+            f"activation: {name}\nversion: 1\nstatus: approved\nchannel: email\naudience: hcp\n{more}"
+            "segments: {all: [visitors]}\ncontent: {intent: hello, review: {status: approved}}\n"
+        )
+        for name, more in (
+            ("welcome", "suppress_while: [treated]\n"),
+            ("letters", "arms: {salt: s, weights: {a: 50, b: 50}}\n"),
+        )
+    },
+}
+BOB, NPI, OTHER = "hcp:bob", "hcp:1234567893", "hcp:other"
+
+
+@dataclass(frozen=True)
+class Quick:
+    """The command line of a deployment; commands are forked, for there are many."""
+
+    forked: Forked
+
+    def __call__(self, *arguments: object, stdin: str = "") -> Ended:
+        """Run a command to its end."""
+        return self.forked(arguments, {}, stdin)
+
+    def done(self, *arguments: object, stdin: str = "") -> Ended:
+        """Run a command that must succeed."""
+        ended = self(*arguments, stdin=stdin)
+        assert ended.status == 0, ended.err
+        return ended
+
+
+@pytest.fixture(scope="module")
+def segue(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quick]:
+    """Have a deployment of two partitions in which BOB is a visitor and NPI is treated."""
+    folder = tmp_path_factory.mktemp("links")
+    started = deployment(unique("links"), kafka.bootstrap, valkey.redis_url, 2)
+    started.environment["SEGUE_ACTIVATION_TOPIC_PREFIX"] = unique("links")
+    with Forked(started, folder) as forked:
+        made = Quick(forked)
+        made.done("topics")
+        made.done("apply", write_catalogue(folder / "catalogue", FILES))
+        with started.started("worker"):
+            sent = event(BOB, "portal.login", 1) + event(NPI, "therapy.started", 2)
+            made.done("send", "-", stdin=sent + event(BOB, "profile.updated", 3, diagnosis="C50"))
+            wait_for(lambda: BOB in made("members", "welcome").out and NPI in made("members", "treated").out)
+            yield made
+
+
+def link(subject: str, canonical: str | None, *, ahead_ms: int = 0) -> str:
+    """Write a link event with the present time, or a later one, as a line."""
+    data = {} if canonical is None else {"canonical": canonical}
+    made = json.loads(
+        event(subject, "identity.unlinked" if canonical is None else "identity.linked", unique("l"), **data)
+    )
+    return json.dumps(made | {"time": format_instant(time.time_ns() // 1_000_000 + ahead_ms)}) + "\n"
+
+
+def canonical_of(segue: Quick, subject: str) -> Any:
+    [found] = [each for each in segue.done("links", subject, "--json").json["person"] if each["subject"] == subject]
+    return found["canonical"]
+
+
+@pytest.mark.servers
+def test_a_preview_tells_what_the_link_then_does_and_a_take_back_ends_it(segue: Quick) -> None:
+    previewed = segue.done("links", "preview", BOB, NPI, "--json")
+    fates = {each["activation"]: each["fate"] for each in previewed.json["journeys"]}
+    assert fates["welcome"] == "ends"
+    assert fates["letters"].startswith("goes_on")
+    told = {
+        (each["profile"], each.get("segment") or each["activation"], each["change"])
+        for each in previewed.json["changes"]
+    }
+    assert {(BOB, "visitors", "exited"), (NPI, "visitors", "entered"), (BOB, "welcome", "deactivated")} <= told
+    assert canonical_of(segue, BOB) is None
+
+    segue.done("send", "-", stdin=link(BOB, NPI))
+    wait_for(lambda: canonical_of(segue, BOB) == NPI)
+    wait_for(lambda: segue("members", "visitors").out == f"{NPI}\n")
+    assert BOB in segue.done("links", NPI).out
+    assert "1 link; 1 person of several subjects, the largest of 2" in segue.done("links").out
+    listed = wait_for(lambda: segue.done("links", "--journeys", "--json").json["journeys"])
+    assert ("welcome", "ends") in [(each["activation"], each["fate"]) for each in listed]
+    assert segue.done("links", "--of-more-than", 1, "--json").json["persons"] == [
+        {"canonical": NPI, "subjects": [NPI, BOB]}
+    ]
+
+    refused = segue("links", "take-back", BOB)
+    assert (refused.status, refused.err) == (2, "take-back asks before it sends: run it on a terminal, or give --yes\n")
+    taken = segue.done("links", "take-back", BOB, "--yes")
+    assert taken.out.endswith("sent: identity.unlinked\n")
+    wait_for(lambda: canonical_of(segue, BOB) is None)
+    wait_for(lambda: segue("members", "visitors").out == f"{BOB}\n")
+    assert "nothing is odd" in segue.done("links").out
+
+
+@pytest.mark.servers
+def test_rings_and_links_to_erased_subjects_are_named(segue: Quick) -> None:
+    segue.done("send", "-", stdin=link("crm:1", "crm:2") + link("crm:2", "crm:1"))
+    wait_for(lambda: segue.done("links", "--rings", "--json").json["persons"])
+    assert "crm:1 → crm:2 → crm:1" in segue.done("links", "crm:1").out
+    erasure = event(OTHER, "privacy.erased", 9)
+    segue.done("send", "-", stdin=erasure)
+    wait_for(lambda: "was erased" in segue.done("links", OTHER).out)
+    preview = segue.done("links", "preview", BOB, OTHER)
+    assert "warning: CANONICAL was erased" in preview.out
+    segue.done("send", "-", stdin=link("crm:3", OTHER, ahead_ms=1_000))
+    wait_for(lambda: segue.done("links", "--erased", "--json").json["links"])
+    summary = segue.done("links").out
+    assert "1 link to an erased subject: a living person vanishes" in summary
+    assert "1 ring of links" in summary
+
+
+@pytest.mark.servers
+def test_restricted_names_need_the_option(segue: Quick) -> None:
+    partly, whole = (segue.done("links", "preview", BOB, NPI, *more) for more in ((), ("--restricted",)))
+    assert "diagnosed" not in partly.out
+    assert "1 restricted segment not shown: give --restricted to read them" in partly.err
+    assert "diagnosed" in whole.out
+
+
+MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
+    (
+        ("take-bak", BOB),
+        2,
+        "'take-bak' is neither a subject, as hcp:1234567893, nor an action; did you mean 'take-back'",
+    ),
+    (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subjects"),
+    (("preview", BOB, "npi"), 2, "CANONICAL must be kind:name, like hcp:1234567893, without | and control characters"),
+    (("preview", BOB, BOB), 1, "SUBJECT and CANONICAL are the same: a subject cannot stand for itself by a link"),
+    (("take-back", "hcp:nobody", "--yes"), 1, "SUBJECT stands for itself: there is no link to take back"),
+    ((BOB, "--rings"), 2, "--of-more-than, --rings, --erased and --journeys list all links: give no SUBJECT"),
+    (("--rings", "--erased"), 2, "give one of --of-more-than, --rings, --erased and --journeys"),
+    ((BOB, "--yes"), 2, "--yes goes with take-back"),
+]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("arguments", "status", "said"), MISTAKES)
+def test_a_mistake_gets_one_sentence(segue: Quick, arguments: tuple[object, ...], status: int, said: str) -> None:
+    ended: Ended = segue("links", *arguments)
+    assert (ended.status, ended.out, ended.err) == (status, "", f"{said}\n")
