@@ -186,14 +186,14 @@ class Partition:
             return Applied("redelivery", event, items)
         at = At(r_ms, (f"{event.source} {event.id}",), items)
         {"fact": self._persons.fact, "link": self._persons.link, "erasure": self._persons.erase}[kind](event, at)
-        return Applied("event", event, items, self._seal(at, event.subject))
+        return Applied("event", event, items, self._seal(at, event.subject), at.marks)
 
     def _receive(self, received: Received, decoded: Own, r_ms: int, items: list[Item]) -> Applied:
         """Apply an effect of another profile."""
         at = At(r_ms, (received.event,), items)
         if isinstance(self._persons, Remote) and self._cuts.current is not None:
             self._persons.receive(received, at)
-        return Applied("own", decoded, items, self._seal(at, received.subject))
+        return Applied("own", decoded, items, self._seal(at, received.subject), at.marks)
 
     def _seal(self, at: At, subject: str) -> list[Effect]:
         """Give effects their bytes, which the digest takes up after the changes."""
@@ -233,8 +233,9 @@ class Partition:
         profile = self.profiles.get(subject)
         if profile is None:
             profile = self.profiles[subject] = begun(subject, self.plan, r_ms)
-        elif profile.person is None:
-            self._before_change(profile)
+            return profile
+        self._before_change(profile)
+        if profile.person is None:
             own = profile.linked().own
             if own is not None and self._history is not None:
                 own.log = [*self._history(subject)]

@@ -136,6 +136,7 @@ class Tally:
             for each in applied:
                 if each.marks:
                     mine.marks.update(each.marks)
+                    mine.erased += each.marks.count("erased_fact")
 
     def published(self, notes: Sequence[tuple[int, Notes]], took_ms: float, wall_ms: int) -> None:
         """Count a transaction that was answered: the notes of its slices with their partitions."""

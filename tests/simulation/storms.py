@@ -167,6 +167,9 @@ class Process:
 class Run:
     """One run of two processes over two partitions, by its seed."""
 
+    loaded = LOADED
+    """The catalogues that cuts put into force, in order."""
+
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.bad_store = 0.0
@@ -178,7 +181,7 @@ class Run:
         self.storm = self.world.network = Storm(self.world, self.rng)
         self.world.server.carry = self.carry
         for partition in range(PARTITIONS):
-            self.world.cut(LOADED[0], partition)
+            self.world.cut(self.loaded[0], partition)
         self.processes = [Process(self.world, self.rng), Process(self.world, self.rng)]
         await self.deal({0})
         return self
@@ -239,9 +242,9 @@ class Run:
         self.world.server.roll_back(partition, self.rng.choice(whole[-10:]))
 
     async def cut(self) -> None:
-        if self.cuts < len(LOADED):
+        if self.cuts < len(self.loaded):
             for partition in range(PARTITIONS):
-                self.world.cut(LOADED[self.cuts], partition)
+                self.world.cut(self.loaded[self.cuts], partition)
             self.cuts += 1
 
     async def fill(self) -> None:

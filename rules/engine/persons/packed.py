@@ -56,3 +56,5 @@ class PackedPerson(Struct, array_like=True, gc=False):
     erased: Identity | None
     aliases: list[str]
     parts: list[PackedPart]
+    pieces: dict[str, tuple[str, ...]] = {}
+    """Pieces of effects that are not whole yet (`rules.engine.persons.pieces`)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rules.engine.persons.packed import Identity, Link, PackedPerson
 from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
+from rules.engine.persons.pieces import Waiting
 from rules.ground.digest import identity
 from rules.ground.event import Event
 
@@ -14,7 +15,7 @@ from rules.ground.event import Event
 class Person:
     """What a profile remembers of links and erasures. Mutable: its profile owns it."""
 
-    __slots__ = ("aliases", "erased", "link", "parts", "subject")
+    __slots__ = ("aliases", "erased", "link", "parts", "pieces", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
@@ -26,6 +27,8 @@ class Person:
         """Its direct aliases, also those without facts."""
         self.parts: dict[Way, Part] = {}
         """Its facts. A part has at least one."""
+        self.pieces: Waiting = {}
+        """Pieces of effects that are not whole yet."""
 
     @property
     def canonical(self) -> str | None:
@@ -64,7 +67,7 @@ class Person:
     def pack(self, t_ms: int) -> PackedPerson:
         """Write it as it is packed."""
         parts = [self.parts[way].pack(way, t_ms) for way in sorted(self.parts)]
-        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts)
+        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces))
 
 
 def unpack_person(subject: str, packed: PackedPerson) -> Person:
@@ -73,6 +76,7 @@ def unpack_person(subject: str, packed: PackedPerson) -> Person:
     person.link, person.erased = packed.link, packed.erased
     person.aliases = set(packed.aliases)
     person.parts = dict(unpack_part(part) for part in packed.parts)
+    person.pieces = packed.pieces
     return person
 
 

@@ -21,6 +21,7 @@ from rules.engine.persons.host import Host
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import identity_of
+from rules.engine.persons.pieces import PIECE, gather
 from rules.engine.persons.steps import (
     ERASED_KIND,
     At,
@@ -43,7 +44,7 @@ from rules.ground.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An effect as its target reads it."""
+    """An effect as its target reads it. A piece of one has no `via`, `way` and `event`: the whole has them."""
 
     type: str
     subject: str
@@ -57,14 +58,20 @@ class Received:
 
 
 def read_effect(own: Own) -> Received | None:
-    """Read an effect; None: it is another record, or does not say what it must."""
+    """Read an effect, or a piece of one; None: it is another record, or does not say what it must."""
     data = own.data
     if own.type not in _APPLY or data.__class__ is not dict or not is_subject(own.subject):
         return None
+    if PIECE in data:
+        return Received(own.type, own.subject, "", (), "", data)
     way, event = data.get("way"), data.get("event")
     if way.__class__ is not list or not way or not all(is_subject(each) for each in way) or event.__class__ is not str:
         return None
     return Received(own.type, own.subject, way[-1], tuple(way), event, data)
+
+
+SUBJECTS_USUAL: Final = 50
+"""A person of more subjects than this is told to somebody: most of these links are wrong."""
 
 
 class Remote:
@@ -132,8 +139,20 @@ class Remote:
 
     def receive(self, received: Received, at: At) -> None:
         """Apply an effect to its target. One that does not say what it must says nothing."""
+        host = self._host
+        profile = host.linked(received.subject, at.r_ms)
+        if PIECE in received.data:
+            host.bring_up(profile, at.r_ms, at.items)
+            person = profile.linked()
+            person.pieces, data = gather(person.pieces, received.data)
+            host.moved(profile)
+            whole = None if data is None else read_effect(Own(received.type, data, received.subject))
+            if whole is None or PIECE in whole.data:
+                return
+            received = whole
+            at.events = (received.event,)
         try:
-            _APPLY[received.type](self, self._host.linked(received.subject, at.r_ms), received, at)
+            _APPLY[received.type](self, profile, received, at)
         except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
             at.unreadable = True
 
@@ -145,12 +164,16 @@ class Remote:
             person.aliases.add(received.via)
         host.moved(profile)
         if link is not None and person.erased is not None and link <= person.erased:
+            at.marks.append("link_to_erased")
             if received.way == (received.via,):
                 self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
             return
         host.bring_up(profile, at.r_ms, at.items)
+        before = len(person.origins())
         kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms)
         if person.canonical is None:
+            if before <= SUBJECTS_USUAL < len(person.origins()):
+                at.marks.append("many_subjects")
             self._evaluate(profile, at, taken)
         elif kept or taken.stays:
             self._bring(profile, person.canonical, received.way, kept, at, taken=taken)
@@ -163,7 +186,7 @@ class Remote:
         if origin == profile.subject or not is_subject(origin):
             return
         if not person.takes(event.time_ms, anew):
-            at.refused_facts += 1
+            at.marks.append("erased_fact")
             return
         self._fold(profile, Way(received.via, origin, anew), event, received.way, at)
 
@@ -223,7 +246,9 @@ class Remote:
         """Send an effect to another subject. `passed`: the subjects that it came through before this one."""
         way = (*passed, profile.subject)
         if subject in way:
-            at.dropped += 1
+            at.marks.append("came_round")
+            if type_ == FACTS_TYPE and subject == way[0]:
+                at.marks.append("ring")
             return
         at.effects.append(Effect(subject, type_, {"way": way, "event": at.events[0], **told}))
 

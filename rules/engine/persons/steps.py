@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import MERGED, Evaluation
 from rules.engine.fold import find_masks
-from rules.engine.outcome import Item
+from rules.engine.outcome import Item, Mark
 from rules.engine.persons.effects import Effect
 from rules.engine.persons.joining import arrived, later, rejoin
 from rules.engine.persons.packed import Identity, Link
@@ -35,10 +35,8 @@ class At:
     items: list[Item] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     """What follows for other profiles, in order."""
-    dropped: int = 0
-    """Effects that an alias has passed on already: the links lead in a ring."""
-    refused_facts: int = 0
-    """Facts of an alias that its canonical subject refuses, since it was erased."""
+    marks: list[Mark] = field(default_factory=list)
+    """What is worth a person's look."""
     unreadable: bool = False
     """Whether an effect does not say what it must."""
 

@@ -1,0 +1,134 @@
+"""Links and erasures across partitions under every fault; and what would be lost is noticed."""
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from rules.engine.persons import remote
+from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, WITHDRAWN_TYPE, Effect, _Sealer
+from rules.ground.partitioning import partition_of
+from streams.records import OutRecord
+from streams.wire.maker import RecordMaker
+from tests.models.log import MemoryRing
+from tests.simulation.loop import run
+from tests.simulation.persons import persons
+from tests.simulation.seeds import quiet
+from tests.simulation.steps import ALIAS, END, StepRun
+from tests.simulation.storms import PARTITIONS
+from tests.streams.world import EVENTS
+
+SEEDS = 24
+BLOCK = 8
+STEPS_MIN, STEPS_MAX = 8, 200
+"""Requests from the link to what it brings: fewer, and little was tried; more, and something goes round."""
+TRIED_MAX = 40
+"""Seeds to try before a mutation counts as unnoticed."""
+CAME = {
+    *("link", "unlink", "erase", "crossing", "kill", "roll_back", "rebalance", "zombie", "cut", "effect", "merged +"),
+    *("piece", "ring", "came_round", "link_to_erased", "erased_fact"),
+}
+
+
+def ran(seed: int) -> Counter[str]:
+    random.seed(seed)
+    return run(persons(seed))
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_whatever_happens_a_person_is_one(first: int) -> None:
+    with quiet():
+        for seed in range(first, first + BLOCK):
+            ran(seed)
+
+
+def test_the_runs_bring_what_they_are_for() -> None:
+    came: Counter[str] = Counter()
+    with quiet():
+        for seed in range(SEEDS):
+            came += ran(seed)
+            if came.keys() >= CAME:
+                return
+    pytest.fail(f"{SEEDS} seeds never brought {CAME - came.keys()}")
+
+
+@pytest.mark.parametrize(
+    "roll_back", [None, partition_of(ALIAS.encode(), PARTITIONS), partition_of(END.encode(), PARTITIONS)]
+)
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_a_worker_may_die_at_each_step_from_a_link_to_what_it_brings(carried_out: bool, roll_back: int | None) -> None:
+    with quiet():
+        for at in range(1, STEPS_MAX):
+            if not run(StepRun(7, at, carried_out=carried_out).to_the_end(roll_back)):
+                break
+        else:
+            pytest.fail("the worker was never through")
+    assert at > STEPS_MIN
+
+
+def _lost(patch: pytest.MonkeyPatch) -> None:
+    """Every seventh effect is never written."""
+    made, count = RecordMaker.effect, itertools.count(1)
+
+    def effect(self: RecordMaker, effect: Effect) -> OutRecord:
+        record = made(self, effect)
+        return record if next(count) % 7 else self.tick(record.partition)
+
+    patch.setattr(RecordMaker, "effect", effect)
+
+
+def _outside(patch: pytest.MonkeyPatch) -> None:
+    """Effects are written before the transaction, not within it."""
+    transaction = MemoryRing.transaction
+
+    async def outside(self: MemoryRing, records: Sequence[OutRecord]) -> list[int]:
+        for record in records:
+            if record.topic == EVENTS:
+                self._broker.append(record)
+        return await transaction(self, [record for record in records if record.topic != EVENTS])
+
+    patch.setattr(MemoryRing, "transaction", outside)
+
+
+def _other_bytes(patch: pytest.MonkeyPatch) -> None:
+    """An effect that is computed again has other bytes."""
+    count = itertools.count(1)
+
+    prefix = _Sealer.__init__
+
+    def numbered(self: _Sealer, generation: str, *others: Any) -> None:
+        prefix(self, f"{generation}-{next(count)}", *others)
+
+    patch.setattr(_Sealer, "__init__", numbered)
+
+
+def _kept(patch: pytest.MonkeyPatch) -> None:
+    """What a link brought stays when the link is taken back."""
+    patch.setitem(remote._APPLY, WITHDRAWN_TYPE, lambda *_: None)  # noqa: SLF001
+
+
+def _stays(patch: pytest.MonkeyPatch) -> None:
+    """Facts that are told of an alias do not go on."""
+    patch.setitem(remote._APPLY, FACT_TYPE, lambda *_: None)  # noqa: SLF001
+
+
+def _only_named(patch: pytest.MonkeyPatch) -> None:
+    """Erasures stay with the subject that was named."""
+    patch.setitem(remote._APPLY, ERASED_TYPE, lambda *_: None)  # noqa: SLF001
+
+
+@pytest.mark.parametrize("mutation", [_lost, _outside, _other_bytes, _kept, _stays, _only_named])
+def test_what_is_broken_is_noticed(
+    mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutation(monkeypatch)
+    with quiet():
+        for seed in range(TRIED_MAX):
+            try:
+                ran(seed)
+            except Exception:
+                return
+    pytest.fail(f"{TRIED_MAX} seeds held with {mutation.__doc__}")
