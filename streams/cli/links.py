@@ -77,9 +77,8 @@ def links(
         raise WrongRequest("--of-more-than, --rings, --erased and --journeys list all links: give no SUBJECT")
     action, *subjects = words if words[0] in ACTIONS or ":" not in words[0] else ["", *words]
     if action and action not in ACTIONS:
-        raise WrongRequest(
-            f"{action!r} is neither a subject, as hcp:1234567893, nor an action{nearest(action, ACTIONS)}"
-        )
+        # what was given may be somebody's name: it is not repeated
+        raise WrongRequest(f"give a subject, like hcp:1234567893, or an action{nearest(action, ACTIONS)}")
     _expect_count(action, subjects)
     if yes and action != "take-back":
         raise WrongRequest("--yes goes with take-back")

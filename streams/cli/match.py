@@ -14,6 +14,7 @@ from streams.cli.render.terminal import tell, write_json
 from streams.cli.running import run
 from streams.operations.errors import WrongRequest
 from streams.operations.line_batches import line_batches
+from streams.operations.links.reading import read_all
 from streams.operations.matching.candidates import FIELDS, ORGANISATION_KINDS
 from streams.operations.matching.columns import read_mapping
 from streams.operations.matching.files import Wanted, expect_new, make_links, make_table, write_whole
@@ -54,7 +55,7 @@ def match(
         list[Path] | None, typer.Option(metavar="FILE", help="Link events of before; may be given again.")
     ] = None,
     at: Annotated[str | None, typer.Option("--time", metavar="T", help="The events' time; without: now.")] = None,
-    send: Annotated[bool, typer.Option("--send", help="Also send the events of --links.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Also send them; what is linked already is left out.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find subjects that may be one person, and link the accepted ones.
@@ -83,14 +84,22 @@ def match(
         return
     if files or output is not None:
         raise WrongRequest("find candidates and link accepted ones in two steps: --links takes --decided, no exports")
+    if send and sent:
+        raise WrongRequest("give --sent or --send: with --send, the running system says what is linked already")
     if not decided:
         raise WrongRequest("--links needs --decided TABLE: the table in which pairs were accepted")
     for file in (*decided, *(sent or ())):
         expect_file(file)
     expect_new(links)
     t_ms = time.time_ns() // 1_000_000 if at is None else read_instant(at)
+    standing = run(read_all) if send else None
     made = make_links(
-        decided, sent or (), canonical=_list_of("--canonical", canonical) if canonical else (), organisations=kinds
+        decided,
+        sent or (),
+        canonical=_list_of("--canonical", canonical) if canonical else (),
+        organisations=kinds,
+        running=None if standing is None else standing.standing,
+        erased=() if standing is None else standing.erased,
     )
     write_whole(links, b"".join(each.line(t_ms) + b"\n" for each in made.events))
     if send:

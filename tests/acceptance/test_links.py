@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -157,11 +158,35 @@ def test_restricted_names_need_the_option(segue: Quick) -> None:
     assert "diagnosed" in whole.out
 
 
+@pytest.mark.servers
+def test_accepted_pairs_are_sent_against_what_the_running_system_has(segue: Quick, tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    head = "decision,subject,other\n"
+
+    def send(name: str, lines: str, *more: object) -> Ended:
+        table.write_text(head + lines)
+        return segue("match", "--decided", table, "--links", tmp_path / name, "--send", *more)
+
+    assert send("1.ndjson", "accept,app:5,crm:5\n", "--canonical", "crm").status == 0
+    wait_for(lambda: canonical_of(segue, "app:5") == "crm:5")
+    again = send("2.ndjson", "accept,app:5,crm:5\naccept,app:5,portal:5\n")
+    assert (again.status, "1 event written" in again.out, again.out.rstrip().endswith("and sent")) == (0, True, True)
+    wait_for(lambda: canonical_of(segue, "portal:5") == "crm:5")
+    assert segue.done("links", "app:5").out.startswith("app:5 stands for crm:5 since")
+    segue.done("send", "-", stdin=event("crm:6", "privacy.erased", 8))
+    wait_for(lambda: "was erased" in segue.done("links", "crm:6").out)
+    refused = send("3.ndjson", "accept,app:6,crm:6\n")
+    assert (refused.status, refused.err) == (
+        1,
+        "pairs.csv, row 2: one of this pair was erased, and what is told of the other would be in nothing\n",
+    )
+
+
 MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
     (
         ("take-bak", BOB),
         2,
-        "'take-bak' is neither a subject, as hcp:1234567893, nor an action; did you mean 'take-back'",
+        "give a subject, like hcp:1234567893, or an action; did you mean 'take-back'",
     ),
     (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subjects"),
     (("preview", BOB, "npi"), 2, "CANONICAL must be kind:name, like hcp:1234567893, without | and control characters"),

@@ -82,6 +82,16 @@ class Links:
         """How many subjects stand for another."""
         return len(self._linked())
 
+    @property
+    def standing(self) -> dict[str, str]:
+        """Whom each alias stands for."""
+        return {each: found.canonical for each, found in self.by_subject.items() if found.canonical is not None}
+
+    @property
+    def erased(self) -> set[str]:
+        """The subjects that were erased, and for which the erasure stands."""
+        return {each for each, found in self.by_subject.items() if found.erased_ms is not None}
+
     def next(self, way: Sequence[str]) -> str:
         """Return where the last subject of a way in a ring leads."""
         return self.canonical(way[-1]) or way[-1]

@@ -1,6 +1,6 @@
 """`segue match` over files: exports to a table of candidates, and a decided table to link events."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,22 @@ def make_table(files: Sequence[Path], wanted: Wanted) -> tuple[Found, int]:
 
 
 def make_links(
-    tables: Sequence[Path], sent: Sequence[Path], *, canonical: Sequence[str], organisations: Collection[str]
+    tables: Sequence[Path],
+    sent: Sequence[Path],
+    *,
+    canonical: Sequence[str],
+    organisations: Collection[str],
+    running: Mapping[str, str] | None = None,
+    erased: Collection[str] = (),
 ) -> Linked:
-    """Turn what tables accept into persons and events. `sent`: files of link events of before. Raises WrongInput."""
+    """Turn what tables accept into persons and events. `sent`: files of link events of before. Raises WrongInput.
+
+    `running`: alias to canonical in the running system, where it is known: then that is what stands, not the files.
+    """
     lines: list[Line] = [line for file in tables for line in read_table(file)]
     expect_one_decision(lines)
-    linked = read_links(sent)
-    made = persons(lines, linked, canonical=canonical, organisations=organisations)
+    linked = read_links(sent) if running is None else running
+    made = persons(lines, linked, canonical=canonical, organisations=organisations, erased=erased)
     decisions = [line.decision for line in lines]
     return Linked(made, link_events(made, lines, linked), decisions.count(""), decisions.count("refuse"))
 

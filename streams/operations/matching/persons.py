@@ -33,23 +33,30 @@ def persons(
     *,
     canonical: Sequence[str],
     organisations: Collection[str],
+    erased: Collection[str] = (),
 ) -> list[Person]:
     """Return the persons that the accepted pairs make, with the links that stand already. Sorted by canonical subject.
 
-    `linked`: alias to the subject that it stands for. `canonical`: kinds, the one that stands for others first.
-    Raises Nonsense; it names rows and no subject.
+    `linked`: alias to the subject that it stands for; persons without an accepted pair are left alone. `canonical`:
+    kinds, the one that stands for others first. `erased`: subjects that were. Raises Nonsense; it names rows and no
+    subject.
     """
     refused = [line for line in lines if line.decision == "refuse"]
     places = {line.pair: line.place for line in reversed(lines) if line.decision == "accept"}
     standing = {_pair(*each) for each in linked.items()} - {line.pair for line in refused}
-    places = {**dict.fromkeys(sorted(standing), "the links of --sent"), **places}
-    groups = _groups(places)
+    for pair, place in places.items():
+        if pair[0] in erased or pair[1] in erased:
+            raise Nonsense(f"{place}: one of this pair was erased, and what is told of the other would be in nothing")
+    told = {subject for pair in places for subject in pair}
+    places = {**dict.fromkeys(sorted(standing), "the links that stand already"), **places}
+    groups = [group for group in _groups(places) if not told.isdisjoint(group)]
     _expect_kinds(canonical, groups)
     npis = _npis(lines)
     group_of = {each: number for number, group in enumerate(groups) for each in group}
     joined: list[dict[Pair, str]] = [{} for _ in groups]
     for pair, place in places.items():
-        joined[group_of[pair[0]]][pair] = place
+        if pair[0] in group_of:
+            joined[group_of[pair[0]]][pair] = place
     for group, joins in zip(groups, joined, strict=True):
         _expect_one(group, joins, npis, organisations)
     for line in refused:
@@ -58,7 +65,8 @@ def persons(
             raise Nonsense(
                 f"{line.place}: this pair is refused, but accepted pairs make the two one; refuse one of those, too"
             )
-    return sorted((_person(group, canonical) for group in groups), key=lambda each: each.canonical)
+    heads = set(linked.values()) - linked.keys()
+    return sorted((_person(group, canonical, heads) for group in groups), key=lambda each: each.canonical)
 
 
 def _expect_kinds(canonical: Sequence[str], groups: Sequence[Sequence[str]]) -> None:
@@ -124,13 +132,13 @@ def _npis(lines: Iterable[Line]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _person(group: Sequence[str], canonical: Sequence[str]) -> Person:
-    """Choose who stands for the others: by kind, then who bears an NPI as its name, then the first by code points."""
+def _person(group: Sequence[str], canonical: Sequence[str], heads: Collection[str]) -> Person:
+    """Choose who stands for the others: by kind, then who does so already, then by NPI, then by code points."""
 
-    def rank(subject: str) -> tuple[int, bool, str]:
+    def rank(subject: str) -> tuple[int, bool, bool, str]:
         kind = _kind(subject)
         place = canonical.index(kind) if kind in canonical else len(canonical)
-        return place, not is_npi(subject.partition(":")[2]), subject
+        return place, subject not in heads, not is_npi(subject.partition(":")[2]), subject
 
     chosen = min(group, key=rank)
     return Person(chosen, tuple(each for each in group if each != chosen))

@@ -87,6 +87,18 @@ def test_a_subject_that_comes_to_stand_for_the_others_is_unlinked_first() -> Non
     ]
 
 
+def test_who_stands_for_the_others_already_goes_on_doing_so_unless_the_kinds_say_otherwise() -> None:
+    lines = [line("app:1", "crm:1")]
+    linked = {"portal:1": "crm:1", "x:1": "y:1"}
+    assert made(*lines, linked=linked) == [Person("crm:1", ("app:1", "portal:1"))]
+    assert made(*lines, linked=linked, canonical=("app",)) == [Person("app:1", ("crm:1", "portal:1"))]
+
+
+def test_nobody_is_linked_with_who_was_erased() -> None:
+    with pytest.raises(Nonsense, match=r"app:1\+crm:1: one of this pair was erased"):
+        persons([line("app:1", "crm:1")], {}, canonical=(), organisations=(), erased={"crm:1"})
+
+
 def test_a_link_whose_pair_is_refused_now_is_taken_back_and_no_other() -> None:
     lines = [line("crm:1", "hcp:1", "refuse")]
     linked = {"crm:1": "hcp:1", "portal:1": "hcp:1"}
