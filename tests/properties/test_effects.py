@@ -1,0 +1,101 @@
+"""Effects as records: a worker that delivers them says what a replay says, and a restart at any record changes nothing.
+
+A worker follows links hop by hop, so a chain is in between for some records. Where all links lead from a few subjects
+to others that are no alias themselves, every effect is one hop away and nothing is in between. Wherever links lead,
+each subject has the same facts in the end.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.engine.partition import Partition
+from rules.engine.replay import Replay
+from tests.properties.delivering import Delivered
+from tests.properties.persons import linked_contact_scenes, linked_scenes
+from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, tell
+from tests.transcripts.implementations import compiled, engine
+
+pytestmark = pytest.mark.timeout(PATIENCE_S)
+ALIAS_FOR = {"hcp:1": "crm:4", "hcp:3": "lab:2"}
+"""Who is linked in the place of a subject that stands for others, in a scene without chains."""
+END_FOR = {"crm:4": "hcp:1", "crm:5": "hcp:3", "lab:2": "hcp:1"}
+"""Who stands for another in the place of one that does not."""
+RECORDS_MAX = 2_000
+"""More than a scene has, with its effects."""
+
+
+def without_chains(scene: Scene) -> Scene:
+    """Let all links lead from some subjects to others; and no cuts, because a worker has no history at them."""
+    return replace(scene, lines=[_without_chain(line) for line in scene.lines], cuts=[], as_live=False)
+
+
+def _without_chain(line: bytes) -> bytes:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(event, dict) or event.get("type") not in ("identity.linked", "identity.unlinked"):
+        return line
+    event["subject"] = ALIAS_FOR.get(event["subject"], event["subject"])
+    if "data" in event:
+        canonical = event["data"]["canonical"]
+        event["data"] = {"canonical": END_FOR.get(canonical, canonical)}
+    return json.dumps(event).encode()
+
+
+def facts_of(partition: Partition) -> dict[str, Any]:
+    """Return what each known profile knows, without marks and arrivals."""
+    return {
+        subject: (profile.known_since_ms, profile.latest_ms, profile.traits, profile.consents)
+        for subject, profile in partition.profiles.items()
+        if profile.is_known
+    }
+
+
+def by_profile(changes: Sequence[bytes]) -> dict[str, list[bytes]]:
+    """Sort changes by their profile, in their order."""
+    found: defaultdict[str, list[bytes]] = defaultdict(list)
+    for change in changes:
+        found[json.loads(change)["profile"]].append(change)
+    return found
+
+
+@partial(checks, share=2)
+@given((linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0)).map(without_chains))
+def test_effects_that_are_delivered_say_what_a_replay_says(scene: Scene) -> None:
+    tell(scene)
+    whole, _ = engine(scene.files, scene.lines, [], scene.until, False)
+    delivered = Delivered(scene.files, [], set()).deliver(scene.lines, scene.until)
+    assert by_profile(delivered) == by_profile(whole)
+
+
+@partial(checks, share=2)
+@given(linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0))
+def test_in_the_end_every_subject_has_the_facts_that_a_replay_gives_it(scene: Scene) -> None:
+    tell(scene)
+    replay = Replay(compiled(scene.files))
+    for _ in replay.run(scene.lines, scene.until):
+        pass
+    delivered = Delivered(scene.files, [], set())
+    delivered.deliver(scene.lines, scene.until)
+    assert facts_of(delivered.partition) == facts_of(replay.partition)
+
+
+@partial(checks, share=2)
+@given(linked_scenes(HOURS, cuts=2) | linked_contact_scenes(HOURS), st.data())
+def test_a_restart_at_any_record_changes_neither_changes_nor_effects(scene: Scene, data: st.DataObject) -> None:
+    tell(scene)
+    whole = Delivered(scene.files, scene.cuts, set())
+    whole.deliver(scene.lines, scene.until)
+    boundaries = data.draw(st.just(set(range(RECORDS_MAX))) | st.sets(st.integers(1, 60)))
+    parts = Delivered(scene.files, scene.cuts, boundaries)
+    parts.deliver(scene.lines, scene.until)
+    assert (parts.changes, parts.effects) == (whole.changes, whole.effects)
