@@ -10,7 +10,7 @@ answers with what is lacking, and the caller gives it (`rules.engine.outcome`, `
 waits, reads a clock or fails half-way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from heapq import heappop, heappush
 from typing import Final, TypeAlias
 
@@ -37,7 +37,7 @@ from rules.engine.persons.effects import Effect, seal
 from rules.engine.persons.joining import rejoin
 from rules.engine.persons.local import Local
 from rules.engine.persons.remote import Received, Remote, read_effect
-from rules.engine.persons.steps import At, begun, classify
+from rules.engine.persons.steps import At, begun, classify, settle
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile, unpack
 from rules.engine.protocol import PROTOCOL, STATES, Call, IllegalOrder, State
@@ -166,7 +166,8 @@ class Partition:
         if received is not None and isinstance(decoded, Own):
             return self._receive(received, decoded, r_ms, items)
         if isinstance(decoded, Own):
-            return Applied(self._apply_own(decoded, r_ms, items), decoded, items)
+            at = At(r_ms, (f"/segue/{self.generation} {decoded.type}",), items)
+            return Applied(self._apply_own(decoded, at), decoded, items, self._seal(at, own), at.marks)
         return Applied("refused", decoded, items)
 
     def _feed_personal(self, record: Record, r_ms: int, event: Event, known: int, items: list[Item]) -> Applied | Need:
@@ -555,7 +556,7 @@ class Partition:
             return NeedProfiles((subject,))
         return None
 
-    def _apply_own(self, own: Own, r_ms: int, items: list[Item]) -> AppliedKind:
+    def _apply_own(self, own: Own, at: At) -> AppliedKind:
         """Do what a record of Segue's own says."""
         digest = _catalogue_named(own)
         if digest is not None:
@@ -563,21 +564,25 @@ class Partition:
             return "cut"
         history = read_history(own)
         if history is not None:
-            self._take_history(history, r_ms, items)
+            self._take_history(history, at)
             return "own"
         filled = read_filled(own)
-        if filled is None or not self._cuts.fill(filled.cut_ms, filled.since_ms, r_ms):
+        if filled is None or not self._cuts.fill(filled.cut_ms, filled.since_ms, at.r_ms):
             return "own"
         self._stand_anew()
         return "filled"
 
-    def _take_history(self, history: History, r_ms: int, items: list[Item]) -> None:
-        """Make facts known to the conditions that came in at a cut without their history."""
+    def _take_history(self, history: History, at: At) -> None:
+        """Make facts known to the conditions that came in at a cut without their history. An alias passes them on."""
+        r_ms, items = at.r_ms, at.items
         cuts, current = self._cuts.anew(history.cut_ms, history.traits), self._cuts.current
         profile = self.profiles.get(history.subject)
         if current is None or not cuts or (profile is None and FIRST_CUT not in cuts):
             return
         facts = [*facts_of(history, current.catalogue.dictionary, r_ms)]
+        if profile is not None and profile.person is not None:
+            self._recall(profile, facts, cuts, at)
+            return
         if profile is None:
             if not facts:
                 return
@@ -586,12 +591,29 @@ class Partition:
         else:
             self.bring_up(profile, r_ms, items)
         mask = take_in(profile, current, facts, cuts, r_ms)
+        profile.mask_cut = -1  # what sleeps is to be found again
         if profile.evaluated_ms == NEVER and FIRST_CUT in current.fills:
             profile.evaluated_ms, mask = r_ms - 1, all_of(current)
         if profile.evaluated_ms != NEVER:
             look_again(profile, current, mask, r_ms)
         self._enqueue(profile)
         self._touched.subjects.add(history.subject)
+
+    def _recall(self, profile: Profile, facts: list[Event], cuts: Mapping[int, Set[str]], at: At) -> None:
+        """Take history in for a subject that met a link: as facts of its own."""
+        person, plan = profile.linked(), self.plan
+        own = person.own
+        if own is None:
+            return  # not known: it takes none
+        self.bring_up(profile, at.r_ms, at.items)
+        anew = plan.catalogue.policy.begins_anew
+        mask = take_in(own, plan, [each for each in facts if person.takes(each.time_ms, anew)], cuts, at.r_ms)
+        settle(profile, plan, at.r_ms)
+        if isinstance(self._persons, Remote):
+            self._persons.recalled(profile, at)
+        if person.canonical is None and profile.evaluated_ms != NEVER:
+            look_again(profile, plan, mask, at.r_ms)
+        self.moved(profile)
 
     def _cut(self, catalogue: Catalogue) -> None:
         self._cuts.enforce(catalogue, self.clock_ms)

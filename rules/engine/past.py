@@ -98,11 +98,13 @@ def facts_of(history: History, dictionary: Dictionary, r_ms: int) -> Iterator[Ev
             yield event
 
 
-def take_in(profile: Profile, plan: Plan, facts: Iterable[Event], cuts: Mapping[int, Set[str]], r_ms: int) -> int:
+def take_in(
+    profile: Profile | Part, plan: Plan, facts: Iterable[Event], cuts: Mapping[int, Set[str]], r_ms: int
+) -> int:
     """Fold facts into the memories of the conditions that came in at some cuts; return what that can move.
 
     `cuts`: by ordinal, the traits that the facts set for it besides. The mask is of segments and activations. The
-    profile has been brought over to `plan`.
+    profile has been brought over to `plan`; of one that met a link, its own part takes the facts.
     """
     of_cuts = {*cuts}
     first = FIRST_CUT in of_cuts
@@ -125,7 +127,6 @@ def take_in(profile: Profile, plan: Plan, facts: Iterable[Event], cuts: Mapping[
         for fold in plan.folds.get(event.type, NO_FOLDS).of(event):
             if fold.memory.cut in of_cuts:
                 mask |= _moved(profile, fold, fold.memory.fold_past(profile.states.get(fold.state_key), event, r_ms))
-    profile.mask_cut = -1  # what sleeps is to be found again
     return mask
 
 
@@ -140,7 +141,7 @@ def begin(subject: str, plan: Plan, facts: list[Event], first_ms: int) -> Profil
     return profile
 
 
-def _moved(profile: Profile, fold: Fold, state: Any) -> int:
+def _moved(profile: Profile | Part, fold: Fold, state: Any) -> int:
     """Keep a state; return what it can move if it is another."""
     if state is profile.states.get(fold.state_key):
         return 0
@@ -148,7 +149,7 @@ def _moved(profile: Profile, fold: Fold, state: Any) -> int:
     return fold.enter_mask | fold.exit_mask
 
 
-def _own_fact(profile: Profile, plan: Plan, event: Event) -> int:
+def _own_fact(profile: Profile | Part, plan: Plan, event: Event) -> int:
     """Take an event from before the first cut for one of the profile's own, its settings left out."""
     mask = 0
     if event.time_ms > profile.latest_ms:
@@ -161,7 +162,7 @@ def _own_fact(profile: Profile, plan: Plan, event: Event) -> int:
     return mask
 
 
-def _set(profile: Profile, plan: Plan, trait: str, setting: Register, cuts: set[int]) -> int:
+def _set(profile: Profile | Part, plan: Plan, trait: str, setting: Register, cuts: set[int]) -> int:
     """Set a trait, if nothing later has set it; before the cut is filled, hold the setting back."""
     waiting = [cut for cut in cuts if cut not in (0, FIRST_CUT) and cut not in plan.fills]
     if waiting and profile.held_back is None:

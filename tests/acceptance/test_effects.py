@@ -129,6 +129,8 @@ def test_one_person_with_two_names_is_contacted_once_and_forgotten_whole(
             PORTAL: [f"{ACTIVE} allowed", f"{IN} entry_rule"],
         }
         two.send(CRM, "identity.linked", canonical=PORTAL)
+        worker.kill()  # at whatever step it is
+    with segue.started("worker") as worker:
         assert two.published(2) == {CRM: [f"{INACTIVE} merged", f"{OUT} merged"]}
         assert two.verified()[PARTITION_OF[CRM]] == 4
         assert stop(worker).status == 0

@@ -308,7 +308,7 @@ async def persons(seed: int) -> Counter[str]:
 async def _persons(run: PersonsRun, seed: int) -> Counter[str]:
     await run.begin()
     erasing = [run.erase] if seed % 3 else []
-    cutting = [run.cut] if seed % 4 == 3 else []
+    cutting = [run.cut, run.fill] if seed % 4 == 3 else []
     events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.crossing, run.nothing, *erasing, *cutting)
     for _ in range(10):
         run.weather()

@@ -119,6 +119,13 @@ class Remote:
         if after is not None:
             self._bring(profile, after, (), brought_by(person), at, link=link.identity, taken=taken)
 
+    def recalled(self, profile: Profile, at: At) -> None:
+        """Pass on what a profile's own facts are after history came to it, if it is an alias."""
+        person = profile.linked()
+        if person.canonical is not None:
+            own = [(origin, part) for origin, part in brought_by(person) if origin == profile.subject]
+            self._bring(profile, person.canonical, (), own, at)
+
     def erase(self, event: Event, at: At) -> None:
         """Erase a subject, and by effects the whole person."""
         self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
