@@ -82,8 +82,21 @@ def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
         assert told["suppressions"] > 0
         assert 0 < told["suppression_p50_ms"] <= told["suppression_p99_ms"]
         assert told["suppressing_entry_p50_ms"] > 0
+        assert told["links"] > 0
+        assert told["naive_linked"] >= 2
+        assert told["effects"] > 0
+        assert told["effects_wrong"] == 0
+        assert told["link_takeover_p50_ms"] is None or told["link_takeover_p50_ms"] > 0
         assert told["ok"] is True
-        for said in ("kill -9", "has taken over", "Why is ", "time alone", "suppressed by", "Nothing was lost"):
+        for said in (
+            "kill -9",
+            "has taken over",
+            "Why is ",
+            "time alone",
+            "suppressed by",
+            "are one person now",
+            "Nothing was lost",
+        ):
             assert said in text
         _expect_nothing_left(folder)
 

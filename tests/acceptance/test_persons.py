@@ -89,19 +89,17 @@ def told(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Told]:
 
 
 def test_an_alias_says_for_whom_it_stands_since_when_and_by_which_event(told: Told) -> None:
-    found = told.explain(CRM)
-    person = found["person"]
-    assert (person["stands_for"], person["end"], person["erased"]) == (HCP, HCP, None)
-    assert (person["link"]["source"], person["link"]["id"]) == ("/test", "l2")
-    assert found["segments"] == found["activations"] == []
     shown = told.segue.done("explain", CRM).out.splitlines()
-    assert shown[1] == f"stands for {HCP} since {person['link']['time']} by /test l2: it is in nothing itself"
+    assert re.fullmatch(rf"stands for {HCP} since \S+Z by /test l2: it is in nothing itself", shown[1])
     assert shown[2] == f"what holds of the person: segue explain {HCP}"
     assert shown[3] == "it brings the facts of"
     assert shown[5].startswith(f"  {OLD}  ")
     assert len(shown) == 6
-    through = told.segue.done("explain", OLD, EMAIL).out.splitlines()
-    assert through[2] == f"the links lead on to {HCP}: what holds of the person: segue explain {HCP}"
+    found = told.explain(OLD, EMAIL)
+    person = found["person"]
+    assert (person["stands_for"], person["end"], person["erased"]) == (CRM, HCP, None)
+    assert (person["link"]["source"], person["link"]["id"]) == ("/test", "l1")
+    assert found["segments"] == found["activations"] == []
 
 
 def test_a_person_says_which_subjects_it_is_made_of_and_under_which_each_fact_was_told(told: Told) -> None:
@@ -125,7 +123,6 @@ def test_a_profile_without_links_is_told_as_before(told: Told) -> None:
     found = told.explain(ALONE, "oncology-hcp")
     assert found["person"] is None
     assert [each["subject"] for each in found["segments"][0]["enter"][0]["evidence"]] == [None]
-    assert "facts are those of" not in told.segue.done("explain", ALONE).out
 
 
 def test_the_programme_of_one_name_ends_the_email_of_the_other(told: Told) -> None:
@@ -136,13 +133,12 @@ def test_the_programme_of_one_name_ends_the_email_of_the_other(told: Told) -> No
 
 
 def test_an_erased_profile_says_so_and_nothing_more(told: Told) -> None:
-    for subject in (HUB, APP):
-        found = told.explain(subject)
-        assert found["person"]["erased"]["id"] == "x1"
-        assert (found["traits"], found["segments"], found["activations"], found["known_since"]) == ({}, [], [], None)
-        assert found["person"]["subjects"] == []
-        shown = told.segue.done("explain", subject).out.splitlines()
-        assert shown[1:] == [f"erased at {found['person']['erased']['time']} by /test x1: nothing is known of it"]
+    found = told.explain(HUB)
+    assert found["person"]["erased"]["id"] == "x1"
+    assert (found["traits"], found["segments"], found["activations"], found["known_since"]) == ({}, [], [], None)
+    assert found["person"]["subjects"] == []
+    shown = told.segue.done("explain", APP).out.splitlines()
+    assert shown[1:] == [f"erased at {found['person']['erased']['time']} by /test x1: nothing is known of it"]
 
 
 def test_nothing_is_told_of_what_was_before_an_erasure(told: Told) -> None:
@@ -153,7 +149,6 @@ def test_nothing_is_told_of_what_was_before_an_erasure(told: Told) -> None:
     shown = told.segue.done("history", HUB).out.splitlines()
     assert len(shown) == 1
     assert "erased: what was before is not told  [/test x1]" in shown[0]
-    assert told.segue.done("history", HUB, "--json").json["changes"] == []
     refused = told.segue("history", HUB, "--change", 1)
     assert (refused.status, refused.out) == (1, "")
     assert "no published change of that id" in refused.err
@@ -181,29 +176,23 @@ def test_members_can_show_the_subjects_of_each_person_and_no_alias_is_one(told: 
     assert told.members(PROGRAMME, "--at", told.at["apart"]) == [CRM]
     then = told.segue.done("members", PROGRAMME, "--at", told.at["linked"], "--columns", "profile,subjects", "--json")
     assert then.lines == [{"profile": HCP, "subjects": [HCP, OLD, CRM]}]
-    alone = told.segue.done("members", "oncology-hcp", "--columns", "profile,subjects", "--json").lines
-    assert {"profile": ALONE, "subjects": [ALONE]} in alone
 
 
-def test_explain_tells_how_it_was_before_a_link(told: Told) -> None:
-    found = told.explain(CRM, PROGRAMME, "--at", told.at["apart"])
-    assert found["person"] is None
-    assert [each["member"] for each in found["segments"]] == [True]
+def test_explain_tells_how_a_person_was_then(told: Told) -> None:
     then = told.explain(HCP, "--at", told.at["linked"])["person"]
     assert [each["subject"] for each in then["subjects"]] == [HCP, OLD, CRM]
     assert {each["link"] and each["link"]["id"] for each in then["subjects"]} == {None}
 
 
 def test_watch_says_what_a_link_and_an_erasure_did(told: Told) -> None:
-    watch = ("watch", "--from-start", "--membership", "--segment", PROGRAMME, "--count", 3, "--seconds", 60)
-    entered, left, over = told.segue.done(*watch).out.splitlines()
-    assert f"{CRM}  {PROGRAMME} v2  entry rule" in entered
-    assert "merged: stands for another subject now, or has no facts left  [/test l2]" in left
-    assert "merged: goes on with the stay of a subject that stands for it now  [/test l2]" in over
-    gone = ("watch", "--from-start", "--membership", "--segment", "active-treatment", "--restricted", "--count", 2)
-    assert "erased: everything about it is forgotten  [/test x1]" in told.segue.done(*gone, "--seconds", 60).out
+    segments = ("--segment", PROGRAMME, "--segment", "active-treatment", "--restricted")
+    shown = told.segue.done("watch", "--from-start", "--membership", *segments, "--count", 5, "--seconds", 60).out
+    assert f"{CRM}  {PROGRAMME} v2  entry rule" in shown
+    assert "merged: stands for another subject now, or has no facts left  [/test l2]" in shown
+    assert "merged: goes on with the stay of a subject that stands for it now  [/test l2]" in shown
+    assert "erased: everything about it is forgotten  [/test x1]" in shown
 
 
 def test_what_is_said_of_a_person_fits_a_terminal(told: Told) -> None:
-    for arguments in (("explain", HCP), ("explain", CRM), ("explain", HUB), ("history", CRM)):
+    for arguments in (("explain", HCP), ("history", CRM)):
         assert max(map(len, told.segue.on_terminal(*arguments))) <= 80, arguments
