@@ -81,6 +81,11 @@ class Facts(Protocol):
     """R of the event with which it became known; -FOREVER: long ago (profiles of older layouts do not know it)."""
 
     @property
+    def lacking(self) -> Mapping[str, int] | None:
+        """By `state_key`: from which instant on a state knows all, where another subject brought facts without it."""
+        ...
+
+    @property
     def traits(self) -> Mapping[str, Register]:
         """By name."""
         ...

@@ -4,6 +4,10 @@ After a cut at T a new condition that looks at history is *pending* for a profil
 its window begins at T + 5 min or later; the mark that it counts from was set under this catalogue or a later one; the
 profile became known under it. Equal conditions of the old catalogue carry their own introduction on.
 
+A profile may lack more than the rest of its partition does: another subject brought facts from a partition that stood
+under another catalogue, or facts from before a cut (`rules.engine.persons.lacking`). For that profile the conditions on
+these states have no verdict, as after a cut at the instant from which on they know all (`Lacking`).
+
 When a fill has brought the history, T is the instant from which on the log was whole: at most the cut's, so marks and
 births from before the cut may count too. If the log was whole from its beginning, nothing of that cut is pending.
 """
@@ -11,7 +15,7 @@ births from before the cut may count too. If the log was whole from its beginnin
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rules.conditions.base import Completion, Condition, Node, Verdict
 from rules.conditions.facts import Alternatives
@@ -57,7 +61,11 @@ class Guard:
         if view.t_ms >= self.complete_ms or facts.born_cut >= self.cut or facts.born_ms >= self.since_ms:
             return True
         mark = view.mark(self.mark)
-        return mark is not None and (mark.cut >= self.cut or self._set_ms(view) >= self.since_ms)
+        return mark is not None and (mark.cut >= self.cut or self.marked(view))
+
+    def marked(self, view: View) -> bool:
+        """Tell whether the mark was set when all was known."""
+        return view.mark(self.mark) is not None and self._set_ms(view) >= self.since_ms
 
     def _set_ms(self, view: View) -> int:
         """Return the instant at which the mark was set. A mark of an entry is the present stay's, or is set now."""
@@ -129,6 +137,38 @@ class Pending(Condition):
     def beyond_memory(self) -> tuple[Path, str] | None:
         """As the leaf does."""
         return self.inner.beyond_memory()
+
+
+class Lacking(Pending):
+    """A leaf of a rule as it judges a profile that lacks states: no verdict while a state of its own is among them."""
+
+    def __init__(self, inner: Condition, segment: str) -> None:
+        super().__init__(inner, inner.guards if isinstance(inner, Pending) else ())
+        self._segment = segment
+        self._historic = tuple(each for each in historic(inner) if each.memory is not None)
+
+    def verdict(self, view: View) -> Verdict:
+        """No verdict until every window begins when all was known, or its mark was set then."""
+        waits = [guard.complete_ms for guard in self._lacking(view)]
+        return (None, min(waits)) if waits else self.inner.verdict(view)
+
+    def pending(self, view: View) -> bool:
+        """Tell whether it has no verdict yet; for explanations."""
+        return any(True for _ in self._lacking(view)) or super().pending(view)
+
+    def _lacking(self, view: View) -> Iterator[Guard]:
+        """Walk what it waits for. A birth says nothing here: the facts came to the profile without their states."""
+        for condition in self._historic:
+            assert condition.memory is not None
+            since_ms = (view.facts.lacking or {}).get(condition.memory.state_key)
+            if since_ms is not None:
+                for complete_ms, mark in condition.completions(since_ms):
+                    guard = Guard(_NO_CUT, since_ms, complete_ms, mark, self._segment)
+                    if view.t_ms < complete_ms and not guard.marked(view):
+                        yield guard
+
+
+_NO_CUT: Final = 0
 
 
 def text_name(condition: Condition) -> str:

@@ -10,6 +10,7 @@ from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
+from rules.engine.doubts import Doubted, Doubts
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
 from rules.engine.pending import Fills, Introduction, Introductions, historic, introduce, text_name
@@ -75,6 +76,11 @@ class Plan:
     fresh_mask: int
     """Segments that a profile without events or traits could enter."""
     introductions: Introductions
+    begun: Mapping[str, tuple[int, int]]
+    """By key of each state that began at a cut which is not wholly filled: the ordinal of the cut, and the instant from
+    which on the log is whole."""
+    doubts: Doubts
+    """The segments as they judge profiles that lack states."""
     fills: Fills
     """The cuts that are filled."""
     ends_fill: bool
@@ -85,15 +91,17 @@ class Plan:
     """Segments that the cut may move although nothing of them is due: those that it changed. All of them, where the
     catalogue reads the same state in another way."""
 
-    def governing(self, profile: Profile) -> Sequence[SegmentPlan] | Governing:
+    def governing(self, profile: Profile) -> Sequence[SegmentPlan] | Governing | Doubted:
         """Return the segments by position, each as it governs a profile."""
-        return Governing(self.segments, self.pilots, profile) if self.pilots else self.segments
+        found = Governing(self.segments, self.pilots, profile) if self.pilots else self.segments
+        return Doubted(found, self.doubts) if profile.lacking else found
 
     def segment_of(self, name: str, profile: Profile) -> SegmentPlan:
         """Return the definition of a segment that governs a profile."""
         plan = self.by_id[name]
         pilot = self.pilots.get(plan.position)
-        return plan if pilot is None else pilot.of(profile)
+        found = plan if pilot is None else pilot.of(profile)
+        return self.doubts.of(found) if profile.lacking else found
 
 
 def all_of(plan: Plan) -> int:
@@ -174,11 +182,23 @@ def make_plan(
         needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,
+        begun=_begun(masks.states, introductions, fills),
+        doubts=Doubts(),
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
         cut_mask=_cut_mask(segments, before, catalogue),
     )
+
+
+def _begun(states: Mapping[str, Memory], introductions: Introductions, fills: Fills) -> dict[str, tuple[int, int]]:
+    instants = {each.cut: each.t_ms for each in introductions.values() if each is not None}
+    found = {}
+    for key, memory in states.items():
+        since_ms = fills.get(memory.cut, instants.get(memory.cut))
+        if memory.cut and since_ms is not None:
+            found[key] = memory.cut, since_ms
+    return found
 
 
 def _cut_mask(segments: Sequence[SegmentPlan], before: Catalogue | None, catalogue: Catalogue) -> int:

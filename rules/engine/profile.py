@@ -46,6 +46,7 @@ class Profile:
         "held_back",
         "kind",
         "known_since_ms",
+        "lacking",
         "latest_ms",
         "mask_cut",
         "members_mask",
@@ -105,6 +106,8 @@ class Profile:
         self.sequences: dict[str, int] = {}
         """By channel: how many changes of its activations there were."""
 
+        self.lacking: dict[str, int] | None = None
+        """By state key: the instant from which on a state of its parts knows all (`rules.engine.persons.lacking`)."""
         self.held_back: dict[int, dict[str, Register]] | None = None
         """By ordinal of a cut: settings that history brought, of traits that the cut declared anew, until it is filled.
         """

@@ -104,6 +104,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
         mask = 0
         for part in person.parts.values():
             part.states = _carried(part, plan, part.log)
+            part.lacking = {key: since_ms for key, since_ms in part.lacking.items() if key in plan.states}
             mask |= release(part, plan) if part.held_back else 0
         rejoin(profile, plan.states, plan.t_ms)
     profile.cut = plan.ordinal

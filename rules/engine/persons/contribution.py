@@ -29,6 +29,7 @@ def write_brought(brought: Brought, memories: Memories, r_ms: int) -> list[Any]:
 
 def _write(origin: str, part: Part, memories: Memories, r_ms: int) -> Any:
     part.states = pruned({key: state for key, state in part.states.items() if key in memories}, memories, r_ms)
+    part.lacking = {key: since_ms for key, since_ms in sorted(part.lacking.items()) if key in memories}
     part.traits = dict(sorted(part.traits.items()))
     part.consents = dict(sorted(part.consents.items()))
     fields = _plain(layout.encode(part.pack(Way(OWN, origin), r_ms)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rules.conditions.consent import consents_later, join_consents
 from rules.conditions.memory import Memory
 from rules.conditions.view import Register, State
+from rules.engine.persons.lacking import joined_lacking
 from rules.engine.persons.part import Part
 from rules.engine.persons.person import identity_of, logged
 from rules.engine.profile import Profile
@@ -20,6 +21,7 @@ def rejoin(profile: Profile, memories: Memories, t_ms: int) -> None:
     parts = [*profile.person.ordered()]
     profile.known_since_ms = min((part.known_since_ms for part in parts), default=FOREVER)
     profile.latest_ms = max((part.latest_ms for part in parts), default=-FOREVER)
+    profile.lacking = joined_lacking(parts)
     profile.know(
         joined_traits(parts),
         join_consents([part.consents for part in parts]),
@@ -59,6 +61,7 @@ def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
     found.traits = joined_traits(parts)
     found.consents = join_consents([part.consents for part in parts])
     found.states = joined_states(parts, memories, t_ms)
+    found.lacking = joined_lacking(parts) or {}
     for part in parts:
         found.seen |= part.seen
     if any(part.log is not None for part in parts):

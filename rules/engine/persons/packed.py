@@ -47,6 +47,7 @@ class PackedPart(Struct, array_like=True, gc=False):
     states: dict[str, State]
     seen: dict[int, int]
     held_back: HeldBack | None = None
+    lacking: dict[str, int] | None = None
 
 
 class PackedPerson(Struct, array_like=True, gc=False):

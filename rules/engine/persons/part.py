@@ -62,7 +62,7 @@ def still_seen(seen: dict[int, int], t_ms: int) -> dict[int, int]:
 class Part:
     """The facts of one subject that came one way, folded. Mutable: its profile owns it. States are never mutated."""
 
-    __slots__ = ("consents", "held_back", "known_since_ms", "latest_ms", "log", "seen", "states", "traits")
+    __slots__ = ("consents", "held_back", "known_since_ms", "lacking", "latest_ms", "log", "seen", "states", "traits")
 
     def __init__(self) -> None:
         """Begin without a fact: `known_since_ms` is FOREVER then."""
@@ -75,6 +75,8 @@ class Part:
         """Identity → day of its record, in order of arrival."""
         self.held_back: dict[int, dict[str, Register]] | None = None
         """As a profile's."""
+        self.lacking: dict[str, int] = {}
+        """By state key: the instant from which on the state knows all of it (`rules.engine.persons.lacking`)."""
         self.log: list[Seen] | None = None
         """All the facts, where everything is at hand (a replay): for conditions that come in later."""
 
@@ -85,6 +87,7 @@ class Part:
         found.traits, found.consents, found.states = dict(self.traits), dict(self.consents), dict(self.states)
         found.seen = dict(self.seen)
         found.held_back = None if self.held_back is None else {cut: dict(one) for cut, one in self.held_back.items()}
+        found.lacking = dict(self.lacking)
         found.log = None if self.log is None else list(self.log)
         return found
 
@@ -117,6 +120,7 @@ class Part:
             self.states,
             self.seen,
             self.held_back,
+            self.lacking or None,
         )
 
 
@@ -128,4 +132,5 @@ def unpack_part(packed: PackedPart) -> tuple[Way, Part]:
     part.states, part.seen = packed.states, packed.seen
     if packed.held_back:
         part.held_back = layout.as_registers(packed.held_back)
+    part.lacking = packed.lacking or {}
     return Way(packed.via, packed.origin, packed.anew), part

@@ -18,6 +18,7 @@ from rules.engine.persons.contribution import read_brought, read_fact, write_bro
 from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
 from rules.engine.persons.folding import fold_fact
 from rules.engine.persons.host import Host
+from rules.engine.persons.lacking import kept_by, note_origin
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import identity_of
@@ -165,7 +166,9 @@ class Remote:
 
     def _facts(self, profile: Profile, received: Received, at: At) -> None:
         host, person, data = self._host, profile.linked(), received.data
-        brought, taken = read_brought(data["parts"]), of_json(data["taken"])
+        brought, taken, kept_there = read_brought(data["parts"]), of_json(data["taken"]), data["states"]
+        if kept_there.__class__ is not str:
+            raise ValueError("no states")
         link = None if data["link"] is None else Identity(*data["link"])
         if received.way == (received.via,):
             person.aliases.add(received.via)
@@ -177,7 +180,7 @@ class Remote:
             return
         host.bring_up(profile, at.r_ms, at.items)
         before = len(person.origins())
-        kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms)
+        kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
         if person.canonical is None:
             if before <= SUBJECTS_USUAL < len(person.origins()):
                 at.marks.append("many_subjects")
@@ -240,9 +243,13 @@ class Remote:
         link: Identity | None = None,
         taken: Taken | None = None,
     ) -> None:
+        plan = self._host.plan_of(profile)
+        for _, part in brought:
+            note_origin(profile, part, plan)
         told = {
+            "states": kept_by(plan),
             "link": None if link is None else [*link],
-            "parts": write_brought(brought, self._host.plan_of(profile).states, at.r_ms),
+            "parts": write_brought(brought, plan.states, at.r_ms),
             "taken": {} if taken is None else as_json(taken),
         }
         self._pass_on(profile, FACTS_TYPE, subject, way, told, at)

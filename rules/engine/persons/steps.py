@@ -9,6 +9,7 @@ from rules.engine.fold import find_masks
 from rules.engine.outcome import Item, Mark
 from rules.engine.persons.effects import Effect
 from rules.engine.persons.joining import arrived, later, rejoin
+from rules.engine.persons.lacking import note_target
 from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Part, Way, recognises
 from rules.engine.persons.person import Person, identity_of
@@ -98,10 +99,11 @@ def brought_by(person: Person) -> Brought:
     return [(way.origin, part.copy()) for way, part in sorted(person.parts.items())]
 
 
-def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: int) -> Brought:
+def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: int, kept: str | None = None) -> Brought:
     """Take facts in that an alias brings; return those that were taken, as they are here.
 
-    Its own facts come back in a ring: they are left. So are facts that it would refuse as erased.
+    Its own facts come back in a ring: they are left. So are facts that it would refuse as erased. `kept`: the states
+    that the alias keeps (`rules.engine.persons.lacking`); None: those that this plan keeps.
     """
     person = profile.linked()
     anew = plan.catalogue.policy.begins_anew
@@ -114,6 +116,8 @@ def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: in
             part = later(given, plan.states, person.erased.time_ms) if anew else None
         if part is None or origin == profile.subject:
             continue
+        if kept is not None:
+            note_target(part, plan, kept, r_ms)
         part = arrived(part, known, plan.states, profile.arrivals)
         person.parts[Way(via, origin, anew)] = part
         taken.append((origin, part.copy()))

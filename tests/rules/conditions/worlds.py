@@ -117,6 +117,7 @@ class Facts:
     consents: Consents = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
+    lacking: dict[str, int] | None = None
 
     def member_since(self, segment: str) -> int | None:
         """The present stay's entry."""
