@@ -8,6 +8,9 @@ from rules.ground.values import COERCERS, BadNumber, WrongType
 from rules.language.dictionary import ENDED, GRANTED, LINKED, NO_FACTS, STARTED, Dictionary, EventDeclaration
 
 NO_OBJECT: Final = "on the way to a value something that is no object"
+NULLS: Final = "\0null"
+"""Name in the data of an event that reaches others: the declared paths that are there without a value. No declared path
+has a control character in it."""
 NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     LINKED: ("canonical",),
     STARTED: ("organisation", "role"),
@@ -18,7 +21,7 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
 class DataPlan:
     """How the declared values of one event type are taken out of its data: paths split, coercers looked up."""
 
-    __slots__ = ("_facts", "_others", "_required", "_sets", "_strings", "named")
+    __slots__ = ("_asks_more", "_facts", "_others", "_required", "_sets", "_strings", "_telling", "named")
 
     named: tuple[str, ...]
     """Paths that must have a value, the first of them the name of another subject: of a link, of an affiliation."""
@@ -46,7 +49,9 @@ class DataPlan:
             for trait, path in declaration.sets.items()
             for kind in (dictionary.traits[trait].type,)
         )
+        self._telling: tuple[str, ...] = tuple(data) if declaration.reaches is not None else ()
         self._required = frozenset({"channel", "purpose"} if name == GRANTED else ())
+        self._asks_more = bool(self._required or self._telling)
 
     def take(self, data: Any) -> tuple[dict[str, Value], tuple[tuple[str, Value | None], ...]]:
         """Take the values by path, and the settings of traits. Raises WrongType, before BadNumber, for the whole.
@@ -77,12 +82,20 @@ class DataPlan:
                     values[path] = coerce(raw)
                 except (WrongType, BadNumber) as error:
                     bad_number = _bad_number(error, path, bad_number)
-        if self._required and not self._required <= values.keys():
-            raise WrongType("missing", min(self._required - values.keys()))
+        if self._asks_more:
+            self._ask_more(data, values)
         if self._sets or bad_number is not None:
             settings = self._settings(data, values, bad_number)
             return values, settings if self._facts else ()
         return values, ()
+
+    def _ask_more(self, data: dict[str, Any], values: dict[str, Value]) -> None:
+        """See that nothing required is missing; note the paths without a value: telling passes them on."""
+        if not self._required <= values.keys():
+            raise WrongType("missing", min(self._required - values.keys()))
+        nulls = tuple(path for path in self._telling if _at(data, tuple(path.split(".")), path) in (None, ""))
+        if nulls:
+            values[NULLS] = nulls
 
     def _of_no_object(self, data: Any) -> dict[str, Any]:
         """Data that is missing is empty; what is no object is wrong, unless nothing is asked of it."""

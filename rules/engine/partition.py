@@ -10,12 +10,13 @@ answers with what is lacking, and the caller gives it (`rules.engine.outcome`, `
 waits, reads a clock or fails half-way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from heapq import heappop, heappush
 from typing import Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.activations.change import ActiveCounts, ActiveRows
+from rules.engine.affiliations.local import LocalTelling
 from rules.engine.change import AnyChange, Change
 from rules.engine.cut import Cut
 from rules.engine.cuts import Cuts
@@ -84,12 +85,13 @@ class Partition:
         last_ms: int = -1,
         digest: str = DIGEST_START,
         horizon: Horizon | None = None,
-        history: Callable[[str], Iterable[Seen]] | None = None,
+        history: Callable[[str], list[Seen]] | None = None,
         active: ActiveRows | None = (),
     ) -> None:
         """Start at a boundary. `horizon` None: every profile is in memory, nothing but a catalogue is ever lacking.
 
-        `history` gives what a profile took in, for filling new conditions at a cut; None: they are pending. `active`:
+        `history` gives what a profile took in, for filling new conditions at a cut, and the partition adds to it what
+        comes, as long as the profile meets no link. None: such conditions are pending. `active`:
         for how many profiles each activation is active at that boundary; None: not known.
         """
         self.generation = generation
@@ -105,7 +107,8 @@ class Partition:
         self._decode = decode
         self._history = history
         self.logs = history is not None
-        self._persons = Remote(self) if history is None else Local(self)
+        self._telling = None if history is None else LocalTelling(self)
+        self._persons = Remote(self) if self._telling is None else Local(self, self._telling)
         self._cuts = Cuts(filled=history is not None)
         self._queue: list[tuple[int, str]] = []
         self._absent: set[str] = set()
@@ -162,6 +165,9 @@ class Partition:
             if not own:
                 return Applied("redelivery", event, items)
             self._apply_event(event, known, r_ms, items)
+            if self._telling is not None:
+                at = At(r_ms, (f"{event.source} {event.id}",), items)
+                self._telling.took(event, self.profiles[event.subject], at)
             return Applied("event", event, items)
         if received is not None and isinstance(decoded, Own):
             return self._receive(received, decoded, r_ms, items)
@@ -241,6 +247,20 @@ class Partition:
             if own is not None and self._history is not None:
                 own.log = [*self._history(subject)]
         return profile
+
+    def facts_of(self, subject: str) -> Sequence[Seen]:
+        """Return the facts of a subject that never met a link, where everything is at hand."""
+        return () if self._history is None else self._history(subject)
+
+    def take_in(self, event: Event, at: At) -> None:
+        """Let a subject know a fact that is told to it, unless it knows it already or would refuse it."""
+        known = identity(event.time_ms, event.source, event.id)
+        profile = self.profiles.get(event.subject)
+        if profile is None or profile.person is None:
+            if profile is None or not profile.knows(known, at.r_ms):
+                self._apply_event(event, known, at.r_ms, at.items)
+        elif classify(profile, event, known, at.r_ms, anew=self.plan.catalogue.policy.begins_anew) == "fact":
+            self._persons.fact(event, at)
 
     def bring_up(self, profile: Profile, r_ms: int, items: list[Item]) -> None:
         """Fire a profile's own wakes before its own record, and its visits. They do not count.
@@ -544,6 +564,8 @@ class Partition:
         if self._stands_at(profile) != queued_ms:  # else its entry is in the queue already
             self._enqueue(profile)
         self._touched.subjects.add(event.subject)
+        if self._history is not None:
+            self._history(event.subject).append(Seen(event, profile.arrivals, r_ms))
         if changes:
             self.put_out(changes, items)
 

@@ -18,6 +18,7 @@ from rules.engine.pilots import Crossing, Governing, Piloted, crossing, piloted
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
+from rules.language.reaches import Reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class Plan:
     """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
     fill_mask: int
     """Segments with a condition whose history that fill brought."""
+    reaching: Mapping[str, Reaches]
+    """By event type: whom it reaches, if it is told of an organisation."""
     cut_mask: int
     """Segments that the cut may move although nothing of them is due: those that it changed. All of them, where the
     catalogue reads the same state in another way."""
@@ -187,6 +190,7 @@ def make_plan(
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
+        reaching=catalogue.dictionary.reaching,
         cut_mask=_cut_mask(segments, before, catalogue),
     )
 

@@ -135,16 +135,10 @@ class Replay:
         waiting.clear()
 
     def _apply(self, record: Record) -> Iterator[AnyChange | RefusedLine]:
-        r_ms = self.partition.instant_of(record.timestamp_ms)
         applied = whole(self.partition.feed(record))
         if self._first and _names(record.value or b"", self._first):
             self.partition.name_first_cut()
             self._first = ""
-        if applied.kind == "event" and isinstance(applied.decoded, Event) and not self._as_live:
-            event = applied.decoded
-            profile = self.partition.profiles[event.subject]
-            if profile.person is None:  # else its parts keep their facts
-                self._history[event.subject].append(Seen(event, profile.arrivals, r_ms))
         yield from applied.changes
         if applied.refusal is not None:
             yield RefusedLine(record.offset, applied.refusal.code)

@@ -89,6 +89,11 @@ class Dictionary:
     plans: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Memo of `rules.engine.decode`: how the values of an event type are taken out of its data."""
 
+    @property
+    def reaching(self) -> dict[str, Reaches]:
+        """The types that reach who is tied to an organisation."""
+        return {name: event.reaches for name, event in self.events.items() if event.reaches is not None}
+
 
 def read_dictionary(reader: DefinitionReader) -> Dictionary | None:
     """Read `dictionary.yaml`; None if anything is wrong, every problem recorded at its place."""

@@ -52,11 +52,6 @@ class Story:
     definitions: Sequence[str]
     rows: Sequence[str]
 
-    @property
-    def ties(self) -> bool:
-        """Whether it ties subjects to organisations."""
-        return any("affiliation." in row for row in self.rows)
-
 
 @dataclass(slots=True)
 class _Script:

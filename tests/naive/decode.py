@@ -34,7 +34,7 @@ class Event:
     data: Mapping[str, Any]
     sets: Mapping[str, Any]
     raw: Any = None
-    """The data as it came."""
+    """The declared data as it came."""
 
     @property
     def identity(self) -> tuple[int, str, str]:
@@ -158,14 +158,30 @@ def event_in(value: Any, catalogue: Catalogue, clock: int, stamped: bool = True)
         raise Refused("bad_link")
     if value["type"] in (LINKED, UNLINKED, ERASED):
         sets = {}
-    return Event(time, value["source"], value["id"], value["type"], value["subject"], data, sets, value.get("data"))
+    return Event(
+        time, value["source"], value["id"], value["type"], value["subject"], data, sets, as_declared(value, catalogue)
+    )
+
+
+def as_declared(event: Any, catalogue: Catalogue) -> dict[str, Any]:
+    """Keep of the data what its type declares. A value that is none is kept where the type says `reaches`."""
+    declared, found = catalogue.events[event["type"]], dict[str, Any]()
+    for path in declared["data"]:
+        present, raw = at_path(event.get("data"), path)
+        if present and (declared.get("reaches") or raw not in (None, "")):
+            *way, last = path.split(".")
+            inner = found
+            for key in way:
+                inner = inner.setdefault(key, {})
+            inner[last] = raw
+    return found
 
 
 def told_as(event: Event, event_type: str, subject: str, organisation: str, catalogue: Catalogue) -> Event | None:
     """Make what an organisation's event tells to a subject. None: the dictionary has no such event, or refuses it."""
     if event_type not in catalogue.events:
         return None
-    raw = {**(event.raw if isinstance(event.raw, dict) else {}), "organisation": organisation}
+    raw = {**event.raw, "organisation": organisation}
     try:
         data, sets = content(raw, event_type, catalogue)
     except Refused:

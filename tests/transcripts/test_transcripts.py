@@ -12,8 +12,6 @@ from tests.transcripts.implementations import ACTIVATING, IMPLEMENTATIONS, compi
 from tests.transcripts.transcript import BadTranscript, Case, Change, Files, cases_of, change_from_json, read_cases
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
-NAIVE_FILES = sorted((Path(__file__).parent / "affiliations").glob("*.yaml"))
-"""Affiliations: the engine does not know them yet."""
 
 
 def implementations_of(case: Case) -> tuple[str, ...]:
@@ -23,11 +21,6 @@ def implementations_of(case: Case) -> tuple[str, ...]:
 
 NAMED = [(f"{path.stem}: {case.name}", case) for path in FILES for case in read_cases(path)]
 CASES = [pytest.param(case, id=name) for name, case in NAMED]
-NAIVE_CASES = [
-    pytest.param(case, "naive", id=f"{path.stem}: {case.name}-naive")
-    for path in NAIVE_FILES
-    for case in read_cases(path)
-]
 
 
 @pytest.mark.parametrize(
@@ -36,8 +29,7 @@ NAIVE_CASES = [
         pytest.param(case, implementation, id=f"{name}-{implementation}")
         for name, case in NAMED
         for implementation in implementations_of(case)
-    ]
-    + NAIVE_CASES,
+    ],
 )
 def test_transcript_holds(case: Case, implementation: str) -> None:
     changes, refused = IMPLEMENTATIONS[implementation](case.files, case.lines, case.cuts, case.until, case.as_live)

@@ -5,8 +5,8 @@ the other. A worker has the same steps in another order: what is beyond one prof
 (`rules.engine.persons.remote`).
 """
 
-from collections.abc import Iterator, Set
-from typing import Final
+from collections.abc import Iterator, Mapping, Set
+from typing import Final, Protocol
 
 from rules.engine.evaluation import MERGED
 from rules.engine.persons.folding import fold_fact
@@ -34,15 +34,47 @@ from rules.engine.persons.taking_over import Taken, taken_from
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
+Latest = Mapping[str, Event]
+"""By type that reaches somebody: the latest fact."""
+
+
+class Telling(Protocol):
+    """What follows from facts for those that are tied to an organisation (`rules.engine.affiliations.local`)."""
+
+    def took(self, event: Event, end: Profile | None, at: At) -> None:
+        """Tell what follows from a fact. `end`: the profile that is the end of the links, if the fact is new to it."""
+        ...
+
+    def forget(self, subject: str) -> None:
+        """Forget the ties of a subject that was erased."""
+        ...
+
+    def stands_alone(self, profile: Profile, at: At) -> None:
+        """Tell the latest to those that are tied to a subject that stands for itself again."""
+        ...
+
+    def moved(self, end: Profile, before: Latest, at: At, joined: str | None = None) -> None:
+        """Tell the latest of an end whose facts a link or an erasure changed."""
+        ...
+
+    def latest(self, profile: Profile | None) -> Latest:
+        """Return the latest fact of each type that reaches somebody."""
+        ...
+
 
 class Local:
     """Applies events to subjects that met a link or an erasure, with all that follows from them."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, telling: Telling) -> None:
         self._host: Final = host
+        self._telling: Final = telling
 
     def fact(self, event: Event, at: At) -> None:
         """Take a fact in; if its subject is an alias, the end of its links knows it too."""
+        self._telling.took(event, self._learn(event, at), at)
+
+    def _learn(self, event: Event, at: At) -> Profile | None:
+        """Take a fact in. Returns the end of the links, if the fact is new to it."""
         host = self._host
         profile = host.linked(event.subject, at.r_ms)
         person = profile.linked()
@@ -52,19 +84,22 @@ class Local:
             if mask is not None:
                 host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
             host.moved(profile)
-            return
+            return profile if mask is not None else None
         host.moved(profile)
         via = event.subject
         for passed in self._way(person.canonical, {via}):
             there = passed.linked()
             anew = host.plan.catalogue.policy.begins_anew
             if not there.takes(event.time_ms, anew):
-                return
+                return None
             mask = self._fold(passed, Way(via, event.subject, anew), event, at)
+            host.moved(passed)
             if there.canonical is None and mask is not None:
                 host.put_out(evaluate_fact(passed, host.plan, at, host.generation, mask), at.items)
-            host.moved(passed)
+                host.moved(passed)
+                return passed
             via = passed.subject
+        return None
 
     def _fold(self, profile: Profile, way: Way, event: Event, at: At) -> int | None:
         """Fold a fact; who knows it already is not touched by it, unless it is an alias."""
@@ -90,6 +125,7 @@ class Local:
         host.bring_up(profile, at.r_ms, at.items)
         taken = taken_from(profile)
         person.link = link
+        latest = self._latest(before, after)
         refusing = None if after is None else host.linked(after, at.r_ms).linked()
         erasure = None if refusing is None else refusing.erased
         repeats = erasure is not None and link.identity <= erasure
@@ -103,22 +139,34 @@ class Local:
             self._withdraw(left, event.subject, None, {event.subject}, at)
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
+        if after is None:
+            self._telling.stands_alone(profile, at)
         end = self._end(before)
         if end is not None and end is not profile:
             self._evaluate(end, at)
+            self._telling.moved(end, latest.get(end.subject, {}), at)
+            latest = self._latest(before, after)
         if repeats and erasure is not None:
             self._erase(profile, erasure, at)
             return
         end = self._end(after)
         if end is not None:
             self._evaluate(end, at, taken)
+            *_, joined = (one.subject for one in self._way(event.subject, set()) if one is not end)
+            self._telling.moved(end, latest.get(end.subject, {}), at, joined)
 
     def erase(self, event: Event, at: At) -> None:
         """Erase a subject, and with it the whole person."""
         self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
 
     def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
+        """Erase a subject, and those that it reaches."""
+        self._erase_on(profile, erasure, at, dict(self._latest(profile.subject)))
+
+    def _erase_on(self, profile: Profile, erasure: Identity, at: At, latest: dict[str, Latest]) -> None:
+        """Erase a subject, and those that it reaches. `latest`: of the end of the person, before all of this."""
         host = self._host
+        latest.pop(profile.subject, None)
         host.bring_up(profile, at.r_ms, at.items)
         person = profile.linked()
         canonical = person.canonical
@@ -128,6 +176,7 @@ class Local:
         kind = MERGED if canonical is not None else ERASED_KIND
         host.put_out(leave(profile, plan, at, host.generation, kind), at.items)
         forget(profile, erasure, plan, at.r_ms)
+        self._telling.forget(profile.subject)
         host.moved(profile)
         if canonical is not None:
             there = host.linked(canonical, at.r_ms)
@@ -136,11 +185,11 @@ class Local:
         after = [logged(other.linked().parts.values()) for other in others]
         for other, had, has in zip(others, before, after, strict=True):
             if other.linked().newly_erased_by(erasure):
-                self._erase(other, erasure, at)
+                self._erase_on(other, erasure, at, latest)
             elif had != has:
-                self._affect(other.subject, at)
+                self._affect(other.subject, at, latest)
         if person.parts:
-            self._affect(profile.subject, at)
+            self._affect(profile.subject, at, latest)
 
     # -- facts move ------------------------------------------------------------------------------------------------
 
@@ -179,10 +228,17 @@ class Local:
 
     # -- evaluations -----------------------------------------------------------------------------------------------
 
-    def _affect(self, subject: str, at: At) -> None:
+    def _affect(self, subject: str, at: At, latest: dict[str, Latest]) -> None:
         end = self._end(subject)
         if end is not None:
             self._evaluate(end, at)
+            self._telling.moved(end, latest.get(end.subject, {}), at)
+            latest[end.subject] = self._telling.latest(end)
+
+    def _latest(self, *subjects: str | None) -> dict[str, Latest]:
+        """Return the latest of each type of the ends of these subjects, before their facts move."""
+        ends = [self._end(subject) for subject in subjects]
+        return {end.subject: dict(self._telling.latest(end)) for end in ends if end is not None}
 
     def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
         host = self._host
