@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from streams.demo.arrivals import Linked, quantile, undisturbed_ms
 
-_OUTCOMES: Final = ("link_exit", "link_takeover", "link_ended", "erasure_exit")
+_OUTCOMES: Final = ("link_exit", "link_takeover", "link_end", "erasure_exit")
 """The subject that stands for another leaves; the other enters; a journey of the other ends; an erased one leaves."""
 
 
@@ -32,7 +32,7 @@ def linked_rows(told: dict[str, Any]) -> list[tuple[str, object, str]]:
 
     left = f"from a link's send to the exit of the one name: {took('link_exit')}"
     over = f"to the take-over by the other: {took('link_takeover')}"
-    ended = f"to the end of the other's journey: {took('link_ended')}"
+    ended = f"to the end of the other's journey: {took('link_end')}"
     wrong = told["effects_wrong"]
     said = "of links on other profiles, each once in the partition of its target"
     return [

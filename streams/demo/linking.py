@@ -33,8 +33,8 @@ ERASED: Final = 2
 
 PATIENTS_FROM: Final = 100_000
 """Their links are numbered from here on."""
-_PROGRAMME: Final = "the programme of the one has ended the e-mail of the other"
-_STOPPED: Final = "what the app was told has ended the SMS"
+_PROGRAMME: Final = "its programme has ended the e-mail"
+_STOPPED: Final = "its withdrawal has ended the SMS"
 
 
 class Linker:
@@ -87,7 +87,7 @@ class Linker:
         if not await self._heard(lambda: alias in self._enrolled):
             return
         link = persons.linked(alias, subject, number, _now_ms())
-        if not await self._ends(load, figures, link, f"{alias} and {subject} are one person now", _PROGRAMME):
+        if not await self._ends(load, figures, link, f"{alias} is {subject}", _PROGRAMME):
             return
         load.send_between(persons.completed_in_crm(alias, number, _now_ms()))
         if number % TAKEN_BACK == 0:
@@ -100,7 +100,7 @@ class Linker:
             alias = persons.second_name(subject)
             load.send_between(persons.stopped_in_app(alias, number, _now_ms()))
             link = persons.linked(alias, subject, PATIENTS_FROM + number, _now_ms())
-            linked = await self._ends(load, figures, link, f"{alias} and {subject} are one person now", _STOPPED)
+            linked = await self._ends(load, figures, link, f"{alias} is {subject}", _STOPPED)
             if linked and number % ERASED == 1:
                 erasure = persons.erased(alias, number, _now_ms())
                 await self._ends(load, figures, erasure, f"{alias} is erased", f"{subject} is forgotten, too")

@@ -198,7 +198,7 @@ def _flow(figures: Figures, wide: bool) -> Panel:
         rows.add_row("suppressed", f"{contact.suppressed:,}", late_by)
     if (linked := arrivals.linked).links:
         over = quantile([each.ms for each in linked.over_took], 0.5)
-        said = "" if over is None else f"taken over {_ms(over)} after it was sent (p50)"
+        said = "" if over is None else f"p50 {_ms(over)}" + (", sent to taken over" if wide else "")
         rows.add_row("links", f"{linked.links:,}", said)
     rows.add_row("behind", f"{figures.lag:,}", "records")
     return _panel(rows, "Flow")

@@ -94,7 +94,7 @@ def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
             "Why is ",
             "time alone",
             "suppressed by",
-            "are one person now",
+            "its programme has ended the e-mail",
             "Nothing was lost",
         ):
             assert said in text

@@ -64,7 +64,7 @@ def test_what_a_link_does_is_timed_from_its_send() -> None:
     arrivals.contacted(change("hcp:1", "deactivated", "suppressed_by", "/steward link-1"), 11.0)
     told = linked_json(arrivals.linked, (None, None))
     assert told["links"] == 1
-    assert [told[f"{name}_p50_ms"] for name in ("link_exit", "link_takeover", "link_ended", "erasure_exit")] == [
+    assert [told[f"{name}_p50_ms"] for name in ("link_exit", "link_takeover", "link_end", "erasure_exit")] == [
         *(250, 500, 1000, 125)
     ]
     # a journey that a link ended is no suppression by an event of its own profile
