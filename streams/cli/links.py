@@ -138,7 +138,9 @@ def _all(of_more_than: int | None, rings: bool, erased: bool, ended: bool, restr
 
 
 def _wanted(person: Person, of_more_than: int | None) -> bool:
-    return person.end is None if of_more_than is None else len(person.subjects) > of_more_than
+    if of_more_than is None:
+        return person.end is None
+    return person.end is not None and len(person.subjects) > of_more_than
 
 
 def _write_links(listed: list[Linked], found: Links, as_json: bool) -> None:

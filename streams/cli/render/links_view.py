@@ -33,7 +33,9 @@ def write_summary(links: Links) -> None:
         if number:
             write_sentence(f"{count(number, noun)} {what}; see `{command}`")
     if not any(number for number, *_ in odd):
-        write_sentence("nothing is odd")
+        write_sentence("no ring, no link to an erased subject, no person of too many subjects")
+    if links.count:
+        write_sentence("journeys that links ended or switched to another arm: `segue links --journeys`")
 
 
 def write_subject(subject: str, links: Links) -> None:
@@ -94,7 +96,8 @@ def write_consequences(found: Consequences) -> None:
         write_sentence(_fate(journey))
     for change in found.changes:
         write_sentence(change_line(orjson.loads(change.value) | {"reason": _without_event(change.value)}, ()))
-    write_sentence(f"{count(len(found.changes), 'change')}, if nothing else comes before; nothing is sent by this")
+    asked = "; nothing is sent by this" if event.canonical is not None else ""
+    write_sentence(f"{count(len(found.changes), 'change')}, if nothing else comes before{asked}")
 
 
 def consequences_json(found: Consequences) -> dict[str, Any]:
@@ -120,5 +123,7 @@ def _since(linked: Linked) -> str:
 
 
 def _fate(journey: Journey) -> str:
+    if journey.fate == "ends":
+        return f"{journey.activation} ends: it is not active for {journey.end or 'a ring'}"
     arms = f": {journey.arm} before, {journey.arm_now} now" if journey.fate == "goes on in another arm" else ""
     return f"{journey.activation} {journey.fate}{arms}"
