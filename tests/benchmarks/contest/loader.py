@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 
 from rules.ground.partitioning import partition_of
 from tests.benchmarks.load.events import HISTORY_EVENTS, HISTORY_MS, Events, Made
+from tests.benchmarks.load.persons import with_links
 from tests.benchmarks.load.plan import MARKER, WAKING, WAKING_MS
 
 TICK_S: Final = 0.005
@@ -50,6 +51,10 @@ class Job:
     """Of a waking job: within what time all are due."""
     warm_events: int = 0
     """Events of a backlog before it; then comes a first set of markers, named `marker` and `warm`."""
+    links_every: int = 0
+    """Of a paced job: one event in so many is the link of the next person (`load.persons`); 0: none is."""
+    links_first: int = 0
+    """The first of these persons."""
     marker: str = ""
     """Ends the job with one marker in every partition, whose events are named `evt-` marker `-` partition."""
 
@@ -171,6 +176,8 @@ async def run(job: Job) -> dict[str, float]:
         else:
             start_ms = job.start_s * 1000
             stream = source.stream(job.events, lambda n: int(start_ms + n * 1000 / job.rate), name=job.name)
+            if job.links_every:
+                stream = with_links(stream, job.links_every, job.name, first=job.links_first)
             late_ms = await sender.pace([(*sender.place(one.subject), one.value) for one in stream])
         if job.marker:
             await sender.send(markers(job, source, job.marker))
