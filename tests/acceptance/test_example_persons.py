@@ -1,4 +1,4 @@
-"""streams/example/persons.ndjson: two names for one person, and a person forgotten."""
+"""The example's persons.ndjson and affiliations.ndjson: names linked, a person forgotten, prescribers reached."""
 
 import json
 import subprocess
@@ -64,6 +64,25 @@ def test_the_naive_evaluator_tells_the_story_of_the_persons() -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert told(ended.stdout) == STORY
     assert ended.stderr.strip() == REFUSED
+
+
+AFFILIATIONS: Final = EXAMPLE.parent / "affiliations.ndjson"
+REACHED: Final = [
+    # the payer tightens its criteria: each prescriber in its plan is told at once, a pharmacist is not
+    "03-03T09:00 hcp:1000000012 entered plan-criteria-affected entry_rule",
+    # tied under the name of the CRM, which stands for this one
+    "03-03T09:00 hcp:1234567893 entered plan-criteria-affected entry_rule",
+    # who comes into the plan later is told the latest
+    "03-04T09:00 hcp:1000000020 entered plan-criteria-affected entry_rule",
+]
+
+
+def test_a_payers_change_reaches_the_prescribers_that_are_tied_to_it() -> None:
+    replayed = Segue().done("replay", EXAMPLE, AFFILIATIONS, "--strict").out
+    command = [sys.executable, "-m", "tests.naive", str(EXAMPLE), str(AFFILIATIONS)]
+    naive = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert replayed == naive
+    assert sorted(told(replayed)) == REACHED
 
 
 def test_the_page_on_persons_shows_what_is_said_of_the_example() -> None:
