@@ -65,7 +65,7 @@ class Masks:
     def add_activations(self, activations: Activations) -> None:
         """Gather what moves activations; counters of caps are kept also where nothing asks them yet."""
         for counter in activations.counters:
-            self._keep(counter)
+            self.keep(counter)
         for name, trait in activations.pilot_traits.items():
             self.traits[trait] |= activations.by_id[name].bit
         for each in (*activations.by_id.values(), *activations.others.values()):
@@ -79,7 +79,7 @@ class Masks:
                 for leaf in node.conditions():
                     self._add_condition(leaf, each.bit, self.enter_masks)
 
-    def _keep(self, memory: Memory) -> None:
+    def keep(self, memory: Memory) -> None:
         """Keep the state of a memory; one memory serves all that have its text."""
         known = self.states.setdefault(memory.state_key, memory)
         if known.state_text != memory.state_text:
@@ -90,7 +90,7 @@ class Masks:
     def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
         memory = condition.memory
         if memory is not None:
-            self._keep(memory)
+            self.keep(memory)
             masks[memory.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit

@@ -17,6 +17,8 @@ from typing import Final, TypeAlias
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.activations.change import ActiveCounts, ActiveRows
 from rules.engine.affiliations.local import LocalTelling
+from rules.engine.affiliations.pages import Rows
+from rules.engine.affiliations.remote import TELLING_TYPES, RemoteTelling
 from rules.engine.change import AnyChange, Change
 from rules.engine.cut import Cut
 from rules.engine.cuts import Cuts
@@ -107,8 +109,14 @@ class Partition:
         self._decode = decode
         self._history = history
         self.logs = history is not None
-        self._telling = None if history is None else LocalTelling(self)
-        self._persons = Remote(self) if self._telling is None else Local(self, self._telling)
+        self._telling: LocalTelling | RemoteTelling
+        self._persons: Local | Remote
+        if history is None:
+            self._telling = RemoteTelling(self)
+            self._persons = Remote(self, self._telling)
+        else:
+            self._telling = LocalTelling(self)
+            self._persons = Local(self, self._telling)
         self._cuts = Cuts(filled=history is not None)
         self._queue: list[tuple[int, str]] = []
         self._absent: set[str] = set()
@@ -155,7 +163,7 @@ class Partition:
         elif isinstance(decoded, Own):
             received = read_effect(decoded)
             own = "" if received is None and read_history(decoded) is None else decoded.subject
-            need = self._need_of(decoded, own)
+            need = self._need_of(decoded, own) or self._page_needed(received)
             if need is not None:
                 return self._lack(record, decoded, items, need)
         if not self._nothing_due(r_ms) and not self._pass_wakes(r_ms, items, PUBLISHING_WAKES_MAX, own):
@@ -164,10 +172,9 @@ class Partition:
         if event is not None:
             if not own:
                 return Applied("redelivery", event, items)
+            if event.type in self.plan.tells:
+                return self._apply_telling(event, known, r_ms, items)
             self._apply_event(event, known, r_ms, items)
-            if self._telling is not None:
-                at = At(r_ms, (f"{event.source} {event.id}",), items)
-                self._telling.took(event, self.profiles[event.subject], at)
             return Applied("event", event, items)
         if received is not None and isinstance(decoded, Own):
             return self._receive(received, decoded, r_ms, items)
@@ -199,7 +206,10 @@ class Partition:
         """Apply an effect of another profile."""
         at = At(r_ms, (received.event,), items)
         if isinstance(self._persons, Remote) and self._cuts.current is not None:
-            self._persons.receive(received, at)
+            if isinstance(self._telling, RemoteTelling) and received.type in TELLING_TYPES:
+                self._telling.receive(received.type, received.subject, received.way, received.data, at)
+            else:
+                self._persons.receive(received, at)
         return Applied("own", decoded, items, self._seal(at, received.subject), at.marks)
 
     def _seal(self, at: At, subject: str) -> list[Effect]:
@@ -247,6 +257,39 @@ class Partition:
             if own is not None and self._history is not None:
                 own.log = [*self._history(subject)]
         return profile
+
+    def _apply_telling(self, event: Event, known: int, r_ms: int, items: list[Item]) -> Applied:
+        """Apply an event that ties its subject to an organisation, or may reach those that are tied to its subject."""
+        at = At(r_ms, (f"{event.source} {event.id}",), items)
+        before = self._telling.ties(self.profiles.get(event.subject))
+        self._apply_event(event, known, r_ms, items)
+        profile = self.profiles[event.subject]
+        self._telling.took(event, profile, at)
+        self._telling.tied(profile, before, at)
+        return Applied("event", event, items, self._seal(at, event.subject))
+
+    def _page_needed(self, received: Received | None) -> Need | None:
+        """Return the page of ties that an effect lacks."""
+        if received is None or self.horizon is None or not isinstance(self._telling, RemoteTelling):
+            return None
+        names = self._telling.needs(received.type, received.subject, received.data, received.way)
+        return next((NeedProfiles((name,)) for name in names if self.lacks(name)), None)
+
+    def rows(self, name: str) -> Rows:
+        """Return the rows of a page of ties, to read."""
+        profile = self.profiles.get(name)
+        return [] if profile is None or profile.page is None else profile.page
+
+    def rows_to_change(self, name: str, r_ms: int) -> Rows:
+        """Return the rows of a page of ties, to change; there are none where there was none."""
+        profile = self.profiles.get(name)
+        if profile is None:
+            profile = self.profiles[name] = begun(name, self.plan, r_ms)
+        self._before_change(profile)
+        self.moved(profile)
+        if profile.page is None:
+            profile.page = []
+        return profile.page
 
     def facts_of(self, subject: str) -> Sequence[Seen]:
         """Return the facts of a subject that never met a link, where everything is at hand."""

@@ -10,6 +10,8 @@ from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
+from rules.engine.affiliations.memories import TIES, LatestMemory
+from rules.engine.affiliations.ties import AFFILIATIONS
 from rules.engine.doubts import Doubted, Doubts
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
@@ -88,6 +90,8 @@ class Plan:
     """Whether no catalogue began this plan, but the end of a fill: the same definitions, and less is pending."""
     fill_mask: int
     """Segments with a condition whose history that fill brought."""
+    tells: frozenset[str]
+    """Event types that may tell something to others: affiliations, and the types that reach somebody."""
     reaching: Mapping[str, Reaches]
     """By event type: whom it reaches, if it is told of an organisation."""
     cut_mask: int
@@ -145,6 +149,8 @@ def make_plan(
     for plan in segments:
         masks.add(plan, pilots.get(plan.position))
     masks.add_activations(activations)
+    for memory in (TIES, *map(LatestMemory, catalogue.dictionary.reaching)):
+        masks.keep(memory)
     crossed = {} if before is None else {plan.position: crossing(plan.id, before, catalogue) for plan in segments}
     crossings = {position: each for position, each in crossed.items() if each is not None}
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
@@ -190,6 +196,7 @@ def make_plan(
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
+        tells=AFFILIATIONS | catalogue.dictionary.reaching.keys(),
         reaching=catalogue.dictionary.reaching,
         cut_mask=_cut_mask(segments, before, catalogue),
     )

@@ -124,7 +124,16 @@ class EffectRecord(_Own):
     id: str
     """`<generation>/<cause>/<offset>/<n>`: the subject and offset of the record that is the cause, and the place of the
     effect among those of that record, from 1. An effect that is published again has the same id and bytes."""
-    type: Literal["segue.facts", "segue.fact", "segue.withdrawn", "segue.erased"]
+    type: Literal[
+        "segue.facts",
+        "segue.fact",
+        "segue.withdrawn",
+        "segue.erased",
+        "segue.tied",
+        "segue.asked",
+        "segue.reaching",
+        "segue.reached",
+    ]
     subject: str
     """The profile that it moves."""
     time: Instant

@@ -47,6 +47,13 @@ class LocalTelling:
         if tie is not None:
             self._catch_up(event.subject, tie, at)
 
+    def ties(self, profile: Profile | None) -> set[Tie]:
+        """Return nothing: `took` keeps ties itself."""
+        return set()
+
+    def tied(self, profile: Profile, before: set[Tie], at: At) -> None:
+        """Do nothing: `took` tells what a tie brings."""
+
     def forget(self, subject: str) -> None:
         """Forget the ties of a subject that was erased."""
         self._ties.forget(subject)

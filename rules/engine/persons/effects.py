@@ -30,7 +30,17 @@ WITHDRAWN_TYPE: Final = "segue.withdrawn"
 """Origins whose facts no longer come through an alias."""
 ERASED_TYPE: Final = "segue.erased"
 """The erasure of another subject of the same person."""
-EFFECT_TYPES: Final = frozenset({FACTS_TYPE, FACT_TYPE, WITHDRAWN_TYPE, ERASED_TYPE})
+TIED_TYPE: Final = "segue.tied"
+"""A subject is tied to an organisation in a role, or is so no more."""
+ASKED_TYPE: Final = "segue.asked"
+"""An organisation that stands for another asks it what a subject that is tied now is told."""
+REACHING_TYPE: Final = "segue.reaching"
+"""An organisation goes on telling an event to those that are tied to it."""
+REACHED_TYPE: Final = "segue.reached"
+"""A fact that an organisation tells."""
+EFFECT_TYPES: Final = frozenset(
+    {FACTS_TYPE, FACT_TYPE, WITHDRAWN_TYPE, ERASED_TYPE, TIED_TYPE, ASKED_TYPE, REACHING_TYPE, REACHED_TYPE}
+)
 
 
 class Effect(NamedTuple):

@@ -1,12 +1,14 @@
 """What links and erasures need of the partition that they happen in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Item
+from rules.engine.persons.steps import At
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
+from rules.ground.event import Event
 
 
 class Host(Protocol):
@@ -43,4 +45,44 @@ class Host(Protocol):
 
     def moved(self, profile: Profile) -> None:
         """Note that a profile moved: it is written with the next slice, and stands elsewhere in the queue."""
+        ...
+
+
+Latest = Mapping[str, Event]
+"""By type that reaches somebody: the latest fact."""
+
+
+class Telling(Protocol):
+    """What follows for affiliations (`rules.engine.affiliations`)."""
+
+    def ties(self, profile: Profile | None) -> set[tuple[str, str]]:
+        """Return the ties, (organisation, role), that a profile's own facts make."""
+        ...
+
+    def tied(self, profile: Profile, before: set[tuple[str, str]], at: At) -> None:
+        """Tell organisations which ties of a subject came and went."""
+        ...
+
+    def took(self, event: Event, end: Profile | None, at: At) -> None:
+        """Tell what follows from a fact. `end`: the profile that is the end of the links, if the fact is new to it."""
+        ...
+
+    def stands_alone(self, profile: Profile, at: At) -> None:
+        """Tell the latest to those that are tied to a subject that stands for itself again."""
+        ...
+
+    def moved(self, end: Profile, before: Latest, at: At, joined: str | None = None) -> None:
+        """Tell the latest of an end whose facts a link or an erasure changed."""
+        ...
+
+    def latest(self, profile: Profile | None) -> Latest:
+        """Return the latest fact of each type that reaches somebody."""
+        ...
+
+
+class LocalTold(Telling, Protocol):
+    """As it is where every subject is at hand."""
+
+    def forget(self, subject: str) -> None:
+        """Forget the ties of a subject that was erased."""
         ...

@@ -5,12 +5,12 @@ the other. A worker has the same steps in another order: what is beyond one prof
 (`rules.engine.persons.remote`).
 """
 
-from collections.abc import Iterator, Mapping, Set
-from typing import Final, Protocol
+from collections.abc import Iterator, Set
+from typing import Final
 
 from rules.engine.evaluation import MERGED
 from rules.engine.persons.folding import fold_fact
-from rules.engine.persons.host import Host
+from rules.engine.persons.host import Host, Latest, LocalTold
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import identity_of, logged
@@ -34,38 +34,11 @@ from rules.engine.persons.taking_over import Taken, taken_from
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
-Latest = Mapping[str, Event]
-"""By type that reaches somebody: the latest fact."""
-
-
-class Telling(Protocol):
-    """What follows from facts for those that are tied to an organisation (`rules.engine.affiliations.local`)."""
-
-    def took(self, event: Event, end: Profile | None, at: At) -> None:
-        """Tell what follows from a fact. `end`: the profile that is the end of the links, if the fact is new to it."""
-        ...
-
-    def forget(self, subject: str) -> None:
-        """Forget the ties of a subject that was erased."""
-        ...
-
-    def stands_alone(self, profile: Profile, at: At) -> None:
-        """Tell the latest to those that are tied to a subject that stands for itself again."""
-        ...
-
-    def moved(self, end: Profile, before: Latest, at: At, joined: str | None = None) -> None:
-        """Tell the latest of an end whose facts a link or an erasure changed."""
-        ...
-
-    def latest(self, profile: Profile | None) -> Latest:
-        """Return the latest fact of each type that reaches somebody."""
-        ...
-
 
 class Local:
     """Applies events to subjects that met a link or an erasure, with all that follows from them."""
 
-    def __init__(self, host: Host, telling: Telling) -> None:
+    def __init__(self, host: Host, telling: LocalTold) -> None:
         self._host: Final = host
         self._telling: Final = telling
 

@@ -15,9 +15,9 @@ import msgspec
 from rules.engine.decode import Own, is_subject
 from rules.engine.evaluation import MERGED
 from rules.engine.persons.contribution import read_brought, read_fact, write_brought, write_fact
-from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
+from rules.engine.persons.effects import EFFECT_TYPES, ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
 from rules.engine.persons.folding import fold_fact
-from rules.engine.persons.host import Host
+from rules.engine.persons.host import Host, Telling
 from rules.engine.persons.lacking import kept_by, note_origin
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
@@ -61,7 +61,7 @@ class Received:
 def read_effect(own: Own) -> Received | None:
     """Read an effect, or a piece of one; None: it is another record, or does not say what it must."""
     data = own.data
-    if own.type not in _APPLY or data.__class__ is not dict or not is_subject(own.subject):
+    if own.type not in EFFECT_TYPES or data.__class__ is not dict or not is_subject(own.subject):
         return None
     if PIECE in data:
         return Received(own.type, own.subject, "", (), "", data)
@@ -78,15 +78,18 @@ SUBJECTS_USUAL: Final = 50
 class Remote:
     """Applies events and effects to the one profile that they are about; `At.effects` takes what follows for others."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, telling: Telling) -> None:
         self._host: Final = host
+        self._telling: Final = telling
 
     # -- its own events ----------------------------------------------------------------------------------------------
 
     def fact(self, event: Event, at: At) -> None:
         """Take a fact in; an alias passes it on."""
         profile = self._host.linked(event.subject, at.r_ms)
+        before = self._telling.ties(profile)
         self._fold(profile, Way(OWN, event.subject), event, (), at)
+        self._telling.tied(profile, before, at)
 
     def _fold(self, profile: Profile, way: Way, event: Event, passed: tuple[str, ...], at: At) -> None:
         host, person = self._host, profile.linked()
@@ -98,6 +101,7 @@ class Remote:
             self._pass_on(profile, FACT_TYPE, person.canonical, passed, told, at)
         elif mask is not None:
             host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
+            self._telling.took(event, profile, at)
         host.moved(profile)
 
     def link(self, event: Event, at: At) -> None:
@@ -115,6 +119,8 @@ class Remote:
         person.link = link
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
+        if after is None:
+            self._telling.stands_alone(profile, at)
         if before is not None:
             self._pass_on(profile, WITHDRAWN_TYPE, before, (), {"origins": None}, at)
         if after is not None:
@@ -136,10 +142,12 @@ class Remote:
         host.bring_up(profile, at.r_ms, at.items)
         person = profile.linked()
         others = [*others_of(person)]
+        ties = self._telling.ties(profile)
         kind = MERGED if person.canonical is not None else ERASED_KIND
         host.put_out(leave(profile, host.plan, at, host.generation, kind), at.items)
         forget(profile, erasure, host.plan, at.r_ms)
         host.moved(profile)
+        self._telling.tied(profile, ties, at)
         for other in others:
             self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": [*erasure]}, at)
 
@@ -180,11 +188,13 @@ class Remote:
             return
         host.bring_up(profile, at.r_ms, at.items)
         before = len(person.origins())
+        latest = self._telling.latest(profile)
         kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
         if person.canonical is None:
             if before <= SUBJECTS_USUAL < len(person.origins()):
                 at.marks.append("many_subjects")
             self._evaluate(profile, at, taken)
+            self._telling.moved(profile, latest, at, received.via)
         elif kept or taken.stays:
             self._bring(profile, person.canonical, received.way, kept, at, taken=taken)
 
@@ -210,12 +220,14 @@ class Remote:
         """Drop what came through the sender; the end of the links is evaluated without it."""
         host, person = self._host, profile.linked()
         host.bring_up(profile, at.r_ms, at.items)
+        latest = self._telling.latest(profile)
         had = {way for way in person.parts if way.via == received.via}
         gone = drop_facts(profile, received.via, origins, host.plan_of(profile), at.r_ms)
         host.moved(profile)
         if person.canonical is None:
             if had - person.parts.keys():
                 self._evaluate(profile, at)
+                self._telling.moved(profile, latest, at)
         elif gone:
             self._pass_on(profile, WITHDRAWN_TYPE, person.canonical, received.way, {"origins": sorted(gone)}, at)
 

@@ -1,0 +1,112 @@
+"""What a profile remembers for affiliations: its ties, and the latest fact of each type that reaches somebody.
+
+Both are memories like those of conditions, but no condition reads them. So they are joined, withdrawn, erased and
+packed with all other states (`rules.engine.persons.joining`).
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rules.conditions.memory import Memory
+from rules.conditions.view import State
+from rules.engine.affiliations.ties import AFFILIATIONS, Tie
+from rules.ground.event import Event
+from rules.language.dictionary import STARTED
+
+TIES_MAX: Final = 512
+"""Affiliations that a subject remembers: the latest, as many as a condition remembers (docs/language.md, Memory)."""
+ENTRY_BYTES: Final = 200
+"""About what an affiliation takes: an organisation, a role, and the identity of an event."""
+FACT_BYTES: Final = 4_096
+"""About what the data of a fact takes."""
+
+
+class TiesMemory(Memory):
+    """State: [[organisation, role, time, source, id, whether it ties], …], by organisation and role."""
+
+    types = AFFILIATIONS
+
+    def __init__(self) -> None:
+        self.take_name("affiliations")
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Take an affiliation in."""
+        entry = [event.data["organisation"], event.data["role"], event.time_ms, event.source, event.id]
+        left = _latest([*_entries(state), [*entry, event.type == STARTED]])
+        return state if left == state else left
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """Affiliations do not grow old."""
+        return state
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return _latest(entry for state in states for entry in _entries(state))
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Return the affiliations later than an instant."""
+        return [entry for entry in _entries(state) if entry[2] > after_ms] or None
+
+    def bytes_max(self) -> int:
+        """Return the largest size."""
+        return TIES_MAX * ENTRY_BYTES
+
+
+class LatestMemory(Memory):
+    """State: [time, source, id, data] of the latest fact of a type."""
+
+    def __init__(self, type_: str) -> None:
+        self.types = frozenset({type_})
+        self.take_name(f"latest {type_}")
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Take a fact in."""
+        found = [event.time_ms, event.source, event.id, dict(event.data)]
+        return found if state is None or found[:3] > list(state)[:3] else state
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """A fact does not grow old."""
+        return state
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return max(states, key=lambda state: list(state)[:3])
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Return the fact, if it is later than an instant."""
+        found: Any = state
+        return state if found is not None and found[0] > after_ms else None
+
+    def bytes_max(self) -> int:
+        """Return the largest size, about."""
+        return FACT_BYTES
+
+
+TIES: Final = TiesMemory()
+
+
+def ties_in(state: State) -> set[Tie]:
+    """Collect the ties of a state of TIES."""
+    return {(entry[0], entry[1]) for entry in _entries(state) if entry[5]}
+
+
+def fact_in(state: State, type_: str, subject: str) -> Event | None:
+    """Return the fact of a state of a LatestMemory."""
+    if state is None:
+        return None
+    time_ms, source, id_, data = state
+    values = {path: tuple(value) if isinstance(value, list) else value for path, value in data.items()}
+    return Event(source, id_, type_, subject, time_ms, values, ())
+
+
+def _entries(state: State) -> list[Any]:
+    return [] if state is None else list(state)
+
+
+def _latest(entries: Iterable[Any]) -> list[Any]:
+    """Keep the latest entry of each organisation and role, and the latest TIES_MAX of these."""
+    found: dict[tuple[str, str], Any] = {}
+    for entry in entries:
+        known = found.get((entry[0], entry[1]))
+        if known is None or known[2:5] < entry[2:5]:
+            found[entry[0], entry[1]] = entry
+    kept = sorted(found.values(), key=lambda entry: entry[2:5])[-TIES_MAX:]
+    return sorted(kept, key=lambda entry: entry[:2])
