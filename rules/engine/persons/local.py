@@ -9,6 +9,7 @@ from collections.abc import Iterator, Set
 from typing import Final
 
 from rules.engine.evaluation import MERGED
+from rules.engine.outcome import Item
 from rules.engine.persons.folding import fold_fact
 from rules.engine.persons.host import Host, Latest, LocalTold
 from rules.engine.persons.packed import Identity
@@ -41,6 +42,8 @@ class Local:
     def __init__(self, host: Host, telling: LocalTold) -> None:
         self._host: Final = host
         self._telling: Final = telling
+        self._early: Final[dict[str, list[Item]]] = {}
+        """By subject: what its visits brought that came because its facts move, until it is evaluated."""
 
     def fact(self, event: Event, at: At) -> None:
         """Take a fact in; if its subject is an alias, the end of its links knows it too."""
@@ -80,11 +83,15 @@ class Local:
         person = profile.linked()
         known = profile.is_known and person.knows_event(event, at.r_ms)
         if not known:
-            host.bring_up(profile, at.r_ms, at.items)
+            self._touch(profile, at)
         return fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, logs=host.logs)
 
     def link(self, event: Event, at: At) -> None:
         """Let a link event decide for whom its subject stands."""
+        self._link(event, at)
+        self._finish(at)
+
+    def _link(self, event: Event, at: At) -> None:
         host = self._host
         profile = host.linked(event.subject, at.r_ms)
         person = profile.linked()
@@ -95,7 +102,7 @@ class Local:
             person.link = link
             host.moved(profile)
             return
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch(profile, at)
         taken = taken_from(profile)
         person.link = link
         latest = self._latest(before, after)
@@ -131,6 +138,7 @@ class Local:
     def erase(self, event: Event, at: At) -> None:
         """Erase a subject, and with it the whole person."""
         self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
+        self._finish(at)
 
     def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
         """Erase a subject, and those that it reaches."""
@@ -140,7 +148,7 @@ class Local:
         """Erase a subject, and those that it reaches. `latest`: of the end of the person, before all of this."""
         host = self._host
         latest.pop(profile.subject, None)
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch(profile, at)
         person = profile.linked()
         canonical = person.canonical
         others = [host.linked(subject, at.r_ms) for subject in others_of(person)]
@@ -170,7 +178,7 @@ class Local:
         """Bring facts to a subject, and on along its links."""
         host = self._host
         for passed in self._way(subject, {via}):
-            host.bring_up(passed, at.r_ms, at.items)
+            self._touch_early(passed, at)
             brought = add_facts(passed, via, brought, host.plan_of(passed), at.r_ms)
             host.moved(passed)
             via = passed.subject
@@ -178,7 +186,7 @@ class Local:
     def _withdraw(self, profile: Profile, via: str, origins: Set[str] | None, passed: set[str], at: At) -> None:
         """Take facts back that an alias brought, and on along the links."""
         host = self._host
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch_early(profile, at)
         gone = drop_facts(profile, via, origins, host.plan_of(profile), at.r_ms)
         host.moved(profile)
         canonical = profile.linked().canonical
@@ -199,6 +207,23 @@ class Local:
         way = [*self._way(subject, set())]
         return way[-1] if way and way[-1].linked().canonical is None else None
 
+    # -- visits that wait ------------------------------------------------------------------------------------------
+
+    def _touch(self, profile: Profile, at: At) -> None:
+        """Bring a profile up to R, right before it is evaluated."""
+        at.items += self._early.pop(profile.subject, ())
+        self._host.bring_up(profile, at.r_ms, at.items)
+
+    def _touch_early(self, profile: Profile, at: At) -> None:
+        """Bring a profile up to R because its facts move; what comes of it is put out when it is evaluated."""
+        self._host.bring_up(profile, at.r_ms, self._early.setdefault(profile.subject, []))
+
+    def _finish(self, at: At) -> None:
+        """Put out what waits for those that were not evaluated."""
+        for items in self._early.values():
+            at.items += items
+        self._early.clear()
+
     # -- evaluations -----------------------------------------------------------------------------------------------
 
     def _affect(self, subject: str, at: At, latest: dict[str, Latest]) -> None:
@@ -215,6 +240,6 @@ class Local:
 
     def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
         host = self._host
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch(profile, at)
         host.put_out(evaluate(profile, host.plan, at, host.generation, taken), at.items)
         host.moved(profile)
