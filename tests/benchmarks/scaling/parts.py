@@ -1,7 +1,8 @@
 """The measured parts and the prices of the model, each with its unit, source and date. New measurements replace them.
 
 Run `calibrate`, `sizes`, `migrate` and `bench_store` (a minute each) on the machine at hand and write their figures
-here. All of these are of two cores of a virtual machine (x86-64); `Demand.core_speed` scales CPU for another machine.
+here. Figures of `calibrate` are medians of three runs, which spread by up to a third; `sizes` was run once. All are of
+two cores of a virtual machine (x86-64); `Demand.core_speed` scales CPU for another machine.
 """
 
 import itertools
@@ -28,43 +29,43 @@ class Part(NamedTuple):
     date: str
 
 
-WORKER_EVENT: Final = Part(75, "µs CPU", f"{CALIBRATE}: drain `hot`, less what it writes", TODAY)
+WORKER_EVENT: Final = Part(41, "µs CPU", f"{CALIBRATE}: drain `hot`, less what it writes", TODAY)
 """Fetch, decode, fold, evaluate, publish: an event whose profile is in memory."""
-WORKER_READ: Final = Part(25, "µs CPU", f"{CALIBRATE}: `cold` less `written`, less the unpacking", TODAY)
-WORKER_READ_KB: Final = Part(15, "µs CPU/kB", f"{SIZES}: unpack_us", TODAY)
+WORKER_READ: Final = Part(9, "µs CPU", f"{CALIBRATE}: `cold` less `written`, less the unpacking", TODAY)
+WORKER_READ_KB: Final = Part(12, "µs CPU/kB", f"{SIZES}: unpack_us", TODAY)
 """Read and unpack a profile that is not in memory."""
-WORKER_WRITE: Final = Part(8, "µs CPU", f"{SIZES}: pack_us of a short profile", TODAY)
-WORKER_WRITE_KB: Final = Part(14, "µs CPU/kB", f"{SIZES}: pack_us", TODAY)
+WORKER_WRITE: Final = Part(6, "µs CPU", f"{CALIBRATE}: `written` less `hot`, less the packing", TODAY)
+WORKER_WRITE_KB: Final = Part(12, "µs CPU/kB", f"{SIZES}: pack_us", TODAY)
 """Pack a profile and send it in a checkpoint."""
-STORE_READ: Final = Part(1.9, "µs CPU", f"{CALIBRATE}: `cold` less `written`", TODAY)
+STORE_READ: Final = Part(1.3, "µs CPU", f"{CALIBRATE}: `cold` less `written`", TODAY)
 STORE_READ_KB: Final = Part(0.29, "µs CPU/kB", STORE, TODAY)
 """A key of an MGET."""
-STORE_WRITE: Final = Part(2.7, "µs CPU", f"{CALIBRATE}: `written`", TODAY)
+STORE_WRITE: Final = Part(3.0, "µs CPU", f"{CALIBRATE}: `written`", TODAY)
 STORE_WRITE_KB: Final = Part(0.33, "µs CPU/kB", STORE, TODAY)
 """A profile in a checkpoint: MSET, ZADD, its share of MULTI and of the member sets."""
-STORE_WRITE_EXTRA: Final = Part(560, "bytes", f"{CALIBRATE}: `cold`, into the store, less the profile", TODAY)
+STORE_WRITE_EXTRA: Final = Part(190, "bytes", f"{CALIBRATE}: `cold`, into the store, less the profile", TODAY)
 """Keys, wake, member sets, beside the packed profile."""
-PROFILE_EXTRA: Final = Part(450, "bytes", f"{CALIBRATE}: used_memory a profile, less the packed profile", TODAY)
+PROFILE_EXTRA: Final = Part(264, "bytes", f"{CALIBRATE}: used_memory a profile, less the packed profile", TODAY)
 """In the store's memory beside the packed profile: keys, the wake, memberships."""
 PACKED: Final = (
-    (5, 540),
-    (20, 2_133),
-    (100, 6_187),
-    (500, 18_338),
-    (2_000, 57_962),
-    (8_000, 121_264),
-    (20_000, 185_588),
+    (5, 199),
+    (20, 796),
+    (100, 2_700),
+    (500, 10_936),
+    (2_000, 37_964),
+    (8_000, 83_120),
+    (20_000, 127_425),
 )
 """Bytes of a packed profile by the events that it has had in 30 days, 500 segments (`sizes`, 2026-11-29)."""
-EVENT_LOG_BYTES: Final = Part(320, "bytes", f"{CALIBRATE}: log segments, not compressed", TODAY)
-CHANGE_LOG_BYTES: Final = Part(562, "bytes", f"{CALIBRATE}: log segments of all outputs, a change", TODAY)
+EVENT_LOG_BYTES: Final = Part(365, "bytes", f"{CALIBRATE}: log segments, not compressed", TODAY)
+CHANGE_LOG_BYTES: Final = Part(561, "bytes", f"{CALIBRATE}: log segments of all outputs, a change", TODAY)
 """Standing memberships and activations are in it; they count as part of their change."""
-BROKER_EVENT: Final = Part(24.6, "µs CPU", f"{CALIBRATE}: drain `hot`, broker new: its compiler works too", TODAY)
-BROKER_EVENT_WARM: Final = Part(7, "µs CPU", f"{CALIBRATE}: broker_event_us; 4 to 10", TODAY)
+BROKER_EVENT: Final = Part(18.4, "µs CPU", f"{CALIBRATE}: drain `hot`, broker new: its compiler works too", TODAY)
+BROKER_EVENT_WARM: Final = Part(4.4, "µs CPU", f"{CALIBRATE}: broker_event_us; 4 to 7", TODAY)
 """An event in and out, once, in large batches."""
-BROKER_WORKER: Final = Part(0.27, "cores", f"{CALIBRATE}: steady_broker_cores at 2,000 events/s", TODAY)
+BROKER_WORKER: Final = Part(0.33, "cores", f"{CALIBRATE}: steady_broker_cores at 2,000 events/s", TODAY)
 """What the requests of one worker that keeps up cost the broker: fetches and transactions."""
-TRANSACTION_MS: Final = Part(4.4, "ms", f"{CALIBRATE}: transaction_ms, a ring of three, 8 partitions", TODAY)
+TRANSACTION_MS: Final = Part(4.35, "ms", f"{CALIBRATE}: transaction_ms, a ring of three, 8 partitions", TODAY)
 CHANGES_A_TRANSACTION: Final = Part(1_000, "changes", "SEGUE_CHANGES_PER_TRANSACTION_MAX", TODAY)
 CLAIM_S: Final = Part(0.16, "s", f"{TROUBLE}: 12 partitions in 1.94 s, by three workers on two cores", TODAY)
 """A partition, from its assignment to its first record. It is mostly CPU, so a worker's partitions queue."""

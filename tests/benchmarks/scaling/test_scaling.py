@@ -60,7 +60,7 @@ def test_a_curve_goes_through_its_points_and_ends_where_it_was_measured() -> Non
 def test_an_event_costs_what_its_parts_cost() -> None:
     # uniform, nothing kept, a slice of one event: every event is one read and one write
     each = work(Zipf(1_000_000, 0.0), slice_events=1, kept=0, held_events=5_000_000)
-    size_kb = 540 / 1_000
+    size_kb = parts.PACKED[0][1] / 1_000
     assert (each.reads, each.writes) == pytest.approx((1, 1), rel=1e-3)
     read = parts.WORKER_READ.value + size_kb * parts.WORKER_READ_KB.value
     write = parts.WORKER_WRITE.value + size_kb * parts.WORKER_WRITE_KB.value
