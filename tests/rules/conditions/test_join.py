@@ -181,6 +181,9 @@ def test_a_join_of_folds_is_the_fold_of_all_in_any_order_and_however_often(kind:
     expected = case.alone(folded(memory, case.together, t_ms))
     assert case.joined(states) == expected
     assert case.joined(data.draw(st.permutations(states))) == expected
+    if sum(state is not None for state in states) > 1:
+        whole = memory.join(states, t_ms)  # out of reach of every window is nothing of it
+        assert alike(memory, whole) == expected
     at = data.draw(st.integers(0, len(states)))
     assert case.joined([memory.join(states[:at], t_ms), memory.join(states[at:], t_ms)]) == expected
     assert case.joined([memory.join(states, t_ms)] * 2) == expected
@@ -255,3 +258,28 @@ def test_a_fact_in_a_bucket_of_two_subjects_counts_once_while_both_recognise_it(
     assert [unit[1] for unit in counter.join([former, former], START + 50)[1]] == [2, 8]
     for order in ([former, state], [state, former]):
         assert counter.join(order, START + 50)[1] == units
+
+
+def test_a_fact_that_several_know_keeps_the_smallest_of_its_arrivals() -> None:
+    counter = memory_of({"event": "a"})
+    came = folded(counter, [(event(5), 9)], START + 9)
+    known = [counter.arrived(came, arrival, []) for arrival in (4, 2, 3)]
+    assert counter.arrived(came, 20, known) == [[START + 5, "/s", "1", 2]]
+
+
+@pytest.mark.usefixtures("few")
+def test_the_sums_of_a_bucket_take_out_what_two_subjects_told() -> None:
+    summed = memory_of({"aggregate": "sum", "of": "n", "event": "a", "bucket": "10ms", "at_least": 1})
+    facts = [(event(offset, "1", data={"n": 0.1 * offset}), offset + 1) for offset in range(1, 9)]
+    one, two = folded(summed, facts[:6], START + 50), folded(summed, facts[1:], START + 50)
+    assert alike(summed, summed.join([one, two], START + 50)) == alike(summed, folded(summed, facts, START + 50))
+
+
+@pytest.mark.usefixtures("few")
+def test_a_bucket_with_an_earlier_fact_is_no_later_one_and_recognises_nothing() -> None:
+    counter = memory_of({"event": "a", "bucket": "10ms"} | {"count": {"at_least": 600}})
+    state = folded(counter, [(event(offset, "1"), offset) for offset in range(5, 30, 3)], START + 50)
+    entries, units, identities = counter.later(state, START + 9)
+    assert (entries, [unit[:2] for unit in units], len(identities)) == (state[0], [[START + 20, 4]], 4)
+    assert counter.later(state, START + 4) is state
+    assert counter.later(state, START + 40) is None
