@@ -69,7 +69,6 @@ class Packed(Struct, array_like=True, gc=False):
     born_after: int | None = None
     held_back: HeldBack | None = None
     person: PackedPerson | None = None
-    page: list[list[Any]] | None = None
 
 
 Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]

@@ -278,7 +278,8 @@ class Partition:
     def rows(self, name: str) -> Rows:
         """Return the rows of a page of ties, to read."""
         profile = self.profiles.get(name)
-        return [] if profile is None or profile.page is None else profile.page
+        page = None if profile is None or profile.person is None else profile.person.page
+        return [] if page is None else page
 
     def rows_to_change(self, name: str, r_ms: int) -> Rows:
         """Return the rows of a page of ties, to change; there are none where there was none."""
@@ -287,9 +288,10 @@ class Partition:
             profile = self.profiles[name] = begun(name, self.plan, r_ms)
         self._before_change(profile)
         self.moved(profile)
-        if profile.page is None:
-            profile.page = []
-        return profile.page
+        person = profile.linked()
+        if person.page is None:
+            person.page = []
+        return person.page
 
     def facts_of(self, subject: str) -> Sequence[Seen]:
         """Return the facts of a subject that never met a link, where everything is at hand."""

@@ -4,7 +4,7 @@ The layout of a packed profile stands at the head of `rules.engine.layout`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Raw
 
@@ -50,7 +50,6 @@ class Profile:
         "latest_ms",
         "mask_cut",
         "members_mask",
-        "page",
         "person",
         "pruned_day",
         "rearming_mask",
@@ -112,8 +111,6 @@ class Profile:
         self.held_back: dict[int, dict[str, Register]] | None = None
         """By ordinal of a cut: settings that history brought, of traits that the cut declared anew, until it is filled.
         """
-        self.page: list[list[Any]] | None = None
-        """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`), and no profile."""
         self.person: Person | None = None
         """What it remembers of links and erasures; None: it never met one. Else its facts stand in the parts of it, and
         the fields here are their join: derived, and not packed."""
@@ -233,7 +230,6 @@ class Profile:
         self.seen, self.activations, self.sequences = packed.seen, packed.activations, packed.sequences
         if packed.person is not None:
             self.person = unpack_person(self.subject, packed.person)
-        self.page = packed.page
 
     def prune(self, memories: Mapping[str, Memory], t_ms: int) -> None:
         """Drop what no window can reach at t_ms or later, on the first call of a day.
@@ -279,7 +275,6 @@ class Profile:
                 None if self.born_ms <= -FOREVER else self.born_ms - self.known_since_ms,
                 self.held_back,
                 None if person is None else person.pack(self.evaluated_ms),
-                self.page,
             )
         )
 

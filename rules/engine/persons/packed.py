@@ -59,3 +59,5 @@ class PackedPerson(Struct, array_like=True, gc=False):
     parts: list[PackedPart]
     pieces: dict[str, tuple[str, ...]] = {}
     """Pieces of effects that are not whole yet (`rules.engine.persons.pieces`)."""
+    page: list[list[Any]] | None = None
+    """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""

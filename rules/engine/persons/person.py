@@ -4,6 +4,7 @@ A profile that never met one has none of this, and costs nothing for it.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rules.engine.persons.packed import Identity, Link, PackedPerson
 from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
@@ -15,7 +16,7 @@ from rules.ground.event import Event
 class Person:
     """What a profile remembers of links and erasures. Mutable: its profile owns it."""
 
-    __slots__ = ("aliases", "erased", "link", "parts", "pieces", "subject")
+    __slots__ = ("aliases", "erased", "link", "page", "parts", "pieces", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
@@ -29,6 +30,8 @@ class Person:
         """Its facts. A part has at least one."""
         self.pieces: Waiting = {}
         """Pieces of effects that are not whole yet."""
+        self.page: list[list[Any]] | None = None
+        """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""
 
     @property
     def canonical(self) -> str | None:
@@ -67,7 +70,7 @@ class Person:
     def pack(self, t_ms: int) -> PackedPerson:
         """Write it as it is packed."""
         parts = [self.parts[way].pack(way, t_ms) for way in sorted(self.parts)]
-        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces))
+        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces), self.page)
 
 
 def unpack_person(subject: str, packed: PackedPerson) -> Person:
@@ -76,7 +79,7 @@ def unpack_person(subject: str, packed: PackedPerson) -> Person:
     person.link, person.erased = packed.link, packed.erased
     person.aliases = set(packed.aliases)
     person.parts = dict(unpack_part(part) for part in packed.parts)
-    person.pieces = packed.pieces
+    person.pieces, person.page = packed.pieces, packed.page
     return person
 
 
