@@ -19,7 +19,7 @@ from rules.engine.plan import Plan
 from rules.engine.profile import NEVER, Profile
 from rules.ground.event import Event
 from rules.ground.instants import parse_instant
-from rules.language.dictionary import Dictionary
+from rules.language.dictionary import NO_FACTS, Dictionary
 
 HISTORY_TYPE: Final = "segue.history"
 """The type of the record that brings facts of one profile from before a cut."""
@@ -86,11 +86,11 @@ def _instant(value: Any) -> int | None:
 
 
 def facts_of(history: History, dictionary: Dictionary, r_ms: int) -> Iterator[Event]:
-    """Decode the events, in order. Bad ones, those of other subjects, and redeliveries are skipped."""
+    """Decode the facts, in order. Bad ones, those of other subjects, redeliveries, links and erasures are skipped."""
     seen: set[tuple[int, str, str]] = set()
     for each in history.events:
         event = decode_again(each, dictionary, r_ms)
-        if event is None or event.subject != history.subject:
+        if event is None or event.subject != history.subject or event.type in NO_FACTS:
             continue
         name = event.time_ms, event.source, event.id
         if name not in seen:

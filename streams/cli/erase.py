@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import orjson
 import typer
 
+from rules.ground.instants import format_instant
 from streams.cli.arguments import Json, expect_file, expect_said, read_subject
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_line
@@ -107,6 +108,8 @@ def _show(person: PersonFound) -> None:
             said = "not known: events of it will be refused"
         elif canonical is not None:
             said = f"stands for {canonical}"
+        elif profile.person is not None and profile.person.erased is not None and not profile.is_known:
+            said = f"was erased at {format_instant(profile.person.erased.time_ms)}"
         elif not profile.is_known:
             said = "known without facts"
         else:

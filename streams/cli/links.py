@@ -20,6 +20,7 @@ from streams.cli.render.links_view import (
 from streams.cli.render.progress import progress
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_json
+from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.operations.errors import WrongRequest
@@ -110,7 +111,7 @@ def _expect_count(action: str, subjects: list[str]) -> None:
     wanted = 2 if action == "preview" else 1
     if len(subjects) != wanted:
         form = {"preview": "preview SUBJECT CANONICAL", "take-back": "take-back SUBJECT"}.get(action, "one SUBJECT")
-        raise WrongRequest(f"give {form}, not {len(subjects)} subjects")
+        raise WrongRequest(f"give {form}, not {count(len(subjects), 'subject')}")
 
 
 def _all(of_more_than: int | None, rings: bool, erased: bool, ended: bool, restricted: bool, as_json: bool) -> None:

@@ -4,7 +4,7 @@ The log of its partition is applied up to the published offset. So every publish
 bytes, although retention may have dropped it from the output topics.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -112,13 +112,23 @@ async def history(
 
 
 def _since_erasure(found: Sequence[Told]) -> Sequence[Told]:
-    """Leave out what was before the last erasure, and the changes with which it ended everything."""
+    """Leave out what was before the last erasure, and what it ended: memberships, and links of other subjects."""
     erased = [number for number, each in enumerate(found) if _is_erasure(each)]
     if not erased:
         return found
     # its own changes come right after it; where only changes are kept, the last one of it is where to begin
     moves = [found[number] for number in erased if isinstance(found[number], PersonMove)]
-    return [*moves[-1:], *found[erased[-1] + 1 :]]
+    return [*moves[-1:], *_without_old_links(found[erased[-1] + 1 :])]
+
+
+def _without_old_links(found: Sequence[Told]) -> Iterator[Told]:
+    """Leave out that a subject no longer stands for the profile where it came to do so before: it would be named."""
+    joined: set[str | None] = set()
+    for each in found:
+        if isinstance(each, PersonMove) and each.kind == "joined":
+            joined.add(each.other)
+        if not (isinstance(each, PersonMove) and each.kind == "left" and each.other not in joined):
+            yield each
 
 
 def _is_erasure(each: Told) -> bool:

@@ -188,7 +188,7 @@ MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
         2,
         "give a subject, like hcp:1234567893, or an action; did you mean 'take-back'",
     ),
-    (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subjects"),
+    (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subject"),
     (("preview", BOB, "npi"), 2, "CANONICAL must be kind:name, like hcp:1234567893, without | and control characters"),
     (("preview", BOB, BOB), 1, "SUBJECT and CANONICAL are the same: a subject cannot stand for itself by a link"),
     (("take-back", "hcp:nobody", "--yes"), 1, "SUBJECT stands for itself: there is no link to take back"),

@@ -58,6 +58,9 @@ async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool =
     engine = await engines.of(event.subject)
     if engine.catalogue is None:
         raise NoCutYet
+    for name, subject in (("SUBJECT", event.subject), ("CANONICAL", event.canonical)):
+        if subject is not None and subject not in (await engines.of(subject)).profiles:
+            warnings.append(f"{name} is not known: no event of it has come; is it written right?")
     active = _active(engine, event.subject)
     end = None if event.canonical is None else links.end(event.canonical)
     if end is not None:

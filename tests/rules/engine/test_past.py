@@ -386,6 +386,17 @@ def test_the_first_catalogues_history_begins_profiles_and_nobody_moves_before_it
     assert log.tick(T + 4 * DAY) == ["hcp:1 entered backfill 2026-03-13"]
 
 
+def test_links_and_erasures_in_a_history_are_no_facts() -> None:
+    log = Log(TWICE)
+    log.cut(T, TWICE)
+    link = event("identity.linked", T - DAY, "l", canonical="hcp:2")
+    log.feed(
+        T + DAY,
+        history([*VIEWS, link, event("identity.unlinked", T - DAY, "n"), event("privacy.erased", T - DAY, "x")]),
+    )
+    assert log.engine.profiles["hcp:1"].latest_ms == T - 2 * DAY
+
+
 def test_a_profile_that_history_began_stays_as_it_is_over_another_cut() -> None:
     second = catalogue({"any": [VIEWED_TWICE]})
     log = Log(TWICE, second)
