@@ -40,14 +40,14 @@ class Delivered(Batched):
             self._cut(r_ms)
             waiting.append(text)
             while waiting:
-                waiting += self._one(waiting.popleft())
+                waiting += self.apply(waiting.popleft())
         if until_ms is not None:
             self._cut(until_ms)
         end_ms = self._engine.clock_ms if until_ms is None else until_ms
         self._pass(lambda: self._engine.pass_time(end_ms + 1))
         return self.changes
 
-    def _one(self, text: bytes) -> list[bytes]:
+    def apply(self, text: bytes) -> list[bytes]:
         """Apply one record; return its effects."""
         self._records += 1
         applied = now(self._driver.feed(Record(self._records, record_time(text), None, text)))
@@ -57,3 +57,10 @@ class Delivered(Batched):
         if self._records in self._boundaries:
             self._restart()
         return effects
+
+    def end(self, end_ms: int) -> Partition:
+        """Fire every wake up to an instant, and read every profile of the store. Returns the engine."""
+        self._pass(lambda: self._engine.pass_time(end_ms + 1))
+        for subject, blob in self._store.profiles.items():
+            self._engine.give_profile(subject, blob)
+        return self._engine

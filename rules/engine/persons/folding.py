@@ -1,5 +1,7 @@
 """Fold a fact into one part of a linked profile, and into the join of its parts."""
 
+from collections.abc import Sequence
+
 from rules.conditions.consent import CONSENT_EVENTS, join_consents
 from rules.conditions.view import Register
 from rules.engine.fold import find_masks, moved_by_states
@@ -13,11 +15,13 @@ from rules.ground.digest import identity
 from rules.ground.event import Event
 
 
-def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *, logs: bool) -> int | None:
+def fold_fact(
+    profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *, passed: Sequence[str] = (), logs: bool
+) -> int | None:
     """Fold a fact into the part of its way; return the mask of what it can move. None: its person knew it already.
 
-    The profile stands under `plan`. `logs`: keep the fact, because everything is at hand. What an alias knows is folded
-    only; its mask says nothing.
+    The profile stands under `plan`. `passed`: the subjects that the fact came through. `logs`: keep the fact, because
+    everything is at hand. What an alias knows is folded only; its mask says nothing.
     """
     person = profile.person
     assert person is not None
@@ -29,6 +33,7 @@ def fold_fact(profile: Profile, way: Way, plan: Plan, event: Event, r_ms: int, *
             profile.born_cut, profile.born_ms = plan.ordinal, r_ms
             profile.known_since_ms, profile.latest_ms = event.time_ms, event.time_ms
         part = person.parts[way] = Part()
+        part.between = tuple(sorted({*passed} - {way.origin, way.via}))
         part.log = [] if logs else None
     if not known:
         profile.arrivals += 1

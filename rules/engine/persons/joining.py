@@ -62,6 +62,7 @@ def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
     found.consents = join_consents([part.consents for part in parts])
     found.states = joined_states(parts, memories, t_ms)
     found.lacking = joined_lacking(parts) or {}
+    found.between = tuple(sorted({subject for part in parts for subject in part.between}))
     for part in parts:
         found.seen |= part.seen
     if any(part.log is not None for part in parts):

@@ -5,7 +5,7 @@ the other. A worker has the same steps in another order: what is beyond one prof
 (`rules.engine.persons.remote`).
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from rules.engine.evaluation import MERGED
@@ -18,7 +18,6 @@ from rules.engine.persons.person import identity_of, logged
 from rules.engine.persons.steps import (
     ERASED_KIND,
     At,
-    Brought,
     add_facts,
     brought_by,
     drop_facts,
@@ -62,13 +61,14 @@ class Local:
             host.moved(profile)
             return profile if mask is not None else None
         host.moved(profile)
-        via = event.subject
+        via, came_by = event.subject, [event.subject]
         for passed in self._way(person.canonical, {via}):
             there = passed.linked()
             anew = host.plan.catalogue.policy.begins_anew
             if not there.takes(event.time_ms, anew):
                 return None
-            mask = self._fold(passed, Way(via, event.subject, anew), event, at)
+            mask = self._fold(passed, Way(via, event.subject, anew), event, at, came_by)
+            came_by.append(passed.subject)
             host.moved(passed)
             if there.canonical is None and mask is not None:
                 host.put_out(evaluate_fact(passed, host.plan, at, host.generation, mask), at.items)
@@ -77,14 +77,14 @@ class Local:
             via = passed.subject
         return None
 
-    def _fold(self, profile: Profile, way: Way, event: Event, at: At) -> int | None:
+    def _fold(self, profile: Profile, way: Way, event: Event, at: At, passed: Sequence[str] = ()) -> int | None:
         """Fold a fact; who knows it already is not touched by it, unless it is an alias."""
         host = self._host
         person = profile.linked()
         known = profile.is_known and person.knows_event(event, at.r_ms)
         if not known:
             self._touch(profile, at)
-        return fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, logs=host.logs)
+        return fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, passed=passed, logs=host.logs)
 
     def link(self, event: Event, at: At) -> None:
         """Let a link event decide for whom its subject stands."""
@@ -112,11 +112,11 @@ class Local:
         if refusing is not None:
             refusing.aliases.add(event.subject)
             if not repeats:
-                self._bring(event.subject, refusing.subject, brought_by(person), at)
+                self._bring(profile, None, at)
         if before is not None:
             left = host.linked(before, at.r_ms)
             left.linked().aliases.discard(event.subject)
-            self._withdraw(left, event.subject, None, {event.subject}, at)
+            self._withdraw(left, event.subject, None, at)
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
         if after is None:
@@ -162,7 +162,7 @@ class Local:
         if canonical is not None:
             there = host.linked(canonical, at.r_ms)
             there.linked().aliases.discard(profile.subject)
-            self._withdraw(there, profile.subject, None, {profile.subject}, at)
+            self._withdraw(there, profile.subject, None, at)
         after = [logged(other.linked().parts.values()) for other in others]
         for other, had, has in zip(others, before, after, strict=True):
             if other.linked().newly_erased_by(erasure):
@@ -174,25 +174,36 @@ class Local:
 
     # -- facts move ------------------------------------------------------------------------------------------------
 
-    def _bring(self, via: str, subject: str, brought: Brought, at: At) -> None:
-        """Bring facts to a subject, and on along its links."""
+    def _bring(self, alias: Profile, origins: Set[str] | None, at: At) -> None:
+        """Bring facts of an alias to the subject that it stands for, and on along the links. `origins`: of these."""
         host = self._host
-        for passed in self._way(subject, {via}):
+        for passed in self._way(alias.linked().canonical, {alias.subject}):
+            brought = brought_by(alias, host.plan_of(alias), at.r_ms, origins)
             self._touch_early(passed, at)
-            brought = add_facts(passed, via, brought, host.plan_of(passed), at.r_ms)
+            shown = passed.linked().shown()
+            origins = add_facts(passed, alias.subject, brought, host.plan_of(passed), at.r_ms)
             host.moved(passed)
-            via = passed.subject
+            self._hide(passed, shown, at)
+            alias = passed
 
-    def _withdraw(self, profile: Profile, via: str, origins: Set[str] | None, passed: set[str], at: At) -> None:
+    def _withdraw(self, profile: Profile, via: str, origins: Set[str] | None, at: At) -> None:
         """Take facts back that an alias brought, and on along the links."""
         host = self._host
         self._touch_early(profile, at)
+        shown = profile.linked().shown()
         gone = drop_facts(profile, via, origins, host.plan_of(profile), at.r_ms)
         host.moved(profile)
-        canonical = profile.linked().canonical
-        if gone and canonical is not None and canonical not in passed:
-            further = host.linked(canonical, at.r_ms)
-            self._withdraw(further, profile.subject, gone, passed | {profile.subject}, at)
+        self._hide(profile, shown, at)
+        left = gone & profile.linked().shown()
+        if left:  # another way still leads here
+            self._bring(profile, left, at)
+
+    def _hide(self, alias: Profile, shown: Set[str], at: At) -> None:
+        """Take back from the subject that an alias stands for what it had of it (`shown`) and has not any more."""
+        person = alias.linked()
+        lost = shown - person.shown()
+        if lost and person.canonical is not None:
+            self._withdraw(self._host.linked(person.canonical, at.r_ms), alias.subject, lost, at)
 
     def _way(self, subject: str | None, passed: set[str]) -> Iterator[Profile]:
         """Walk a subject and those that the links lead to from it, as far as they lead to new ones."""

@@ -48,6 +48,7 @@ class PackedPart(Struct, array_like=True, gc=False):
     seen: dict[int, int]
     held_back: HeldBack | None = None
     lacking: dict[str, int] | None = None
+    between: tuple[str, ...] = ()
 
 
 class PackedPerson(Struct, array_like=True, gc=False):

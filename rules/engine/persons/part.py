@@ -62,7 +62,18 @@ def still_seen(seen: dict[int, int], t_ms: int) -> dict[int, int]:
 class Part:
     """The facts of one subject that came one way, folded. Mutable: its profile owns it. States are never mutated."""
 
-    __slots__ = ("consents", "held_back", "known_since_ms", "lacking", "latest_ms", "log", "seen", "states", "traits")
+    __slots__ = (
+        "between",
+        "consents",
+        "held_back",
+        "known_since_ms",
+        "lacking",
+        "latest_ms",
+        "log",
+        "seen",
+        "states",
+        "traits",
+    )
 
     def __init__(self) -> None:
         """Begin without a fact: `known_since_ms` is FOREVER then."""
@@ -77,6 +88,8 @@ class Part:
         """As a profile's."""
         self.lacking: dict[str, int] = {}
         """By state key: the instant from which on the state knows all of it (`rules.engine.persons.lacking`)."""
+        self.between: tuple[str, ...] = ()
+        """The subjects between the origin and the alias that brought it, sorted: through these it came, too."""
         self.log: list[Seen] | None = None
         """All the facts, where everything is at hand (a replay): for conditions that come in later."""
 
@@ -88,6 +101,7 @@ class Part:
         found.seen = dict(self.seen)
         found.held_back = None if self.held_back is None else {cut: dict(one) for cut, one in self.held_back.items()}
         found.lacking = dict(self.lacking)
+        found.between = self.between
         found.log = None if self.log is None else list(self.log)
         return found
 
@@ -121,6 +135,7 @@ class Part:
             self.seen,
             self.held_back,
             self.lacking or None,
+            self.between,
         )
 
 
@@ -133,4 +148,5 @@ def unpack_part(packed: PackedPart) -> tuple[Way, Part]:
     if packed.held_back:
         part.held_back = layout.as_registers(packed.held_back)
     part.lacking = packed.lacking or {}
+    part.between = packed.between
     return Way(packed.via, packed.origin, packed.anew), part

@@ -63,6 +63,15 @@ class Person:
         """Tell whether an erasure is another than the one that stands, and later."""
         return self.erased is None or self.erased < erasure
 
+    def came_by(self, way: Way) -> set[str]:
+        """Return the subjects through which a part came, its origin among them."""
+        return {way.origin, *self.parts[way].between, way.via} - {OWN}
+
+    def shown(self) -> set[str]:
+        """Return whose facts the subject has that it stands for. What came through that one does not go back there."""
+        target = self.canonical
+        return set() if target is None else {way.origin for way in self.parts if target not in self.came_by(way)}
+
     def origins(self, via: str | None = None) -> set[str]:
         """Return whose facts it has; `via`: those that came through one alias."""
         return {way.origin for way in self.parts if via is None or way.via == via}

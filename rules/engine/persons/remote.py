@@ -6,7 +6,7 @@ an alias has passed on already is dropped, for a tail that leads into a ring wou
 waits for another partition.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,8 +95,10 @@ class Remote:
         host, person = self._host, profile.linked()
         if not (profile.is_known and person.knows_event(event, at.r_ms)):
             host.bring_up(profile, at.r_ms, at.items)
-        mask = fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, logs=host.logs)
-        if person.canonical is not None:
+        mask = fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, passed=passed, logs=host.logs)
+        if person.canonical is not None and person.canonical in person.came_by(way):
+            at.marks.append("came_round")
+        elif person.canonical is not None:
             told = {"origin": way.origin, "fact": write_fact(event)}
             self._pass_on(profile, FACT_TYPE, person.canonical, passed, told, at)
         elif mask is not None:
@@ -124,13 +126,14 @@ class Remote:
         if before is not None:
             self._pass_on(profile, WITHDRAWN_TYPE, before, (), {"origins": None}, at)
         if after is not None:
-            self._bring(profile, after, (), brought_by(person), at, link=link.identity, taken=taken)
+            brought = brought_by(profile, host.plan_of(profile), at.r_ms)
+            self._bring(profile, after, (), brought, at, link=link.identity, taken=taken)
 
     def recalled(self, profile: Profile, at: At) -> None:
         """Pass on what a profile's own facts are after history came to it, if it is an alias."""
         person = profile.linked()
         if person.canonical is not None:
-            own = [(origin, part) for origin, part in brought_by(person) if origin == profile.subject]
+            own = brought_by(profile, self._host.plan_of(profile), at.r_ms, {profile.subject})
             self._bring(profile, person.canonical, (), own, at)
 
     def erase(self, event: Event, at: At) -> None:
@@ -187,7 +190,7 @@ class Remote:
                 self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
             return
         host.bring_up(profile, at.r_ms, at.items)
-        before = len(person.origins())
+        before, shown = len(person.origins()), person.shown()
         latest = self._telling.latest(profile)
         kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
         if person.canonical is None:
@@ -196,7 +199,9 @@ class Remote:
             self._evaluate(profile, at, taken)
             self._telling.moved(profile, latest, at, received.via)
         elif kept or taken.stays:
-            self._bring(profile, person.canonical, received.way, kept, at, taken=taken)
+            if person.canonical == received.way[0]:
+                at.marks.append("ring")
+            self._show(profile, shown, kept, received.way, at, taken)
 
     def _fact(self, profile: Profile, received: Received, at: At) -> None:
         data, person = received.data, profile.linked()
@@ -222,6 +227,7 @@ class Remote:
         host.bring_up(profile, at.r_ms, at.items)
         latest = self._telling.latest(profile)
         had = {way for way in person.parts if way.via == received.via}
+        shown = person.shown()
         gone = drop_facts(profile, received.via, origins, host.plan_of(profile), at.r_ms)
         host.moved(profile)
         if person.canonical is None:
@@ -229,10 +235,10 @@ class Remote:
                 self._evaluate(profile, at)
                 self._telling.moved(profile, latest, at)
         elif gone:
-            self._pass_on(profile, WITHDRAWN_TYPE, person.canonical, received.way, {"origins": sorted(gone)}, at)
+            self._show(profile, shown, gone, received.way, at)
 
     def _erased(self, profile: Profile, received: Received, at: At) -> None:
-        person, erasure = profile.linked(), Identity(*received.data["erasure"])
+        host, person, erasure = self._host, profile.linked(), Identity(*received.data["erasure"])
         if person.newly_erased_by(erasure):
             self._erase(profile, erasure, at)
             person.aliases.discard(received.via)
@@ -240,9 +246,36 @@ class Remote:
         person.aliases.discard(received.via)
         self._drop(profile, received, None, at)
         if person.canonical == received.via:  # left alone: what it has came later than the erasure
-            self._bring(profile, received.via, (), brought_by(person), at)
+            self._bring(profile, received.via, (), brought_by(profile, host.plan_of(profile), at.r_ms), at)
 
     # -- what follows for others -------------------------------------------------------------------------------------
+
+    def _show(
+        self,
+        profile: Profile,
+        shown: Set[str],
+        moved: Set[str],
+        way: tuple[str, ...],
+        at: At,
+        taken: Taken | None = None,
+    ) -> None:
+        """Let the subject that an alias stands for have what moved. `shown`: whose facts that one had before.
+
+        Facts that reach it another way now are told again, with that way: a subject may have them by several ways while
+        links move, and what is left of these must be known further on.
+        """
+        person = profile.linked()
+        target = person.canonical
+        assert target is not None
+        if target in way:
+            at.marks.append("came_round")
+            taken = None
+        lost = shown - person.shown()
+        if lost:
+            self._pass_on(profile, WITHDRAWN_TYPE, target, way, {"origins": sorted(lost)}, at)
+        brought = brought_by(profile, self._host.plan_of(profile), at.r_ms, moved)
+        if brought or (taken is not None and taken.stays):
+            self._bring(profile, target, way, brought, at, taken=taken)
 
     def _bring(
         self,
@@ -271,11 +304,6 @@ class Remote:
     ) -> None:
         """Send an effect to another subject. `passed`: the subjects that it came through before this one."""
         way = (*passed, profile.subject)
-        if subject in way:
-            at.marks.append("came_round")
-            if type_ == FACTS_TYPE and subject == way[0]:
-                at.marks.append("ring")
-            return
         at.effects.append(Effect(subject, type_, {"way": way, "event": at.events[0], **told}))
 
     def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:

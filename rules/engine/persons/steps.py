@@ -8,7 +8,7 @@ from rules.engine.evaluation import MERGED, Evaluation
 from rules.engine.fold import find_masks
 from rules.engine.outcome import Item, Mark
 from rules.engine.persons.effects import Effect
-from rules.engine.persons.joining import arrived, later, rejoin
+from rules.engine.persons.joining import arrived, joined_part, later, rejoin
 from rules.engine.persons.lacking import note_target
 from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Part, Way, recognises
@@ -94,33 +94,44 @@ def link_of(event: Event) -> Link:
     return Link(*identity_of(event), canonical)
 
 
-def brought_by(person: Person) -> Brought:
-    """Return all that a subject brings to the one that it stands for: copies."""
-    return [(way.origin, part.copy()) for way, part in sorted(person.parts.items())]
+def brought_by(profile: Profile, plan: Plan, r_ms: int, origins: Set[str] | None = None) -> Brought:
+    """Return all that a subject brings to the one that it stands for: copies, one an origin. `origins`: of these.
+
+    What came through that one does not go back there. So no facts hold each other up after they are withdrawn.
+    """
+    person = profile.linked()
+    parts: dict[str, list[Part]] = {}
+    for way in sorted(person.parts):
+        came_by = person.came_by(way)
+        if person.canonical not in came_by and (origins is None or way.origin in origins):
+            part = person.parts[way].copy()
+            part.between = tuple(sorted(came_by - {way.origin, profile.subject}))
+            parts.setdefault(way.origin, []).append(part)
+    return [(origin, joined_part(found, plan.states, r_ms)) for origin, found in sorted(parts.items())]
 
 
-def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: int, kept: str | None = None) -> Brought:
-    """Take facts in that an alias brings; return those that were taken, as they are here.
+def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: int, kept: str | None = None) -> set[str]:
+    """Take facts in that an alias brings; return whose were taken.
 
-    Its own facts come back in a ring: they are left. So are facts that it would refuse as erased. `kept`: the states
-    that the alias keeps (`rules.engine.persons.lacking`); None: those that this plan keeps.
+    Facts that came through it come back in a ring: they are left. So are facts that it would refuse as erased. `kept`:
+    the states that the alias keeps (`rules.engine.persons.lacking`); None: those that this plan keeps.
     """
     person = profile.linked()
     anew = plan.catalogue.policy.begins_anew
     known = [*person.parts.values()]
     profile.arrivals += 1
-    taken: Brought = []
+    taken: set[str] = set()
     for origin, given in brought:
         part: Part | None = given
         if person.erased is not None:
             part = later(given, plan.states, person.erased.time_ms) if anew else None
-        if part is None or origin == profile.subject:
+        if part is None or profile.subject in (origin, *part.between):
             continue
         if kept is not None:
             note_target(part, plan, kept, r_ms)
         part = arrived(part, known, plan.states, profile.arrivals)
         person.parts[Way(via, origin, anew)] = part
-        taken.append((origin, part.copy()))
+        taken.add(origin)
     if taken and not known:
         profile.born_cut, profile.born_ms = plan.ordinal, r_ms
     settle(profile, plan, r_ms)
@@ -128,13 +139,13 @@ def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: in
 
 
 def drop_facts(profile: Profile, via: str, origins: Set[str] | None, plan: Plan, r_ms: int) -> set[str]:
-    """Drop the facts that came through an alias (`origins`: of these subjects); return whose facts it lacks now."""
+    """Drop the facts that came through an alias (`origins`: of these subjects); return whose facts were dropped."""
     person = profile.linked()
     dropped = {way for way in person.parts if way.via == via and (origins is None or way.origin in origins)}
     for way in dropped:
         del person.parts[way]
     settle(profile, plan, r_ms)
-    return {way.origin for way in dropped} - person.origins()
+    return {way.origin for way in dropped}
 
 
 def forget(profile: Profile, erasure: Identity, plan: Plan, r_ms: int) -> None:
