@@ -34,8 +34,9 @@ def changes_of(items: Sequence[Item]) -> list[AnyChange]:
 Mark: TypeAlias = Literal["came_round", "ring", "many_subjects", "link_to_erased", "erased_fact"]
 """What is worth a person's look in a record about links. `came_round`: an effect was dropped, because the alias that
 would pass it on has passed it on already. `ring`: a contribution came round to the subject that it began at.
-`many_subjects`: a person came to have more than 50 subjects. `link_to_erased`: a link leads to an erased subject, which
-erases the link's subject, too. `erased_fact`: an erased subject did not take a fact that an alias passed on."""
+`many_subjects`: a person came to have more than 50 subjects. `link_to_erased`: a link leads to an erased subject: that
+erases the link's subject, too, or leaves it in nothing until the link is taken back. `erased_fact`: an erased
+subject did not take a fact that an alias passed on."""
 
 AppliedKind: TypeAlias = Literal["event", "redelivery", "refused", "own", "cut", "filled"]
 """What a record was. `cut`, `filled`: it also put every profile into the queue for a visit."""

@@ -198,8 +198,8 @@ LINKS_ODD: Final = Family(
     "links",
     ("partition", "what"),
     "partition",
-    "Links that a person should look at. What: to_erased (leads to an erased subject, and erases its own); ring (leads"
-    " back to its own subject); many_subjects (its person has more than 50 subjects now).",
+    "Links that a person should look at. What: to_erased (leads to an erased subject, so its own is erased or in"
+    " nothing); ring (leads back to its own subject); many_subjects (its person has more than 50 subjects now).",
     RATE,
 )
 ERASED_RECORDS: Final = Family(

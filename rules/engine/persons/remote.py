@@ -190,6 +190,8 @@ class Remote:
                 self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
             return
         host.bring_up(profile, at.r_ms, at.items)
+        if link is not None and person.erased is not None and not host.plan_of(profile).catalogue.policy.begins_anew:
+            at.marks.append("link_to_erased")  # what is told of the alias is in nothing until the link is taken back
         before, shown = len(person.origins()), person.shown()
         latest = self._telling.latest(profile)
         kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
