@@ -72,8 +72,8 @@ AnswerVerdict: TypeAlias = Accepted | Refused | Later | Wrong
 class AnswerFormat(Protocol):
     """Reads a platform's own answers."""
 
-    def named(self, body: Any) -> frozenset[int]:
-        """Return the indexes of the changes that an answer's JSON names as refused."""
+    def named(self, body: Any, *, deletes: bool = False) -> frozenset[int]:
+        """Return the indexes of the changes that an answer's JSON names as refused. `deletes`: by a deletion."""
         ...
 
     def wait_ms(self, headers: Mapping[str, str], wall_ms: int) -> int | None:
@@ -81,11 +81,13 @@ class AnswerFormat(Protocol):
         ...
 
 
-def judge(answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int) -> AnswerVerdict:
-    """Say what an answer to a request of so many changes means."""
+def judge(
+    answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int, *, deletes: bool = False
+) -> AnswerVerdict:
+    """Say what an answer to a request of so many changes means. `deletes`: it asked to delete persons."""
     status = answer.status
     if 200 <= status < 300:
-        return Accepted(_named(answer, answer_format, changes))
+        return Accepted(_named(answer, answer_format, changes, deletes=deletes))
     if status in _LATER or status >= 500:
         asked = [retry_after_ms(answer.headers.get("retry-after"), wall_ms)]
         if status == 429:
@@ -97,15 +99,17 @@ def judge(answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: in
         return Wrong(f"it refuses the credentials ({said(status)})")
     if status in _ELSEWHERE or status < 400:
         return Wrong(f"it does not take changes at this address ({said(status)})")
-    return Refused("too_large" if status == 413 else f"http_{status}", _named(answer, answer_format, changes))
+    return Refused(
+        "too_large" if status == 413 else f"http_{status}", _named(answer, answer_format, changes, deletes=deletes)
+    )
 
 
-def _named(answer: Answer, answer_format: AnswerFormat, changes: int) -> frozenset[int]:
+def _named(answer: Answer, answer_format: AnswerFormat, changes: int, *, deletes: bool) -> frozenset[int]:
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return frozenset()
-    return frozenset(index for index in answer_format.named(body) if index < changes)
+    return frozenset(index for index in answer_format.named(body, deletes=deletes) if index < changes)
 
 
 def retry_after_ms(value: str | None, wall_ms: int) -> int | None:

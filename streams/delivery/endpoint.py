@@ -35,6 +35,7 @@ class Endpoint:
         """`path`: the path, for an address that is a host only. Raises OSError, ssl.SSLError for a bad `ca_file`."""
         parts = urlsplit(settings.url)
         bare = not parts.path.strip("/") and not parts.query
+        self._path: Final = path
         self._url: Final = URL(f"{parts.scheme}://{parts.netloc}{path}" if bare and path else settings.url)
         self.host: Final = parts.netloc
         self._timeout_ms: Final = settings.timeout_ms
@@ -51,10 +52,13 @@ class Endpoint:
             headers={"user-agent": _agent(), "content-type": "application/json"},
         )
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send a request once and read its answer. Raises NoAnswer."""
+    async def post(self, body: bytes, headers: Mapping[str, str], path: str = "") -> Answer:
+        """Send a request once and read its answer. `path`: in the place of the usual one. Raises NoAnswer."""
+        url = self._url
+        if path and path != self._path:
+            url = url.with_path(url.path.rstrip("/").removesuffix(self._path) + path, keep_query=True)
         try:
-            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 read = bytearray()
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                     read += chunk

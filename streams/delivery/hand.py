@@ -34,7 +34,7 @@ class Hand:
 
     def add(self, parcel: Parcel, window: SendWindow) -> None:
         """Take a change in hand. `window`: that of the change's epoch."""
-        window.add(parcel)
+        self._status.superseded += window.add(parcel)
         self._status.in_hand = window.changes
 
     def settle(self, parcels: Sequence[Parcel], window: SendWindow) -> None:

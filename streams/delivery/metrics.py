@@ -26,8 +26,8 @@ class DeliveryMetrics:
         lag_s = self._lag_s()
         if lag_s is not None:
             yield Reading(names.DELIVERY_LAG_SECONDS, (channel,), lag_s)
-        for outcome, count in (("delivered", status.delivered), ("refused", status.refused), ("lost", status.lost)):
-            yield Reading(names.DELIVERY_CHANGES, (channel, outcome), count)
+        for outcome in ("delivered", "erased", "superseded", "refused", "lost"):
+            yield Reading(names.DELIVERY_CHANGES, (channel, outcome), getattr(status, outcome))
         for code, count in list(status.codes.items()):
             yield Reading(names.DELIVERY_REQUESTS, (channel, code), count)
         yield Reading(names.DELIVERY_RETRIES, (channel,), status.retries)

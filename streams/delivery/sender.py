@@ -145,19 +145,25 @@ class Sender:
     def _accepted(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
         if parcels:
             self._refused_in_a_row = 0
-            self._status.delivered += len(parcels)
+            erased = sum(parcel.erases for parcel in parcels)
+            self._status.delivered += len(parcels) - erased
+            self._status.erased += erased
+            if erased:
+                told_of = "%s: it took %d erasures"
+                log.info(told_of, self._endpoint.host, erased, extra=told("erasures_told", count=erased))
             settled(parcels)
 
     async def _answered(self, parcels: Sequence[Parcel]) -> Accepted | Refused:
         """Send a request until the platform accepts or refuses it. Raises Abandoned, Stopped."""
         number = next(self._requests)
         body = self._shape.body(parcels)
+        at = f"{self._endpoint.host}{self._shape.deletion_path if self._deletes(parcels) else ''}"
 
         async def ask() -> Accepted | Refused:
             await self._turn()
             verdict = await self._attempt(parcels, body)
             if isinstance(verdict, Wrong):
-                raise Stopped(f"{self._endpoint.host}: {verdict.why}")
+                raise Stopped(f"{at}: {verdict.why}")
             if isinstance(verdict, Later):
                 raise PutOff(verdict)
             return verdict
@@ -175,12 +181,16 @@ class Sender:
         wall_ms = self._clock.wall_ms()
         self._status.requests += 1
         try:
-            answer = await self._endpoint.post(body, self._shape.headers(parcels, body, wall_ms))
+            path = self._shape.deletion_path if self._deletes(parcels) else ""
+            answer = await self._endpoint.post(body, self._shape.headers(parcels, body, wall_ms), path)
         except NoAnswer as none:
             self._status.codes["none"] += 1
             return Later(str(none))
         self._status.codes[str(answer.status)] += 1
-        return judge(answer, self._shape, len(parcels), self._clock.wall_ms())
+        return judge(answer, self._shape, len(parcels), self._clock.wall_ms(), deletes=self._deletes(parcels))
+
+    def _deletes(self, parcels: Sequence[Parcel]) -> bool:
+        return self._shape.limits.deletions_max is not None and parcels[0].erases
 
     async def _put_off(self, number: int, attempt: int, verdict: Later) -> None:
         self._status.retries += 1

@@ -23,6 +23,11 @@ class DeliveryStatus:
     assigned: tuple[int, ...] | None = None
     """The partitions. None: the group has given none yet."""
     delivered: int = 0
+    """Accepted, without those that tell of an erasure."""
+    erased: int = 0
+    """Accepted, and they tell of an erasure."""
+    superseded: int = 0
+    """Not sent: a deletion of the person took their place."""
     refused: int = 0
     """Among the dead letters."""
     requests: int = 0
@@ -78,6 +83,8 @@ class DeliveryStatus:
             f"{self.channel} to {self.host}: {self.delivered:,} delivered, {self.refused:,} refused,"
             f" {self.retries:,} retries"
         )
+        if self.erased:
+            line += f", {self.erased:,} erased"
         if self.stopping:
             return line
         lag = "not known" if self.lag_changes < 0 else f"{self.lag_changes:,}"
@@ -96,6 +103,8 @@ class DeliveryStatus:
             "dependencies": self.dependencies.as_json(),
             "partitions": None if self.assigned is None else list(self.assigned),
             "delivered": self.delivered,
+            "erased": self.erased,
+            "superseded": self.superseded,
             "refused": self.refused,
             "requests": self.requests,
             "retries": self.retries,

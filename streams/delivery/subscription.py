@@ -20,6 +20,7 @@ from streams.client import Unreadable, read_change
 from streams.delivery.commits import COMMIT_MS, Commits
 from streams.delivery.route import Route
 from streams.delivery.sender import Abandoned
+from streams.delivery.shapes.base import kind_of
 from streams.delivery.shared import DeliveryShared
 from streams.delivery.watch import Watch
 from streams.delivery.window import Parcel, SendWindow, fits
@@ -178,7 +179,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             id=change.id,
             profile=change.subject,
             activation=change.activation,
-            activated=change.activated,
+            kind=kind_of(change),
             effective_ms=int(change.effective_at.timestamp() * 1000),
             stamped_ms=record.timestamp,
             parts=shape.parts(change),

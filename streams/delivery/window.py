@@ -5,6 +5,8 @@ The laws, for any order of calls:
   it are settled. Between profiles there is no order.
 - A request never holds an activation and a deactivation of one profile, nor two changes of one of its activations: so
   the order in which a platform goes through a request does not matter.
+- Where a platform deletes an erased person, deletions have requests of their own. A deletion takes the place of all
+  changes of its profile that wait: the platform need not hear of them, and one deletion is enough.
 - A request keeps to the limits of changes and bytes.
 - A partition's offset goes up to the first change that is not settled, and no further.
 
@@ -15,7 +17,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+ChangeKind: TypeAlias = Literal["activated", "deactivated", "erased"]
+"""What a change says. `erased`: an activation ends because its profile was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Limits:
     """Of one object in it."""
     overhead_bytes: int
     """The bytes of a body besides its parts and a comma for each."""
+    deletions_max: int | None = None
+    """Persons that one request deletes. None: an erasure is a change like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Parcel:
     id: str = field(repr=False)
     profile: str = field(repr=False)
     activation: str
-    activated: bool
+    kind: ChangeKind
     effective_ms: int
     parts: tuple[bytes, ...] = field(repr=False)
     """Its part of a request: one object for each list of the body."""
@@ -53,6 +60,11 @@ class Parcel:
     def size_bytes(self) -> int:
         """The bytes that it adds to a body."""
         return sum(map(len, self.parts)) + len(self.parts)
+
+    @property
+    def erases(self) -> bool:
+        """Whether its profile was erased."""
+        return self.kind == "erased"
 
 
 def fits(parcel: Parcel, limits: Limits) -> bool:
@@ -86,15 +98,30 @@ class SendWindow:
         self.changes = 0
         self.size_bytes = 0
 
-    def add(self, parcel: Parcel) -> None:
-        """Take a change in hand. It must fit (`fits`), and come in its partition's order."""
+    def add(self, parcel: Parcel) -> int:
+        """Take a change in hand. It must fit (`fits`), and come in its partition's order.
+
+        Returns how many changes are done with because this deletion takes their place.
+        """
         self.seen(parcel.partition, parcel.offset)
+        superseded = self._waiting.pop(parcel.profile, deque()) if self._deletes(parcel) else ()
+        for each in superseded:
+            self._done(each)
         self._partitions[parcel.partition].unsettled[parcel.offset] = parcel.stamped_ms
         self.changes += 1
         self.size_bytes += parcel.size_bytes
         self._waiting.setdefault(parcel.profile, deque()).append(parcel)
         if parcel.profile not in self._taken:
             self._ready[parcel.profile] = None
+        return len(superseded)
+
+    def _deletes(self, parcel: Parcel) -> bool:
+        return parcel.erases and self._limits.deletions_max is not None
+
+    def _done(self, parcel: Parcel) -> None:
+        del self._partitions[parcel.partition].unsettled[parcel.offset]
+        self.changes -= 1
+        self.size_bytes -= parcel.size_bytes
 
     def seen(self, partition: int, offset: int) -> None:
         """Note a record that is done with, or is about to be added."""
@@ -112,14 +139,20 @@ class SendWindow:
     def take(self) -> list[Parcel]:
         """Take the changes of the next request. Returns none when nothing can go now."""
         taken: list[Parcel] = []
+        if not self._ready:
+            return taken
         size = self._limits.overhead_bytes
+        deletes = self._deletes(self._waiting[next(iter(self._ready))][0])
+        most = min(self._limits.changes_max, self._limits.deletions_max or 1) if deletes else self._limits.changes_max
         for profile in list(islice(self._ready, self._limits.changes_max)):
             waiting = self._waiting[profile]
+            if self._deletes(waiting[0]) != deletes:
+                continue
             run: dict[str, None] = {}
-            kind = waiting[0].activated
-            while waiting and len(taken) < self._limits.changes_max:
+            kind = waiting[0].kind
+            while waiting and len(taken) < most:
                 parcel = waiting[0]
-                if parcel.activated != kind or parcel.activation in run:
+                if parcel.kind != kind or parcel.activation in run:
                     break
                 if size + parcel.size_bytes > self._limits.body_bytes_max:
                     break
@@ -131,16 +164,14 @@ class SendWindow:
                 del self._ready[profile]
                 if not waiting:
                     del self._waiting[profile]
-            if len(taken) == self._limits.changes_max or (not run and taken):
+            if len(taken) == most or (not run and taken):
                 break
         return taken
 
     def settle(self, parcels: Sequence[Parcel]) -> None:
         """Note taken changes that are done with: accepted, or among the dead letters."""
         for parcel in parcels:
-            del self._partitions[parcel.partition].unsettled[parcel.offset]
-            self.changes -= 1
-            self.size_bytes -= parcel.size_bytes
+            self._done(parcel)
             left = self._taken.pop(parcel.profile) - 1
             if left:
                 self._taken[parcel.profile] = left

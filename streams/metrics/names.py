@@ -397,7 +397,8 @@ DELIVERY_CHANGES: Final = Family(
     "changes",
     ("channel", "outcome"),
     "delivery",
-    "Changes answered for: delivered; refused (among the dead letters); lost (retention dropped them first).",
+    "Changes answered for: delivered; erased (the endpoint took an erasure); superseded (not sent: an erasure took"
+    " their place); refused (among the dead letters); lost (retention dropped them first).",
     RATE,
 )
 DELIVERY_REQUESTS: Final = Family(

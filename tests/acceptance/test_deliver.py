@@ -42,6 +42,10 @@ async def test_an_endpoint_hears_of_a_consent_and_of_its_withdrawal(
             await _hears(platform, 1)
             await _send(segue, event("hcp:1", "consent.withdrawn", 3, **CONSENT))
             await _hears(platform, 2)
+            await _send(segue, event("hcp:1", "consent.granted", 4, **CONSENT))
+            await _hears(platform, 3)
+            await _send(segue, event("hcp:1", "privacy.erased", 5))
+            await _hears(platform, 4)
             ended = await asyncio.to_thread(stop, deliverer)
             assert ended.status == 0, ended.err
             worked = await asyncio.to_thread(stop, worker, signal.SIGTERM)
@@ -50,14 +54,17 @@ async def test_an_endpoint_hears_of_a_consent_and_of_its_withdrawal(
         assert [(each.profile, each.activation, each.activated, each.sequence) for each in platform.taken] == [
             ("hcp:1", "welcome", True, 1),
             ("hcp:1", "welcome", False, 2),
+            ("hcp:1", "welcome", True, 3),
+            ("hcp:1", "welcome", False, 4),
         ]
         assert json.loads(platform.taken[1].payload)["reason"] == {
             "kind": "consent",
             "by": [],
             "events": ["/test 3"],
         }
-        assert len(set(platform.ids)) == 2
-        assert "2 delivered, 0 refused" in ended.err
+        assert json.loads(platform.taken[3].payload)["reason"]["kind"] == "erased"
+        assert len(set(platform.ids)) == 4
+        assert "3 delivered, 0 refused, 0 retries, 1 erased" in ended.err
         assert "hcp:1" not in ended.err
         assert "hcp:1" not in worked.err
         lines = [line for line in (*ended.logged, *worked.logged) if line["logger"].startswith("streams.")]

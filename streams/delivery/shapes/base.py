@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from streams.client import Change
 from streams.delivery.answers import AnswerFormat
-from streams.delivery.window import Limits, Parcel
+from streams.delivery.window import ChangeKind, Limits, Parcel
 
 ACTIVATED = "segue.activated"
 DEACTIVATED = "segue.deactivated"
@@ -17,6 +17,11 @@ class Shape(AnswerFormat, Protocol):
     @property
     def path(self) -> str:
         """The path, for an address that is a host only."""
+        ...
+
+    @property
+    def deletion_path(self) -> str:
+        """The path at which a platform deletes persons; "": there is no other path for it."""
         ...
 
     @property
@@ -34,12 +39,19 @@ class Shape(AnswerFormat, Protocol):
         ...
 
     def body(self, parcels: Sequence[Parcel]) -> bytes:
-        """Write a request's body."""
+        """Write a request's body. Where the platform deletes persons, all of its changes do, or none."""
         ...
 
     def headers(self, parcels: Sequence[Parcel], body: bytes, wall_ms: int) -> Mapping[str, str]:
         """Make a request's headers with the credentials. Called for every attempt."""
         ...
+
+
+def kind_of(change: Change) -> ChangeKind:
+    """Say what a change is: an activation, a deactivation, or the end that an erasure brings."""
+    if change.activated:
+        return "activated"
+    return "erased" if change.reason.kind == "erased" else "deactivated"
 
 
 def event_name(change: Change) -> str:

@@ -12,10 +12,15 @@ This module relies on (Customer.io's public documentation and client libraries, 
 - An event with an `id` that came before is not processed again; it must be a ULID. customerio-ruby, "Deduplicating
   events"
 
+- An item of a person with `"action": "delete"` removes the person and all information; a later update would create the
+  person anew. The page names no error for a person who is not known, so a repeated deletion counts as done.
+  docs.customer.io/integrations/api/track/tag/track_v2; …/track-customers/delete
+
 The segments API was the alternative. It knows only manual segments with numbers, and has no room for content, arm and
 reason. A change is an attribute and an event, as for Braze (see there): identify sets
 `segue_<channel>_<activation>` to true or false, the event's ULID is made of the change's instant and id alone, so that
-Customer.io itself drops a repeated event.
+Customer.io itself drops a repeated event. A person who was erased (reason `erased`) gets a deletion, and neither
+attribute nor event.
 """
 
 import base64
@@ -28,7 +33,14 @@ import orjson
 from streams.client import Change
 from streams.delivery.answers import indexes
 from streams.delivery.settings import DeliverySettings
-from streams.delivery.shapes.base import at_most, attribute_name, event_name, event_properties, no_headers_ms
+from streams.delivery.shapes.base import (
+    at_most,
+    attribute_name,
+    event_name,
+    event_properties,
+    kind_of,
+    no_headers_ms,
+)
 from streams.delivery.window import Limits, Parcel
 
 CHANGES_USUAL: Final = 200
@@ -36,7 +48,7 @@ CHANGES_MOST: Final = 500
 BODY_BYTES_MAX: Final = 499_000
 ITEM_BYTES_MAX: Final = 32_000
 _ITEMS: Final = 2
-"""Items of one change."""
+"""Items of one change that is no deletion."""
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -44,6 +56,7 @@ class CustomerIo:
     """See Shape."""
 
     path: Final = "/api/v2/batch"
+    deletion_path: Final = ""
     requests_per_s_max: Final = 100.0
 
     def __init__(self, settings: DeliverySettings) -> None:
@@ -54,11 +67,13 @@ class CustomerIo:
         self._credentials: Final = base64.b64encode(f"{settings.site_id}:{key}".encode()).decode()
         changes_max = at_most(settings.changes_max, CHANGES_MOST, CHANGES_USUAL)
         body_bytes_max = min(settings.body_bytes_max or BODY_BYTES_MAX, BODY_BYTES_MAX)
-        self.limits: Final = Limits(changes_max, body_bytes_max, ITEM_BYTES_MAX, 16)
+        self.limits: Final = Limits(changes_max, body_bytes_max, ITEM_BYTES_MAX, 16, changes_max)
 
     def parts(self, change: Change) -> tuple[bytes, ...]:
-        """See Shape: identify, event."""
+        """See Shape: identify and event, or delete."""
         person = {"type": "person", "identifiers": {"id": change.subject}}
+        if kind_of(change) == "erased":
+            return (orjson.dumps({**person, "action": "delete"}),)
         identify = {**person, "action": "identify", "attributes": {attribute_name(change): change.activated}}
         effective_ms = int(change.effective_at.timestamp() * 1000)
         event = {
@@ -79,10 +94,11 @@ class CustomerIo:
         """See Shape."""
         return {"authorization": f"Basic {self._credentials}"}
 
-    def named(self, body: Any) -> frozenset[int]:
+    def named(self, body: Any, *, deletes: bool = False) -> frozenset[int]:
         """See AnswerFormat."""
         errors = body.get("errors") if isinstance(body, dict) else None
-        return frozenset(index // _ITEMS for index in indexes(errors, lambda error: error.get("batch_index")))
+        items = 1 if deletes else _ITEMS
+        return frozenset(index // items for index in indexes(errors, lambda error: error.get("batch_index")))
 
     wait_ms = staticmethod(no_headers_ms)
 

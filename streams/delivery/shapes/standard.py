@@ -6,6 +6,8 @@
 `changes` are the values as published on the channel's topic, byte for byte, oldest first for each profile; `timestamp`
 is the latest `effective_at` among them. 2xx accepts all of them; a receiver cannot accept some. After 400 or 422
 they are sent again in halves, until the change at fault is alone in its request.
+
+A change with `"reason": {"kind": "erased"}` says that the person was erased: the receiver deletes what it has of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +36,7 @@ class Standard:
     """See Shape."""
 
     path: Final = ""
+    deletion_path: Final = ""
     requests_per_s_max: Final = 1_000.0
 
     def __init__(self, settings: DeliverySettings) -> None:
@@ -62,7 +65,7 @@ class Standard:
         """See Shape."""
         return signed_headers(self._secrets, message_id(parcel.id for parcel in parcels), wall_ms // 1000, body)
 
-    def named(self, body: Any) -> frozenset[int]:
+    def named(self, body: Any, *, deletes: bool = False) -> frozenset[int]:
         """See AnswerFormat: a 2xx accepts all."""
         return frozenset()
 

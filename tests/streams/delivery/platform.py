@@ -80,6 +80,8 @@ class Answered:
     status: int
     taken: Sequence[Told] = ()
     body: Any = None
+    deleted: Sequence[str] = ()
+    """The persons that the request deletes. One who is not known counts as deleted, too."""
 
 
 class Unacceptable(Exception):
@@ -107,6 +109,11 @@ class Platform:
     secrets: tuple[str, ...] = (SECRET,)
     taken: list[Told] = field(default_factory=list)
     """The changes that it took: in order, with duplicates."""
+    people: set[str] = field(default_factory=set)
+    """Whom it knows: a change creates its person, a deletion removes them."""
+    deletions: list[list[str]] = field(default_factory=list)
+    """The persons of each request to delete some."""
+    refuses_to_delete: Callable[[str], bool] = lambda _: False
     requests: list[tuple[Action, list[Told]]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     """`webhook-id` of each request."""
@@ -152,6 +159,10 @@ class Platform:
             return web.json_response({"message": wrong.why}, status=wrong.status)
         self.requests.append((action, list(answered.taken)))
         self.taken += answered.taken
+        self.people |= {each.profile for each in answered.taken}
+        if answered.deleted:
+            self.people -= set(answered.deleted)
+            self.deletions.append(list(answered.deleted))
         if action == "take, then hang":
             await asyncio.sleep(HANG_S)
         if action == "take, then 500":
@@ -223,13 +234,15 @@ def _standard(platform: Platform, request: web.Request, body: bytes) -> Answered
 
 
 def _braze(platform: Platform, request: web.Request, body: bytes) -> Answered:
-    if request.path != "/users/track":
+    if request.path not in ("/users/track", "/users/delete"):
         raise Unacceptable(404, "no such path")
     if request.headers.get("Authorization") != f"Bearer {API_KEY}":
         raise Unacceptable(401, "Invalid API Key")
     if len(body) > platform.body_bytes_max:
         raise Unacceptable(413, "the body is too large")
     value = json.loads(body)
+    if request.path == "/users/delete":
+        return _braze_deletes(platform, value)
     attributes, events = value.get("attributes", []), value.get("events", [])
     if set(value) - {"attributes", "events"} or len(attributes) + len(events) > platform.changes_max:
         raise Unacceptable(400, "Max Input Length Exceeded")
@@ -267,6 +280,19 @@ def _braze(platform: Platform, request: web.Request, body: bytes) -> Answered:
     return Answered(201, taken, {"message": "success", **({"errors": errors} if errors else {})})
 
 
+def _braze_deletes(platform: Platform, value: Any) -> Answered:
+    ids = value["external_ids"]
+    if set(value) != {"external_ids"} or not 1 <= len(ids) <= 50 or len(set(ids)) != len(ids):
+        raise Unacceptable(400, "only 1 to 50 external_ids can be deleted")
+    bad = [place for place, each in enumerate(ids) if platform.refuses_to_delete(each)]
+    errors = [{"type": "invalid", "input_array": "external_ids", "index": place} for place in bad]
+    if bad and len(bad) == len(ids):
+        return Answered(400, (), {"message": "Valid data must be provided", "errors": errors})
+    gone = [each for place, each in enumerate(ids) if place not in bad]
+    told = {"deleted": len(platform.people & set(gone)), "message": "success"}
+    return Answered(201, (), {**told, **({"errors": errors} if errors else {})}, gone)
+
+
 def _customerio(platform: Platform, request: web.Request, body: bytes) -> Answered:
     if request.path != "/api/v2/batch":
         raise Unacceptable(404, "no such path")
@@ -278,6 +304,8 @@ def _customerio(platform: Platform, request: web.Request, body: bytes) -> Answer
     items = json.loads(body)["batch"]
     if any(len(json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode()) > 32_000 for item in items):
         raise Unacceptable(400, "an item is too large")
+    if items and items[0]["action"] == "delete":
+        return _customerio_deletes(platform, items)
     told = []
     for identify, event in zip(items[::2], items[1::2], strict=True):
         if (identify["type"], identify["action"], event["action"]) != ("person", "identify", "event"):
@@ -307,6 +335,19 @@ def _customerio(platform: Platform, request: web.Request, body: bytes) -> Answer
     ]
     taken = [each for place, each in enumerate(told) if place not in bad]
     return Answered(207 if errors else 200, taken, {"errors": errors} if errors else {})
+
+
+def _customerio_deletes(platform: Platform, items: Sequence[Any]) -> Answered:
+    ids = [item["identifiers"]["id"] for item in items]
+    if any(
+        item != {"type": "person", "identifiers": {"id": id_}, "action": "delete"}
+        for item, id_ in zip(items, ids, strict=True)
+    ):
+        raise Unacceptable(400, "a deletion stands with something else")
+    bad = [place for place, each in enumerate(ids) if platform.refuses_to_delete(each)]
+    errors = [{"batch_index": place, "reason": "invalid", "field": "identifiers", "message": "no"} for place in bad]
+    gone = [each for place, each in enumerate(ids) if place not in bad]
+    return Answered(207 if errors else 200, (), {"errors": errors} if errors else {}, gone)
 
 
 READERS: Final[Mapping[str, Callable[[Platform, web.Request, bytes], Answered]]] = {

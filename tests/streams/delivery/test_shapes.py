@@ -7,11 +7,14 @@ import pytest
 
 from rules.engine.activations.change import ActivationChange
 from streams.client import Change, read_change
-from streams.delivery.shapes import SHAPES
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes import SHAPES, shape_of
+from streams.delivery.shapes.base import kind_of
 from streams.delivery.shapes.customerio import ulid
 from streams.delivery.window import Parcel
+from tests.streams.delivery.platform import API_KEY
 from tests.streams.delivery.test_answers import NOW_MS, shape
-from tests.streams.delivery.world import changes
+from tests.streams.delivery.world import changes, erasures
 
 
 class _Record:
@@ -33,7 +36,7 @@ def parcels(name: str, made: list[ActivationChange]) -> list[Parcel]:
             each.id,
             each.subject,
             each.activation,
-            each.activated,
+            kind_of(read(each)),
             each.effective_ms,
             shape(name).parts(read(each)),
         )
@@ -117,3 +120,22 @@ def test_no_header_names_a_profile(name: str) -> None:
 def test_what_happened_to_a_person_goes_to_no_platform_but_as_published(name: str) -> None:
     made = changes(5, 1, 50)
     assert (b"/crm evt-1" in shape(name).body(parcels(name, made))) == (name == "standard")
+
+
+def test_a_person_who_was_erased_is_deleted_and_nothing_else_is_told() -> None:
+    ends = erasures(changes(3, 40, 30), 1)[:2]
+    one, two = (each.subject for each in ends)
+    assert orjson.loads(shape("braze").body(parcels("braze", ends))) == {"external_ids": [one, two]}
+    assert orjson.loads(shape("customerio").body(parcels("customerio", ends))) == {
+        "batch": [{"type": "person", "identifiers": {"id": each}, "action": "delete"} for each in (one, two)]
+    }
+    standard = orjson.loads(shape("standard").body(parcels("standard", ends)))
+    assert [each["reason"]["kind"] for each in standard["data"]["changes"]] == ["erased", "erased"]
+
+
+def test_an_address_of_braze_without_a_place_for_deletions_is_refused() -> None:
+    values = {"shape": "braze", "api_key": API_KEY}
+    for good in ("https://rest.example", "https://rest.example/", "https://proxy.example/braze/users/track"):
+        shape_of(DeliverySettings.model_validate({**values, "url": good}))
+    with pytest.raises(ValueError, match="ends with /users/track"):
+        shape_of(DeliverySettings.model_validate({**values, "url": "https://proxy.example/hook"}))

@@ -5,16 +5,18 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.delivery.window import Limits, Parcel, SendWindow, fits
+from streams.delivery.window import ChangeKind, Limits, Parcel, SendWindow, fits
 
 ACTIVATIONS = ("a", "b", "c")
 
 
-def parcel(partition: int, offset: int, profile: int, activation: str, *, activated: bool, size: int = 10) -> Parcel:
+def parcel(
+    partition: int, offset: int, profile: int, activation: str, *, activated: bool | None, size: int = 10
+) -> Parcel:
+    """Make a change; `activated` None: an erasure."""
+    kind: ChangeKind = "erased" if activated is None else "activated" if activated else "deactivated"
     name = f"hcp:{partition}-{profile}"
-    return Parcel(
-        partition, offset, f"g1/{name}/email/{offset}", name, activation, activated, offset, (b"x" * size, b"y")
-    )
+    return Parcel(partition, offset, f"g1/{name}/email/{offset}", name, activation, kind, offset, (b"x" * size, b"y"))
 
 
 parcels = st.lists(
@@ -30,18 +32,20 @@ parcels = st.lists(
         st.integers(0, 2),
         st.integers(0, 3),
         st.sampled_from(ACTIVATIONS),
-        st.booleans(),
+        st.sampled_from([True, False, True, False, None]),
         st.integers(1, 40),
         st.integers(1, 3),
     ),
     max_size=60,
 )
-limits = st.builds(Limits, st.integers(1, 7), st.integers(60, 200), st.just(40), st.integers(0, 15))
+limits = st.builds(
+    Limits, st.integers(1, 7), st.integers(60, 200), st.just(40), st.integers(0, 15), st.sampled_from([None, 1, 3])
+)
 
 
 @given(parcels, limits, st.integers())
 def test_any_course_keeps_order_limits_and_progress(
-    drawn: list[tuple[int, int, str, bool, int, int]], allowed: Limits, seed: int
+    drawn: list[tuple[int, int, str, bool | None, int, int]], allowed: Limits, seed: int
 ) -> None:
     chance = Random(seed)
     window = SendWindow(allowed)
@@ -55,14 +59,26 @@ def test_any_course_keeps_order_limits_and_progress(
     due = list(reversed(coming))
     under_way: list[list[Parcel]] = []
     added: list[Parcel] = []
+    taken_once: list[Parcel] = []
     settled: list[Parcel] = []
     while due or under_way or len(settled) < len(coming):
         step = chance.random()
         if due and step < 0.4:
-            added.append(due.pop())
-            window.add(added[-1])
+            coming_in = due.pop()
+            if coming_in.erases and allowed.deletions_max is not None:
+                gone = [each for each in added if each.profile == coming_in.profile and each not in taken_once]
+                gone = [each for each in gone if each not in settled]
+            else:
+                gone = []
+            assert window.add(coming_in) == len(gone)
+            added.append(coming_in)
+            settled += gone
         elif step < 0.7 and (taken := window.take()):
+            taken_once += taken
             assert len(taken) <= allowed.changes_max
+            if allowed.deletions_max is not None and any(each.erases for each in taken):
+                assert all(each.erases for each in taken), "a deletion and something else"
+                assert len(taken) == len({each.profile for each in taken}) <= allowed.deletions_max
             assert allowed.overhead_bytes + sum(each.size_bytes for each in taken) <= allowed.body_bytes_max
             flying = {each.profile for batch in under_way for each in batch}
             for name in {each.profile for each in taken}:
@@ -70,7 +86,7 @@ def test_any_course_keeps_order_limits_and_progress(
                 run = [each for each in taken if each.profile == name]
                 waiting = [each for each in added if each.profile == name and each not in settled]
                 assert run == waiting[: len(run)], "not the oldest that wait, in order"
-                assert len({each.activated for each in run}) == 1
+                assert len({each.kind for each in run}) == 1
                 assert len({each.activation for each in run}) == len(run)
             under_way.append(taken)
         elif under_way:
@@ -132,3 +148,33 @@ def test_markers_count_as_read_where_nothing_is_in_hand() -> None:
 
 def test_a_repr_names_no_profile() -> None:
     assert "hcp:" not in repr(parcel(0, 0, 0, "a", activated=True))
+
+
+def test_a_deletion_takes_the_place_of_what_waits_and_goes_alone() -> None:
+    window = SendWindow(Limits(9, 1_000, 100, 10, 2))
+    window.add(parcel(0, 0, 0, "a", activated=True))
+    under_way = window.take()
+    for offset, activated in enumerate((False, True, None), 1):
+        superseded = window.add(parcel(0, offset, 0, "a", activated=activated))
+    assert superseded == 2
+    window.add(parcel(0, 4, 0, "a", activated=True))
+    window.add(parcel(0, 5, 1, "a", activated=True))
+    assert [each.offset for each in window.take()] == [5]
+    assert window.progress() == {0: 0}
+    window.settle(under_way)
+    assert window.progress() == {0: 3}
+    deletion = window.take()
+    assert [each.offset for each in deletion] == [3]
+    assert window.take() == [], "what comes after a deletion waits for it"
+    window.settle(deletion)
+    assert [each.offset for each in window.take()] == [4]
+
+
+def test_without_deletions_an_erasure_is_a_change_of_its_own_kind() -> None:
+    window = SendWindow(Limits(9, 1_000, 100, 10))
+    for offset, (activation, activated) in enumerate((("a", False), ("b", None), ("c", None))):
+        assert window.add(parcel(0, offset, 0, activation, activated=activated)) == 0
+    first = window.take()
+    assert [each.offset for each in first] == [0]
+    window.settle(first)
+    assert [each.offset for each in window.take()] == [1, 2]

@@ -55,6 +55,37 @@ def changes(seed: int, count: int, profiles: int, *, asset: str = "AC-104") -> l
     return made
 
 
+def erasures(made: Sequence[ActivationChange], every: int) -> list[ActivationChange]:
+    """Erase every so many-th profile at the end: each of its activations that are active ends with `erased`."""
+    active: dict[str, dict[str, None]] = {}
+    sequences: dict[str, int] = {}
+    for each in made:
+        of = active.setdefault(each.subject, {})
+        of.update({each.activation: None}) if each.activated else of.pop(each.activation)
+        sequences[each.subject] = each.sequence
+    ends: list[ActivationChange] = []
+    for subject in sorted(subject for subject, of in active.items() if of)[::every]:
+        for activation in active[subject]:
+            sequences[subject] += 1
+            ends.append(
+                activation_change(
+                    generation="g1",
+                    subject=subject,
+                    activation=activation,
+                    version=1,
+                    channel=CHANNEL,
+                    activated=False,
+                    sequence=sequences[subject],
+                    effective_ms=START_MS + len(made) + len(ends),
+                    reason=ActivationReason("erased", (), ()),
+                    journey="access",
+                    content={"asset": "AC-104", "intent": "access_resources", "claims": ["CLM-12"]},
+                    arm=None,
+                )
+            )
+    return ends
+
+
 def told(made: Sequence[ActivationChange]) -> list[Told]:
     """Return changes as a platform understands them."""
     return [Told(each.id, each.subject, each.activation, each.activated, each.sequence, "") for each in made]
