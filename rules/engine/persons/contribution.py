@@ -4,20 +4,24 @@ A worker may keep for a while what no window can reach any more, and in another 
 from the store. So parts are pruned to R and put into order before they are written.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from rules.engine import layout
+from rules.engine.decode import is_subject
 from rules.engine.persons.joining import Memories
-from rules.engine.persons.packed import PackedPart
+from rules.engine.persons.packed import Identity, PackedPart
 from rules.engine.persons.part import OWN, Part, Way, unpack_part
 from rules.engine.persons.steps import Brought
+from rules.engine.persons.taking_over import Taken, of_json
 from rules.engine.profile import pruned
 from rules.ground.event import Event
 
 _SEEN: Final = 8
 _HELD_BACK: Final = 9
+_INSTANT_MAX_MS: Final = 1 << 53
 _packed: Final = msgspec.msgpack.Decoder(PackedPart).decode
 _plain: Final = msgspec.msgpack.Decoder().decode
 
@@ -47,10 +51,43 @@ def read_brought(value: Any) -> Brought:
             fields = [*given]
             fields[_SEEN] = dict(fields[_SEEN])
             way, part = unpack_part(_packed(layout.encode(fields)))
+            if not is_subject(way.origin) or not _are_instants(part.known_since_ms, part.latest_ms, *_times_of(part)):
+                raise ValueError("no facts")
             brought.append((way.origin, part))
-    except (TypeError, IndexError, msgspec.MsgspecError) as error:
+    except (TypeError, IndexError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise ValueError("no facts") from error
     return brought
+
+
+def _times_of(part: Part) -> Iterator[int]:
+    """Walk the instants and days that a part names beside its states."""
+    yield from (setting.time_ms for setting in part.traits.values())
+    yield from (told.time_ms for pair in part.consents.values() for told in pair if told is not None)
+    yield from part.seen.values()
+    yield from part.lacking.values()
+
+
+def read_identity(value: Any) -> Identity:
+    """Read the (time, source, id) of an event. Raises ValueError: it does not say what it must."""
+    found = msgspec.convert(value, Identity)
+    if not _are_instants(found.time_ms):
+        raise ValueError("no identity")
+    return found
+
+
+def read_taken(value: Any) -> Taken:
+    """Read what is taken over. Raises ValueError: it does not say what it must."""
+    taken = of_json(value)
+    for stay in taken.stays.values():
+        marks = [mark.time_ms for mark in (stay.entry_mark, stay.exit_mark) if mark is not None]
+        exits = [each for each in (stay.last_exit_ms, stay.marked_ms) if each is not None]
+        if not _are_instants(stay.since_ms, *marks, *exits):
+            raise ValueError("no stay")
+    return taken
+
+
+def _are_instants(*values: int) -> bool:
+    return all(abs(value) <= _INSTANT_MAX_MS for value in values)
 
 
 def write_fact(event: Event) -> dict[str, Any]:
@@ -73,10 +110,16 @@ def read_fact(value: Any, subject: str) -> Event:
         texts = value["source"], value["id"], value["type"]
         if not all(each.__class__ is str for each in texts) or value["time"].__class__ is not int:
             raise ValueError("no fact")
+        if not _are_instants(value["time"]):
+            raise ValueError("no fact")
         return Event(*texts, subject, value["time"], data, sets)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("no fact") from error
 
 
 def _value(value: Any) -> Any:
+    """Read a value of a fact: a text, a number, a truth, none, or a list of these."""
+    several = value if isinstance(value, list) else [value]
+    if any(isinstance(each, list | dict) for each in several):
+        raise ValueError("no value")
     return tuple(value) if isinstance(value, list) else value

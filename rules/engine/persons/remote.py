@@ -1,9 +1,9 @@
 """Links and erasures in a worker: what is beyond the profile at hand are effects, records of other partitions.
 
 A record touches one profile. What it brings to another is an effect (`rules.engine.persons.effects`), written in the
-transaction of the record's changes; its target's owner applies it by `receive`. An effect carries the way it came: what
-an alias has passed on already is dropped, for a tail that leads into a ring would else go round for ever. Nothing ever
-waits for another partition.
+transaction of the record's changes; its target's owner applies it by `receive`. Facts carry the
+subjects that they came through, and are not passed on to one of these: a tail that leads into a ring would else go
+round for ever. Nothing ever waits for another partition.
 """
 
 from collections.abc import Callable, Mapping, Set
@@ -14,7 +14,14 @@ import msgspec
 
 from rules.engine.decode import Own, is_subject
 from rules.engine.evaluation import MERGED
-from rules.engine.persons.contribution import read_brought, read_fact, write_brought, write_fact
+from rules.engine.persons.contribution import (
+    read_brought,
+    read_fact,
+    read_identity,
+    read_taken,
+    write_brought,
+    write_fact,
+)
 from rules.engine.persons.effects import EFFECT_TYPES, ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
 from rules.engine.persons.folding import fold_fact
 from rules.engine.persons.host import Host, Telling
@@ -38,7 +45,7 @@ from rules.engine.persons.steps import (
     others_of,
     settle,
 )
-from rules.engine.persons.taking_over import Taken, as_json, of_json, taken_from
+from rules.engine.persons.taking_over import Taken, as_json, taken_from
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
@@ -177,10 +184,10 @@ class Remote:
 
     def _facts(self, profile: Profile, received: Received, at: At) -> None:
         host, person, data = self._host, profile.linked(), received.data
-        brought, taken, kept_there = read_brought(data["parts"]), of_json(data["taken"]), data["states"]
+        brought, taken, kept_there = read_brought(data["parts"]), read_taken(data["taken"]), data["states"]
         if kept_there.__class__ is not str:
             raise ValueError("no states")
-        link = None if data["link"] is None else Identity(*data["link"])
+        link = None if data["link"] is None else read_identity(data["link"])
         if received.way == (received.via,):
             person.aliases.add(received.via)
         host.moved(profile)
@@ -240,7 +247,7 @@ class Remote:
             self._show(profile, shown, gone, received.way, at)
 
     def _erased(self, profile: Profile, received: Received, at: At) -> None:
-        host, person, erasure = self._host, profile.linked(), Identity(*received.data["erasure"])
+        host, person, erasure = self._host, profile.linked(), read_identity(received.data["erasure"])
         if person.newly_erased_by(erasure):
             self._erase(profile, erasure, at)
             person.aliases.discard(received.via)

@@ -1,0 +1,60 @@
+"""Effects that say nothing, because a stranger wrote them: they are passed over, and stop nothing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.properties.delivering import Delivered
+from tests.rules.engine.persons.test_rings import ANEW
+
+GOOD_STAY = [True, 1, None, False, None, None, None]
+FACTS: dict[str, Any] = {"states": "", "link": None, "parts": [], "taken": {}}
+PART = ["", "x:other", False, 1, 1, [], [], {}, [], None, None, []]
+
+
+def effect(type_: str, **data: Any) -> bytes:
+    """Write an effect on x:one that comes from x:other."""
+    event = {"specversion": "1.0", "id": "i", "source": "/segue/g1", "type": f"segue.{type_}", "subject": "x:one"}
+    told = {"way": ["x:other"], "event": "/s e", **data}
+    return json.dumps({**event, "time": "2026-01-01T00:00:00Z", "data": told}).encode()
+
+
+def event(type_: str, id_: str) -> bytes:
+    """Write an event of x:one."""
+    told = {"specversion": "1.0", "id": id_, "source": "/s", "type": type_, "subject": "x:one"}
+    return json.dumps({**told, "time": "2026-01-02T00:00:00Z", "data": {}}).encode()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        effect("erased", erasure=["x", "y", "z"]),
+        effect("erased", erasure=[1, 2, "z"]),
+        effect("erased", erasure=[2**64 - 1, "/s", "z"]),
+        effect("erased", erasure=7),
+        effect("withdrawn", origins=7),
+        effect(
+            "fact",
+            origin="x:other",
+            fact={"source": "/s", "id": "f", "type": "a", "time": 2**64 - 1, "data": {}, "sets": []},
+        ),
+        effect(
+            "fact",
+            origin="x:other",
+            fact={"source": "/s", "id": "f", "type": "a", "time": 1, "data": {}, "sets": [["color", {"a": 1}]]},
+        ),
+        effect("facts", **{**FACTS, "link": ["x", "y", "z"]}),
+        effect("facts", **{**FACTS, "taken": {"liked": [True, 2**64 - 1, *GOOD_STAY[2:]]}}),
+        effect("facts", **{**FACTS, "parts": [[*PART[:3], 1, 2**64 - 1, *PART[5:]]]}),
+        effect("facts", **{**FACTS, "parts": [["", "nobody", *PART[2:]]]}),
+        effect("facts", **{**FACTS, "parts": [[*PART[:5], [[2**64 - 1, "/s", "e", {"color": "red"}]], *PART[6:]]]}),
+    ],
+)
+def test_an_effect_that_says_nothing_stops_nothing(bad: bytes) -> None:
+    worker = Delivered(ANEW, [], set(range(99)))
+    worker.deliver(
+        [event("b", "e1"), bad, bad, event("a", "e2"), event("privacy.erased", "e3"), event("b", "e4")], None
+    )
+    assert worker.partition.profiles.keys() <= {"x:one"}
+    assert worker.effects == []
