@@ -100,6 +100,12 @@ COMMANDS: Final = (
     Command("resume", "resume:resume", RUN, "Let partitions go on that are held because of bad input."),
     Command("send", "send:send", RUN, "Send events from a file to the input topic."),
     Command("erase", "erase:erase", RUN, "Forget people: every subject, every fact, every membership."),
+    Command(
+        "privacy",
+        "privacy:privacy",
+        LOOK,
+        "Say what is held of a person, where, and by when it is gone from every disk.",
+    ),
     Command("watch", "watch:watch", LOOK, "Follow published changes, each with its reason, until Ctrl-C."),
     Command("explain", "explain:explain", LOOK, "Say why a profile is in a segment or may be contacted, or why not."),
     Command("history", "history:history", LOOK, "Tell all that ever changed for a profile, and why."),

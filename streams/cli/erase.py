@@ -141,4 +141,5 @@ def _tell(done: Erased) -> None:
             f"channel {channel} told of this person earlier and had nothing to end now: ask its platform to delete it"
         )
         write_sentence(said, indent=2)
-    write_sentence(f"when nothing is left on disk: segue privacy {done.subject}", indent=2)
+    others = ", and the same for each other subject" if len(done.subjects) > 1 else ""
+    write_sentence(f"when nothing is left on disk: segue privacy {done.subject}{others}", indent=2)

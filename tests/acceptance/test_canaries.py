@@ -112,6 +112,7 @@ RUNS: Final[Mapping[str, tuple[tuple[object, ...], ...]]] = {
     "resume": (("resume", "--json"), ("resume", 0)),
     "send": (("send", "EVENTS"), ("send", "-")),
     "erase": (("erase", SUBJECT, "--json"), ("erase", "canary-subject-1")),
+    "privacy": (("privacy", "hcp:nobody"), ("privacy", "canary-subject-1")),
     "watch": (("watch", "--segment", "nothing", "--seconds", 1), ("watch", "--subject", "canary-subject-1")),
     "explain": (("explain", SUBJECT, "nothing"), ("explain", "canary-subject-1"), ("explain", "hcp:canary-subject-9")),
     "history": (("history", SUBJECT, "nothing"), ("history", "hcp:canary-subject-9")),
@@ -144,12 +145,13 @@ SHOW_PEOPLE: Final[Mapping[str, tuple[object, ...]]] = {
     "letters": ("letters", "--show", "LETTER", "--restricted"),
     "links": ("links", SUBJECT),
     "dump": ("dump", 0),
+    "privacy": ("privacy", SUBJECT),
     "erase": ("erase", SUBJECT, "--yes"),
 }
 """Commands whose standard output shows people, because that is their job. Standard error shows none, nor a password."""
 NOT_RUN: Final = {"demo": "its data is synthetic, and its servers are its own"}
 NEED_NO_SERVER: Final = {"check", "approve", "replay", "map", "asyncapi", "acls", "match"}
-READ_REDIS: Final = {"topics", "explain", "sizes", "lag", "rebuild", "members", "links", "erase"}
+READ_REDIS: Final = {"topics", "explain", "sizes", "lag", "rebuild", "members", "links", "erase", "privacy"}
 """Commands that are run with a wrong password of Redis."""
 
 

@@ -1,12 +1,21 @@
 """`segue erase` and `segue privacy` on real servers, with a worker that runs."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rules.ground.instants import MS_PER_DAY, parse_instant
+from streams.clock import SystemClock
 from streams.embedded import KafkaServer, ValkeyServer
+from streams.operations.privacy import Privacy
+from streams.operations.privacy import privacy as privacy_of
+from streams.operations.servers import serving
+from streams.operations.settings import read_settings
 from tests.acceptance.command import Segue, deployment, event, stop, wait_for
 from tests.acceptance.test_definitions import SMALL, write_catalogue
 from tests.servers import unique
@@ -80,6 +89,99 @@ def test_subjects_of_a_file_are_erased_and_one_that_was_never_known(segue: Segue
     file.write_text("hcp:file-1\n\nhcp:never-seen\n")
     done = segue.done("erase", "--file", file, "--yes", "--json").lines
     assert [(each["subject"], len(each["left"])) for each in done] == [("hcp:file-1", 2), ("hcp:never-seen", 0)]
+
+
+@pytest.mark.servers
+def test_privacy_tells_what_is_held_where_and_by_when_it_is_gone(segue: Segue) -> None:
+    known(segue, "hcp:held-1", "hcp:held-2", "hcp:beside-1")
+    linked = event("hcp:held-2", "identity.linked", 2, canonical="hcp:held-1")
+    segue.done("send", "-", stdin=linked + event("hcp:held-1", "portal.login", 3, topic="secret-payload"))
+    wait_for(lambda: "stands for hcp:held-1" in segue("erase", "hcp:held-1").out)
+    before = segue.done("privacy", "hcp:held-2", "--json")
+    assert "secret-payload" not in before.out
+    held = before.json
+    assert (held["stands"], held["gone_by"], held["not_read"]) == ("held", None, [])
+    assert 29 < held["days_after_an_erasure"] < 30
+    by_subject = {each["subject"]: each for each in held["subjects"]}
+    assert by_subject.keys() == {"hcp:held-1", "hcp:held-2"}
+    assert by_subject["hcp:held-2"]["stands_for"] == "hcp:held-1"
+    found = topics_of(by_subject["hcp:held-1"], segue)
+    # its two events and what the link brought; the memberships stand
+    assert found["events"]["records"] == 3
+    assert (found["current"]["standing"], found["current"]["gone_by"]) == (1, None)
+    assert (found["email.current"]["standing"], found["email"]["records"]) == (1, 1)
+    assert by_subject["hcp:held-1"]["redis_bytes"] > 0
+
+    erased = segue.done("erase", "hcp:held-1", "--yes")
+    assert "segue privacy hcp:held-1, and the same for each other subject" in erased.out
+    for subject in ("hcp:held-1", "hcp:held-2"):
+        after = segue.done("privacy", subject, "--json").json
+        assert after["stands"] == "erased"
+        [one] = after["subjects"]
+        gone_ms = parse_instant(after["gone_by"])
+        dates = [*(parse_instant(each["gone_by"]) for each in one["topics"]), parse_instant(one["backups_gone_by"])]
+        assert gone_ms == max(dates)
+        # retention 28 days, a segment of 1 day, and 3 h of the broker, after the last record
+        newest_ms = max(parse_instant(each["newest"]) for each in one["topics"] if "current" not in each["topic"])
+        assert gone_ms - newest_ms == 29 * MS_PER_DAY + 3 * 3_600_000
+        assert all(each["standing"] == 0 for each in one["topics"])
+        assert one["redis_bytes"] < by_subject[subject]["redis_bytes"]
+    shown = segue.on_terminal("privacy", "hcp:held-1")
+    assert max(map(len, shown)) <= 80
+    assert re.fullmatch(r"gone from every disk by \d{4}-\d{2}-\d{2}", shown[-1])
+    assert segue.done("privacy", "hcp:beside-1").out.splitlines()[-1] == (
+        "not erased; gone from every disk 30 days after an erasure"
+    )
+
+
+def topics_of(held: Any, segue: Segue) -> dict[str, Any]:
+    """Return the topics of a subject by a short name."""
+    names = {
+        segue.environment["SEGUE_EVENTS_TOPIC"]: "events",
+        segue.environment["SEGUE_CURRENT_TOPIC"]: "current",
+        f"{segue.environment['SEGUE_ACTIVATION_TOPIC_PREFIX']}.email": "email",
+        f"{segue.environment['SEGUE_ACTIVATION_TOPIC_PREFIX']}.email.current": "email.current",
+    }
+    return {names.get(each["topic"], each["topic"]): each for each in held["topics"]}
+
+
+@pytest.mark.servers
+def test_what_was_not_read_in_time_counts_as_if_it_had_come_just_now(
+    segue: Segue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segue.done("send", "-", stdin=event("hcp:late-1", "portal.login", 1))
+    segue.done("erase", "hcp:late-1", "--yes")
+    for name, value in segue.environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def look() -> Privacy:
+        async with serving(*read_settings()) as servers:
+            return await privacy_of(servers, "hcp:late-1", 0)
+
+    now_ms = SystemClock().wall_ms()
+    found = asyncio.run(look())
+    assert segue.environment["SEGUE_EVENTS_TOPIC"] in {each.topic for each in found.unread}
+    assert found.gone_ms is not None
+    assert found.gone_ms >= now_ms + 29 * MS_PER_DAY
+    assert not found.nothing
+
+
+@pytest.mark.servers
+def test_nothing_is_held_of_a_subject_that_nobody_told_of(segue: Segue) -> None:
+    assert segue.done("privacy", "hcp:nobody").out.splitlines()[-1] == "nothing is held: no profile and no record"
+
+
+def test_privacy_refuses_what_is_no_subject_in_a_sentence() -> None:
+    for arguments, said in (
+        ((), "SUBJECT"),
+        (("hcp-1",), "SUBJECT must be kind:name"),
+        (("hcp:1", "--seconds", "0"), "--seconds"),
+        (("hcp:1", "--seconds", "soon"), "--seconds"),
+    ):
+        ended = Segue()("privacy", *arguments)
+        assert (ended.status, ended.out) == (2, "")
+        assert said in ended.err
+        assert "hcp-1" not in ended.err
 
 
 def test_what_cannot_be_erased_is_said_in_a_sentence_without_the_subject(tmp_path: Path) -> None:

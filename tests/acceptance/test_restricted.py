@@ -84,6 +84,7 @@ READ_NO_PROFILES: Final = {
     "deliver": "a server: what it sends is what the channel's topic holds",
     "send": "writes events",
     "erase": "the subjects of a person, and what they left: for those who may erase",
+    "privacy": "counts and instants of a person's records, no values and no names of segments",
     "resume": "reasons and sources, no values",
     "acls": "names of topics and roles",
     "letters": "whole records with --restricted only: tests/acceptance/test_letters.py",

@@ -1,0 +1,226 @@
+"""What Segue holds of a person, where, and by when it is gone from every disk. No payload and no value is told.
+
+The bound of a record is its own instant, and how long its topic keeps it by the brokers' settings now
+(streams/wire/staying.py). What was not read in time counts as if its last record had come just now.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from rules.engine.profile import Profile
+from rules.ground.instants import MS_PER_DAY, format_instant
+from rules.ground.partitioning import partition_of
+from streams.clock import SystemClock
+from streams.operations.errors import OtherState
+from streams.operations.on_disk import Held, OnDisk, Unread, on_disk
+from streams.operations.persons import PersonFound, find_person
+from streams.operations.profile_state import read_profile
+from streams.operations.provision import channels_in_force
+from streams.operations.servers import Servers
+from streams.wire.staying import NAMELESS
+from streams.wire.topics import Topic, activation_topics, delivery_topic, topics
+
+Standing: TypeAlias = Literal["erased", "held", "unknown"]
+READ_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The records of one subject in one topic."""
+
+    topic: str
+    records: int
+    oldest_ms: int
+    newest_ms: int
+    standing: int
+    """Memberships or activations that have not ended, in a compacted topic: these stay until they end."""
+    gone_ms: int | None
+    """By when all of them are gone from disk; None: never by the settings, not known, or something stands."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON value, for programs."""
+        return {
+            "topic": self.topic,
+            "records": self.records,
+            "oldest": format_instant(self.oldest_ms),
+            "newest": format_instant(self.newest_ms),
+            "standing": self.standing,
+            "gone_by": _written(self.gone_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectHeld:
+    """What is held of one subject."""
+
+    subject: str
+    stands: Standing
+    stands_for: str | None
+    erased_ms: int | None
+    """The time of the erasure that stands."""
+    redis_bytes: int | None
+    """None: Redis has no such profile."""
+    places: tuple[Place, ...]
+    backups_gone_ms: int | None
+    """By when the last backup with facts is gone; None: the profile is not erased, or was never in Redis."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON value, for programs."""
+        return {
+            "subject": self.subject,
+            "stands": self.stands,
+            "stands_for": self.stands_for,
+            "erased": _written(self.erased_ms),
+            "redis_bytes": self.redis_bytes,
+            "topics": [each.as_json() for each in self.places],
+            "backups_gone_by": _written(self.backups_gone_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is held of a person."""
+
+    asked: str
+    subjects: tuple[SubjectHeld, ...]
+    looked_at: tuple[str, ...]
+    """The topics that were read."""
+    unread: tuple[Unread, ...]
+    backup_days: int
+    gone_ms: int | None
+    """By when nothing is left on disk; None: nobody can tell, or the person is not erased."""
+    gone_after_ms: int | None
+    """How long after an erasure nothing is left; None: a topic keeps records for ever, or its settings are hidden."""
+
+    @property
+    def stands(self) -> Standing:
+        """Whether the person is erased: no subject has facts, and at least one is erased."""
+        found = {each.stands for each in self.subjects}
+        return "held" if "held" in found else "erased" if "erased" in found else "unknown"
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is held, and all was read."""
+        return not self.unread and all(each.redis_bytes is None and not each.places for each in self.subjects)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON value, for programs."""
+        return {
+            "subject": self.asked,
+            "stands": self.stands,
+            "subjects": [each.as_json() for each in self.subjects],
+            "topics_read": list(self.looked_at),
+            "not_read": [
+                {"topic": each.topic, "partition": each.partition, "from": each.offset, "to": each.end}
+                for each in self.unread
+            ],
+            "redis_backup_days": self.backup_days,
+            "gone_by": _written(self.gone_ms),
+            "days_after_an_erasure": None if self.gone_after_ms is None else round(self.gone_after_ms / MS_PER_DAY, 1),
+        }
+
+
+async def privacy(servers: Servers, subject: str, seconds: float = READ_S) -> Privacy:
+    """Tell what is held of a person; the topics are read for so many seconds at most.
+
+    Raises NoState, OtherState, WrongInput (too many subjects); Unreachable.
+    """
+    person = await find_person(servers, subject)
+    table = await _topics(servers, person)
+    disk = await on_disk(servers, list(person.profiles), table, seconds)
+    backup_days = servers.deployment.redis_backup_days
+    subjects = [await _held(servers, person, each, disk, backup_days) for each in person.profiles]
+    after = [each.key_ms for each in disk.stays.values()]
+    known = [each for each in after if each is not None]
+    found = Privacy(
+        asked=subject,
+        subjects=tuple(subjects),
+        looked_at=tuple(disk.stays),
+        unread=disk.unread,
+        backup_days=backup_days,
+        gone_ms=None,
+        gone_after_ms=max([*known, backup_days * MS_PER_DAY]) if len(known) == len(after) else None,
+    )
+    return _dated(found, disk)
+
+
+async def _topics(servers: Servers, person: PersonFound) -> list[Topic]:
+    """List the topics that may hold the person: also those of channels that are no longer in force, but told of it."""
+    deployment = servers.deployment
+    async with servers.cluster() as cluster:
+        channels = set(await channels_in_force(cluster, servers.log, deployment))
+    channels |= {each for profile in person.profiles.values() if profile is not None for each in profile.sequences}
+    named = sorted(channels)
+    table = (*topics(deployment), *activation_topics(deployment, named))
+    letters = (delivery_topic(deployment, each) for each in named)
+    return [each for each in (*table, *letters) if each.role not in NAMELESS]
+
+
+async def _held(servers: Servers, person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> SubjectHeld:
+    profile = person.profiles[subject]
+    state = await read_profile(servers, subject, partition_of(subject.encode(), servers.deployment.partitions))
+    places = tuple(_place(each, disk) for each in disk.held.get(subject, ()))
+    stands, erased_ms = _standing(profile), _erased_ms(profile)
+    carried_ms = [each.erasure_ms for each in disk.held.get(subject, ()) if each.erasure_ms is not None]
+    backups_ms = None
+    if stands == "erased" and erased_ms is not None:
+        # the event may have come later than its time says; a backup of that instant may still hold the facts
+        backups_ms = max(erased_ms, *carried_ms, 0) + backup_days * MS_PER_DAY
+    return SubjectHeld(
+        subject=subject,
+        stands=stands,
+        stands_for=person.stands_for(subject),
+        erased_ms=erased_ms,
+        redis_bytes=None if state.blob is None else len(state.blob),
+        places=places,
+        backups_gone_ms=backups_ms,
+    )
+
+
+def _place(held: Held, disk: OnDisk) -> Place:
+    if held.oldest_ms is None or held.newest_ms is None:
+        raise OtherState
+    stays_ms, standing = disk.stays[held.topic.name].key_ms, len(held.standing or ())
+    gone_ms = None if stays_ms is None or standing else held.newest_ms + stays_ms
+    return Place(held.topic.name, held.count, held.oldest_ms, held.newest_ms, standing, gone_ms)
+
+
+def _standing(profile: Profile | None) -> Standing:
+    if profile is None:
+        return "unknown"
+    person = profile.person
+    return "erased" if person is not None and person.erased is not None and not person.parts else "held"
+
+
+def _erased_ms(profile: Profile | None) -> int | None:
+    person = None if profile is None else profile.person
+    return None if person is None or person.erased is None else person.erased.time_ms
+
+
+def _dated(found: Privacy, disk: OnDisk) -> Privacy:
+    """Compute by when nothing is left; None stays where the person is not erased, or a bound is not known."""
+    if found.stands == "held":
+        return found
+    bounds = list(_bounds(found.subjects, disk))
+    known = [each for each in bounds if each is not None]
+    if len(known) < len(bounds) or not known:
+        return found
+    return Privacy(
+        found.asked, found.subjects, found.looked_at, found.unread, found.backup_days, max(known), found.gone_after_ms
+    )
+
+
+def _bounds(subjects: Sequence[SubjectHeld], disk: OnDisk) -> Iterator[int | None]:
+    now_ms = SystemClock().wall_ms()
+    for subject in subjects:
+        yield from (each.gone_ms for each in subject.places)
+        if subject.backups_gone_ms is not None:
+            yield subject.backups_gone_ms
+    for topic in sorted({each.topic for each in disk.unread}):
+        stays_ms = disk.stays[topic].key_ms
+        yield None if stays_ms is None else now_ms + stays_ms
+
+
+def _written(t_ms: int | None) -> str | None:
+    return None if t_ms is None else format_instant(t_ms)
