@@ -251,6 +251,8 @@ class Remote:
         if person.newly_erased_by(erasure):
             self._erase(profile, erasure, at)
             person.aliases.discard(received.via)
+            # the sender has lost all of its facts, those that are later than the erasure among them
+            drop_facts(profile, received.via, None, host.plan_of(profile), at.r_ms)
             return
         person.aliases.discard(received.via)
         self._drop(profile, received, None, at)

@@ -1,9 +1,10 @@
-"""Facts that come several ways: round a ring, and under two policies. Taking a link back takes all that it brought."""
+"""Facts that come several ways: round a ring, and under two policies. What brought them may take all of them back."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
+from tests.properties.delivering import Delivered
 from tests.transcripts.implementations import engine, naive
 from tests.transcripts.transcript import Files
 
@@ -93,3 +94,14 @@ def test_facts_that_came_under_two_policies_go_on_together() -> None:
         link("x:two", "x:three"),
     )
     assert standing(lines, [(START_MS + 150_000, ANEW)]) == {"x:three"}
+
+
+def test_a_late_erasure_leaves_nothing_with_the_subject_that_the_erased_one_stood_for() -> None:
+    lines = told(("x:two", "b", {}), link("x:one", "x:two"), ("x:one", "a", {"color": "red"}))
+    gone = json.loads(told(("x:one", "privacy.erased", {}))[0])
+    lines.append(json.dumps({**gone, "recordedtime": "2026-01-01T00:09:00Z"}).encode())
+    worker = Delivered(ANEW, [], set())
+    told_by_worker = worker.deliver(lines, None)
+    assert told_by_worker == engine(ANEW, lines, [], None, False)[0] == naive(ANEW, lines, [], None, False)[0]
+    person = worker.partition.profiles["x:two"].linked()
+    assert not person.parts
