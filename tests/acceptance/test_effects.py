@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer, ValkeyServer
-from tests.acceptance.command import ROOT, Segue, deployment, event, stop, wait_for
+from tests.acceptance.command import ROOT, deployment, stop
+from tests.acceptance.published import Published
 from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique
 
@@ -48,59 +48,6 @@ runpy.run_module("streams.cli", run_name="__main__")
 """A worker that writes a tick in place of its first contribution."""
 
 
-class Persons:
-    """A deployment with a worker, and what it has published."""
-
-    def __init__(self, segue: Segue) -> None:
-        self.segue = segue
-        self._sent = 0
-        self._seen = 0
-
-    def send(self, subject: str, type_: str, **data: Any) -> None:
-        self._sent += 1
-        self.segue.done("send", "-", stdin=event(subject, type_, f"e{self._sent}", **data))
-
-    def send_all(self, *told: tuple[str, str]) -> None:
-        """Send events without data."""
-        lines = [event(subject, type_, f"e{self._sent + n}") for n, (subject, type_) in enumerate(told, 1)]
-        self._sent += len(told)
-        self.segue.done("send", "-", stdin="".join(lines))
-
-    def published(self, count: int) -> dict[str, list[str]]:
-        """Wait for so many more changes: by subject, sorted, as `change name reason`."""
-        watched = self.segue.done("watch", "--from-start", "--count", self._seen + count, "--seconds", 60, "--json")
-        changes = [each for each in watched.lines if "sequence" in each]
-        assert len(changes) == self._seen + count, changes[self._seen :]
-        found: dict[str, list[str]] = {}
-        for each in changes[self._seen :]:
-            name = each.get("segment") or each["activation"]
-            found.setdefault(each["profile"], []).append(f"{each['change']} {name} {each['reason']['kind']}")
-        self._seen += count
-        return {subject: sorted(changes) for subject, changes in found.items()}
-
-    def settled(self) -> None:
-        """Wait until all input is applied, published and written."""
-        wait_for(lambda: self.segue.done("lag", "--json").json["lag_records"] == 0)
-
-    def verified(self) -> tuple[int, int]:
-        """See that the log gives what was published; return how many effects each partition sent."""
-        self.settled()
-        found = self.segue.done("verify", "--json").json
-        first, second = (each["effects"] for each in found["partitions"])
-        return first, second
-
-    def replayed(self, folder: Path) -> None:
-        """See that a dump of each partition gives the same changes when it is replayed."""
-        published = self.segue.done("watch", "--from-start", "--count", self._seen, "--seconds", 60, "--json").lines
-        for partition in range(PARTITIONS):
-            dumped, cuts = folder / f"{partition}.ndjson", folder / f"cuts-{partition}"
-            told = self.segue.done("dump", partition, "-o", dumped, "--catalogues", cuts).err
-            [command] = [line for line in told.splitlines() if line.startswith("segue replay")]
-            replayed = self.segue.done(*command.split()[1:]).lines
-            here = [each for each in published if PARTITION_OF[each["profile"]] == partition]
-            assert sorted(here, key=lambda each: each["id"]) == sorted(replayed, key=lambda each: each["id"])
-
-
 IN, ACTIVE = "entered visitors", "activated welcome"
 OUT, INACTIVE = "exited visitors", "deactivated welcome"
 
@@ -111,7 +58,7 @@ def test_one_person_with_two_names_is_contacted_once_and_forgotten_whole(
     segue = deployment(unique("persons"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
     segue.done("topics")
     segue.done("apply", write_catalogue(tmp_path / "rules", FILES))
-    two = Persons(segue)
+    two = Published(segue, PARTITIONS)
     with segue.started("worker") as worker:
         two.send_all((CRM, "portal.login"), (PORTAL, "portal.login"), (CRM, "portal.login"))
         assert two.published(2) == {CRM: [f"{ACTIVE} allowed", f"{IN} entry_rule"]}
@@ -142,7 +89,7 @@ def test_one_person_with_two_names_is_contacted_once_and_forgotten_whole(
         two.send_all((CRM, "portal.login"), (PORTAL, "portal.login"), (CRM, "portal.login"), (PORTAL, "portal.login"))
         two.send_all((OTHER, "portal.login"), (OTHER, "portal.login"))
         assert two.published(2) == {OTHER: [f"{ACTIVE} allowed", f"{IN} entry_rule"]}
-        assert two.verified() == (1, 5)
+        assert two.verified() == [1, 5]
         assert stop(worker).status == 0
     two.replayed(tmp_path)
     losing = subprocess.Popen([sys.executable, "-c", LOSING], cwd=ROOT, env={**os.environ, **segue.environment})
