@@ -13,8 +13,9 @@ This module relies on (Braze's public documentation, as read in November 2026):
   braze.com/docs/api/errors
 - "Duplicate" events are separate events to Braze: it knows no idempotency key. braze.com/docs/…/post_user_track, FAQ
 - POST /users/delete takes up to 50 `external_ids` and nothing else; 20,000 requests a minute. The key wants the
-  permission `users.delete`. The page names no error for a person who is not known, so a repeated deletion counts as
-  done. braze.com/docs/api/endpoints/user_data/post_user_delete
+  permission `users.delete`. Success means that the deletion is queued: usually done within a second, everywhere within
+  five minutes. The page names no error for a person who is not known, so a repeated deletion counts as done.
+  braze.com/docs/api/endpoints/user_data/post_user_delete
 
 A person who was erased (reason `erased`) is deleted, in a request of its own. An attribute or an event would create the
 person anew.
