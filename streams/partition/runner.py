@@ -189,7 +189,8 @@ class PartitionRunner:
                 await tenure.abandon()
                 published = publisher.published(self.partition)
                 self._get_on()
-                meta = await regain(shared.log, self._store, claimed, published, shared.deployment, hooks)
+                async with self._lock:  # the counting of members may be asking over the same connection
+                    meta = await regain(shared.log, self._store, claimed, published, shared.deployment, hooks)
                 continue
             break
         if self.status.state != "releasing":
