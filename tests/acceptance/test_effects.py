@@ -92,7 +92,8 @@ def test_one_person_with_two_names_is_contacted_once_and_forgotten_whole(
         assert two.verified() == [1, 5]
         assert stop(worker).status == 0
     two.replayed(tmp_path)
-    losing = subprocess.Popen([sys.executable, "-c", LOSING], cwd=ROOT, env={**os.environ, **segue.environment})
+    environment = {**os.environ, **segue.environment, "SEGUE_METRICS_PORT": "0", "SEGUE_WEB_PORT": "0"}
+    losing = subprocess.Popen([sys.executable, "-c", LOSING], cwd=ROOT, env=environment)
     try:
         two.send(OTHER, "identity.linked", canonical=THIRD)
         assert two.published(2) == {OTHER: [f"{INACTIVE} merged", f"{OUT} merged"]}
