@@ -86,9 +86,9 @@ async def deployed(kafka: KafkaServer, folder: Path) -> AsyncIterator[Deployment
 
 
 def events() -> str:
-    """Return events that let 30 profiles be contacted, and withdraw them."""
+    """Return events that let 30 profiles be contacted, and withdraw them; one of them gets another name."""
     subjects = [f"hcp:{number}" for number in range(30)]
-    return "".join(
+    return event("crm:0", "identity.linked", "crm:0-1", canonical=subjects[0]) + "".join(
         event(subject, "portal.login", f"{subject}-1")
         + event(subject, "consent.granted", f"{subject}-2", **CONSENT)
         + event(subject, "consent.withdrawn", f"{subject}-3", **CONSENT)
