@@ -22,7 +22,7 @@ def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyCh
     """Evaluate at a wake: all of the profile whose wake is due at t_ms."""
     if profile.mask_cut != plan.ordinal:
         find_masks(profile, plan)
-    return Evaluation(profile, plan, t_ms, generation).run(_due(profile, plan, t_ms))
+    return Evaluation(profile, plan, t_ms, generation).run(due(profile, plan, t_ms))
 
 
 def apply_event(
@@ -56,7 +56,7 @@ def apply_event(
     mask &= ~profile.asleep_mask
     if profile.wake_ms <= r_ms + 1:
         # due a millisecond later: a change at r_ms itself, at a cut or by the event before, left it something to decide
-        mask |= _due(profile, plan, r_ms + 1)
+        mask |= due(profile, plan, r_ms + 1)
     if not mask:
         profile.evaluated_ms = r_ms
         return profile, []
@@ -119,7 +119,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     find_masks(profile, plan)
     evaluation = Evaluation(profile, plan, plan.t_ms, generation)
     # every profile is evaluated; but only what the cut or the fill is about, or what is due, can move
-    mask |= _due(profile, plan, plan.t_ms + 1)
+    mask |= due(profile, plan, plan.t_ms + 1)
     if not plan.ends_fill:
         return evaluation.run_cut((mask | plan.cut_mask) & ~profile.asleep_mask)
     return evaluation.run((mask | plan.fill_mask) & ~profile.asleep_mask, backfill=True)
@@ -134,7 +134,8 @@ def _segments_of(profile: Profile, plan: Plan, mask: int) -> Iterator[SegmentPla
         yield segments[lowest.bit_length() - 1]
 
 
-def _due(profile: Profile, plan: Plan, t_ms: int) -> int:
+def due(profile: Profile, plan: Plan, t_ms: int) -> int:
+    """Return the mask of what is due at an instant or before it."""
     mask = 0
     for name, due_ms in profile.wakes.items():
         if due_ms <= t_ms:

@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from rules.engine.affiliations.memories import TIES, LatestMemory, fact_in, ties_in
@@ -111,10 +112,8 @@ class RemoteTelling:
 
     def receive(self, type_: str, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:
         """Apply an effect. One that does not say what it must says nothing."""
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             _APPLY[type_](self, subject, way, data, at)
-        except (ValueError, KeyError, TypeError):
-            at.unreadable = True
 
     def _tied(self, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:
         role, tied = str(data["role"]), bool(data["tied"])

@@ -72,9 +72,9 @@ class Person:
         target = self.canonical
         return set() if target is None else {way.origin for way in self.parts if target not in self.came_by(way)}
 
-    def origins(self, via: str | None = None) -> set[str]:
-        """Return whose facts it has; `via`: those that came through one alias."""
-        return {way.origin for way in self.parts if via is None or way.via == via}
+    def origins(self) -> set[str]:
+        """Return whose facts it has."""
+        return {way.origin for way in self.parts}
 
     def pack(self, t_ms: int) -> PackedPerson:
         """Write it as it is packed."""

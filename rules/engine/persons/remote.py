@@ -7,6 +7,7 @@ round for ever. Nothing ever waits for another partition.
 """
 
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -177,10 +178,8 @@ class Remote:
                 return
             received = whole
             at.events = (received.event,)
-        try:
+        with suppress(ValueError, KeyError, TypeError, msgspec.MsgspecError):
             _APPLY[received.type](self, profile, received, at)
-        except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
-            at.unreadable = True
 
     def _facts(self, profile: Profile, received: Received, at: At) -> None:
         host, person, data = self._host, profile.linked(), received.data

@@ -16,6 +16,7 @@ from rules.engine.persons.person import Person, identity_of
 from rules.engine.persons.taking_over import Taken, take_exits
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import Profile
+from rules.engine.step import due
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.dictionary import ERASED, LINKED, NO_FACTS
@@ -38,8 +39,6 @@ class At:
     """What follows for other profiles, in order."""
     marks: list[Mark] = field(default_factory=list)
     """What is worth a person's look."""
-    unreadable: bool = False
-    """Whether an effect does not say what it must."""
 
 
 def evaluate(profile: Profile, plan: Plan, at: At, generation: str, taken: Taken | None = None) -> list[AnyChange]:
@@ -60,10 +59,7 @@ def evaluate(profile: Profile, plan: Plan, at: At, generation: str, taken: Taken
 
 def evaluate_fact(profile: Profile, plan: Plan, at: At, generation: str, mask: int) -> list[AnyChange]:
     """Evaluate a profile that took a fact in, which can move what a mask says."""
-    mask &= ~profile.asleep_mask
-    for name, due_ms in profile.wakes.items():
-        if due_ms <= at.r_ms + 1:
-            mask |= plan.wake_bits.get(name, 0)
+    mask = (mask & ~profile.asleep_mask) | due(profile, plan, at.r_ms + 1)
     if not mask:
         profile.evaluated_ms = at.r_ms
         return []
