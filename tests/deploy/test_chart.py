@@ -274,6 +274,23 @@ def test_the_hook_runs_before_the_rest_and_needs_nothing_of_it() -> None:
     assert one(render(TOKENS), "Job")["spec"]["template"]["spec"]["serviceAccountName"] == "ours"
 
 
+def _open_ports(values: dict[str, Any], component: str) -> set[int]:
+    policy = one(render(variant(values, "networkPolicy.enabled", True)), "NetworkPolicy", f"-{component}")
+    return {each["port"] for rule in policy["spec"]["egress"] for each in rule["ports"]}
+
+
+@needs_helm
+def test_a_closed_pod_reaches_the_sentinels_and_the_collector_that_it_was_told_of_and_no_others() -> None:
+    sentinels = variant(MINIMAL, "redis.sentinel", {"addresses": "one:26379,two:26379", "master": "segue"})
+    spans = variant(MINIMAL, "settings.otel", True)
+    assert _open_ports(MINIMAL, "worker") == {53, 9092, 6379, 443}
+    assert _open_ports(sentinels, "worker") == {53, 9092, 6379, 443, 26379}
+    assert _open_ports(sentinels, "topics") == {53, 9092, 6379, 443, 26379}
+    assert _open_ports(spans, "worker") == {53, 9092, 6379, 443, 4318}
+    assert _open_ports(spans, "topics") == {53, 9092, 6379, 443}
+    assert _open_ports(variant(spans, "settings.otel", False), "worker") == {53, 9092, 6379, 443}
+
+
 @needs_helm
 def test_the_scaler_asks_for_no_more_workers_than_there_are_partitions_and_never_for_none() -> None:
     made = render(EVERYTHING)

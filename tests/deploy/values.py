@@ -188,6 +188,8 @@ def special() -> dict[str, Any]:
         "networkPolicy.to": LIST_OF_OBJECTS,
         "networkPolicy.kafkaPorts": PORTS,
         "networkPolicy.redisPorts": PORTS,
+        "networkPolicy.sentinelPorts": PORTS,
+        "networkPolicy.otlpPorts": PORTS,
         "networkPolicy.httpsPorts": PORTS,
         "serviceMonitor.labels": STRINGS,
         "prometheusRule.labels": STRINGS,
