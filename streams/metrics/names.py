@@ -170,7 +170,7 @@ DEAD_LETTERS: Final = Family(
     "",
     ("partition", "reason"),
     "partition",
-    "Refused records whose dead letter was committed, by reason code.",
+    "Refused records whose dead letter was committed, by reason code; 0 for the others.",
     RATE,
 )
 EFFECTS: Final = Family(

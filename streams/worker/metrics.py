@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.outcome import Mark
+from rules.engine.refusal import LETTER_CODES
 from streams.clock import Clock
 from streams.metrics import names
 from streams.metrics.build import segue_version
@@ -202,8 +203,8 @@ class WorkerMetrics:
 def _counted(number: str, status: PartitionStatus, tally: PartitionTally) -> Iterator[Reading]:
     for (type_, outcome), count in list(tally.events.items()):
         yield Reading(names.EVENTS, (number, type_, outcome), count)
-    for reason, count in list(tally.dead_letters.items()):
-        yield Reading(names.DEAD_LETTERS, (number, reason), count)
+    for reason in LETTER_CODES:  # 0 from the start: Prometheus cannot tell a series that begins at 1 from one that rose
+        yield Reading(names.DEAD_LETTERS, (number, reason), tally.dead_letters[reason])
     for (type_, outcome), count in list(tally.effects.items()):
         yield Reading(names.EFFECTS, (number, type_, outcome), count)
     yield Reading(names.EFFECTS_DROPPED, (number,), tally.marks["came_round"])
