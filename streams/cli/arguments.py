@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +20,12 @@ Folder = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, for programs.")]
 AlsoRestricted = Annotated[
     bool, typer.Option("--restricted", help="Also read segments, activations and traits of restricted data.")
+]
+Subjects = Annotated[
+    list[str] | None, typer.Argument(metavar="SUBJECT", help="A subject of the person, like hcp:1234567893.")
+]
+SubjectsFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Also the subjects of a file, one a line; - reads stdin.")
 ]
 Partitions = Annotated[
     list[int] | None, typer.Argument(metavar="PARTITION", help="Partitions of the input; without: all.")
@@ -41,6 +49,26 @@ def read_subject(text: str, name: str = "SUBJECT") -> str:
     if _SUBJECT.fullmatch(text) is None:
         raise WrongRequest(f"{name} must be kind:name, like hcp:1234567893, without | and control characters")
     return text
+
+
+def read_subjects(subjects: Sequence[str] | None, file: Path | None) -> list[str]:
+    """Read subjects of the command line and of a file, one a line; each once. Empty lines are skipped, `-` is stdin.
+
+    The message names the line and not the subject.
+    """
+    found = dict.fromkeys(map(read_subject, subjects or ()))
+    if file is not None:
+        expect_file(file)
+        try:
+            text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise WrongRequest(f"{file}: it is no UTF-8 text") from None
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                found[read_subject(line.strip(), f"line {number} of {file}")] = None
+    if not found:
+        raise WrongRequest("give a SUBJECT, like hcp:1234567893, or a --file of subjects")
+    return list(found)
 
 
 def expect_said(option: str, text: str | None, takes: str) -> None:

@@ -1,37 +1,34 @@
 """`segue erase`: forget people."""
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import orjson
 import typer
 
 from rules.ground.instants import format_instant
-from streams.cli.arguments import Json, expect_file, expect_said, read_subject
-from streams.cli.render.sentences import write_sentence
+from streams.cli.arguments import Json, Subjects, SubjectsFile, expect_said, read_subjects
+from streams.cli.render.sentences import write_command, write_sentence
 from streams.cli.render.terminal import tell, write_line
 from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.erase import Erased
 from streams.operations.erase import erase as erase_person
 from streams.operations.errors import WrongRequest
-from streams.operations.persons import PersonFound, find_person
+from streams.operations.persons import PersonFound, find_people
 from streams.operations.servers import Servers
 
+NAMED_MAX: Final = 20
+"""Up to so many subjects stand in the command that is shown."""
 NO_WAY_BACK: Final = (
     "A wrong link and an erasure together cannot be undone: read the subjects through before you go on."
 )
 
 
 def erase(
-    subject: Annotated[
-        list[str] | None, typer.Argument(metavar="SUBJECT", help="A subject of the person, like hcp:1234567893.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also the subjects of a file, one a line; - reads stdin.")
-    ] = None,
+    subject: Subjects = None,
+    file: SubjectsFile = None,
     request: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="The reference of the request, like DSR-117. It must name nobody."),
@@ -52,51 +49,27 @@ def erase(
     Example: segue erase hcp:1234567893 --request DSR-117 --yes
     """
     expect_said("--request", request, "the reference of the request, like DSR-117")
-    subjects = list(dict.fromkeys([*map(read_subject, subject or ()), *_from_file(file)]))
-    if not subjects:
-        raise WrongRequest("give a SUBJECT, like hcp:1234567893, or a --file of subjects")
+    subjects = read_subjects(subject, file)
     run(lambda servers: _erase(servers, subjects, request, wait, yes=yes, as_json=as_json))
-
-
-def _from_file(file: Path | None) -> Iterator[str]:
-    """Read subjects, one a line; empty lines are skipped. The message names the line and not the subject."""
-    if file is None:
-        return
-    expect_file(file)
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise WrongRequest(f"{file}: it is no UTF-8 text") from None
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield read_subject(line.strip(), f"line {number} of {file}")
 
 
 async def _erase(
     servers: Servers, subjects: list[str], request: str | None, wait_s: int, *, yes: bool, as_json: bool
 ) -> None:
-    people = await _people(servers, subjects)
+    people = await find_people(servers, subjects)
     if not as_json:
         for person in people:
             _show(person)
     tell(NO_WAY_BACK)
     if not yes:
         _ask(len(people))
+    erased: list[str] = []
     for person in people:
         done = await erase_person(servers, person, request, wait_s=wait_s)
-        if as_json:
-            _write(done)
-        else:
-            _tell(done)
-
-
-async def _people(servers: Servers, subjects: list[str]) -> list[PersonFound]:
-    """Find each person once, however many of the subjects are theirs."""
-    found: list[PersonFound] = []
-    for subject in subjects:
-        if not any(subject in person.profiles for person in found):
-            found.append(await find_person(servers, subject))
-    return found
+        erased += done.subjects
+        _write(done) if as_json else _tell(done)
+    if not as_json:
+        _tell_what_to_ask(erased)
 
 
 def _show(person: PersonFound) -> None:
@@ -136,10 +109,16 @@ def _tell(done: Erased) -> None:
         write_sentence(f"{each.subject} left {where} {each.name}", indent=2)
     if not done.left:
         write_sentence("it was in no segment, and no activation was active", indent=2)
-    for channel in done.silent_channels:
-        said = (
-            f"channel {channel} told of this person earlier and had nothing to end now: ask its platform to delete it"
-        )
-        write_sentence(said, indent=2)
-    others = ", and the same for each other subject" if len(done.subjects) > 1 else ""
-    write_sentence(f"when nothing is left on disk: segue privacy {done.subject}{others}", indent=2)
+    for silent in done.silent:
+        said = f"channel {silent.channel} told of {silent.subject} earlier and had nothing to end now"
+        write_sentence(f"{said}: ask its platform to delete {silent.subject}", indent=2)
+
+
+def _tell_what_to_ask(subjects: Sequence[str]) -> None:
+    """Write the command that tells of all subjects: an erasure drops the links that held them together."""
+    write_sentence("when nothing is left on disk, of all subjects together:")
+    if len(subjects) <= NAMED_MAX:
+        write_command(["segue", "privacy", *subjects], indent=2)
+    else:
+        write_sentence("put the subjects above into a file, one a line, and run", indent=2)
+        write_command(["segue", "privacy", "--file", "FILE"], indent=2)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.arguments import Json, read_subject
+from streams.cli.arguments import Json, Subjects, SubjectsFile, read_subjects
 from streams.cli.render.privacy import show_privacy
 from streams.cli.render.terminal import write_json
 from streams.cli.running import run
@@ -13,7 +13,8 @@ from streams.operations.privacy import privacy as privacy_of
 
 
 def privacy(
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A subject of the person, like hcp:1234567893.")],
+    subject: Subjects = None,
+    file: SubjectsFile = None,
     seconds: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="How long to read topics at most; says what was not read.")
     ] = READ_S,
@@ -25,10 +26,11 @@ def privacy(
     when they are, and by when the brokers' settings take them away. Reads the partition of each subject only. Shows no
     payload and no value.
 
-    An erasure drops the links of a person: afterwards ask for each subject that [bold]segue erase[/bold] showed.
+    An erasure drops the links of a person: afterwards name all the subjects, with the command that
+    [bold]segue erase[/bold] showed. The last line is then of all of them.
 
     Example: segue privacy hcp:1234567893
     """
-    who = read_subject(subject)
+    who = read_subjects(subject, file)
     found = run(lambda servers: privacy_of(servers, who, seconds))
     write_json(found.as_json()) if as_json else show_privacy(found)

@@ -19,12 +19,13 @@ import orjson
 from aiokafka import TopicPartition
 
 from rules.engine.persons.packed import Identity
+from rules.engine.profile import Profile
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from rules.language.dictionary import ERASED
 from streams.clock import SystemClock
 from streams.operations.errors import Unreachable
-from streams.operations.persons import PersonFound, profile_of
+from streams.operations.persons import PersonFound, profiles_of
 from streams.operations.provision import channels_in_force
 from streams.operations.send import send_lines
 from streams.operations.servers import Servers
@@ -61,6 +62,14 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """A channel told of a subject earlier and had nothing to end now: no change tells its platform."""
+
+    subject: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """What became of one person."""
 
@@ -71,8 +80,7 @@ class Erased:
     """The erasure's id; its source is SOURCE."""
     at_ms: int
     left: tuple[Left, ...]
-    silent_channels: tuple[str, ...]
-    """Channels that told of one of the subjects earlier, and had nothing to end now: their platforms were not told."""
+    silent: tuple[Silent, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value, for programs."""
@@ -83,7 +91,7 @@ class Erased:
             "source": SOURCE,
             "at": format_instant(self.at_ms),
             "left": [{"subject": each.subject, "channel": each.channel, "name": each.name} for each in self.left],
-            "silent_channels": list(self.silent_channels),
+            "silent": [{"subject": each.subject, "channel": each.channel} for each in self.silent],
         }
 
 
@@ -112,8 +120,8 @@ async def erase(
     await send_lines(servers, _lines([event_of(person.asked, erasure, request)]))
     await _wait(servers, subjects, erasure, wait_s, on_erased)
     left = [each async for each in _left(servers, subjects, before)]
-    told = {each.channel for each in left}
-    silent = sorted(_channels_told(person) - {channel for channel in told if channel is not None})
+    told = {(each.subject, each.channel) for each in left}
+    silent = (Silent(*each) for each in sorted(person.channels_told()) if each not in told)
     return Erased(person.asked, subjects, erasure.id, at_ms, tuple(left), tuple(silent))
 
 
@@ -150,7 +158,8 @@ async def _wait(servers: Servers, subjects: Sequence[str], erasure: Identity, wa
     """Wait until each subject has this erasure or a later one."""
     waiting, until_s = list(subjects), monotonic() + wait_s
     while True:
-        waiting = [each for each in waiting if not await _has(servers, each, erasure)]
+        profiles = await profiles_of(servers, waiting)
+        waiting = [each for each in waiting if not _has(profiles[each], erasure)]
         on_erased(len(subjects) - len(waiting), len(subjects))
         if not waiting:
             return
@@ -159,8 +168,7 @@ async def _wait(servers: Servers, subjects: Sequence[str], erasure: Identity, wa
         await asyncio.sleep(LOOK_S)
 
 
-async def _has(servers: Servers, subject: str, erasure: Identity) -> bool:
-    profile = await profile_of(servers, subject)
+def _has(profile: Profile | None, erasure: Identity) -> bool:
     return profile is not None and profile.person is not None and not profile.person.newly_erased_by(erasure)
 
 
@@ -179,14 +187,3 @@ async def _left(servers: Servers, subjects: Sequence[str], before: _Before) -> A
                 if change.get("reason", {}).get("kind") == REASON:
                     name = change.get("segment") or change["activation"]
                     yield Left(keys[record.key or b""], before.channels[at.topic], name)
-
-
-def _channels_told(person: PersonFound) -> set[str]:
-    """Name the channels that ever told of one of the subjects: each has a sequence of its own."""
-    return {
-        channel
-        for profile in person.profiles.values()
-        if profile is not None
-        for channel, sequence in profile.sequences.items()
-        if sequence
-    }

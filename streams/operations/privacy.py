@@ -1,4 +1,4 @@
-"""What Segue holds of a person, where, and by when it is gone from every disk. No payload and no value is told.
+"""What Segue holds of people, where, and by when it is gone from every disk. No payload and no value is told.
 
 The bound of a record is its own instant, and how long its topic keeps it by the brokers' settings now
 (streams/wire/staying.py). What was not read in time counts as if its last record had come just now.
@@ -10,12 +10,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from rules.engine.profile import Profile
 from rules.ground.instants import MS_PER_DAY, format_instant
-from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.operations.errors import OtherState
 from streams.operations.on_disk import Held, OnDisk, Unread, on_disk
-from streams.operations.persons import PersonFound, find_person
-from streams.operations.profile_state import read_profile
+from streams.operations.persons import PersonFound, find_people
 from streams.operations.provision import channels_in_force
 from streams.operations.servers import Servers
 from streams.wire.staying import NAMELESS
@@ -80,9 +78,9 @@ class SubjectHeld:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What is held of a person."""
+    """What is held of the people that were asked about."""
 
-    asked: str
+    asked: tuple[str, ...]
     subjects: tuple[SubjectHeld, ...]
     looked_at: tuple[str, ...]
     """The topics that were read."""
@@ -95,7 +93,7 @@ class Privacy:
 
     @property
     def stands(self) -> Standing:
-        """Whether the person is erased: no subject has facts, and at least one is erased."""
+        """Whether all are erased: no subject has facts, and at least one is erased."""
         found = {each.stands for each in self.subjects}
         return "held" if "held" in found else "erased" if "erased" in found else "unknown"
 
@@ -107,7 +105,7 @@ class Privacy:
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value, for programs."""
         return {
-            "subject": self.asked,
+            "asked": list(self.asked),
             "stands": self.stands,
             "subjects": [each.as_json() for each in self.subjects],
             "topics_read": list(self.looked_at),
@@ -121,20 +119,21 @@ class Privacy:
         }
 
 
-async def privacy(servers: Servers, subject: str, seconds: float = READ_S) -> Privacy:
-    """Tell what is held of a person; the topics are read for so many seconds at most.
+async def privacy(servers: Servers, asked: Sequence[str], seconds: float = READ_S) -> Privacy:
+    """Tell what is held of people; the topics are read once for all, for so many seconds at most.
 
+    Each may be named by any of its subjects, and by several: an erasure drops the links between them.
     Raises NoState, OtherState, WrongInput (too many subjects); Unreachable.
     """
-    person = await find_person(servers, subject)
-    table = await _topics(servers, person)
-    disk = await on_disk(servers, list(person.profiles), table, seconds)
+    people = await find_people(servers, asked)
+    table = await _topics(servers, people)
+    disk = await on_disk(servers, [subject for person in people for subject in person.profiles], table, seconds)
     backup_days = servers.deployment.redis_backup_days
-    subjects = [await _held(servers, person, each, disk, backup_days) for each in person.profiles]
+    subjects = [_held(person, each, disk, backup_days) for person in people for each in person.profiles]
     after = [each.key_ms for each in disk.stays.values()]
     known = [each for each in after if each is not None]
     found = Privacy(
-        asked=subject,
+        asked=tuple(asked),
         subjects=tuple(subjects),
         looked_at=tuple(disk.stays),
         unread=disk.unread,
@@ -145,21 +144,20 @@ async def privacy(servers: Servers, subject: str, seconds: float = READ_S) -> Pr
     return _dated(found, disk)
 
 
-async def _topics(servers: Servers, person: PersonFound) -> list[Topic]:
-    """List the topics that may hold the person: also those of channels that are no longer in force, but told of it."""
+async def _topics(servers: Servers, people: Sequence[PersonFound]) -> list[Topic]:
+    """List the topics that may hold the people, also of channels that told of them and are not in force any more."""
     deployment = servers.deployment
     async with servers.cluster() as cluster:
         channels = set(await channels_in_force(cluster, servers.log, deployment))
-    channels |= {each for profile in person.profiles.values() if profile is not None for each in profile.sequences}
+    channels |= {channel for person in people for _, channel in person.channels_told()}
     named = sorted(channels)
     table = (*topics(deployment), *activation_topics(deployment, named))
     letters = (delivery_topic(deployment, each) for each in named)
     return [each for each in (*table, *letters) if each.role not in NAMELESS]
 
 
-async def _held(servers: Servers, person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> SubjectHeld:
+def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> SubjectHeld:
     profile = person.profiles[subject]
-    state = await read_profile(servers, subject, partition_of(subject.encode(), servers.deployment.partitions))
     places = tuple(_place(each, disk) for each in disk.held.get(subject, ()))
     stands, erased_ms = _standing(profile), _erased_ms(profile)
     carried_ms = [each.erasure_ms for each in disk.held.get(subject, ()) if each.erasure_ms is not None]
@@ -172,7 +170,7 @@ async def _held(servers: Servers, person: PersonFound, subject: str, disk: OnDis
         stands=stands,
         stands_for=person.stands_for(subject),
         erased_ms=erased_ms,
-        redis_bytes=None if state.blob is None else len(state.blob),
+        redis_bytes=person.sizes_bytes.get(subject),
         places=places,
         backups_gone_ms=backups_ms,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -76,13 +77,52 @@ def test_a_whole_person_is_erased_and_what_each_subject_left_is_told(segue: Segu
         {"subject": "hcp:npi-1", "channel": None, "name": "visitors"},
         {"subject": "hcp:npi-1", "channel": "email", "name": "welcome"},
     ]
-    assert done["silent_channels"] == []
+    # the first subject was told to the channel before the link: its platform knows it, and hears nothing now
+    assert done["silent"] == [{"subject": "hcp:crm-1", "channel": "email"}]
     # a producer goes on sending: nobody comes back
     segue.done("send", "-", stdin=event("hcp:crm-1", "portal.login", 3) + event("hcp:npi-1", "portal.login", 4))
     again = segue.done("erase", "hcp:npi-1", "--yes")
     assert "it was in no segment" in again.out
     assert "1 subject" in again.out
-    assert "channel email told of this person earlier" in again.out
+    said = "channel email told of hcp:npi-1 earlier and had nothing to end now: ask its platform to delete hcp:npi-1"
+    assert said in again.out
+
+
+@pytest.mark.servers
+def test_a_person_of_several_subjects_leaves_one_command_to_ask_for_all_of_them(segue: Segue) -> None:
+    """A chain of two links, another alias, and a ring: each subject is found once, and told of once."""
+    chain = [f"hcp:chain-{n}" for n in range(4)]
+    links = [(chain[0], chain[1]), (chain[1], chain[2]), (chain[3], chain[2])]
+    ring = [("hcp:ring-1", "hcp:ring-2"), ("hcp:ring-2", "hcp:ring 3"), ("hcp:ring 3", "hcp:ring-1")]
+    for number, (subject, canonical) in enumerate([*links, *ring]):
+        segue.done("send", "-", stdin=event(subject, "portal.login", f"in-{number}"))
+        segue.done("send", "-", stdin=event(subject, "identity.linked", f"link-{number}", canonical=canonical))
+    wait_for(lambda: "4 subjects" in segue("erase", chain[0]).out and "3 subjects" in segue("erase", ring[0][0]).out)
+    done = segue.done("erase", chain[0], "hcp:ring 3", chain[3], "--yes")
+    command = next(line for line in done.out.splitlines() if "segue privacy" in line)
+    asked = shlex.split(command)[2:]
+    assert asked[0] == chain[0]
+    assert sorted(asked) == sorted([*chain, "hcp:ring-1", "hcp:ring-2", "hcp:ring 3"])
+    told = segue.done("privacy", *asked, "--json").json
+    assert (told["asked"], told["stands"]) == (asked, "erased")
+    assert [each["subject"] for each in told["subjects"]] == asked
+    assert all(each["stands"] == "erased" and each["topics"] for each in told["subjects"])
+    dates = [place["gone_by"] for each in told["subjects"] for place in each["topics"]]
+    assert told["gone_by"] == max(dates)
+    # the same subjects of a file; with one who is not erased there is no date
+    with_one_more = "\n".join([*asked, "hcp:nobody", ""])
+    segue.done("send", "-", stdin=event("hcp:another", "portal.login", 1))
+    wait_for(lambda: segue("explain", "hcp:another").status == 0)
+    assert segue.done("privacy", "--file", "-", stdin=with_one_more).out.splitlines()[-1].startswith("gone from every")
+    last = segue.done("privacy", "hcp:another", "--file", "-", stdin=with_one_more).out.splitlines()[-1]
+    assert last == "not all subjects are erased; gone from every disk 30 days after an erasure"
+    # on a terminal the command is broken over lines that a shell joins
+    long = [f"hcp:{'long-name-' * 4}{n}" for n in range(2)]
+    shown = segue.on_terminal("erase", *long, "--yes")
+    assert max(map(len, shown)) <= 80
+    begins = next(number for number, line in enumerate(shown) if line.startswith("  segue privacy"))
+    assert shown[begins].endswith(" \\")
+    assert shlex.split("\n".join(shown[begins:]).replace("\\\n", "")) == ["segue", "privacy", *long]
 
 
 @pytest.mark.servers
@@ -116,7 +156,7 @@ def test_privacy_tells_what_is_held_where_and_by_when_it_is_gone(segue: Segue) -
     assert by_subject["hcp:held-1"]["redis_bytes"] > 0
 
     erased = segue.done("erase", "hcp:held-1", "--yes")
-    assert "segue privacy hcp:held-1, and the same for each other subject" in erased.out
+    assert "segue privacy hcp:held-1 hcp:held-2" in erased.out
     for subject in ("hcp:held-1", "hcp:held-2"):
         after = segue.done("privacy", subject, "--json").json
         assert after["stands"] == "erased"
@@ -176,21 +216,25 @@ def test_nothing_is_held_of_a_subject_that_nobody_told_of(segue: Segue) -> None:
     assert segue.done("privacy", "hcp:nobody").out.splitlines()[-1] == "nothing is held: no profile and no record"
 
 
-def test_privacy_refuses_what_is_no_subject_in_a_sentence() -> None:
+@pytest.mark.servers
+def test_privacy_refuses_what_is_no_subject_in_a_sentence(segue: Segue) -> None:
     for arguments, said in (
-        ((), "SUBJECT"),
+        ((), "give a SUBJECT"),
         (("hcp-1",), "SUBJECT must be kind:name"),
+        (("hcp:1", "hcp-1"), "SUBJECT must be kind:name"),
+        (("--file", "none"), "none: there is no such file"),
+        (("hcp:1", "--fil", "none"), "--fil"),
         (("hcp:1", "--seconds", "0"), "--seconds"),
         (("hcp:1", "--seconds", "soon"), "--seconds"),
     ):
-        ended = Segue()("privacy", *arguments)
+        ended = segue("privacy", *arguments)
         assert (ended.status, ended.out) == (2, "")
         assert said in ended.err
         assert "hcp-1" not in ended.err
 
 
-def test_what_cannot_be_erased_is_said_in_a_sentence_without_the_subject(tmp_path: Path) -> None:
-    segue = Segue()
+@pytest.mark.servers
+def test_what_cannot_be_erased_is_said_in_a_sentence_without_the_subject(segue: Segue, tmp_path: Path) -> None:
     for arguments, status, said in (
         ((), 2, "give a SUBJECT"),
         (("hcp-1",), 2, "SUBJECT must be kind:name"),

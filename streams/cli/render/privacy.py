@@ -70,10 +70,12 @@ def _last(found: Privacy) -> str:
     if found.nothing:
         return "nothing is held: no profile and no record"
     if found.stands == "held":
+        some = any(each.stands == "erased" for each in found.subjects)
+        said = "not all subjects are erased" if some else "not erased"
         if found.gone_after_ms is None:
-            return "not erased; after an erasure a topic would keep records for ever, or its settings are hidden"
+            return f"{said}; after an erasure a topic would keep records for ever, or its settings are hidden"
         days = -(-found.gone_after_ms // MS_PER_DAY)
-        return f"not erased; gone from every disk {count(days, 'day')} after an erasure"
+        return f"{said}; gone from every disk {count(days, 'day')} after an erasure"
     if found.gone_ms is None:
         return "gone from every disk: no date, because a place above has none"
     more = ", at the latest: not everything was read" if found.unread else ""

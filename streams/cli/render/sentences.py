@@ -1,6 +1,7 @@
 """Sentences and trees on standard output: wrapped by words on a terminal, one line each where a program reads them."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -26,6 +27,19 @@ def write_sentence(text: Text | str, *, indent: int = 0, hanging: int = 2) -> No
         return
     for line in wrapped(out, said, indent, hanging):
         out.print(line)
+
+
+def write_command(words: Sequence[str], *, indent: int = 0) -> None:
+    """Write a command that can be copied into a shell. On a terminal its lines end with a backslash but the last."""
+    quoted = [shlex.quote(each) for each in words]
+    line = " " * indent + quoted[0]
+    for word in quoted[1:]:
+        if out.is_terminal and len(line) + len(word) + len(" \\") >= out.width:
+            out.print(Text(f"{line} \\"), soft_wrap=True)
+            line = " " * (indent + 2) + word
+        else:
+            line += f" {word}"
+    out.print(Text(line), soft_wrap=True)
 
 
 def write_tree(tree: Tree) -> None:
