@@ -78,23 +78,28 @@ class Packing:
         self.slice.wakes[profile.subject] = profile.wake_ms
 
 
-class Touched:
-    """The profiles and memberships that the next slice carries."""
+class Slices:
+    """What the next slice carries, and the slice that was begun and is not whole yet."""
 
-    __slots__ = ("_moved", "subjects")
+    __slots__ = ("_moved", "packing", "touched")
 
     def __init__(self) -> None:
-        self.subjects: set[str] = set()
+        self.touched: set[str] = set()
+        """Subjects of the profiles that were touched since the last slice was begun."""
+        self.packing: Packing | None = None
         self._moved: dict[tuple[str, str], bool] = {}
 
     def move(self, change: Change) -> None:
         """Note a membership change."""
         self._moved[change.segment, change.subject] = change.entered
 
-    def moved(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """Return who joined and who left, by segment."""
-        joined: dict[str, list[str]] = {}
-        left: dict[str, list[str]] = {}
+    def needs(self, subject: str) -> bool:
+        """Tell whether a slice needs the profile: no store has it as it is."""
+        return subject in self.touched or (self.packing is not None and subject in self.packing)
+
+    def begin(self, begun: Slice) -> None:
+        """Begin a slice of all that was touched. `begun`: what it says of its boundary; the slice before is whole."""
         for (segment, subject), member in self._moved.items():
-            (joined if member else left).setdefault(segment, []).append(subject)
-        return joined, left
+            (begun.joined if member else begun.left).setdefault(segment, []).append(subject)
+        self.packing = Packing(begun, self.touched)
+        self.touched, self._moved = set(), {}

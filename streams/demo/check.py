@@ -20,7 +20,7 @@ from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.decode import Own
 from rules.engine.outcome import Applied
-from rules.engine.persons.remote import read_effect
+from rules.engine.persons.received import read_effect
 from rules.engine.record import Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant

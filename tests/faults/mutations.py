@@ -106,18 +106,18 @@ def _ticks() -> list[Patch]:
 
 
 def _order() -> list[Patch]:
-    from rules.engine.partition import Partition
+    from rules.engine.wakes import Wakes
 
-    pass_wakes = Partition._pass_wakes  # noqa: SLF001 - a mutation changes what is inside
+    fire = Wakes.fire
 
     def backwards(self: Any, before_ms: int, items: list[Any], *rest: Any) -> bool:
         before = len(items)
-        done = pass_wakes(self, before_ms, items, *rest)
+        done = fire(self, before_ms, items, *rest)
         # each profile's own order stays
         items[before:] = sorted(items[before:], key=lambda item: item.subject, reverse=True)
         return done
 
-    return [(Partition, "_pass_wakes", backwards)]
+    return [(Wakes, "fire", backwards)]
 
 
 def _clock(off_ms: int) -> list[Patch]:

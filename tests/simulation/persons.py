@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import partial
 from unittest.mock import patch
 
-from rules.engine import partition as engine
+from rules.engine import related
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange, Change
 from rules.engine.outcome import Applied, whole
@@ -301,7 +301,7 @@ async def persons(seed: int) -> Counter[str]:
     Raises AssertionError when a law does not hold, or nothing moves any more.
     """
     bytes_max = SMALL if seed % 2 else EFFECT_BYTES_MAX
-    with patch.object(engine, "seal", partial(seal, bytes_max=bytes_max)):
+    with patch.object(related, "seal", partial(seal, bytes_max=bytes_max)):
         return await _persons(PersonsRun(seed), seed)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rules.engine.partition import Partition
+from rules.engine.own import OwnRecords
 from rules.engine.past import take_in
 from rules.engine.persons import remote
 from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, WITHDRAWN_TYPE, Effect, _Sealer
@@ -131,13 +131,14 @@ def _only_named(patch: pytest.MonkeyPatch) -> None:
 def _beside(patch: pytest.MonkeyPatch) -> None:
     """History is known beside the parts of a profile, not in them: the store does not keep it."""
 
-    def recall(self: Partition, profile: Profile, facts: list[Event], cuts: Mapping[int, Set[str]], at: At) -> None:
-        self.bring_up(profile, at.r_ms, at.items)
-        mask = take_in(profile, self.plan, facts, cuts, at.r_ms)
-        look_again(profile, self.plan, mask, at.r_ms)
-        self.moved(profile)
+    def recall(self: OwnRecords, profile: Profile, facts: list[Event], cuts: Mapping[int, Set[str]], at: At) -> None:
+        profiles = self._profiles
+        profiles.bring_up(profile, at.r_ms, at.items)
+        mask = take_in(profile, profiles.plan, facts, cuts, at.r_ms)
+        look_again(profile, profiles.plan, mask, at.r_ms)
+        profiles.moved(profile)
 
-    patch.setattr(Partition, "_recall", recall)
+    patch.setattr(OwnRecords, "_recall", recall)
 
 
 @pytest.mark.parametrize("mutation", [_beside, _lost, _outside, _other_bytes, _kept, _stays, _only_named])

@@ -5,8 +5,9 @@ from typing import Final, Protocol
 
 from rules.engine.affiliations.telling import told_event
 from rules.engine.affiliations.ties import AFFILIATIONS, Tie, Ties
-from rules.engine.persons.host import Host
+from rules.engine.persons.host import Host, TakeIn
 from rules.engine.persons.person import identity_of
+from rules.engine.persons.received import Received
 from rules.engine.persons.steps import At
 from rules.engine.profile import Profile
 from rules.engine.seen import Seen
@@ -17,11 +18,7 @@ Latest = Mapping[str, Event]
 
 
 class TellingHost(Host, Protocol):
-    """A partition that can also give a subject a fact, and that has the facts of all subjects."""
-
-    def take_in(self, event: Event, at: At) -> None:
-        """Let a subject know a fact that is told to it, unless it knows it already or would refuse it."""
-        ...
+    """A partition that has the facts of all subjects."""
 
     def facts_of(self, subject: str) -> Sequence[Seen]:
         """Return the facts of a subject that never met a link, in the order in which they came."""
@@ -31,8 +28,9 @@ class TellingHost(Host, Protocol):
 class LocalTelling:
     """Tells events of organisations to who is tied to them."""
 
-    def __init__(self, host: TellingHost) -> None:
+    def __init__(self, host: TellingHost, take_in: TakeIn) -> None:
         self._host: Final = host
+        self._take_in: Final = take_in
         self._ties: Final = Ties()
         self._read: dict[str, tuple[int, int, dict[str, Event]]] = {}
         """By subject that never met a link: under which plan, how many facts were looked at, the latest of them."""
@@ -53,6 +51,13 @@ class LocalTelling:
 
     def tied(self, profile: Profile, before: set[Tie], at: At) -> None:
         """Do nothing: `took` tells what a tie brings."""
+
+    def needs(self, received: Received) -> Iterable[str]:
+        """Return nothing: ties are kept in no pages."""
+        return ()
+
+    def receive(self, received: Received, at: At) -> None:
+        """Do nothing: what is told was taken in at once."""
 
     def forget(self, subject: str) -> None:
         """Forget the ties of a subject that was erased."""
@@ -107,7 +112,7 @@ class LocalTelling:
         for subject in subjects:
             told = told_event(event, subject, organisation, dictionary)
             if told is not None:
-                self._host.take_in(told, At(at.r_ms, (f"{told.source} {told.id}",), at.items))
+                self._take_in(told, At(at.r_ms, (f"{told.source} {told.id}",), at.items))
 
     def _tied(self, organisation: str, event: Event) -> list[str]:
         """List who is tied to an organisation or to its aliases in a role that an event reaches, in order."""

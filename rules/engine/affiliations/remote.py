@@ -19,7 +19,8 @@ from rules.engine.affiliations.telling import told_event
 from rules.engine.affiliations.ties import Tie
 from rules.engine.persons.contribution import read_fact, write_fact
 from rules.engine.persons.effects import ASKED_TYPE, REACHED_TYPE, REACHING_TYPE, TIED_TYPE, Effect
-from rules.engine.persons.host import Host
+from rules.engine.persons.host import Host, TakeIn
+from rules.engine.persons.received import Received
 from rules.engine.persons.steps import At
 from rules.engine.profile import Profile
 from rules.ground.event import Event
@@ -28,11 +29,7 @@ Latest = Mapping[str, Event]
 
 
 class PagingHost(Host, Protocol):
-    """A partition that can also give a subject a fact, and keep pages."""
-
-    def take_in(self, event: Event, at: At) -> None:
-        """Let a subject know a fact that is told to it, unless it knows it already or would refuse it."""
-        ...
+    """A partition that keeps pages."""
 
     def rows(self, name: str) -> Rows:
         """Return the rows of an index or a page, to read."""
@@ -46,8 +43,9 @@ class PagingHost(Host, Protocol):
 class RemoteTelling:
     """Sends and applies the effects of affiliations."""
 
-    def __init__(self, host: PagingHost) -> None:
+    def __init__(self, host: PagingHost, take_in: TakeIn) -> None:
         self._host: Final = host
+        self._take_in: Final = take_in
 
     # -- facts of the profile at hand ----------------------------------------------------------------------------------
 
@@ -100,20 +98,21 @@ class RemoteTelling:
 
     # -- effects that come ---------------------------------------------------------------------------------------------
 
-    def needs(self, type_: str, subject: str, data: Mapping[str, Any], way: tuple[str, ...]) -> Iterable[str]:
+    def needs(self, received: Received) -> Iterable[str]:
         """Walk the index and the page that an effect needs; the page is known once the index is in memory."""
-        if type_ not in (TIED_TYPE, REACHING_TYPE):
+        if received.type not in (TIED_TYPE, REACHING_TYPE):
             return
+        subject = received.subject
         yield index_name(subject)
         index = self._host.rows(index_name(subject))
-        about = data.get("after") if type_ == REACHING_TYPE else way[-1]
+        about = received.data.get("after") if received.type == REACHING_TYPE else received.via
         if isinstance(about, str):
             yield page_name(subject, page_of(index, about)[1])
 
-    def receive(self, type_: str, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:
+    def receive(self, received: Received, at: At) -> None:
         """Apply an effect. One that does not say what it must says nothing."""
         with suppress(ValueError, KeyError, TypeError):
-            _APPLY[type_](self, subject, way, data, at)
+            _APPLY[received.type](self, received.subject, received.way, received.data, at)
 
     def _tied(self, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:
         role, tied = str(data["role"]), bool(data["tied"])
@@ -154,7 +153,7 @@ class RemoteTelling:
             self._begin(alias, organisation, event, way, at)
 
     def _reached(self, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:
-        self._host.take_in(read_fact(data["fact"], subject), at)
+        self._take_in(read_fact(data["fact"], subject), at)
 
     # -- effects that go -----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """What links and erasures need of the partition that they happen in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Item
+from rules.engine.persons.received import Received
 from rules.engine.persons.steps import At
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
@@ -14,9 +15,15 @@ from rules.ground.event import Event
 class Host(Protocol):
     """The partition of a profile. What is not in memory, and is asked for here, does not exist."""
 
-    generation: str
-    logs: bool
-    """Whether the facts of each profile are kept, for conditions that come in later."""
+    @property
+    def generation(self) -> str:
+        """The generation of the deployment."""
+        ...
+
+    @property
+    def logs(self) -> bool:
+        """Whether the facts of each profile are kept, for conditions that come in later."""
+        ...
 
     @property
     def plan(self) -> Plan:
@@ -45,6 +52,34 @@ class Host(Protocol):
 
     def moved(self, profile: Profile) -> None:
         """Note that a profile moved: it is written with the next slice, and stands elsewhere in the queue."""
+        ...
+
+
+TakeIn = Callable[[Event, At], None]
+"""Lets a subject know a fact that is told to it, unless it knows it already or would refuse it."""
+
+
+class Persons(Protocol):
+    """Applies links, erasures, and facts of subjects that met one: `Local`, or a worker's `Remote`."""
+
+    def fact(self, event: Event, at: At) -> None:
+        """Take a fact in."""
+        ...
+
+    def link(self, event: Event, at: At) -> None:
+        """Let a link event decide for whom its subject stands."""
+        ...
+
+    def erase(self, event: Event, at: At) -> None:
+        """Erase a subject, and with it the whole person."""
+        ...
+
+    def recalled(self, profile: Profile, at: At) -> None:
+        """Pass on what a profile's own facts are after history came to it."""
+        ...
+
+    def receive(self, received: Received, at: At) -> None:
+        """Apply an effect of another profile."""
         ...
 
 
@@ -77,6 +112,14 @@ class Telling(Protocol):
 
     def latest(self, profile: Profile | None) -> Latest:
         """Return the latest fact of each type that reaches somebody."""
+        ...
+
+    def needs(self, received: Received) -> Iterable[str]:
+        """Walk the pages of ties that an effect needs; some are known only once those before are in memory."""
+        ...
+
+    def receive(self, received: Received, at: At) -> None:
+        """Apply an effect of affiliations, one of TELLING_TYPES."""
         ...
 
 

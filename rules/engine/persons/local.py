@@ -15,6 +15,7 @@ from rules.engine.persons.host import Host, Latest, LocalTold
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import identity_of, logged
+from rules.engine.persons.received import Received
 from rules.engine.persons.steps import (
     ERASED_KIND,
     At,
@@ -171,6 +172,12 @@ class Local:
                 self._affect(other.subject, at, latest)
         if person.parts:
             self._affect(profile.subject, at, latest)
+
+    def recalled(self, profile: Profile, at: At) -> None:
+        """Do nothing: history is at hand, so no record brings it."""
+
+    def receive(self, received: Received, at: At) -> None:
+        """Do nothing: what follows for others was done at once."""
 
     # -- facts move ------------------------------------------------------------------------------------------------
 

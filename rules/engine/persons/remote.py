@@ -8,7 +8,6 @@ round for ever. Nothing ever waits for another partition.
 
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +22,7 @@ from rules.engine.persons.contribution import (
     write_brought,
     write_fact,
 )
-from rules.engine.persons.effects import EFFECT_TYPES, ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
+from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
 from rules.engine.persons.folding import fold_fact
 from rules.engine.persons.host import Host, Telling
 from rules.engine.persons.lacking import kept_by, note_origin
@@ -31,6 +30,7 @@ from rules.engine.persons.packed import Identity
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import identity_of
 from rules.engine.persons.pieces import PIECE, gather
+from rules.engine.persons.received import Received, read_effect
 from rules.engine.persons.steps import (
     ERASED_KIND,
     At,
@@ -49,35 +49,6 @@ from rules.engine.persons.steps import (
 from rules.engine.persons.taking_over import Taken, as_json, taken_from
 from rules.engine.profile import Profile
 from rules.ground.event import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An effect as its target reads it. A piece of one has no `via`, `way` and `event`: the whole has them."""
-
-    type: str
-    subject: str
-    via: str
-    """The subject that sends it."""
-    way: tuple[str, ...]
-    """The subjects that it came through, the last one being `via`."""
-    event: str
-    """What changes name as their event: `source id`."""
-    data: Mapping[str, Any]
-
-
-def read_effect(own: Own) -> Received | None:
-    """Read an effect, or a piece of one; None: it is another record, or does not say what it must."""
-    data = own.data
-    if own.type not in EFFECT_TYPES or data.__class__ is not dict or not is_subject(own.subject):
-        return None
-    if PIECE in data:
-        return Received(own.type, own.subject, "", (), "", data)
-    way, event = data.get("way"), data.get("event")
-    if way.__class__ is not list or not way or not all(is_subject(each) for each in way) or event.__class__ is not str:
-        return None
-    return Received(own.type, own.subject, way[-1], tuple(way), event, data)
-
 
 SUBJECTS_USUAL: Final = 50
 """A person of more subjects than this is told to somebody: most of these links are wrong."""

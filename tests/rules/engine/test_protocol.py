@@ -10,12 +10,16 @@ import pytest
 from rules.engine.cuts import Cuts
 from rules.engine.decode import decode
 from rules.engine.outcome import Applied, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal, whole
+from rules.engine.own import OwnRecords
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.profile import Profile
+from rules.engine.profiles import Profiles
 from rules.engine.protocol import CALLS, PROTOCOL, STATES, Call, IllegalOrder, State
+from rules.engine.queue import Queue
 from rules.engine.record import CATALOGUE_TYPE, Decoded, Record
-from rules.engine.slice import Packing, Touched
+from rules.engine.slice import Packing, Slices
 from rules.engine.stay import Stay
+from rules.engine.wakes import Wakes
 from rules.language.dictionary import Dictionary
 from tests.transcripts.implementations import compiled
 
@@ -111,7 +115,7 @@ def begun(engine: Partition) -> Partition:
     return engine
 
 
-OPENED = (Partition, Cuts, Packing, Touched, Profile, Stay)
+OPENED = (Partition, Profiles, OwnRecords, Wakes, Queue, Cuts, Slices, Packing, Profile, Stay)
 """Whose insides are looked at; all else that is no plain value is immutable, and is told by its identity."""
 
 
