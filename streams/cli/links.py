@@ -8,31 +8,23 @@ from typing import Annotated, Final
 import typer
 
 from rules.language.validation import nearest
-from streams.cli.arguments import AlsoRestricted, Json, read_subject
-from streams.cli.render.links_view import (
-    consequences_json,
-    write_consequences,
-    write_journeys,
-    write_persons,
-    write_subject,
-    write_summary,
-)
-from streams.cli.render.progress import progress
+from streams.cli.arguments import AlsoRestricted, Json, expect_said, read_subject
+from streams.cli.links_listed import Asked, list_links
+from streams.cli.render.links_view import consequences_json, write_consequences, write_subject
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_json
 from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
-from streams.operations.errors import WrongRequest
+from streams.operations.errors import UnknownSubject, WrongRequest
 from streams.operations.links.consequences import SOURCE, consequences
-from streams.operations.links.graph import Linked, Links, Person
-from streams.operations.links.journeys import Journey, journeys_now
-from streams.operations.links.reading import read_all, read_person
+from streams.operations.links.reading import read_person
 from streams.operations.matching.link_events import LinkEvent
 from streams.operations.send import send_lines
 from streams.operations.servers import Servers
 
 ACTIONS: Final = ("take-back", "preview")
+LISTS: Final = "--find, --of-more-than, --rings, --erased and --journeys"
 
 
 def links(
@@ -42,6 +34,9 @@ def links(
             metavar="SUBJECT | take-back SUBJECT | preview SUBJECT CANONICAL",
             help="A subject; or what to do, with its subjects.",
         ),
+    ] = None,
+    find: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="List the links that name a subject with TEXT in it.")
     ] = None,
     of_more_than: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="List the persons of more than N subjects.")
@@ -59,23 +54,25 @@ def links(
 
     Without a word: how many links there are, and how many are odd. A link to an erased subject makes a living person
     vanish; of a ring all are in nothing; a person of more than 50 subjects is a mistake in most cases. The options list
-    them. With a SUBJECT: for whom it stands since when and by which event, and who stands for it.
+    them; [bold]--find TEXT[/bold] searches by a part of a subject. With a SUBJECT: for whom it stands since when and by
+    which event, and who stands for it.
 
     [bold]preview SUBJECT CANONICAL[/bold] says what a link would change now, and which running journeys would end or go
     on in another arm. [bold]take-back SUBJECT[/bold] says the same of taking its link back, asks, and sends the event.
 
     Example: segue links preview crm:0031 hcp:1234567893
     """
-    listed = sum((of_more_than is not None, rings, erased, ended))
-    if listed > 1:
-        raise WrongRequest("give one of --of-more-than, --rings, --erased and --journeys")
+    expect_said("--find", find, "a part of a subject, like 0031")
+    asked = sum((find is not None, of_more_than is not None, rings, erased, ended))
+    if asked > 1:
+        raise WrongRequest(f"give one of {LISTS}")
     if not words:
         if yes:
             raise WrongRequest("--yes goes with take-back")
-        _all(of_more_than, rings, erased, ended, restricted, as_json)
+        list_links(Asked(find, of_more_than, rings, erased, ended), restricted=restricted, as_json=as_json)
         return
-    if listed:
-        raise WrongRequest("--of-more-than, --rings, --erased and --journeys list all links: give no SUBJECT")
+    if asked:
+        raise WrongRequest(f"{LISTS} list links of all subjects: give no SUBJECT")
     action, *subjects = words if words[0] in ACTIONS or ":" not in words[0] else ["", *words]
     if action and action not in ACTIONS:
         # what was given may be somebody's name: it is not repeated
@@ -114,61 +111,15 @@ def _expect_count(action: str, subjects: list[str]) -> None:
         raise WrongRequest(f"give {form}, not {count(len(subjects), 'subject')}")
 
 
-def _all(of_more_than: int | None, rings: bool, erased: bool, ended: bool, restricted: bool, as_json: bool) -> None:
-    found, stories, note = run(lambda servers: _read(servers, ended, restricted))
-    if note:
-        tell(note)
-    if ended:
-        if as_json:
-            write_json({"journeys": [each.as_json() for each in stories]})
-        else:
-            write_journeys(stories)
-    elif of_more_than is not None or rings:
-        persons = [each for each in found.persons() if _wanted(each, of_more_than)]
-        if as_json:
-            write_json({"persons": [{"canonical": each.end, "subjects": list(each.subjects)} for each in persons]})
-        else:
-            write_persons(persons, rings=rings)
-    elif erased:
-        _write_links(found.to_erased(), found, as_json)
-    elif as_json:
-        odd = [{"kind": each.kind, "subject": each.subject, "count": each.count} for each in found.oddities()]
-        write_json({"links": found.count, "persons": sum(1 for _ in found.persons()), "odd": odd})
-    else:
-        write_summary(found)
-
-
-def _wanted(person: Person, of_more_than: int | None) -> bool:
-    if of_more_than is None:
-        return person.end is None
-    return person.end is not None and len(person.subjects) > of_more_than
-
-
-def _write_links(listed: list[Linked], found: Links, as_json: bool) -> None:
-    if as_json:
-        write_json({"links": [each.as_json() for each in listed]})
-        return
-    for each in listed:
-        write_sentence(f"{each.subject} → {each.canonical}, erased; {each.event}")
-    write_sentence(f"{len(listed):,} of {found.count:,} links lead to an erased subject")
-
-
 def _one(subject: str, as_json: bool) -> None:
     found = run(lambda servers: read_person(servers, subject))
+    if not found.by_subject[subject].known:
+        raise UnknownSubject
     if as_json:
         person = [found.by_subject[each].as_json() for each in sorted(found.by_subject)]
         write_json({"subject": subject, "canonical": found.end(subject), "person": person})
     else:
         write_subject(subject, found)
-
-
-async def _read(servers: Servers, ended: bool, restricted: bool) -> tuple[Links, list[Journey], str]:
-    with progress() as bars:
-        task = bars.add_task("Reading (profiles)", total=None, note="")
-        found = await read_all(servers, lambda read: bars.advance(task, read))
-    if not ended:
-        return found, [], ""
-    return (found, *await journeys_now(servers, found, restricted=restricted))
 
 
 async def _send(servers: Servers, event: LinkEvent) -> None:

@@ -101,14 +101,25 @@ def match(
         running=None if standing is None else standing.standing,
         erased=() if standing is None else standing.erased,
     )
-    write_whole(links, b"".join(each.line(t_ms) + b"\n" for each in made.events))
-    if send:
-        run(lambda servers: send_lines(servers, line_batches(links)))
+    if made.events:
+        write_whole(links, b"".join(each.line(t_ms) + b"\n" for each in made.events))
+        if send:
+            _send(links)
     if as_json:
         persons = [{"canonical": each.canonical, "others": list(each.others)} for each in made.persons]
         write_json({"persons": persons, "events": len(made.events), "undecided": made.undecided, "sent": send})
     else:
         write_linked(made, links, sent=send)
+
+
+def _send(links: Path) -> None:
+    sent = False
+    try:
+        run(lambda servers: send_lines(servers, line_batches(links)))
+        sent = True
+    finally:
+        if not sent:
+            tell(f"not all of {links} is sent: `segue send {links}` sends it again; what arrives twice changes nothing")
 
 
 def _find(
@@ -125,6 +136,8 @@ def _find(
     for each in fields:
         if each not in FIELDS:
             raise WrongRequest(f"--by: {each!r} is nothing to compare by{nearest(each, FIELDS)}")
+    if set(fields) == {"address"}:
+        raise WrongRequest("--by: an address alone tells nobody from another: add npi, email or name")
     if not 0 <= at_least <= 1:
         raise WrongRequest("--at-least takes a probability, from 0 to 1, like 0.8")
     for file in (*files, *decided):
@@ -132,18 +145,20 @@ def _find(
     mappings = [read_mapping(each, files) for each in columns]
     wanted = Wanted(frozenset(fields), at_least, organisations, mappings, output, decided)
     try:
-        found, kept = make_table(files, wanted)
+        made = make_table(files, wanted)
     except MatchingMissing:
         raise WrongRequest(MISSING) from None
+    found = made.found
     if as_json:
         looked = {
             of: [{"key": each.words, "pairs": each.pairs, "left_out": each.left_out} for each in keys]
             for of, keys in found.looked.items()
         }
-        counts = {"rows": found.rows, "subjects": found.subjects, "candidates": len(found.candidates), "kept": kept}
-        write_json(counts | {"two_npis": found.two_npis, "decided": found.decided, "looked": looked})
+        counts = {"rows": found.rows, "subjects": found.subjects, "candidates": len(found.candidates)}
+        left = {"kept": made.kept, "two_npis": len(found.apart), "decided": len(found.decided)}
+        write_json(counts | left | {"doubted": made.doubted, "looked": looked})
     else:
-        write_found(found, kept, at_least)
+        write_found(made, at_least)
         tell(f"{output}: write accept or refuse into the column decision")
 
 

@@ -255,6 +255,16 @@ class UnknownProfile(WrongInput):
         self.partition = partition
 
 
+class UnknownSubject(WrongInput):
+    """Nothing was ever told of a subject, and no link leads to it. `name`: what the caller calls it."""
+
+    def __init__(self, name: str = "this subject") -> None:
+        super().__init__(
+            f"Segue does not know {name}: no event of it has come; is it written right?"
+            " `segue links --find TEXT` finds links by a part of a subject"
+        )
+
+
 class OtherState(WrongInput):
     """Another version of Segue wrote a profile's state."""
 

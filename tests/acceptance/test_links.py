@@ -117,6 +117,10 @@ def test_a_preview_tells_what_the_link_then_does_and_a_take_back_ends_it(segue: 
     wait_for(lambda: canonical_of(segue, BOB) == NPI)
     wait_for(lambda: segue("members", "visitors").out == f"{NPI}\n")
     assert BOB in segue.done("links", NPI).out
+    found = segue.done("links", "--find", "123456")
+    assert (found.out.startswith(f"{BOB} → {NPI} since "), found.out.endswith("1 of 1 link\n")) == (True, True)
+    assert segue.done("links", "--find", "BOB", "--json").json["links"][0]["canonical"] == NPI
+    assert segue.done("links", "--find", "nobody").out == "0 of 1 link\n"
     assert "1 link; 1 person of several subjects, the largest of 2" in segue.done("links").out
     listed = wait_for(lambda: segue.done("links", "--journeys", "--json").json["journeys"])
     assert ("welcome", "ends") in [(each["activation"], each["fate"]) for each in listed]
@@ -140,7 +144,7 @@ def test_rings_and_links_to_erased_subjects_are_named(segue: Quick) -> None:
     assert "crm:1 → crm:2 → crm:1" in segue.done("links", "crm:1").out
     erasure = event(OTHER, "privacy.erased", 9)
     segue.done("send", "-", stdin=erasure)
-    wait_for(lambda: "was erased" in segue.done("links", OTHER).out)
+    wait_for(lambda: "was erased" in segue("links", OTHER).out)
     preview = segue.done("links", "preview", BOB, OTHER)
     assert "warning: CANONICAL was erased" in preview.out
     segue.done("send", "-", stdin=link("crm:3", OTHER, ahead_ms=1_000))
@@ -174,7 +178,7 @@ def test_accepted_pairs_are_sent_against_what_the_running_system_has(segue: Quic
     wait_for(lambda: canonical_of(segue, "portal:5") == "crm:5")
     assert segue.done("links", "app:5").out.startswith("app:5 stands for crm:5 since")
     segue.done("send", "-", stdin=event("crm:6", "privacy.erased", 8))
-    wait_for(lambda: "was erased" in segue.done("links", "crm:6").out)
+    wait_for(lambda: "was erased" in segue("links", "crm:6").out)
     refused = send("3.ndjson", "accept,app:6,crm:6\n")
     assert (refused.status, refused.err) == (
         1,
@@ -182,6 +186,11 @@ def test_accepted_pairs_are_sent_against_what_the_running_system_has(segue: Quic
     )
 
 
+LISTS: Final = "--find, --of-more-than, --rings, --erased and --journeys"
+UNKNOWN: Final = (
+    "Segue does not know this subject: no event of it has come; is it written right?"
+    " `segue links --find TEXT` finds links by a part of a subject"
+)
 MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
     (
         ("take-bak", BOB),
@@ -191,9 +200,12 @@ MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
     (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subject"),
     (("preview", BOB, "npi"), 2, "CANONICAL must be kind:name, like hcp:1234567893, without | and control characters"),
     (("preview", BOB, BOB), 1, "SUBJECT and CANONICAL are the same: a subject cannot stand for itself by a link"),
-    (("take-back", "hcp:nobody", "--yes"), 1, "SUBJECT stands for itself: there is no link to take back"),
-    ((BOB, "--rings"), 2, "--of-more-than, --rings, --erased and --journeys list all links: give no SUBJECT"),
-    (("--rings", "--erased"), 2, "give one of --of-more-than, --rings, --erased and --journeys"),
+    (("take-back", NPI, "--yes"), 1, "SUBJECT stands for itself: there is no link to take back"),
+    (("take-back", "hcp:nobody", "--yes"), 1, UNKNOWN.replace("this subject", "SUBJECT")),
+    (("hcp:nobody",), 1, UNKNOWN),
+    ((BOB, "--rings"), 2, f"{LISTS} list links of all subjects: give no SUBJECT"),
+    (("--rings", "--erased"), 2, f"give one of {LISTS}"),
+    (("--find", " "), 2, "--find takes a part of a subject, like 0031"),
     ((BOB, "--yes"), 2, "--yes goes with take-back"),
 ]
 

@@ -76,6 +76,14 @@ def write_persons(persons: Sequence[Person], *, rings: bool) -> None:
     write_sentence(count(len(persons), *noun))
 
 
+def write_links(listed: Sequence[Linked], links: Links, *, erased: bool = False) -> None:
+    """List links, and say how many of all these are. `erased`: they lead to erased subjects."""
+    for each in listed:
+        since = f", erased; {each.event}" if erased else f" {_since(each)}"
+        write_sentence(f"{each.subject} → {each.canonical}{since}")
+    write_sentence(f"{len(listed):,} of {count(links.count, 'link')}")
+
+
 def write_journeys(journeys: Sequence[Journey]) -> None:
     """List what became of journeys."""
     for each in journeys:

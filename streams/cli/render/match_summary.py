@@ -9,8 +9,7 @@ from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
 from streams.cli.render.words import count
 from streams.operations.matching.blocking import BLOCK_MAX
-from streams.operations.matching.candidates import Found
-from streams.operations.matching.files import Linked
+from streams.operations.matching.files import Linked, Made
 
 ODD: Final[Mapping[str, tuple[str, str, str]]] = {
     "wrong_npis": ("NPI", "NPIs", "not used: wrong check digit or length"),
@@ -21,8 +20,9 @@ ODD: Final[Mapping[str, tuple[str, str, str]]] = {
 """Oddities to their noun, its plural, and what is done."""
 
 
-def write_found(found: Found, kept: int, at_least: float) -> None:
+def write_found(made: Made, at_least: float) -> None:
     """Say which pairs were looked at and what was found."""
+    found = made.found
     for of, keys in found.looked.items():
         shown = table(f"pairs of {of} that have in common", "looked at", "left out", right=("looked at", "left out"))
         for each in keys:
@@ -38,11 +38,13 @@ def write_found(found: Found, kept: int, at_least: float) -> None:
     )
     if any(each.left_out for keys in found.looked.values() for each in keys):
         write_sentence(f"left out: values that more than {BLOCK_MAX} rows have in common")
-    if found.two_npis:
-        write_sentence(f"{count(found.two_npis, 'pair')} left out that look alike and bear two NPIs")
-    if found.decided or kept:
-        decided = count(found.decided, "pair")
-        write_sentence(f"{decided} left out that a steward has decided; {kept:,} kept in the table")
+    if found.apart:
+        write_sentence(f"{count(len(found.apart), 'pair')} left out that look alike and bear two NPIs")
+    if found.decided or made.kept:
+        decided = count(len(found.decided), "pair")
+        write_sentence(f"{decided} left out that a steward has decided; {made.kept:,} kept in the table")
+    if made.doubted:
+        write_sentence(f"{count(made.doubted, 'decision')} that the exports speak against now: read the column note")
     for name, (noun, plural, done) in ODD.items():
         if number := getattr(found.oddities, name):
             write_sentence(f"{count(number, noun, plural)} {done}; the first in {found.oddities.first[name]}")
@@ -54,9 +56,12 @@ def write_linked(made: Linked, file: Path, *, sent: bool) -> None:
     write_sentence(
         f"{count(len(made.persons), 'person or organisation', 'persons or organisations')} of several subjects"
         + (f", the largest of {largest}" if made.persons else "")
-        + f"; {count(len(made.events), 'event')} written to {file}"
-        + (" and sent" if sent else "")
+        + (f"; {count(len(made.events), 'event')} written to {file}" if made.events else "")
+        + (" and sent" if made.events and sent else "")
     )
+    if not made.events:
+        why = "all of it is linked already" if made.persons else "no pair is accepted"
+        write_sentence(f"{why}: no file was written")
     if made.undecided:
         write_sentence(f"{count(made.undecided, 'pair')} without a decision")
     if made.events and not sent:

@@ -18,7 +18,7 @@ from rules.engine.partition import Partition
 from rules.engine.record import Record
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
-from streams.operations.errors import NoCutYet, WrongInput
+from streams.operations.errors import NoCutYet, UnknownSubject, WrongInput
 from streams.operations.links.graph import SUBJECTS_MAX, Links
 from streams.operations.links.journeys import Journey, fate_of
 from streams.operations.links.reading import read_person
@@ -52,6 +52,8 @@ async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool =
     if event.canonical is not None:
         others = await read_person(servers, event.canonical)
         links = Links({**others.by_subject, **links.by_subject}.values())
+    if event.canonical is None and not links.by_subject[event.subject].known:
+        raise UnknownSubject("SUBJECT")
     warnings = _expect_sense(links, event)
     now_ms = SystemClock().wall_ms()
     engines = _Engines(servers)

@@ -30,6 +30,8 @@ class Linked:
     """Of an alias: activations that were active when it came to stand for another, sorted."""
     active: tuple[str, ...] = ()
     """Activations that are active for it now, sorted."""
+    known: bool = True
+    """Whether anything was ever told of it."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value of its link, for programs."""
@@ -118,6 +120,15 @@ class Links:
             found.update(new)
             left += new
         return sorted(found)
+
+    def with_part(self, text: str) -> list[Linked]:
+        """Return the aliases whose link names a subject with this text in it, on either side; case does not matter."""
+        part = text.casefold()
+        return [
+            self.by_subject[each]
+            for each in self._linked()
+            if part in each.casefold() or part in (self.canonical(each) or "").casefold()
+        ]
 
     def persons(self) -> Iterator[Person]:
         """Walk the persons of several subjects, by their end; then the rings, by their first subject."""

@@ -55,7 +55,7 @@ async def read_person(servers: Servers, subject: str) -> Links:
             continue
         partition = partition_of(each.encode(), servers.deployment.partitions)
         state = await read_profile(servers, each, partition)
-        found[each] = linked_of(each, state.blob) or Linked(each)
+        found[each] = linked_of(each, state.blob) or Linked(each, known=state.blob is not None)
         left += found[each].aliases
         if (canonical := found[each].canonical) is not None:
             left.append(canonical)

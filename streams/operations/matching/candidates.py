@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from rules.language.validation import nearest
+from streams.operations.errors import WrongInput
 from streams.operations.matching.exports import Row
 from streams.operations.matching.normal import Normal, Normaliser, Oddities
 from streams.operations.matching.scores import Looked, Scored, score
@@ -41,10 +43,10 @@ class Found:
     subjects: int = 0
     looked: dict[str, Sequence[Looked]] = field(default_factory=dict)
     """`people` and `organisations` to the pairs that each key led to."""
-    two_npis: int = 0
-    """Pairs of people that look like one and bear two NPIs: left out."""
-    decided: int = 0
-    """Pairs left out because the steward has decided them."""
+    decided: dict[Pair, Candidate] = field(default_factory=dict)
+    """Candidates left out because the steward has decided them."""
+    apart: dict[Pair, tuple[str, str]] = field(default_factory=dict)
+    """Pairs of people that look like one and bear two NPIs, with what each bears: left out."""
     oddities: Oddities = field(default_factory=Oddities)
 
 
@@ -56,15 +58,19 @@ def find(
     organisations: Collection[str] = ORGANISATION_KINDS,
     decided: Collection[Pair] = (),
 ) -> Found:
-    """Find the candidates: people among people, organisations among organisations. Raises MatchingMissing."""
+    """Find the candidates: people among people, organisations among organisations.
+
+    Raises MatchingMissing, and WrongInput where a kind of organisations is nobody's.
+    """
     normaliser = Normaliser(by)
     people: list[Normal] = []
     companies: list[Normal] = []
     for row in rows:
-        if row.subject.partition(":")[0] in organisations:
+        if _kind(row.subject) in organisations:
             companies.append(normaliser.organisation(row))
         else:
             people.append(normaliser.person(row))
+    expect_kinds_of_organisations(organisations, {_kind(each.subject) for each in (*people, *companies)})
     found = Found(rows=len(people) + len(companies), oddities=normaliser.oddities)
     found.subjects = len({each.subject for each in (*people, *companies)})
     candidates: list[Candidate] = []
@@ -72,9 +78,23 @@ def find(
         if normals:
             candidates += _of(name, normals, by, at_least, found)
     left = [each for each in candidates if each.pair not in decided]
-    found.decided = len(candidates) - len(left)
+    found.decided = {each.pair: each for each in candidates if each.pair in decided}
     found.candidates = sorted(left, key=lambda each: (each.certainty != "certain", -each.score, each.pair))
     return found
+
+
+def expect_kinds_of_organisations(organisations: Collection[str], kinds: Collection[str]) -> None:
+    """See that each kind that is to be organisations is there, or a usual one: a misspelt kind would be people.
+
+    `kinds`: of the subjects at hand; none: nothing can be told. Raises WrongInput.
+    """
+    for kind in organisations:
+        if kinds and kind not in kinds and kind not in ORGANISATION_KINDS:
+            raise WrongInput(f"--organisations: no subject is of the kind {kind!r}{nearest(kind, kinds)}")
+
+
+def _kind(subject: str) -> str:
+    return subject.partition(":")[0]
 
 
 def _of(name: str, rows: Sequence[Normal], by: frozenset[str], at_least: float, found: Found) -> list[Candidate]:
@@ -92,7 +112,7 @@ def _of(name: str, rows: Sequence[Normal], by: frozenset[str], at_least: float, 
     for pair, scored in pairs.items():
         theirs = npis[pair[0]], npis[pair[1]]
         if name == "people" and all(theirs) and not theirs[0] & theirs[1]:
-            found.two_npis += 1
+            found.apart[pair] = _shown(theirs)
             continue
         candidates.append(_candidate(pair, scored, theirs, by))
     return candidates
@@ -109,6 +129,9 @@ def _candidate(pair: Pair, scored: Sequence[Scored], npis: tuple[set[str], set[s
     if "npi" in by:
         words["npi"] = "agree" if certain else "differs" if all(npis) else ""
     note = "one NPI and two names: look twice" if certain and words.get("name") == "differs" else ""
-    shown = " ".join(sorted(npis[0])), " ".join(sorted(npis[1]))
     probability = 1.0 if certain else round(max(each.probability for each in scored), 3)
-    return Candidate(pair, "certain" if certain else "scored", probability, words, shown, note)
+    return Candidate(pair, "certain" if certain else "scored", probability, words, _shown(npis), note)
+
+
+def _shown(npis: tuple[set[str], set[str]]) -> tuple[str, str]:
+    return " ".join(sorted(npis[0])), " ".join(sorted(npis[1]))

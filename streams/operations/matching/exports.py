@@ -31,9 +31,21 @@ def read_exports(files: Sequence[Path], mappings: Sequence[Mapped]) -> Iterator[
     """Yield the rows of all files in order. Raises WrongRequest: a file or its columns; WrongInput: a row."""
     for file in files:
         headings, rows = _table_of(file)
+        _expect_export(file, headings)
         columns = columns_of(headings, file, mappings)
         for number, cells in rows:
             yield _row(file, number, cells, columns)
+
+
+def _expect_export(file: Path, headings: Sequence[str]) -> None:
+    """See that a file is no other file of `segue match`, given in the place of an export. Raises WrongRequest."""
+    if {"decision", "subject", "other"} <= set(headings):
+        raise WrongRequest(
+            f"{file}: this is a table of candidates, not an export: its decisions are read where it is given as"
+            f" `-o {file.name}` or `--decided {file.name}`"
+        )
+    if {"specversion", "type"} <= set(headings):
+        raise WrongRequest(f"{file}: these are events, not an export: give rows of people with a subject in each")
 
 
 def _row(file: Path, number: int, cells: Mapping[str, str], columns: Mapping[str, Column]) -> Row:

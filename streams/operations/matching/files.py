@@ -1,16 +1,17 @@
 """`segue match` over files: exports to a table of candidates, and a decided table to link events."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from streams.operations.errors import WrongInput, WrongRequest
-from streams.operations.matching.candidates import Found, find
+from streams.operations.matching.candidates import Found, expect_kinds_of_organisations, find
 from streams.operations.matching.columns import Mapped
 from streams.operations.matching.exports import read_exports
 from streams.operations.matching.link_events import LinkEvent, link_events, read_links
 from streams.operations.matching.persons import Person, persons
-from streams.operations.matching.table import Line, expect_one_decision, read_table, table_text
+from streams.operations.matching.table import Line, expect_one_decision, looked_again, read_table, table_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,24 @@ class Linked:
     refused: int
 
 
-def make_table(files: Sequence[Path], wanted: Wanted) -> tuple[Found, int]:
-    """Find candidates and write the table. Returns what was found, and how many decided lines the table kept.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a table. `kept`: decided lines in it; `doubted`: those that the exports speak against now."""
 
-    A table that is there already is read first: its decisions stay in it. Raises WrongRequest, WrongInput, and
+    found: Found
+    kept: int
+    doubted: int
+
+
+def make_table(files: Sequence[Path], wanted: Wanted) -> Made:
+    """Find candidates and write the table.
+
+    A table that is there already is read first: its decisions stay in it. One that somebody saves meanwhile is left, so
+    that no decision is lost. Raises WrongRequest, WrongInput, and
     MatchingMissing.
     """
-    kept = [line for line in read_table(wanted.output) if line.decision] if wanted.output.exists() else []
+    before = _bytes_of(wanted.output)
+    kept = [] if before is None else [line for line in read_table(wanted.output) if line.decision]
     others = [line for file in wanted.decided if file != wanted.output for line in read_table(file) if line.decision]
     expect_one_decision([*kept, *others])
     found = find(
@@ -52,8 +64,21 @@ def make_table(files: Sequence[Path], wanted: Wanted) -> tuple[Found, int]:
         organisations=wanted.organisations,
         decided={line.pair for line in (*kept, *others)},
     )
-    write_whole(wanted.output, table_text(found.candidates, kept).encode())
-    return found, len(kept)
+    if _bytes_of(wanted.output) != before:
+        raise WrongInput(f"{wanted.output} was changed meanwhile, and is left as it is: run the command again")
+    shown = [looked_again(line, found) for line in kept]
+    write_whole(wanted.output, table_text(found.candidates, shown).encode())
+    return Made(found, len(kept), sum(line.cells != now.cells for line, now in zip(kept, shown, strict=True)))
+
+
+def _bytes_of(file: Path) -> bytes | None:
+    """Return what a file holds; None: there is no such file. Raises WrongRequest."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as wrong:
+        raise WrongRequest(f"{file} cannot be read: {wrong.strerror}") from None
 
 
 def make_links(
@@ -71,6 +96,8 @@ def make_links(
     """
     lines: list[Line] = [line for file in tables for line in read_table(file)]
     expect_one_decision(lines)
+    kinds = {subject.partition(":")[0] for line in lines for subject in line.pair}
+    expect_kinds_of_organisations(organisations, kinds)
     linked = read_links(sent) if running is None else running
     made = persons(lines, linked, canonical=canonical, organisations=organisations, erased=erased)
     decisions = [line.decision for line in lines]
@@ -79,7 +106,7 @@ def make_links(
 
 def write_whole(file: Path, content: bytes) -> None:
     """Write a file whole or not at all. Raises WrongRequest."""
-    beside = file.with_name(f".{file.name}.new")
+    beside = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         beside.write_bytes(content)
         beside.replace(file)
@@ -89,6 +116,6 @@ def write_whole(file: Path, content: bytes) -> None:
 
 
 def expect_new(file: Path) -> None:
-    """See that a file of link events would not replace one of before. Raises WrongInput."""
-    if file.exists():
+    """See that a file of link events would not replace one of before; an empty one holds none. Raises WrongInput."""
+    if file.exists() and (not file.is_file() or file.stat().st_size):
         raise WrongInput(f"{file} is there already: name another file for --links, and give that one as --sent")

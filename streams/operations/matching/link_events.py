@@ -58,16 +58,20 @@ def link_events(persons: Iterable[Person], lines: Sequence[Line], linked: Mappin
 def read_links(files: Sequence[Path]) -> dict[str, str]:
     """Read files of events and return which subject stands for which by their link events; others are skipped.
 
-    Raises WrongInput: a line that is no event, or a link event that is none.
+    Raises WrongInput: a line that is no event, a link event that is none, or a file without one.
     """
     latest: dict[str, tuple[tuple[int, str, str], str | None]] = {}
     for file in files:
+        there = False
         for number, event in _events(file):
             if event.get("type") not in (LINKED, UNLINKED):
                 continue
+            there = True
             subject, identity, canonical = _link(f"{file.name}, line {number}", event)
             if subject not in latest or latest[subject][0] < identity:
                 latest[subject] = identity, canonical
+        if not there and file.stat().st_size:
+            raise WrongInput(f"{file}: no line is a link event: give a file that --links wrote")
     return {subject: canonical for subject, (_, canonical) in sorted(latest.items()) if canonical is not None}
 
 

@@ -67,6 +67,9 @@ def score(rows: Sequence[Normal], by: frozenset[str], at_least: float, *, organi
         database.register("normal", pyarrow.table({"unique_id": range(len(rows)), **table}))
         _make_keys(database, keys, compared, len(rows))
         left_out = [_leave_out_common(database, each) for each in keys]
+        if not compared:
+            same = _same_npi(database)
+            return Scores([Looked(keys[0].words, len(same), left_out[0])], same)
         api = DuckDBAPI(connection=database)
         linker = Linker(api.register("keyed"), _settings(len(rows), keys, compared), log_level=None)
         blocked = linker.inference.compute_blocked_pairs_for_predict()
@@ -119,6 +122,15 @@ def _leave_out_common(database: Any, key: Key) -> int:
         )
         database.execute(f"UPDATE keyed SET {key.name} = {kept}", {"values": values})
     return len(values)
+
+
+def _same_npi(database: Any) -> list[Scored]:
+    """Return the pairs of one NPI, where nothing else is compared: Splink has nothing to score then."""
+    found = database.execute(
+        "SELECT l.unique_id, r.unique_id FROM keyed AS l JOIN keyed AS r"
+        " ON l.k_npi = r.k_npi AND l.unique_id < r.unique_id AND l.subject <> r.subject"
+    )
+    return [Scored(left, right, 1.0, {}) for left, right in found.fetchall()]
 
 
 def _settings(rows: int, keys: Sequence[Key], compared: Sequence[Comparison]) -> dict[str, Any]:

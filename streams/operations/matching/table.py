@@ -7,18 +7,20 @@ of decisions: rows with one are kept when it is written again.
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from rules.engine.decode import is_subject
 from rules.language.validation import nearest
 from streams.operations.errors import WrongInput
-from streams.operations.matching.candidates import FIELDS, Candidate, Pair
+from streams.operations.matching.candidates import FIELDS, Candidate, Found, Pair
 from streams.operations.matching.exports import csv_table
 
 Decision: TypeAlias = Literal["accept", "refuse", ""]
 COLUMNS: Final = ("decision", "certainty", "score", "subject", "other", *FIELDS, "subject_npi", "other_npi", "note")
+REFUSED_ONE: Final = "refused, and one NPI now: look again"
+ACCEPTED_TWO: Final = "accepted, and two NPIs now: look again"
 _FORMULA: Final = ("=", "+", "-", "@")
 """A cell that begins so is a formula to a spreadsheet: an apostrophe stands before it in the file."""
 
@@ -53,6 +55,26 @@ def expect_one_decision(lines: Sequence[Line]) -> None:
             before = told.setdefault(line.pair, line)
             if before.decision != line.decision:
                 raise WrongInput(f"{line.place}: this pair is decided otherwise in {before.place}")
+
+
+def looked_again(line: Line, found: Found) -> Line:
+    """Return a decided line with a note where the exports speak against the decision now; else the very same.
+
+    An accepted pair then bears the two NPIs in the table, so that no link is made of it.
+    """
+    again, npis = found.decided.get(line.pair), found.apart.get(line.pair)
+    told: dict[str, str] = {}
+    if line.decision == "refuse" and again is not None and again.certainty == "certain":
+        if line.npis[0] & line.npis[1]:
+            return line
+        told, npis = {"note": REFUSED_ONE}, again.npis
+    elif line.decision == "accept" and npis is not None:
+        told = {"note": ACCEPTED_TWO}
+    if not told or npis is None:
+        return line
+    cells = dict(zip(COLUMNS, line.cells, strict=True)) | told
+    one, other = npis if cells["subject"] == line.pair[0] else npis[::-1]
+    return replace(line, cells=tuple((cells | {"subject_npi": one, "other_npi": other}).values()))
 
 
 def _line(place: str, cells: dict[str, str]) -> Line:

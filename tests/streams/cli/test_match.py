@@ -4,9 +4,14 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from streams.operations.errors import WrongInput
+from streams.operations.matching import files
+from streams.operations.matching.candidates import Found, find
+from streams.operations.matching.files import Wanted, make_table
 from tests.acceptance.command import Ended, Segue
 from tests.acceptance.forked import Forked
 from tests.streams.operations.matching.synthetic import npi_of
@@ -129,6 +134,74 @@ def test_what_was_sent_before_is_not_sent_again(folder: Path) -> None:
     assert {each["data"]["canonical"] for each in said} == {"crm:0031"}
 
 
+@pytest.mark.parametrize(
+    ("by", "pairs"),
+    [("npi", PAIRS[:1]), ("npi,address", PAIRS[:1]), ("email", []), ("name", PAIRS)],
+)
+def test_any_fields_may_be_compared_by(folder: Path, by: str, pairs: list[tuple[str, str]]) -> None:
+    lines = found(folder, "--by", by, "--at-least", 0.01)
+    assert {(each["subject"], each["other"]) for each in lines} == set(pairs)
+
+
+def test_where_nothing_is_new_no_file_is_written_and_an_empty_one_stands_in_nobodys_way(folder: Path) -> None:
+    found(folder)
+    none = run(folder, "--decided", "pairs.csv", "--links", "first.ndjson")
+    assert (none.status, none.out.splitlines()[1:]) == (
+        0,
+        ["no pair is accepted: no file was written", "3 pairs without a decision"],
+    )
+    assert not (folder / "first.ndjson").exists()
+    (folder / "first.ndjson").touch()
+    decide(folder, {PAIRS[0]: "accept"})
+    assert run(folder, "--decided", "pairs.csv", "--links", "first.ndjson").status == 0
+    again = run(folder, "--decided", "pairs.csv", "--links", "second.ndjson", "--sent", "first.ndjson")
+    assert "all of it is linked already: no file was written" in again.out.splitlines()
+    assert not (folder / "second.ndjson").exists()
+
+
+def test_a_decision_stays_when_its_rows_change_and_the_table_says_what_speaks_against_it(folder: Path) -> None:
+    found(folder)
+    decide(folder, {PAIRS[1]: "refuse", PAIRS[2]: "accept"})
+    crm = (folder / "crm.csv").read_text()
+    (folder / "crm.csv").write_text(crm.replace("O'Brien,,", "O'Brien,1234567893,"))
+    lines = {(each["subject"], each["other"]): each for each in found(folder)}
+    assert (lines[PAIRS[1]]["decision"], lines[PAIRS[1]]["note"]) == (
+        "refuse",
+        "refused, and one NPI now: look again",
+    )
+    assert (lines[PAIRS[2]]["decision"], lines[PAIRS[2]]["note"]) == ("accept", "")
+    (folder / "crm.csv").write_text(crm.replace("O'Brien,,", f"O'Brien,{npi_of(7)},"))
+    assert (
+        "1 decision that the exports speak against now"
+        in run(folder, "crm.csv", "portal.ndjson", "--columns", COLUMNS, "-o", "pairs.csv").out
+    )
+    lines = {(each["subject"], each["other"]): each for each in rows(folder)}
+    assert lines[PAIRS[2]]["note"] == "accepted, and two NPIs now: look again"
+    refused = run(folder, "--decided", "pairs.csv", "--links", "links.ndjson")
+    assert (refused.status, refused.err.split(": ", 1)[1]) == (
+        1,
+        "this pair makes one person with two NPIs: refuse it\n",
+    )
+
+
+def test_a_table_that_is_saved_meanwhile_is_left_with_its_decisions(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = folder / "pairs.csv"
+    wanted = Wanted(frozenset(["npi"]), 0.3, (), (), table, ())
+    make_table([folder / "portal.ndjson"], wanted)
+
+    def and_meanwhile(*arguments: Any, **more: Any) -> Found:
+        table.write_text(table.read_text().replace("\n,certain", "\nrefuse,certain"))
+        return find(*arguments, **more)
+
+    monkeypatch.setattr(files, "find", and_meanwhile)
+    with pytest.raises(WrongInput, match="was changed meanwhile, and is left as it is: run the command again"):
+        make_table([folder / "portal.ndjson"], wanted)
+    assert "refuse,certain" in table.read_text()
+    assert sorted(each.name for each in folder.iterdir()) == ["crm.csv", "pairs.csv", "portal.ndjson"]
+
+
 def test_parquet_is_read_too(folder: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     name = folder / "app.parquet"
@@ -153,6 +226,7 @@ MISTAKES: list[tuple[tuple[object, ...], str, int, str]] = [
     ((*FIND, "--columns", "subject=ID"), "", 1, "crm.csv, row 2: the subject must be kind:name"),
     ((*FIND, "--by", "npi,mail"), "", 2, "--by: 'mail' is nothing to compare by; did you mean 'email'"),
     ((*FIND, "--by", "npi,"), "", 2, "--by 'npi,': give words with a comma between them"),
+    ((*FIND, "--by", "address"), "", 2, "--by: an address alone tells nobody from another: add npi, email or name"),
     ((*FIND, "--at-least", "30"), "", 2, "--at-least takes a probability, from 0 to 1, like 0.8"),
     (
         ("crm.csv", "-o", "crm.csv", "--columns", COLUMNS),
@@ -161,6 +235,21 @@ MISTAKES: list[tuple[tuple[object, ...], str, int, str]] = [
         "crm.csv: this is no table of `segue match`: it has no",
     ),
     ((*FIND, "--canonical", "hcp"), "", 2, "--sent, --canonical, --time and --send go with --links"),
+    (
+        (*FIND, "--columns", COLUMNS, "--organisations", "CRM!"),
+        "",
+        1,
+        "--organisations: no subject is of the kind 'CRM!'",
+    ),
+    (
+        (*LINK, "--organisations", "aap"),
+        "accept,app:1,app:2,,\n",
+        1,
+        "--organisations: no subject is of the kind 'aap'",
+    ),
+    (("t.csv", "-o", "x.csv"), TABLE, 2, "t.csv: this is a table of candidates, not an export: its decisions are read"),
+    (("e.ndjson", "-o", "x.csv"), "", 2, "e.ndjson: these are events, not an export: give rows of people"),
+    ((*LINK, "--sent", "portal.ndjson"), TABLE, 1, "portal.ndjson: no line is a link event: give a file that --links"),
     (("crm.csv", *LINK), TABLE, 2, "find candidates and link accepted ones in two steps"),
     (("--links", "l.ndjson"), "", 2, "--links needs --decided TABLE: the table in which pairs were accepted"),
     (("--decided", "t.csv", "--links", "crm.csv"), TABLE, 1, "crm.csv is there already: name another file for --links"),
@@ -186,6 +275,7 @@ def test_a_mistake_gets_one_sentence_that_says_what_to_do(
     folder: Path, arguments: tuple[object, ...], table: str, status: int, said: str
 ) -> None:
     (folder / "t.csv").write_text(TABLE + table.removeprefix(TABLE))
+    (folder / "e.ndjson").write_text('{"specversion":"1.0","type":"portal.login","subject":"app:7"}\n')
     ended = run(folder, *arguments)
     assert (ended.status, ended.out) == (status, ""), ended.err
     [line] = ended.err.replace(f"{folder}/", "").splitlines()

@@ -51,7 +51,7 @@ def test_few_of_all_pairs_are_looked_at(people: tuple[Synthetic, Found]) -> None
 
 def test_two_people_with_two_npis_are_no_candidate(people: tuple[Synthetic, Found]) -> None:
     _, found = people
-    assert found.two_npis > 0
+    assert len(found.apart) > 0
     assert all(not all(each.npis) or each.certainty == "certain" for each in found.candidates)
 
 
