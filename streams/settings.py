@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rules.catalogue.assignment_key import SETTING_NAME
+from streams.erasure_settings import ErasureSettings
 from streams.kafka_settings import KafkaSettings
 from streams.logs import LogFormat, LogLevel
 from streams.redis_settings import RedisSettings
@@ -101,8 +102,8 @@ class Deployment(BaseSettings):
         return days
 
 
-class Settings(KafkaSettings, RedisSettings):
-    """What may change at a restart of a process, with those of Kafka and Redis. Times are in ms."""
+class Settings(KafkaSettings, RedisSettings, ErasureSettings):
+    """What may change at a restart of a process, with those of Kafka, Redis and erasure. Times are in ms."""
 
     group: str = "segue"
     """The consumer group of the workers."""

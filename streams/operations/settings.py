@@ -18,6 +18,7 @@ from streams.operations.plain import plain
 from streams.secret import SecretUnreadable
 from streams.settings import Deployment, Settings, assignment_secrets
 from streams.store.access import RedisConnection
+from streams.store.erasure_keys import ErasureKeys
 
 PREFIX: Final = "SEGUE_"
 ALSO_READ: Final = frozenset({"SEGUE_CACHE_DIR"})
@@ -79,6 +80,7 @@ def read_settings() -> tuple[Deployment, Settings]:
         raise WrongRequest("SEGUE_REQUEST_TIMEOUT_MS must be below SEGUE_TRANSACTION_TIMEOUT_MS")
     try:
         RedisConnection.of(settings)
+        ErasureKeys.of(settings)
     except ValueError as wrong:
         raise WrongRequest(str(wrong)) from None
     _check_tokens(settings)

@@ -1,7 +1,7 @@
 """The exchanges with Redis or Valkey that the store consists of; each is atomic on the server.
 
-1. A read: `MULTI, HGET meta token, <reads>, EXEC` in one write. A crash or a lost reply changes nothing. (Redis 7.0
-   takes nothing inside MULTI while it is out of memory, so reads wait then, too.)
+1. A read: `MULTI, HMGET meta token erased, <reads>, EXEC` in one write. A crash or a lost reply changes nothing.
+   (Redis 7.0 takes nothing inside MULTI while it is out of memory, so reads wait then, too.)
 2. A write, in two halves. First `WATCH meta, <question>, MULTI`; the caller judges the answer. Then `<writes>, EXEC`:
    if `meta` has moved in between, the server refuses (nil), and the caller begins again. The writes are sent only
    after MULTI was answered OK, and only on the connection that MULTI went over. A crash between the halves leaves
@@ -35,17 +35,17 @@ class Exchanges:
     def __init__(self, connection: StoreConnection, keys: Keys) -> None:
         self._connection: Final = connection
         self._watch: Final = pack([b"WATCH", keys.meta])
-        self._read_token: Final = pack([b"HGET", keys.meta, b"token"])
+        self._read_stamp: Final = pack([b"HMGET", keys.meta, b"token", b"erased"])
 
     async def ask(self, *commands: Sequence[Argument]) -> list[Any]:
         """Send commands outside any transaction; return their replies."""
         return await self._checked(await self._connection.ask(pack(command) for command in commands))
 
-    async def read(self, commands: Iterable[bytes]) -> tuple[bytes | None, list[Any]]:
-        """Exchange 1: return the stored token, and the replies of the packed commands from the same instant."""
-        replies = await self._connection.ask([_MULTI, self._read_token, *commands, _EXEC])
-        stored, *found = _inside((await self._checked(replies))[-1])
-        return stored, found
+    async def read(self, commands: Iterable[bytes]) -> tuple[Sequence[bytes | None], list[Any]]:
+        """Exchange 1: return [token, erased] of `meta`, and the packed commands' replies from the same instant."""
+        replies = await self._connection.ask([_MULTI, self._read_stamp, *commands, _EXEC])
+        stamp, *found = _inside((await self._checked(replies))[-1])
+        return stamp, found
 
     async def watch(self, question: Sequence[Argument]) -> Any:
         """Exchange 2, first half: watch `meta`, ask, open MULTI; return the answer. `commit` or `let_go` follows."""

@@ -1,9 +1,11 @@
 """The key grammar of Redis, and the layout of the values. Only this module knows them.
 
     <prefix>:{<tag>}:meta          hash    generation, token, offset, clock, catalogue, partitions, digest, last, cuts,
-                                           active
+                                           active, erased
     <prefix>:{<tag>}:p:<subject>   string  one packed profile (its layout: rules/engine/layout.py)
-    <prefix>:{<tag>}:wakes         zset    every subject of the partition; score: its next wake in epoch ms, +inf: none
+    <prefix>:{<tag>}:e:<hash>      string  what stays of an erased subject: a packed profile without facts. The hash is
+                                           HMAC-SHA256(erasure key, subject), base64url (streams/store/erasure_keys.py)
+    <prefix>:{<tag>}:wakes         zset    every subject that has a `p:`; score: its next wake in epoch ms, +inf: none
     <prefix>:{<tag>}:m:<segment>   set     the subjects that are members of the segment
 
 `<tag>` is `<partition>.<salt>`. Redis Cluster hashes only the text in the first braces, so all keys of a partition have
@@ -15,6 +17,7 @@ Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visite
 …]`, a row for each cut (rules/engine/cut.py); an earlier version wrote no `made` and no `fills`.
 `active` is JSON `[offset, [[activation, channel, profiles], …]]`: it counts at that offset. An earlier version wrote
 none, and leaves the one that stands; then its offset is another.
+`erased` are fingerprints of erasure keys with spaces between: those that named an `e:` of this partition.
 Scores are doubles, exact for |ms| <= 2^53. A later wake (after the year 287,396) is +inf, and is read back as FOREVER.
 """
 
@@ -54,7 +57,7 @@ def hash_tag(partition: int, partitions: int) -> str:
 class Keys:
     """The keys of one partition, as bytes."""
 
-    __slots__ = ("_member", "_profile", "meta", "pattern", "wakes")
+    __slots__ = ("_erased", "_member", "_profile", "meta", "pattern", "wakes")
 
     def __init__(self, prefix: str, partition: int, partitions: int) -> None:
         root = f"{prefix}:{{{hash_tag(partition, partitions)}}}:".encode()
@@ -63,11 +66,16 @@ class Keys:
         self.pattern: Final = root + b"*"
         """For SCAN. Braces, digits, dots and colons mean themselves in Redis's globs."""
         self._profile: Final = root + b"p:"
+        self._erased: Final = root + b"e:"
         self._member: Final = root + b"m:"
 
     def profile(self, subject: str) -> bytes:
         """Return the key of a packed profile."""
         return self._profile + subject.encode()
+
+    def erased(self, name: bytes) -> bytes:
+        """Return the key of a packed profile by its hash."""
+        return self._erased + name
 
     def members(self, segment: str) -> bytes:
         """Return the key of a segment's member set."""
@@ -91,7 +99,7 @@ def exact_due(due_ms: int) -> int:
 
 
 def pack_meta(meta: Meta) -> dict[str, str]:
-    """Return `meta` as the fields of its hash."""
+    """Return `meta` as the fields of its hash, but for `erased_by`."""
     # orjson takes no named tuples
     cuts = [
         [
@@ -118,6 +126,11 @@ def pack_meta(meta: Meta) -> dict[str, str]:
     }
 
 
+def pack_erased(fingerprints: Sequence[str]) -> dict[str, str]:
+    """Return the field of `meta` that says which erasure keys named a profile."""
+    return {"erased": " ".join(fingerprints)}
+
+
 def unpack_meta(fields: Mapping[str, str]) -> Meta:
     """Return `meta` from the fields of its hash. Raises Incident: `pack_meta` did not write them."""
     try:
@@ -132,6 +145,7 @@ def unpack_meta(fields: Mapping[str, str]) -> Meta:
             last_ms=int(fields["last"]),
             cuts=tuple(_cut(*row) for row in orjson.loads(fields["cuts"])),
             active=_active(int(fields["offset"]), fields.get("active")),
+            erased_by=tuple(fields.get("erased", "").split()),
         )
     except (KeyError, ValueError, TypeError) as error:
         what = f"meta of this partition is unreadable ({type(error).__name__})"

@@ -1,14 +1,15 @@
 """The state of a partition in Redis 7 or Valkey 9. `terms` has the contract, `keys` the layouts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.resources import files
 from typing import Any, Final
 
 from streams.errors import Unanswered
 from streams.store.access import RedisConnection
 from streams.store.connection import Argument, StoreConnection, pack
+from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.exchanges import Exchanges
-from streams.store.keys import Keys, due, pack_meta, score, unpack_meta
+from streams.store.keys import Keys, due, pack_erased, pack_meta, score, unpack_meta
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
 from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
@@ -27,10 +28,18 @@ class RedisStore(PartitionStore):
     """The state of one partition over one connection of its own, which opens at the first call."""
 
     def __init__(
-        self, access: RedisConnection, prefix: str, partition: int, partitions: int, *, timeout_ms: int = 5_000
+        self,
+        access: RedisConnection,
+        prefix: str,
+        partition: int,
+        partitions: int,
+        *,
+        timeout_ms: int = 5_000,
+        erasure_keys: ErasureKeys = NO_KEYS,
     ) -> None:
         """Prepare a store. `prefix`, `partitions`: as in Deployment. `timeout_ms`: for each write and each reply."""
         self._keys: Final = Keys(prefix, partition, partitions)
+        self._erasure_keys: Final = erasure_keys
         self._exchanges: Final = Exchanges(StoreConnection(access, timeout_ms=timeout_ms), self._keys)
 
     async def read_meta(self) -> Meta | None:
@@ -66,16 +75,19 @@ class RedisStore(PartitionStore):
         checkpoint.check()
         writes: list[bytes] | None = None
         for _ in range(CONTENTIONS_MAX):
-            stored = await self._exchanges.watch([b"HGET", self._keys.meta, b"token"])
+            stored, erased = await self._exchanges.watch([b"HMGET", self._keys.meta, b"token", b"erased"])
             try:
                 apply = judge_write(_token(stored), checkpoint.expect, checkpoint.meta.token)
+                known = _fingerprints(erased)
+                if apply and checkpoint.erased:
+                    self._erasure_keys.check(known)
             except BaseException:
                 await self._exchanges.let_go()
                 raise
             if not apply:
                 await self._exchanges.let_go()
                 return
-            writes = writes or self._writes(checkpoint)
+            writes = writes or self._writes(checkpoint, known)
             if await self._exchanges.commit(writes):
                 return
         raise Unanswered("meta keeps moving")
@@ -85,9 +97,26 @@ class RedisStore(PartitionStore):
         return present(_token(stored))
 
     async def profiles(self, subjects: Sequence[str], expect: Sequence[Token]) -> list[bytes | None]:
-        keys = [self._keys.profile(subject) for subject in subjects]
-        replies = await self._read([pack(one) for one in _chunked([b"MGET"], keys, 1)], expect)
-        return [blob for reply in replies for blob in reply]
+        found, erased = await self._blobs([self._keys.profile(subject) for subject in subjects], expect)
+        if erased and None in found:
+            self._erasure_keys.check(erased)
+            await self._find_erased(subjects, found, expect)
+        return found
+
+    async def _find_erased(self, subjects: Sequence[str], found: list[bytes | None], expect: Sequence[Token]) -> None:
+        """Look for those that were not found under their hashes."""
+        missing = [place for place, blob in enumerate(found) if blob is None]
+        keys = [self._keys.erased(name) for place in missing for name in self._erasure_keys.names(subjects[place])]
+        blobs, _ = await self._blobs(keys, expect)
+        width = len(self._erasure_keys.fingerprints)
+        for index, place in enumerate(missing):
+            some = blobs[index * width : (index + 1) * width]
+            found[place] = next((blob for blob in some if blob is not None), None)
+
+    async def named(self, subjects: Sequence[str]) -> list[bool]:
+        """Tell of each subject whether a profile stands under its name. For an onlooker, whatever the token."""
+        found = await self._exchanges.ask(*([b"EXISTS", self._keys.profile(subject)] for subject in subjects))
+        return [bool(each) for each in found]
 
     async def due(
         self, before_ms: int, after: tuple[int, str] | None, limit: int, expect: Sequence[Token]
@@ -156,40 +185,60 @@ class RedisStore(PartitionStore):
 
     async def _read(self, commands: Iterable[bytes], expect: Sequence[Token]) -> list[Any]:
         """Return the replies of packed reads. Raises Incident, Fenced, Gap: they belong to another token."""
-        stored, found = await self._exchanges.read(commands)
+        (stored, _), found = await self._exchanges.read(commands)
         judge_read(_token(stored), expect)
         return found
+
+    async def _blobs(self, keys: Sequence[bytes], expect: Sequence[Token]) -> tuple[list[bytes | None], list[str]]:
+        """Return the values of keys, and which erasure keys named a profile. Raises as `_read` does."""
+        (stored, erased), replies = await self._exchanges.read(pack(one) for one in _chunked([b"MGET"], keys, 1))
+        judge_read(_token(stored), expect)
+        return [blob for reply in replies for blob in reply], _fingerprints(erased)
 
     def _set_meta(self, fields: Mapping[str, str]) -> bytes:
         return pack([b"HSET", self._keys.meta, *(part for field in fields.items() for part in field)])
 
-    def _writes(self, checkpoint: Checkpoint) -> list[bytes]:
-        """Pack the commands that write a checkpoint."""
-        keys = self._keys
-        blobs: list[Argument] = []
-        gone: list[Argument] = []
-        for subject, blob in checkpoint.profiles.items():
-            if blob is None:
-                gone.append(keys.profile(subject))
-            else:
-                blobs += (keys.profile(subject), blob)
+    def _writes(self, checkpoint: Checkpoint, erased_by: Sequence[str]) -> list[bytes]:
+        """Pack the commands that write a checkpoint. `erased_by`: the erasure keys that named a profile so far."""
+        keys, fields = self._keys, pack_meta(checkpoint.meta)
+        hidden: set[str] = set()
+        if checkpoint.erased and self._erasure_keys:
+            hidden = {subject for subject, forgotten in checkpoint.erased.items() if forgotten}
+        if hidden and self._erasure_keys.fingerprints[0] not in erased_by:
+            fields |= pack_erased([*erased_by, self._erasure_keys.fingerprints[0]])
         scores: list[Argument] = []
         asleep: list[Argument] = []
         for subject, due_ms in checkpoint.wakes.items():
-            if due_ms is None:
+            if due_ms is None or subject in hidden:
                 asleep.append(subject)
             else:
                 scores += (score(due_ms), subject)
         commands = [
-            *_chunked([b"MSET"], blobs, 2),
-            *_chunked([b"UNLINK"], gone, 1),
+            *self._profile_writes(checkpoint, hidden),
             *_chunked([b"ZADD", keys.wakes], scores, 2),
             *_chunked([b"ZREM", keys.wakes], asleep, 1),
         ]
         for name, sets in ((b"SREM", checkpoint.left), (b"SADD", checkpoint.joined)):
             for segment, subjects in sets.items():
                 commands += _chunked([name, keys.members(segment)], subjects, 1)
-        return [self._set_meta(pack_meta(checkpoint.meta)), *map(pack, commands)]
+        return [self._set_meta(fields), *map(pack, commands)]
+
+    def _profile_writes(self, checkpoint: Checkpoint, hidden: Set[str]) -> list[list[Argument]]:
+        """Return the commands that write the profiles. `hidden`: subjects that are known by their hash alone."""
+        keys = self._keys
+        blobs: list[Argument] = []
+        gone: list[Argument] = []
+        for subject, blob in checkpoint.profiles.items():
+            place = keys.profile(subject)
+            if subject in checkpoint.erased:  # it stands in one place, wherever it stood before
+                places = [place, *map(keys.erased, self._erasure_keys.names(subject))]
+                place = places[1 if subject in hidden else 0]
+                gone += (each for each in places if each != place)
+            if blob is None:
+                gone.append(place)
+            else:
+                blobs += (place, blob)
+        return [*_chunked([b"MSET"], blobs, 2), *_chunked([b"UNLINK"], gone, 1)]
 
 
 def _chunked(head: Sequence[Argument], arguments: Sequence[Argument], step: int) -> list[list[Argument]]:
@@ -200,6 +249,10 @@ def _chunked(head: Sequence[Argument], arguments: Sequence[Argument], step: int)
 
 def _token(stored: bytes | None) -> Token | None:
     return None if stored is None else Token.parse(stored.decode())
+
+
+def _fingerprints(stored: bytes | None) -> list[str]:
+    return [] if stored is None else stored.decode().split()
 
 
 def _texts(flat: Sequence[bytes]) -> dict[str, str]:

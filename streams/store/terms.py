@@ -54,6 +54,9 @@ class Meta:
     """The catalogue in force, after the earlier ones whose visits are not finished; oldest first."""
     active: ActiveRows | None = None
     """For how many profiles each activation is active at `offset`; None: not known (an earlier version wrote it)."""
+    erased_by: tuple[str, ...] = ()
+    """Fingerprints of the erasure keys that named a profile of this partition. A store keeps them by itself: what the
+    `meta` of a checkpoint says of them is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Checkpoint:
     """Subjects to add to a segment's member set, by segment."""
     left: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Subjects to remove from a segment's member set, by segment."""
+    erased: Mapping[str, bool] = field(default_factory=dict)
+    """Subjects of `profiles` that were erased; True: nothing else is known of it, so a store that has an erasure key
+    keeps it under its keyed hash, and lists no wake. Its blob must not name the subject."""
 
     @property
     def size_bytes(self) -> int:
@@ -98,6 +104,10 @@ write has by default. A checkpoint that cannot be sent in time would be sent aga
 
 class PartitionStore(Protocol):
     """The state of one partition, over one connection. Not for concurrent use by two tasks.
+
+    A store may have erasure keys (`erasure_keys`). Then what stays of an erased subject is found by asking for the
+    subject, and no method ever lists it. Where `meta` names a key that the store lacks, a read that does not find a
+    subject, and a write of one that was erased, raise Incident.
 
     A read that takes `expect`, a write and a claim compare the stored token in the same atomic step, by the rules in
     `outcomes`: they raise Fenced, Gap, Incident. A refusal changes nothing. Every method raises Unanswered, StoreBug.

@@ -21,6 +21,7 @@ from rules.engine.protocol import CALLS, PROTOCOL, STATES
 from streams.actions import ACTIONS, FIELDS
 from streams.cli.commands import COMMANDS
 from streams.delivery.settings import DeliverySettings
+from streams.erasure_settings import ErasureSettings
 from streams.health import REASONS
 from streams.kafka_settings import KafkaSettings
 from streams.metrics.names import FAMILIES, Scope
@@ -233,7 +234,8 @@ DRAWINGS: Final[Mapping[str, Callable[[], str]]] = {
     "rights": rights,
     "kafka-settings": lambda: settings(KafkaSettings),
     "redis-settings": lambda: settings(RedisSettings),
-    "worker-settings": lambda: settings(Settings, KafkaSettings, RedisSettings),
+    "erasure-settings": lambda: settings(ErasureSettings),
+    "worker-settings": lambda: settings(Settings, KafkaSettings, RedisSettings, ErasureSettings),
     "delivery-settings": lambda: settings(DeliverySettings),
     "reasons": reasons,
     "actions": lambda: table(("action", "means"), ((f"`{name}`", means) for name, means in ACTIONS.items())),

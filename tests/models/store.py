@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar, cast
 
 from streams.errors import StoreBug, Unanswered
+from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.keys import exact_due
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
 from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
+K = TypeVar("K")
 T = TypeVar("T")
 Request: TypeAlias = Callable[[], object]
 Carry: TypeAlias = Callable[[int, str, Request], Awaitable[object]]
@@ -35,13 +37,20 @@ class Content:
     profiles: Mapping[str, bytes] = field(default_factory=dict)
     wakes: Mapping[str, int] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    erased: Mapping[bytes, bytes] = field(default_factory=dict)
+    """What stays of erased subjects, by their keyed hash."""
 
     @property
     def token(self) -> Token | None:
         """The token that names this content."""
         return None if self.meta is None else self.meta.token
 
-    def after(self, checkpoint: Checkpoint) -> "Content":
+    @property
+    def erased_by(self) -> tuple[str, ...]:
+        """Fingerprints of the erasure keys that named a profile."""
+        return () if self.meta is None else self.meta.erased_by
+
+    def after(self, checkpoint: Checkpoint, keys: ErasureKeys = NO_KEYS) -> "Content":
         """Return the content after a checkpoint."""
         members = dict(self.members)
         for segment, subjects in checkpoint.left.items():
@@ -49,12 +58,30 @@ class Content:
         for segment, subjects in checkpoint.joined.items():
             members[segment] = members.get(segment, frozenset()).union(subjects)
         wakes = {subject: None if due is None else exact_due(due) for subject, due in checkpoint.wakes.items()}
+        profiles, erased = dict(checkpoint.profiles), dict[bytes, bytes | None]()
+        hidden = {subject for subject, forgotten in checkpoint.erased.items() if forgotten and keys}
+        for subject in checkpoint.erased:
+            erased |= dict.fromkeys(keys.names(subject))
+        for subject in hidden:
+            erased[keys.names(subject)[0]] = profiles[subject]
+        by = self.erased_by
+        if hidden and keys.fingerprints[0] not in by:
+            by = (*by, keys.fingerprints[0])
         return Content(
-            meta=checkpoint.meta,
-            profiles=_merged(self.profiles, checkpoint.profiles),
-            wakes=_merged(self.wakes, wakes),
+            meta=replace(checkpoint.meta, erased_by=by),
+            profiles=_merged(self.profiles, profiles | dict.fromkeys(hidden)),
+            wakes=_merged(self.wakes, wakes | dict.fromkeys(hidden)),
             members={segment: subjects for segment, subjects in members.items() if subjects},
+            erased=_merged(self.erased, erased),
         )
+
+    def blob(self, subject: str, keys: ErasureKeys) -> bytes | None:
+        """Return a packed profile: under its name, or under its hash."""
+        found = self.profiles.get(subject)
+        if found is not None or not self.erased_by:
+            return found
+        keys.check(self.erased_by)
+        return next((self.erased[name] for name in keys.names(subject) if name in self.erased), None)
 
 
 async def at_once(partition: int, method: str, request: Request) -> object:
@@ -65,8 +92,10 @@ async def at_once(partition: int, method: str, request: Request) -> object:
 class MemoryServer:
     """The contents of all partitions, with all earlier ones."""
 
-    def __init__(self, carry: Carry = at_once) -> None:
+    def __init__(self, carry: Carry = at_once, erasure_keys: ErasureKeys = NO_KEYS) -> None:
+        """`erasure_keys`: of stores that are given none of their own."""
         self.carry: Carry = carry
+        self.erasure_keys = erasure_keys
         self.history: Final[dict[int, list[Content]]] = {}
         """Every content that each partition ever had, oldest first; the last one stands."""
 
@@ -95,9 +124,10 @@ class MemoryServer:
 class MemoryStore(PartitionStore):
     """The state of one partition in a `MemoryServer`."""
 
-    def __init__(self, server: MemoryServer, partition: int) -> None:
+    def __init__(self, server: MemoryServer, partition: int, erasure_keys: ErasureKeys | None = None) -> None:
         self._server: Final = server
         self._partition: Final = partition
+        self._erasure_keys: Final = server.erasure_keys if erasure_keys is None else erasure_keys
         self._busy = False
 
     async def read_meta(self) -> Meta | None:
@@ -129,7 +159,9 @@ class MemoryStore(PartitionStore):
 
         def act(content: Content) -> None:
             if judge_write(content.token, checkpoint.expect, checkpoint.meta.token):
-                self._server.put(self._partition, content.after(checkpoint))
+                if checkpoint.erased:
+                    self._erasure_keys.check(content.erased_by)
+                self._server.put(self._partition, content.after(checkpoint, self._erasure_keys))
 
         await self._call("write", act)
 
@@ -137,7 +169,8 @@ class MemoryStore(PartitionStore):
         return await self._call("token", lambda content: present(content.token))
 
     async def profiles(self, subjects: Sequence[str], expect: Sequence[Token]) -> list[bytes | None]:
-        return await self._read("profiles", expect, lambda content: [content.profiles.get(one) for one in subjects])
+        keys = self._erasure_keys
+        return await self._read("profiles", expect, lambda content: [content.blob(one, keys) for one in subjects])
 
     async def due(
         self, before_ms: int, after: tuple[int, str] | None, limit: int, expect: Sequence[Token]
@@ -225,7 +258,7 @@ class Mishaps:
         raise Unanswered(mishap)
 
 
-def _merged(before: Mapping[str, T], changed: Mapping[str, T | None]) -> dict[str, T]:
+def _merged(before: Mapping[K, T], changed: Mapping[K, T | None]) -> dict[K, T]:
     merged = dict(before)
     for key, value in changed.items():
         if value is None:

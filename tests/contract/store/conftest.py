@@ -4,6 +4,7 @@ SEGUE_TEST_REDIS_URL names one.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlparse
 
@@ -12,12 +13,14 @@ import redis.asyncio
 
 from streams.embedded import ValkeyServer
 from streams.store.access import RedisConnection
+from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
 from streams.store.terms import PartitionStore
 from tests.cluster import Cluster, running_cluster
 from tests.contract.store.proxy import Proxy
 from tests.models.store import MemoryServer, MemoryStore, Mishaps
+from tests.redis_content import everything_told
 from tests.servers import TEST_REDIS_URL, unique
 
 PARTITIONS = 4
@@ -32,7 +35,7 @@ class Backend(ABC):
     """A server for the suite: it makes stores, and faults on demand."""
 
     @abstractmethod
-    def store(self, partition: int = 0) -> PartitionStore:
+    def store(self, partition: int = 0, erasure_keys: ErasureKeys = NO_KEYS) -> PartitionStore:
         """Open a store over a connection of its own."""
 
     @abstractmethod
@@ -48,6 +51,10 @@ class Backend(ABC):
         """Return the content of partition 0."""
 
     @abstractmethod
+    async def told(self) -> bytes:
+        """Return the bytes of everything that partition 0 holds, names and values."""
+
+    @abstractmethod
     async def roll_back(self, snapshot: Any) -> None:
         """Put a content of partition 0 back."""
 
@@ -57,8 +64,8 @@ class MemoryBackend(Backend):
         self.mishaps = Mishaps()
         self.server = MemoryServer(self.mishaps)
 
-    def store(self, partition: int = 0) -> PartitionStore:
-        return MemoryStore(self.server, partition)
+    def store(self, partition: int = 0, erasure_keys: ErasureKeys = NO_KEYS) -> PartitionStore:
+        return MemoryStore(self.server, partition, erasure_keys)
 
     def befall(self, mishap: str) -> None:
         self.mishaps.next.append(mishap)
@@ -67,6 +74,11 @@ class MemoryBackend(Backend):
         for request in self.mishaps.kept:
             request()
         self.mishaps.kept.clear()
+
+    async def told(self) -> bytes:
+        content = self.server.content(0)
+        values = (*content.profiles.values(), *content.erased, *content.erased.values())
+        return b"|".join([repr(replace(content, erased={})).encode(), *values])
 
     async def snapshot(self) -> int:
         return len(self.server.history.get(0, [None])) - 1
@@ -84,8 +96,15 @@ class RealBackend(Backend):
         self.direct = redis.asyncio.Redis.from_url(url, protocol=2)
         self.opened: list[RedisStore] = []
 
-    def store(self, partition: int = 0) -> PartitionStore:
-        store = RedisStore(RedisConnection.at(self.proxy.url), self.prefix, partition, PARTITIONS, timeout_ms=2_000)
+    def store(self, partition: int = 0, erasure_keys: ErasureKeys = NO_KEYS) -> PartitionStore:
+        store = RedisStore(
+            RedisConnection.at(self.proxy.url),
+            self.prefix,
+            partition,
+            PARTITIONS,
+            timeout_ms=2_000,
+            erasure_keys=erasure_keys,
+        )
         self.opened.append(store)
         return store
 
@@ -94,6 +113,9 @@ class RealBackend(Backend):
 
     async def deliver(self) -> None:
         await self.proxy.deliver()
+
+    async def told(self) -> bytes:
+        return await everything_told(self.direct, self.pattern())
 
     async def snapshot(self) -> dict[bytes, bytes]:
         keys = [key async for key in self.direct.scan_iter(match=self.pattern(), count=1_000)]

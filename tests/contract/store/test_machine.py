@@ -13,12 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from rules.ground.instants import FOREVER
 from streams.errors import Fenced, Gap, Incident, Unanswered
+from streams.store.erasure_keys import ErasureKeys
 from streams.store.terms import Checkpoint, PartitionStore, Token
 from tests.contract.store.conftest import CLUSTER, REAL, MemoryBackend, RealBackend, server_url
 from tests.contract.store.proxy import Proxy
 from tests.contract.store.test_contract import everything, meta
 
-SUBJECTS = st.sampled_from(["hcp:1", "hcp:2", "hcp:é", "lab:\ufffd", "lab:\U0001f600"])
+NAMES = ["hcp:1", "hcp:2", "hcp:é", "lab:\ufffd", "lab:\U0001f600"]
+SUBJECTS = st.sampled_from(NAMES)
+KEYS = ErasureKeys.read(f"{'a' * 32}\n{'b' * 32}")
 SEGMENTS = st.sampled_from(["seg-a", "seg-b", "seg-c"])
 DUES = st.sampled_from([-1, 0, 5, 5, 6, 1 << 53, FOREVER])
 MISHAPS = st.sampled_from(["", "", "", "request lost", "reply lost", "late"])
@@ -47,7 +50,7 @@ class Twins(RuleBasedStateMachine):
         at = urlparse(self.url)
         self.proxy = await Proxy(at.hostname or "127.0.0.1", at.port or 6379).__aenter__()
         self.model, self.real = MemoryBackend(), RealBackend(self.proxy, self.url)
-        self.stores: list[PartitionStore] = [self.model.store(), self.real.store()]
+        self.stores: list[PartitionStore] = [self.model.store(0, KEYS), self.real.store(0, KEYS)]
         await self._both(lambda store: store.create(meta(0, 0)))
 
     async def _both(self, act: Callable[[PartitionStore], Coroutine[Any, Any, Any]]) -> Any:
@@ -72,6 +75,7 @@ class Twins(RuleBasedStateMachine):
 
     @rule(
         profiles=st.dictionaries(SUBJECTS, st.none() | st.binary(max_size=3), max_size=3),
+        erased=st.dictionaries(SUBJECTS, st.booleans(), max_size=2),
         wakes=st.dictionaries(SUBJECTS, st.none() | DUES, max_size=3),
         joined=st.dictionaries(SEGMENTS, st.lists(SUBJECTS, max_size=2), max_size=2),
         left=st.dictionaries(SEGMENTS, st.lists(SUBJECTS, max_size=2), max_size=2),
@@ -80,6 +84,7 @@ class Twins(RuleBasedStateMachine):
     def write(
         self,
         profiles: dict[str, bytes | None],
+        erased: dict[str, bool],
         wakes: dict[str, int | None],
         joined: dict[str, list[str]],
         left: dict[str, list[str]],
@@ -94,6 +99,7 @@ class Twins(RuleBasedStateMachine):
             wakes=wakes,
             joined=joined,
             left=left,
+            erased={subject: nothing for subject, nothing in erased.items() if profiles.get(subject) is not None},
         )
         if self.both(lambda store: store.token()) == self.at:
             self.befall(mishap)
@@ -152,6 +158,7 @@ class Twins(RuleBasedStateMachine):
     def read(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> None:
         """Read with the token that the owner believes in."""
         self.both(lambda store: store.due(before_ms, after, limit, [self.at]))
+        self.both(lambda store: store.profiles(NAMES, [self.at]))
 
     def teardown(self) -> None:
         """Compare everything, then drop it."""
