@@ -180,7 +180,7 @@ async def run(options: argparse.Namespace, kafka: KafkaServer, redis_url: str) -
     with tempfile.TemporaryDirectory() as folder:
         ground = Ground(kafka.bootstrap, redis_url, unique("links"), options.partitions, Path(folder), options.links)
         await asyncio.to_thread(engine.prepare, ground, with_probes(make_plan(options.segments)))
-        async with listening(ground, engine.changes_topic(ground)) as heard:
+        async with listening(ground, engine.changes_topic(ground), Heard()) as heard:
             bench = Bench(ground, engine, heard, kafka.pid)
             try:
                 return await measure(bench, options)

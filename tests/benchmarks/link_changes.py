@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -56,10 +56,20 @@ class Heard:
                 raise RuntimeError(f"{self.count:,} of {count:,} changes came")
 
 
+class Hearing(Protocol):
+    """Takes changes in."""
+
+    def take(self, value: bytes, now_s: float) -> None:
+        """Take a change in, when it arrived."""
+        ...
+
+
+H = TypeVar("H", bound=Hearing)
+
+
 @asynccontextmanager
-async def listening(ground: Ground, topic: str) -> AsyncIterator[Heard]:
+async def listening(ground: Ground, topic: str, heard: H) -> AsyncIterator[H]:
     """Read a topic from its end on."""
-    heard = Heard()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=ground.bootstrap, isolation_level="read_committed", enable_auto_commit=False, check_crcs=False
     )

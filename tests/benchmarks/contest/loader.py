@@ -19,6 +19,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from rules.ground.partitioning import partition_of
+from tests.benchmarks.load.affiliations import with_probes
 from tests.benchmarks.load.events import HISTORY_EVENTS, HISTORY_MS, Events, Made
 from tests.benchmarks.load.persons import with_links
 from tests.benchmarks.load.plan import MARKER, WAKING, WAKING_MS
@@ -55,6 +56,12 @@ class Job:
     """Of a paced job: one event in so many is the link of the next person (`load.persons`); 0: none is."""
     links_first: int = 0
     """The first of these persons."""
+    probes_every: int = 0
+    """Of a paced job: one event in so many is a probe (`load.affiliations`); 0: none is."""
+    told_at: int = 0
+    """Where probes are: the place of the event that the organisation is told."""
+    told_status: str = ""
+    """What it is told."""
     marker: str = ""
     """Ends the job with one marker in every partition, whose events are named `evt-` marker `-` partition."""
 
@@ -178,6 +185,8 @@ async def run(job: Job) -> dict[str, float]:
             stream = source.stream(job.events, lambda n: int(start_ms + n * 1000 / job.rate), name=job.name)
             if job.links_every:
                 stream = with_links(stream, job.links_every, job.name, first=job.links_first)
+            if job.probes_every:
+                stream = with_probes(stream, job.probes_every, job.told_at, job.name, job.told_status)
             late_ms = await sender.pace([(*sender.place(one.subject), one.value) for one in stream])
         if job.marker:
             await sender.send(markers(job, source, job.marker))

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +80,10 @@ class Segue(Engine):
     """The tree whose commands are run: this one, or one of another version."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables of the worker."""
+    command: Sequence[str] = (*SEGUE, "worker")
+    """Starts a worker."""
+    texts: Callable[[Plan], Mapping[str, str]] = texts_of
+    """Writes the files of the catalogue."""
 
     def events_topic(self, ground: Ground) -> str:
         return f"{ground.name}.events"
@@ -93,7 +97,7 @@ class Segue(Engine):
 
     def add(self, ground: Ground, plan: Plan) -> None:
         folder = ground.folder / "catalogue"
-        for name, text in texts_of(plan).items():
+        for name, text in self.texts(plan).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
         self._run(ground, "apply", str(folder))
@@ -104,7 +108,7 @@ class Segue(Engine):
     def _start(self, ground: Ground) -> Worker:
         port = free_port()
         environment = {**self._told(ground), "SEGUE_WEB_PORT": str(port), **self.environment}
-        return Worker(launch([*SEGUE, "worker"], ground, environment, self.root), port)
+        return Worker(launch(self.command, ground, environment, self.root), port)
 
     def _run(self, ground: Ground, *arguments: str) -> None:
         with (ground.folder / "engine.log").open("ab") as log:
