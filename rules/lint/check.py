@@ -13,6 +13,7 @@ from rules.language.problems import of_template
 from rules.lint.evidence import check_evidence
 from rules.lint.likeness import check_likeness
 from rules.lint.pilots import check_pilots
+from rules.lint.reaches import check_reaching
 from rules.lint.rules import check_rules
 from rules.lint.secrets import check_secrets
 from rules.lint.suspicions import Code, Suspicion
@@ -42,6 +43,7 @@ CHECKS: Final[Sequence[Callable[[Catalogue], Iterator[Suspicion]]]] = (
     check_documentation,
     check_use,
     check_sets,
+    check_reaching,
     check_examples,
     check_spelling,
     check_secrets,

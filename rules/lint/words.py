@@ -51,7 +51,7 @@ def _missing(what: str, words: Iterable[str]) -> str:
     return f"{what} has no {', '.join(words)}"
 
 
-def _mentions(catalogue: Catalogue) -> Iterator[tuple[Segment | None, Mention]]:
+def all_mentions(catalogue: Catalogue) -> Iterator[tuple[Segment | None, Mention]]:
     """Walk all mentions in segments that are not retired, and in the policy."""
     for segment in judged(catalogue):
         for mention in references(segment.raw):
@@ -65,7 +65,7 @@ def check_use(catalogue: Catalogue) -> Iterator[Suspicion]:
     """Find traits and events that nothing uses, and traits that are used but never set."""
     traits, events = catalogue.dictionary.traits, catalogue.dictionary.events
     named: dict[tuple[str, str], tuple[Segment | None, Mention]] = {}
-    for segment, mention in _mentions(catalogue):
+    for segment, mention in all_mentions(catalogue):
         named.setdefault((mention.kind, mention.name), (segment, mention))
     settable = {trait for name, event in events.items() if name not in NO_FACTS for trait in event.sets}
     for name in traits:
@@ -76,7 +76,10 @@ def check_use(catalogue: Catalogue) -> Iterator[Suspicion]:
                 yield Suspicion(by.raw, mention.path, "never-set", message)
         elif name != catalogue.policy.market_trait:
             yield in_dictionary(catalogue, ("traits", name), "unused-trait", f"no rule uses trait {name!r}")
+    told = {event.reaches.told_as for event in events.values() if event.reaches is not None}
     for name, event in events.items():
+        if event.reaches is not None or name in told:
+            continue  # `rules.lint.reaches` asks whether anybody reads what is told
         if ("event", name) not in named and not event.sets and name not in BUILT_IN:
             message = f"no rule uses event {name!r}, and it sets no trait"
             yield in_dictionary(catalogue, ("events", name), "unused-event", message)

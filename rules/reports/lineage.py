@@ -1,7 +1,8 @@
 """Which fields reach which segments and activations, read off the definitions; restricted fields are marked.
 
 A field is a trait, an event type, or an attribute of an event's data. A field reaches a segment through the segment's
-rules, its markets, or a restriction that may refuse. A segment reaches the segments and activations that name it. Only
+rules, its markets, or a restriction that may refuse. An event that says `reaches` goes on as the event that is told; an
+affiliation brings what an organisation tells. A segment reaches the segments and activations that name it. Only
 approved segments and activations count: no other decides anything.
 """
 
@@ -15,7 +16,8 @@ from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.mentions import mentions
 from rules.catalogue.segment import Segment, references
 from rules.conditions.mention import Mention
-from rules.language.dictionary import GRANTED, REPLIED, SENT, WITHDRAWN
+from rules.language.dictionary import ENDED, GRANTED, REPLIED, SENT, STARTED, WITHDRAWN, EventDeclaration
+from rules.language.reaches import ORGANISATION
 
 NodeKind: TypeAlias = Literal["event", "attribute", "trait", "segment", "activation"]
 CONSENT_EVENTS: Final = (GRANTED, WITHDRAWN, REPLIED)
@@ -37,6 +39,8 @@ class Reach:
     """The classes that the dictionary gives it, its event, and the traits that it sets."""
     traits: tuple[str, ...]
     """The traits that it sets."""
+    told_as: tuple[str, ...]
+    """The events as which it is told to others, where it is told of an organisation."""
     segments: tuple[str, ...]
     activations: tuple[str, ...]
 
@@ -63,8 +67,9 @@ def lineage(catalogue: Catalogue) -> Lineage:
         if names["segment"] or names["activation"]:
             traits = catalogue.dictionary.traits
             classes = own | {traits[name].restricted for name in names["trait"]}
+            classes |= {catalogue.dictionary.events[name].restricted for name in names["event"]}
             told = tuple(sorted(each for each in classes if each is not None))
-            reaches.append(Reach(field, told, names["trait"], names["segment"], names["activation"]))
+            reaches.append(Reach(field, told, names["trait"], names["event"], names["segment"], names["activation"]))
     kept = {reach.field for reach in reaches}
     decides = ("segment", "activation")
     return Lineage(
@@ -73,7 +78,7 @@ def lineage(catalogue: Catalogue) -> Lineage:
     )
 
 
-FLOW: Final[tuple[NodeKind, ...]] = ("trait", "segment", "activation")
+FLOW: Final[tuple[NodeKind, ...]] = ("trait", "event", "segment", "activation")
 
 
 def _reached(field: Place, targets: Mapping[Place, list[Place]]) -> set[Place]:
@@ -105,6 +110,8 @@ def _edges(catalogue: Catalogue) -> Iterator[tuple[Place, Place]]:
     for name, event in catalogue.dictionary.events.items():
         for trait, path in event.sets.items():
             yield attribute_of(name, path), Place("trait", trait)
+        if event.reaches is not None:
+            yield from _told(name, event, event.reaches.told_as, catalogue.dictionary.events[event.reaches.told_as])
     for segment in (version for name in catalogue.approved for version in catalogue.versions(name)):
         target = Place("segment", segment.id)
         yield from _named(references(segment.raw), target)
@@ -113,6 +120,18 @@ def _edges(catalogue: Catalogue) -> Iterator[tuple[Place, Place]]:
     for activation in (*catalogue.activations.values(), *catalogue.activations_before.values()):
         if activation.status == "approved":
             yield from _into(catalogue, activation)
+
+
+def _told(name: str, event: EventDeclaration, told_as: str, told: EventDeclaration) -> Iterator[tuple[Place, Place]]:
+    """Yield how the event of an organisation, and the ties to the organisation, flow into the event that is told."""
+    target = Place("event", told_as)
+    yield Place("event", name), target
+    for path in event.data:
+        if path in told.data or path in told.sets.values():
+            yield attribute_of(name, path), attribute_of(told_as, path)
+    for tie in (STARTED, ENDED):
+        yield Place("event", tie), target
+        yield attribute_of(tie, ORGANISATION), attribute_of(told_as, ORGANISATION)
 
 
 def _into(catalogue: Catalogue, activation: Activation) -> Iterator[tuple[Place, Place]]:

@@ -22,6 +22,8 @@ class FieldReach:
     """The classes that restrict it."""
     traits: tuple[str, ...]
     """The traits that it sets."""
+    told_as: tuple[str, ...]
+    """The events as which it is told to others, where it is told of an organisation."""
     segments: tuple[str, ...]
     activations: tuple[str, ...]
     topics: tuple[str, ...]
@@ -54,6 +56,7 @@ class TracedLineage:
                     "field": each.field,
                     "restricted": each.restricted,
                     "traits": each.traits,
+                    "told_as": each.told_as,
                     "segments": each.segments,
                     "activations": each.activations,
                     "topics": each.topics,
@@ -78,6 +81,7 @@ def trace_lineage(catalogue: Catalogue, deployment: Deployment) -> TracedLineage
             reach.field.name,
             reach.restricted,
             reach.traits,
+            reach.told_as,
             reach.segments,
             reach.activations,
             _topics(catalogue, reach.segments, reach.activations, deployment),

@@ -5,8 +5,8 @@
 
 Starts the embedded Kafka and Valkey and workers on the benchmark's catalogue.
 
-1. **Ties.** The organisation is told that something is covered. Then each person is tied to it, and is told at once. All
-   of that is a backlog, sent while no worker runs, and timed from the first entry to the last.
+1. **Ties.** The organisation is told that something is covered. Then each person is tied to it, and is told at once.
+   All of that is a backlog, sent while no worker runs, and timed from the first entry to the last.
 2. **Telling.** Workers start with empty memories. Events of other profiles are sent at a rate; `--at` seconds later the
    organisation is told that it is not covered any more, and each person leaves. Timed from the scheduled send of that
    event to the first and to the last exit. One event in ten is a probe: an event of a new profile, timed from its
@@ -51,6 +51,8 @@ SETTLE_S: Final = 2.5
 """Until what is written behind is in the store."""
 BEGIN_S: Final = 2.0
 """Of the open loop: its begin, which is not counted."""
+READY_S: Final = 6.0
+"""Until the loader process has started, on a busy machine."""
 PROBES_EVERY: Final = 10
 NOTED: Final = "noted.json"
 EFFECTS: Final = (TIED_TYPE, REACHING_TYPE, REACHED_TYPE)
@@ -102,7 +104,7 @@ class Bench:
             count, told_at = int(options.rate * options.seconds), int(options.rate * options.at)
             job = self._job("paced", count)
             job = replace(job, probes_every=PROBES_EVERY, told_at=told_at, told_status="excluded")
-            job = replace(job, start_s=time.time() + 2.0 + count * 30e-6)
+            job = replace(job, start_s=time.time() + READY_S + count * 30e-6)
             result = await asyncio.to_thread(load(job).result)
             await self.heard.wait(options.people, count // PROBES_EVERY)
             await asyncio.sleep(SETTLE_S)

@@ -13,7 +13,11 @@ from tests.benchmarks.told_changes import Heard
 def test_probes_and_the_organisations_event_bear_their_place_in_the_stream() -> None:
     stream = Events(10).stream(12, lambda n: 1_790_000_000_000 + n, name="x")
     found = [json.loads(one.value) for one in with_probes(stream, 4, 5, "x", "excluded")]
-    assert [one["id"] for one in found if one["type"] == "bench.marker"] == ["evt-probe-3", "evt-probe-7", "evt-probe-11"]
+    assert [one["id"] for one in found if one["type"] == "bench.marker"] == [
+        "evt-probe-3",
+        "evt-probe-7",
+        "evt-probe-11",
+    ]
     assert (found[5]["type"], found[5]["subject"]) == ("formulary.changed", "payer:1")
     assert found[5]["data"] == {"status": "excluded"}
     assert len(found) == 12

@@ -50,6 +50,5 @@ class Heard:
         while len(self.told_s) < told or len(self.probes_s) < probes:
             await asyncio.sleep(0.02)
             if time.time() - max(began_s, self.last_s) > STALL_S:
-                raise RuntimeError(
-                    f"{len(self.told_s):,} of {told:,} who are tied and {len(self.probes_s):,} of {probes:,} probes came"
-                )
+                people = f"{len(self.told_s):,} of {told:,} people"
+                raise RuntimeError(f"{people} and {len(self.probes_s):,} of {probes:,} probes came")

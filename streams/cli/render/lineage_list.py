@@ -18,6 +18,7 @@ def show_lineage(traced: TracedLineage) -> None:
         marks = f"  restricted: {', '.join(each.restricted)}" if each.restricted else ""
         write_sentence(Text.assemble((f"{each.kind} {each.field}", "bold"), (marks, "bold red")))
         _show_names("sets traits", each.traits)
+        _show_names("told as", each.told_as)
         _show_names("segments", each.segments)
         _show_names("activations", each.activations)
         _show_names("topics", each.topics)

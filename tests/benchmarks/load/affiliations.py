@@ -1,8 +1,8 @@
 """Events of an organisation that many people are tied to, and probes of other profiles among them.
 
-Person n is `hcp:q…`, tied to ORGANISATION as a prescriber. What the organisation is told reaches each of them, and moves
-the membership in TOLD_SEGMENT: in with the status `covered`, out with any other. A probe is one event of a profile of its
-own, which makes it a member of MARKER_SEGMENT: by the probes it shows how long other profiles wait.
+Person n is `hcp:q…`, tied to ORGANISATION as a prescriber. What the organisation is told reaches each of them, and
+moves the membership in TOLD_SEGMENT: in with the status `covered`, out with any other. A probe is one event of a
+profile of its own, which makes it a member of MARKER_SEGMENT: probes show how long other profiles wait.
 """
 
 import json

@@ -105,3 +105,23 @@ def test_an_attribute_of_a_restricted_event_is_restricted_too() -> None:
     changed["activations/b.yaml"]["channel"] = "email"
     reaches = {reach.field: reach for reach in lineage(compiled(changed)).reaches}
     assert reaches[Place("attribute", "viewed: topic")].restricted == ("genome",)
+
+
+def test_an_organisations_event_goes_on_as_what_it_tells_and_a_tie_brings_it() -> None:
+    changed = files()
+    status = {"status": {"type": "string"}}
+    events = changed["dictionary.yaml"]["events"]
+    events["formulary"] = {"data": {**status, "note": {"type": "string"}}}
+    events["formulary"]["reaches"] = {"roles": ["prescriber"], "as": "told"}
+    events["told"] = {"data": {"organisation": {"type": "string"}, **status}, "restricted": "genome"}
+    changed["activations/b.yaml"]["channel"] = "email"
+    changed["segments/c.yaml"]["enter"] = {"event": "told", "where": {"status": {"equals": "covered"}}}
+    found = lineage(compiled(changed))
+    reaches = {reach.field: reach for reach in found.reaches}
+    event = reaches[Place("event", "formulary")]
+    assert (event.told_as, event.segments, event.activations) == (("told",), ("plain",), ("text",))
+    assert event.restricted == ("genome",)
+    assert reaches[Place("event", "affiliation.started")].told_as == ("told",)
+    assert reaches[Place("attribute", "formulary: status")].segments == ("plain",)
+    assert Place("attribute", "formulary: note") not in reaches
+    assert (Place("attribute", "formulary: status"), Place("attribute", "told: status")) in found.edges
