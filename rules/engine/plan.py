@@ -10,7 +10,7 @@ from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.conditions.view import View
 from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
-from rules.engine.affiliations.memories import TIES, LatestMemory
+from rules.engine.affiliations.memories import TIES, LatestMemory, ToldMemory
 from rules.engine.affiliations.ties import AFFILIATIONS
 from rules.engine.doubts import Doubted, Doubts
 from rules.engine.folds import Fold, TypeFolds, type_folds
@@ -149,7 +149,9 @@ def make_plan(
     for plan in segments:
         masks.add(plan, pilots.get(plan.position))
     masks.add_activations(activations)
-    for memory in (TIES, *map(LatestMemory, catalogue.dictionary.reaching)):
+    reaching = catalogue.dictionary.reaching
+    told_as = sorted({each.told_as for each in reaching.values()})
+    for memory in (TIES, *map(LatestMemory, reaching), *map(ToldMemory, told_as)):
         masks.keep(memory)
     crossed = {} if before is None else {plan.position: crossing(plan.id, before, catalogue) for plan in segments}
     crossings = {position: each for position, each in crossed.items() if each is not None}
@@ -196,8 +198,8 @@ def make_plan(
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
-        tells=AFFILIATIONS | catalogue.dictionary.reaching.keys(),
-        reaching=catalogue.dictionary.reaching,
+        tells=AFFILIATIONS | reaching.keys(),
+        reaching=reaching,
         cut_mask=_cut_mask(segments, before, catalogue),
     )
 

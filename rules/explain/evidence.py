@@ -30,9 +30,9 @@ def rules_then(change: Change, plan: Plan, before: Profile | None, after: Profil
         return None
     stay = (None if before is None else before.stays.get(segment.id)) or Stay()
     t_ms = change.effective_ms
-    enter = told_leaves(segment.enter, "enter", view_of_enter(segment, after, stay, t_ms), after)
+    enter = told_leaves(segment.enter, "enter", view_of_enter(segment, after, stay, t_ms), after, plan)
     if segment.exit is None:
         return RulesThen(enter, ())
     mark = stay.entry_mark if stay.member else Mark(after.latest_ms, after.arrivals, plan.ordinal)
     view = exit_view(t_ms, after, mark, stay.since_ms if stay.member else None)
-    return RulesThen(enter, told_leaves(segment.exit, "exit", view, after))
+    return RulesThen(enter, told_leaves(segment.exit, "exit", view, after, plan))

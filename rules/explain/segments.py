@@ -18,6 +18,7 @@ from rules.engine.profile import Profile, unpack
 from rules.engine.segment_plan import SegmentPlan
 from rules.engine.stay import Stay
 from rules.engine.step import wake
+from rules.explain.affiliations import ToldBy, told_by
 from rules.explain.persons import told_under
 from rules.ground.instants import FOREVER, format_duration, format_instant
 
@@ -41,6 +42,8 @@ class Leaf:
     pending: bool
     told_under: tuple[str, ...] = ()
     """The subject under which each event of the evidence was told; none: all facts of the profile are its own."""
+    told_by: tuple[ToldBy | None, ...] = ()
+    """The organisation that told each event; none: no organisation told any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,14 @@ def _following(profile: Profile, plan: Plan, generation: str, wanted: set[str]) 
 def _explain(profile: Profile, plan: Plan, segment: SegmentPlan, t_ms: int, following: Next | None) -> Explanation:
     stay = profile.stays.get(segment.id) or Stay()
     view = view_of_enter(segment, profile, stay, t_ms)
-    enter = told_leaves(segment.enter, "enter", view, profile)
+    enter = told_leaves(segment.enter, "enter", view, profile, plan)
     enter_holds = segment.enter.verdict(view)[0]
     exit_leaves: tuple[Leaf, ...] = ()
     exit_holds: bool | None = False
     if segment.exit is not None:
         mark = stay.entry_mark if stay.member else Mark(profile.latest_ms, profile.arrivals, plan.ordinal)
         seen = exit_view(t_ms, profile, mark, stay.since_ms if stay.member else None)
-        exit_leaves = told_leaves(segment.exit, "exit", seen, profile)
+        exit_leaves = told_leaves(segment.exit, "exit", seen, profile, plan)
         exit_holds = segment.exit.verdict(seen)[0]
     pilot = plan.pilots.get(segment.position)
     outside = pilot is not None and segment is pilot.before
@@ -157,12 +160,12 @@ def governed_by(pilot: Pilot | None, outside: bool, version: int | None) -> str:
     return f"outside the pilot ({pilot}): the version before, {version}, governs it"
 
 
-def told_leaves(node: Node, rule: str, view: View, profile: Profile) -> tuple[Leaf, ...]:
+def told_leaves(node: Node, rule: str, view: View, profile: Profile, plan: Plan) -> tuple[Leaf, ...]:
     """Return the conditions of a rule with their verdicts. `profile`: the one that `view` sees."""
-    return tuple(_leaf(path, leaf, view, profile) for path, leaf, _ in leaves(node, rule))
+    return tuple(_leaf(path, leaf, view, profile, plan) for path, leaf, _ in leaves(node, rule))
 
 
-def _leaf(path: str, leaf: Condition, view: View, profile: Profile) -> Leaf:
+def _leaf(path: str, leaf: Condition, view: View, profile: Profile, plan: Plan) -> Leaf:
     holds, until_ms = leaf.verdict(view)
     evidence = tuple(leaf.evidence(view))
     return Leaf(
@@ -174,6 +177,7 @@ def _leaf(path: str, leaf: Condition, view: View, profile: Profile) -> Leaf:
         leaf.capped(view),
         holds is None,
         told_under(profile, evidence),
+        told_by(profile, plan, evidence),
     )
 
 

@@ -33,6 +33,9 @@ def explain(
     activation: every refusal that applies, and when it ends by itself; the first one is the reason.
     Segments, activations and traits of restricted data are told with [bold]--restricted[/bold] only.
 
+    A profile that is tied to organisations says to which, in which role, and since which event; each event that an
+    organisation told names the organisation.
+
     A subject that stands for another is in nothing: it says for whom it stands, since when and by which event. A person
     says which subjects it is made of, and each event under which of them it was told. An erased profile says that it
     was erased, and nothing more.

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.event_time import event_time
 from rules.engine.persons.contribution import read_fact
-from rules.engine.persons.effects import FACT_TYPE
+from rules.engine.persons.effects import FACT_TYPE, REACHED_TYPE
 from rules.engine.record import Record
 from streams.operations.dump import structured
 from streams.operations.sight import Sight
@@ -42,7 +42,9 @@ def read_event(record: Record) -> EventThen | None:
     try:
         value = structured(record)
         if value["type"] == FACT_TYPE:
-            return _passed_on(value, record)
+            return _passed_on(value, value["data"]["origin"], record)
+        if value["type"] == REACHED_TYPE:
+            return _passed_on(value, value["subject"], record)
         time_ms = event_time(value["time"])
         source, id_, type_ = (str(value[name]) for name in ("source", "id", "type"))
     except (ValueError, KeyError, TypeError):
@@ -52,9 +54,9 @@ def read_event(record: Record) -> EventThen | None:
     return EventThen(time_ms, source, id_, type_, value.get("data"), record.timestamp_ms or 0, record.offset)
 
 
-def _passed_on(value: Mapping[str, Any], record: Record) -> EventThen:
-    """Read the event that an alias passed on: its declared data, by dotted path."""
-    event = read_fact(value["data"]["fact"], value["data"]["origin"])
+def _passed_on(value: Mapping[str, Any], subject: str, record: Record) -> EventThen:
+    """Read the event that an alias passed on, or an organisation told: its declared data, by dotted path."""
+    event = read_fact(value["data"]["fact"], subject)
     recorded_ms = record.timestamp_ms or 0
     return EventThen(event.time_ms, event.source, event.id, event.type, dict(event.data), recorded_ms, record.offset)
 

@@ -11,6 +11,7 @@ from rules.engine.outcome import changes_of, whole
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.explain.activations import ActivationExplanation, explain_activations
+from rules.explain.affiliations import Affiliation, explain_affiliations
 from rules.explain.persons import PersonExplanation, explain_person
 from rules.explain.segments import Explanation, explain
 from rules.ground.instants import format_instant
@@ -55,6 +56,8 @@ class ProfileExplanation:
     """All approved activations; only the named one, or none, where a name was asked for."""
     person: PersonExplanation | None = None
     """What links and erasures have made of it; None: it never met one. Who is in nothing has no segments here."""
+    affiliations: tuple[Affiliation, ...] = ()
+    """What it and its aliases were told of organisations: to which they are tied, and were."""
     linked: LinkedSubjects | None = None
     """The subjects that links tie to it now; None: none do, or an instant in the past is asked about."""
     history: HistoryState | None = None
@@ -122,6 +125,7 @@ async def explain_profile(
         segments=tuple(each for each in segments if each.segment in seen),
         activations=tuple(each for each in activations if each.activation in active),
         person=person,
+        affiliations=explain_affiliations(profile),
         linked=None if person is None or moment.past else await linked_subjects(servers, subject),
         history=moment.history,
         history_said="" if moment.history is None else moment.history.said(now_ms),

@@ -9,6 +9,7 @@ from rules.engine.change import AnyChange
 from rules.engine.persons.packed import Identity
 from rules.engine.profile import NEVER
 from rules.explain.activations import ActivationExplanation
+from rules.explain.affiliations import Affiliation
 from rules.explain.consent import ConsentSaid
 from rules.explain.persons import PersonExplanation
 from rules.explain.segments import Explanation, Leaf
@@ -32,6 +33,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "segments": [_segment_json(each) for each in explanation.segments],
         "activations": [activation_json(each) for each in explanation.activations],
         "person": None if explanation.person is None else _person_json(explanation.person, explanation.linked),
+        "affiliations": [_affiliation_json(each) for each in explanation.affiliations],
         "history": None if explanation.history is None else asdict(explanation.history),
         "not_shown": explanation.not_shown,
     }
@@ -124,6 +126,17 @@ def _identity_json(event: Identity | None) -> dict[str, Any] | None:
     return {"time": format_instant(event.time_ms), "source": event.source, "id": event.id}
 
 
+def _affiliation_json(each: Affiliation) -> dict[str, Any]:
+    """Return the JSON value of what the latest affiliation with an organisation in a role says."""
+    return {
+        "subject": each.subject,
+        "organisation": each.organisation,
+        "role": each.role,
+        "tied": each.tied,
+        "event": _identity_json(each.event),
+    }
+
+
 def _segment_json(each: Explanation) -> dict[str, Any]:
     following = each.next
     return {
@@ -151,8 +164,14 @@ def leaf_json(leaf: Leaf) -> dict[str, Any]:
         "holds": leaf.holds,
         "until": _instant(leaf.until_ms),
         "evidence": [
-            {"time": format_instant(t), "source": s, "id": i, "subject": under}
-            for (t, s, i), under in zip_longest(leaf.evidence, leaf.told_under)
+            {
+                "time": format_instant(t),
+                "source": s,
+                "id": i,
+                "subject": under,
+                "organisation": None if told is None else told.organisation,
+            }
+            for (t, s, i), under, told in zip_longest(leaf.evidence, leaf.told_under, leaf.told_by)
         ],
         "capped": leaf.capped,
         "pending": leaf.pending,

@@ -1,5 +1,6 @@
 """Organisations whose events reach those that are tied to them, over partitions of real servers."""
 
+import json
 import os
 import signal
 import subprocess
@@ -106,6 +107,18 @@ def test_what_an_organisation_is_told_reaches_all_that_are_tied_to_it_once(
         tell_and_reach(Quick(plain.environment, forked), tmp_path)
 
 
+def explained(segue: Segue) -> None:
+    """See that `explain` and `history` name the organisation, the role, and since when."""
+    said = " ".join(segue.done("explain", FIRST, "covered").out.split())
+    assert f"tied to {PAYER} as prescriber since " in said
+    assert f"told of {PAYER}, tied as prescriber since " in said
+    [leaf] = json.loads(segue.done("explain", FIRST, "covered", "--json").out)["segments"][0]["enter"]
+    assert [each["organisation"] for each in leaf["evidence"]] == [PAYER]
+    shown = " ".join(segue.done("history", FIRST, "--change", "1").out.split())
+    assert f'plan.formulary_changed {{"status":"covered","organisation":"{PAYER}"}}' in shown
+    assert f"told of {PAYER}, tied as prescriber since " in shown
+
+
 def tell_and_reach(segue: Segue, tmp_path: Path) -> None:
     """Tell organisations, kill workers, and look at all that was published."""
     segue.done("topics")
@@ -123,6 +136,7 @@ def tell_and_reach(segue: Segue, tmp_path: Path) -> None:
         assert told.published(6) == {FIRST: IN, SECOND: IN, THIRD: IN}
         told.send(LATE, "affiliation.started", **tie)
         assert told.published(2) == {LATE: IN}
+        explained(segue)
         told.send(FIRST, "affiliation.ended", **tie)
         told.settled()
         told.send(PAYER, "formulary.changed", status="excluded")

@@ -1,6 +1,6 @@
-"""What a profile remembers for affiliations: its ties, and the latest fact of each type that reaches somebody.
+"""What a profile remembers for affiliations: its ties, the latest facts that reach somebody, who told it what.
 
-Both are memories like those of conditions, but no condition reads them. So they are joined, withdrawn, erased and
+All are memories like those of conditions, but no condition reads them. So they are joined, withdrawn, erased and
 packed with all other states (`rules.engine.persons.joining`).
 """
 
@@ -9,14 +9,17 @@ from typing import Any, Final
 
 from rules.conditions.memory import Memory
 from rules.conditions.view import State
-from rules.engine.affiliations.ties import AFFILIATIONS, Tie
+from rules.engine.affiliations.ties import AFFILIATIONS, Order, Tie
 from rules.ground.event import Event
 from rules.language.dictionary import STARTED
+from rules.language.reaches import ORGANISATION
 
 TIES_MAX: Final = 512
 """Affiliations that a subject remembers: the latest, as many as a condition remembers (docs/language.md, Memory)."""
 ENTRY_BYTES: Final = 200
 """About what an affiliation takes: an organisation, a role, and the identity of an event."""
+TOLD_MAX: Final = 64
+"""Facts of a type that a subject was told, and whose organisation it remembers: the latest. Only `explain` asks."""
 FACT_BYTES: Final = 4_096
 """About what the data of a fact takes."""
 
@@ -80,12 +83,53 @@ class LatestMemory(Memory):
         return FACT_BYTES
 
 
+class ToldMemory(Memory):
+    """State: [[time, source, id, organisation], …] of the latest facts of a type as which facts are told, in order."""
+
+    def __init__(self, type_: str) -> None:
+        self.types = frozenset({type_})
+        self.take_name(f"told {type_}")
+
+    def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
+        """Take a fact in. One that nobody told, because a producer sent it, may name no organisation."""
+        organisation = event.data.get(ORGANISATION)
+        if organisation is None:
+            return state
+        left = _latest_told([*_entries(state), [event.time_ms, event.source, event.id, organisation]])
+        return state if left == state else left
+
+    def prune(self, state: State, t_ms: int) -> State:
+        """What was told does not grow old."""
+        return state
+
+    def _join(self, states: list[State], t_ms: int) -> State:
+        return _latest_told(entry for state in states for entry in _entries(state))
+
+    def later(self, state: State, after_ms: int) -> State:
+        """Return the facts later than an instant."""
+        return [entry for entry in _entries(state) if entry[0] > after_ms] or None
+
+    def bytes_max(self) -> int:
+        """Return the largest size."""
+        return TOLD_MAX * ENTRY_BYTES
+
+
 TIES: Final = TiesMemory()
 
 
 def ties_in(state: State) -> set[Tie]:
     """Collect the ties of a state of TIES."""
     return {(entry[0], entry[1]) for entry in _entries(state) if entry[5]}
+
+
+def affiliations_in(state: State) -> list[tuple[Tie, Order, bool]]:
+    """List the affiliations of a state of TIES: of each tie the latest event, and whether it ties."""
+    return [((entry[0], entry[1]), (entry[2], entry[3], entry[4]), entry[5]) for entry in _entries(state)]
+
+
+def told_in(state: State) -> dict[Order, str]:
+    """Map each fact of a state of a ToldMemory to the organisation that told it."""
+    return {(entry[0], entry[1], entry[2]): entry[3] for entry in _entries(state)}
 
 
 def fact_in(state: State, type_: str, subject: str) -> Event | None:
@@ -110,3 +154,13 @@ def _latest(entries: Iterable[Any]) -> list[Any]:
             found[entry[0], entry[1]] = entry
     kept = sorted(found.values(), key=lambda entry: entry[2:5])[-TIES_MAX:]
     return sorted(kept, key=lambda entry: entry[:2])
+
+
+def _latest_told(entries: Iterable[Any]) -> list[Any]:
+    """Keep the latest TOLD_MAX facts. Of two with one identity the first counts, whoever told it."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for entry in entries:
+        known = found.get(tuple(entry[:3]))
+        if known is None or entry < known:
+            found[tuple(entry[:3])] = entry
+    return sorted(found.values())[-TOLD_MAX:]

@@ -16,7 +16,7 @@ from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
 from rules.ground.instants import FOREVER, format_instant
-from streams.cli.render.person import show_person
+from streams.cli.render.person import show_affiliations, show_person
 from streams.cli.render.sentences import write_sentence, write_tree
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
@@ -33,6 +33,7 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
     _show_profile(explanation)
     if explanation.person is not None:
         show_person(explanation.person, explanation.linked)
+    show_affiliations(explanation.affiliations, explanation.subject)
     if whole:
         for each in explanation.segments:
             write_tree(_segment_tree(each, explanation))
@@ -194,9 +195,11 @@ def leaf_line(leaf: Leaf, history: str = "") -> Text:
 
 def _add_leaf(tree: Tree, leaf: Leaf, history: str) -> None:
     branch = tree.add(leaf_line(leaf, history))
-    events = [*zip_longest(leaf.evidence, leaf.told_under)]
-    for (t_ms, source, id_), under in events[-EVIDENCE_SHOWN:]:
-        branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}" + (f"  of {under}" if under else ""), "dim"))
+    events = [*zip_longest(leaf.evidence, leaf.told_under, leaf.told_by)]
+    for (t_ms, source, id_), under, told in events[-EVIDENCE_SHOWN:]:
+        line = branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}" + (f"  of {under}" if under else ""), "dim"))
+        if told is not None:
+            line.add(Text(str(told), "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN
     if more > 0:
         branch.add(Text(f"and {more} before", "dim"))

@@ -90,9 +90,10 @@ def _rule_tree(name: str, leaves: Sequence[Leaf], events: Mapping[Identity, Even
     tree = Tree(Text(f"{name}, as it was then", "bold"))
     for leaf in leaves:
         branch = tree.add(Text.assemble(leaf_line(leaf), (f"  {leaf.path}", "dim")))
-        for (t_ms, source, id_), under in zip_longest(leaf.evidence, leaf.told_under):
+        for (t_ms, source, id_), under, by in zip_longest(leaf.evidence, leaf.told_under, leaf.told_by):
             event = events.get((t_ms, source, id_))
             told = f"  of {under}" if under else ""
+            told += f"  {by}" if by is not None else ""
             if event is None:
                 branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}{told}", "dim"))
             else:

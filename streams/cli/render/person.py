@@ -1,15 +1,18 @@
 """A person for people: for whom a subject stands, which subjects a profile is made of, that it was erased."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.text import Text
 
+from rules.explain.affiliations import Affiliation
 from rules.explain.persons import PersonExplanation, event_words
 from rules.ground.instants import format_instant
 from streams.cli.render.sentences import write_sentence
 from streams.operations.linked_subjects import LinkedSubjects
 from streams.operations.person_subjects import PersonSubject, subjects_of
 
+AFFILIATIONS_SHOWN: Final = 10
 RING: Final = "its links lead in a ring: all of the ring are in nothing until one of these links is changed"
 
 
@@ -26,6 +29,16 @@ def show_person(person: PersonExplanation, linked: LinkedSubjects | None) -> Non
         )
         for each in subjects:
             write_sentence(_subject(each), indent=2)
+
+
+def show_affiliations(affiliations: Sequence[Affiliation], subject: str) -> None:
+    """Say to which organisations a profile is tied, and was. `subject`: the profile's own."""
+    for each in affiliations[:AFFILIATIONS_SHOWN]:
+        under = "" if each.subject == subject else f" (told of {each.subject})"
+        write_sentence(Text(f"{each}{under}"))
+    more = len(affiliations) - AFFILIATIONS_SHOWN
+    if more > 0:
+        write_sentence(Text(f"and {more} more affiliations: --json lists all", "dim"))
 
 
 def _show_end(canonical: str, linked: LinkedSubjects | None) -> None:

@@ -53,6 +53,11 @@ def row(day: int, subject: str, type_: str, **data: Any) -> Row:
 
 def replayed(rows: Iterable[Row], until: str = "2026-03-20T00:00:00Z", **policy: Any) -> Replay:
     """Replay events; the ids are e1, e2, ..."""
+    return replayed_with({**FILES, "policy.yaml": policy}, rows, until)
+
+
+def replayed_with(files: Mapping[str, Any], rows: Iterable[Row], until: str = "2026-03-20T00:00:00Z") -> Replay:
+    """As `replayed`, with other files."""
     lines = [
         json.dumps(
             {
@@ -67,7 +72,7 @@ def replayed(rows: Iterable[Row], until: str = "2026-03-20T00:00:00Z", **policy:
         ).encode()
         for number, (time, subject, type_, data) in enumerate(rows, 1)
     ]
-    found = Replay(compiled({**FILES, "policy.yaml": policy}))
+    found = Replay(compiled(files))
     for _ in found.run(lines, parse_instant(until)):
         pass
     return found
