@@ -13,7 +13,7 @@ from rules.conditions.memory import Memory
 from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
-from rules.engine.persons.part import OWN, SEEN_DAYS, Part, Way, remember, still_seen
+from rules.engine.persons.part import OWN, Part, Way, remember, still_seen
 from rules.engine.persons.person import Person, unpack_person
 from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event, Value
@@ -184,16 +184,8 @@ class Profile:
             self._packed_consents = None
         return moved
 
-    def knows(self, identity: int, r_ms: int) -> bool:
-        """Tell whether an event was seen before: not more than SEEN_DAYS before the day of its record.
-
-        What `pack` may have dropped is not known in memory either: a restart changes nothing.
-        """
-        day = self.seen.get(identity)
-        return day is not None and day >= r_ms // MS_PER_DAY - SEEN_DAYS
-
     def remember(self, identity: int, r_ms: int) -> None:
-        """Remember an event that it does not know (`knows`), at the cost of the one that came longest ago."""
+        """Remember an event that it does not know , at the cost of the one that came longest ago."""
         remember(self.seen, identity, r_ms)
 
     def linked(self) -> Person:

@@ -5,42 +5,34 @@ the other. A worker has the same steps in another order: what is beyond one prof
 (`rules.engine.persons.remote`).
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from typing import Final
 
-from rules.engine.evaluation import MERGED
 from rules.engine.outcome import Item
-from rules.engine.persons.folding import fold_fact
+from rules.engine.persons.at_hand import AtHand
 from rules.engine.persons.host import Host, Latest, LocalTold
-from rules.engine.persons.packed import Identity
+from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Way
-from rules.engine.persons.person import identity_of, logged
+from rules.engine.persons.person import logged
 from rules.engine.persons.received import Received
 from rules.engine.persons.steps import (
-    ERASED_KIND,
     At,
     add_facts,
     brought_by,
     drop_facts,
-    evaluate,
-    evaluate_fact,
-    forget,
-    is_later_link,
-    leave,
-    link_of,
     others_of,
     settle,
 )
-from rules.engine.persons.taking_over import Taken, taken_from
+from rules.engine.persons.taking_over import Taken
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
 
-class Local:
+class Local(AtHand):
     """Applies events to subjects that met a link or an erasure, with all that follows from them."""
 
     def __init__(self, host: Host, telling: LocalTold) -> None:
-        self._host: Final = host
+        super().__init__(host)
         self._telling: Final = telling
         self._early: Final[dict[str, list[Item]]] = {}
         """By subject: what its visits brought that came because its facts move, until it is evaluated."""
@@ -55,10 +47,10 @@ class Local:
         profile = host.linked(event.subject, at.r_ms)
         person = profile.linked()
         alias = person.canonical is not None
-        mask = self._fold(profile, Way(OWN, event.subject), event, at)
+        mask = self._fold(profile, Way(OWN, event.subject), event, (), at)
         if not alias:
             if mask is not None:
-                host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
+                self._evaluate_fact(profile, mask, at)
             host.moved(profile)
             return profile if mask is not None else None
         host.moved(profile)
@@ -68,56 +60,35 @@ class Local:
             anew = host.plan.catalogue.policy.begins_anew
             if not there.takes(event.time_ms, anew):
                 return None
-            mask = self._fold(passed, Way(via, event.subject, anew), event, at, came_by)
+            mask = self._fold(passed, Way(via, event.subject, anew), event, came_by, at)
             came_by.append(passed.subject)
             host.moved(passed)
             if there.canonical is None and mask is not None:
-                host.put_out(evaluate_fact(passed, host.plan, at, host.generation, mask), at.items)
+                self._evaluate_fact(passed, mask, at)
                 host.moved(passed)
                 return passed
             via = passed.subject
         return None
 
-    def _fold(self, profile: Profile, way: Way, event: Event, at: At, passed: Sequence[str] = ()) -> int | None:
-        """Fold a fact; who knows it already is not touched by it, unless it is an alias."""
-        host = self._host
-        person = profile.linked()
-        known = profile.is_known and person.knows_event(event, at.r_ms)
-        if not known:
-            self._touch(profile, at)
-        return fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, passed=passed, logs=host.logs)
-
     def link(self, event: Event, at: At) -> None:
         """Let a link event decide for whom its subject stands."""
-        self._link(event, at)
+        super().link(event, at)
         self._finish(at)
 
-    def _link(self, event: Event, at: At) -> None:
-        host = self._host
-        profile = host.linked(event.subject, at.r_ms)
-        person = profile.linked()
-        assert is_later_link(person, event)
-        before, link = person.canonical, link_of(event)
-        after = link.canonical
-        if before == after:
-            person.link = link
-            host.moved(profile)
-            return
-        self._touch(profile, at)
-        taken = taken_from(profile)
-        person.link = link
+    def _relinked(self, profile: Profile, link: Link, before: str | None, taken: Taken, at: At) -> None:
+        host, after = self._host, link.canonical
         latest = self._latest(before, after)
         refusing = None if after is None else host.linked(after, at.r_ms).linked()
         erasure = None if refusing is None else refusing.erased
         repeats = erasure is not None and link.identity <= erasure
         if refusing is not None:
-            refusing.aliases.add(event.subject)
+            refusing.aliases.add(profile.subject)
             if not repeats:
                 self._bring(profile, None, at)
         if before is not None:
             left = host.linked(before, at.r_ms)
-            left.linked().aliases.discard(event.subject)
-            self._withdraw(left, event.subject, None, at)
+            left.linked().aliases.discard(profile.subject)
+            self._withdraw(left, profile.subject, None, at)
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
         if after is None:
@@ -133,12 +104,12 @@ class Local:
         end = self._end(after)
         if end is not None:
             self._evaluate(end, at, taken)
-            *_, joined = (one.subject for one in self._way(event.subject, set()) if one is not end)
+            *_, joined = (one.subject for one in self._way(profile.subject, set()) if one is not end)
             self._telling.moved(end, latest.get(end.subject, {}), at, joined)
 
     def erase(self, event: Event, at: At) -> None:
         """Erase a subject, and with it the whole person."""
-        self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
+        super().erase(event, at)
         self._finish(at)
 
     def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
@@ -149,17 +120,12 @@ class Local:
         """Erase a subject, and those that it reaches. `latest`: of the end of the person, before all of this."""
         host = self._host
         latest.pop(profile.subject, None)
-        self._touch(profile, at)
         person = profile.linked()
         canonical = person.canonical
         others = [host.linked(subject, at.r_ms) for subject in others_of(person)]
         before = [logged(other.linked().parts.values()) for other in others]
-        plan = host.plan
-        kind = MERGED if canonical is not None else ERASED_KIND
-        host.put_out(leave(profile, plan, at, host.generation, kind), at.items)
-        forget(profile, erasure, plan, at.r_ms)
+        self._leave_all(profile, erasure, at)
         self._telling.forget(profile.subject)
-        host.moved(profile)
         if canonical is not None:
             there = host.linked(canonical, at.r_ms)
             there.linked().aliases.discard(profile.subject)
@@ -228,9 +194,8 @@ class Local:
     # -- visits that wait ------------------------------------------------------------------------------------------
 
     def _touch(self, profile: Profile, at: At) -> None:
-        """Bring a profile up to R, right before it is evaluated."""
         at.items += self._early.pop(profile.subject, ())
-        self._host.bring_up(profile, at.r_ms, at.items)
+        super()._touch(profile, at)
 
     def _touch_early(self, profile: Profile, at: At) -> None:
         """Bring a profile up to R because its facts move; what comes of it is put out when it is evaluated."""
@@ -257,7 +222,5 @@ class Local:
         return {end.subject: dict(self._telling.latest(end)) for end in ends if end is not None}
 
     def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
-        host = self._host
         self._touch(profile, at)
-        host.put_out(evaluate(profile, host.plan, at, host.generation, taken), at.items)
-        host.moved(profile)
+        super()._evaluate(profile, at, taken)

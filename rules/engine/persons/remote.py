@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from rules.engine.decode import Own, is_subject
-from rules.engine.evaluation import MERGED
+from rules.engine.persons.at_hand import AtHand
 from rules.engine.persons.contribution import (
     read_brought,
     read_fact,
@@ -23,30 +23,21 @@ from rules.engine.persons.contribution import (
     write_fact,
 )
 from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
-from rules.engine.persons.folding import fold_fact
 from rules.engine.persons.host import Host, Telling
 from rules.engine.persons.lacking import kept_by, note_origin
-from rules.engine.persons.packed import Identity
+from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Way
-from rules.engine.persons.person import identity_of
 from rules.engine.persons.pieces import PIECE, gather
 from rules.engine.persons.received import Received, read_effect
 from rules.engine.persons.steps import (
-    ERASED_KIND,
     At,
     Brought,
     add_facts,
     brought_by,
     drop_facts,
-    evaluate,
-    evaluate_fact,
-    forget,
-    leave,
-    link_of,
-    others_of,
     settle,
 )
-from rules.engine.persons.taking_over import Taken, as_json, taken_from
+from rules.engine.persons.taking_over import Taken, as_json
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
@@ -54,11 +45,11 @@ SUBJECTS_USUAL: Final = 50
 """A person of more subjects than this is told to somebody: most of these links are wrong."""
 
 
-class Remote:
+class Remote(AtHand):
     """Applies events and effects to the one profile that they are about; `At.effects` takes what follows for others."""
 
     def __init__(self, host: Host, telling: Telling) -> None:
-        self._host: Final = host
+        super().__init__(host)
         self._telling: Final = telling
 
     # -- its own events ----------------------------------------------------------------------------------------------
@@ -67,37 +58,25 @@ class Remote:
         """Take a fact in; an alias passes it on."""
         profile = self._host.linked(event.subject, at.r_ms)
         before = self._telling.ties(profile)
-        self._fold(profile, Way(OWN, event.subject), event, (), at)
+        self._know(profile, Way(OWN, event.subject), event, (), at)
         self._telling.tied(profile, before, at)
 
-    def _fold(self, profile: Profile, way: Way, event: Event, passed: tuple[str, ...], at: At) -> None:
-        host, person = self._host, profile.linked()
-        if not (profile.is_known and person.knows_event(event, at.r_ms)):
-            host.bring_up(profile, at.r_ms, at.items)
-        mask = fold_fact(profile, way, host.plan_of(profile), event, at.r_ms, passed=passed, logs=host.logs)
+    def _know(self, profile: Profile, way: Way, event: Event, passed: tuple[str, ...], at: At) -> None:
+        """Know a fact; an alias passes it on. `passed`: the subjects that it came through."""
+        person = profile.linked()
+        mask = self._fold(profile, way, event, passed, at)
         if person.canonical is not None and person.canonical in person.came_by(way):
             at.marks.append("came_round")
         elif person.canonical is not None:
             told = {"origin": way.origin, "fact": write_fact(event)}
             self._pass_on(profile, FACT_TYPE, person.canonical, passed, told, at)
         elif mask is not None:
-            host.put_out(evaluate_fact(profile, host.plan, at, host.generation, mask), at.items)
+            self._evaluate_fact(profile, mask, at)
             self._telling.took(event, profile, at)
-        host.moved(profile)
+        self._host.moved(profile)
 
-    def link(self, event: Event, at: At) -> None:
-        """Let a link event decide for whom its subject stands."""
-        host = self._host
-        profile = host.linked(event.subject, at.r_ms)
-        person, link = profile.linked(), link_of(event)
-        before, after = person.canonical, link.canonical
-        if before == after:
-            person.link = link
-            host.moved(profile)
-            return
-        host.bring_up(profile, at.r_ms, at.items)
-        taken = taken_from(profile)
-        person.link = link
+    def _relinked(self, profile: Profile, link: Link, before: str | None, taken: Taken, at: At) -> None:
+        host, after = self._host, link.canonical
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
         if after is None:
@@ -115,20 +94,10 @@ class Remote:
             own = brought_by(profile, self._host.plan_of(profile), at.r_ms, {profile.subject})
             self._bring(profile, person.canonical, (), own, at)
 
-    def erase(self, event: Event, at: At) -> None:
-        """Erase a subject, and by effects the whole person."""
-        self._erase(self._host.linked(event.subject, at.r_ms), identity_of(event), at)
-
     def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
-        host = self._host
-        host.bring_up(profile, at.r_ms, at.items)
-        person = profile.linked()
-        others = [*others_of(person)]
+        self._touch(profile, at)  # its ties are those under the plan in force
         ties = self._telling.ties(profile)
-        kind = MERGED if person.canonical is not None else ERASED_KIND
-        host.put_out(leave(profile, host.plan, at, host.generation, kind), at.items)
-        forget(profile, erasure, host.plan, at.r_ms)
-        host.moved(profile)
+        others = self._leave_all(profile, erasure, at)
         self._telling.tied(profile, ties, at)
         for other in others:
             self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": [*erasure]}, at)
@@ -140,7 +109,7 @@ class Remote:
         host = self._host
         profile = host.linked(received.subject, at.r_ms)
         if PIECE in received.data:
-            host.bring_up(profile, at.r_ms, at.items)
+            self._touch(profile, at)
             person = profile.linked()
             person.pieces, data = gather(person.pieces, received.data)
             host.moved(profile)
@@ -166,7 +135,7 @@ class Remote:
             if received.way == (received.via,):
                 self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
             return
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch(profile, at)
         if link is not None and person.erased is not None and not host.plan_of(profile).catalogue.policy.begins_anew:
             at.marks.append("link_to_erased")  # what is told of the alias is in nothing until the link is taken back
         before, shown = len(person.origins()), person.shown()
@@ -192,7 +161,7 @@ class Remote:
         if not person.takes(event.time_ms, anew):
             at.marks.append("erased_fact")
             return
-        self._fold(profile, Way(received.via, origin, anew), event, received.way, at)
+        self._know(profile, Way(received.via, origin, anew), event, received.way, at)
 
     def _withdrawn(self, profile: Profile, received: Received, at: At) -> None:
         origins = received.data["origins"]
@@ -203,7 +172,7 @@ class Remote:
     def _drop(self, profile: Profile, received: Received, origins: set[str] | None, at: At) -> None:
         """Drop what came through the sender; the end of the links is evaluated without it."""
         host, person = self._host, profile.linked()
-        host.bring_up(profile, at.r_ms, at.items)
+        self._touch(profile, at)
         latest = self._telling.latest(profile)
         had = {way for way in person.parts if way.via == received.via}
         shown = person.shown()
@@ -286,11 +255,6 @@ class Remote:
         """Send an effect to another subject. `passed`: the subjects that it came through before this one."""
         way = (*passed, profile.subject)
         at.effects.append(Effect(subject, type_, {"way": way, "event": at.events[0], **told}))
-
-    def _evaluate(self, profile: Profile, at: At, taken: Taken | None = None) -> None:
-        host = self._host
-        host.put_out(evaluate(profile, host.plan, at, host.generation, taken), at.items)
-        host.moved(profile)
 
 
 _APPLY: Final[Mapping[str, Callable[[Remote, Profile, Received, At], None]]] = {

@@ -187,7 +187,7 @@ def classify(profile: Profile | None, event: Event, name: int, r_ms: int, *, ane
         return "redelivery"
     if event.type not in NO_FACTS:
         return "fact"
-    if profile is not None and person is None and profile.knows(name, r_ms):
+    if profile is not None and person is None and recognises(profile.seen, name, r_ms):
         return "redelivery"
     return "redelivery" if person is not None and not is_later_link(person, event) else "link"
 
