@@ -97,6 +97,15 @@ class Memory(ABC):
         found.take_name(f"{cut} {self.state_text}")
         return found
 
+    def key_of_cut(self, number: int) -> str:
+        """Return the key that the state has where its cut has another number.
+
+        Partitions count the ends of their fills among their cuts, and these come between different cuts.
+        """
+        if not self.cut or number == self.cut:
+            return self.state_key
+        return state_key_of(f"{number} {self.state_text.removeprefix(f'{self.cut} ')}")
+
     def oldest_ms(self, t_ms: int) -> int:
         """Return the instant up to which events move no verdict at t_ms or later; -FOREVER: there is none."""
         return -FOREVER

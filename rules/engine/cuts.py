@@ -84,6 +84,14 @@ class Cuts:
         old = self.current
         known = {} if old is None else old.fills
         fills = {each.cut: each.since_ms for each in (*cut.made, *cut.fills) if each.filled}
+        # an earlier version kept the introductions only
+        self._made |= {each.cut: each.t_ms for each in cut.introductions}
+        self._made |= {each.cut: each.t_ms for each in cut.made}
+        self._anew |= {each.cut: each.traits for each in cut.made}
+        # the oldest cut kept may be the end of a fill, whose `fills` are not kept; but `made` names every cut up to it
+        if not cut.fills and not cut.made:
+            self._made[cut.ordinal] = cut.t_ms
+            self._anew[cut.ordinal] = _declared_anew(cut, catalogue, old)
         self.current = make_plan(
             catalogue,
             ordinal=cut.ordinal,
@@ -93,17 +101,10 @@ class Cuts:
             introduced={(each.condition, each.segment): Introduction(*each[2:]) for each in cut.introductions},
             fills={**known, **fills},
             ends_fill=bool(cut.fills),
+            numbers={ordinal: number for number, ordinal in enumerate(sorted(self._made), 1)},
         )
         self.plans[cut.ordinal] = self.current
         self._visited[cut.ordinal] = None
-        # an earlier version kept the introductions only
-        self._made |= {each.cut: each.t_ms for each in cut.introductions}
-        self._made |= {each.cut: each.t_ms for each in cut.made}
-        self._anew |= {each.cut: each.traits for each in cut.made}
-        # the oldest cut kept may be the end of a fill, whose `fills` are not kept; but `made` names every cut up to it
-        if not cut.fills and not cut.made:
-            self._made[cut.ordinal] = cut.t_ms
-            self._anew[cut.ordinal] = _declared_anew(cut, catalogue, old)
 
     def kept(self) -> tuple[Cut, ...]:
         """Return what `resume` needs: the oldest cut that a profile may stand under, and all after it."""

@@ -15,7 +15,8 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
       {ordinal of a cut: {trait: [time, source, id, value]}},         held back until the cut is filled; null: none
       [[time, source, id, canonical], [time, source, id], [alias, …],       its latest link event, its erasure
        [[via, origin, anew, known_since, latest, settings, consents, {state key: state}, {identity: day},
-         held back, lacking, [subject between origin and via, …]], …],     one a part
+         held back, lacking, [subject between origin and via, …], [key in lacking that a fill brings facts to, …]], …],
+        one a part
         {effect: [text, …]}] ]                   pieces that wait; null: it never met a link or an erasure
 
 Where the last field is given, the facts stand in its parts: the settings, consents, states and identities before it are

@@ -79,6 +79,8 @@ class Plan:
     fresh_mask: int
     """Segments that a profile without events or traits could enter."""
     introductions: Introductions
+    foreign: Mapping[str, str]
+    """By state key: the key that an effect gives the state, where that is another (`rules.conditions.memory`)."""
     begun: Mapping[str, tuple[int, int]]
     """By key of each state that began at a cut which is not wholly filled: the ordinal of the cut, and the instant from
     which on the log is whole."""
@@ -126,12 +128,14 @@ def make_plan(
     introduced: Mapping[tuple[str, str], Introduction] | None = None,
     fills: Fills | None = None,
     ends_fill: bool = False,
+    numbers: Mapping[int, int] | None = None,
 ) -> Plan:
     """Compile a catalogue that takes effect at t_ms, after `old`.
 
     With `filled` the history of new conditions is at hand (`rules.engine.step.bring_over` folds it in): nothing is
     pending. Without `old`, `introduced` says what a checkpoint remembers of conditions that came in without their
-    history. `fills`: the cuts that are filled (None: as in `old`).
+    history. `fills`: the cuts that are filled (None: as in `old`). `numbers`: by ordinal of a cut, its number among the
+    cuts that put a catalogue into force (None: no end of a fill came between).
     """
     if fills is None:
         fills = {} if old is None else old.fills
@@ -193,6 +197,7 @@ def make_plan(
         needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,
+        foreign=_foreign(masks.states, numbers or {}),
         begun=_begun(masks.states, introductions, fills),
         doubts=Doubts(),
         fills=fills,
@@ -211,6 +216,15 @@ def _begun(states: Mapping[str, Memory], introductions: Introductions, fills: Fi
         since_ms = fills.get(memory.cut, instants.get(memory.cut))
         if memory.cut and since_ms is not None:
             found[key] = memory.cut, since_ms
+    return found
+
+
+def _foreign(states: Mapping[str, Memory], numbers: Mapping[int, int]) -> dict[str, str]:
+    found = {}
+    for key, memory in states.items():
+        told = memory.key_of_cut(numbers.get(memory.cut, memory.cut))
+        if told != key:
+            found[key] = told
     return found
 
 

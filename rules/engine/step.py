@@ -9,6 +9,7 @@ from rules.engine.fold import find_masks, fold_event
 from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
 from rules.engine.persons.joining import rejoin
+from rules.engine.persons.lacking import filled
 from rules.engine.persons.part import Part
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile
@@ -105,6 +106,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
         for part in person.parts.values():
             part.states = _carried(part, plan, part.log)
             part.lacking = {key: since_ms for key, since_ms in part.lacking.items() if key in plan.states}
+            filled(part, plan)
             mask |= release(part, plan) if part.held_back else 0
         rejoin(profile, plan.states, plan.t_ms)
     profile.cut = plan.ordinal

@@ -28,17 +28,18 @@ STEPS_MAX = 20_000
 """More would go round for ever."""
 
 
-def _segment(name: str, enter: Condition) -> Condition:
+def segment(name: str, enter: Condition) -> Condition:
+    """Write a segment."""
     return {"segment": name, "version": 1, "status": "approved", "enter": enter}
 
 
 SEGMENTS = (
-    _segment("liked", {"trait": "color", "equals": "red"}),
-    _segment("often", {"event": "b", "count": {"at_least": 3}, "within": "30d"}),
-    _segment("agreed", {"consent": {"channel": "sms", "purpose": "p"}}),
-    _segment("quiet", {"absent": "b", "within": "2d"}),
-    _segment("lastly", {"last": "b", "is": {"n": {"above": 2}}}),
-    _segment("steady", {"trait": "color", "equals": "red", "for": "1h"}),
+    segment("liked", {"trait": "color", "equals": "red"}),
+    segment("often", {"event": "b", "count": {"at_least": 3}, "within": "30d"}),
+    segment("agreed", {"consent": {"channel": "sms", "purpose": "p"}}),
+    segment("quiet", {"absent": "b", "within": "2d"}),
+    segment("lastly", {"last": "b", "is": {"n": {"above": 2}}}),
+    segment("steady", {"trait": "color", "equals": "red", "for": "1h"}),
 )
 """A profile is a member by its facts and the instant alone."""
 FILES: Files = {

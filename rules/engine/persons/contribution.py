@@ -11,11 +11,12 @@ import msgspec
 
 from rules.engine import layout
 from rules.engine.decode import is_subject
-from rules.engine.persons.joining import Memories
+from rules.engine.persons.lacking import name_for_others
 from rules.engine.persons.packed import Identity, PackedPart
 from rules.engine.persons.part import OWN, Part, Way, unpack_part
 from rules.engine.persons.steps import Brought
 from rules.engine.persons.taking_over import Taken, of_json
+from rules.engine.plan import Plan
 from rules.engine.profile import pruned
 from rules.ground.event import Event
 
@@ -26,14 +27,17 @@ _packed: Final = msgspec.msgpack.Decoder(PackedPart).decode
 _plain: Final = msgspec.msgpack.Decoder().decode
 
 
-def write_brought(brought: Brought, memories: Memories, r_ms: int) -> list[Any]:
+def write_brought(brought: Brought, plan: Plan, r_ms: int) -> list[Any]:
     """Write facts: a list for each subject of which they were told, as `rules.engine.layout` has a part."""
-    return [_write(origin, part, memories, r_ms) for origin, part in brought]
+    return [_write(origin, part, plan, r_ms) for origin, part in brought]
 
 
-def _write(origin: str, part: Part, memories: Memories, r_ms: int) -> Any:
+def _write(origin: str, part: Part, plan: Plan, r_ms: int) -> Any:
+    memories = plan.states
     part.states = pruned({key: state for key, state in part.states.items() if key in memories}, memories, r_ms)
     part.lacking = {key: since_ms for key, since_ms in sorted(part.lacking.items()) if key in memories}
+    part.awaited = tuple(key for key in part.awaited if key in part.lacking)
+    name_for_others(part, plan)
     part.traits = dict(sorted(part.traits.items()))
     part.consents = dict(sorted(part.consents.items()))
     fields = _plain(layout.encode(part.pack(Way(OWN, origin), r_ms)))

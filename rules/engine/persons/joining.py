@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rules.conditions.consent import consents_later, join_consents
 from rules.conditions.memory import Memory
 from rules.conditions.view import Register, State
-from rules.engine.persons.lacking import joined_lacking
+from rules.engine.persons.lacking import joined_awaited, joined_lacking
 from rules.engine.persons.part import Part
 from rules.engine.persons.person import identity_of, logged
 from rules.engine.profile import Profile
@@ -62,6 +62,7 @@ def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
     found.consents = join_consents([part.consents for part in parts])
     found.states = joined_states(parts, memories, t_ms)
     found.lacking = joined_lacking(parts) or {}
+    found.awaited = joined_awaited(parts, found.lacking.keys())
     found.between = tuple(sorted({subject for part in parts for subject in part.between}))
     for part in parts:
         found.seen |= part.seen

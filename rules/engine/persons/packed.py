@@ -49,6 +49,7 @@ class PackedPart(Struct, array_like=True, gc=False):
     held_back: HeldBack | None = None
     lacking: dict[str, int] | None = None
     between: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
 
 class PackedPerson(Struct, array_like=True, gc=False):

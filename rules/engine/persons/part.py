@@ -63,6 +63,7 @@ class Part:
     """The facts of one subject that came one way, folded. Mutable: its profile owns it. States are never mutated."""
 
     __slots__ = (
+        "awaited",
         "between",
         "consents",
         "held_back",
@@ -88,6 +89,8 @@ class Part:
         """As a profile's."""
         self.lacking: dict[str, int] = {}
         """By state key: the instant from which on the state knows all of it (`rules.engine.persons.lacking`)."""
+        self.awaited: tuple[str, ...] = ()
+        """Keys in `lacking`, sorted: a fill under way brings them facts; its end says from when on they know all."""
         self.between: tuple[str, ...] = ()
         """The subjects between the origin and the alias that brought it, sorted: through these it came, too."""
         self.log: list[Seen] | None = None
@@ -101,7 +104,7 @@ class Part:
         found.seen = dict(self.seen)
         found.held_back = None if self.held_back is None else {cut: dict(one) for cut, one in self.held_back.items()}
         found.lacking = dict(self.lacking)
-        found.between = self.between
+        found.awaited, found.between = self.awaited, self.between
         found.log = None if self.log is None else list(self.log)
         return found
 
@@ -136,6 +139,7 @@ class Part:
             self.held_back,
             self.lacking or None,
             self.between,
+            self.awaited,
         )
 
 
@@ -148,5 +152,5 @@ def unpack_part(packed: PackedPart) -> tuple[Way, Part]:
     if packed.held_back:
         part.held_back = layout.as_registers(packed.held_back)
     part.lacking = packed.lacking or {}
-    part.between = packed.between
+    part.between, part.awaited = packed.between, packed.awaited
     return Way(packed.via, packed.origin, packed.anew), part

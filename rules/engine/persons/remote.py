@@ -244,7 +244,7 @@ class Remote(AtHand):
         told = {
             "states": kept_by(plan),
             "link": None if link is None else [*link],
-            "parts": write_brought(brought, plan.states, at.r_ms),
+            "parts": write_brought(brought, plan, at.r_ms),
             "taken": {} if taken is None else as_json(taken),
         }
         self._pass_on(profile, FACTS_TYPE, subject, way, told, at)
