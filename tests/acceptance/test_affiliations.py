@@ -115,7 +115,7 @@ def explained(segue: Segue) -> None:
     [leaf] = json.loads(segue.done("explain", FIRST, "covered", "--json").out)["segments"][0]["enter"]
     assert [each["organisation"] for each in leaf["evidence"]] == [PAYER]
     shown = " ".join(segue.done("history", FIRST, "--change", "1").out.split())
-    assert f'plan.formulary_changed {{"status":"covered","organisation":"{PAYER}"}}' in shown
+    assert f'plan.formulary_changed {{"organisation":"{PAYER}","status":"covered"}}' in shown
     assert f"told of {PAYER}, tied as prescriber since " in shown
 
 

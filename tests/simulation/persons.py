@@ -13,10 +13,11 @@ back. The real `Worker` runs over the models, as in `storms`. At the end of each
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 from unittest.mock import patch
 
+from rules.catalogue.catalogue import Catalogue
 from rules.engine import related
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange, Change
@@ -87,6 +88,9 @@ class PersonsRun(Run):
     """One run, by its seed."""
 
     loaded = LOADED
+    catalogues = CATALOGUES
+    by_facts: Set[str] = BY_FACTS.keys()
+    """The segments in which the naive evaluator must see the same profiles at the end."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -134,11 +138,19 @@ class PersonsRun(Run):
                 case _:
                     self.tell(subject, type_)
             if rng.random() < 0.05 and self.told:
-                again = rng.choice(self.told)[1]  # a redelivery
-                self._append(json.loads(again)["subject"], again)
+                self.again()
 
-    def _link(self, subject: str) -> None:
-        other = self.rng.choice([each for each in SUBJECTS if each != subject])
+    def again(self) -> None:
+        """Append an event of before again: a redelivery."""
+        value = self.rng.choice(self.told)[1]
+        self._append(json.loads(value)["subject"], value)
+
+    def link_among(self, subjects: Sequence[str]) -> None:
+        """Link one of some subjects to another, or take its link back."""
+        self._link(self.rng.choice(subjects), subjects)
+
+    def _link(self, subject: str, subjects: Sequence[str] = SUBJECTS) -> None:
+        other = self.rng.choice([each for each in subjects if each != subject])
         if self.rng.random() < 0.4:
             self.came["unlink"] += 1
             self.tell(subject, "identity.unlinked")
@@ -173,6 +185,14 @@ class PersonsRun(Run):
         self.weather(fair=True)
         await self.world.until(self.settled, 600_000)
 
+    async def end_in_order(self) -> None:
+        """End the processes. No worker has failed, and no partition has stopped."""
+        for process in self.processes:
+            assert not process.worker.status.failure
+            assert not any(one.incident for one in process.worker.status.partitions.values())
+            await process.revoke()
+            await process.kill()
+
     def settled(self) -> bool:
         return super().settled() and all(
             self.world.broker.watermarks(EVENTS, partition)[1] == self._stable(partition)
@@ -186,10 +206,10 @@ class PersonsRun(Run):
 class Seen:
     """The records of one partition, applied again by an engine that holds everything; and what the checker follows."""
 
-    def __init__(self, partition: int) -> None:
+    def __init__(self, partition: int, loaded: Sequence[Catalogue]) -> None:
         self.partition = partition
         self.engine = Partition("g1", decoder_of(partition, PARTITIONS), clock_ms=-1)
-        for catalogue in LOADED:
+        for catalogue in loaded:
             self.engine.give_catalogue(catalogue.hash, catalogue)
         self.changes: list[AnyChange] = []
         self.digests: dict[int, str] = {}
@@ -232,7 +252,7 @@ class Seen:
 def check(run: PersonsRun) -> None:
     """Check all that must hold at the end of a run."""
     exchange = Exchange(PARTITIONS, "g1")
-    seen = [Seen(partition) for partition in range(PARTITIONS)]
+    seen = [Seen(partition, run.loaded) for partition in range(PARTITIONS)]
     for each in seen:
         each.run(run, exchange)
     for each in seen:
@@ -279,20 +299,21 @@ def check_naively(run: PersonsRun, changes: Sequence[AnyChange]) -> None:
     lines = [
         json.dumps({**json.loads(value), "recordedtime": format_instant(at_ms)}).encode() for at_ms, value in run.told
     ]
-    catalogue = plain({name: read_text(text) for name, text in CATALOGUES[0].items()})
+    catalogue = plain({name: read_text(text) for name, text in run.catalogues[0].items()})
     naive = [json.loads(each) for each in replay(catalogue, lines).changes]
     wanted = _standing(
-        [(each["profile"], each["segment"], each["change"] == "entered") for each in naive if "segment" in each]
+        [(each["profile"], each["segment"], each["change"] == "entered") for each in naive if "segment" in each],
+        run.by_facts,
     )
-    found = _standing([(each.subject, each.segment, each.entered) for each in changes if isinstance(each, Change)])
-    assert found == wanted
+    moves = [(each.subject, each.segment, each.entered) for each in changes if isinstance(each, Change)]
+    assert _standing(moves, run.by_facts) == wanted
 
 
-def _standing(moves: Sequence[tuple[str, str, bool]]) -> set[tuple[str, str]]:
+def _standing(moves: Sequence[tuple[str, str, bool]], segments: Set[str]) -> set[tuple[str, str]]:
     standing: set[tuple[str, str]] = set()
     for subject, segment, entered in moves:
         (standing.add if entered else standing.discard)((subject, segment))
-    return {each for each in standing if each[1] in BY_FACTS}
+    return {each for each in standing if each[1] in segments}
 
 
 async def persons(seed: int) -> Counter[str]:
@@ -321,9 +342,5 @@ async def _persons(run: PersonsRun, seed: int) -> Counter[str]:
     run.traffic()
     await run.calm()
     check(run)
-    for process in run.processes:
-        assert not process.worker.status.failure
-        assert not any(one.incident for one in process.worker.status.partitions.values())
-        await process.revoke()
-        await process.kill()
+    await run.end_in_order()
     return run.came

@@ -1,8 +1,8 @@
-"""A worker that dies at one request of its way from a link to what follows from it; perhaps Redis goes back, too.
+"""A worker that dies at one request of its way from a cause to what follows from it; perhaps Redis goes back, too.
 
-A link is told, and the one worker of both partitions does what follows: the alias leaves, the contribution is written,
-the end takes over. The worker dies at its n-th request to Kafka or Redis after the link, before the request is carried
-out or after it. Another worker goes on.
+The cause is a link, unless a kind of run says otherwise (`tests.simulation.affiliations`). The one worker of both
+partitions does what follows: the alias leaves, the contribution is written, the end takes over. The worker dies at its
+n-th request to Kafka or Redis after the cause, before the request is carried out or after it. Another worker goes on.
 """
 
 import asyncio
@@ -37,10 +37,23 @@ class StepRun(PersonsRun):
         self.at = at
         self.carried_out = carried_out
         self.asked = -1
-        """Requests since the link; below 0: none are counted yet."""
+        """Requests since the cause; below 0: none are counted yet."""
         self.dead = False
+        self.afterwards = "b"
+        """The type of the event of ALIAS at the end."""
         self._first = True
         """Whether the first worker is the one that asks."""
+
+    def prepare(self) -> None:
+        """Tell what is known before."""
+        for subject in (ALIAS, END, ALIAS):
+            self.world.advance(10)
+            self.tell(subject, "b")
+        self.tell(ALIAS, "a", {"color": "red"})
+
+    def cause(self) -> None:
+        """Tell what brings effects."""
+        self.tell(ALIAS, "identity.linked", {"canonical": END})
 
     async def ask(self, request: Callable[[], T]) -> T:
         """Carry a request out, or let its sender die at it."""
@@ -66,14 +79,11 @@ class StepRun(PersonsRun):
         await self.processes[0].kill()
         self.processes = [Process(self.world, random.Random(1))]
         await self.processes[0].give(set(range(PARTITIONS)))
-        for subject in (ALIAS, END, ALIAS):
-            self.world.advance(10)
-            self.tell(subject, "b")
-        self.tell(ALIAS, "a", {"color": "red"})
+        self.prepare()
         await self.world.until(self.settled)
         before = len(self.world.server.history.get(roll_back, ())) - 1 if roll_back is not None else 0
         self.world.advance(10)
-        self.tell(ALIAS, "identity.linked", {"canonical": END})
+        self.cause()
         self.asked = 0
         await self.world.until(lambda: self.dead or self.settled())
         died, self._first = self.dead, False
@@ -85,7 +95,7 @@ class StepRun(PersonsRun):
             self.processes = [Process(self.world, random.Random(2))]
             await self.processes[0].give(set(range(PARTITIONS)))
         self.world.advance(10)
-        self.tell(ALIAS, "b")
+        self.tell(ALIAS, self.afterwards)
         await self.world.until(self.settled, 600_000)
         check(self)
         for process in self.processes:
