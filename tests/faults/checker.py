@@ -4,12 +4,15 @@
     O0  each profile's sequence is 1, 2, 3 …     C0  no change id ever has two payloads, aborted ones included
     S0  member sets, standing memberships and standing activations are the expected ones
     Q0  every input record is applied or dead-lettered, once
+    E0  every effect of a link or an erasure stands in its target's partition once, in order, and nothing else does
+    P0  nobody is anywhere under two names of one person (`one_person`)
 
 Each holds for the memberships and for every channel; `promises` says what O0 means across topics.
 
 Shares no code with the engine: it uses aiokafka, redis and `model`. Errors name offsets and ids of made-up events.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +23,8 @@ from aiokafka import TopicPartition
 
 from streams.store.access import RedisConnection
 from tests.faults.catalogues import CHANNELS, Rules
-from tests.faults.model import Partition
+from tests.faults.effects import check_effects, missing_effects
+from tests.faults.model import Early, Partition, Post
 from tests.faults.promises import (
     Violated,
     check_payloads,
@@ -95,14 +99,38 @@ class Counted:
     refused: int
     activations: int = 0
     """Changes of activations."""
+    effects: int = 0
+    """Records that one profile's records brought to another."""
 
 
 def expected(records: Sequence[Any], catalogues: Sequence[Rules], generation: str = GENERATION) -> Partition:
-    """Apply a partition's records to the model."""
+    """Apply a partition's records to the model; it has no effects of others."""
     model = Partition(catalogues, generation)
     for record in records:
         model.apply(record)
     return model
+
+
+def advance(models: Sequence[Partition], records: Sequence[Sequence[Any]], applied: list[int]) -> None:
+    """Apply what was read of each partition to its model, as far as the causes of effects were read, too.
+
+    `applied`: how many records of each are applied; it grows.
+    """
+    moved = True
+    while moved:
+        moved = False
+        for partition, model in enumerate(models):
+            with contextlib.suppress(Early):
+                for record in records[partition][applied[partition] :]:
+                    model.apply(record)
+                    applied[partition] += 1
+                    moved = True
+
+
+def models_of(names: Names, catalogues: Sequence[Rules]) -> list[Partition]:
+    """Return a model for each partition. They know what the others send."""
+    post = Post()
+    return [Partition(catalogues, names.generation, post) for _ in range(names.partitions)]
 
 
 class Follower:
@@ -111,17 +139,16 @@ class Follower:
     def __init__(self, names: Names, catalogues: Sequence[Rules]) -> None:
         """`catalogues` may grow, and so may the records that were read."""
         self._names = names
-        self._models = [Partition(catalogues, names.generation) for _ in range(names.partitions)]
+        self._models = models_of(names, catalogues)
         self._applied = [0] * names.partitions
 
     def behind(self, found: Records, horizon_ms: int) -> str:
         """Return what is missing, or due before the horizon; "": nothing. Raises Violated: waiting cannot mend it."""
+        records = [found[TopicPartition(self._names.events, n)] for n in range(self._names.partitions)]
+        advance(self._models, records, self._applied)
         for partition, model in enumerate(self._models):
-            records = found[TopicPartition(self._names.events, partition)]
-            fresh = records[self._applied[partition] :]
-            for record in fresh:
-                model.apply(record)
-            self._applied[partition] += len(fresh)
+            if self._applied[partition] < len(records[partition]):
+                return f"partition {partition}: the cause of an effect is not read yet"
             due = model.next_due()
             if due is not None and due < horizon_ms:
                 return f"partition {partition}: something is due at {due}, and the input ends at {model.clock_ms}"
@@ -135,7 +162,7 @@ class Follower:
                     if values != wanted[: len(values)]:
                         compare(f"partition {partition} {stream.channel}".rstrip(), wanted, values)
                     return f"partition {partition}: {len(values)} of {len(wanted)} changes are in {stream.topic}"
-        return ""
+        return missing_effects(self._models)
 
 
 class Outcome:
@@ -164,25 +191,43 @@ class Outcome:
         names, counted = self.names, Counted(0, 0, 0, 0)
         client = connect(names.redis_url)
         try:
-            for partition in range(names.partitions):
-                meta = await self._meta(client, partition)
-                counted = await self._check(partition, int(meta["offset"]), client, observed, counted)
+            ends = [int((await self._meta(client, n))["offset"]) for n in range(names.partitions)]
+            models = self._models(ends)
+            check_effects(models)
+            for partition, model in enumerate(models):
+                counted = await self._check(partition, model, client, observed, counted)
         finally:
             await client.aclose()
         return counted
 
+    def _models(self, ends: Sequence[int]) -> list[Partition]:
+        """Apply all that was applied. `ends`: by partition, the offset that the state in Redis stands at."""
+        names = self.names
+        models = models_of(names, self.catalogues)
+        records = []
+        for partition, end in enumerate(ends):
+            every = self.of(names.events, partition)
+            records.append([record for record in every if record.offset < end])
+            for record in every[len(records[-1]) :]:
+                # a worker that stops may leave its own last tick
+                if b'"segue.tick"' not in (record.value or b""):
+                    raise Violated(f"Q0 partition {partition}: record {record.offset} is not applied, meta is at {end}")
+        applied = [0] * names.partitions
+        advance(models, records, applied)
+        for partition, count in enumerate(applied):
+            if count < len(records[partition]):
+                raise Violated(
+                    f"E0 partition {partition}: no cause of the effect at {records[partition][count].offset}"
+                )
+        return models
+
     async def _check(
-        self, partition: int, offset: int, client: Any, observed: Records | None, counted: Counted
+        self, partition: int, model: Partition, client: Any, observed: Records | None, counted: Counted
     ) -> Counted:
         names = self.names
         records = self.of(names.events, partition)
-        left = [record for record in records if record.offset >= offset]
-        for record in left:
-            # a worker that stops may leave its own last tick
-            if b'"segue.tick"' not in (record.value or b""):
-                raise Violated(f"Q0 partition {partition}: record {record.offset} is not applied, meta is at {offset}")
-        model = expected(records[: len(records) - len(left)], self.catalogues, names.generation)
-        check_progress(f"partition {partition}", model, [one.value for one in self.of(names.progress, partition)])
+        progress = [one.value for one in self.of(names.progress, partition)]
+        check_progress(f"partition {partition}", model.digests(), progress)
         for stream in names.streams:
             self._check_stream(stream, partition, model, observed)
         self._check_dead_letters(partition, model, {record.offset: record for record in records})
@@ -194,6 +239,7 @@ class Outcome:
             counted.changes + len(model.changes) - moved,
             counted.refused + len(model.refused),
             counted.activations + moved,
+            counted.effects + len(model.effects),
         )
 
     def _check_stream(self, stream: Stream, partition: int, model: Partition, observed: Records | None) -> None:
@@ -244,10 +290,9 @@ class Outcome:
             key.decode().partition("}:p:")[2]
             async for key in client.scan_iter(match=self._glob(partition, "p:*"), count=1_000)
         }
-        if profiles != model.profiles.keys():
-            raise Violated(
-                f"S0 partition {partition}: {len(profiles)} profiles in Redis, {len(model.profiles)} expected"
-            )
+        known = {name for name, profile in model.profiles.items() if profile.told or profile.alive}
+        if not known <= profiles or not profiles <= model.profiles.keys():
+            raise Violated(f"S0 partition {partition}: {len(profiles)} profiles in Redis, {len(known)} expected")
 
     def _glob(self, partition: int, rest: str) -> str:
         return f"{self.names.prefix}:{{{partition}.*}}:{rest}"

@@ -12,7 +12,10 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from tests.faults.catalogues import ASSIGNMENT_KEY, INTENT, Activation, Cap, Rules
+from tests.faults.instants import milliseconds
 
+NEVER: Final = -(1 << 62)
+FOREVER: Final = 1 << 62
 SENDS_KEPT: Final = 8
 """How many of the latest sends of a channel or journey are kept; more than any cap needs."""
 STOP: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
@@ -28,10 +31,20 @@ class Move(NamedTuple):
 
 
 @dataclass
+class Said:
+    """The latest grant and the latest withdrawal of one consent."""
+
+    granted_ms: int = NEVER
+    until_ms: int = FOREVER
+    """From here on the grant is a withdrawal. Of two grants of one instant the one that ends first counts."""
+    withdrawn_ms: int = NEVER
+
+
+@dataclass
 class Contact:
     """What decides whether a profile may be contacted, besides its memberships."""
 
-    consents: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    consents: dict[tuple[str, str], "Said"] = field(default_factory=dict)
     """The latest grant and the latest withdrawal, by (channel, purpose)."""
     sends: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """Times of sends, ascending, by (channel or journey, its name)."""
@@ -49,22 +62,31 @@ class Contact:
                 insort(times, time_ms)
                 del times[:-SENDS_KEPT]
         elif type_ == "consent.granted":
-            self._consent(data["channel"], data["purpose"], 0, time_ms)
+            said = self.consents.setdefault((data["channel"], data["purpose"]), Said())
+            until_ms = milliseconds(data["until"]) if data.get("until") else FOREVER
+            latest = max((time_ms, -until_ms), (said.granted_ms, -said.until_ms))
+            said.granted_ms, said.until_ms = latest[0], -latest[1]
         elif type_ == "consent.withdrawn":
-            self._consent(data.get("channel", "all"), data.get("purpose", "all"), 1, time_ms)
+            self._withdraw(data.get("channel", "all"), data.get("purpose", "all"), time_ms)
         elif type_ == "message.replied" and data.get("text", "").strip().upper() in STOP:
-            self._consent(data.get("channel", "all"), "all", 1, time_ms)
+            self._withdraw(data.get("channel", "all"), "all", time_ms)
 
-    def _consent(self, channel: str, purpose: str, side: int, time_ms: int) -> None:
-        latest = self.consents.setdefault((channel, purpose), [-(1 << 62), -(1 << 62)])
-        latest[side] = max(latest[side], time_ms)
+    def _withdraw(self, channel: str, purpose: str, time_ms: int) -> None:
+        said = self.consents.setdefault((channel, purpose), Said())
+        said.withdrawn_ms = max(said.withdrawn_ms, time_ms)
 
-    def consents_to(self, channel: str, purpose: str) -> bool:
-        """Return whether the latest word is a grant; at equal times a withdrawal wins."""
+    def consents_to(self, channel: str, purpose: str, t_ms: int) -> bool:
+        """Return whether the latest word is a grant that has not ended; at equal times a withdrawal wins."""
         said = [
             self.consents[key] for c in (channel, "all") for p in (purpose, "all") if (key := (c, p)) in self.consents
         ]
-        return bool(said) and max(grant for grant, _ in said) > max(withdrawal for _, withdrawal in said)
+        granted_ms, ends_ms = max(((one.granted_ms, -one.until_ms) for one in said), default=(NEVER, NEVER))
+        return granted_ms > max((one.withdrawn_ms for one in said), default=NEVER) and t_ms < -ends_ms
+
+
+def consent_ends(contact: Contact) -> Iterable[int]:
+    """Return the instants at which a consent ends by itself."""
+    return (said.until_ms for said in contact.consents.values() if said.until_ms < FOREVER)
 
 
 def _reached_until(cap: Cap, name: str, contact: Contact) -> int:
@@ -105,13 +127,15 @@ def _refusal(
 ) -> tuple[str, tuple[str, ...]] | None:
     """Return the first refusal but the group's, and what refuses."""
     inside = members.__contains__
+    if not subject.startswith("hcp:"):
+        return "audience", ()
     if not (
         all(map(inside, one.every)) and (not one.some or any(map(inside, one.some))) and not any(map(inside, one.none))
     ):
         return "not_member", ()
     if one.review != "approved":
         return "content_not_approved", ()
-    if one.purpose and not contact.consents_to(one.channel, one.purpose):
+    if one.purpose and not contact.consents_to(one.channel, one.purpose, t_ms):
         return "consent", ()
     if suppressing := tuple(sorted(filter(inside, one.suppress))):
         return "suppressed_by", suppressing
@@ -163,6 +187,15 @@ def decide(
                 moves.append(Move(one, True, "definition_changed"))
             contact.active[name] = one
     return sorted(moves, key=lambda move: (move.active, move.activation.id))
+
+
+def leave(contact: Contact, rules: Rules, kind: str) -> list[Move]:
+    """End every activation of a subject that is in nothing from now on."""
+    here = {one.id: one for one in rules.activations}
+    moves = [Move(here[name], False, kind) for name in sorted(contact.active)]
+    contact.was.update(dict.fromkeys(contact.active, kind))
+    contact.active.clear()
+    return moves
 
 
 def _told(one: Activation, subject: str) -> tuple[object, ...]:

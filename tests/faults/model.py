@@ -9,15 +9,17 @@ is filled in brings what the model knows anyway: it waits for the end of the fil
 
 import heapq
 import json
-from bisect import insort
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 from tests.faults.catalogues import BASE, LAST, OFTEN, SECOND, THIRD, VISITS, Rules, Segment
-from tests.faults.contact import Contact, Move, arm_of, cap_ends, content_of, decide, reason_of
+from tests.faults.contact import Move, arm_of, content_of, decide, leave, reason_of
+from tests.faults.hops import Early, Hops, Now, Post
+from tests.faults.instants import instant, milliseconds
+from tests.faults.persons import EFFECTS, NO_FACTS, NOTHING, Effect, Person, Taken
+from tests.faults.profile import Profile
 
 __all__ = [
     "BASE",
@@ -28,7 +30,9 @@ __all__ = [
     "THIRD",
     "VISITS",
     "Change",
+    "Early",
     "Partition",
+    "Post",
     "Rules",
     "instant",
     "milliseconds",
@@ -40,7 +44,6 @@ WAKES_MAX: Final = 1_000
 HISTORIC: Final = frozenset({"logins", "quiet", "left"})
 """The kinds that look at history."""
 DIGEST_START: Final = "0" * 32
-Identity = tuple[int, str, str]
 
 
 class Fetched(Protocol):
@@ -54,90 +57,6 @@ class Fetched(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
-
-
-def milliseconds(text: str) -> int:
-    """Return an RFC 3339 instant in ms, floored."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return delta.days * 86_400_000 + delta.seconds * 1_000 + delta.microseconds // 1_000
-
-
-def instant(ms: int) -> str:
-    """Return an instant as text with three decimals."""
-    return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03d}Z"
-
-
-@dataclass
-class Profile:
-    """What is known of one subject."""
-
-    subject: str
-    rules: Rules
-    seen: set[Identity] = field(default_factory=set)
-    logins: list[int] = field(default_factory=list)
-    """The latest times, ascending; as many as any rule needs."""
-    login_count: int = 0
-    first_ms: int = 1 << 62
-    greatest_ms: int = -(1 << 62)
-    tier: tuple[Identity, str | None] | None = None
-    left: bool = False
-    """Whether a portal.left counts: it is later than the last exit."""
-    left_mark_ms: int | None = None
-    since: dict[str, int] = field(default_factory=dict)
-    sequence: int = 0
-    due_ms: int | None = None
-    visit_ms: int | None = None
-    """The instant of a cut, or of the end of a fill, that has not visited the profile yet."""
-    waiting: dict[str, int] = field(default_factory=dict)
-    """Segments whose rule came in at a cut (its instant), and whose history is not filled in: they have no verdict."""
-    contact: Contact = field(default_factory=Contact)
-
-    def fold(self, event: Mapping[str, Any], identity: Identity) -> None:
-        """Take an event in."""
-        self.seen.add(identity)
-        self.contact.fold(event["type"], event.get("data") or {}, identity[0])
-        time_ms = identity[0]
-        self.first_ms, self.greatest_ms = min(self.first_ms, time_ms), max(self.greatest_ms, time_ms)
-        if event["type"] == "portal.login":
-            self.login_count += 1
-            insort(self.logins, time_ms)
-            del self.logins[:-8]
-            data = event.get("data")
-            if isinstance(data, dict) and "tier" in data and (self.tier is None or identity > self.tier[0]):
-                self.tier = (identity, data["tier"] or None)
-        if event["type"] == "portal.left" and (self.left_mark_ms is None or time_ms >= self.left_mark_ms):
-            self.left = True
-
-    def holds(self, one: Segment, t_ms: int) -> bool:
-        """Return whether a segment's entry rule holds."""
-        match one.kind:
-            case "everyone":
-                return True
-            case "logins" if not one.length_ms:
-                return self.login_count >= one.count
-            case "logins":
-                return len(self.logins) >= one.count and self.logins[-one.count] > t_ms - one.length_ms
-            case "quiet":
-                last_ms = self.logins[-1] if self.logins else -(1 << 62)
-                return max(self.first_ms, last_ms) <= t_ms - one.length_ms
-            case "tier":
-                return self.tier is not None and self.tier[1] == one.value
-            case "left":
-                return self.left
-        raise AssertionError(one.kind)
-
-    def next_due(self, t_ms: int) -> int | None:
-        """Return the first instant after t at which a verdict may change without an event."""
-        found = list(cap_ends(self.contact, self.rules))
-        for one in self.rules.segments:
-            if one.kind == "logins" and one.length_ms and len(self.logins) >= one.count:
-                found.append(self.logins[-one.count] + one.length_ms)
-            elif one.kind == "quiet":
-                found.append(max([self.first_ms, *self.logins[-1:]]) + one.length_ms)
-            elif one.kind == "left" and one.id in self.since:
-                found.append(self.since[one.id] + one.length_ms)
-        return min((due for due in found if due > t_ms), default=None)
 
 
 @dataclass(frozen=True)
@@ -162,11 +81,18 @@ def rolled(digest: str, value: bytes) -> str:
 
 
 class Partition:
-    """One input partition, record after record; `changes` and `refused` grow."""
+    """One input partition, record after record; `changes`, `refused` and `effects` grow."""
 
-    def __init__(self, catalogues: Sequence[Rules], generation: str = "g1") -> None:
-        """`catalogues`: in the order of their application; every cut record takes the next one."""
+    def __init__(self, catalogues: Sequence[Rules], generation: str = "g1", post: Post | None = None) -> None:
+        """`catalogues`: in the order of their application; every cut record takes the next one.
+
+        `post`: what all partitions of a deployment send each other.
+        """
         self.generation = generation
+        self.post = Post() if post is None else post
+        self.hops = Hops(self)
+        self.effects: list[tuple[int, str]] = []
+        """The effects that stand here, by offset and id."""
         self.catalogues = catalogues
         self.cuts: list[int] = []
         self.rules: Rules | None = None
@@ -182,25 +108,43 @@ class Partition:
         self.queue: list[tuple[int, str]] = []
         self.changes: list[Change] = []
         self._upto = 0
-        self.digest = DIGEST_START
-        self.digests: dict[int, str] = {}
-        """The digest of all changes before an offset, by offset."""
+        self._steps: list[tuple[int, int, list[str]]] = []
+        """Of each record: the offset after it, how many changes there are then, and the ids of its effects."""
         self.refused: list[tuple[int, str]] = []
         self.events = 0
 
     def apply(self, record: Fetched) -> None:
-        """Apply the next record."""
-        before, self._upto = len(self.changes), record.offset + 1
-        self._apply(record)
-        for change in self.changes[before:]:
-            self.digest = rolled(self.digest, change.value)
-        self.digests[self._upto] = self.digest
+        """Apply the next record. Raises Early, having changed nothing: it is an effect whose cause is not applied."""
+        sent = self._apply(record)
+        self._steps.append((record.offset + 1, len(self.changes), sent))
+
+    def digests(self) -> dict[int, str]:
+        """Return the digest of all changes and effects before an offset, by offset."""
+        found, digest, at = {0: DIGEST_START}, DIGEST_START, 0
+        for upto, count, sent in self._steps:
+            for change in self.changes[at:count]:
+                digest = rolled(digest, change.value)
+            for id_ in sent:
+                digest = rolled(digest, self.post.values.get(id_, b""))
+            found[upto], at = digest, count
+        return found
+
+    def sent(self) -> Iterator[str]:
+        """Walk the ids of the effects that its records have on other profiles, in order."""
+        for _, _, sent in self._steps:
+            yield from sent
 
     def of(self, channel: str = "") -> list[bytes]:
         """Return the changes of one channel, or of the memberships, in order."""
         return [change.value for change in self.changes if change.channel == channel]
 
-    def _apply(self, record: Fetched) -> None:
+    def _apply(self, record: Fetched) -> list[str]:
+        """Return the ids of the effects that the record has."""
+        headers = dict(record.headers)
+        code = headers.get(EXPECTED_HEADER, b"").decode()
+        event = {} if code else json.loads(record.value or b"")
+        effect = self._effect(event) if event.get("type") in EFFECTS else None
+        self._upto = record.offset + 1
         self.clock_ms = r_ms = max(self.clock_ms, record.timestamp)
         published = 0
         while published < WAKES_MAX:
@@ -208,21 +152,32 @@ class Partition:
             if due is None or due[0] >= r_ms:
                 break
             published += self._wake(self.profiles[due[1]], due[0])
-        headers = dict(record.headers)
-        if EXPECTED_HEADER in headers:
-            code = headers[EXPECTED_HEADER].decode()
-            if code:
-                self.refused.append((record.offset, code))
-                return
-        event = json.loads(record.value or b"")
-        if event["type"] == "segue.catalogue":
+        if code:
+            self.refused.append((record.offset, code))
+            return []
+        cause = f"{self.generation}/{event.get('subject', '')}/{record.offset}"
+        now = Now(r_ms, [f"{event.get('source')} {event.get('id')}"], cause)
+        if effect is not None:
+            self.effects.append((record.offset, effect.id))
+            self.post.values[effect.id] = record.value or b""
+            now.events = [effect.event]
+            self.hops.effect(effect, now)
+        elif event["type"] == "segue.catalogue":
             self._cut(r_ms)
         elif event["type"] == "segue.history":
-            self._history(event, r_ms)
+            now.events = [f"/segue/{self.generation} segue.history"]
+            self._history(event, now)
         elif event["type"] == "segue.filled":
             self._filled(event["data"]["cut"], r_ms)
         elif not event["type"].startswith("segue."):
-            self._event(event, r_ms)
+            self._event(event, now)
+        return now.sent
+
+    def _effect(self, event: Mapping[str, Any]) -> Effect:
+        found = self.post.sent.get(event["id"])
+        if found is None:
+            raise Early(event["id"])
+        return found
 
     def next_due(self) -> int | None:
         """Return the instant of the next wake."""
@@ -239,34 +194,95 @@ class Partition:
 
     # -- inside
 
-    def _event(self, event: Mapping[str, object], r_ms: int) -> None:
+    def _event(self, event: Mapping[str, Any], now: Now) -> None:
         subject, rules = str(event["subject"]), self.rules
         if rules is None:
             return
         self.events += 1
         identity = (milliseconds(str(event["time"])), str(event["source"]), str(event["id"]))
         profile = self.profiles.get(subject)
+        if event["type"] in NO_FACTS or (profile is not None and profile.person is not None):
+            self.hops.event(event, identity, now)
+            return
         if profile is None:
             profile = self.profiles[subject] = Profile(subject, rules)
-        self._bring_up(profile, r_ms)
-        if identity in profile.seen:
+        if identity in profile.told:
             return
-        profile.fold(event, identity)
-        self._evaluate(profile, r_ms, [f"{event['source']} {event['id']}"])
-        self._sleep(profile, r_ms)
+        self.bring_up(profile, now.r_ms)
+        profile.take(event, identity)
+        self._evaluate(profile, now.r_ms, now.events)
+        self._sleep(profile, now.r_ms)
 
-    def _bring_up(self, profile: Profile, r_ms: int) -> None:
+    # -- what links and erasures need
+
+    def person_of(self, subject: str) -> Profile:
+        """Return a profile that remembers links."""
+        profile = self.profiles.get(subject)
+        if profile is None:
+            assert self.rules is not None
+            profile = self.profiles[subject] = Profile(subject, self.rules)
+        if profile.person is None:
+            profile.person = Person(subject, profile.told)
+        return profile
+
+    def bring_up(self, profile: Profile, r_ms: int) -> None:
+        """Fire a profile's own wakes before an instant, and a visit that it waits for."""
         while (due := self._own_due(profile)) is not None and (due < r_ms or profile.visit_ms is not None):
             self._wake(profile, due)
 
-    def _history(self, event: Mapping[str, Any], r_ms: int) -> None:
+    def judge_person(self, profile: Profile, now: Now, taken: Taken = NOTHING) -> None:
+        """Evaluate a profile whose facts links moved. `taken`: what it takes over."""
+        profile.take_exits(taken)
+        if not profile.alive:
+            self.leave_all(profile, now, "merged")
+            return
+        assert self.rules is not None
+        profile.rules = self.rules
+        for one in profile.rules.by_id:
+            if not (one.id in taken.since and self._take_over(profile, one, taken.since[one.id], now)):
+                self._judge(profile, one, now.r_ms, now.events, changed=False)
+        self._decide(profile, now.r_ms, now.events)
+        self._sleep(profile, now.r_ms)
+
+    def judge_fact(self, profile: Profile, now: Now) -> None:
+        """Evaluate a profile that took a fact in."""
+        self.judge_person(profile, now)
+
+    def leave_all(self, profile: Profile, now: Now, kind: str) -> None:
+        """Let a profile be in nothing."""
+        known = {one.id: one for one in profile.rules.segments}
+        for name in sorted(profile.since):
+            self._change(profile, known[name], now.r_ms, kind, [], now.events)
+        moves = leave(profile.contact, profile.rules, kind)
+        self.changes += [self._moved(profile, move, now.r_ms, now.events) for move in moves]
+        self._sleep(profile, now.r_ms)
+
+    def _take_over(self, profile: Profile, one: Segment, since_ms: int, now: Now) -> bool:
+        """Judge a stay of another as the profile's own; return whether it has that stay now."""
+        if one.id in profile.since or one.id in profile.waiting:
+            return False
+        profile.met.add(one.id)
+        if not profile.holds(one, now.r_ms):
+            return False
+        if one.kind == "left" and now.r_ms >= since_ms + one.length_ms:
+            profile.exited.add(one.id)
+            profile.mark_left(now.r_ms)
+            return False
+        self._change(profile, one, now.r_ms, "merged", [], now.events, entered=True)
+        profile.since[one.id] = since_ms
+        return True
+
+    # -- cuts and history
+
+    def _history(self, event: Mapping[str, Any], now: Now) -> None:
         """Bring the past of a profile. The model knows it anyway, and waits for the end of the fill.
 
         It evaluates nothing: a wake that is due at R is still to come.
         """
         profile = self.profiles.get(str(event["subject"]))
         if profile is not None and event["data"]["cut"] in self.cuts:
-            self._bring_up(profile, r_ms)
+            self.bring_up(profile, now.r_ms)
+            self.hops.recalled(profile, now)
 
     def _filled(self, cut_ms: int, t_ms: int) -> None:
         """End a fill of a whole log; a second end of one cut does nothing."""
@@ -293,6 +309,8 @@ class Partition:
                 self._wake(profile, profile.visit_ms)
         self.filling = None
         for profile in self.profiles.values():
+            if not profile.alive:
+                continue
             profile.visit_ms = t_ms
             heapq.heappush(self.queue, (t_ms, profile.subject))
 
@@ -372,7 +390,7 @@ class Partition:
             self._change(profile, one, t_ms, "definition_changed" if changed else "entry_lost", ["enter"], events)
         elif one.kind == "left" and t_ms >= since + one.length_ms:
             self._change(profile, one, t_ms, "max_stay", [], events)
-            profile.left, profile.left_mark_ms = False, profile.greatest_ms
+            profile.mark_left(t_ms)
 
     def _change(
         self,
@@ -383,12 +401,15 @@ class Partition:
         conditions: list[str],
         events: list[str],
         backfill: bool = False,
+        entered: bool = False,
     ) -> None:
-        entered = kind == "entry_rule"
-        if entered:
+        if kind == "entry_rule" or entered:
+            entered = True
             profile.since[one.id] = t_ms
+            profile.met.add(one.id)
         else:
             del profile.since[one.id]
+            profile.exited |= {one.id} - ({one.id} if kind in ("merged", "erased") else set())
         profile.sequence += 1
         id_ = f"{self.generation}/{profile.subject}/{profile.sequence}"
         value = {

@@ -217,8 +217,8 @@ def test_who_stands_too_long_or_not_at_all_or_as_somebody_else_is_seen(channel: 
 
 
 def test_another_order_across_topics_is_seen_in_the_digest() -> None:
-    progress = [json.dumps({"offset": upto, "digest": digest}).encode() for upto, digest in MODEL.digests.items()]
-    check_progress("here", MODEL, progress)
+    progress = [json.dumps({"offset": upto, "digest": digest}).encode() for upto, digest in MODEL.digests().items()]
+    check_progress("here", MODEL.digests(), progress)
     both = next(
         n
         for n, (one, two) in enumerate(pairwise(MODEL.changes))
@@ -232,7 +232,7 @@ def test_another_order_across_topics_is_seen_in_the_digest() -> None:
     # each topic by itself is unchanged
     assert [one.value for one in changes if not one.channel] == VALUES[""]
     with pytest.raises(Violated, match=r"^O0"):
-        check_progress("here", MODEL, [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
+        check_progress("here", MODEL.digests(), [json.dumps({"offset": changes[both].upto, "digest": digest}).encode()])
 
 
 def test_output_read_ahead_of_its_input_is_waited_for_and_wrong_output_is_not() -> None:

@@ -33,6 +33,12 @@ class Mix:
     """Share of events on one profile."""
     skew_ms: int = 0
     """How far a producer's clock may be off, in both directions; more than five minutes ahead is bad input."""
+    links: float = 0.0
+    """Share of events that link a subject, or take its link back."""
+    erasures: float = 0.0
+    """Share of events that erase a subject."""
+    person: int = 5
+    """Subjects among which links lead, so that chains, rings and crossing links come about."""
 
 
 def _poison(rng: random.Random, subject: str, number: int) -> tuple[str, bytes | None, bytes]:
@@ -77,6 +83,14 @@ def _granted(rng: random.Random) -> dict[str, Any]:
     return {"channel": rng.choice(["email", "sms", "all"]), "purpose": rng.choice(["promotional", "service", "all"])}
 
 
+def granted_until(rng: random.Random, now_ms: int) -> dict[str, Any]:
+    """Make a grant; some end by themselves, soon, late, or have ended already."""
+    data = _granted(rng)
+    if rng.random() < 0.4:
+        data["until"] = instant(now_ms + rng.choice([-1_000, 1, 800, 3_000, 9_000, 3_600_000]))
+    return data
+
+
 def _withdrawn(rng: random.Random) -> dict[str, Any]:
     return rng.choice([{}, {"channel": "email"}, {"channel": "sms", "purpose": "service"}, {"purpose": "promotional"}])
 
@@ -119,6 +133,7 @@ class Traffic:
     sent: int = 0
     on_sent: Callable[[int], None] = lambda _: None
     _last: list[tuple[bytes, bytes]] = field(default_factory=list)
+    _linked: dict[str, str] = field(default_factory=dict)
     _stopping: bool = False
 
     async def run(self, count: int | None = None) -> None:
@@ -164,7 +179,8 @@ class Traffic:
     def _record(self) -> tuple[bytes | None, bytes, Mapping[str, bytes]]:
         rng, mix, number = self.rng, self.mix, self.sent + self.rng.randrange(1 << 40)
         hot = rng.random() < mix.hot
-        subject = "hcp:hot" if hot else f"hcp:{rng.randrange(mix.people)}"
+        number_of = rng.randrange(mix.people)
+        subject = "hcp:hot" if hot else name_of(number_of) if mix.links else f"hcp:{number_of}"
         if rng.random() < mix.bad:
             code, key, value = _poison(rng, subject, number)
             return key, value, {EXPECTED_HEADER: code.encode()}
@@ -182,12 +198,7 @@ class Traffic:
             time_ms += rng.choice([-1, 1]) * mix.skew_ms
             # no event is near the limit of five minutes
             headers = {EXPECTED_HEADER: b"ahead" if time_ms > now_ms + 300_000 else b""}
-        type_ = rng.choices(list(TYPES), list(TYPES.values()))[0]
-        data: dict[str, Any] = {"size": rng.randrange(9)} if type_ == "note.added" else {}
-        if type_ in CONTACTS:
-            data = CONTACTS[type_](rng)
-        if type_ == "portal.login" and rng.random() < 0.4:
-            data = {"tier": rng.choice(["gold", "silver", ""])}
+        type_, data = self._told(subject, now_ms)
         event = {
             "specversion": "1.0",
             "id": f"e{number}",
@@ -202,3 +213,33 @@ class Traffic:
             self._last.append((key, value))
             del self._last[:-500]
         return key, value, headers
+
+    def _told(self, subject: str, now_ms: int) -> tuple[str, dict[str, Any]]:
+        """Choose (type, data) of an event."""
+        rng, mix = self.rng, self.mix
+        if mix.links and (chance := rng.random()) < mix.links + mix.erasures:
+            return self._link(subject) if chance < mix.links else ("privacy.erased", {})
+        type_ = rng.choices(list(TYPES), list(TYPES.values()))[0]
+        data: dict[str, Any] = {"size": rng.randrange(9)} if type_ == "note.added" else {}
+        if type_ == "consent.granted":
+            data = granted_until(rng, now_ms)
+        elif type_ in CONTACTS:
+            data = CONTACTS[type_](rng)
+        if type_ == "portal.login" and rng.random() < 0.4:
+            data = {"tier": rng.choice(["gold", "silver", ""])}
+        return type_, data
+
+    def _link(self, subject: str) -> tuple[str, dict[str, Any]]:
+        """Link a subject to another of its person, or take its link back."""
+        if subject in self._linked and self.rng.random() < 0.6:
+            del self._linked[subject]
+            return "identity.unlinked", {}
+        number, size = int(subject.partition(":")[2]), self.mix.person
+        near = [name_of(one) for one in range(number - number % size, number - number % size + size) if one != number]
+        self._linked[subject] = self.rng.choice(near)
+        return "identity.linked", {"canonical": self._linked[subject]}
+
+
+def name_of(number: int) -> str:
+    """Name a subject. One in five is no HCP, so no activation admits it."""
+    return f"{'crm' if number % 5 == 4 else 'hcp'}:{number}"

@@ -32,8 +32,12 @@ class Expected:
     refused: list[int] = field(default_factory=list)
     """The offsets of the records that become dead letters."""
     digest: str = DIGEST_START
-    digests: dict[int, str] = field(default_factory=dict)
+    before: dict[int, str] = field(default_factory=lambda: {0: DIGEST_START})
     """The digest of all changes before an offset, by offset."""
+
+    def digests(self) -> dict[int, str]:
+        """Return the digest of all changes before an offset, by offset."""
+        return self.before
 
     def of(self, channel: str = "") -> list[bytes]:
         """Return the changes of one channel, or of the memberships, in order."""
@@ -94,7 +98,7 @@ def expected(partition: int, partitions: int, stored: Sequence[Stored], catalogu
         for each in values:
             found.changes.append(change_of(each, record.offset + 1))
             found.digest = rolled(found.digest, each)
-        found.digests[record.offset + 1] = found.digest
+        found.before[record.offset + 1] = found.digest
     return found
 
 

@@ -302,7 +302,7 @@ def check(world: World, partition: int, *, naively: bool) -> None:
         standing = {key: value for key, value in latest.items() if value is not None}
         check_standing(f"{where} {channel}", [one for one in wanted.changes if one.channel == channel], standing)
     assert len(world.out(DEAD, partition)) == len(wanted.refused), f"Q0 {where}"
-    check_progress(where, wanted, world.out(PROGRESS, partition))
+    check_progress(where, wanted.digests(), world.out(PROGRESS, partition))
 
 
 def modelled(partition: int, records: Sequence[Stored]) -> Partition:

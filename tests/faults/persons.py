@@ -1,0 +1,152 @@
+"""Who is one person: a second reading of docs/language.md (persons, erasure) and docs/protocol.md (effects).
+
+Shares nothing with `rules` and `streams`. A record touches one profile. What it brings to another one is an effect: a
+record of that profile's partition. The model keeps what an effect must bring under the effect's id, and takes that in
+where the record stands; it never reads what the record says of facts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AnySet
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+Identity = tuple[int, str, str]
+Event = Mapping[str, Any]
+LINKED: Final = "identity.linked"
+UNLINKED: Final = "identity.unlinked"
+ERASURE: Final = "privacy.erased"
+NO_FACTS: Final = frozenset({LINKED, UNLINKED, ERASURE})
+FACTS: Final = "segue.facts"
+FACT: Final = "segue.fact"
+WITHDRAWN: Final = "segue.withdrawn"
+ERASED: Final = "segue.erased"
+EFFECTS: Final = frozenset({FACTS, FACT, WITHDRAWN, ERASED})
+OWN: Final = ""
+"""In place of an alias, where the facts are the subject's own."""
+ENDLESS: Final = 1 << 62
+
+
+class Mark(NamedTuple):
+    """The mark of the last exit that asks for new evidence."""
+
+    set_ms: int
+    """When it was set."""
+    time_ms: int
+    """The greatest event time that was known then."""
+    arrivals: int
+    """How many facts had arrived; ENDLESS where another subject left, so that only a later time is later."""
+
+
+class Taken(NamedTuple):
+    """What another subject takes over from one that becomes an alias, as it was before."""
+
+    since: Mapping[str, int]
+    """The memberships, each with the instant of its entry."""
+    met: AnySet[str]
+    """The segments that it was ever in, or of which it took an exit over. Without any there is nothing to take over."""
+    exited: AnySet[str]
+    """Those of which it has a last exit."""
+    left: Mark | None
+
+
+NOTHING: Final = Taken({}, frozenset(), frozenset(), None)
+
+
+class Brought(NamedTuple):
+    """The facts of one origin, as an alias brings them."""
+
+    origin: str
+    facts: Mapping[Identity, Event]
+    between: frozenset[str]
+    """The subjects between the origin and the alias: the facts came through these, too."""
+
+
+class Effect(NamedTuple):
+    """What a record brings to another subject."""
+
+    id: str
+    subject: str
+    type: str
+    way: tuple[str, ...]
+    """The subjects that it came through; the last one sends it."""
+    event: str
+    """The `source id` that changes name as their event."""
+    brought: Sequence[Brought] = ()
+    taken: Taken = NOTHING
+    link: Identity | None = None
+    origins: AnySet[str] | None = None
+    """Of a withdrawal: whose facts no longer come; None: all that came through the sender."""
+    erasure: Identity | None = None
+    fact: tuple[str, Identity, Event] | None = None
+    """Of one fact: its origin, its identity, and itself."""
+
+
+@dataclass
+class Part:
+    """The facts of one subject that came one way."""
+
+    facts: dict[Identity, Event]
+    between: frozenset[str] = frozenset()
+
+
+@dataclass
+class Person:
+    """What a subject that met a link or an erasure remembers of it."""
+
+    subject: str
+    own: dict[Identity, Event]
+    """The facts that were told of itself."""
+    parts: dict[tuple[str, str], Part] = field(default_factory=dict)
+    """What aliases brought, by (alias, origin). None is empty."""
+    link: Identity | None = None
+    """Its latest link event."""
+    canonical: str | None = None
+    """The subject that it stands for."""
+    erased: Identity | None = None
+    aliases: set[str] = field(default_factory=set)
+
+    def ways(self) -> Iterator[tuple[str, str, Part]]:
+        """Walk (alias, origin, facts): its own first, then by origin."""
+        if self.own:
+            yield OWN, self.subject, Part(self.own)
+        for (via, origin), part in sorted(self.parts.items(), key=lambda item: (item[0][1], item[0][0])):
+            yield via, origin, part
+
+    def facts(self) -> dict[Identity, Event]:
+        """Return all facts. Of one that came several ways the first counts."""
+        found: dict[Identity, Event] = {}
+        for _, _, part in self.ways():
+            for identity, event in part.facts.items():
+                found.setdefault(identity, event)
+        return found
+
+    def knows(self, identity: Identity) -> bool:
+        """Return whether a fact is known, whatever way it came."""
+        return identity in self.own or any(identity in part.facts for part in self.parts.values())
+
+    def shown(self) -> set[str]:
+        """Return whose facts the subject has that it stands for."""
+        return {origin for via, origin, part in self.ways() if self.canonical not in passed(via, origin, part)}
+
+    def brought(self, origins: AnySet[str] | None = None) -> list[Brought]:
+        """Return what it brings to the subject that it stands for. What came through that one does not go back."""
+        found: dict[str, Brought] = {}
+        for via, origin, part in self.ways():
+            came = passed(via, origin, part)
+            if self.canonical in came or (origins is not None and origin not in origins):
+                continue
+            before = found.get(origin, Brought(origin, {}, frozenset()))
+            between = before.between | (came - {origin, self.subject})
+            found[origin] = Brought(origin, {**part.facts, **before.facts}, between)
+        return [found[origin] for origin in sorted(found)]
+
+    def forget(self, erasure: Identity) -> None:
+        """Forget everything but its aliases, and be erased."""
+        self.erased, self.link, self.canonical = erasure, None, None
+        self.own.clear()
+        self.parts.clear()
+
+
+def passed(via: str, origin: str, part: Part) -> frozenset[str]:
+    """Return the subjects through which facts came, their origin among them."""
+    return (part.between | {origin, via}) - {OWN}
