@@ -15,7 +15,7 @@ Shares no code with the engine: it uses aiokafka, redis and `model`. Errors name
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import redis.asyncio
@@ -25,6 +25,7 @@ from streams.store.access import RedisConnection
 from tests.faults.catalogues import CHANNELS, Rules
 from tests.faults.effects import check_effects, missing_effects
 from tests.faults.model import Early, Partition, Post
+from tests.faults.one_person import check_one_person, links_of
 from tests.faults.promises import (
     Violated,
     check_payloads,
@@ -101,6 +102,8 @@ class Counted:
     """Changes of activations."""
     effects: int = 0
     """Records that one profile's records brought to another."""
+    merged: int = 0
+    """Entries that a link brought to another name of the person."""
 
 
 def expected(records: Sequence[Any], catalogues: Sequence[Rules], generation: str = GENERATION) -> Partition:
@@ -198,7 +201,13 @@ class Outcome:
                 counted = await self._check(partition, model, client, observed, counted)
         finally:
             await client.aclose()
-        return counted
+        return replace(counted, merged=self._check_persons())
+
+    def _check_persons(self) -> int:
+        names, every = self.names, range(self.names.partitions)
+        links = links_of([self.of(names.events, partition) for partition in every])
+        topics = {stream.topic: [self.of(stream.topic, n) for n in every] for stream in names.streams}
+        return check_one_person(links, topics) if links else 0
 
     def _models(self, ends: Sequence[int]) -> list[Partition]:
         """Apply all that was applied. `ends`: by partition, the offset that the state in Redis stands at."""

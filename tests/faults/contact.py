@@ -75,18 +75,19 @@ class Contact:
         said = self.consents.setdefault((channel, purpose), Said())
         said.withdrawn_ms = max(said.withdrawn_ms, time_ms)
 
-    def consents_to(self, channel: str, purpose: str, t_ms: int) -> bool:
-        """Return whether the latest word is a grant that has not ended; at equal times a withdrawal wins."""
+    def granted_until(self, channel: str, purpose: str) -> int:
+        """Return until when the latest word is a grant; NEVER: it is none. At equal times a withdrawal wins."""
         said = [
             self.consents[key] for c in (channel, "all") for p in (purpose, "all") if (key := (c, p)) in self.consents
         ]
         granted_ms, ends_ms = max(((one.granted_ms, -one.until_ms) for one in said), default=(NEVER, NEVER))
-        return granted_ms > max((one.withdrawn_ms for one in said), default=NEVER) and t_ms < -ends_ms
+        return -ends_ms if granted_ms > max((one.withdrawn_ms for one in said), default=NEVER) else NEVER
 
 
 def consent_ends(contact: Contact) -> Iterable[int]:
-    """Return the instants at which a consent ends by itself."""
-    return (said.until_ms for said in contact.consents.values() if said.until_ms < FOREVER)
+    """Return the instants at which a consent ends by itself that somebody is contacted by."""
+    ends = (contact.granted_until(one.channel, one.purpose) for one in contact.active.values() if one.purpose)
+    return (until_ms for until_ms in ends if until_ms < FOREVER)
 
 
 def _reached_until(cap: Cap, name: str, contact: Contact) -> int:
@@ -135,7 +136,7 @@ def _refusal(
         return "not_member", ()
     if one.review != "approved":
         return "content_not_approved", ()
-    if one.purpose and not contact.consents_to(one.channel, one.purpose, t_ms):
+    if one.purpose and contact.granted_until(one.channel, one.purpose) <= t_ms:
         return "consent", ()
     if suppressing := tuple(sorted(filter(inside, one.suppress))):
         return "suppressed_by", suppressing

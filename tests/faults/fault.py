@@ -61,3 +61,5 @@ class Fault:
     """Whether it measures something: in the full size no other run goes on then."""
     mutation: str = ""
     """The safety that is off, for a row that must be noticed."""
+    seldom: bool = False
+    """Whether only `make faults` runs it: the suite has another of its family."""

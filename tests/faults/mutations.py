@@ -10,6 +10,7 @@
 | wall-clock   | time as a record: every record is taken for one of now                     |
 | ticks        | the ticks: nobody appends one                                              |
 | order        | the canonical order: what several wakes publish comes out the other way    |
+| apart        | the one transaction: effects are published in one of their own, before       |
 | clock:N      | no safety: the worker's wall clock is N ms off (fault 11)                  |
 
 Each is put over the product from outside; see `worker`.
@@ -79,6 +80,20 @@ def _deliveries() -> list[Patch]:
     return [(Producer, "publish", publish)]
 
 
+def _apart() -> list[Patch]:
+    from streams.log.producer import Producer
+
+    publish = Producer.publish
+
+    async def twice(self: Any, records: Any) -> list[int]:
+        effects = [one for one in records if b'"type":"segue.facts"' in (one.value or b"")]
+        if effects:
+            await publish(self, effects)
+        return await publish(self, [one for one in records if one not in effects])
+
+    return [(Producer, "publish", twice)]
+
+
 def _progress() -> list[Patch]:
     from streams.partition import claim
     from streams.wire.progress import Progress
@@ -131,6 +146,7 @@ MUTATIONS: dict[str, Callable[[], list[Patch]]] = {
     "epoch": _epoch,
     "fencing": _fencing,
     "deliveries": _deliveries,
+    "apart": _apart,
     "progress": _progress,
     "wall-clock": _wall_clock,
     "ticks": _ticks,

@@ -62,7 +62,7 @@ def check_progress(where: str, digests: Mapping[int, str], progress: Sequence[by
 
     `digests`: by offset; the last one is that of all.
     """
-    last = next(reversed(digests.values()))
+    last = digests[max(digests)]
     for value in progress:
         found = json.loads(value)
         if found["digest"] != digests.get(found["offset"], last):

@@ -14,6 +14,7 @@ from tests.faults.families import (
     kills,
     life,
     mixture,
+    persons,
     refusals,
     rollbacks,
     slow,
@@ -62,6 +63,10 @@ FAULTS: Final = (
     Fault("27", "history filled in, interrupted", filling.interrupted, Size(4), Size(20), 70),
     Fault("28", "a cluster's primaries fail over", failovers.cluster_fails_over, Size(1), Size(6, 3), 60),
     Fault("29", "sentinels fail over", failovers.sentinels_fail_over, Size(1), Size(6, 3), 70),
+    Fault("30a", "links: kill -9 at each step", persons.killed_at_each_step, Size(2, 12), Size(20, 12), 40),
+    Fault("30b", "links: one partition goes back", persons.one_went_back, Size(1, 8), Size(10, 20), seldom=True),
+    Fault("30c", "links: rebalances and cuts", persons.moved_and_cut, Size(1, 6), Size(10, 12), seldom=True),
+    Fault("30d", "links: a transaction goes wrong", persons.ends_go_wrong, Size(1, 8), Size(10, 8), seldom=True),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
 )
 """Numbers are stable: results and decisions name them."""
@@ -75,7 +80,7 @@ def chosen(numbers: list[str]) -> list[Fault]:
         return list(FAULTS)
     found = []
     for number in numbers:
-        some = [fault for fault in FAULTS if fault.number == number or fault.number.rstrip("abc") == number]
+        some = [fault for fault in FAULTS if fault.number == number or fault.number.rstrip("abcde") == number]
         if not some:
             raise KeyError(number)
         found += [fault for fault in some if fault not in found]

@@ -21,7 +21,9 @@ pytestmark = [
 ]
 
 FIRST_SEED = int(os.environ.get("SEGUE_FAULTS_SEED", "0"))
-RUNS = [pytest.param(fault, FIRST_SEED, id=f"{fault.number}-{fault.run.__name__}") for fault in FAULTS]
+RUNS = [
+    pytest.param(fault, FIRST_SEED, id=f"{fault.number}-{fault.run.__name__}") for fault in FAULTS if not fault.seldom
+]
 if shutil.which("redis-server"):
     # their odd seeds run on it
     RUNS += [pytest.param(fault, FIRST_SEED + 1, id=f"{fault.number}-redis") for fault in chosen(["2", "3", "4"])]

@@ -12,6 +12,7 @@ from tests.faults.conftest import Outcome
 from tests.faults.families.brokers import batch_refused
 from tests.faults.families.inputs import wakes_at_once
 from tests.faults.families.kills import killed_after_commit, zombie_with_a_write, zombie_with_output
+from tests.faults.families.persons import killed_with_effects
 from tests.faults.families.stores import lost_its_last_commits
 from tests.faults.fault import Context, Fault, Report, Size
 
@@ -32,6 +33,7 @@ NOTICED: list[tuple[str, Callable[[Context], Awaitable[Report]], Size, str]] = [
     ("progress", killed_after_commit, Size(1, 2), "D0|O0"),
     ("epoch", zombie_with_a_write, Size(1, 3), "S0"),
     ("order", wakes_at_once, Size(1, 1, 400), "O0|L0"),
+    ("apart", killed_with_effects, Size(1, 1), "E0|L0|D0"),
 ]
 RUNS = [
     pytest.param(Fault(f"without {name}", name, run, size, size, mutation=name), 1, said, id=name)

@@ -8,7 +8,10 @@ from outside, so that no setting can switch a safety off by accident. Without th
 
 Points: those of streams.partition.points; `claim.<step>`, after that step of a claim; and of the ring and the store
 `opened` (the first delivery of a transaction is on its way), `delivered` (all deliveries answered, EndTxn not sent),
-`committed` (EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent).
+`committed` (EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent). Of persons: `linked` (a link event
+is about to be applied), `receiving` and `received` (a contribution is about to be applied, and is); and with `effect.`
+or `merged.` before `opened`, `delivered` and `committed` these count only transactions that hold an effect, or the
+change of somebody who leaves or enters for a link.
 """
 
 import os
@@ -22,6 +25,8 @@ from typing import Any
 AT = "SEGUE_TEST_AT"
 MUTATION = "SEGUE_TEST_MUTATION"
 
+HOLDS = {"effect.": b'"type":"segue.facts"', "merged.": b'"kind":"merged"'}
+"""By the beginning of a point's name: what is in the value of a record of its transactions."""
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -44,6 +49,7 @@ def harm(order: str) -> Callable[[str], None]:
 
 def install(hook: Callable[[str], None]) -> None:
     """Put a hook over every point of a worker."""
+    from rules.engine.persons.remote import Remote
     from streams.log.producer import Producer
     from streams.partition import runner
     from streams.partition.claim import Hooks, claim
@@ -61,18 +67,38 @@ def install(hook: Callable[[str], None]) -> None:
 
         return await claim(partition, log, ring, store, deployment, replace(hooks, on_step=on_step))
 
-    send_batch, commit, write = Producer.send_batch, Producer.commit_transaction, Exchanges.commit
+    publish, send_batch, commit = Producer.publish, Producer.send_batch, Producer.commit_transaction
+    write, link, receive = Exchanges.commit, Remote.link, Remote.receive
+    holds: list[str] = []
+    """What the transaction under way holds; a worker publishes one at a time."""
+
+    def reached(point: str) -> None:
+        for kind in ("", *holds):
+            hook(kind + point)
+
+    async def hooked_publish(self: Any, records: Any) -> Any:
+        holds[:] = [kind for kind, mark in HOLDS.items() if any(mark in (one.value or b"") for one in records)]
+        return await publish(self, records)
 
     async def hooked_send(self: Any, *arguments: Any, **named: Any) -> Any:
         delivery = await send_batch(self, *arguments, **named)
-        hook("opened")
+        reached("opened")
         return delivery
 
     async def hooked_commit(self: Any) -> Any:
-        hook("delivered")
+        reached("delivered")
         answer = await commit(self)
-        hook("committed")
+        reached("committed")
         return answer
+
+    def hooked_link(self: Any, *arguments: Any) -> None:
+        hook("linked")
+        link(self, *arguments)
+
+    def hooked_receive(self: Any, received: Any, at: Any) -> None:
+        hook("receiving")
+        receive(self, received, at)
+        hook("received")
 
     async def hooked_write(self: Any, writes: Any) -> bool:
         hook("exec")
@@ -81,9 +107,12 @@ def install(hook: Callable[[str], None]) -> None:
     patches: list[tuple[Any, str, Any]] = [
         (main, "Worker", Worker),
         (runner, "claim", hooked_claim),
+        (Producer, "publish", hooked_publish),
         (Producer, "send_batch", hooked_send),
         (Producer, "commit_transaction", hooked_commit),
         (Exchanges, "commit", hooked_write),
+        (Remote, "link", hooked_link),
+        (Remote, "receive", hooked_receive),
     ]
     for place, name, patch in patches:
         setattr(place, name, patch)

@@ -98,20 +98,21 @@ async def end_goes_astray(context: Context) -> Report:
 
     Late is also when the workers have published again since.
     """
-    return await _troubled(context, ASTRAY)
+    return await troubled(context, ASTRAY)
 
 
 async def transaction_goes_wrong(context: Context) -> Report:
     """Fault 11b: an EndTxn late, repeated or without its reply; a batch refused or too large."""
-    return await _troubled(context, WRONG)
+    return await troubled(context, WRONG)
 
 
-async def _troubled(context: Context, troubles: Mapping[str, Trouble]) -> Report:
+async def troubled(context: Context, troubles: Mapping[str, Trouble], mix: Mix = MIX) -> Report:
+    """Let troubles befall the transactions of two workers, one after the other."""
     kafka, proxy = await context.stack.enter_async_context(proxied(context))
     valkey = context.stack.enter_context(store(context.servers.folder))
     settings: dict[str, object] = {"request_timeout_ms": 2_000}
     async with deployment(
-        context.servers, valkey, context.seed, kafka=kafka, bootstrap=door(proxy), mix=MIX, settings=settings
+        context.servers, valkey, context.seed, kafka=kafka, bootstrap=door(proxy), mix=mix, settings=settings
     ) as run:
         judge = _Judge()
         proxy.judge = judge
