@@ -50,6 +50,11 @@ class Profile:
         person = self.person
         return bool(self.told) if person is None else person.canonical is None and bool(person.own or person.parts)
 
+    @property
+    def erased(self) -> bool:
+        """Whether it was erased: it knows nothing, and never will."""
+        return self.person is not None and self.person.erased is not None
+
     def take(self, event: Event, identity: Identity) -> None:
         """Take an event in that it was told; it never met a link."""
         self.told[identity] = event

@@ -8,7 +8,8 @@ their one order, and that digest is compared with the model's.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, Protocol
 
 from tests.faults.model import Change
 
@@ -81,6 +82,40 @@ def check_standing(where: str, changes: Sequence[Change], standing: Mapping[byte
     if standing != wanted:
         wrong = {key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key)}
         raise Violated(f"S0 {where}: {len(wrong)} standing ones differ, as {min(wrong)!r}")
+
+
+class Known(Protocol):
+    """What is known of a subject."""
+
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def told(self) -> Mapping[Any, Any]: ...
+    @property
+    def erased(self) -> bool: ...
+
+
+class Profiled(Protocol):
+    """A partition of the model, with all subjects that it ever heard of."""
+
+    @property
+    def profiles(self) -> Mapping[str, Known]: ...
+
+
+def check_profiles(partition: int, model: Profiled, found: Set[str], hidden: int) -> None:
+    """S0 for the profiles in Redis: everybody who is known is there, and nobody that was never heard of.
+
+    `hidden`: how many are named by a hash, because they were erased. If any is, no erased subject has its name there.
+    """
+    known = {name for name, profile in model.profiles.items() if profile.told or profile.alive}
+    if not known <= found or not found <= model.profiles.keys():
+        raise Violated(f"S0 partition {partition}: {len(found)} profiles in Redis, {len(known)} expected")
+    erased = {name for name, profile in model.profiles.items() if profile.erased}
+    if hidden and (hidden != len(erased) or found & erased):
+        raise Violated(
+            f"S0 partition {partition}: {len(erased)} subjects are erased, {hidden} are named by a hash in Redis, and"
+            f" {len(found & erased)} by their names"
+        )
 
 
 def _say(value: bytes | None) -> str:

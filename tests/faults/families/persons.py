@@ -27,6 +27,8 @@ STEPS: Final = (
 )
 """From a link over what it brings to who takes over, and the exit: each is met by every worker under this traffic."""
 
+SETTINGS: Final[dict[str, object]] = {"erasure_key": "a-made-up-erasure-key-of-the-fault-runs"}
+"""Redis names what stays of the erased by hashes."""
 CATALOGUES: Final = (SECOND, THIRD, LAST)
 TOGETHER: Final = 4
 """Victims that live at a time; each is to die at a step of its own."""
@@ -41,7 +43,7 @@ async def killed_at_each_step(context: Context) -> Report:
 
 async def _killed(context: Context, steps: Sequence[str]) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
-    settings: dict[str, object] = {"checkpoint_every_ms": 400}
+    settings = {**SETTINGS, "checkpoint_every_ms": 400}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         await run.start_traffic()
         for at in range(0, len(steps), TOGETHER):
@@ -67,7 +69,7 @@ async def killed_with_effects(context: Context) -> Report:
 async def one_went_back(context: Context) -> Report:
     """Fault 30b: the state of one partition goes back; the other one of a link does not."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    settings: dict[str, object] = {"profiles_cached_max": 0, "checkpoint_every_ms": 200}
+    settings = {**SETTINGS, "profiles_cached_max": 0, "checkpoint_every_ms": 200}
     async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=settings) as run:
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
@@ -92,7 +94,7 @@ async def one_went_back(context: Context) -> Report:
 async def moved_and_cut(context: Context) -> Report:
     """Fault 30c: partitions move between workers, and catalogues change, while links go across them."""
     valkey = context.stack.enter_context(store(context.servers.folder))
-    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=MIX, settings=SETTINGS) as run:
         await run.ready(run.worker(mutation=context.mutation))
         await run.start_traffic()
         for n in range(context.size.times):
