@@ -180,6 +180,9 @@ class Traffic:
         rng, mix, number = self.rng, self.mix, self.sent + self.rng.randrange(1 << 40)
         hot = rng.random() < mix.hot
         number_of = rng.randrange(mix.people)
+        if mix.links and number_of % mix.person == 0 and rng.random() < 0.7:
+            # the first of each person is told of little, so it takes over what it is not in itself
+            number_of += 1
         subject = "hcp:hot" if hot else name_of(number_of) if mix.links else f"hcp:{number_of}"
         if rng.random() < mix.bad:
             code, key, value = _poison(rng, subject, number)
@@ -235,8 +238,9 @@ class Traffic:
             del self._linked[subject]
             return "identity.unlinked", {}
         number, size = int(subject.partition(":")[2]), self.mix.person
-        near = [name_of(one) for one in range(number - number % size, number - number % size + size) if one != number]
-        self._linked[subject] = self.rng.choice(near)
+        first = number - number % size
+        near = [name_of(one) for one in range(first, first + size) if one != number]
+        self._linked[subject] = near[0] if self.rng.random() < 0.4 else self.rng.choice(near)
         return "identity.linked", {"canonical": self._linked[subject]}
 
 
