@@ -15,7 +15,7 @@ from tests.faults.effects import check_effects, missing_effects, partition_of
 from tests.faults.model import Early, Partition, Post, instant
 from tests.faults.one_person import check_one_person, links_of
 from tests.faults.promises import Violated
-from tests.faults.test_checker import START_MS, TYPES, Sent, folder_of
+from tests.faults.test_checker import START_MS, TYPES, Sent, folder_of, modelled
 from tests.faults.traffic import CONTACTS, granted_until, name_of
 from tests.naive import read_folder, replay
 
@@ -107,11 +107,6 @@ class Deployment:
         """Return the partition of a subject."""
         return partition_of(subject, self.count)
 
-    def take(self, records: list[Sent]) -> None:
-        """Let the first partition apply records as they are."""
-        for record in records:
-            self.models[0].apply(record)
-
     def tell(self, told: list[tuple[int, dict[str, Any]]]) -> None:
         """Append events, and let an idle time pass."""
         for at_ms, event in told:
@@ -159,11 +154,9 @@ def test_links_that_cross_partitions_keep_all_promises() -> None:
 
 def test_an_effect_is_not_applied_before_its_cause() -> None:
     deployment = several()
-    alone = Deployment(1)
     records = max(deployment.records, key=lambda records: sum(b"segue.facts" in one.value for one in records))
     with pytest.raises(Early):
-        alone.take(records)
-    assert len(list(alone.models[0].sent())) < len(list(deployment.post.sent))
+        modelled(records)
 
 
 @pytest.mark.parametrize(
