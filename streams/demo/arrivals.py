@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from streams.example.organisations import MARKET_ACCESS, TIGHTENED
 from streams.example.persons import STEWARD
 
 RECENT: Final = 500
@@ -70,6 +71,16 @@ class Linked:
 
 
 @dataclass(slots=True)
+class Told:
+    """What came of what payers told their prescribers."""
+
+    tellings: int = 0
+    """How many events payers were told."""
+    took: list[Took] = field(default_factory=list)
+    """From the send of a payer's event to the entry of each prescriber, told by an event of another partition."""
+
+
+@dataclass(slots=True)
 class Arrivals:
     """All that arrived. Filled by the sender (`sent`) and the reader (`arrived`)."""
 
@@ -82,6 +93,7 @@ class Arrivals:
     """Of changes by time alone."""
     contact: Contact = field(default_factory=Contact)
     linked: Linked = field(default_factory=Linked)
+    told: Told = field(default_factory=Told)
     silence_s: dict[int, float] = field(default_factory=dict)
     """By partition: the longest time between two changes while `watching` it."""
     _sent_s: dict[str, float] = field(default_factory=dict)
@@ -97,6 +109,7 @@ class Arrivals:
     def sent(self, source: str, id_: str, now_s: float) -> None:
         """Note that an event is about to be sent; a redelivery changes nothing."""
         self.linked.links += source == STEWARD and id_.startswith("link-")
+        self.told.tellings += _is_telling(f"{source} {id_}")
         self._sent_s.setdefault(f"{source} {id_}", now_s)
         if len(self._sent_s) > SENT_KEPT:
             for old in list(islice(self._sent_s, SENT_KEPT // 10)):
@@ -116,6 +129,8 @@ class Arrivals:
             took = Took(sent_s, now_s)
             self.took.append(took)
             self._recent.append(took)
+            if _is_telling(events[0]) and change["profile"].startswith("hcp:"):
+                self.told.took.append(took)
         self._of_persons(change["reason"]["kind"], change["change"], events, now_s)
         if partition in self._watched:
             silent_s = now_s - self._last_s.get(partition, now_s)
@@ -174,6 +189,10 @@ class Arrivals:
 
 def _is_link(events: Sequence[str]) -> bool:
     return bool(events) and events[0].startswith(f"{STEWARD} link-")
+
+
+def _is_telling(event: str) -> bool:
+    return event.startswith(f"{MARKET_ACCESS} {TIGHTENED}")
 
 
 def undisturbed_ms(took: Iterable[Took], from_s: float | None, to_s: float | None) -> list[float]:

@@ -20,6 +20,7 @@ from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.decode import Own
 from rules.engine.outcome import Applied
+from rules.engine.persons.effects import REACHED_TYPE
 from rules.engine.persons.received import read_effect
 from rules.engine.record import Record
 from rules.ground.event import Event
@@ -68,6 +69,8 @@ class Ledger:
     """The events."""
     effects: dict[tuple[str, str], Arrived] = field(default_factory=dict)
     """(target, `source id` of the event behind it) → the first effect of that event there."""
+    reached: dict[tuple[str, str], tuple[str, Arrived]] = field(default_factory=dict)
+    """(subject, `source id` of an organisation's event) → that organisation, and when its event reached the subject."""
     clock_ms: int = 0
     """At the end of what is due."""
     records: int = 0
@@ -177,7 +180,10 @@ def _note(ledger: Ledger, record: Record, applied: Applied, clock_ms: int) -> No
         value = line(record._replace(timestamp_ms=clock_ms), decoded)
         ledger.lines.append(Line(decoded.subject, value, clock_ms, ledger.records))
     elif isinstance(decoded, Own) and (effect := read_effect(decoded)) is not None:
-        ledger.effects.setdefault((effect.subject, effect.event), Arrived(clock_ms, ledger.records))
+        arrived = Arrived(clock_ms, ledger.records)
+        ledger.effects.setdefault((effect.subject, effect.event), arrived)
+        if effect.type == REACHED_TYPE:
+            ledger.reached.setdefault((effect.subject, effect.event), (effect.way[0], arrived))
 
 
 def judge_effects(exchange: Exchange, drained: Sequence[int]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ async def judged(
     )
     sent = sum(map(len, exchange.sent.values()))
     if sent:
-        show.step(f"{sent:,} effects of links on other profiles: {_effects_said(effects)}")
+        show.step(f"{sent:,} effects of links and of what payers tell on other profiles: {_effects_said(effects)}")
     sampled = await _ask_naive(show, ledgers, catalogue, figures.played_s, seed)
     return DemoOutcome(figures, verdict, records, published, contacts, sent, sampled)
 
@@ -87,8 +87,8 @@ async def _ask_naive(
     )
     wrong = [each for each in sampled.verdicts if not each.right]
     show.step(
-        f"it lived through {sampled.profiles:,} of {sampled.known:,} profiles, all {sampled.linked:,} linked ones among"
-        f" them, {sampled.changes:,} changes:"
+        f"it lived through {sampled.profiles:,} of {sampled.known:,} profiles, all {sampled.linked:,} linked ones"
+        f" and {sampled.told:,} that payers told something among them, {sampled.changes:,} changes:"
         f" {'all as published' if not wrong else 'NOT as published'}"
     )
     return sampled

@@ -19,6 +19,7 @@ from streams.demo.show import Show
 from streams.demo.sources import DataSource
 from streams.demo.stage import Acquainted
 from streams.demo.suppress import Suppressor
+from streams.demo.telling import Teller
 from streams.demo.words import Words
 from streams.operations.errors import OperationError
 from streams.operations.explain import explain_profile
@@ -46,6 +47,7 @@ class Listener:
         show: Show,
         suppressor: Suppressor | None,
         linker: Linker | None,
+        teller: Teller | None,
     ) -> None:
         self._servers = servers
         self._overlay = source.overlay
@@ -53,6 +55,7 @@ class Listener:
         self._show = show
         self._suppressor = suppressor
         self._linker = linker
+        self._teller = teller
         self._words = Words(source.catalogue)
         self._selection = Selection()
         self._candidate: dict[str, Any] | None = None
@@ -96,6 +99,8 @@ class Listener:
             arrivals.suppresses(change, now_s)
         if self._linker is not None:
             self._linker.moved(change)
+        if self._teller is not None:
+            self._teller.moved(change)
 
     def _contacted(self, change: dict[str, Any], now_s: float) -> None:
         """Take in a change of an activation."""

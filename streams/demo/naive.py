@@ -1,7 +1,7 @@
 """The naive evaluator (tests/naive: no line shared with the engine) over a seeded sample of profiles, in a time budget.
 
 It runs as a program of its own, on files: a few profiles of one partition a file, `--until` the partition's clock.
-Profiles that were linked come first, all of them (`persons`).
+Profiles that were linked come first, all of them (`persons`), then those that organisations told something (`reached`).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import orjson
 
 from streams.demo.check import CheckVerdict, Ledger, Line, judge_profiles
 from streams.demo.persons import Part, person_parts
+from streams.demo.reached import tell_apart
 from streams.embedded.server import Guarded
 from streams.operations.errors import WrongInput
 
@@ -40,6 +41,8 @@ class Sampled:
     verdicts: tuple[CheckVerdict, ...]
     linked: int = 0
     """Those of `profiles` that were linked."""
+    told: int = 0
+    """Those of `profiles` that an organisation told something, and that were not linked."""
 
 
 async def sample(
@@ -52,41 +55,42 @@ async def sample(
     on_profiles: Callable[[int, int], None],
 ) -> Sampled:
     """Let it live through as many profiles as the budget allows. `catalogue`: a folder; scratch files go beside it."""
+    ledgers, told = tell_apart(ledgers)
     linked = person_parts(ledgers)
     apart = {subject for part in linked for subject in part.subjects}
-    parts = [*linked, *_parts(ledgers, apart, seed)]
+    subjects = {line.subject for ledger in ledgers for line in ledger.lines}
+    first, others = told - apart, subjects - told - apart
+    parts = [*linked, *_parts(ledgers, first, seed), *_parts(ledgers, others, seed)]
     known = sum(len(part.subjects) for part in parts)
     waiting = iter(parts)
     until = monotonic() + budget_s
-    done = changes = 0
+    done = changes = judged_told = 0
     verdicts = []
 
     async def work(number: int) -> None:
-        nonlocal done, changes
+        nonlocal done, changes, judged_told
         for part in waiting:
             said = await _evaluate(command, root, catalogue, part, number, until + GRACE_S)
             if said is None:
                 return
             verdicts.append(judge_profiles(part.ledger, said))
             done += len(said)
+            judged_told += len(first & said.keys())
             changes += sum(map(len, said.values()))
             on_profiles(done, known)
             if monotonic() > until:
                 return
 
     await asyncio.gather(*map(work, range(AT_ONCE)))
-    return Sampled(done, known, changes, tuple(verdicts), len(apart))
+    return Sampled(done, known, changes, tuple(verdicts), len(apart), judged_told)
 
 
-def _parts(ledgers: Sequence[Ledger], apart: Set[str], seed: int) -> Iterator[Part]:
-    """Cut the profiles into files, a partition after the other and around again, each in seeded order.
-
-    `apart`: those that are judged already.
-    """
+def _parts(ledgers: Sequence[Ledger], wanted: Set[str], seed: int) -> Iterator[Part]:
+    """Cut the wanted profiles into files, a partition after the other and around again, each in seeded order."""
     random = Random(seed)
     shuffled = []
     for ledger in ledgers:
-        subjects = sorted({each.subject for each in ledger.lines} - apart)
+        subjects = sorted({each.subject for each in ledger.lines} & wanted)
         random.shuffle(subjects)
         lines: defaultdict[str, list[Line]] = defaultdict(list)
         for each in ledger.lines:

@@ -1,8 +1,8 @@
 """The order of things: make ready, play, kill a worker half-way, let it drain, check everything.
 
 1. Topics, catalogue, two workers, until they share the partitions.
-2. Events go in, changes come out (`listening`); both are shown. Meanwhile names turn out to be one person (`linking`).
-   Half-way one worker is killed (`kill`).
+2. Events go in, changes come out (`listening`); both are shown. Meanwhile names turn out to be one person (`linking`),
+   and payers tell their prescribers something (`telling`). Half-way one worker is killed (`kill`).
 3. The sender stops. The overlay's members leave by time alone; then the input's end is noted: what it asks for is due.
 4. When everything before that end is applied, `judging` judges the published changes.
 """
@@ -26,6 +26,7 @@ from streams.demo.outcome import DemoOutcome
 from streams.demo.show import Show, partitions
 from streams.demo.sources import ALONE_S, DataSource
 from streams.demo.suppress import Suppressor
+from streams.demo.telling import Teller
 from streams.operations.dump import write_catalogue
 from streams.operations.errors import WrongInput
 from streams.operations.naming import channels_of
@@ -65,7 +66,11 @@ class Play:
         if suppression is not None:
             self._suppressor = Suppressor(suppression, source.catalogue)
             self._linker = Linker(self._suppressor, suppression.segment, show)
-        self._listener = Listener(self._servers, source, self.figures, show, self._suppressor, self._linker)
+        telling = source.telling
+        self._teller = None if telling is None else Teller(telling.professionals, telling.segment, show)
+        self._listener = Listener(
+            self._servers, source, self.figures, show, self._suppressor, self._linker, self._teller
+        )
         self._kill = Kill(self.figures, self._workers, show, settings.session_timeout_ms)
 
     async def run(self) -> DemoOutcome:
@@ -123,7 +128,11 @@ class Play:
                 listener.choose(),
                 listener.explain(),
                 self._conduct(load),
-                *(each.run(load, figures) for each in (self._suppressor, self._linker) if each is not None),
+                *(
+                    each.run(load, figures)
+                    for each in (self._suppressor, self._linker, self._teller)
+                    if each is not None
+                ),
             ) as until_done,
         ):
             self._show.begin(figures)

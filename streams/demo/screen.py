@@ -91,7 +91,10 @@ class Screen:
             Layout(_feed(figures, wide), name="feed"),
             Layout(
                 name="middle",
-                size=8 + 2 * bool(figures.arrivals.contact.changes) + bool(figures.arrivals.linked.links),
+                size=8
+                + 2 * bool(figures.arrivals.contact.changes)
+                + bool(figures.arrivals.linked.links)
+                + bool(figures.arrivals.told.took),
             ),
             Layout(_explained(figures, explained), name="explained", size=explained),
         )
@@ -173,8 +176,8 @@ def _flow(figures: Figures, wide: bool) -> Panel:
     arrivals = figures.arrivals
     recent = arrivals.recent_ms()
     rows = Table.grid(padding=(0, 2))
-    rows.add_column(no_wrap=True, style="dim")
-    rows.add_column(no_wrap=True, justify="right")
+    rows.add_column(no_wrap=True, style="dim", min_width=len("changes out"))
+    rows.add_column(no_wrap=True, justify="right", min_width=len("1,000/s"))
     rows.add_column(no_wrap=True, overflow="ellipsis")
     aim = f", aiming at {figures.rate:,.0f}/s" if figures.rate and wide else ""
     rows.add_row("events in", f"{coming:,.0f}/s", f"{figures.sent:,}{aim}")
@@ -185,8 +188,11 @@ def _flow(figures: Figures, wide: bool) -> Panel:
     rows.add_row("latency p50", _ms(p50), "event sent to change read" if wide else "sent to read")
     rows.add_row("latency p99", _ms(p99), f"of the last {RECENT} changes" if wide else f"of the last {RECENT}")
     late = quantile([each.ms for each in arrivals.alone_took[-RECENT:]], 0.5)
+    since = "after their instant" if wide else "late"
     rows.add_row(
-        "by time alone", f"{arrivals.alone:,}", "" if late is None else f"read {late:,.0f} ms after their instant"
+        "by time alone" if wide else "time alone",
+        f"{arrivals.alone:,}",
+        "" if late is None else f"read {late:,.0f} ms {since}",
     )
     contact = arrivals.contact
     if contact.changes:
@@ -194,12 +200,16 @@ def _flow(figures: Figures, wide: bool) -> Panel:
         rows.add_row("activations", f"{contact.changes:,}", ways)
         took = [each.ms for each in contact.suppressed_took[-RECENT:]]
         p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
-        late_by = "" if p50 is None else f"p50 {_ms(p50)}, p99 {_ms(p99)}" + (", sent to read" if wide else "")
+        late_by = "" if p50 is None else f"p50 {_ms(p50)}" + (f", p99 {_ms(p99)}, sent to read" if wide else " to read")
         rows.add_row("suppressed", f"{contact.suppressed:,}", late_by)
     if (linked := arrivals.linked).links:
         over = quantile([each.ms for each in linked.over_took], 0.5)
         said = "" if over is None else f"p50 {_ms(over)}" + (", sent to taken over" if wide else "")
         rows.add_row("links", f"{linked.links:,}", said)
+    if told := arrivals.told.took[-RECENT:]:
+        p50, p99 = (quantile([each.ms for each in told], share) for share in (0.5, 0.99))
+        said = f"p50 {_ms(p50)}" + (f", p99 {_ms(p99)}, payer's event sent to entry" if wide else " to read")
+        rows.add_row("told", f"{len(arrivals.told.took):,}", said)
     rows.add_row("behind", f"{figures.lag:,}", "records")
     return _panel(rows, "Flow")
 

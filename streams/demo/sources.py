@@ -42,6 +42,14 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """Whom payers may tell something, and the segment that they enter by it."""
+
+    professionals: tuple[str, ...]
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataSource:
     """One choice, ready to be played."""
 
@@ -55,6 +63,8 @@ class DataSource:
     """How many events there are; None: without end."""
     suppression: Suppression | None = None
     """None: nothing suppresses anything in this catalogue."""
+    telling: Telling | None = None
+    """None: no organisation tells anything in this catalogue."""
 
 
 def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]) -> DataSource:
@@ -68,7 +78,9 @@ def open_source(data: Data, profiles: int, seed: int, wall_ms: Callable[[], int]
     )
     catalogue, overlay = _with_overlay(_EXAMPLE / "catalogue", Data.SYNTHETIC)
     suppression = Suppression("treatment-initiation-programme", synthetic.enrolled)
-    return DataSource(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None, suppression)
+    professionals = tuple(each for each in names if each.startswith("hcp:"))
+    telling = Telling(professionals, "plan-criteria-affected")
+    return DataSource(said, catalogue, overlay, synthetic.events(names, wall_ms, seed), None, suppression, telling)
 
 
 def _cdnow() -> DataSource:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo.arrivals import quantile, undisturbed_ms
-from streams.demo.linked_summary import linked_json, linked_rows
+from streams.demo.linked_summary import linked_json, linked_rows, told_json, told_rows
 from streams.demo.outcome import DemoOutcome
 from streams.demo.sources import Data
 
@@ -48,6 +48,7 @@ def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
         "suppressing_entry_p50_ms": _ms(quantile(suppressing, 0.5)),
         "suppressing_entry_p99_ms": _ms(quantile(suppressing, 0.99)),
         **linked_json(arrivals.linked, between),
+        **told_json(arrivals.told, between),
         "effects": outcome.effects,
         "effects_wrong": len(verdict.effects),
         "time_alone": arrivals.alone,
@@ -61,6 +62,7 @@ def as_json(outcome: DemoOutcome, data: Data) -> dict[str, Any]:
         "profiles": None if sampled is None else sampled.known,
         "naive_profiles": None if sampled is None else sampled.profiles,
         "naive_linked": None if sampled is None else sampled.linked,
+        "naive_told": None if sampled is None else sampled.told,
         "naive_changes": None if sampled is None else sampled.changes,
         "ok": outcome.right,
     }
@@ -86,6 +88,7 @@ def show(console: Console, outcome: DemoOutcome, data: Data) -> None:
         ("latency p99", _said(told["p99_ms"]), _with_takeover(told)),
         *_contact(outcome, told),
         *linked_rows(told),
+        *told_rows(told),
         *_killed(outcome, told),
         ("checked by the engine", checked, f"all {told['checked_records']:,} records applied again"),
         *_naive(told),
@@ -189,7 +192,7 @@ def _naive(told: dict[str, Any]) -> list[tuple[str, object, str]]:
             "checked by the naive",
             f"{told['naive_changes']:,}",
             f"{told['naive_profiles']:,} of {told['profiles']:,} profiles: all {told['naive_linked']:,} linked ones,"
-            " and a seeded sample in a time budget;"
+            f" {told['naive_told']:,} that a payer told something, and a seeded sample in a time budget;"
             " it shares no code with the engine",
         )
     ]

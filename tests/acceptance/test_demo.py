@@ -84,6 +84,9 @@ def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
         assert told["suppressing_entry_p50_ms"] > 0
         assert told["links"] > 0
         assert told["naive_linked"] >= 2
+        assert told["tellings"] > 0
+        assert told["told"] > 0
+        assert told["naive_told"] > 0
         assert told["effects"] > 0
         assert told["effects_wrong"] == 0
         assert told["link_takeover_p50_ms"] is None or told["link_takeover_p50_ms"] > 0
@@ -95,6 +98,7 @@ def test_it_ends_by_itself_having_lost_and_repeated_nothing() -> None:
             "time alone",
             "suppressed by",
             "its programme has ended the e-mail",
+            "tightens criteria: its 20 prescribers moved",
             "Nothing was lost",
         ):
             assert said in text
