@@ -79,6 +79,8 @@ class Deployment(BaseSettings):
     """Internal: catalogues by their hash."""
     fills_topic: str = "segue.fills"
     """Internal: how far the history of each cut is filled in."""
+    erasures_topic: str = "segue.erasures"
+    """Erasures: what was asked, and what the platforms answered. It names nobody."""
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """The replication factor of topics that `segue topics` creates: 3 in a cluster (then min.insync.replicas is 2)."""
     redis_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,32}$")] = "segue"

@@ -18,6 +18,7 @@ from streams.operations.erase import erase as erase_person
 from streams.operations.errors import WrongRequest
 from streams.operations.persons import PersonFound, find_people
 from streams.operations.servers import Servers
+from streams.wire.erasures import names
 
 NAMED_MAX: Final = 20
 """Up to so many subjects stand in the command that is shown."""
@@ -57,6 +58,8 @@ async def _erase(
     servers: Servers, subjects: list[str], request: str | None, wait_s: int, *, yes: bool, as_json: bool
 ) -> None:
     people = await find_people(servers, subjects)
+    if request is not None and any(names(request, each) for person in people for each in person.profiles):
+        raise WrongRequest("--request repeats a subject: give a reference that names nobody, it is kept for years")
     if not as_json:
         for person in people:
             _show(person)
@@ -70,6 +73,9 @@ async def _erase(
         _write(done) if as_json else _tell(done)
     if not as_json:
         _tell_what_to_ask(erased)
+        if request is not None:
+            write_sentence("what each platform answered to segue deliver:")
+            write_command(["segue", "privacy", "--receipts", request], indent=2)
 
 
 def _show(person: PersonFound) -> None:

@@ -10,6 +10,7 @@
 | any other 4xx | refused for good: the changes that the platform names; else again in halves, until it is one change |
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -21,6 +22,9 @@ import orjson
 
 WAIT_MAX_MS: Final = 24 * 3_600_000
 """The longest wait that an endpoint can ask for: an error of its clock must not stop us for a year."""
+REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "x-correlation-id")
+"""Headers in which platforms name a request, so that their support finds it. In lower case, the usual one first."""
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _CREDENTIALS: Final = frozenset({401, 402, 403, 407})
 _ELSEWHERE: Final = frozenset({404, 405, 406, 410, 411, 415, 421, 426})
 _LATER: Final = frozenset({408, 425, 429})
@@ -37,10 +41,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer says for a receipt. The platform's own texts are not kept: they may repeat the request."""
+
+    status: int | None = None
+    """None: there was no answer, because the request was never sent."""
+    changes: int = 1
+    """How many changes the request held."""
+    request_id: str | None = None
+    deleted: int | None = None
+    """How many persons the platform says that it deletes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The platform has the changes, except the refused ones: their indexes in the request."""
 
     refused: frozenset[int] = frozenset()
+    told: Told = field(default=Told(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Refused:
 
     code: str
     named: frozenset[int] = frozenset()
+    told: Told = field(default=Told(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +104,9 @@ def judge(
     answer: Answer, answer_format: AnswerFormat, changes: int, wall_ms: int, *, deletes: bool = False
 ) -> AnswerVerdict:
     """Say what an answer to a request of so many changes means. `deletes`: it asked to delete persons."""
-    status = answer.status
+    status, told = answer.status, _told(answer, changes, deletes=deletes)
     if 200 <= status < 300:
-        return Accepted(_named(answer, answer_format, changes, deletes=deletes))
+        return Accepted(_named(answer, answer_format, changes, deletes=deletes), told)
     if status in _LATER or status >= 500:
         asked = [retry_after_ms(answer.headers.get("retry-after"), wall_ms)]
         if status == 429:
@@ -99,17 +118,28 @@ def judge(
         return Wrong(f"it refuses the credentials ({said(status)})")
     if status in _ELSEWHERE or status < 400:
         return Wrong(f"it does not take changes at this address ({said(status)})")
-    return Refused(
-        "too_large" if status == 413 else f"http_{status}", _named(answer, answer_format, changes, deletes=deletes)
-    )
+    code = "too_large" if status == 413 else f"http_{status}"
+    return Refused(code, _named(answer, answer_format, changes, deletes=deletes), told)
+
+
+def _told(answer: Answer, changes: int, *, deletes: bool) -> Told:
+    ids = (answer.headers.get(name, "") for name in REQUEST_ID_HEADERS)
+    request_id = next((each for each in ids if _REQUEST_ID.fullmatch(each)), None)
+    body = _json(answer) if deletes else None
+    deleted = body.get("deleted") if isinstance(body, dict) else None
+    return Told(answer.status, changes, request_id, deleted if type(deleted) is int and deleted >= 0 else None)
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _named(answer: Answer, answer_format: AnswerFormat, changes: int, *, deletes: bool) -> frozenset[int]:
-    try:
-        body = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return frozenset()
-    return frozenset(index for index in answer_format.named(body, deletes=deletes) if index < changes)
+    named = answer_format.named(_json(answer), deletes=deletes)
+    return frozenset(index for index in named if index < changes)
 
 
 def retry_after_ms(value: str | None, wall_ms: int) -> int | None:

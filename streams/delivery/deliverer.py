@@ -23,6 +23,7 @@ from streams.delivery.endpoint import Endpoint
 from streams.delivery.flights import Flights
 from streams.delivery.hand import Hand
 from streams.delivery.lease import Lease
+from streams.delivery.receipts import Receipts
 from streams.delivery.route import Route
 from streams.delivery.sender import Hold, Sender
 from streams.delivery.shared import DeliveryShared
@@ -56,6 +57,7 @@ def make_shared(
         clock,
         Hold(hand.closing, lease.holds),
         lambda parcel, code: dead_letters.dead_letter(parcel.partition, parcel.record, code),
+        Receipts(route, endpoint.host),
         kafka,
         Random(),
     )

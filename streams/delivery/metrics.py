@@ -26,8 +26,11 @@ class DeliveryMetrics:
         lag_s = self._lag_s()
         if lag_s is not None:
             yield Reading(names.DELIVERY_LAG_SECONDS, (channel,), lag_s)
-        for outcome in ("delivered", "erased", "superseded", "refused", "lost"):
+        for outcome in ("delivered", "erased", "superseded", "lost"):
             yield Reading(names.DELIVERY_CHANGES, (channel, outcome), getattr(status, outcome))
+        others = status.refused - status.erasures_refused
+        yield Reading(names.DELIVERY_CHANGES, (channel, "refused"), others)
+        yield Reading(names.DELIVERY_CHANGES, (channel, "erasure_refused"), status.erasures_refused)
         for code, count in list(status.codes.items()):
             yield Reading(names.DELIVERY_REQUESTS, (channel, code), count)
         yield Reading(names.DELIVERY_RETRIES, (channel,), status.retries)

@@ -5,8 +5,8 @@
    A crash here: the platform may have the changes, and gets them again from the partition's next owner.
 3. Refused as a whole: go to 1 with the first half, then with the second. A change that is refused alone becomes a dead
    letter.
-4. Dead letters are written, and acknowledged, before their changes are settled. A crash in between: they are sent, and
-   perhaps written, again.
+4. Dead letters, and receipts of erasures, are written and acknowledged before their changes are settled. A crash in
+   between: the changes are sent, and these records perhaps written, again.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from typing import Final
 
 from streams.actions import told
 from streams.clock import Clock
-from streams.delivery.answers import Accepted, Later, Refused, Wrong, judge
+from streams.delivery.answers import Accepted, Later, Refused, Told, Wrong, judge
 from streams.delivery.endpoint import Endpoint, NoAnswer
+from streams.delivery.receipts import Receipts
 from streams.delivery.settings import DeliverySettings
 from streams.delivery.shapes import Shape
 from streams.delivery.status import DeliveryStatus
@@ -38,6 +39,10 @@ SAID_EVERY_MS: Final = 10_000
 """A reason to wait is logged at most once in this time, with a count of its repeats."""
 WARNED_FROM: Final = 3
 """From this attempt on a failure is a warning; before, it is information."""
+
+
+UNSENT: Final = Told()
+"""What is known of a change that can never be sent."""
 
 
 class Stopped(Exception):
@@ -101,6 +106,7 @@ class Sender:
         clock: Clock,
         hold: Hold,
         dead_letter: Callable[[Parcel, str], OutRecord],
+        receipts: Receipts,
         producer: KafkaLog,
         chance: Random,
     ) -> None:
@@ -111,6 +117,7 @@ class Sender:
         self._clock = clock
         self._hold = hold
         self._dead_letter = dead_letter
+        self._receipts = receipts
         self._producer = producer
         self._chance = chance
         self._pace = RequestPace(shape.requests_per_s_max, clock)
@@ -130,21 +137,25 @@ class Sender:
             if isinstance(verdict, Accepted):
                 refused = [now[index] for index in sorted(verdict.refused)]
                 accepted = [parcel for index, parcel in enumerate(now) if index not in verdict.refused]
-                self._accepted(accepted, settled)
-                await self._bury(refused, "item_refused", settled)
+                await self._accepted(accepted, verdict.told, settled)
+                await self._bury(refused, "item_refused", verdict.told, settled)
             elif verdict.named and len(verdict.named) < len(now):
                 # only the named changes are at fault: the others go again without them
                 todo.append([parcel for index, parcel in enumerate(now) if index not in verdict.named])
-                await self._bury([now[index] for index in sorted(verdict.named)], "item_refused", settled)
+                named = [now[index] for index in sorted(verdict.named)]
+                await self._bury(named, "item_refused", verdict.told, settled)
             elif len(now) > 1 and not verdict.named:
                 half = len(now) // 2
                 todo += [now[half:], now[:half]]
             else:
-                await self._bury(now, "item_refused" if verdict.named else verdict.code, settled)
+                await self._bury(now, "item_refused" if verdict.named else verdict.code, verdict.told, settled)
 
-    def _accepted(self, parcels: Sequence[Parcel], settled: Callable[[Sequence[Parcel]], None]) -> None:
+    async def _accepted(
+        self, parcels: Sequence[Parcel], told_us: Told, settled: Callable[[Sequence[Parcel]], None]
+    ) -> None:
         if parcels:
             self._refused_in_a_row = 0
+            await self.append(self._receipts.accepted(parcels, told_us, self._clock.wall_ms()))
             erased = sum(parcel.erases for parcel in parcels)
             self._status.delivered += len(parcels) - erased
             self._status.erased += erased
@@ -235,9 +246,11 @@ class Sender:
 
     # -- dead letters
 
-    async def _bury(self, parcels: Sequence[Parcel], code: str, settled: Callable[[Sequence[Parcel]], None]) -> None:
+    async def _bury(
+        self, parcels: Sequence[Parcel], code: str, told_us: Told, settled: Callable[[Sequence[Parcel]], None]
+    ) -> None:
         for parcel in parcels:
-            await self.bury(parcel, code)
+            await self.bury(parcel, code, told_us)
             settled([parcel])
             self._refused_in_a_row += 1
         if self._refused_in_a_row >= self._settings.refused_in_a_row_max:
@@ -246,13 +259,21 @@ class Sender:
                 " (they are among the dead letters): is SEGUE_DELIVER_SHAPE what the endpoint takes?"
             )
 
-    async def bury(self, parcel: Parcel, code: str) -> None:
-        """Write a dead letter, and wait until it is acknowledged. Raises Abandoned."""
-        await self.append(self._dead_letter(parcel, code))
+    async def bury(self, parcel: Parcel, code: str, told_us: Told = UNSENT) -> None:
+        """Write a dead letter, and of an erasure its receipt; wait until they are acknowledged. Raises Abandoned."""
+        receipts = self._receipts.refused(parcel, code, told_us, self._clock.wall_ms())
+        await self.append([self._dead_letter(parcel, code), *receipts])
         self._status.refused += 1
+        if parcel.erases:
+            self._status.erasures_refused += 1
+            refuses = "%s: it refuses an erasure (%s): the person is still there"
+            log.error(refuses, self._endpoint.host, code, extra=told("erasure_refused", why=code))
 
-    async def append(self, record: OutRecord) -> None:
-        """Append a record, however long it takes. Raises Abandoned."""
+    async def append(self, records: Sequence[OutRecord]) -> None:
+        """Append records, each however long it takes. Raises Abandoned."""
+        await asyncio.gather(*map(self._append, records))
+
+    async def _append(self, record: OutRecord) -> None:
 
         def tell(attempt: int, fault: Exception) -> None:
             self._status.log_away = str(fault)

@@ -30,6 +30,8 @@ class DeliveryStatus:
     """Not sent: a deletion of the person took their place."""
     refused: int = 0
     """Among the dead letters."""
+    erasures_refused: int = 0
+    """Those of them that tell of an erasure: the platform still has the person."""
     requests: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     """Requests by the HTTP status of their answer; `none`: no answer came."""
@@ -85,6 +87,8 @@ class DeliveryStatus:
         )
         if self.erased:
             line += f", {self.erased:,} erased"
+        if self.erasures_refused:
+            line += f", {self.erasures_refused:,} of the refused are erasures"
         if self.stopping:
             return line
         lag = "not known" if self.lag_changes < 0 else f"{self.lag_changes:,}"
@@ -106,6 +110,7 @@ class DeliveryStatus:
             "erased": self.erased,
             "superseded": self.superseded,
             "refused": self.refused,
+            "erasures_refused": self.erasures_refused,
             "requests": self.requests,
             "retries": self.retries,
             "in_hand": self.in_hand,

@@ -184,14 +184,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             stamped_ms=record.timestamp,
             parts=shape.parts(change),
             record=record,
+            erasure=change.reason.events[0] if kind_of(change) == "erased" and change.reason.events else "",
         )
         if fits(parcel, shape.limits):
             self._shared.hand.add(parcel, window)
         else:
-            await self._bury_unsent(record, "too_large", window)
+            await self._shared.sender.bury(parcel, "too_large")
+            window.seen(record.partition, record.offset)
 
     async def _bury_unsent(self, record: Any, code: str, window: SendWindow) -> None:
         letter = self._shared.dead_letters.dead_letter(record.partition, record, code)
-        await self._shared.sender.append(letter)
+        await self._shared.sender.append([letter])
         self._shared.status.refused += 1
         window.seen(record.partition, record.offset)

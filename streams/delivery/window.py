@@ -15,7 +15,7 @@ Profiles take turns, the longest waiting first: a profile with many changes does
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
@@ -55,6 +55,10 @@ class Parcel:
     """The record as it was read, for the dead letters."""
     stamped_ms: int = 0
     """The timestamp of its record."""
+    erasure: str = field(default="", repr=False)
+    """Of an erasure: the event of it, `source id`."""
+    also: tuple[tuple[str, int], ...] = field(default=(), repr=False, compare=False)
+    """Of an erasure: (erasure, offset) of the earlier ones of its profile whose place it takes."""
 
     @property
     def size_bytes(self) -> int:
@@ -107,6 +111,9 @@ class SendWindow:
         superseded = self._waiting.pop(parcel.profile, deque()) if self._deletes(parcel) else ()
         for each in superseded:
             self._done(each)
+        erased = [place for each in superseded if each.erases for place in (*each.also, (each.erasure, each.offset))]
+        if erased:
+            parcel = replace(parcel, also=(*parcel.also, *erased))
         self._partitions[parcel.partition].unsettled[parcel.offset] = parcel.stamped_ms
         self.changes += 1
         self.size_bytes += parcel.size_bytes

@@ -398,7 +398,8 @@ DELIVERY_CHANGES: Final = Family(
     ("channel", "outcome"),
     "delivery",
     "Changes answered for: delivered; erased (the endpoint took an erasure); superseded (not sent: an erasure took"
-    " their place); refused (among the dead letters); lost (retention dropped them first).",
+    " their place); refused (among the dead letters); erasure_refused (likewise, and the platform still has somebody"
+    " who was erased); lost (retention dropped them first).",
     RATE,
 )
 DELIVERY_REQUESTS: Final = Family(

@@ -1,6 +1,6 @@
 """`segue deliver`: the process that delivers a channel's changes to an endpoint.
 
-1. The channel's topic must exist; the topic of its dead letters is created.
+1. The channel's topic must exist; the topics of its dead letters and of receipts are created.
 2. /live, /ready and /status are served.
 3. Changes are delivered until SIGTERM or SIGINT, or until the endpoint refuses for good. A crash at any point: changes
    that no answer came for are delivered again, with the same ids.
@@ -33,7 +33,7 @@ from streams.settings import DELIVERER_METRICS_PORT, DELIVERER_WEB_PORT
 from streams.web import AddressRefused, serving
 from streams.wire.names import channel_topics
 from streams.wire.requirements import judge_topic
-from streams.wire.topics import delivery_topic
+from streams.wire.topics import delivery_topic, topics
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger("streams.delivery")
@@ -78,14 +78,16 @@ async def expect_channel(servers: Servers, channel: str, topic: str, existing: C
 async def _have_topics(servers: Servers, channel: str) -> None:
     deployment = servers.deployment
     changes, _ = channel_topics(deployment, channel)
-    wanted = delivery_topic(deployment, channel)
+    wanted = [delivery_topic(deployment, channel), *(each for each in topics(deployment) if each.role == "erasures")]
     async with servers.cluster() as cluster:
-        existing = await cluster.existing([changes, wanted.name])
+        existing = await cluster.existing([changes, *(each.name for each in wanted)])
         await expect_channel(servers, channel, changes, existing)
-        if wanted.name in existing:
-            found = [each for each in judge_topic(wanted, existing[wanted.name], deployment) if each.fatal]
-        else:
-            found = await cluster.create([wanted], deployment.replication)
+        there = [each for each in wanted if each.name in existing]
+        judged = (finding for each in there for finding in judge_topic(each, existing[each.name], deployment))
+        found = [each for each in judged if each.fatal]
+        if not found:
+            missing = [each for each in wanted if each.name not in existing]
+            found = await cluster.create(missing, deployment.replication)
     if found:
         raise TopicsWrong(found)
 

@@ -1,15 +1,17 @@
 """Erase people: send `privacy.erased` for each, wait until every subject of theirs is erased, and tell what they left.
 
 (1) Find the person's subjects, and where the output topics of their partitions end.
-(2) Send the event, acknowledged by all replicas. A crash here: the event is in the log, and workers carry it out.
-(3) Wait until the state of every subject has that erasure. State is written after its changes are published.
-(4) Read what was published since (1) with the reason `erased`.
+(2) Record that the erasure is asked for (streams/wire/erasures.py). A crash here: the event may not be in the log.
+(3) Send the event, acknowledged by all replicas. A crash here: the event is in the log, and workers carry it out.
+(4) Wait until the state of every subject has that erasure. State is written after its changes are published.
+(5) Read what was published since (1) with the reason `erased`, and record which channels it tells.
 
 Running it again erases again, with a later time: that changes nothing for who has no newer facts.
 """
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -30,6 +32,7 @@ from streams.operations.provision import channels_in_force
 from streams.operations.send import send_lines
 from streams.operations.servers import Servers
 from streams.operations.shadow import records
+from streams.wire.erasures import ErasureAsked, ErasureRecord, ErasureTold, erasure_record
 from streams.wire.names import channel_topics, restricted_topics
 
 SOURCE: Final = "/segue/erase"
@@ -117,11 +120,15 @@ async def erase(
     before = await _before(servers, subjects)
     at_ms = SystemClock().wall_ms()
     erasure = Identity(at_ms, SOURCE, secrets.token_hex(12))
+    name = f"{erasure.source} {erasure.id}"
+    await _record(servers, person.asked, ErasureAsked(name, request, format_instant(at_ms), len(subjects)))
     await send_lines(servers, _lines([event_of(person.asked, erasure, request)]))
     await _wait(servers, subjects, erasure, wait_s, on_erased)
     left = [each async for each in _left(servers, subjects, before)]
     told = {(each.subject, each.channel) for each in left}
-    silent = (Silent(*each) for each in sorted(person.channels_told()) if each not in told)
+    silent = [Silent(*each) for each in sorted(person.channels_told()) if each not in told]
+    tells = Counter(each.channel for each in left if each.channel is not None)
+    await _record(servers, person.asked, ErasureTold(name, tells, Counter(each.channel for each in silent)))
     return Erased(person.asked, subjects, erasure.id, at_ms, tuple(left), tuple(silent))
 
 
@@ -142,8 +149,15 @@ async def _lines(lines: Sequence[bytes]) -> AsyncIterator[tuple[int, Sequence[by
     yield 0, lines
 
 
+async def _record(servers: Servers, asked: str, said: ErasureRecord) -> None:
+    deployment = servers.deployment
+    partition = partition_of(asked.encode(), deployment.partitions)
+    await servers.log.append(erasure_record(deployment.erasures_topic, partition, said))
+
+
 async def _before(servers: Servers, subjects: Sequence[str]) -> _Before:
     deployment, found = servers.deployment, _Before()
+    await servers.expect_topics(deployment.erasures_topic)
     async with servers.cluster() as cluster:
         channels = await channels_in_force(cluster, servers.log, deployment)
     found.channels = {deployment.membership_topic: None, restricted_topics(deployment)[0]: None}

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from streams.settings import Deployment
+from streams.wire.erasures import DeletionReceipt, ErasureAsked, ErasureTold
 from streams.wire.fills import Fill
 from streams.wire.messages import CARRIES, JSON, MESSAGES, READ, Message
 from streams.wire.progress import Claim, Progress
@@ -79,7 +80,7 @@ def schemas() -> dict[str, JsonSchemaValue]:
         [(model, _MODE) for model in sorted(models, key=lambda model: model.__name__)], ref_template=_REF
     )
     made: dict[str, JsonSchemaValue] = dict(found["$defs"])
-    for kind in (Progress, Claim, Fill):
+    for kind in (Progress, Claim, Fill, ErasureAsked, ErasureTold, DeletionReceipt):
         schema = TypeAdapter(kind).json_schema(ref_template=_REF)
         made.update(schema.pop("$defs", {}))
         made[kind.__name__] = schema

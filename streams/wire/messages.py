@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 
 from streams.wire import headers, payloads
+from streams.wire.erasures import DeletionReceipt, ErasureAsked, ErasureTold
 from streams.wire.fills import Fill
 from streams.wire.progress import PROGRESS_KEY, Claim, Progress
 from streams.wire.topics import CHANNEL_ROLES, DELIVERY_ROLES, ROLES, Role
@@ -20,6 +21,10 @@ _CURRENT_KEY: Final[JsonSchemaValue] = {
 _ACTIVE_KEY: Final[JsonSchemaValue] = {
     "type": "string",
     "description": "`subject|activation`, in UTF-8; a subject has no `|`.",
+}
+_ERASURE_KEY: Final[JsonSchemaValue] = {
+    "type": "string",
+    "description": "The erasure, as `reason.events` of its changes has it: `source id`.",
 }
 _ANYTHING: Final[JsonSchemaValue] = {"description": "Any bytes, as they were sent."}
 _NULL: Final[JsonSchemaValue] = {"type": "null", "description": "No value: a tombstone."}
@@ -145,6 +150,11 @@ MESSAGES: Final[Mapping[str, Message]] = {
         Fill,
         {"type": "string", "description": "The id of the cut's own record."},
     ),
+    "erasureAsked": Message("`segue erase` sends the event of an erasure.", ErasureAsked, _ERASURE_KEY),
+    "erasureTold": Message(
+        "An erasure is carried out, and its changes tell these channels.", ErasureTold, _ERASURE_KEY
+    ),
+    "deletionReceipt": Message("What a channel's platform answered to an erasure.", DeletionReceipt, _ERASURE_KEY),
     "catalogue": Message("A catalogue.", payloads.StoredCatalogue, {"type": "string", "description": "Its hash."}),
     "catalogueApplied": Message(
         "One apply. Compaction keeps every one.",
@@ -175,6 +185,7 @@ CARRIES: Final[Mapping[Role, Sequence[str]]] = {
     "owners": ("claim", "claimEnded"),
     "catalogues": ("catalogue", "catalogueApplied"),
     "fills": ("fill",),
+    "erasures": ("erasureAsked", "erasureTold", "deletionReceipt"),
     "activation": ("activated", "deactivated"),
     "activation_current": ("active", "activationEnded"),
     "activation_dead_letters": ("undelivered", "undeliveredPointer"),

@@ -106,6 +106,7 @@ _REQUIREMENTS: Final[Mapping[Role, tuple[Requirement, ...]]] = {
     "owners": (_STANDING, _ROOM, _SMALL),
     "catalogues": (_STANDING, _ROOM, _WIDE),
     "fills": (_STANDING, _ROOM, _SMALL),
+    "erasures": (_policy("delete", "compaction would drop all but the last answer to an erasure"),),
 }
 _REPLICATED: Final = (
     Requirement(

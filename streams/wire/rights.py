@@ -66,6 +66,8 @@ def _worker(asked: Asked) -> Iterator[Right]:
         restricted_current,
     ):
         yield Right("topic", name, ("Write",))
+    # only the check at the start looks at it
+    yield Right("topic", deployment.erasures_topic, ("Describe",))
     yield Right("topic", f"{deployment.activation_topic_prefix}.", ("Write",), prefixed=True)
     yield Right("group", asked.group, ("Read",))
     yield Right("transactional-id", TRANSACTIONS, ("Write",), prefixed=True)
@@ -74,7 +76,12 @@ def _worker(asked: Asked) -> Iterator[Right]:
 
 def _operator(asked: Asked) -> Iterator[Right]:
     deployment = asked.deployment
-    written = {deployment.events_topic, deployment.catalogues_topic, deployment.fills_topic}
+    written = {
+        deployment.events_topic,
+        deployment.catalogues_topic,
+        deployment.fills_topic,
+        deployment.erasures_topic,
+    }
     for topic in topics(deployment):
         yield Right("topic", topic.name, ("Create", "Read", "Write") if topic.name in written else ("Create", "Read"))
     yield Right("topic", f"{deployment.activation_topic_prefix}.", ("Create", "Read"), prefixed=True)
@@ -97,8 +104,10 @@ def _deliverer(asked: Asked) -> Iterator[Right]:
     changes, _ = channel_topics(asked.deployment, asked.channel)
     yield Right("topic", changes, ("Read",))
     yield Right("topic", f"{changes}.dlt", ("Create", "Write"))
+    yield Right("topic", asked.deployment.erasures_topic, ("Create", "Write"))
     yield Right("group", f"{asked.group}.deliver.{asked.channel}", ("Read",))
-    yield Right("topic", f"{changes}.dlt", ("DescribeConfigs",), advisable=True)
+    for name in (f"{changes}.dlt", asked.deployment.erasures_topic):
+        yield Right("topic", name, ("DescribeConfigs",), advisable=True)
 
 
 def _reader(asked: Asked) -> Iterator[Right]:

@@ -27,7 +27,7 @@ BROKER_LOOKS_MS: Final = 3 * 3_600_000
 looks every 5 min and deletes 1 min later; a record may be stamped 1 h ahead (`message.timestamp.after.max.ms`)."""
 UNBOUNDED_MS: Final = 1 << 62
 """From here on a setting means never. `max.compaction.lag.ms` is 2^63 - 1 unless it is set."""
-NAMELESS: Final = frozenset({"progress", "owners", "catalogues", "fills"})
+NAMELESS: Final = frozenset({"progress", "owners", "catalogues", "fills", "erasures"})
 """Roles of topics that hold no subject."""
 _COMPACTED: Final = ("max.compaction.lag.ms", "delete.retention.ms")
 

@@ -23,6 +23,7 @@ Role: TypeAlias = Literal[
     "owners",
     "catalogues",
     "fills",
+    "erasures",
     "activation",
     "activation_current",
     "activation_dead_letters",
@@ -42,6 +43,8 @@ RECORD_BYTES_MIN: Final = 8 << 20
 """`max.message.bytes` of every topic that Segue writes to: the largest record (8,000,000 bytes, `streams.log.producer`)
 and its batch fit. A change repeats its subject five times, and a subject may be nearly as long as an event; a catalogue
 of thousands of segments is one record."""
+RECEIPTS_KEPT_MS: Final = 3 * 365 * MS_PER_DAY
+"""How long it can be shown that a deletion was asked for, and what the platform answered. It names nobody."""
 SMALL_SEGMENT_BYTES: Final = 1 << 20
 """The smallest size that Kafka 4 allows. Kafka compacts closed segments only, and claims read all that is left."""
 
@@ -91,6 +94,12 @@ _CONFIGS: Final[Mapping[Role, Mapping[str, str]]] = {
     "activation_dead_letters": {**_KEPT, **_LARGE},
     # the brokers' clocks say when a filler was last heard of
     "fills": {**_INTERNAL, "message.timestamp.type": "LogAppendTime"},
+    # the brokers' clocks date what a platform answered
+    "erasures": {
+        "cleanup.policy": "delete",
+        "retention.ms": str(RECEIPTS_KEPT_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
     # the broker refuses a batch that is larger than a segment
     "catalogues": {**_INTERNAL, "segment.bytes": str(2 * RECORD_BYTES_MIN)},
 }
@@ -105,6 +114,7 @@ _SUMMARIES: Final[Mapping[Role, str]] = {
     "owners": "Internal: the workers that have claimed a partition.",
     "catalogues": "Internal: catalogues by their hash.",
     "fills": "Internal: how far the history of each cut is filled in.",
+    "erasures": "Erasures: what was asked, whom it tells, what the platforms answered. Names nobody.",
     "activation": "Whom a channel may contact, or no longer: every change, once, in order for each profile.",
     "activation_current": "Whom a channel may contact now, and with what content. A tombstone when it ends.",
     "activation_dead_letters": "Changes that a channel's platform refused for good, with the reason in headers.",
@@ -125,6 +135,7 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
         "owners": deployment.owners_topic,
         "catalogues": deployment.catalogues_topic,
         "fills": deployment.fills_topic,
+        "erasures": deployment.erasures_topic,
     }
     return tuple(
         Topic(
@@ -142,7 +153,7 @@ def topics(deployment: Deployment) -> tuple[Topic, ...]:
 def _configs(role: Role, deployment: Deployment) -> dict[str, str]:
     """Return the settings of a topic of this role, in this deployment."""
     configs = dict(_CONFIGS[role])
-    if "retention.ms" in configs:
+    if "retention.ms" in configs and role != "erasures":
         configs["retention.ms"] = str(kept_ms(deployment))
     durable = {"min.insync.replicas": str(in_sync_min(deployment)), "unclean.leader.election.enable": "false"}
     return configs | durable

@@ -17,10 +17,11 @@ from streams.operations.privacy import Privacy
 from streams.operations.privacy import privacy as privacy_of
 from streams.operations.servers import serving
 from streams.operations.settings import read_settings
-from tests.acceptance.command import Segue, deployment, event, stop, wait_for
+from tests.acceptance.command import Ended, Segue, deployment, event, stop, wait_for
 from tests.acceptance.forked import Forked, Quick
 from tests.acceptance.test_definitions import SMALL, write_catalogue
 from tests.servers import unique
+from tests.streams.delivery.platform import environment, running
 
 CATALOGUE = {
     **SMALL,
@@ -126,6 +127,65 @@ def test_a_person_of_several_subjects_leaves_one_command_to_ask_for_all_of_them(
 
 
 @pytest.mark.servers
+async def test_what_each_platform_answered_is_kept_and_names_nobody(segue: Segue) -> None:
+    """One person is deleted there; another, whom the platform refuses to delete, makes the command end with 1."""
+    both = ("hcp:receipt-gone", "hcp:receipt-kept")
+    await asyncio.to_thread(known, segue, *both)
+    async with running("braze", refuses_to_delete=lambda each: each == both[1]) as platform:
+        with segue.started("deliver", "email", **environment(platform)) as deliverer:
+            gone = await asyncio.to_thread(segue.done, "erase", both[0], "--request", "DSR-7", "--yes", "--json")
+            kept = await asyncio.to_thread(segue.done, "erase", both[1], "--request", "DSR-8", "--yes")
+            assert "segue privacy --receipts DSR-8" in kept.out
+
+            def looked(reference: str, outcome: str) -> Ended | None:
+                ended = segue("privacy", "--receipts", reference, "--json")
+                return ended if ended.status in (0, 1) and f'"outcome":"{outcome}"' in ended.out else None
+
+            found = await asyncio.to_thread(wait_for, lambda: looked("DSR-7", "accepted"))
+            refused = await asyncio.to_thread(wait_for, lambda: looked("DSR-8", "refused"))
+            assert (await asyncio.to_thread(stop, deliverer)).status == 0
+    assert both[0] not in platform.people
+    assert found.status == 0
+    [told] = found.lines
+    assert told["erasure"] == f"/segue/erase {gone.json['id']}"
+    assert (told["request"], told["subjects"], told["settled"]) == ("DSR-7", 1, True)
+    [channel] = told["channels"]
+    counts = ("channel", "changes", "accepted", "refused", "waiting", "silent")
+    assert [channel[name] for name in counts] == ["email", 1, 1, 0, 0, 0]
+    receipt = channel["receipts"][-1]
+    answered = ("platform", "host", "outcome", "code", "status")
+    host = platform.url.removeprefix("http://")
+    assert [receipt[name] for name in answered] == ["braze", host, "accepted", "", 201]
+    assert receipt["persons"] >= receipt["deleted"] >= 0
+    assert receipt["request_id"].startswith("req-")
+    by_id = segue.done("privacy", "--receipts", gone.json["id"])
+    assert by_id.out.splitlines()[-1] == "everything is accepted by the platforms that segue deliver tells"
+    assert refused.status == 1
+    shown = segue("privacy", "--receipts", "DSR-8")
+    assert shown.status == 1
+    assert "1 REFUSED: the platform still has the person" in shown.out
+    assert shown.out.splitlines()[-1] == "not everything is accepted: see above"
+    assert not any(name in ended.out for ended in (found, refused, by_id, shown) for name in ("receipt-", "hcp:"))
+    assert max(map(len, segue.on_terminal("privacy", "--receipts", "DSR-7"))) <= 80
+    none = segue("privacy", "--receipts", "DSR-9")
+    assert (none.status, none.out) == (1, "")
+    assert "no erasure is recorded under 'DSR-9'" in none.err
+
+
+@pytest.mark.servers
+def test_a_channel_that_was_not_told_is_not_settled(segue: Segue) -> None:
+    known(segue, "hcp:silent-1", "hcp:silent-2")
+    segue.done("send", "-", stdin=event("hcp:silent-2", "identity.linked", 2, canonical="hcp:silent-1"))
+    wait_for(lambda: "stands for hcp:silent-1" in segue("erase", "hcp:silent-1").out)
+    segue.done("erase", "hcp:silent-2", "--request", "DSR-10", "--yes")
+    shown = segue("privacy", "--receipts", "DSR-10")
+    assert shown.status == 1
+    assert "asked at" in shown.out
+    said = "channel email: 1 change to tell, 0 accepted, 1 without an answer, nothing told it of 1 subject: ask its"
+    assert said in shown.out
+
+
+@pytest.mark.servers
 def test_subjects_of_a_file_are_erased_and_one_that_was_never_known(segue: Segue, tmp_path: Path) -> None:
     known(segue, "hcp:file-1")
     file = tmp_path / "subjects.txt"
@@ -224,6 +284,8 @@ def test_privacy_refuses_what_is_no_subject_in_a_sentence(segue: Segue) -> None:
         (("hcp:1", "hcp-1"), "SUBJECT must be kind:name"),
         (("--file", "none"), "none: there is no such file"),
         (("hcp:1", "--fil", "none"), "--fil"),
+        (("hcp:1", "--receipts", "DSR-1"), "--receipts takes a reference and no subject"),
+        (("--receipts", " "), "--receipts takes the reference"),
         (("hcp:1", "--seconds", "0"), "--seconds"),
         (("hcp:1", "--seconds", "soon"), "--seconds"),
     ):
@@ -241,6 +303,7 @@ def test_what_cannot_be_erased_is_said_in_a_sentence_without_the_subject(segue: 
         (("hcp:1", "--request", " "), 2, "--request takes"),
         (("--file", tmp_path / "none"), 2, "there is no such file"),
         (("hcp:1", "--wait", "0"), 2, "--wait"),
+        (("hcp:1234567893", "--request", "of 1234567893", "--yes"), 2, "--request repeats a subject"),
     ):
         ended = segue("erase", *arguments)
         assert ended.status == status, ended.err

@@ -60,6 +60,7 @@ TOPICS: Final = {
     "owners": "segue.owners",
     "catalogues": "segue.catalogues",
     "fills": "segue.fills",
+    "erasures": "segue.erasures",
 }
 
 

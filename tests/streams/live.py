@@ -219,7 +219,17 @@ async def live(name: str, kafka: str, redis: str, *, partitions: int = 4, **sett
     """Make a deployment of its own; its workers are killed at the end."""
     topics = {
         f"{topic}_topic": f"{name}.{topic}"
-        for topic in ("events", "dead_letter", "membership", "current", "progress", "owners", "catalogues", "fills")
+        for topic in (
+            "events",
+            "dead_letter",
+            "membership",
+            "current",
+            "progress",
+            "owners",
+            "catalogues",
+            "fills",
+            "erasures",
+        )
     }
     names = {**topics, "activation_topic_prefix": f"{name}.activation", "redis_prefix": name}
     deployment = Deployment(**{"partitions": partitions, **names})  # type: ignore[arg-type]

@@ -175,7 +175,8 @@ class Platform:
             await response.write(b'{"message":')
             transport.abort()
             return response
-        return web.json_response(answered.body or {"message": "success"}, status=answered.status)
+        named = {"X-Request-Id": f"req-{len(self.requests)}"}
+        return web.json_response(answered.body or {"message": "success"}, status=answered.status, headers=named)
 
 
 def _failing(action: Action) -> web.Response:

@@ -1,15 +1,18 @@
 """Platforms delete whom Segue forgot: real Kafka, real HTTP, failures, and repeats."""
 
+import json
 import logging
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
+from rules.engine.activations.change import ActivationChange
 from streams.delivery.sender import Stopped
 from streams.embedded import KafkaServer
 from tests.streams.delivery.platform import failing, judge, running
 from tests.streams.delivery.test_deliverer import QUICK, delivering, until
-from tests.streams.delivery.world import changes, channel, erasures, told
+from tests.streams.delivery.world import Channel, changes, channel, erasures, told
 
 pytestmark = pytest.mark.servers
 DELETE = ("braze", "customerio")
@@ -49,6 +52,42 @@ async def test_an_erased_person_is_deleted_and_not_made_anew(
         lines = [record for record in caplog.records if getattr(record, "action", "") == "erasures_told"]
         assert sum(vars(record)["count"] for record in lines) == status.erased
         assert "hcp:" not in caplog.text
+        receipts = await of.receipts()
+        assert await answered(of, ends) == {"accepted"}
+        assert {(each.channel, each.platform, each.outcome, each.code) for each in receipts} == {
+            ("email", shape, "accepted", "")
+        }
+        assert {each.status for each in receipts} <= {200, 201}
+        assert all(each.request_id is not None and each.request_id.startswith("req-") for each in receipts)
+        assert {each.host for each in receipts} == {platform.url.removeprefix("http://")}
+        most = max(map(len, platform.deletions))
+        assert 1 < max(each.persons for each in receipts) <= most
+        # Braze says how many of them it knew: none, where an answer was lost and the deletion came again
+        assert all((each.deleted is None) == (shape != "braze") for each in receipts)
+        assert all(each.deleted is None or each.deleted <= each.persons for each in receipts)
+
+
+def erasure_of(change: ActivationChange) -> str:
+    """Return the erasure that a change tells of."""
+    [erasure] = json.loads(change.value)["reason"]["events"]
+    return str(erasure)
+
+
+async def answered(of: Channel, ends: Sequence[ActivationChange]) -> set[str]:
+    """See that each change of an erasure has a receipt of its own erasure; return the outcomes."""
+    erasure_at = {}
+    for record in await of.records(of.topic):
+        change = json.loads(record.value)
+        if change["reason"]["kind"] == "erased":
+            # an aborted transaction has written it before
+            [erasure_at[record.partition, record.offset]] = change["reason"]["events"]
+    receipts = await of.receipts()
+    told = {(each.partition, offset): each.erasure for each in receipts for offset in each.offsets}
+    assert told.items() <= erasure_at.items()
+    committed = {erasure_of(each) for each in ends}
+    assert {each.erasure for each in receipts} == committed
+    assert len(told) == len(ends)
+    return {each.outcome for each in receipts}
 
 
 async def test_braze_deletes_fifty_in_a_request_where_a_plan_takes_more_changes(kafka: KafkaServer) -> None:
@@ -78,6 +117,14 @@ async def test_a_refused_deletion_is_a_dead_letter_of_its_own_person(kafka: Kafk
             await until(lambda: run.status.lag_changes == 0 and run.status.refused > 0)
         assert platform.people & {each.subject for each in ends} == {bad}
         assert {(key or b"").decode() for key, _, _ in await of.dead_letters()} == {bad}
+        assert await answered(of, ends) == {"accepted", "refused"}
+        refused = [each for each in await of.receipts() if each.outcome == "refused"]
+        theirs = {erasure_of(each) for each in ends if each.subject == bad}
+        assert {each.erasure for each in refused} == theirs
+        assert {each.code for each in refused} == {"item_refused"}
+        assert all(each.status in (200, 201, 207, 400) for each in refused)
+        assert run.status.erasures_refused == run.status.refused > 0
+        assert "of the refused are erasures" in run.status.line()
 
 
 async def test_a_key_that_may_not_delete_is_named_with_the_path(kafka: KafkaServer) -> None:
@@ -92,6 +139,7 @@ async def test_a_key_that_may_not_delete_is_named_with_the_path(kafka: KafkaServ
             async with delivering(platform, of) as run:
                 await run.task
         assert await of.dead_letters() == []
+        assert await of.receipts() == []
 
 
 async def test_an_endpoint_of_ones_own_hears_every_change_and_the_reason(kafka: KafkaServer) -> None:
@@ -103,5 +151,6 @@ async def test_an_endpoint_of_ones_own_hears_every_change_and_the_reason(kafka: 
             await until(lambda: run.status.delivered + run.status.erased == len(made) + len(ends))
         judge(platform, told([*made, *ends]))
         assert (run.status.erased, run.status.superseded) == (len(ends), 0)
+        assert await answered(of, ends) == {"accepted"}
         of_end = {each.id for each in ends}
         assert {each.id for each in platform.taken if '"kind": "erased"' in each.payload} == of_end

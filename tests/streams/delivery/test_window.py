@@ -102,6 +102,15 @@ def test_any_course_keeps_order_limits_and_progress(
         assert window.size_bytes == sum(each.size_bytes for each in added) - sum(each.size_bytes for each in settled)
     assert window.take() == []
     assert all(window.idle(partition) for partition in range(3))
+    if allowed.deletions_max is not None:
+        # each erasure is answered by a deletion that was sent, its own or a later one of its profile
+        answered = {
+            (each.partition, offset)
+            for each in taken_once
+            for _, offset in (*each.also, ("", each.offset))
+            if each.erases
+        }
+        assert answered == {(each.partition, each.offset) for each in coming if each.erases}
 
 
 def _progress_is_contiguous(window: SendWindow, added: list[Parcel], settled: list[Parcel]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -13,8 +14,9 @@ from rules.ground.partitioning import partition_of
 from streams.log.admin import connected
 from streams.log.connection import KafkaConnection
 from streams.settings import Deployment
+from streams.wire.erasures import DeletionReceipt, read_erasures
 from streams.wire.maker import RecordMaker
-from streams.wire.topics import activation_topics, delivery_topic
+from streams.wire.topics import activation_topics, delivery_topic, topics
 from tests.acceptance.command import Segue
 from tests.servers import unique
 from tests.streams.delivery.platform import Told
@@ -64,7 +66,7 @@ def erasures(made: Sequence[ActivationChange], every: int) -> list[ActivationCha
         of.update({each.activation: None}) if each.activated else of.pop(each.activation)
         sequences[each.subject] = each.sequence
     ends: list[ActivationChange] = []
-    for subject in sorted(subject for subject, of in active.items() if of)[::every]:
+    for person, subject in enumerate(sorted(subject for subject, of in active.items() if of)[::every]):
         for activation in active[subject]:
             sequences[subject] += 1
             ends.append(
@@ -77,7 +79,7 @@ def erasures(made: Sequence[ActivationChange], every: int) -> list[ActivationCha
                     activated=False,
                     sequence=sequences[subject],
                     effective_ms=START_MS + len(made) + len(ends),
-                    reason=ActivationReason("erased", (), ()),
+                    reason=ActivationReason("erased", (), (f"/segue/erase of-{person}",)),
                     journey="access",
                     content={"asset": "AC-104", "intent": "access_resources", "claims": ["CLM-12"]},
                     arm=None,
@@ -130,19 +132,33 @@ class Channel:
 
     async def dead_letters(self) -> list[tuple[bytes | None, bytes | None, dict[str, str]]]:
         """Read the dead letters: key, value, and Segue's own headers."""
+        return [
+            (each.key, each.value, {name: value.decode() for name, value in each.headers if name.startswith("segue_")})
+            for each in await self.records(f"{self.topic}.dlt")
+        ]
+
+    async def receipts(self) -> list[DeletionReceipt]:
+        """Read the receipts, and see that they name nobody and are written to the partition of their changes."""
+        records = await self.records(self.deployment.erasures_topic)
+        assert not any(b"hcp:" in (each.key or b"") + (each.value or b"") for each in records)
+        found = read_erasures(each.value for each in records)
+        receipts = [each for each in found if isinstance(each, DeletionReceipt)]
+        assert [each.partition for each in receipts] == [each.partition for each in records]
+        return receipts
+
+    async def records(self, topic: str) -> list[Any]:
+        """Read the records of a topic."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
-            partitions = [TopicPartition(f"{self.topic}.dlt", n) for n in range(self.deployment.partitions)]
+            partitions = [TopicPartition(topic, n) for n in range(self.deployment.partitions)]
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
-            found = []
+            found: list[Any] = []
             while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        own = {name: value.decode() for name, value in record.headers if name.startswith("segue_")}
-                        found.append((record.key, record.value, own))
+                    found += records
             return found
         finally:
             await consumer.stop()
@@ -152,15 +168,22 @@ class Channel:
 async def channel(kafka: str, partitions: int = 4) -> AsyncIterator[Channel]:
     """Make a deployment with one channel, and its topics."""
     name = unique("deliver")
-    deployment = Deployment(partitions=partitions, activation_topic_prefix=f"{name}.activation", redis_prefix=name)
+    deployment = Deployment(
+        partitions=partitions,
+        activation_topic_prefix=f"{name}.activation",
+        redis_prefix=name,
+        erasures_topic=f"{name}.erasures",
+    )
     async with connected(KafkaConnection(kafka)) as cluster:
         wanted = [*activation_topics(deployment, [CHANNEL]), delivery_topic(deployment, CHANNEL)]
+        wanted += [each for each in topics(deployment) if each.role == "erasures"]
         assert await cluster.create(wanted, 1) == []
     producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=unique("test"), acks="all")
     await producer.start()
     values = {
         "partitions": partitions,
         "activation_topic_prefix": deployment.activation_topic_prefix,
+        "erasures_topic": deployment.erasures_topic,
         "group": name,
         "kafka_bootstrap_servers": kafka,
         "session_timeout_ms": 3_000,

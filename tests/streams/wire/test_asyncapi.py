@@ -25,6 +25,7 @@ from streams.operations.yaml_files import read_folder
 from streams.records import OutRecord
 from streams.wire.applies import apply_record
 from streams.wire.asyncapi import defaults, document, render
+from streams.wire.erasures import DeletionReceipt, ErasureAsked, ErasureRecord, ErasureTold, erasure_record
 from streams.wire.fills import Fill, fill_record
 from streams.wire.maker import DEAD_LETTER_BYTES_MAX, RecordMaker
 from streams.wire.messages import CARRIES, MESSAGES
@@ -75,6 +76,16 @@ def fits(record: OutRecord, name: str) -> list[str]:
     return wrong
 
 
+_RECEIPT = DeletionReceipt(
+    "/segue/erase 1", "email", "braze", "rest", "accepted", "", 201, "r-1", 2, 1, "2026-03-01T14:05:00.012Z", 3, (7, 9)
+)
+_SAID: Sequence[ErasureRecord] = (
+    ErasureAsked("/segue/erase 1", "DSR-1", "2026-03-01T14:05:00.012Z", 2),
+    ErasureTold("/segue/erase 1", {"email": 1}, {"sms": 1}),
+    _RECEIPT,
+    replace(_RECEIPT, outcome="refused", code="too_large", status=None, request_id=None, deleted=None),
+)
+ERASURES = [erasure_record(defaults().erasures_topic, 0, each) for each in _SAID]
 REFUSED = RefusedMemory((RefusedBlock(1_000, (("not_json", "", 3), ("wrong_type", "/crm", 1))),), 0)
 APPLIED = Applied("ada", 1_772_373_905_012, "two views", GitState("a" * 40, clean=True), preview="b" * 64)
 
@@ -119,6 +130,7 @@ def written() -> list[tuple[str, OutRecord]]:
         *(("effect", WIRE.effect(effect)) for effect in EFFECTS),
         ("resume", WIRE.resume(0, "someone", "")),
         *(("fill", fill_record(deployment.fills_topic, 0, "nonce-1", fill)) for fill in FILLS),
+        *(zip(("erasureAsked", "erasureTold", "deletionReceipt", "deletionReceipt"), ERASURES, strict=True)),
         ("progress", progress_record(deployment.progress_topic, 0, progress)),
         ("progress", progress_record(deployment.progress_topic, 0, replace(progress, refused=REFUSED))),
         ("claim", claim_record(deployment.owners_topic, 0, "segue-1", Claim(("segue-1-0",), "nonce"))),

@@ -84,7 +84,7 @@ def test_a_topic_that_keeps_a_person_for_longer_is_refused_unless_nobody_asks(
     assert judge_staying(topic, configs, Deployment(partitions=1, erasure_days_max=0)) == []
 
 
-@pytest.mark.parametrize("role", ["progress", "owners", "catalogues", "fills"])
+@pytest.mark.parametrize("role", ["progress", "owners", "catalogues", "fills", "erasures"])
 def test_a_topic_that_names_nobody_may_keep_its_records(role: str) -> None:
     [topic] = [each for each in table(ONE) if each.role == role]
     assert judge_staying(topic, {"cleanup.policy": "compact"}, ONE) == []

@@ -69,6 +69,7 @@ def test_names_are_those_of_the_settings_and_all_differ() -> None:
         "segue.owners",
         "segue.catalogues",
         "segue.fills",
+        "segue.erasures",
     ]
 
 
@@ -97,6 +98,7 @@ def test_a_changed_partition_count_is_fatal(role: str) -> None:
         ("progress", "segment.bytes", "1073741824", False),
         ("owners", "cleanup.policy", "delete", True),
         ("catalogues", "cleanup.policy", "delete", True),
+        ("erasures", "cleanup.policy", "compact", True),
     ],
 )
 def test_a_setting_that_would_lose_something_is_found(role: str, config: str, value: str, fatal: bool) -> None:
