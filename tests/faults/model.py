@@ -253,6 +253,7 @@ class Partition:
         known = {one.id: one for one in profile.rules.segments}
         for name in sorted(profile.since):
             self._change(profile, known[name], now.r_ms, kind, [], now.events)
+        profile.waiting = {}
         moves = leave(profile.contact, profile.rules, kind)
         self.changes += [self._moved(profile, move, now.r_ms, now.events) for move in moves]
         self._sleep(profile, now.r_ms)
@@ -310,6 +311,7 @@ class Partition:
         self.filling = None
         for profile in self.profiles.values():
             if not profile.alive:
+                profile.waiting = {}
                 continue
             profile.visit_ms = t_ms
             heapq.heappush(self.queue, (t_ms, profile.subject))

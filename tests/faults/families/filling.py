@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from streams.embedded import KafkaServer
@@ -16,15 +17,26 @@ from tests.faults.stage import Run, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=150, per_second=150)
+LINKED: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.003)
 SLOWLY: Final = {"FILL_RECORDS_PER_S_MAX": 25}
 """So a fill of 150 profiles takes seconds."""
 
 
 async def interrupted(context: Context) -> Report:
     """Fault 27: each way to interrupt a fill, by seed; `segue fill` ends it, and everybody is where he belongs."""
+    return await _interrupted(context, MIX)
+
+
+async def interrupted_with_links(context: Context) -> Report:
+    """Fault 30e: the same, and links go on before the cut, while history is written, and after it."""
+    return await _interrupted(context, LINKED, frozenset({"i-visits", "j-often", "q-visits"}))
+
+
+async def _interrupted(context: Context, mix: Mix, loose: frozenset[str] = frozenset()) -> Report:
     valkey = context.stack.enter_context(store(context.servers.folder))
     kafka = await context.stack.enter_async_context(own_kafka(context.servers))
-    async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=MIX) as run:
+    async with deployment(context.servers, valkey, context.seed, kafka=kafka, mix=mix) as run:
+        run.names = replace(run.names, loose=loose)
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
         await run.ready(*run.alive)
@@ -63,8 +75,9 @@ async def _killed(context: Context, run: Run, kept: Kept, process: Any, kafka: K
 
 
 async def _rolled_back(context: Context, run: Run, kept: Kept, process: Any, kafka: KafkaServer) -> None:
-    """Redis goes back to before the cut, and the fill goes on."""
-    for partition in range(run.names.partitions):
+    """Redis goes back to before the cut, and the fill goes on. With links one partition goes back alone."""
+    every = range(run.names.partitions)
+    for partition in [run.rng.choice(every)] if run.mix.links else every:
         await kept.go_back(context, partition, kept.states[partition][0])
     await _ended(process)
 
