@@ -86,6 +86,8 @@ async def one_went_back(context: Context) -> Report:
             if run.rng.random() < 0.3:
                 run.rng.choice(run.alive).kill()
                 run.worker(mutation=context.mutation)
+                # a claim takes the state as it finds it: there would be nothing to notice
+                await run.ready(*run.alive)
         await client.aclose()
         run.notes["went back"] = context.size.times
         return await _end(context, run)
