@@ -59,6 +59,8 @@ async def _interrupted(context: Context, mix: Mix, loose: frozenset[str] = froze
         counted = await run.finish()
         entered = await _backfilled(run)
         run.notes["entered by a fill"] = entered
+        if mix.links:
+            run.notes |= {"effects": counted.effects, "entered for a link": counted.merged}
         if not entered:
             raise Violated("L0 nobody entered when the history was filled in")
         context.say("verify, dump, rebuild")
