@@ -202,9 +202,11 @@ async def run(options: argparse.Namespace, bootstrap: str, redis_url: str) -> di
         await asyncio.to_thread(engine.prepare, ground, with_probes(make_plan(options.segments)))
         async with listening(ground, engine.changes_topic(ground), Heard()) as heard:
             bench = Bench(ground, engine, heard, options)
-            found = {"ties": await bench.ties()}
-            print(found, flush=True)
-            return {**found, "telling": await bench.telling(), "effects": await bench.records()}
+            found: dict[str, Any] = {"ties": await bench.ties()}
+            print(json.dumps(found), flush=True)
+            found["telling"] = await bench.telling()
+            print(json.dumps(found), flush=True)
+            return {**found, "effects": await bench.records()}
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
