@@ -12,16 +12,22 @@ from tests.naive.reading import Catalogue
 
 Tie = tuple[str, str]
 """(organisation, role)."""
+KNOWN_MAX = 512
 
 
 def ties(person: Person) -> set[Tie]:
-    """Collect the ties of a subject: of each organisation and role its latest own affiliation decides."""
+    """Collect the ties of a subject: of each organisation and role its latest own affiliation decides.
+
+    A subject knows the latest KNOWN_MAX of these.
+    """
     decided: dict[Tie, bool] = {}
     for identity in sorted(person.own):
         event = person.own[identity].event
         if event.type in (STARTED, ENDED):
-            decided[(event.data["organisation"], event.data["role"])] = event.type == STARTED
-    return {tie for tie, stands in decided.items() if stands}
+            tie = (event.data["organisation"], event.data["role"])
+            decided.pop(tie, None)  # the latest stands last
+            decided[tie] = event.type == STARTED
+    return {tie for tie, stands in [*decided.items()][-KNOWN_MAX:] if stands}
 
 
 def tied(persons: Persons, organisation: str, roles: Collection[str]) -> Iterator[str]:

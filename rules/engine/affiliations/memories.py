@@ -9,13 +9,11 @@ from typing import Any, Final
 
 from rules.conditions.memory import Memory
 from rules.conditions.view import State
-from rules.engine.affiliations.ties import AFFILIATIONS, Order, Tie
+from rules.engine.affiliations.ties import AFFILIATIONS, TIES_MAX, Order, Tie
 from rules.ground.event import Event
 from rules.language.dictionary import STARTED
 from rules.language.reaches import ORGANISATION
 
-TIES_MAX: Final = 512
-"""Affiliations that a subject remembers: the latest, as many as a condition remembers (docs/language.md, Memory)."""
 ENTRY_BYTES: Final = 200
 """About what an affiliation takes: an organisation, a role, and the identity of an event."""
 TOLD_MAX: Final = 64

@@ -75,11 +75,13 @@ class Turn(NamedTuple):
     next: str | None
 
 
-def turn(organisation: str, after: str, roles: list[str], open_: Open) -> Turn:
-    """Read the page that begins at `after`, or in which it stands."""
+def turn(organisation: str, after: str, roles: list[str], open_: Open, subjects_max: int = PAGE_MAX) -> Turn:
+    """Read the page that begins at `after`, or in which it stands; at most so many subjects of it."""
     index = open_(index_name(organisation), False)
     place, number = page_of(index, after)
     rows = open_(page_name(organisation, number), False)
     wanted = set(roles)
     subjects = [row[0] for row in rows if row[0] >= after and not wanted.isdisjoint(row[1:])]
+    if len(subjects) > subjects_max:
+        return Turn(subjects[:subjects_max], subjects[subjects_max])
     return Turn(subjects, index[place + 1][0] if place + 1 < len(index) else None)

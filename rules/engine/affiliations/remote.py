@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from rules.engine.affiliations.memories import TIES, LatestMemory, fact_in, ties_in
-from rules.engine.affiliations.pages import Rows, Turn, index_name, page_name, page_of, tie, turn
+from rules.engine.affiliations.pages import PAGE_MAX, Rows, Turn, index_name, page_name, page_of, tie, turn
 from rules.engine.affiliations.telling import told_event
 from rules.engine.affiliations.ties import Tie
 from rules.engine.persons.contribution import read_fact, write_fact
@@ -25,6 +27,9 @@ from rules.engine.persons.steps import At
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
+TOLD_BYTES_MAX: Final = 1_000_000
+"""Bytes of a fact that one record tells, to all subjects together; to one subject it tells any fact. An event may have
+256 KiB, and what a record brings is published in one transaction, which must be small."""
 Latest = Mapping[str, Event]
 
 
@@ -144,7 +149,8 @@ class RemoteTelling:
         person = None if profile is None else profile.person
         if reaches is None or (len(way) > 1 and (person is None or person.canonical != way[-2])):
             return
-        told: Turn = turn(subject, after, list(reaches.roles), self._opener(at))
+        most = max(1, TOLD_BYTES_MAX // len(msgspec.json.encode(data["fact"])))
+        told: Turn = turn(subject, after, list(reaches.roles), self._opener(at), min(most, PAGE_MAX))
         self._tell(told.subjects, organisation, event, at)
         if told.next is not None:
             self._send(subject, organisation, event, way, told.next, at)

@@ -12,6 +12,8 @@ Tie = tuple[str, str]
 """(organisation, role)."""
 Order = tuple[int, str, str]
 """(time, source, id)."""
+TIES_MAX: Final = 512
+"""Affiliations that a subject remembers: the latest, as many as a condition remembers (docs/language.md, Memory)."""
 
 
 class Ties:
@@ -33,6 +35,12 @@ class Ties:
             return None
         before, now = was is not None and was[1], event.type == STARTED
         decided[tie] = order, now
+        if len(decided) > TIES_MAX:
+            forgotten = min(decided, key=lambda each: decided[each][0])
+            if decided.pop(forgotten)[1] and forgotten != tie:
+                self._untie(event.subject, forgotten)
+            if forgotten == tie:
+                return None
         if before == now:
             return None
         if now:
