@@ -116,7 +116,6 @@ def rebuilt(segue: Segue, told: Published) -> None:
         with segue.started("worker", "--log-level", "warning") as worker:
             segue.done("send", "-", stdin=event(LARGE, "formulary.changed", f"rebuilt-{number}", status=status))
             assert told.published(2 * len(MANY)) == dict.fromkeys(MANY, changes)
-            told.verified()
             assert stop(worker).status == 0
 
 
