@@ -33,7 +33,7 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A catalogue that took effect at `t_ms`, and how far the visits of its cut have come.
+    """A catalogue that took effect at `t_ms`.
 
     The end of a fill stands among the cuts too: it visits every profile, and it changes what is pending.
     """
@@ -43,8 +43,6 @@ class Cut:
     t_ms: int
     catalogue: str
     """Hash of the catalogue."""
-    visited_to: str | None = None
-    """The last subject that was visited; None: no visit yet."""
     introductions: tuple[Introduced, ...] = ()
     """Only of the oldest cut kept: a plan that is made from the catalogue alone could not know them."""
     made: tuple[Made, ...] = ()

@@ -1,4 +1,4 @@
-"""The catalogues of a partition that some profile may still stand under: their plans, and how far the visits have come.
+"""The catalogues of a partition that some profile may still stand under, and their plans.
 
 A profile stands under the plan of the cut that it was last brought over. A plan is let go when the queue is complete
 and past the instant of the cut after it: then every profile has been brought over that cut.
@@ -21,7 +21,7 @@ MAX_SUBJECT: Final = "\U0010ffff" * 4
 class Cuts:
     """The plans by the ordinal of their cut, oldest first."""
 
-    __slots__ = ("_anew", "_filled", "_made", "_visited", "current", "plans")
+    __slots__ = ("_anew", "_filled", "_made", "current", "plans")
 
     def __init__(self, *, filled: bool) -> None:
         """`filled`: the history of new conditions is at hand, so nothing is pending."""
@@ -29,7 +29,6 @@ class Cuts:
         self.current: Plan | None = None
         """The plan in force; None before the first catalogue."""
         self._filled = filled
-        self._visited: dict[int, str | None] = {}
         self._made: dict[int, int] = {}
         """By ordinal of each cut that was made so far, ends of fills left out: its instant."""
         self._anew: dict[int, tuple[str, ...] | None] = {}
@@ -78,7 +77,6 @@ class Cuts:
         """Take up the cuts of a checkpoint, oldest first. Raises KeyError for a catalogue that is not given."""
         for cut in cuts:
             self._add(cut, catalogues[cut.catalogue])
-            self._visited[cut.ordinal] = cut.visited_to
 
     def _add(self, cut: Cut, catalogue: Catalogue) -> None:
         old = self.current
@@ -104,7 +102,6 @@ class Cuts:
             numbers={ordinal: number for number, ordinal in enumerate(sorted(self._made), 1)},
         )
         self.plans[cut.ordinal] = self.current
-        self._visited[cut.ordinal] = None
 
     def kept(self) -> tuple[Cut, ...]:
         """Return what `resume` needs: the oldest cut that a profile may stand under, and all after it."""
@@ -114,7 +111,6 @@ class Cuts:
                 ordinal,
                 plan.t_ms,
                 plan.catalogue.hash,
-                self._visited[ordinal],
                 _introduced(plan) if ordinal == oldest else (),
                 self._made_up_to(plan) if ordinal == oldest else (),
                 self._filled_by(plan) if ordinal != oldest and plan.ends_fill else (),
@@ -147,10 +143,6 @@ class Cuts:
             return None
         return self.plans[profile.cut + 1]
 
-    def visited(self, plan: Plan, subject: str) -> None:
-        """Note that the queue has visited a subject for the cut of a plan."""
-        self._visited[plan.ordinal] = subject
-
     def let_go(self, before_ms: int, horizon: tuple[int, str] | None) -> None:
         """Let go of plans that no profile stands under. The queue is past all that is due before `before_ms`."""
         while len(self.plans) > 1:
@@ -160,7 +152,7 @@ class Cuts:
             complete = horizon is None or horizon > (t_ms, MAX_SUBJECT)
             if not complete or t_ms >= before_ms:
                 return
-            del self.plans[oldest], self._visited[oldest]
+            del self.plans[oldest]
 
 
 def _further_back(since_ms: int | None, known_ms: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 It is MessagePack: one array a profile, in the order of `Packed`. Instants are UTC epoch ms, days are UTC epoch days.
 
-    [ LAYOUT, cut, known_since, born_cut, latest, arrivals, sequence, evaluated,
+    [ LAYOUT, cut (0: that in force when it is read), known_since, born_cut, latest, arrivals, sequence, evaluated,
       [[time, source, id, {trait: value}], …],          the settings, by the event that made them
       [[channel, purpose, [time, source, id, until] of the grant, [time, source, id] of the withdrawal], …],  the latest
       {state key (`rules.conditions.memory`): state},

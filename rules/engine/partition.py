@@ -257,6 +257,7 @@ class Partition:
             wakes={},
             joined={},
             left={},
+            erased={},
         )
         slices.begin(begun)
         self._profiles.absent.clear()

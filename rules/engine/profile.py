@@ -122,6 +122,16 @@ class Profile:
         return person is None or (person.canonical is None and bool(person.parts))
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether it was erased and knows nothing else: only the erasure, sequences and `was` are left of it.
+
+        A store may keep it under another name then, and lists it among no wakes: nothing is due, and at a cut there is
+        nothing to visit it for. So it is packed without a cut, and stands under the one in force when it is read.
+        """
+        person = self.person
+        return person is not None and person.is_forgotten and not self.stays and not self.wakes
+
+    @property
     def traits(self) -> dict[str, Register]:
         """By name. `set_trait` sets one."""
         found = self._traits
@@ -249,7 +259,7 @@ class Profile:
         return layout.encode(
             layout.Packed(
                 layout.LAYOUT,
-                self.cut,
+                0 if person is not None and self.is_forgotten else self.cut,
                 self.known_since_ms,
                 self.born_cut,
                 self.latest_ms,

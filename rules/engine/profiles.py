@@ -96,6 +96,8 @@ class Profiles:
             self.absent.add(subject)
             return
         profile = unpack(subject, blob)
+        if profile.is_forgotten and self.cuts.current is not None:
+            profile.cut = self.cuts.current.ordinal
         states = self.cuts.plans[profile.cut].states
         if is_former(blob):
             take_former(profile.states, states)
@@ -114,6 +116,8 @@ class Profiles:
             profile = self.by_subject.get(subject)
             if profile is not None:
                 self.queue.enqueue(profile)
+                if profile.is_forgotten:  # the store lists it, and may have a key since that names it otherwise
+                    self.slices.touched.add(subject)
         self.queue.horizon = horizon
 
     def forget(self, subject: str) -> bool:

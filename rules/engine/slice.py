@@ -33,6 +33,8 @@ class Slice:
     """Subjects that are members now, by segment."""
     left: dict[str, list[str]]
     """Subjects that are no members now, by segment."""
+    erased: dict[str, bool]
+    """Those of the profiles that were erased; True: nothing else is known of it (`Profile.is_forgotten`)."""
 
 
 class Packing:
@@ -76,6 +78,8 @@ class Packing:
         profile.prune(plans[profile.cut].states, self.slice.clock_ms)
         self.slice.profiles[profile.subject] = profile.pack()
         self.slice.wakes[profile.subject] = profile.wake_ms
+        if profile.person is not None and profile.person.erased is not None:
+            self.slice.erased[profile.subject] = profile.is_forgotten
 
 
 class Slices:

@@ -38,8 +38,6 @@ class Wakes:
             before = profiles.changes_total
             profiles.fire(profile, items)
             visited = visit is not None and profile.cut == visit.ordinal
-            if visit is not None and visited:
-                cuts.visited(visit, profile.subject)
             if (visited and profile.is_known) or profiles.changes_total > before:
                 self._counted.append(profile.subject)
             queue.enqueue(profile)

@@ -10,7 +10,7 @@ import os
 import sys
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -68,7 +68,7 @@ def environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
 class Acquainted(Servers):
     """Servers whose one catalogue is known: it need not be read and compiled again at every question."""
 
-    known: Catalogue
+    known: Catalogue = field(kw_only=True)
 
     async def catalogue_of(self, digest: str) -> Catalogue:
         """Return the one catalogue of the demo."""
@@ -80,7 +80,7 @@ class Acquainted(Servers):
 def open_servers(deployment: Deployment, settings: Settings, catalogue: Catalogue) -> Acquainted:
     """Connections for this process; close `log` at the end."""
     tuning = Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms)
-    return Acquainted(deployment, settings, KafkaLog(KafkaConnection.of(settings), tuning), catalogue)
+    return Acquainted(deployment, settings, KafkaLog(KafkaConnection.of(settings), tuning), known=catalogue)
 
 
 async def provision(servers: Acquainted) -> None:

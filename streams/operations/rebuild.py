@@ -102,7 +102,8 @@ async def _write(store: PartitionStore, meta: Meta, taken: Slice) -> int:
         new = Token(0, token.n + 1)
         wakes: dict[str, int | None] = {subject: taken.wakes[subject] for subject in some}
         final = replace(meta, token=new) if last else replace(meta, token=new, generation=REBUILDING)
-        await store.write(Checkpoint(token, final, profiles=some, wakes=wakes, joined=joined))
+        erased = {subject: taken.erased[subject] for subject in some if subject in taken.erased}
+        await store.write(Checkpoint(token, final, profiles=some, wakes=wakes, joined=joined, erased=erased))
         token = new
         if last:
             return len(members)

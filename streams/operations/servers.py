@@ -47,6 +47,7 @@ from streams.operations.reach import host_and_port, reach_of
 from streams.records import Stored
 from streams.settings import Deployment, Settings, assignment_keys
 from streams.store.access import RedisConnection
+from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.redis import RedisStore
 
 REACH_MS: Final = 10_000
@@ -67,6 +68,8 @@ class Servers:
     deployment: Deployment
     settings: Settings
     log: KafkaLog
+    erasure_keys: ErasureKeys = NO_KEYS
+    """Name what stays of erased people in Redis."""
 
     @property
     def connection(self) -> KafkaConnection:
@@ -87,6 +90,7 @@ class Servers:
             partition,
             deployment.partitions,
             timeout_ms=REACH_MS // 2,
+            erasure_keys=self.erasure_keys,
         )
 
     @asynccontextmanager
@@ -175,7 +179,7 @@ async def serving(deployment: Deployment, settings: Settings) -> AsyncIterator[S
         transaction_timeout_ms=settings.transaction_timeout_ms, request_timeout_ms=settings.request_timeout_ms
     )
     log = KafkaLog(KafkaConnection.of(settings), tuning)
-    servers = Servers(deployment, settings, log)
+    servers = Servers(deployment, settings, log, ErasureKeys.of(settings))
     try:
         yield servers
     except FAULTS as error:

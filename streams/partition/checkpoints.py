@@ -209,10 +209,12 @@ class Checkpoints:
         last = slices[-1]
         profiles: dict[str, bytes | None] = {}
         wakes: dict[str, int | None] = {}
+        erased: dict[str, bool] = {}
         moved: dict[tuple[str, str], bool] = {}
         for one in slices:
             profiles.update(one.profiles)
             wakes.update(one.wakes)
+            erased.update(one.erased)
             for found, member in ((one.joined, True), (one.left, False)):
                 moved.update(
                     {(segment, subject): member for segment, subjects in found.items() for subject in subjects}
@@ -233,4 +235,4 @@ class Checkpoints:
             cuts=last.cuts,
             active=last.active,
         )
-        return Checkpoint(self._token, meta, profiles, wakes, joined, left)
+        return Checkpoint(self._token, meta, profiles, wakes, joined, left, erased)

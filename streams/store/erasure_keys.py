@@ -83,19 +83,19 @@ class ErasureKeys:
         """Raise Incident if a key is lacking."""
         lacking = self.lacking(fingerprints)
         if lacking:
-            raise Incident(told_lacking(lacking))
+            raise Incident(": ".join(told_lacking(lacking)))
 
 
 NO_KEYS: Final = ErasureKeys()
 
 
-def told_lacking(fingerprints: Sequence[str]) -> str:
-    """Say which keys are lacking, why that must not be, and what to do."""
+def told_lacking(fingerprints: Sequence[str]) -> tuple[str, str]:
+    """Say which keys are lacking and why that must not be; and what to do."""
     many = len(fingerprints) > 1
     return (
         f"erased people are known in Redis by {'keys' if many else 'a key'} that this process does not have"
-        f" ({', '.join(fingerprints)}), so it would take them for strangers: add {'them' if many else 'it'} to"
-        f" {ERASURE_KEY}, each key in a line of its own"
+        f" ({', '.join(fingerprints)}), so it would take them for strangers",
+        f"add {'them' if many else 'it'} to {ERASURE_KEY}, each key in a line of its own",
     )
 
 

@@ -13,8 +13,9 @@ one slot, and one MULTI can write them. The salt is the smallest number that put
 the slots: partition i of N into [i * 16384 / N, (i + 1) * 16384 / N). Nodes own runs of slots, so the partitions spread
 over any number of nodes as evenly as their count allows.
 
-Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, visited_to, introductions, made, fills],
-…]`, a row for each cut (rules/engine/cut.py); an earlier version wrote no `made` and no `fills`.
+Hash values are decimal text; `cuts` is JSON `[[ordinal, t_ms, catalogue, null, introductions, made, fills],
+…]`, a row for each cut (rules/engine/cut.py); an earlier version wrote no `made` and no `fills`, and a subject in
+place of null.
 `active` is JSON `[offset, [[activation, channel, profiles], …]]`: it counts at that offset. An earlier version wrote
 none, and leaves the one that stands; then its offset is another.
 `erased` are fingerprints of erasure keys with spaces between: those that named an `e:` of this partition.
@@ -106,7 +107,7 @@ def pack_meta(meta: Meta) -> dict[str, str]:
             c.ordinal,
             c.t_ms,
             c.catalogue,
-            c.visited_to,
+            None,
             *([*map(list, rows)] for rows in (c.introductions, c.made, c.fills)),
         ]
         for c in meta.cuts
@@ -164,7 +165,7 @@ def _cut(
     ordinal: int,
     t_ms: int,
     catalogue: str,
-    visited_to: str | None,
+    _visited_to: str | None,
     introduced: list[list[Any]],
     made: Sequence[list[Any]] = (),
     fills: Sequence[list[Any]] = (),
@@ -174,7 +175,6 @@ def _cut(
         ordinal,
         t_ms,
         catalogue,
-        visited_to,
         tuple(Introduced(*one) for one in introduced),
         tuple(_made(*one) for one in made),
         tuple(_made(*one) for one in fills),

@@ -38,6 +38,8 @@ from streams.partition.publisher import Publisher
 from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 from streams.store.access import RedisConnection
+from streams.store.erasure_check import check_erasure_keys
+from streams.store.erasure_keys import ErasureKeys
 from streams.store.pulse import RedisPulse
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
@@ -98,6 +100,7 @@ class Worker:
         self._deployment = deployment
         self._settings = settings
         self._redis = RedisConnection.of(settings)
+        self._erasure_keys = ErasureKeys.of(settings)
         self._clock: Clock = clock or SystemClock()
         self._connection: Final = connection or KafkaConnection.of(settings)
         self._log: Log = log_ or KafkaLog(
@@ -105,7 +108,7 @@ class Worker:
             Tuning(settings.transaction_timeout_ms, settings.request_timeout_ms),
         )
         # the given checks come first: `_check_kafka` could only say that a missing topic did not answer
-        self._checks = [self._check_redis, *checks, self._check_kafka]
+        self._checks = [self._check_redis, *checks, self._check_kafka, self._check_erasure_keys]
         self.status = WorkerStatus(deployment.generation, self._clock.wall_ms(), lag_ms_max=settings.ready_lag_ms_max)
         self.status.kafka_refuses = self._connection.access.told
         self._catalogues = Catalogues(self._log, deployment.catalogues_topic, self._clock)
@@ -165,7 +168,13 @@ class Worker:
         )
 
     def _redis_store(self, partition: int) -> PartitionStore:
-        return RedisStore(self._redis, self._deployment.redis_prefix, partition, self._deployment.partitions)
+        return RedisStore(
+            self._redis,
+            self._deployment.redis_prefix,
+            partition,
+            self._deployment.partitions,
+            erasure_keys=self._erasure_keys,
+        )
 
     # -- life
 
@@ -277,6 +286,9 @@ class Worker:
     async def _check_kafka(self) -> list[Finding]:
         await self._log.offsets(self._deployment.events_topic, 0)
         return []
+
+    async def _check_erasure_keys(self) -> list[Finding]:
+        return await check_erasure_keys(self._redis_store, self._deployment.partitions, self._erasure_keys)
 
     # -- what the group tells (streams.intake.hosting.GroupListener)
 

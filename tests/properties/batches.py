@@ -1,11 +1,12 @@
 """Drive the engine over a file as a worker does: in batches, with its state packed into a store and read back.
 
-The store is two dicts. The worker's own `Driver` and `WakePages` load profiles, wakes and visits, in very small pages.
+The store is a few dicts. It names what stays of erased subjects by a keyed hash, as one with an erasure key does, and
+lists it nowhere. The worker's own `Driver` and `WakePages` load profiles, wakes and visits, in very small pages.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
@@ -17,12 +18,15 @@ from rules.engine.outcome import Need, Passed, changes_of
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.record import Record
 from rules.engine.replay import decode_live_line
+from rules.engine.slice import Slice
 from streams.partition.driver import Driver
 from streams.partition.wake_pages import WakePages
+from streams.store.erasure_keys import ErasureKeys
 from tests.transcripts.implementations import compiled
 from tests.transcripts.transcript import Files
 
 T = TypeVar("T")
+KEYS: Final = ErasureKeys.read("k" * 32)
 
 
 def now(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -46,6 +50,28 @@ class Store:
     clock_ms: int = BEGINNING_MS
     last_ms: int = -1
     digest: str = ""
+    keys: ErasureKeys = KEYS
+    """None: erased subjects keep their names."""
+    erased: dict[bytes, bytes] = field(default_factory=dict)
+    """Packed profiles of which only the erasure is known, by their hash."""
+
+    def take(self, slice_: Slice) -> None:
+        """Write a slice."""
+        self.profiles |= slice_.profiles
+        self.wakes |= slice_.wakes
+        self.cuts, self.offset, self.clock_ms = slice_.cuts, slice_.offset, slice_.clock_ms
+        self.last_ms, self.digest = slice_.last_ms, slice_.digest
+        for subject, forgotten in slice_.erased.items():
+            for name in self.keys.names(subject):
+                self.erased.pop(name, None)
+                if forgotten:
+                    del self.wakes[subject]
+                    self.erased[name] = self.profiles.pop(subject)
+
+    def blob(self, subject: str) -> bytes | None:
+        """Return a packed profile."""
+        hidden = (self.erased.get(name) for name in self.keys.names(subject))
+        return self.profiles.get(subject) or next(hidden, None)
 
 
 class Supplies:
@@ -64,7 +90,7 @@ class Supplies:
         """Load the profiles that the engine lacks."""
         for subject in subjects:
             if self._engine.lacks(subject):
-                self._engine.give_profile(subject, self._store.profiles.get(subject))
+                self._engine.give_profile(subject, self._store.blob(subject))
 
     async def widen(self, before_ms: int) -> None:
         """Load one page of wakes."""
@@ -83,7 +109,9 @@ class Supplies:
 class Batched:
     """Drives the engine over lines. After the lines in `boundaries` the state goes to the store and comes back."""
 
-    def __init__(self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int]) -> None:
+    def __init__(
+        self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int], keys: ErasureKeys = KEYS
+    ) -> None:
         first = last = compiled(files)
         self._then: list[tuple[int, Catalogue]] = []
         for at, each in cuts:
@@ -91,7 +119,7 @@ class Batched:
             self._then.append((at, last))
         self._catalogues = {each.hash: each for each in (first, *(each for _, each in self._then))}
         self._boundaries = boundaries
-        self._store = Store()
+        self._store = Store(keys=keys)
         self._take(Partition("g1", decode_live_line))
         self._engine.cut(first, self._engine.clock_ms)
         self.changes: list[bytes] = []
@@ -164,10 +192,7 @@ class Batched:
     def _restart(self) -> None:
         """Write a checkpoint, forget everything, and resume from the checkpoint."""
         store, slice_ = self._store, self._engine.take_slice()
-        store.profiles |= slice_.profiles
-        store.wakes |= slice_.wakes
-        store.cuts, store.offset, store.clock_ms = slice_.cuts, slice_.offset, slice_.clock_ms
-        store.last_ms, store.digest = slice_.last_ms, slice_.digest
+        store.take(slice_)
         engine = Partition(
             "g1",
             decode_live_line,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from rules.engine.event_time import record_time
 from rules.engine.partition import Partition
 from rules.engine.record import Record
-from tests.properties.batches import Batched, now
+from streams.store.erasure_keys import ErasureKeys
+from tests.properties.batches import KEYS, Batched, Store, now
 from tests.transcripts.transcript import Files
 
 
@@ -17,8 +18,10 @@ class Delivered(Batched):
     order, and what follows from them after all that waits.
     """
 
-    def __init__(self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int]) -> None:
-        super().__init__(files, cuts, boundaries)
+    def __init__(
+        self, files: Files, cuts: Sequence[tuple[int, Files]], boundaries: set[int], keys: ErasureKeys = KEYS
+    ) -> None:
+        super().__init__(files, cuts, boundaries, keys)
         self.effects: list[bytes] = []
         self._records = 0
 
@@ -46,6 +49,11 @@ class Delivered(Batched):
         end_ms = self._engine.clock_ms if until_ms is None else until_ms
         self._pass(lambda: self._engine.pass_time(end_ms + 1))
         return self.changes
+
+    @property
+    def store(self) -> Store:
+        """The content of the last checkpoint."""
+        return self._store
 
     def apply(self, text: bytes) -> list[bytes]:
         """Apply one record; return its effects."""

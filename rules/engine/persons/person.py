@@ -39,6 +39,13 @@ class Person:
         return None if self.link is None else self.link.canonical
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether it was erased and remembers nothing else: no facts, no link, no aliases."""
+        if self.erased is None or self.link is not None or self.page is not None:
+            return False
+        return not (self.parts or self.aliases or self.pieces)
+
+    @property
     def own(self) -> Part | None:
         """The facts that were told of itself."""
         return self.parts.get(Way(OWN, self.subject))

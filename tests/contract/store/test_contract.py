@@ -29,12 +29,11 @@ def meta(epoch: int = 5, n: int = 0, **changes: Any) -> Meta:
         digest="d" * 64,
         last_ms=1_772_373_900_011,
         cuts=(
-            Cut(1, -1, "b" * 64, None),
+            Cut(1, -1, "b" * 64),
             Cut(
                 2,
                 1_772_373_800_000,
                 "c" * 64,
-                "hcp:é",
                 (Introduced("event:a|b", "seg-a", 2, 5), Introduced("absent", "", 2, 6)),
                 (Made(1, -1), Made(2, 1_772_373_800_000, True, None, ("a é", "b")), Made(2, 9, traits=None)),
             ),
