@@ -5,11 +5,14 @@ from typing import Annotated
 import typer
 
 from streams import logs
-from streams.cli.arguments import read_channel
+from streams.cli.arguments import read_channel, read_subject
+from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
+from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.logs import LogLevel
+from streams.operations.delete_at import delete_at
 from streams.operations.deliver import deliver as deliver_channel
 from streams.operations.delivery_lag import DeliveryLag, delivery_lag
 from streams.operations.errors import WrongRequest
@@ -22,6 +25,15 @@ def deliver(
     lag: Annotated[
         bool, typer.Option("--lag", help="Only show how many changes are not delivered yet, per partition, and end.")
     ] = False,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SUBJECT", help="Only ask the platform to delete these, whom no change tells it of, and end."
+        ),
+    ] = None,
+    erasure: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --delete: the erasure's id, as segue erase told it.")
+    ] = None,
     log_level: Annotated[
         LogLevel | None, typer.Option(help="What to log to standard error; without: SEGUE_LOG_LEVEL.")
     ] = None,
@@ -51,6 +63,11 @@ def deliver(
     as Retry-After says; /ready on port 6067 (SEGUE_WEB_PORT) is 503 meanwhile. What is
     refused for good goes to activation.CHANNEL.dlt, which this command creates.
 
+    [bold]--delete[/bold]: subjects of an erased person that the channel told of
+    earlier, and that no change tells it of now ([bold]segue erase[/bold] shows this
+    command). Waits until the channel is delivered, deletes them at Braze or
+    Customer.io, and keeps the answers for [bold]segue privacy --receipts[/bold].
+
     Start as many processes as you like: they share the partitions. Progress is
     the offsets of the consumer group GROUP.deliver.CHANNEL; without any it
     begins with the oldest change kept.
@@ -62,6 +79,9 @@ def deliver(
     Example: SEGUE_DELIVER_URL=https://crm.example/hooks segue deliver email
     """
     channel = read_channel(channel)
+    if delete or erasure is not None:
+        _delete(channel, [read_subject(each, "--delete") for each in delete or ()], erasure, lag=lag, as_json=as_json)
+        return
     if lag:
         found = run(lambda servers: delivery_lag(servers, channel))
         if as_json:
@@ -78,6 +98,19 @@ def deliver(
         await deliver_channel(servers, channel, delivery)
 
     run(work)
+
+
+def _delete(channel: str, subjects: list[str], erasure: str | None, *, lag: bool, as_json: bool) -> None:
+    """Ask the platform to delete subjects. Raises typer.Exit where it refuses one."""
+    if not subjects or erasure is None or not erasure.strip():
+        raise WrongRequest("--delete SUBJECT and --erasure ID go together: segue erase told both")
+    if lag or as_json:
+        raise WrongRequest("--delete goes with neither --lag nor --json")
+    delivery = read_delivery_settings()
+    done = run(lambda servers: delete_at(servers, channel, delivery, subjects, erasure))
+    write_sentence(f"{channel}: {count(done.accepted, 'deletion')} accepted, {done.refused:,} refused")
+    if done.refused:
+        raise typer.Exit(1)
 
 
 def _show_lag(found: DeliveryLag) -> None:

@@ -118,6 +118,13 @@ def _tell(done: Erased) -> None:
     for silent in done.silent:
         said = f"channel {silent.channel} told of {silent.subject} earlier and had nothing to end now"
         write_sentence(f"{said}: ask its platform to delete {silent.subject}", indent=2)
+    for channel in sorted({each.channel for each in done.silent}):
+        write_sentence(
+            f"where segue deliver delivers {channel}, with its settings, this asks and keeps the receipt:", indent=2
+        )
+        theirs = [each.subject for each in done.silent if each.channel == channel]
+        asks = [word for subject in theirs for word in ("--delete", subject)]
+        write_command(["segue", "deliver", channel, *asks, "--erasure", done.id], indent=4)
 
 
 def _tell_what_to_ask(subjects: Sequence[str]) -> None:

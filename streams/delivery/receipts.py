@@ -40,7 +40,7 @@ class Receipts:
         """Make a receipt for each erasure that this change answers: most often one."""
         offsets: defaultdict[str, list[int]] = defaultdict(list)
         for erasure, offset in (*parcel.also, (parcel.erasure, parcel.offset)):
-            offsets[erasure or UNKNOWN].append(offset)
+            offsets[erasure or UNKNOWN] += [] if offset < 0 else [offset]
         request_id = None if told.request_id is None or names(told.request_id, parcel.profile) else told.request_id
         return [
             erasure_record(

@@ -105,7 +105,7 @@ class Sender:
         status: DeliveryStatus,
         clock: Clock,
         hold: Hold,
-        dead_letter: Callable[[Parcel, str], OutRecord],
+        dead_letter: Callable[[Parcel, str], OutRecord] | None,
         receipts: Receipts,
         producer: KafkaLog,
         chance: Random,
@@ -117,6 +117,7 @@ class Sender:
         self._clock = clock
         self._hold = hold
         self._dead_letter = dead_letter
+        """None: the changes are no records, and a receipt alone says that one was refused."""
         self._receipts = receipts
         self._producer = producer
         self._chance = chance
@@ -262,7 +263,8 @@ class Sender:
     async def bury(self, parcel: Parcel, code: str, told_us: Told = UNSENT) -> None:
         """Write a dead letter, and of an erasure its receipt; wait until they are acknowledged. Raises Abandoned."""
         receipts = self._receipts.refused(parcel, code, told_us, self._clock.wall_ms())
-        await self.append([self._dead_letter(parcel, code), *receipts])
+        letters = [] if self._dead_letter is None else [self._dead_letter(parcel, code)]
+        await self.append([*letters, *receipts])
         self._status.refused += 1
         if parcel.erases:
             self._status.erasures_refused += 1

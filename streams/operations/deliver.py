@@ -41,9 +41,9 @@ log = logging.getLogger("streams.delivery")
 
 async def deliver(servers: Servers, channel: str, delivery: DeliverySettings) -> None:
     """Deliver a channel's changes until a signal. Raises DeliveryStopped where the endpoint refuses for good."""
-    await _have_topics(servers, channel)
+    await have_topics(servers, channel)
     shape = shape_of(delivery)
-    endpoint = _endpoint(delivery, shape.path)
+    endpoint = endpoint_of(delivery, shape.path)
     status = DeliveryStatus(channel, endpoint.host, delivery.shape)
     status.kafka_refuses = servers.connection.access.told
     route = Route(channel, servers.deployment, servers.settings, delivery, shape)
@@ -75,7 +75,8 @@ async def expect_channel(servers: Servers, channel: str, topic: str, existing: C
     await servers.expect_topics(topic)
 
 
-async def _have_topics(servers: Servers, channel: str) -> None:
+async def have_topics(servers: Servers, channel: str) -> None:
+    """See that the channel's topic is there; create those of its dead letters and of receipts. Raises TopicsWrong."""
     deployment = servers.deployment
     changes, _ = channel_topics(deployment, channel)
     wanted = [delivery_topic(deployment, channel), *(each for each in topics(deployment) if each.role == "erasures")]
@@ -92,7 +93,8 @@ async def _have_topics(servers: Servers, channel: str) -> None:
         raise TopicsWrong(found)
 
 
-def _endpoint(delivery: DeliverySettings, path: str) -> Endpoint:
+def endpoint_of(delivery: DeliverySettings, path: str) -> Endpoint:
+    """Make the endpoint: close it. Raises WrongRequest: the file of certificates cannot be read."""
     try:
         return Endpoint(delivery, path)
     except OSError as wrong:

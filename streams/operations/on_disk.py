@@ -24,6 +24,7 @@ from streams.wire.topics import Topic
 
 LOOK_MS: Final = 200
 _HISTORY_ROLE: Final = "events"
+_CHANGE_ROLES: Final = ("membership", "restricted", "activation")
 _ERASURES: Final = tuple(each.encode() for each in (ERASED, *sorted(EFFECT_TYPES)) if each.endswith(".erased"))
 
 
@@ -37,6 +38,8 @@ class Held:
     newest_ms: int | None = None
     erasure_ms: int | None = None
     """Of the input: when the latest record came that may carry an erasure."""
+    change_ms: int | None = None
+    """Of the changes of segments and channels: when the latest came. A person's last one is the erasure's."""
     standing: set[bytes] | None = None
     """Of a compacted topic: the keys whose latest record is no tombstone."""
 
@@ -50,6 +53,8 @@ class Held:
             (self.standing.discard if record.value is None else self.standing.add)(record.key)
         elif self.topic.role == _HISTORY_ROLE and _may_erase(record):
             self.erasure_ms = t_ms
+        elif self.topic.role in _CHANGE_ROLES:
+            self.change_ms = max(self.change_ms or 0, t_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What Segue holds of people, where, and by when it is gone from every disk. No payload and no value is told.
 
 The bound of a record is its own instant, and how long its topic keeps it by the brokers' settings now
-(streams/wire/staying.py). What was not read in time counts as if its last record had come just now.
+(streams/wire/staying.py). What was not read in time counts as if its last record had come just now. Records with other
+keys may name a person, too, up to the erasure: each topic counts as if it had one of that instant.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,8 @@ class SubjectHeld:
     places: tuple[Place, ...]
     backups_gone_ms: int | None
     """By when the last backup with facts is gone; None: the profile is not erased, or was never in Redis."""
+    written_ms: int | None
+    """Until when records with other keys may have named the subject: its erasure; None: it is not erased."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value, for programs."""
@@ -160,11 +163,13 @@ def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> 
     profile = person.profiles[subject]
     places = tuple(_place(each, disk) for each in disk.held.get(subject, ()))
     stands, erased_ms = _standing(profile), _erased_ms(profile)
-    carried_ms = [each.erasure_ms for each in disk.held.get(subject, ()) if each.erasure_ms is not None]
-    backups_ms = None
+    carried_ms = [t_ms for each in disk.held.get(subject, ()) for t_ms in (each.erasure_ms, each.change_ms) if t_ms]
+    written_ms = backups_ms = None
     if stands == "erased" and erased_ms is not None:
-        # the event may have come later than its time says; a backup of that instant may still hold the facts
-        backups_ms = max(erased_ms, *carried_ms, 0) + backup_days * MS_PER_DAY
+        # the event may have come later than its time says, and a worker may have carried it out later still: until
+        # then a backup holds the facts, and other records may name the subject
+        written_ms = max(erased_ms, *carried_ms, 0)
+        backups_ms = written_ms + backup_days * MS_PER_DAY
     return SubjectHeld(
         subject=subject,
         stands=stands,
@@ -173,6 +178,7 @@ def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> 
         redis_bytes=person.sizes_bytes.get(subject),
         places=places,
         backups_gone_ms=backups_ms,
+        written_ms=written_ms,
     )
 
 
@@ -200,21 +206,26 @@ def _dated(found: Privacy, disk: OnDisk) -> Privacy:
     """Compute by when nothing is left; None stays where the person is not erased, or a bound is not known."""
     if found.stands == "held":
         return found
-    bounds = list(_bounds(found.subjects, disk))
-    known = [each for each in bounds if each is not None]
-    if len(known) < len(bounds) or not known:
+    all_bounds = list(bounds(found.subjects, disk, SystemClock().wall_ms()))
+    known = [each for each in all_bounds if each is not None]
+    if len(known) < len(all_bounds) or not known:
         return found
     return Privacy(
         found.asked, found.subjects, found.looked_at, found.unread, found.backup_days, max(known), found.gone_after_ms
     )
 
 
-def _bounds(subjects: Sequence[SubjectHeld], disk: OnDisk) -> Iterator[int | None]:
-    now_ms = SystemClock().wall_ms()
+def bounds(subjects: Sequence[SubjectHeld], disk: OnDisk, now_ms: int) -> Iterator[int | None]:
+    """Yield by when each thing that may name one of the subjects is gone; None: nobody can tell."""
     for subject in subjects:
         yield from (each.gone_ms for each in subject.places)
         if subject.backups_gone_ms is not None:
             yield subject.backups_gone_ms
+        if subject.written_ms is not None:
+            # a refused event with another key, what a link brought to another subject: up to the erasure, in any topic
+            yield from (
+                None if each.key_ms is None else subject.written_ms + each.key_ms for each in disk.stays.values()
+            )
     for topic in sorted({each.topic for each in disk.unread}):
         stays_ms = disk.stays[topic].key_ms
         yield None if stays_ms is None else now_ms + stays_ms

@@ -27,7 +27,9 @@ class ChannelAnswers:
     refused: int
     """By the last answer to each change."""
     silent: int
-    """Subjects that the channel told of earlier, and that no change tells it of."""
+    """Subjects that the channel told of earlier, that no change tells it of, and that nobody asked it to delete."""
+    asked_for: int
+    """Subjects of these that `segue deliver --delete` asked for, and that the platform accepted."""
     receipts: tuple[DeletionReceipt, ...]
 
     @property
@@ -74,6 +76,7 @@ class ErasureAnswers:
                     "refused": each.refused,
                     "waiting": each.waiting,
                     "silent": each.silent,
+                    "asked_for": each.asked_for,
                     "receipts": [_receipt_json(receipt) for receipt in each.receipts],
                 }
                 for each in self.channels
@@ -135,11 +138,13 @@ def _channels(told: ErasureTold | None, given: Sequence[DeletionReceipt]) -> Ite
         theirs = tuple(each for each in given if each.channel == channel)
         last = {(each.partition, offset): each.outcome for each in theirs for offset in each.offsets}
         outcomes = list(last.values())
+        asked_for = sum(each.outcome == "accepted" for each in theirs if not each.offsets)
         yield ChannelAnswers(
             channel,
             None if told is None else changes.get(channel, 0),
             outcomes.count("accepted"),
             outcomes.count("refused"),
-            silent.get(channel, 0),
+            max(0, silent.get(channel, 0) - asked_for),
+            asked_for,
             theirs,
         )

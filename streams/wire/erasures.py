@@ -77,7 +77,8 @@ class DeletionReceipt:
     """When the answer came, RFC 3339."""
     partition: int
     offsets: tuple[int, ...] = ()
-    """The changes with the reason `erased` that this answers, in the channel's topic."""
+    """The changes with the reason `erased` that this answers, in the channel's topic; none: `segue deliver --delete`
+    asked for a subject of which no change tells the channel."""
     kind: Literal["receipt"] = "receipt"
 
 

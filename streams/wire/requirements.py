@@ -15,6 +15,8 @@ from streams.wire.topics import RECORD_BYTES_MIN, SMALL_SEGMENT_BYTES, Role, Top
 
 KEPT_MIN_MS: Final = 7 * MS_PER_DAY
 """If the input is kept for a shorter time, a finding advises a longer one."""
+RETENTION_CHECK_MAX_MS: Final = MS_PER_DAY // 24
+"""If brokers look for records to delete less often, a finding advises to look more often."""
 SMALL_SEGMENT_BYTES_MAX: Final = 64 << 20
 """If segments of an internal topic are larger, a finding advises smaller ones."""
 
@@ -136,6 +138,13 @@ _CLEANS: Final = Requirement(
     "true",
     "compacted topics would grow for ever, and nobody in them could be erased",
 )
+_LOOKS: Final = Requirement(
+    "log.retention.check.interval.ms",
+    lambda value: int(value) <= RETENTION_CHECK_MAX_MS,
+    f"{RETENTION_CHECK_MAX_MS} or less",
+    "`segue privacy` counts on it when it says by when a person is gone from every disk",
+    fatal=False,
+)
 _BROKER_REPLICATED: Final = (
     Requirement(
         "transaction.state.log.min.isr",
@@ -180,6 +189,8 @@ def judge_broker(found: Resource, deployment: Deployment) -> list[Finding]:
     requirements = _BROKER + (_BROKER_REPLICATED if deployment.replication > 1 else ())
     if "log.cleaner.enable" in (found.configs or {}):
         requirements += (_CLEANS,)
+    if "log.retention.check.interval.ms" in (found.configs or {}):
+        requirements += (_LOOKS,)
     return judge_configs(f"broker {found.name}", found, requirements)
 
 

@@ -25,6 +25,8 @@ from streams.wire.topics import Topic
 BROKER_LOOKS_MS: Final = 3 * 3_600_000
 """Between the instant at which a broker may take a file away and the instant at which the file is gone. The broker
 looks every 5 min and deletes 1 min later; a record may be stamped 1 h ahead (`message.timestamp.after.max.ms`)."""
+FILE_DELAY_MS: Final = 60_000
+"""Kafka's own `file.delete.delay.ms`, which BROKER_LOOKS_MS holds; a longer one is added."""
 UNBOUNDED_MS: Final = 1 << 62
 """From here on a setting means never. `max.compaction.lag.ms` is 2^63 - 1 unless it is set."""
 NAMELESS: Final = frozenset({"progress", "owners", "catalogues", "fills", "erasures"})
@@ -42,20 +44,21 @@ class Staying:
     """Its key, which is the subject or begins with it; as long as the value where the topic is not compacted."""
 
 
-def staying(configs: Mapping[str, str], roll_after_ms: int) -> Staying:
+def staying(configs: Mapping[str, str], roll_after_ms: int, looks_ms: int = BROKER_LOOKS_MS) -> Staying:
     """Compute how long a record of a topic stays after it was written, or after the tombstone that ended it."""
+    looks_ms += max(0, (_ms(configs, "file.delete.delay.ms") or 0) - FILE_DELAY_MS)
     roll_ms, jitter_ms = _ms(configs, "segment.ms"), _ms(configs, "segment.jitter.ms") or 0
     if configs.get("cleanup.policy") == "delete":
         kept_ms = _ms(configs, "retention.ms")
         if kept_ms is None or roll_ms is None:
             return Staying(None, None)
-        total_ms = kept_ms + roll_ms + jitter_ms + BROKER_LOOKS_MS
+        total_ms = kept_ms + roll_ms + jitter_ms + looks_ms
         return Staying(total_ms, total_ms)
     lag_ms, horizon_ms = _ms(configs, "max.compaction.lag.ms"), _ms(configs, "delete.retention.ms")
     if configs.get("cleanup.policy") != "compact" or lag_ms is None:
         return Staying(None, None)
     roll_ms = min(lag_ms, lag_ms if roll_ms is None else roll_ms)
-    cleaned_ms = max(roll_ms + jitter_ms + roll_after_ms, lag_ms) + BROKER_LOOKS_MS
+    cleaned_ms = max(roll_ms + jitter_ms + roll_after_ms, lag_ms) + looks_ms
     return Staying(cleaned_ms, None if horizon_ms is None else 2 * cleaned_ms + horizon_ms)
 
 

@@ -186,6 +186,45 @@ def test_a_channel_that_was_not_told_is_not_settled(segue: Segue) -> None:
 
 
 @pytest.mark.servers
+async def test_a_silent_subject_is_deleted_at_the_platform_by_the_command_that_erase_shows(segue: Segue) -> None:
+    """An alias that the platform knew before its link: no change tells of it. Only once all before it is delivered."""
+    alias, end = "hcp:deleted-1", "hcp:deleted-2"
+    await asyncio.to_thread(known, segue, alias, end)
+    linked = event(alias, "identity.linked", 2, canonical=end)
+    await asyncio.to_thread(segue.done, "send", "-", stdin=linked)
+    shows = f"stands for {end}"
+    await asyncio.to_thread(wait_for, lambda: shows in segue("erase", end).out)
+    done = await asyncio.to_thread(segue.done, "erase", end, "--request", "DSR-11", "--yes")
+    [line] = [each for each in done.out.splitlines() if "segue deliver" in each and "--delete" in each]
+    command = shlex.split(line)
+    assert command[:5] == ["segue", "deliver", "email", "--delete", alias]
+    async with running("customerio") as platform:
+        settings = environment(platform)
+        with segue.started("deliver", "email", **settings) as deliverer:
+            await asyncio.to_thread(wait_for, lambda: alias in platform.people)
+            told = await asyncio.to_thread(partial(segue, *command[1:], **settings))
+            assert (told.status, told.out) == (0, "email: 1 deletion accepted, 0 refused\n"), told.err
+            assert alias not in platform.people
+            await asyncio.to_thread(wait_for, lambda: segue("privacy", "--receipts", "DSR-11").status == 0)
+            assert (await asyncio.to_thread(stop, deliverer)).status == 0
+        [found] = (await asyncio.to_thread(segue.done, "privacy", "--receipts", "DSR-11", "--json")).lines
+        [channel] = found["channels"]
+        assert [channel[name] for name in ("accepted", "silent", "asked_for", "waiting")] == [1, 0, 1, 0]
+        for changed, said in (
+            ({"--erasure": "of-nobody"}, "no erasure is recorded under 'of-nobody'"),
+            ({"--delete": "nobody"}, "--delete must be kind:name"),
+            ({"--erasure": " "}, "go together"),
+        ):
+            wrong = [changed.get(before, each) for before, each in zip(["", *command], command, strict=False)]
+            refused = await asyncio.to_thread(partial(segue, *wrong[1:], **settings))
+            assert refused.status in (1, 2), said
+            assert said in refused.err
+            assert alias not in refused.err
+        own = await asyncio.to_thread(partial(segue, *command[1:], **{**settings, "SEGUE_DELIVER_SHAPE": "standard"}))
+        assert (own.status, "has no request that deletes a person" in own.err) == (2, True)
+
+
+@pytest.mark.servers
 def test_subjects_of_a_file_are_erased_and_one_that_was_never_known(segue: Segue, tmp_path: Path) -> None:
     known(segue, "hcp:file-1")
     file = tmp_path / "subjects.txt"

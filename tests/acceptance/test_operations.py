@@ -14,7 +14,7 @@ from tests.servers import unique
 def test_topics_creates_once_verifies_after_and_refuses_another_count(kafka: KafkaServer, valkey: ValkeyServer) -> None:
     segue = deployment(unique("topics"), kafka.bootstrap, valkey.redis_url, 2)
     created = segue.done("topics", "--json").json
-    assert len(created["created_topics"]) == 10
+    assert len(created["created_topics"]) == 11
     assert created["created_partitions"] == [0, 1]
     again = segue.done("topics", "--json").json
     assert (again["created_topics"], again["created_partitions"], again["ok"]) == ([], [], True)

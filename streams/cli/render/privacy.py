@@ -77,7 +77,7 @@ def _last(found: Privacy) -> str:
         days = -(-found.gone_after_ms // MS_PER_DAY)
         return f"{said}; gone from every disk {count(days, 'day')} after an erasure"
     if found.gone_ms is None:
-        return "gone from every disk: no date, because a place above has none"
+        return "gone from every disk: no date, because a place above has none, or a topic keeps records for ever"
     more = ", at the latest: not everything was read" if found.unread else ""
     return f"gone from every disk by {_day(found.gone_ms)}{more}"
 

@@ -45,8 +45,9 @@ def _counts(channel: ChannelAnswers) -> list[str]:
     said += [f"{channel.accepted:,} accepted"]
     said += [f"{channel.refused:,} REFUSED: the platform still has the person"] if channel.refused else []
     said += [f"{channel.waiting:,} without an answer"] if channel.waiting else []
+    said += [f"{count(channel.asked_for, 'subject')} deleted on request"] if channel.asked_for else []
     if channel.silent:
-        said.append(f"nothing told it of {count(channel.silent, 'subject')}: ask its platform yourself")
+        said.append(f"nothing told it of {count(channel.silent, 'subject')}: ask its platform")
     return said
 
 

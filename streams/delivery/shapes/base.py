@@ -38,6 +38,10 @@ class Shape(AnswerFormat, Protocol):
         """Write one change: an object for each list of the body."""
         ...
 
+    def deletion(self, subject: str) -> tuple[bytes, ...]:
+        """Write the deletion of a person. For a platform whose limits allow deletions."""
+        ...
+
     def body(self, parcels: Sequence[Parcel]) -> bytes:
         """Write a request's body. Where the platform deletes persons, all of its changes do, or none."""
         ...

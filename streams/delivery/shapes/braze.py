@@ -73,7 +73,7 @@ class Braze:
     def parts(self, change: Change) -> tuple[bytes, ...]:
         """See Shape: the attribute and the event, or the id of whom to delete."""
         if kind_of(change) == "erased":
-            return (orjson.dumps(change.subject),)
+            return self.deletion(change.subject)
         attribute = {"external_id": change.subject, attribute_name(change): change.activated}
         event = {
             "external_id": change.subject,
@@ -82,6 +82,10 @@ class Braze:
             "properties": event_properties(change),
         }
         return orjson.dumps(attribute), orjson.dumps(event)
+
+    def deletion(self, subject: str) -> tuple[bytes, ...]:
+        """See Shape."""
+        return (orjson.dumps(subject),)
 
     def body(self, parcels: Sequence[Parcel]) -> bytes:
         """See Shape."""

@@ -71,9 +71,9 @@ class CustomerIo:
 
     def parts(self, change: Change) -> tuple[bytes, ...]:
         """See Shape: identify and event, or delete."""
-        person = {"type": "person", "identifiers": {"id": change.subject}}
         if kind_of(change) == "erased":
-            return (orjson.dumps({**person, "action": "delete"}),)
+            return self.deletion(change.subject)
+        person = _person(change.subject)
         identify = {**person, "action": "identify", "attributes": {attribute_name(change): change.activated}}
         effective_ms = int(change.effective_at.timestamp() * 1000)
         event = {
@@ -85,6 +85,10 @@ class CustomerIo:
             "attributes": event_properties(change),
         }
         return orjson.dumps(identify), orjson.dumps(event)
+
+    def deletion(self, subject: str) -> tuple[bytes, ...]:
+        """See Shape."""
+        return (orjson.dumps({**_person(subject), "action": "delete"}),)
 
     def body(self, parcels: Sequence[Parcel]) -> bytes:
         """See Shape."""
@@ -101,6 +105,10 @@ class CustomerIo:
         return frozenset(index // items for index in indexes(errors, lambda error: error.get("batch_index")))
 
     wait_ms = staticmethod(no_headers_ms)
+
+
+def _person(subject: str) -> dict[str, Any]:
+    return {"type": "person", "identifiers": {"id": subject}}
 
 
 def ulid(time_ms: int, name: str) -> str:

@@ -55,6 +55,10 @@ class Standard:
         """See Shape."""
         return (change.value,)
 
+    def deletion(self, subject: str) -> tuple[bytes, ...]:
+        """See Shape: there is no such request."""
+        raise AssertionError("an endpoint of one's own hears of erasures as of other changes")
+
     def body(self, parcels: Sequence[Parcel]) -> bytes:
         """See Shape."""
         head = {"type": TYPE, "timestamp": format_instant(max(parcel.effective_ms for parcel in parcels))}

@@ -28,6 +28,15 @@ def test_a_compacted_value_waits_for_a_roll_and_the_cleaner_and_its_key_for_a_to
     assert staying(COMPACTED | {"segment.ms": "10"}, 50).value_ms == 1_000 + BROKER_LOOKS_MS
 
 
+def test_files_that_the_broker_deletes_late_count() -> None:
+    for configs in (DELETED, COMPACTED):
+        usual, late = (staying(configs | {"file.delete.delay.ms": value}, 50) for value in ("60000", "70000"))
+        assert usual == staying(configs, 50)
+        assert late.value_ms is not None
+        assert usual.value_ms is not None
+        assert late.value_ms - usual.value_ms == 10_000
+
+
 @pytest.mark.parametrize(
     "configs",
     [

@@ -1,0 +1,125 @@
+"""Delete subjects at a channel's platform whom no change tells it of: the silent channels of an erasure.
+
+1. The erasure must be recorded (`segue erase` did): nobody is deleted at a platform who was not erased.
+2. Every change of these subjects' partitions must be delivered: one that came after the deletion would create the
+   person anew there. This waits for it, and sends nothing where it does not come.
+3. The deletions are sent in the shape's own requests, and each answer has a receipt. A crash here: run it again; a
+   repeated deletion does no harm.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from time import monotonic
+from typing import Final
+
+from rules.ground.partitioning import partition_of
+from streams.clock import SystemClock
+from streams.delivery.endpoint import Endpoint
+from streams.delivery.receipts import Receipts
+from streams.delivery.route import Route
+from streams.delivery.sender import Hold, Sender, Stopped
+from streams.delivery.settings import DeliverySettings
+from streams.delivery.shapes import Shape, shape_of
+from streams.delivery.status import DeliveryStatus
+from streams.delivery.window import Parcel
+from streams.operations.deliver import endpoint_of, have_topics
+from streams.operations.delivery_lag import delivery_lag
+from streams.operations.errors import DeliveryStopped, Unreachable, WrongInput, WrongRequest
+from streams.operations.receipts import receipts
+from streams.operations.servers import Servers
+
+LOOK_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedAt:
+    """What the platform answered."""
+
+    accepted: int
+    refused: int
+
+
+async def delete_at(
+    servers: Servers,
+    channel: str,
+    delivery: DeliverySettings,
+    subjects: Sequence[str],
+    erasure: str,
+    *,
+    wait_s: int = 60,
+) -> DeletedAt:
+    """Ask the channel's platform to delete subjects. `erasure`: the id of the event that erased them.
+
+    Raises WrongRequest (a shape without deletions), WrongInput (no such erasure, changes are not delivered),
+    DeliveryStopped, Unreachable (the platform does not answer in time); UnknownName.
+    """
+    shape = shape_of(delivery)
+    if shape.limits.deletions_max is None:
+        raise WrongRequest(
+            f"the shape {delivery.shape} has no request that deletes a person: tell your endpoint of these subjects"
+            " yourself"
+        )
+    await have_topics(servers, channel)
+    found = await receipts(servers, erasure)
+    if len(found) != 1 or found[0].asked is None:
+        raise WrongInput(f"no erasure is recorded under {erasure!r}: give the id that segue erase told")
+    await _delivered(servers, channel, subjects, wait_s)
+    parcels = [_parcel(servers, shape, subject, found[0].erasure) for subject in subjects]
+    endpoint = endpoint_of(delivery, shape.path)
+    status = DeliveryStatus(channel, endpoint.host, delivery.shape)
+    try:
+        sender = _sender(
+            servers, Route(channel, servers.deployment, servers.settings, delivery, shape), endpoint, status
+        )
+        async with asyncio.timeout(wait_s):
+            for first in range(0, len(parcels), shape.limits.deletions_max):
+                await sender.deliver(parcels[first : first + shape.limits.deletions_max], lambda _: None)
+    except TimeoutError:
+        why = status.why_waiting or "no answer"
+        done = status.erased + status.refused
+        raise Unreachable(f"{endpoint.host}: {why}; {done} of {len(parcels)} deletions are answered") from None
+    except Stopped as stopped:
+        raise DeliveryStopped(str(stopped)) from None
+    finally:
+        await endpoint.close()
+    return DeletedAt(status.erased, status.refused)
+
+
+async def _delivered(servers: Servers, channel: str, subjects: Sequence[str], wait_s: int) -> None:
+    """Wait until every change of the subjects' partitions is delivered. Raises WrongInput."""
+    partitions = {partition_of(each.encode(), servers.deployment.partitions) for each in subjects}
+    until_s = monotonic() + wait_s
+    while True:
+        lag = await delivery_lag(servers, channel)
+        behind = sum(each.lag_changes for each in lag.partitions if each.partition in partitions)
+        if not behind:
+            return
+        if monotonic() >= until_s:
+            raise WrongInput(
+                f"{behind:,} changes of {channel} are not delivered yet, and one of them may create the person anew:"
+                f" let segue deliver {channel} run until `segue deliver {channel} --lag` says 0"
+            )
+        await asyncio.sleep(LOOK_S)
+
+
+def _parcel(servers: Servers, shape: Shape, subject: str, erasure: str) -> Parcel:
+    partition = partition_of(subject.encode(), servers.deployment.partitions)
+    parts = shape.deletion(subject)
+    return Parcel(partition, -1, "", subject, "", "erased", 0, parts, erasure=erasure)
+
+
+def _sender(servers: Servers, route: Route, endpoint: Endpoint, status: DeliveryStatus) -> Sender:
+    return Sender(
+        endpoint,
+        route.shape,
+        route.delivery,
+        status,
+        SystemClock(),
+        Hold(asyncio.Event(), lambda: True),
+        None,
+        Receipts(route, endpoint.host),
+        servers.log,
+        Random(),
+    )
