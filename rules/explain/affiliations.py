@@ -37,11 +37,14 @@ class ToldBy:
     """Which organisation told a fact, and how who was told is tied to it."""
 
     organisation: str
-    affiliations: tuple[Affiliation, ...]
-    """With the organisation, in each role. None: it was tied under another name of the organisation."""
+    affiliations: tuple[Affiliation, ...] | None
+    """With the organisation, in each role. Empty: it was tied under another name of the organisation. None: the reader
+    does not see affiliations."""
 
     def __str__(self) -> str:
         """Say it: `told of payer:7, tied as prescriber since 2026-03-01T00:00:00.000Z`."""
+        if self.affiliations is None:
+            return f"told of {self.organisation}"
         ways = [
             f"{'tied' if each.tied else 'no longer tied'} as {each.role} since {format_instant(each.event.time_ms)}"
             for each in self.affiliations

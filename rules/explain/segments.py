@@ -4,7 +4,8 @@ Everything is read off the rules and the state that decide, at one instant. To f
 the profile's own wakes fire on a copy.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rules.catalogue.logic import leaves
@@ -163,6 +164,14 @@ def governed_by(pilot: Pilot | None, outside: bool, version: int | None) -> str:
 def told_leaves(node: Node, rule: str, view: View, profile: Profile, plan: Plan) -> tuple[Leaf, ...]:
     """Return the conditions of a rule with their verdicts. `profile`: the one that `view` sees."""
     return tuple(_leaf(path, leaf, view, profile, plan) for path, leaf, _ in leaves(node, rule))
+
+
+def without_affiliations(told: Iterable[Leaf]) -> tuple[Leaf, ...]:
+    """Return conditions for a reader who does not see affiliations."""
+    return tuple(
+        replace(leaf, told_by=tuple(None if by is None else replace(by, affiliations=None) for by in leaf.told_by))
+        for leaf in told
+    )
 
 
 def _leaf(path: str, leaf: Condition, view: View, profile: Profile, plan: Plan) -> Leaf:

@@ -34,7 +34,7 @@ def explain(
     Segments, activations and traits of restricted data are told with [bold]--restricted[/bold] only.
 
     A profile that is tied to organisations says to which, in which role, and since which event; each event that an
-    organisation told names the organisation.
+    organisation told names the organisation. An organisation says how many are tied to it in each role.
 
     A subject that stands for another is in nothing: it says for whom it stands, since when and by which event. A person
     says which subjects it is made of, and each event under which of them it was told. An erased profile says that it

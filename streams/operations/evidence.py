@@ -4,13 +4,14 @@ The log is applied up to the change (`streams.operations.history`); the events a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.engine.activations.change import ActivationChange
 from rules.engine.change import AnyChange
 from rules.engine.record import Record
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.evidence import RulesThen, rules_then
+from rules.explain.segments import without_affiliations
 from streams.operations.appliers import Appliers
 from streams.operations.erased_since import erasure_of
 from streams.operations.errors import CatalogueUnusable, WrongInput
@@ -85,7 +86,8 @@ async def evidence_of(
                         told = happened(change, step, appliers)
                         sight = Sight(restricted, [step.plan.catalogue, await servers.catalogue()])
                         sight.expect(*told.names)
-                        return _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
+                        found = _evidence(step, told, change, {each: seen(events[each], sight) for each in events})
+                        return found if sight.shows_affiliations else _without_affiliations(found)
     except CatalogueUnusable:
         raise OtherRulesThen from None
     raise UnknownChange
@@ -103,6 +105,14 @@ def _evidence(step: Step, told: Happened, change: AnyChange, events: Mapping[Ide
     rules = rules_then(change, step.plan, step.before, step.after)
     stands_on = () if rules is None else _identities(rules)
     return Evidence(told, rules, None, trigger, {each: events[each] for each in stands_on if each in events})
+
+
+def _without_affiliations(found: Evidence) -> Evidence:
+    rules = found.rules
+    if rules is None:
+        return found
+    hidden = RulesThen(without_affiliations(rules.enter), without_affiliations(rules.exit))
+    return replace(found, rules=hidden)
 
 
 def _identities(rules: RulesThen) -> Iterator[Identity]:

@@ -1,7 +1,7 @@
 """Explain one profile, now or at another instant: its state, judged by the rules in force with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.catalogue.catalogue import Catalogue
@@ -13,7 +13,7 @@ from rules.engine.profile import Profile
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.affiliations import Affiliation, explain_affiliations
 from rules.explain.persons import PersonExplanation, explain_person
-from rules.explain.segments import Explanation, explain
+from rules.explain.segments import Explanation, explain, without_affiliations
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
@@ -27,6 +27,7 @@ from streams.operations.partitions import OnOffset
 from streams.operations.profile_state import engine_of, read_profile
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
+from streams.operations.tied_people import tied_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class ProfileExplanation:
     """What links and erasures have made of it; None: it never met one. Who is in nothing has no segments here."""
     affiliations: tuple[Affiliation, ...] = ()
     """What it and its aliases were told of organisations: to which they are tied, and were."""
+    tied_to_it: Mapping[str, int] = field(default_factory=dict)
+    """How many subjects are tied to it, by role; empty: none is, or an instant in the past is asked about."""
     linked: LinkedSubjects | None = None
     """The subjects that links tie to it now; None: none do, or an instant in the past is asked about."""
     history: HistoryState | None = None
@@ -112,6 +115,14 @@ async def explain_profile(
     seen = set(sight.shown("segment", (each.segment for each in segments)))
     active = set(sight.shown("activation", (each.activation for each in activations)))
     traits = traits_of(profile, plan)
+    affiliations = explain_affiliations(profile)
+    tied_to_it: Mapping[str, int] = {}
+    if not sight.shows_affiliations:
+        sight.left_out["affiliation"] += len(affiliations)
+        affiliations = ()
+        segments = [_without_affiliations(each) for each in segments]
+    elif not moment.past:
+        tied_to_it = await tied_people(servers, subject)
     return ProfileExplanation(
         subject=subject,
         known_since_ms=profile.known_since_ms,
@@ -125,13 +136,18 @@ async def explain_profile(
         segments=tuple(each for each in segments if each.segment in seen),
         activations=tuple(each for each in activations if each.activation in active),
         person=person,
-        affiliations=explain_affiliations(profile),
+        affiliations=affiliations,
+        tied_to_it=tied_to_it,
         linked=None if person is None or moment.past else await linked_subjects(servers, subject),
         history=moment.history,
         history_said="" if moment.history is None else moment.history.said(now_ms),
         not_shown=sight.as_json(),
         note=sight.note,
     )
+
+
+def _without_affiliations(each: Explanation) -> Explanation:
+    return replace(each, enter=without_affiliations(each.enter), exit=without_affiliations(each.exit))
 
 
 def _expect(sight: Sight, named: NamedDefinitions | None) -> None:

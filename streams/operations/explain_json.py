@@ -34,6 +34,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "activations": [activation_json(each) for each in explanation.activations],
         "person": None if explanation.person is None else _person_json(explanation.person, explanation.linked),
         "affiliations": [_affiliation_json(each) for each in explanation.affiliations],
+        "tied_to_it": explanation.tied_to_it,
         "history": None if explanation.history is None else asdict(explanation.history),
         "not_shown": explanation.not_shown,
     }

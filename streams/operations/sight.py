@@ -14,19 +14,32 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
+from rules.language.dictionary import ENDED, STARTED
 from streams.operations.errors import Restricted
 
-Kind: TypeAlias = Literal["segment", "activation", "trait"]
-_PLURALS: Final[dict[Kind, str]] = {"segment": "segments", "activation": "activations", "trait": "traits"}
+Kind: TypeAlias = Literal["segment", "activation", "trait", "affiliation"]
+_PLURALS: Final[dict[Kind, str]] = {
+    "segment": "segments",
+    "activation": "activations",
+    "trait": "traits",
+    "affiliation": "affiliations",
+}
 
 
 def classes_of(catalogue: Catalogue, kind: Kind, name: str) -> frozenset[str] | None:
-    """Return the classes that restrict a definition or a trait of a catalogue; None: the catalogue does not have it."""
+    """Return the classes that restrict a definition or a trait of a catalogue; None: the catalogue does not have it.
+
+    Affiliations are named by the types of their events.
+    """
     if kind == "segment":
         return catalogue.restricted.get(name)
     if kind == "activation":
         activation = catalogue.activations.get(name)
         return None if activation is None else activation.restricted
+    if kind == "affiliation":
+        event = catalogue.dictionary.events[name]
+        classes = (event.restricted, *(each.restricted for each in event.data.values()))
+        return frozenset(each for each in classes if each)
     trait = catalogue.dictionary.traits.get(name)
     return None if trait is None else frozenset({trait.restricted} if trait.restricted else ())
 
@@ -62,6 +75,11 @@ class Sight:
         seen = [name for name in names if self.shows(kind, name)]
         self.left_out[kind] += len(names) - len(seen)
         return seen
+
+    @property
+    def shows_affiliations(self) -> bool:
+        """Whether the reader sees to which organisations profiles are tied."""
+        return self.shows("affiliation", STARTED) and self.shows("affiliation", ENDED)
 
     def expect(self, kind: Kind, name: str) -> None:
         """See that the reader may read what was named; raises Restricted, which says what to give."""

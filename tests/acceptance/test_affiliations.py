@@ -126,6 +126,8 @@ def explained(segue: Segue) -> None:
     assert f"told of {PAYER}, tied as prescriber since " in said
     [leaf] = json.loads(segue.done("explain", FIRST, "covered", "--json").out)["segments"][0]["enter"]
     assert [each["organisation"] for each in leaf["evidence"]] == [PAYER]
+    assert segue.done("explain", PAYER, "--json").json["tied_to_it"] == {"prescriber": 4}
+    assert "tied to it: 4 as prescriber" in segue.done("explain", PAYER).out
     shown = " ".join(segue.done("history", FIRST, "--change", "1").out.split())
     assert f'plan.formulary_changed {{"organisation":"{PAYER}","status":"covered"}}' in shown
     assert f"told of {PAYER}, tied as prescriber since " in shown
@@ -163,6 +165,7 @@ def tell_and_reach(segue: Segue, tmp_path: Path) -> None:
         expected = {**dict.fromkeys(MANY, IN), OTHER: ["entered visitors entry_rule"]}
         assert told.published(2 * len(MANY) + 1) == expected
         told.verified()
+        assert segue.done("explain", LARGE, "--json").json["tied_to_it"] == {"prescriber": len(MANY)}
         assert stop(worker).status == 0
     rebuilt(segue, told)
     records = told.replayed(tmp_path)

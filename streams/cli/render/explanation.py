@@ -34,6 +34,9 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
     if explanation.person is not None:
         show_person(explanation.person, explanation.linked)
     show_affiliations(explanation.affiliations, explanation.subject)
+    if explanation.tied_to_it:
+        people = ", ".join(f"{count:,} as {role}" for role, count in explanation.tied_to_it.items())
+        write_sentence(f"tied to it: {people}")
     if whole:
         for each in explanation.segments:
             write_tree(_segment_tree(each, explanation))

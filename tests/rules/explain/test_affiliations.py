@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pytest
+
 from rules.engine.profile import unpack
 from rules.explain.affiliations import explain_affiliations
-from rules.explain.segments import Leaf, explain
+from rules.explain.segments import Leaf, explain, without_affiliations
+from streams.operations.sight import Sight
 from tests.rules.explain.test_persons import CRM, HCP, Row, replayed_with, row
+from tests.transcripts.implementations import compiled
 
 FILES: Final[Mapping[str, Any]] = {
     "dictionary.yaml": {
@@ -103,3 +107,30 @@ def test_what_an_alias_was_told_names_its_tie() -> None:
 def test_who_was_told_nothing_is_explained_as_before() -> None:
     ties, leaf = said(HCP, row(1, HCP, "viewed"))
     assert (ties, leaf.told_by) == ([], ())
+
+
+def test_who_does_not_see_affiliations_sees_the_organisation_alone() -> None:
+    _, leaf = said(HCP, row(1, HCP, "affiliation.started", **TIE), row(3, PAYER, "changed", status="covered"))
+    [hidden] = without_affiliations([leaf])
+    assert [str(each) for each in hidden.told_by] == ["told of payer:7"]
+    assert hidden.evidence == leaf.evidence
+
+
+@pytest.mark.parametrize(
+    ("declared", "shows"),
+    [
+        ({}, True),
+        ({"restricted": "health"}, False),
+        ({"data": {"organisation": {"type": "string", "restricted": "health"}, "role": {"type": "string"}}}, False),
+    ],
+)
+def test_restricted_affiliations_are_shown_to_who_asks_for_restricted_data_only(
+    declared: dict[str, Any], shows: bool
+) -> None:
+    files = {
+        **FILES,
+        "dictionary.yaml": {"events": {**FILES["dictionary.yaml"]["events"], "affiliation.started": declared}},
+    }
+    catalogue = compiled(files)
+    assert Sight.of(catalogue, False).shows_affiliations is shows
+    assert Sight.of(catalogue, True).shows_affiliations
