@@ -54,7 +54,8 @@ def test_each_subject_that_is_tied_knows_the_latest_of_each_type(data: st.DataOb
     for end in [one for one in persons.all.values() if one.canonical is None]:
         for name, event in latest(end, lives.era.catalogue).items():
             for subject in tied(persons, end.subject, lives.era.catalogue.reaching[name][0]):
-                assert event.identity in persons.of(subject).own
+                if persons.end(subject) is not end:  # else the fact and what is told of it are two facts of one person
+                    assert event.identity in persons.of(subject).own
 
 
 @checks
