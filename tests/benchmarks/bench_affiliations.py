@@ -107,7 +107,6 @@ class Bench:
             job = replace(job, start_s=time.time() + READY_S + count * 30e-6)
             result = await asyncio.to_thread(load(job).result)
             await self.heard.wait(options.people, count // PROBES_EVERY)
-            await asyncio.sleep(SETTLE_S)
         finally:
             await asyncio.to_thread(running.stop)
         sent_s = job.start_s + told_at / options.rate

@@ -35,7 +35,20 @@ def test_changes_of_people_and_of_probes_are_told_apart() -> None:
 def test_an_organisations_event_reaches_everybody_beside_other_profiles(
     kafka: KafkaServer, valkey: ValkeyServer
 ) -> None:
-    small = ["--people", "600", "--rate", "100", "--seconds", "5", "--at", "3", "--segments", "5", "--partitions", "4"]
+    small = [
+        "--people",
+        "600",
+        "--rate",
+        "100",
+        "--seconds",
+        "4",
+        "--at",
+        "2.5",
+        "--segments",
+        "5",
+        "--partitions",
+        "4",
+    ]
     found = asyncio.run(run(options_of([*small, "--profiles", "50"]), kafka.bootstrap, valkey.redis_url))
     telling, effects = found["telling"], found["effects"]
     assert found["ties"]["people"] == 600
