@@ -68,6 +68,7 @@ FAULTS: Final = (
     Fault("30c", "links: rebalances and cuts", persons.moved_and_cut, Size(1, 6), Size(10, 12), seldom=True),
     Fault("30d", "links: a transaction goes wrong", persons.ends_go_wrong, Size(1, 8), Size(10, 8), seldom=True),
     Fault("30e", "links while history is filled in", filling.interrupted_with_links, Size(4), Size(8), 70, seldom=True),
+    Fault("30f", "links: zombie", persons.zombie_with_effects, Size(1, 4), Size(10, 11), 60, seldom=True),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
 )
 """Numbers are stable: results and decisions name them."""
@@ -81,7 +82,7 @@ def chosen(numbers: list[str]) -> list[Fault]:
         return list(FAULTS)
     found = []
     for number in numbers:
-        some = [fault for fault in FAULTS if fault.number == number or fault.number.rstrip("abcde") == number]
+        some = [fault for fault in FAULTS if fault.number == number or fault.number.rstrip("abcdef") == number]
         if not some:
             raise KeyError(number)
         found += [fault for fault in some if fault not in found]

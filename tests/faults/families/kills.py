@@ -121,29 +121,30 @@ ZOMBIE_POINTS: Final = ("", "submitted", "delivered", "exec", "checkpoint", "ope
 
 async def zombie(context: Context) -> Report:
     """Fault 8: SIGSTOP for longer than the session time-out; another takes the partitions over; SIGCONT."""
-    return await _zombies(context, ZOMBIE_POINTS)
+    return await zombies(context, ZOMBIE_POINTS)
 
 
 async def zombie_with_output(context: Context) -> Report:
     """Fault 8 at the log: the zombie wakes up with changes that its successor has published."""
-    return await _zombies(context, ("submitted",))
+    return await zombies(context, ("submitted",))
 
 
 async def zombie_with_a_write(context: Context) -> Report:
     """Fault 8 at the store: the zombie wakes up with a checkpoint that only Redis can refuse."""
-    return await _zombies(context, ("exec", "checkpoint"))
+    return await zombies(context, ("exec", "checkpoint"))
 
 
 async def stopped_while_claiming(context: Context) -> Report:
     """Fault 22: SIGSTOP at each step of a claim; another claims meanwhile; SIGCONT. Some die there instead."""
-    return await _zombies(context, tuple(f"claim.{step}" for step in STEPS))
+    return await zombies(context, tuple(f"claim.{step}" for step in STEPS))
 
 
-async def _zombies(context: Context, points: Sequence[str]) -> Report:
+async def zombies(context: Context, points: Sequence[str], mix: Mix = EVENT_MIX) -> Report:
+    """Let workers stand still at points, one after the other, until another has taken over; then let them go on."""
     valkey = context.stack.enter_context(store(context.servers.folder))
     # an open transaction must not time out before its owner wakes up
     settings: dict[str, object] = {"session_timeout_ms": 2_000, "transaction_timeout_ms": 60_000}
-    async with deployment(context.servers, valkey, context.seed, mix=EVENT_MIX, settings=settings) as run:
+    async with deployment(context.servers, valkey, context.seed, mix=mix, settings=settings) as run:
         heir = run.worker(mutation=context.mutation)
         await run.ready(heir)
         await run.start_traffic()

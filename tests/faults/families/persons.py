@@ -1,4 +1,4 @@
-"""Faults 30a-d: links, unlinks and erasures across partitions, while whatever can die, go back or move does so.
+"""Faults 30a-d and f: links, unlinks and erasures across partitions, while whatever can die, go back or move does so.
 
 Every run has links between subjects of different partitions: chains, rings, crossing links, links that move. What comes
 between differs by seed.
@@ -13,6 +13,7 @@ from typing import Final
 from tests.faults.checker import Violated
 from tests.faults.families.audit import audit
 from tests.faults.families.brokers import ASTRAY, WRONG, troubled
+from tests.faults.families.kills import zombies
 from tests.faults.families.rollbacks import Kept
 from tests.faults.families.stores import connect
 from tests.faults.fault import Context, Report
@@ -116,6 +117,11 @@ async def moved_and_cut(context: Context) -> Report:
 async def ends_go_wrong(context: Context) -> Report:
     """Fault 30d: the EndTxn of a transaction that holds effects is lost, late or repeated, or a batch is refused."""
     return await troubled(context, {**WRONG, **ASTRAY}, MIX)
+
+
+async def zombie_with_effects(context: Context) -> Report:
+    """Fault 30f: SIGSTOP at a step from a link to what it brings; another takes over; SIGCONT."""
+    return await zombies(context, STEPS, MIX)
 
 
 async def _end(context: Context, run: Run, *, audited: bool = False) -> Report:
