@@ -61,7 +61,6 @@ class Host(Protocol):
     def person_of(self, subject: str) -> Profile: ...
     def bring_up(self, profile: Profile, r_ms: int) -> None: ...
     def judge_person(self, profile: Profile, now: Now, taken: Taken = NOTHING) -> None: ...
-    def judge_fact(self, profile: Profile, now: Now) -> None: ...
     def leave_all(self, profile: Profile, now: Now, kind: str) -> None: ...
 
 
@@ -134,7 +133,7 @@ class Hops:
         profile.refold()
         if person.canonical is None:
             if not known:
-                self._host.judge_fact(profile, now)
+                self._host.judge_person(profile, now)
         elif person.canonical not in came:
             self._send(profile, now, person.canonical, FACT, way, fact=fact)
 

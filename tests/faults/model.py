@@ -231,7 +231,7 @@ class Partition:
             self._wake(profile, due)
 
     def judge_person(self, profile: Profile, now: Now, taken: Taken = NOTHING) -> None:
-        """Evaluate a profile whose facts links moved. `taken`: what it takes over."""
+        """Evaluate a profile that links may have moved. `taken`: what it takes over."""
         profile.take_exits(taken)
         if not profile.alive:
             self.leave_all(profile, now, "merged")
@@ -243,10 +243,6 @@ class Partition:
                 self._judge(profile, one, now.r_ms, now.events, changed=False)
         self._decide(profile, now.r_ms, now.events)
         self._sleep(profile, now.r_ms)
-
-    def judge_fact(self, profile: Profile, now: Now) -> None:
-        """Evaluate a profile that took a fact in."""
-        self.judge_person(profile, now)
 
     def leave_all(self, profile: Profile, now: Now, kind: str) -> None:
         """Let a profile be in nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults.catalogues import BASE, CHANNELS
-from tests.faults.effects import check_effects, missing_effects, partition_of
+from tests.faults.effects import check_effects, missing_effects, partition_of, said_of
 from tests.faults.model import Early, Partition, Post, instant
 from tests.faults.one_person import check_one_person, links_of
 from tests.faults.promises import Violated
@@ -98,9 +98,7 @@ class Deployment:
 
     def _effect(self, id_: str) -> tuple[int, dict[str, Any]]:
         effect = self.post.sent[id_]
-        told: dict[str, Any] = {"type": effect.type, "id": id_, "subject": effect.subject, "source": "/segue/g1"}
-        if effect.erasure is not None:
-            told["data"] = {"erasure": [*effect.erasure]}
+        told = {**said_of(effect), "id": id_, "source": "/segue/g1"}
         return self.partition_of(effect.subject), told
 
     def partition_of(self, subject: str) -> int:
@@ -180,6 +178,17 @@ def test_a_lost_doubled_or_moved_effect_is_seen(broken: Callable[[list[Any]], li
             assert "not in the input yet" in missing_effects(deployment.models)
     finally:
         target.effects = before
+
+
+def test_an_effect_that_says_something_else_is_seen() -> None:
+    deployment = several()
+    values = deployment.post.values
+    for mark, other in ((b'"way": ["', b'"way": ["hcp:9'), (b'"link": [', b'"link": [1'), (b'"id": "e', b'"id": "f')):
+        id_, value = next((id_, value) for id_, value in values.items() if mark in value)
+        values[id_] = value.replace(mark, other)
+        with pytest.raises(Violated, match=r"^E0 .*says something else"):
+            check_effects(deployment.models)
+        values[id_] = value
 
 
 def changed(topics: dict[str, list[list[Sent]]], mark: bytes, change: Callable[[Sent], Sent | None]) -> Any:
