@@ -93,8 +93,9 @@ class Replay:
         """Apply the lines up to `until_ms`, then fire every wake up to it (without: up to the last line's R).
 
         A cut comes before the first line whose R is not before it; but where a line of the same instant is the
-        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there. Another run goes on with
-        further lines, whose numbers go on too.
+        `segue.catalogue` record of that very catalogue (in a file of `segue dump`), there. With `as_live` such a line
+        counts whatever catalogue it names: a dump leaves a plain assignment key out of the folders that it writes, and
+        then they have another hash. Another run goes on with further lines, whose numbers go on too.
         """
         partition = self.partition
         waiting: list[Record] = []
@@ -114,11 +115,13 @@ class Replay:
                 yield from self._cuts(self._then[0].t_ms)
                 yield from self._apply_all(waiting)
             if self._then and self._then[0].t_ms == r_ms:
-                if not _names(text, self._then[0].catalogue.hash):
+                if not self._cuts_at(text, self._then[0].catalogue.hash):
                     waiting.append(record)
                     continue
                 yield from self._apply_all(waiting)
                 yield from self._cut()
+                yield from self._apply(record, cuts=True)
+                continue
             yield from self._apply(record)
         if waiting:
             yield from self._cuts(r_ms)
@@ -134,9 +137,9 @@ class Replay:
             yield from self._apply(record)
         waiting.clear()
 
-    def _apply(self, record: Record) -> Iterator[AnyChange | RefusedLine]:
+    def _apply(self, record: Record, *, cuts: bool = False) -> Iterator[AnyChange | RefusedLine]:
         applied = whole(self.partition.feed(record))
-        if self._first and _names(record.value or b"", self._first):
+        if self._first and not cuts and _names(record.value or b"", ""):
             self.partition.name_first_cut()
             self._first = ""
         yield from applied.changes
@@ -151,6 +154,10 @@ class Replay:
         then = self._then.pop(0)
         return changes_of(whole(self.partition.cut(then.catalogue, then.t_ms)).items)
 
+    def _cuts_at(self, line: bytes, digest: str) -> bool:
+        """Tell whether a line of the instant of a cut is the record of the cut."""
+        return _names(line, digest) or (self._as_live and not self._first and _names(line, ""))
+
     def _past(self, subject: str) -> list[Seen]:
         return self._history[subject]
 
@@ -164,7 +171,7 @@ def _with_before(catalogue: Catalogue, then: Iterable[Then]) -> list[Then]:
 
 
 def _names(line: bytes, digest: str) -> bool:
-    """Tell whether a line is the record that puts a catalogue into force."""
+    """Tell whether a line is the record that puts a catalogue into force. `digest`: its hash; "": of whatever one."""
     if CATALOGUE_TYPE.encode() not in line or digest.encode() not in line:
         return False
     decoded = decode(line, (), EMPTY_DICTIONARY, FOREVER)

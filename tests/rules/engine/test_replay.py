@@ -61,6 +61,13 @@ def test_the_record_of_another_catalogue_cuts_nothing() -> None:
     assert versions(lines, Then(T_MS, catalogue(2)))[0] == ("hcp:a", 2)
 
 
+def test_a_dump_whose_folders_have_other_hashes_cuts_at_its_own_records() -> None:
+    # a plain assignment key is left out of what a dump writes
+    before = "2026-02-28T00:00:00Z"
+    lines = [in_force(catalogue(7), before), line("a"), in_force(catalogue(8)), line("b"), line("c", LATER)]
+    assert versions(lines, Then(T_MS, catalogue(2))) == [("hcp:a", 1), ("hcp:b", 2), ("hcp:c", 2)]
+
+
 def test_a_later_cut_waits_while_lines_of_an_earlier_one_are_held() -> None:
     then = Then(T_MS, catalogue(2)), Then(T_MS + 1, catalogue(3))
     assert versions([line("a"), line("b", LATER)], *then) == [("hcp:a", 2), ("hcp:b", 3)]
