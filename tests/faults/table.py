@@ -66,7 +66,7 @@ FAULTS: Final = (
     Fault("30a", "links: kill -9 at each step", persons.killed_at_each_step, Size(2, 12), Size(20, 12), 40),
     Fault("30b", "links: one partition goes back", persons.one_went_back, Size(1, 8), Size(10, 20), seldom=True),
     Fault("30c", "links: rebalances and cuts", persons.moved_and_cut, Size(1, 6), Size(10, 12), seldom=True),
-    Fault("30d", "links: a transaction goes wrong", persons.ends_go_wrong, Size(1, 8), Size(10, 8), seldom=True),
+    Fault("30d", "links: a transaction goes wrong", persons.ends_go_wrong, Size(1, 5), Size(10, 8), seldom=True),
     Fault("30e", "links while history is filled in", filling.interrupted_with_links, Size(4), Size(8), 70, seldom=True),
     Fault("30f", "links: zombie", persons.zombie_with_effects, Size(1, 4), Size(10, 11), 60, seldom=True),
     Fault("26", "a backlog", life.long_backlog, Size(1, 1, 20_000), Size(1, 1, 1_000_000), 40, alone=True),
