@@ -19,6 +19,8 @@ from tests.faults.stage import Run, WorkerProcess, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=120, per_second=120)
+LARGEST: Final = "8388608"
+"""As `segue topics` sets it: a worker that starts looks."""
 AT_ONCE: Final = 200
 """Batches in flight together."""
 
@@ -181,7 +183,7 @@ async def _refuse_batches(run: Run, kafka: KafkaServer) -> None:
     # the membership topic refuses every batch, the topic of progress takes them
     await _configure(kafka, run.names.membership, "100")
     await asyncio.sleep(run.rng.uniform(2, 4))
-    await _configure(kafka, run.names.membership, "1048588")
+    await _configure(kafka, run.names.membership, LARGEST)
     await run.until(lambda: _ready(run), "the worker to go on")
 
 
