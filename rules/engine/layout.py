@@ -17,7 +17,10 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
        [[via, origin, anew, known_since, latest, settings, consents, {state key: state}, {identity: day},
          held back, lacking, [subject between origin and via, …], [key in lacking that a fill brings facts to, …]], …],
         one a part
-        {effect: [text, …]}] ]                   pieces that wait; null: it never met a link or an erasure
+        {effect: [text, …]},                     pieces that wait
+        [tie, …],                                of a page of an organisation's ties; null: it is none
+        [[alias, link event, of, activation, arm, arm now, ended], …]] ]   journeys that links moved; null: none
+    The last field is null where the profile never met a link or an erasure.
 
 Where the last field is given, the facts stand in its parts: the settings, consents, states and identities before it are
 empty, and what is evaluated is the join of the parts.

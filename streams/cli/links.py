@@ -24,6 +24,8 @@ from streams.operations.send import send_lines
 from streams.operations.servers import Servers
 
 ACTIONS: Final = ("take-back", "preview")
+DAYS: Final = 7
+"""Days of the log that are searched for subjects that their own link erased, unless --days says otherwise."""
 LISTS: Final = "--find, --of-more-than, --rings, --erased and --journeys"
 
 
@@ -42,10 +44,15 @@ def links(
         int | None, typer.Option(min=1, metavar="N", help="List the persons of more than N subjects.")
     ] = None,
     rings: Annotated[bool, typer.Option("--rings", help="List the links that lead in a ring.")] = False,
-    erased: Annotated[bool, typer.Option("--erased", help="List the links to erased subjects.")] = False,
+    erased: Annotated[
+        bool, typer.Option("--erased", help="List the links to erased subjects, and whom such a link erased, too.")
+    ] = False,
     ended: Annotated[
         bool, typer.Option("--journeys", help="List the journeys that a link ended, or switched to another arm.")
     ] = False,
+    days: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help=f"With --erased: search N days of the log, {DAYS} without.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take the link back without asking.")] = False,
     restricted: AlsoRestricted = False,
     as_json: Json = False,
@@ -63,23 +70,23 @@ def links(
     Example: segue links preview crm:0031 hcp:1234567893
     """
     expect_said("--find", find, "a part of a subject, like 0031")
-    asked = sum((find is not None, of_more_than is not None, rings, erased, ended))
-    if asked > 1:
+    if days is not None and not erased:
+        raise WrongRequest("--days goes with --erased")
+    asked = Asked(find, of_more_than, rings, erased, ended, days or DAYS)
+    if asked.lists > 1:
         raise WrongRequest(f"give one of {LISTS}")
+    if yes and (not words or words[0] != "take-back"):
+        raise WrongRequest("--yes goes with take-back")
     if not words:
-        if yes:
-            raise WrongRequest("--yes goes with take-back")
-        list_links(Asked(find, of_more_than, rings, erased, ended), restricted=restricted, as_json=as_json)
+        list_links(asked, restricted=restricted, as_json=as_json)
         return
-    if asked:
+    if asked.lists:
         raise WrongRequest(f"{LISTS} list links of all subjects: give no SUBJECT")
     action, *subjects = words if words[0] in ACTIONS or ":" not in words[0] else ["", *words]
     if action and action not in ACTIONS:
         # what was given may be somebody's name: it is not repeated
         raise WrongRequest(f"give a subject, like hcp:1234567893, or an action{nearest(action, ACTIONS)}")
     _expect_count(action, subjects)
-    if yes and action != "take-back":
-        raise WrongRequest("--yes goes with take-back")
     if not action:
         _one(read_subject(subjects[0]), as_json)
         return

@@ -199,7 +199,9 @@ LINKS_ODD: Final = Family(
     ("partition", "what"),
     "partition",
     "Links that a person should look at. What: to_erased (leads to an erased subject, so its own is erased or in"
-    " nothing); ring (leads back to its own subject); many_subjects (its person has more than 50 subjects now).",
+    " nothing); ring (leads back to its own subject); many_subjects (its person has more than 50 subjects now);"
+    " journey_ended (its person is out of a journey that one of its subjects was in); arm_switched (a journey goes on"
+    " in another arm).",
     RATE,
 )
 ERASED_RECORDS: Final = Family(

@@ -24,7 +24,13 @@ from streams.worker.status import WorkerStatus
 CATALOGUE_DIGITS: Final = 12
 """Of a catalogue's hash, as `segue lag` and `segue catalogues` show it."""
 
-_ODD: Final[dict[str, Mark]] = {"to_erased": "link_to_erased", "ring": "ring", "many_subjects": "many_subjects"}
+_ODD: Final[dict[str, Mark]] = {
+    "to_erased": "link_to_erased",
+    "ring": "ring",
+    "many_subjects": "many_subjects",
+    "journey_ended": "journey_ended",
+    "arm_switched": "arm_switched",
+}
 """Values of `what`, and the marks that they count."""
 LOOKED_MS: Final = 3_000
 """An idle owner reads the wakes of the store up to now once a second."""

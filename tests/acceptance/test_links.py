@@ -1,6 +1,7 @@
 """`segue links` on a running deployment: what a link would change, what it changed, what is odd, and taking it back."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from typing import Any, Final
 
 import pytest
 
+from rules.ground.assignment import arm_of
 from rules.ground.instants import format_instant
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Ended, deployment, event, wait_for
 from tests.acceptance.forked import Forked
 from tests.acceptance.test_definitions import write_catalogue
 from tests.servers import unique
+from tests.streams.metrics.scrape import free_port, scrape
 
+KEY: Final = "0123456789abcdef0123456789abcdef"
 FILES: Final = {
     "dictionary.yaml": """\
 traits:
@@ -25,10 +29,7 @@ events:
   therapy.started: {definition: Began}
   profile.updated: {definition: Changed, data: {diagnosis: {type: string}}, sets: {diagnosis: diagnosis}}
 """,
-    "policy.yaml": (
-        "assignment_key: 0123456789abcdef0123456789abcdef\n"
-        "restrictions: {health: {channels: [sms], membership: restricted}}\n"
-    ),
+    "policy.yaml": (f"assignment_key: {KEY}\nrestrictions: {{health: {{channels: [sms], membership: restricted}}}}\n"),
     "segments/visitors.yaml": (
         "segment: visitors\nversion: 1\nstatus: approved\nenter: {event: portal.login, since: ever}\n"
     ),
@@ -57,10 +58,16 @@ class Quick:
     """The command line of a deployment; commands are forked, for there are many."""
 
     forked: Forked
+    port: int
+    """Where the worker tells its metrics."""
 
     def __call__(self, *arguments: object, stdin: str = "") -> Ended:
         """Run a command to its end."""
         return self.forked(arguments, {}, stdin)
+
+    def counted(self, what: str) -> float:
+        """Return how many odd links of a kind the worker counted."""
+        return scrape(self.port).sum("segue_links_odd_total", what=what)
 
     def done(self, *arguments: object, stdin: str = "") -> Ended:
         """Run a command that must succeed."""
@@ -76,10 +83,10 @@ def segue(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.Tem
     started = deployment(unique("links"), kafka.bootstrap, valkey.redis_url, 2)
     started.environment["SEGUE_ACTIVATION_TOPIC_PREFIX"] = unique("links")
     with Forked(started, folder) as forked:
-        made = Quick(forked)
+        made = Quick(forked, free_port())
         made.done("topics")
         made.done("apply", write_catalogue(folder / "catalogue", FILES))
-        with started.started("worker"):
+        with started.started("worker", SEGUE_METRICS_PORT=made.port):
             sent = event(BOB, "portal.login", 1) + event(NPI, "therapy.started", 2)
             made.done("send", "-", stdin=sent + event(BOB, "profile.updated", 3, diagnosis="C50"))
             wait_for(lambda: BOB in made("members", "welcome").out and NPI in made("members", "treated").out)
@@ -96,8 +103,9 @@ def link(subject: str, canonical: str | None, *, ahead_ms: int = 0) -> str:
 
 
 def canonical_of(segue: Quick, subject: str) -> Any:
-    [found] = [each for each in segue.done("links", subject, "--json").json["person"] if each["subject"] == subject]
-    return found["canonical"]
+    told = segue("links", subject, "--json")
+    found = [] if told.status else [each for each in told.json["person"] if each["subject"] == subject]
+    return found[0]["canonical"] if found else None
 
 
 @pytest.mark.servers
@@ -123,7 +131,9 @@ def test_a_preview_tells_what_the_link_then_does_and_a_take_back_ends_it(segue: 
     assert segue.done("links", "--find", "nobody").out == "0 of 1 link\n"
     assert "1 link; 1 person of several subjects, the largest of 2" in segue.done("links").out
     listed = wait_for(lambda: segue.done("links", "--journeys", "--json").json["journeys"])
-    assert ("welcome", "ends") in [(each["activation"], each["fate"]) for each in listed]
+    assert {each["activation"]: each["fate"] for each in listed} == {
+        activation: fate for activation, fate in fates.items() if fate != "goes_on"
+    }
     assert segue.done("links", "--of-more-than", 1, "--json").json["persons"] == [
         {"canonical": NPI, "subjects": [NPI, BOB]}
     ]
@@ -134,12 +144,82 @@ def test_a_preview_tells_what_the_link_then_does_and_a_take_back_ends_it(segue: 
     assert taken.out.endswith("sent: identity.unlinked\n")
     wait_for(lambda: canonical_of(segue, BOB) is None)
     wait_for(lambda: segue("members", "visitors").out == f"{BOB}\n")
+    assert segue.done("links", "--journeys", "--json").json["journeys"] == []
     assert "no ring, no link to an erased subject" in segue.done("links").out
+
+
+def arm(subject: str) -> str:
+    """Draw the arm of a subject in letters."""
+    return arm_of(KEY.encode(), "s", [("a", 50), ("b", 50)], subject)
+
+
+@pytest.mark.servers
+def test_journeys_that_end_at_the_ends_name_and_arms_that_switch_are_counted_and_named(segue: Quick) -> None:
+    """The end is suppressed by what its alias brings; the alias goes on under a name that drew another arm."""
+    end = "hcp:end"
+    other = next(each for each in map("hcp:switch{}".format, range(99)) if arm(each) != arm(end))
+    before = segue.counted("journey_ended"), segue.counted("arm_switched")
+    visits = "".join(event(each, "portal.login", unique("v")) for each in (end, other))
+    segue.done("send", "-", stdin=visits + event("hcp:ill", "therapy.started", unique("t")))
+    wait_for(lambda: {end, other} <= set(segue.done("members", "letters").out.split()))
+    previewed = segue.done("links", "preview", "hcp:ill", end)
+    assert f"welcome ends, which was active for {end}\n" in previewed.out
+    segue.done("send", "-", stdin=link(other, end))
+    wait_for(lambda: segue.counted("arm_switched") == before[1] + 1)
+    segue.done("send", "-", stdin=link("hcp:ill", end))
+    wait_for(lambda: segue.counted("journey_ended") == before[0] + 1)
+    named = wait_for(lambda: len((found := segue.done("links", "--journeys")).out.splitlines()) == 3 and found.out)
+    assert named.splitlines() == [
+        f"{other} → {end}: letters goes on in another arm: {arm(other)} before, {arm(end)} now",
+        f"hcp:ill → {end}: welcome ends, which was active for {end}",
+        "1 journey ended by a link, 1 switched to another arm",
+    ] or named.splitlines()[:2] == [
+        f"hcp:ill → {end}: welcome ends, which was active for {end}",
+        f"{other} → {end}: letters goes on in another arm: {arm(other)} before, {arm(end)} now",
+    ]
+    segue.done("links", "take-back", "hcp:ill", "--yes")
+    segue.done("links", "take-back", other, "--yes")
+    wait_for(lambda: segue.done("links", "--journeys", "--json").json["journeys"] == [])
+
+
+@pytest.mark.servers
+def test_a_subject_that_its_own_link_erased_is_counted_and_named(segue: Quick) -> None:
+    """The link is earlier than the erasure and comes after it: the living one vanishes, and so does its alias."""
+    early, before = link("crm:living", "hcp:gone", ahead_ms=-5_000), segue.counted("to_erased")
+    segue.done("send", "-", stdin=event("crm:living", "portal.login", unique("v")) + link("app:living", "crm:living"))
+    wait_for(lambda: canonical_of(segue, "app:living") == "crm:living")
+    segue.done("send", "-", stdin=event("hcp:gone", "privacy.erased", unique("e")))
+    wait_for(lambda: "was erased" in segue("links", "hcp:gone").out)
+    segue.done("send", "-", stdin=early)
+    wait_for(lambda: segue.counted("to_erased") == before + 1)
+    found = wait_for(lambda: len(segue.done("links", "--erased", "--json").json["vanished"]) == 2 and "named")
+    assert found == "named"
+    listed = segue.done("links", "--erased", "--days", 1).out
+    source = f"{json.loads(early)['source']} {json.loads(early)['id']}"
+    for each in ("crm:living", "app:living"):
+        assert re.search(rf"^{each} was erased at \S+ by its link: {source}$", listed, re.MULTILINE), listed
+    assert "hcp:gone was" not in listed
+    assert re.search(r"^2 subjects erased by a link to an erased subject, in the log since 20", listed, re.MULTILINE)
+
+
+@pytest.mark.servers
+def test_a_person_of_more_than_fifty_subjects_is_counted_and_named(segue: Quick) -> None:
+    before, subjects = segue.counted("many_subjects"), [f"crm:shared{number}" for number in range(51)]
+    sent = "".join(event(each, "portal.login", unique("v")) + link(each, "hcp:shared") for each in subjects)
+    segue.done("send", "-", stdin=sent)
+    wait_for(lambda: segue.counted("many_subjects") == before + 1)
+    assert wait_for(lambda: segue.done("links", "--of-more-than", 50).out.startswith("hcp:shared: 52 subjects: "))
+    assert "1 person of more than 50 subjects; see `segue links --of-more-than 50`" in segue.done("links").out
 
 
 @pytest.mark.servers
 def test_rings_and_links_to_erased_subjects_are_named(segue: Quick) -> None:
-    segue.done("send", "-", stdin=link("crm:1", "crm:2") + link("crm:2", "crm:1"))
+    before = segue.counted("ring")
+    segue.done("send", "-", stdin=event("crm:1", "portal.login", unique("v")))
+    segue.done("send", "-", stdin=link("crm:1", "crm:2"))
+    wait_for(lambda: canonical_of(segue, "crm:1") == "crm:2")
+    segue.done("send", "-", stdin=link("crm:2", "crm:1"))
+    wait_for(lambda: segue.counted("ring") == before + 1)
     wait_for(lambda: segue.done("links", "--rings", "--json").json["persons"])
     assert "crm:1 → crm:2 → crm:1" in segue.done("links", "crm:1").out
     erasure = event(OTHER, "privacy.erased", 9)

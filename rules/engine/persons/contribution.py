@@ -11,6 +11,7 @@ import msgspec
 
 from rules.engine import layout
 from rules.engine.decode import is_subject
+from rules.engine.persons.journeys import read_active
 from rules.engine.persons.lacking import name_for_others
 from rules.engine.persons.packed import Identity, PackedPart
 from rules.engine.persons.part import OWN, Part, Way, unpack_part
@@ -79,9 +80,9 @@ def read_identity(value: Any) -> Identity:
     return found
 
 
-def read_taken(value: Any) -> Taken:
-    """Read what is taken over. Raises ValueError: it does not say what it must."""
-    taken = of_json(value)
+def read_taken(value: Any, active: Any) -> Taken:
+    """Read what is taken over, and what was active. Raises ValueError: they do not say what they must."""
+    taken = of_json(value, read_active(active))
     for stay in taken.stays.values():
         marks = [mark.time_ms for mark in (stay.entry_mark, stay.exit_mark) if mark is not None]
         exits = [each for each in (stay.last_exit_ms, stay.marked_ms) if each is not None]

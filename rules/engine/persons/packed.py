@@ -63,3 +63,5 @@ class PackedPerson(Struct, array_like=True, gc=False):
     """Pieces of effects that are not whole yet (`rules.engine.persons.pieces`)."""
     page: list[list[Any]] | None = None
     """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""
+    moved: list[list[Any]] | None = None
+    """Journeys that links moved: fields of `rules.engine.persons.journeys.Moved`. An earlier version wrote none."""

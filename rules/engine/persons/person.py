@@ -16,7 +16,7 @@ from rules.ground.event import Event
 class Person:
     """What a profile remembers of links and erasures. Mutable: its profile owns it."""
 
-    __slots__ = ("aliases", "erased", "link", "page", "parts", "pieces", "subject")
+    __slots__ = ("aliases", "erased", "link", "moved", "page", "parts", "pieces", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
@@ -32,6 +32,9 @@ class Person:
         """Pieces of effects that are not whole yet."""
         self.page: list[list[Any]] | None = None
         """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""
+
+        self.moved: list[list[Any]] = []
+        """Journeys that links moved (`rules.engine.persons.journeys`), the newest last."""
 
     @property
     def canonical(self) -> str | None:
@@ -86,7 +89,9 @@ class Person:
     def pack(self, t_ms: int) -> PackedPerson:
         """Write it as it is packed."""
         parts = [self.parts[way].pack(way, t_ms) for way in sorted(self.parts)]
-        return PackedPerson(self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces), self.page)
+        return PackedPerson(
+            self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces), self.page, self.moved or None
+        )
 
 
 def unpack_person(subject: str, packed: PackedPerson) -> Person:
@@ -96,6 +101,7 @@ def unpack_person(subject: str, packed: PackedPerson) -> Person:
     person.aliases = set(packed.aliases)
     person.parts = dict(unpack_part(part) for part in packed.parts)
     person.pieces, person.page = packed.pieces, packed.page
+    person.moved = packed.moved or []
     return person
 
 

@@ -24,6 +24,7 @@ from rules.engine.persons.contribution import (
 )
 from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
 from rules.engine.persons.host import Host, Telling
+from rules.engine.persons.journeys import active_of, note_moved
 from rules.engine.persons.lacking import kept_by, note_origin
 from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Way
@@ -77,6 +78,7 @@ class Remote(AtHand):
 
     def _relinked(self, profile: Profile, link: Link, before: str | None, taken: Taken, at: At) -> None:
         host, after = self._host, link.canonical
+        taken = taken._replace(active=active_of(profile, host.plan_of(profile)))
         settle(profile, host.plan_of(profile), at.r_ms)
         self._evaluate(profile, at)
         if after is None:
@@ -94,13 +96,15 @@ class Remote(AtHand):
             own = brought_by(profile, self._host.plan_of(profile), at.r_ms, {profile.subject})
             self._bring(profile, person.canonical, (), own, at)
 
-    def _erase(self, profile: Profile, erasure: Identity, at: At) -> None:
+    def _erase(self, profile: Profile, erasure: Identity, at: At, via: str = "", link: str = "") -> None:
+        """Erase a subject. `via`: who told it; `link`: the link event to an erased subject that brought it, if any."""
         self._touch(profile, at)  # its ties are those under the plan in force
         ties = self._telling.ties(profile)
         others = self._leave_all(profile, erasure, at)
         self._telling.tied(profile, ties, at)
         for other in others:
-            self._pass_on(profile, ERASED_TYPE, other, (), {"erasure": [*erasure]}, at)
+            told = {"erasure": [*erasure]} | ({"link": link} if link and other != via else {})
+            self._pass_on(profile, ERASED_TYPE, other, (), told, at)
 
     # -- effects -----------------------------------------------------------------------------------------------------
 
@@ -123,7 +127,11 @@ class Remote(AtHand):
 
     def _facts(self, profile: Profile, received: Received, at: At) -> None:
         host, person, data = self._host, profile.linked(), received.data
-        brought, taken, kept_there = read_brought(data["parts"]), read_taken(data["taken"]), data["states"]
+        brought, taken, kept_there = (
+            read_brought(data["parts"]),
+            read_taken(data["taken"], data.get("active")),
+            data["states"],
+        )
         if kept_there.__class__ is not str:
             raise ValueError("no states")
         link = None if data["link"] is None else read_identity(data["link"])
@@ -133,10 +141,12 @@ class Remote(AtHand):
         if link is not None and person.erased is not None and link <= person.erased:
             at.marks.append("link_to_erased")
             if received.way == (received.via,):
-                self._pass_on(profile, ERASED_TYPE, received.via, (), {"erasure": [*person.erased]}, at)
+                told = {"erasure": [*person.erased], "link": received.event}
+                self._pass_on(profile, ERASED_TYPE, received.via, (), told, at)
             return
         self._touch(profile, at)
-        if link is not None and person.erased is not None and not host.plan_of(profile).catalogue.policy.begins_anew:
+        by_link = link is not None or taken.active is not None
+        if by_link and person.erased is not None and not host.plan_of(profile).catalogue.policy.begins_anew:
             at.marks.append("link_to_erased")  # what is told of the alias is in nothing until the link is taken back
         before, shown = len(person.origins()), person.shown()
         latest = self._telling.latest(profile)
@@ -144,11 +154,16 @@ class Remote(AtHand):
         if person.canonical is None:
             if before <= SUBJECTS_USUAL < len(person.origins()):
                 at.marks.append("many_subjects")
+            had = active_of(profile, host.plan_of(profile)) if by_link else {}
             self._evaluate(profile, at, taken)
+            if taken.active is not None:
+                alias, has = (received.way[0], taken.active), active_of(profile, host.plan_of(profile))
+                at.marks += note_moved(profile, received.event, alias, had, has)
             self._telling.moved(profile, latest, at, received.via)
-        elif kept or taken.stays:
-            if person.canonical == received.way[0]:
-                at.marks.append("ring")
+            return
+        if person.canonical == received.way[0] and (by_link or kept):
+            at.marks.append("ring")
+        if kept or taken.stays:
             self._show(profile, shown, kept, received.way, at, taken)
 
     def _fact(self, profile: Profile, received: Received, at: At) -> None:
@@ -188,7 +203,8 @@ class Remote(AtHand):
     def _erased(self, profile: Profile, received: Received, at: At) -> None:
         host, person, erasure = self._host, profile.linked(), read_identity(received.data["erasure"])
         if person.newly_erased_by(erasure):
-            self._erase(profile, erasure, at)
+            link = received.data.get("link", "")
+            self._erase(profile, erasure, at, received.via, link if link.__class__ is str else "")
             person.aliases.discard(received.via)
             # the sender has lost all of its facts, those that are later than the erasure among them
             drop_facts(profile, received.via, None, host.plan_of(profile), at.r_ms)
@@ -241,12 +257,14 @@ class Remote(AtHand):
         plan = self._host.plan_of(profile)
         for _, part in brought:
             note_origin(profile, part, plan)
-        told = {
+        told: dict[str, Any] = {
             "states": kept_by(plan),
             "link": None if link is None else [*link],
             "parts": write_brought(brought, plan, at.r_ms),
             "taken": {} if taken is None else as_json(taken),
         }
+        if taken is not None and taken.active is not None:
+            told["active"] = dict(taken.active)
         self._pass_on(profile, FACTS_TYPE, subject, way, told, at)
 
     def _pass_on(

@@ -9,6 +9,7 @@ from rules.engine.fold import find_masks
 from rules.engine.outcome import Item, Mark
 from rules.engine.persons.effects import Effect
 from rules.engine.persons.joining import arrived, joined_part, later, rejoin
+from rules.engine.persons.journeys import forget_gone
 from rules.engine.persons.lacking import note_target
 from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.part import OWN, Part, Way, recognises
@@ -140,6 +141,7 @@ def drop_facts(profile: Profile, via: str, origins: Set[str] | None, plan: Plan,
     dropped = {way for way in person.parts if way.via == via and (origins is None or way.origin in origins)}
     for way in dropped:
         del person.parts[way]
+    forget_gone(person)
     settle(profile, plan, r_ms)
     return {way.origin for way in dropped}
 
@@ -150,7 +152,7 @@ def forget(profile: Profile, erasure: Identity, plan: Plan, r_ms: int) -> None:
     What an alias brings it keeps as far as it would take it anew.
     """
     person = profile.linked()
-    person.erased, person.link = erasure, None
+    person.erased, person.link, person.moved = erasure, None, []
     left: dict[Way, Part] = {}
     for way, part in person.parts.items():
         kept = later(part, plan.states, erasure.time_ms) if way.via != OWN and way.anew else None

@@ -21,6 +21,8 @@ class Taken(NamedTuple):
 
     stays: Mapping[str, Stay]
     """By segment: its present stay, and what the last ones left behind."""
+    active: Mapping[str, str | None] | None = None
+    """Activations that were active for it, with their arms, to tell what the link did; None: it is no link's doing."""
 
 
 def taken_from(profile: Profile) -> Taken:
@@ -70,6 +72,6 @@ def as_json(taken: Taken) -> dict[str, Any]:
     return {name: msgspec.to_builtins(stay) for name, stay in sorted(taken.stays.items())}
 
 
-def of_json(value: Any) -> Taken:
+def of_json(value: Any, active: Mapping[str, str | None] | None = None) -> Taken:
     """Read what `as_json` wrote. Raises msgspec.ValidationError."""
-    return Taken(msgspec.convert(value, dict[str, Stay]))
+    return Taken(msgspec.convert(value, dict[str, Stay]), active)

@@ -12,6 +12,7 @@ from streams.cli.render.words import count
 from streams.operations.links.consequences import Consequences
 from streams.operations.links.graph import SUBJECTS_MAX, Linked, Links, Person
 from streams.operations.links.journeys import Journey
+from streams.operations.links.vanished import Vanished
 
 SHOWN: Final = 20
 """Subjects of one person that are listed; a person of more is most likely a mistake, and --json has them all."""
@@ -36,6 +37,7 @@ def write_summary(links: Links) -> None:
         write_sentence("no ring, no link to an erased subject, no person of too many subjects")
     if links.count:
         write_sentence("journeys that links ended or switched to another arm: `segue links --journeys`")
+        write_sentence("subjects that were erased by their own link: `segue links --erased`")
 
 
 def write_subject(subject: str, links: Links) -> None:
@@ -66,6 +68,16 @@ def write_subject(subject: str, links: Links) -> None:
         write_sentence(f"and {len(subjects) - SHOWN:,} more: --json has them all", indent=2)
 
 
+def write_vanished(vanished: Sequence[Vanished], since_ms: int) -> None:
+    """List whom links erased."""
+    for each in vanished:
+        write_sentence(f"{each.subject} was erased at {format_instant(each.told_ms)} by its link: {each.event}")
+    write_sentence(
+        f"{count(len(vanished), 'subject')} erased by a link to an erased subject, in the log since"
+        f" {format_instant(since_ms)}"
+    )
+
+
 def write_persons(persons: Sequence[Person], *, rings: bool) -> None:
     """List persons, or rings."""
     for each in persons:
@@ -88,7 +100,8 @@ def write_journeys(journeys: Sequence[Journey]) -> None:
     """List what became of journeys."""
     for each in journeys:
         write_sentence(f"{each.subject} → {each.end or 'a ring'}: {_fate(each)}")
-    write_sentence(f"{count(len(journeys), 'journey')} ended or switched by a link")
+    ended = sum(each.fate == "ends" for each in journeys)
+    write_sentence(f"{count(ended, 'journey')} ended by a link, {len(journeys) - ended:,} switched to another arm")
 
 
 def write_consequences(found: Consequences) -> None:
@@ -132,6 +145,6 @@ def _since(linked: Linked) -> str:
 
 def _fate(journey: Journey) -> str:
     if journey.fate == "ends":
-        return f"{journey.activation} ends: it is not active for {journey.end or 'a ring'}"
+        return f"{journey.activation} ends, which was active for {journey.of}"
     arms = f": {journey.arm} before, {journey.arm_now} now" if journey.fate == "goes on in another arm" else ""
     return f"{journey.activation} {journey.fate}{arms}"

@@ -40,7 +40,7 @@ class Consequences:
     event: LinkEvent
     changes: tuple[AnyChange, ...]
     journeys: tuple[Journey, ...]
-    """What becomes of the activations that are active for the subject now."""
+    """What becomes of the activations that are active for the subject now, and which of the end's would end."""
     warnings: tuple[str, ...]
     note: str
     """How many restricted definitions were left out, as a sentence; "": none."""
@@ -65,16 +65,15 @@ async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool =
             warnings.append(f"{name} is not known: no event of it has come; is it written right?")
     active = _active(engine, event.subject)
     end = None if event.canonical is None else links.end(event.canonical)
-    if end is not None:
-        await engines.of(end)
+    ends = set() if end is None else _active(await engines.of(end), end)
     changes = await engines.apply(event.subject, event.line(now_ms, SOURCE), now_ms)
     then = set() if end is None else _active(await engines.of(end), end)
     sight = Sight(restricted, [engine.plan.catalogue])
-    stories = (
-        [fate_of(engine.plan.activations.by_id, event.subject, end, each, then) for each in active]
-        if event.canonical
-        else []
-    )
+    stories = []
+    if event.canonical:
+        plans, pair = engine.plan.activations.by_id, (event.subject, end)
+        stories = [fate_of(plans, pair, event.subject, each, then) for each in sorted(active)]
+        stories += [fate_of(plans, pair, end or "", each, then) for each in sorted(ends - then)]
     seen = set(sight.shown("activation", [*(each.activation for each in stories), *_named(changes, "activation")]))
     segments = set(sight.shown("segment", _named(changes, "segment")))
     return Consequences(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from rules.engine.persons.journeys import Moved
 from rules.ground.instants import format_instant
 
 SUBJECTS_MAX: Final = 50
@@ -26,8 +27,8 @@ class Linked:
     """The time of the erasure that stands; None: it was not erased."""
     aliases: tuple[str, ...] = ()
     """Its direct aliases, also those without facts, sorted."""
-    ended: tuple[str, ...] = ()
-    """Of an alias: activations that were active when it came to stand for another, sorted."""
+    moved: tuple[Moved, ...] = ()
+    """Journeys that links to it ended, or switched to another arm."""
     active: tuple[str, ...] = ()
     """Activations that are active for it now, sorted."""
     known: bool = True

@@ -1,10 +1,10 @@
-"""What a link does to running journeys: each goes on under the other name, with the same arm or another, or it ends."""
+"""What links did to running journeys: each goes on under the other name, with the same arm or another, or it ends."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from rules.engine.activations.plan import ActivationPlan, compile_activations
+from rules.engine.activations.plan import ActivationPlan
 from streams.operations.links.graph import Links
 from streams.operations.servers import Servers
 from streams.operations.sight import Sight
@@ -15,15 +15,18 @@ Fate: TypeAlias = Literal["goes on", "goes on in another arm", "ends"]
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What becomes of an activation that was active for a subject which came to stand for another."""
+    """What became of an activation by a link, or what would become of it."""
 
     subject: str
+    """The subject that came to stand for another."""
     end: str | None
     """Who stands for it; None: its links lead in a ring."""
+    of: str
+    """The one of the two for whom the activation was active."""
     activation: str
     fate: Fate
     arm: str | None = None
-    """The arm that the subject had."""
+    """The arm before."""
     arm_now: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -31,6 +34,7 @@ class Journey:
         return {
             "subject": self.subject,
             "canonical": self.end,
+            "of": self.of,
             "activation": self.activation,
             "fate": self.fate.replace(" ", "_"),
             "arm": self.arm,
@@ -38,39 +42,41 @@ class Journey:
         }
 
 
-def fate_of(plans: Plans, subject: str, end: str | None, activation: str, active: Iterable[str]) -> Journey:
-    """Say what becomes of an activation of `subject`. `active`: those that are active for `end`."""
+def fate_of(plans: Plans, pair: tuple[str, str | None], of: str, activation: str, active: Iterable[str]) -> Journey:
+    """Say what becomes of an activation of `of` by a link. `pair`: the link's subject, and the end of its links.
+
+    `active`: those that are active for the end then.
+    """
+    subject, end = pair
     found = plans.get(activation)
-    arm = None if found is None else found.told.arm(subject)
+    arm = None if found is None else found.told.arm(of)
     if end is None or activation not in active:
-        return Journey(subject, end, activation, "ends", arm)
+        return Journey(subject, end, of, activation, "ends", arm)
     now = None if found is None else found.told.arm(end)
-    return Journey(subject, end, activation, "goes on" if arm == now else "goes on in another arm", arm, now)
+    return Journey(subject, end, of, activation, "goes on" if arm == now else "goes on in another arm", arm, now)
 
 
 async def journeys_now(servers: Servers, links: Links, *, restricted: bool) -> tuple[list[Journey], str]:
-    """Return the journeys that links ended or switched, by the catalogue in force, and how many are not shown."""
-    catalogue = await servers.catalogue()
-    found = [*journeys(links, compile_activations(catalogue, len(catalogue.approved)).by_id)]
-    sight = Sight.of(catalogue, restricted)
+    """Return the journeys that links ended or switched, and how many are not shown, by the catalogue in force."""
+    found = [*journeys(links)]
+    sight = Sight.of(await servers.catalogue(), restricted)
     seen = set(sight.shown("activation", (each.activation for each in found)))
     return [each for each in found if each.activation in seen], sight.note
 
 
-def journeys(links: Links, plans: Plans) -> Iterator[Journey]:
-    """Walk the journeys that links ended or switched to another arm, as it stands now, by subject.
+def journeys(links: Links) -> Iterator[Journey]:
+    """Walk the journeys that links ended or switched to another arm, by subject and activation, while the links stand.
 
-    One that goes on unchanged is left out. One that ended at the end's name since then, for whatever reason, is told as
-    ended: the state does not say which came first.
+    One that is active again for the end is left out.
     """
     for subject in sorted(links.by_subject):
-        linked = links.by_subject[subject]
-        if linked.canonical is None:
-            continue
-        end = links.end(subject)
-        stands = None if end is None else links.by_subject.get(end)
-        active = () if stands is None else stands.active
-        for activation in linked.ended:
-            found = fate_of(plans, subject, end, activation, active)
-            if found.fate != "goes on":
-                yield found
+        end = links.by_subject[subject]
+        for each in sorted(end.moved):
+            alias = links.by_subject.get(each.subject)
+            if alias is None or alias.event != each.event or links.end(each.subject) != subject:
+                continue
+            if each.ended and each.activation not in end.active:
+                yield Journey(each.subject, subject, each.of, each.activation, "ends", each.arm)
+            elif not each.ended:
+                fate: Fate = "goes on in another arm"
+                yield Journey(each.subject, subject, each.of, each.activation, fate, each.arm, each.arm_now)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rules.engine.layout import decode
+from rules.engine.persons.journeys import Moved
 from rules.engine.persons.packed import PackedPerson
-from rules.engine.stay import Standing
 from rules.ground.partitioning import partition_of
 from streams.errors import Fenced, Gap, Unanswered
 from streams.operations.errors import NoState, OtherState
@@ -73,7 +73,7 @@ def linked_of(subject: str, blob: bytes | None) -> Linked | None:
     person: PackedPerson | None = packed.person
     if person is None:
         return None
-    link, standings = person.link, packed.activations
+    link = person.link
     alias = link is not None and link.canonical is not None
     return Linked(
         subject,
@@ -82,13 +82,9 @@ def linked_of(subject: str, blob: bytes | None) -> Linked | None:
         f"{link.source} {link.id}" if link is not None and alias else "",
         None if person.erased is None else person.erased.time_ms,
         tuple(sorted(person.aliases)),
-        _names(standings, lambda each: alias and each.was == "merged" and not each.active),
-        _names(standings, lambda each: each.active),
+        tuple(Moved(*each) for each in person.moved or ()),
+        tuple(sorted(name for name, standing in packed.activations.items() if standing.active)),
     )
-
-
-def _names(standings: dict[str, Standing], wanted: Callable[[Standing], bool]) -> tuple[str, ...]:
-    return tuple(sorted(name for name, standing in standings.items() if wanted(standing)))
 
 
 async def _page(store: RedisStore, partition: int, cursor: int) -> tuple[int, Sequence[str]]:
