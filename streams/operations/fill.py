@@ -1,18 +1,22 @@
 """`segue fill`: bring the history that conditions need from before their cut (docs/operations/changing-rules.md).
 
-`segue.fills` says which cuts are not filled. They are filled oldest first, one partition after the other.
+`segue.fills` says which cuts are not filled. Their histories are written oldest first, one partition after the other.
+When all are written, and workers have taken them in, the fills are ended: a history that a link brings into another
+partition is there by then (`streams.operations.filling.settling`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.wanted import Wanted, wanted_history
 from streams.clock import SystemClock
 from streams.operations.filling.filler import Filled, Filler
 from streams.operations.filling.pace import Pace, Reached
-from streams.operations.filling.past import First, KafkaPast
+from streams.operations.filling.past import KafkaPast
+from streams.operations.filling.settling import Settling
+from streams.operations.owners import owner_of
 from streams.operations.servers import Servers, compiled_anyhow
 from streams.wire.fills import StoredFill, read_fills
 from streams.wire.maker import RecordMaker
@@ -35,15 +39,29 @@ class FillOutcome:
     filled: tuple[Filled, ...]
     seconds: float
     waited_seconds: float
-    """How long writing waited for workers, of `seconds`."""
+    """How long it waited for workers, of `seconds`."""
+    not_waited_for: tuple[int, ...] = ()
+    """The partitions whose worker had not taken the histories in when the fill was ended."""
 
     def said(self) -> list[str]:
-        """In one sentence, for people."""
+        """In a few sentences, for people."""
         if not self.filled:
             return []
         profiles = sum(each.subjects for each in self.filled)
         events = sum(each.events for each in self.filled)
-        return [f"Its history is filled in: {events:,} events of {profiles:,} profiles, in {self.seconds:.1f} s."]
+        said = f"Its history is filled in: {events:,} events of {profiles:,} profiles, in {self.seconds:.1f} s."
+        return [said, *self.said_of_waiting()]
+
+    def said_of_waiting(self) -> list[str]:
+        """Say which partitions were not waited for."""
+        if not self.not_waited_for:
+            return []
+        partitions = ", ".join(map(str, self.not_waited_for))
+        several = len(self.not_waited_for) > 1
+        return [
+            f"No worker took it in meanwhile in {'partitions' if several else 'partition'} {partitions}. A person with"
+            " several subjects may be judged before all of it is there; the person is judged again when it is."
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -51,6 +69,7 @@ class FillOutcome:
             "filled": [asdict(each) for each in self.filled],
             "seconds": round(self.seconds, 3),
             "waited_seconds": round(self.waited_seconds, 3),
+            "not_waited_for": list(self.not_waited_for),
         }
 
 
@@ -91,15 +110,29 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
     in_force = await servers.catalogue()
     began_ms = clock.now_ms()
 
+    async def published(partition: int) -> int:
+        last = await servers.log.last(deployment.progress_topic, partition)
+        return 0 if last is None else read_progress(last.value).offset
+
     async def reached(partition: int) -> Reached:
         _, end = await servers.log.offsets(deployment.events_topic, partition)
-        last = await servers.log.last(deployment.progress_topic, partition)
-        return Reached(end, 0 if last is None else read_progress(last.value).offset)
+        return Reached(end, await published(partition))
 
+    async def end(partition: int) -> int:
+        # the end of the log lies behind the markers of transactions, which nobody publishes anything up to
+        last = await servers.log.last(deployment.events_topic, partition)
+        return 0 if last is None else last.offset + 1
+
+    async def claimed(partition: int) -> bool:
+        claims = await servers.log.read_to_end(deployment.owners_topic, partition)
+        return owner_of(claims, -1, 0) is not None
+
+    past = KafkaPast(servers)
     pace = Pace(settings.fill_records_per_s_max, settings.fill_lag_records_max, reached, clock, on_wait)
+    settling = Settling(deployment.partitions, end, published, claimed, past, clock, on_wait)
     filler = Filler(
         servers.log,
-        KafkaPast(servers),
+        past,
         RecordMaker(deployment),
         deployment,
         pace,
@@ -110,59 +143,50 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
     wanted = _CutsWant(servers)
     work = [(p, each) for p in range(deployment.partitions) for each in await open_fills(servers, p)]
     await pace.begin(sorted({partition for partition, _ in work}))
-    filled = []
-    for partition in sorted({partition for partition, _ in work}):
-        ends = CutsOfOneInstant(filler, partition)
-        for stored in [each for number, each in work if number == partition]:
-            cut = await filler.find(partition, stored)
-            await ends.before(cut)
-            if cut is None:
-                filled.append(await filler.close(partition, stored))
-                continue
-            of_cut = await wanted.of(stored, cut.timestamp_ms)
-            start, _ = await servers.log.offsets(deployment.events_topic, partition)
-            # the first catalogue over an empty log wants nothing
-            if of_cut and not (of_cut.everything and cut.offset == start):
-                filled.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary))
-                await ends.add(stored, filled[-1])
-            else:
-                await filler.close(partition, stored)
-        await ends.before(None)
-    return FillOutcome(tuple(filled), (clock.now_ms() - began_ms) / 1_000, pace.waited_ms / 1_000)
+    done: list[Filled] = []
+    written: list[Written] = []
+    for partition, stored in work:
+        cut = await filler.find(partition, stored)
+        if cut is None:
+            done.append(await filler.close(partition, stored))
+            continue
+        of_cut = await wanted.of(stored, cut.timestamp_ms)
+        start, _ = await servers.log.offsets(deployment.events_topic, partition)
+        # the first catalogue over an empty log wants nothing
+        if of_cut and not (of_cut.everything and cut.offset == start):
+            done.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary))
+            written.append((stored, done[-1]))
+        else:
+            await filler.close(partition, stored)
+    if any(each.histories for each in done):
+        await settling.settle()
+    for cuts in of_one_instant(written):
+        await filler.end(cuts[0][1].partition, cuts)
+    return FillOutcome(
+        tuple(done),
+        (clock.now_ms() - began_ms) / 1_000,
+        (pace.waited_ms + settling.waited_ms) / 1_000,
+        tuple(sorted(settling.left_out)),
+    )
 
 
-class Ends(Protocol):
-    """Says that cuts of one instant are filled: see `Filler.end`."""
-
-    async def end(self, partition: int, written: Sequence[tuple[StoredFill, Filled]]) -> None: ...
+Written: TypeAlias = tuple[StoredFill, Filled]
+"""A cut in one partition, and what was written for it."""
 
 
-class CutsOfOneInstant:
-    """Ends the fills of one partition, cut after cut; those of one instant together.
+def of_one_instant(written: Sequence[Written]) -> Iterator[list[Written]]:
+    """Group cuts, in their order in each partition, by their instant: those of one instant are ended together.
 
-    `segue.filled` names an instant. After the histories of the first of two cuts of that instant it would say that the
-    other cut, whose history is still to come, is filled, too.
+    `segue.filled` names an instant, so it speaks of all of them.
     """
-
-    def __init__(self, filler: Ends, partition: int) -> None:
-        self._filler = filler
-        self._partition = partition
-        self._written: list[tuple[StoredFill, Filled]] = []
-
-    async def before(self, cut: First | None) -> None:
-        """End the fills that are written, unless the cut that comes next may have their instant. None: none comes."""
-        if self._written and (cut is None or cut.timestamp_ms > (self._written[-1][1].cut_ms or 0)):
-            await self._end()
-
-    async def add(self, stored: StoredFill, done: Filled) -> None:
-        """Take a fill whose histories are written."""
-        if self._written and self._written[-1][1].cut_ms != done.cut_ms:
-            await self._end()
-        self._written.append((stored, done))
-
-    async def _end(self) -> None:
-        written, self._written = self._written, []
-        await self._filler.end(self._partition, written)
+    group: list[Written] = []
+    for each in written:
+        if group and (group[-1][1].partition, group[-1][1].cut_ms) != (each[1].partition, each[1].cut_ms):
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
 
 
 class _CutsWant:

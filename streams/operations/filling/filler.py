@@ -4,7 +4,8 @@
     A crash leaves nothing.
 (2) Append `segue.history` records for these subjects, and await every delivery. A crash leaves histories without an
     end: until (4) they decide nothing, and the next filler writes them again, which changes nothing.
-(3) Repeat (1) and (2) for the next range, until every subject had its turn.
+(3) Repeat (1) and (2) for the next range, until every subject had its turn. So for every cut and every partition; then
+    wait until workers have taken all of it in (`streams.operations.filling.settling`).
 (4) Append `segue.filled`. It names an instant, so it comes after the histories of all cuts of that instant (`end`). A
     crash leaves the record in `segue.fills` as it was: the next filler fills the cut again.
 (5) Append to `segue.fills` that the cut is filled.

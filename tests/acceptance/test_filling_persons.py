@@ -1,0 +1,138 @@
+"""A fill brings the past of whole persons: whoever links, unlinks or reaches whom through whom meanwhile."""
+
+import json
+import time
+from collections import defaultdict
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.ground.partitioning import partition_of
+from streams.embedded import KafkaServer, ValkeyServer
+from tests.acceptance.command import Segue, deployment, event, wait_for
+from tests.acceptance.test_definitions import write_catalogue
+from tests.acceptance.test_filling import counted, equal
+from tests.servers import unique
+
+pytestmark = pytest.mark.servers
+
+PARTITIONS = 2
+DICTIONARY = "events: {portal.login: {}, portal.visit: {}}\n"
+HEAD = "segment: {0}\nversion: 1\nstatus: approved\nenter: {1}\n"
+FIRST = {"dictionary.yaml": DICTIONARY, "segments/known.yaml": HEAD.format("known", "{everyone: true}")}
+SECOND = FIRST | {
+    "segments/often.yaml": HEAD.format("often", "{event: portal.login, count: {at_least: 3}, within: 1d}"),
+    "segments/seldom.yaml": HEAD.format("seldom", "{event: portal.login, count: {at_most: 2}, within: 1d}"),
+}
+
+
+def names(person: str) -> list[str]:
+    """Name four subjects of a person; each lives in another partition than the one before."""
+    found: list[str] = []
+    for number in range(100):
+        subject = f"hcp:{person}-{number}"
+        if partition_of(subject.encode(), PARTITIONS) == len(found) % PARTITIONS:
+            found.append(subject)
+    return found[:4]
+
+
+CHAINED, LATE, MEANWHILE, PARTED = (names(each) for each in ("chained", "late", "meanwhile", "parted"))
+OTHERS = [f"hcp:{number}" for number in range(12)]
+
+
+class Sent:
+    """Events that were sent, with the records' order of each subject."""
+
+    def __init__(self, segue: Segue) -> None:
+        self.segue = segue
+        self.lines: list[str] = []
+
+    def send(self, *told: tuple[Any, ...]) -> None:
+        """Send events, each (subject, type) or (alias, canonical)."""
+        made: list[str] = []
+        for subject, what in told:
+            number = f"e{len(self.lines) + len(made)}"
+            if ":" in what:
+                made.append(event(subject, "identity.linked", number, canonical=what))
+            else:
+                made.append(event(subject, what, number))
+        self.segue.done("send", "-", stdin="".join(made))
+        self.lines += made
+
+    def standing(self, file: Path, catalogue: Path) -> dict[str, set[str]]:
+        """Return who is in what, by `segue replay` of these events under one catalogue from the beginning."""
+        file.write_text("".join(self.lines))
+        return standing([json.loads(each) for each in self.segue.done("replay", catalogue, file).out.splitlines()])
+
+
+def standing(told: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Return who is in what after all changes."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for each in told:
+        members = found[each["segment"]]
+        (members.add if each["change"] == "entered" else members.discard)(each["profile"])
+    return dict(found)
+
+
+def changes(segue: Segue) -> list[dict[str, Any]]:
+    """Return the changes of segments that were published so far."""
+    watched = segue.done("watch", "--from-start", "--seconds", 3, "--json")
+    return [each for each in watched.lines if "sequence" in each]
+
+
+def links(subjects: list[str]) -> list[tuple[str, str]]:
+    """Link each subject to the next."""
+    return [*pairwise(subjects)]
+
+
+def test_a_fill_brings_the_past_of_whole_persons(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> None:
+    segue = deployment(unique("whole"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
+    segue.done("topics")
+    segue.done("apply", write_catalogue(tmp_path / "first", FIRST))
+    sent = Sent(segue)
+    second = write_catalogue(tmp_path / "second", SECOND)
+    with segue.started("worker", "--log-level", "warning"):
+        # the first three of each person tell one login each; the last one, for whom they stand, tells none
+        sent.send(*product([one for each in (CHAINED, LATE, MEANWHILE, PARTED) for one in each[:3]], ["portal.login"]))
+        sent.send(*product([*OTHERS, *(each[3] for each in (CHAINED, LATE, MEANWHILE, PARTED))], ["portal.visit"]))
+        sent.send(*links(CHAINED), *links(PARTED))
+        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)  # the worker is there
+        segue.done("apply", second, "--no-fill")
+        sent.send(*links(LATE))
+        with segue.started("fill", "--json", SEGUE_FILL_RECORDS_PER_S_MAX=8) as filling:
+            time.sleep(1)
+            sent.send(*links(MEANWHILE), (PARTED[1], "identity.unlinked"))
+            out, _ = filling.communicate(timeout=60)
+        assert json.loads(out)["not_waited_for"] == []
+        wanted = sent.standing(tmp_path / "sent.ndjson", second)
+        assert wanted["often"] == {CHAINED[3], LATE[3], MEANWHILE[3]}
+        wait_for(lambda: counted(segue) == {name: len(members) for name, members in wanted.items()})
+        assert equal(segue)
+    all_told = changes(segue)
+    assert standing(all_told) == wanted
+    told = [each for each in all_told if each["profile"] in (CHAINED[3], LATE[3]) and each["segment"] != "known"]
+    # judged once, by all of the person
+    assert [(each["change"], each["segment"], each["backfill"]) for each in told] == [("entered", "often", True)] * 2
+
+
+def test_where_no_worker_runs_the_fill_ends_and_says_so(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    segue = deployment(unique("alone"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
+    segue.done("topics")
+    segue.done("apply", write_catalogue(tmp_path / "first", FIRST))
+    sent = Sent(segue)
+    with segue.started("worker", "--log-level", "warning") as worker:
+        sent.send(*product(CHAINED[:3], ["portal.login"]), (CHAINED[3], "portal.visit"), *links(CHAINED))
+        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)
+        worker.terminate()
+        worker.communicate(timeout=60)
+    second = write_catalogue(tmp_path / "second", SECOND)
+    said = segue.done("apply", second).out
+    assert "No worker took it in meanwhile in partitions 0, 1." in said
+    with segue.started("worker", "--log-level", "warning"):
+        wanted = sent.standing(tmp_path / "sent.ndjson", second)
+        wait_for(lambda: {name for name, members in counted(segue).items() if members} == {*wanted})
+        wait_for(lambda: standing(changes(segue)) == wanted)
