@@ -283,3 +283,19 @@ def test_a_bucket_with_an_earlier_fact_is_no_later_one_and_recognises_nothing() 
     assert (entries, [unit[:2] for unit in units], len(identities)) == (state[0], [[START + 20, 4]], 4)
     assert counter.later(state, START + 4) is state
     assert counter.later(state, START + 40) is None
+
+
+def test_a_join_keeps_no_fact_that_no_window_reaches() -> None:
+    counter = memory_of({"event": "a", "count": {"at_least": 2}, "within": "10ms"})
+    one, two = (folded(counter, [(event(offset, "1"), 1)], START + offset) for offset in (0, 20))
+    assert counter.join([one, two], START + 25) == two
+    assert counter.join([one, two], START + 40) is None
+
+
+def test_a_score_of_which_no_fact_is_later_is_none() -> None:
+    score = memory_of({"score": [{"event": "a", "points": 1}, {"event": "b", "points": 1}], "at_least": 1})
+    state = folded(score, [(event(5), 1)], START + 9)
+    assert score.later(state, START + 5) is None
+    left = score.later(state, START + 4)
+    assert left is not None
+    assert any(each is not None for each in left)
