@@ -14,6 +14,7 @@ from streams.cli.running import run
 from streams.operations.errors import WrongInput, WrongRequest
 from streams.operations.privacy import READ_S
 from streams.operations.privacy import privacy as privacy_of
+from streams.operations.receipts import all_settled
 from streams.operations.receipts import receipts as receipts_of
 
 
@@ -69,5 +70,5 @@ def _show_receipts(reference: str, subject: list[str] | None, file: Path | None,
             write_line(orjson.dumps(each.as_json()))
     else:
         show_receipts(found)
-    if not all(each.settled for each in found):
+    if not all_settled(found):
         raise typer.Exit(1)

@@ -56,9 +56,14 @@ class ErasureAnswers:
     channels: tuple[ChannelAnswers, ...]
 
     @property
+    def accepted(self) -> bool:
+        """Whether every answer that is expected, or is there, is an acceptance."""
+        return all(each.settled for each in self.channels)
+
+    @property
     def settled(self) -> bool:
         """Whether it is known whom it tells, or a producer sent it, and all of them have accepted."""
-        return (self.seen_through or self.asked is None) and all(each.settled for each in self.channels)
+        return (self.seen_through or self.asked is None) and self.accepted
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value, for programs."""
@@ -108,6 +113,15 @@ async def receipts(servers: Servers, reference: str) -> list[ErasureAnswers]:
     except MalformedRecord:
         raise OtherState from None
     return answers_of([each for part in parts for each in part], reference)
+
+
+def all_settled(found: Sequence[ErasureAnswers]) -> bool:
+    """Tell whether everything is accepted. `found`: the erasures of one reference, the oldest first.
+
+    An erasure that was not seen through is made up for by a later one that was.
+    """
+    last = found[-1]
+    return last.settled and all(each.settled or (last.seen_through and each.accepted) for each in found)
 
 
 def answers_of(said: Sequence[ErasureRecord], reference: str) -> list[ErasureAnswers]:

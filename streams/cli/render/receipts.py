@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.words import count
-from streams.operations.receipts import ChannelAnswers, ErasureAnswers
+from streams.operations.receipts import ChannelAnswers, ErasureAnswers, all_settled
 from streams.wire.erasures import DeletionReceipt
 
 
@@ -18,12 +18,15 @@ def show_receipts(found: Sequence[ErasureAnswers]) -> None:
             write_sentence(f"channel {channel.channel}: {', '.join(_counts(channel))}", indent=2)
             for receipt in channel.receipts:
                 write_sentence(_answer(receipt), indent=4)
-    settled = all(each.settled for each in found)
-    write_sentence(
-        "everything is accepted by the platforms that segue deliver tells"
-        if settled
-        else "not everything is accepted: see above"
-    )
+    write_sentence(_last(found))
+
+
+def _last(found: Sequence[ErasureAnswers]) -> str:
+    if not all_settled(found):
+        return "not everything is accepted: see above"
+    if any(each.asked is None for each in found):
+        return "every answer that is kept is an acceptance; nobody recorded who should have answered"
+    return "everything is accepted by the platforms that segue deliver tells"
 
 
 def _asked(each: ErasureAnswers) -> str:
