@@ -113,6 +113,18 @@ async def _blobs(servers: Servers, subjects: Collection[str]) -> dict[str, bytes
     return found
 
 
+async def named_in_redis(servers: Servers, subjects: Collection[str]) -> set[str]:
+    """Return those of whom a profile stands in Redis under its name. Raises Unreachable."""
+    parted: defaultdict[int, list[str]] = defaultdict(list)
+    for subject in subjects:
+        parted[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    found: set[str] = set()
+    for partition, some in parted.items():
+        async with servers.stored(partition) as store:
+            found.update(each for each, stands in zip(some, await store.named(some), strict=True) if stands)
+    return found
+
+
 def _unpacked(subject: str, blob: bytes | None) -> Profile | None:
     try:
         return None if blob is None else unpack(subject, blob)

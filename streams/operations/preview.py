@@ -38,7 +38,7 @@ from streams.operations.in_force import history
 from streams.operations.partitions import OnOffset
 from streams.operations.preview_name import DIGITS, PreviewName, name_of
 from streams.operations.preview_pick import picker
-from streams.operations.preview_state import resumed
+from streams.operations.preview_state import Resumed, look_for_erased, resumed
 from streams.operations.servers import Servers, compiled
 from streams.operations.shadow import FETCH_BYTES, records
 from streams.operations.sight import Sight
@@ -270,6 +270,7 @@ class _Reading:
         servers, deployment = self._servers, self._servers.deployment
         decode = decoder_of(partition, deployment.partitions)
         pick = picker(self._wish, self._question.to.dictionary, partition, deployment.partitions)
+        state: Resumed | None = None
         if self._question.from_ms is not None:
             lookback = Lookback(self._question, subjects, decode, Partition(deployment.generation, decode), pick)
         else:
@@ -285,6 +286,8 @@ class _Reading:
                 self.records += 1
                 if truncated and lookback.past.since_ms is None:
                     lookback.past.since_ms = record.timestamp_ms
+                if state is not None and record.key is not None and subjects.has(record.key):
+                    await look_for_erased(servers, partition, state, record.key, record.offset)
                 need = lookback.feed(record)
                 while need is not None:
                     assert isinstance(need, NeedCatalogue)

@@ -6,16 +6,18 @@ or the end of a fill between two reads begins the reading anew.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.partition import Partition
+from rules.engine.profile import unpack
 from rules.engine.record import Decode
 from rules.preview.lookback import Starts
 from rules.preview.subjects import Range
 from streams.errors import Fenced, Gap, Unanswered
 from streams.operations.errors import NoState, OtherState, WrongInput
+from streams.operations.profile_state import read_profile
 from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
 from streams.store.terms import Meta, Token
@@ -34,6 +36,23 @@ class Resumed:
     engine: Partition
     starts: Starts
     catalogues: dict[str, Catalogue]
+    hides: bool = False
+    """Whether erased subjects may stand under a hash: no reading of all subjects meets them."""
+    later: dict[str, int] = field(default_factory=dict)
+    """As `starts.later`, to add to."""
+
+
+async def look_for_erased(servers: Servers, partition: int, state: Resumed, key: bytes, offset: int) -> None:
+    """Before a record: give the engine its subject, if it was erased. Else the engine would take it for a new one.
+
+    Raises NoState, Unanswered.
+    """
+    subject = key.decode(errors="replace")
+    if state.hides and offset >= state.starts.offset and subject not in state.engine.profiles:
+        found = await read_profile(servers, subject, partition)
+        if found.blob is not None and unpack(subject, found.blob).is_forgotten:
+            state.engine.give_profile(subject, found.blob)
+            state.later[subject] = found.meta.offset
 
 
 class _Moved(Exception):
@@ -88,7 +107,7 @@ class _Reader:
             for start in range(0, len(wanted), READ):
                 await self._give(engine, meta, wanted[start : start + READ], later)
             cursor = after or None
-        return Resumed(engine, Starts(meta.offset, later), catalogues)
+        return Resumed(engine, Starts(meta.offset, later), catalogues, bool(meta.erased_by), later)
 
     async def _scanned(self, meta: Meta, cursor: int) -> tuple[int, list[str]]:
         found, _ = await self._at_one_token(meta, lambda token: self._store.subjects(cursor, SCAN, [token]))

@@ -5,7 +5,7 @@ The bound of a record is its own instant, and how long its topic keeps it by the
 keys may name a person, too, up to the erasure: each topic counts as if it had one of that instant.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ from rules.ground.instants import MS_PER_DAY, format_instant
 from streams.clock import SystemClock
 from streams.operations.errors import OtherState
 from streams.operations.on_disk import Held, OnDisk, Unread, on_disk
-from streams.operations.persons import PersonFound, find_people
+from streams.operations.persons import PersonFound, find_people, named_in_redis
 from streams.operations.provision import channels_in_force
 from streams.operations.servers import Servers
 from streams.wire.staying import NAMELESS
@@ -60,6 +60,8 @@ class SubjectHeld:
     """The time of the erasure that stands."""
     redis_bytes: int | None
     """None: Redis has no such profile."""
+    named_in_redis: bool
+    """Whether the profile in Redis stands under its name; what stays of an erased one may stand under a hash."""
     places: tuple[Place, ...]
     backups_gone_ms: int | None
     """By when the last backup with facts is gone; None: the profile is not erased, or was never in Redis."""
@@ -74,6 +76,7 @@ class SubjectHeld:
             "stands_for": self.stands_for,
             "erased": _written(self.erased_ms),
             "redis_bytes": self.redis_bytes,
+            "named_in_redis": self.named_in_redis,
             "topics": [each.as_json() for each in self.places],
             "backups_gone_by": _written(self.backups_gone_ms),
         }
@@ -132,7 +135,8 @@ async def privacy(servers: Servers, asked: Sequence[str], seconds: float = READ_
     table = await _topics(servers, people)
     disk = await on_disk(servers, [subject for person in people for subject in person.profiles], table, seconds)
     backup_days = servers.deployment.redis_backup_days
-    subjects = [_held(person, each, disk, backup_days) for person in people for each in person.profiles]
+    named = await named_in_redis(servers, [subject for person in people for subject in person.profiles])
+    subjects = [_held(person, each, disk, backup_days, named) for person in people for each in person.profiles]
     after = [each.key_ms for each in disk.stays.values()]
     known = [each for each in after if each is not None]
     found = Privacy(
@@ -159,7 +163,7 @@ async def _topics(servers: Servers, people: Sequence[PersonFound]) -> list[Topic
     return [each for each in (*table, *letters) if each.role not in NAMELESS]
 
 
-def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> SubjectHeld:
+def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int, named: Set[str]) -> SubjectHeld:
     profile = person.profiles[subject]
     places = tuple(_place(each, disk) for each in disk.held.get(subject, ()))
     stands, erased_ms = _standing(profile), _erased_ms(profile)
@@ -176,6 +180,7 @@ def _held(person: PersonFound, subject: str, disk: OnDisk, backup_days: int) -> 
         stands_for=person.stands_for(subject),
         erased_ms=erased_ms,
         redis_bytes=person.sizes_bytes.get(subject),
+        named_in_redis=subject in named,
         places=places,
         backups_gone_ms=backups_ms,
         written_ms=written_ms,

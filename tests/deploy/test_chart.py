@@ -38,6 +38,7 @@ EVERYTHING: dict[str, Any] = {
     "image": {"repository": "registry.example/segue", "digest": f"sha256:{'0' * 64}", "pullSecrets": ["registry"]},
     "deployment": {"partitions": 32, "topics": {"events_topic": "crm.events"}},
     "settings": {"checkpoint_every_ms": 500, "log_level": "debug", "bad_input_share_max": 0.1},
+    "erasure": {"secret": "erasure"},
     "assignmentKeys": [{"setting": "SEGUE_ASSIGNMENT_KEY_2026", "secret": "assignment", "key": "key"}],
     "worker": {"replicas": 4, "stopDeadlineMs": 20_500, "podAnnotations": {"a": "b"}, "nodeSelector": {"disk": "ssd"}},
     "autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 100},
@@ -186,7 +187,7 @@ def test_a_container_gets_settings_that_exist_with_values_that_they_take(
         f"{model.model_config['env_prefix']}{field.upper()}" for model in models for field in model.model_fields
     } | {each["setting"] for each in EVERYTHING["assignmentKeys"]}
     secret = tmp_path / "secret"
-    secret.write_text("synthetic")
+    secret.write_text("synthetic secret of 32 characters, or more")
     for owner, template in pods(render(SETS[name])):
         told = {key: value for key, value in variables(template).items() if key.startswith("SEGUE_")}
         assert told.keys() <= known, owner

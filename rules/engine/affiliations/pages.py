@@ -3,7 +3,8 @@
 An organisation may have 100,000 people. So its ties do not stand in its profile: `NAME|` is the index, a sorted list
 `[[first subject, number], …]`, and `NAME|<number>` is a page, a sorted list `[[subject, role, …], …]`. A subject
 belongs to the last page whose first subject is not behind it; the first page begins at "". A page that is full is split
-in the middle, so a tie rewrites one page and, seldom, the index. A page has no facts, wakes, or changes.
+in the middle, so a tie rewrites one page and, seldom, the index. Nobody who is not tied is named by either. A page has
+no facts, wakes, or changes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -53,6 +54,8 @@ def tie(organisation: str, subject: str, role: str, *, tied: bool, open_: Open) 
         rows[at].remove(role)
         if len(rows[at]) == 1:
             del rows[at]
+            if index[place][0] == subject:  # who is tied no more, an erased subject among them, is named nowhere
+                _begin_later(open_(index_name(organisation), True), place, rows)
         return True
     if there:
         rows[at] = [subject, *sorted([*rows[at][1:], role])]
@@ -66,6 +69,17 @@ def tie(organisation: str, subject: str, role: str, *, tied: bool, open_: Open) 
         index.insert(place + 1, [rows[half][0], new])
         del rows[half:]
     return True
+
+
+def _begin_later(index: Rows, place: int, rows: Rows) -> None:
+    """Let a page begin with the first subject that it has now; without any it is no page, and its number is free.
+
+    A turn that goes on at the old beginning finds the page before, with nobody behind that, and goes on from there.
+    """
+    if rows:
+        index[place] = [rows[0][0], index[place][1]]
+    else:
+        del index[place]
 
 
 class Turn(NamedTuple):

@@ -55,7 +55,9 @@ def _redis(held: SubjectHeld, found: Privacy) -> str:
     kept = count(found.backup_days, "day")
     if held.backups_gone_ms is None:
         return f"{holds}; its backups are kept for {kept} (SEGUE_REDIS_BACKUP_DAYS)"
-    stays = "no facts; the name stays, so that what comes late is refused"
+    stays = "no facts, under a hash of the name"
+    if held.named_in_redis:
+        stays = "no facts; the name stays, so that what comes late is refused"
     return f"{holds}, {stays}; backups with facts are gone by {_day(held.backups_gone_ms)}"
 
 
