@@ -17,7 +17,7 @@ from tests.faults.stage import Run, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=150, per_second=150)
-LINKED: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.003)
+LINKED: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.0015)
 SLOWLY: Final = {"FILL_RECORDS_PER_S_MAX": 25}
 """So a fill of 150 profiles takes seconds."""
 

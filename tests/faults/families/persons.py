@@ -21,7 +21,7 @@ from tests.faults.model import LAST, SECOND, THIRD
 from tests.faults.stage import PATIENCE_S, Run, WorkerProcess, deployment, store
 from tests.faults.traffic import Mix
 
-MIX: Final = Mix(people=60, per_second=80, links=0.12, erasures=0.004, repeated=0.02, reordered=0.02)
+MIX: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.0015, repeated=0.02, reordered=0.02)
 STEPS: Final = (
     *("linked", "effect.opened", "effect.delivered", "effect.committed", "receiving", "received"),
     *("merged.opened", "merged.delivered", "merged.committed", "exec", "checkpointed", "published"),
