@@ -51,9 +51,12 @@ class Profile:
         return bool(self.told) if person is None else person.canonical is None and bool(person.own or person.parts)
 
     @property
-    def erased(self) -> bool:
-        """Whether it was erased: it knows nothing, and never will."""
-        return self.person is not None and self.person.erased is not None
+    def forgotten(self) -> bool:
+        """Whether it was erased and knows nothing since: nobody was linked to it later, who would be remembered."""
+        person = self.person
+        if person is None or person.erased is None:
+            return False
+        return not (person.own or person.parts or person.aliases or self.met)
 
     def take(self, event: Event, identity: Identity) -> None:
         """Take an event in that it was told; it never met a link."""

@@ -99,7 +99,7 @@ class Known(Protocol):
     @property
     def told(self) -> Mapping[Any, Any]: ...
     @property
-    def erased(self) -> bool: ...
+    def forgotten(self) -> bool: ...
 
 
 class Profiled(Protocol):
@@ -112,16 +112,16 @@ class Profiled(Protocol):
 def check_profiles(partition: int, model: Profiled, found: Set[str], hidden: int) -> None:
     """S0 for the profiles in Redis: everybody who is known is there, and nobody that was never heard of.
 
-    `hidden`: how many are named by a hash, because they were erased. If any is, no erased subject has its name there.
+    `hidden`: how many are named by a hash, because they were erased. If any is, nobody who is forgotten has a name there.
     """
     known = {name for name, profile in model.profiles.items() if profile.told or profile.alive}
     if not known <= found or not found <= model.profiles.keys():
         raise Violated(f"S0 partition {partition}: {len(found)} profiles in Redis, {len(known)} expected")
-    erased = {name for name, profile in model.profiles.items() if profile.erased}
-    if hidden and (hidden != len(erased) or found & erased):
+    forgotten = {name for name, profile in model.profiles.items() if profile.forgotten}
+    if hidden and (hidden != len(forgotten) or found & forgotten):
         raise Violated(
-            f"S0 partition {partition}: {len(erased)} subjects are erased, {hidden} are named by a hash in Redis, and"
-            f" {len(found & erased)} by their names"
+            f"S0 partition {partition}: {len(forgotten)} subjects are forgotten, {hidden} are named by a hash in Redis,"
+            f" and {len(found & forgotten)} by their names"
         )
 
 
