@@ -112,7 +112,7 @@ class Profiled(Protocol):
 def check_profiles(partition: int, model: Profiled, found: Set[str], hidden: int) -> None:
     """S0 for the profiles in Redis: everybody who is known is there, and nobody that was never heard of.
 
-    `hidden`: how many are named by a hash, because they were erased. If any is, nobody who is forgotten has a name there.
+    `hidden`: how many are named by a hash. If any is, nobody who is forgotten has a name there.
     """
     known = {name for name, profile in model.profiles.items() if profile.told or profile.alive}
     if not known <= found or not found <= model.profiles.keys():
