@@ -3,9 +3,7 @@
 import asyncio
 import json
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -13,12 +11,12 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from rules.ground.instants import format_instant
 from streams.embedded import KafkaServer, ValkeyServer
 from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from tests.acceptance.command import Segue, deployment, event, wait_for
 from tests.acceptance.test_definitions import write_catalogue
+from tests.acceptance.told import Told
 from tests.servers import unique
 
 pytestmark = pytest.mark.servers
@@ -43,20 +41,6 @@ SECOND = {
     "segments/known.yaml": "segment: known\nversion: 1\nstatus: approved\nenter: {everyone: true}\n",
 }
 """Nobody is a visitor any more, and all are known."""
-
-
-@dataclass
-class Told:
-    """A deployment, and instants between the things that happened in it."""
-
-    segue: Segue
-    at: dict[str, str] = field(default_factory=dict)
-
-    def mark(self, name: str) -> None:
-        """Remember an instant that no record has."""
-        time.sleep(0.05)
-        self.at[name] = format_instant(time.time_ns() // 1_000_000)
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

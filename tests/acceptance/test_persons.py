@@ -1,17 +1,15 @@
 """Persons through the commands: two names linked across partitions, told by explain, history, members and watch."""
 
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 
-from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer, ValkeyServer
-from tests.acceptance.command import EXAMPLE, Segue, deployment, event, wait_for
+from tests.acceptance.command import EXAMPLE, deployment, event, wait_for
+from tests.acceptance.told import Told
 from tests.servers import unique
 
 pytestmark = pytest.mark.servers
@@ -36,18 +34,8 @@ PROGRAMME: Final = "treatment-initiation-programme"
 EMAIL: Final = "access-resources-email"
 
 
-@dataclass
-class Told:
-    """A deployment, and instants between the things that happened in it."""
-
-    segue: Segue
-    at: dict[str, str] = field(default_factory=dict)
-
-    def mark(self, name: str) -> None:
-        """Remember an instant that no record has."""
-        time.sleep(0.05)
-        self.at[name] = format_instant(time.time_ns() // 1_000_000)
-        time.sleep(0.05)
+class Persons(Told):
+    """What is told of the persons in it."""
 
     def explain(self, *arguments: object) -> Any:
         """Explain as JSON."""
@@ -64,12 +52,12 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Told]:
+def told(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Persons]:
     """Two names of a professional and of a patient, linked; then the patient is erased under the app's name."""
     assert len({partition_of(each.encode(), PARTITIONS) for each in (HCP, CRM, OLD)}) > 1
     assert partition_of(HUB.encode(), PARTITIONS) != partition_of(APP.encode(), PARTITIONS)
     segue = deployment(unique("persons"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
-    told = Told(segue)
+    told = Persons(segue)
     segue.done("topics")
     segue.done("apply", EXAMPLE)
     with segue.started("worker", "--log-level", "warning"):
@@ -88,7 +76,7 @@ def told(kafka: KafkaServer, valkey: ValkeyServer) -> Iterator[Told]:
         yield told
 
 
-def test_an_alias_says_for_whom_it_stands_since_when_and_by_which_event(told: Told) -> None:
+def test_an_alias_says_for_whom_it_stands_since_when_and_by_which_event(told: Persons) -> None:
     shown = told.segue.done("explain", CRM).out.splitlines()
     assert re.fullmatch(rf"stands for {HCP} since \S+Z by /test l2: it is in nothing itself", shown[1])
     assert shown[2] == f"what holds of the person: segue explain {HCP}"
@@ -102,7 +90,7 @@ def test_an_alias_says_for_whom_it_stands_since_when_and_by_which_event(told: To
     assert found["segments"] == found["activations"] == []
 
 
-def test_a_person_says_which_subjects_it_is_made_of_and_under_which_each_fact_was_told(told: Told) -> None:
+def test_a_person_says_which_subjects_it_is_made_of_and_under_which_each_fact_was_told(told: Persons) -> None:
     found = told.explain(HCP, "oncology-access-planners")
     subjects = {each["subject"]: each for each in found["person"]["subjects"]}
     assert [*subjects] == [HCP, OLD, CRM]
@@ -119,20 +107,20 @@ def test_a_person_says_which_subjects_it_is_made_of_and_under_which_each_fact_wa
     assert re.search(rf"  {CRM}  \S+Z to \S+Z  stands for {HCP} since \S+Z by /test l2", shown)
 
 
-def test_a_profile_without_links_is_told_as_before(told: Told) -> None:
+def test_a_profile_without_links_is_told_as_before(told: Persons) -> None:
     found = told.explain(ALONE, "oncology-hcp")
     assert found["person"] is None
     assert [each["subject"] for each in found["segments"][0]["enter"][0]["evidence"]] == [None]
 
 
-def test_the_programme_of_one_name_ends_the_email_of_the_other(told: Told) -> None:
+def test_the_programme_of_one_name_ends_the_email_of_the_other(told: Persons) -> None:
     activations = {each["activation"]: each for each in told.explain(HCP)["activations"]}
     refusals = [each["code"] for each in activations[EMAIL]["refusals"]]
     assert "suppressed_by" in refusals
     assert activations["treatment-initiation-field"]["active"]
 
 
-def test_an_erased_profile_says_so_and_nothing_more(told: Told) -> None:
+def test_an_erased_profile_says_so_and_nothing_more(told: Persons) -> None:
     found = told.explain(HUB)
     assert found["person"]["erased"]["id"] == "x1"
     assert (found["traits"], found["segments"], found["activations"], found["known_since"]) == ({}, [], [], None)
@@ -141,7 +129,7 @@ def test_an_erased_profile_says_so_and_nothing_more(told: Told) -> None:
     assert shown[1:] == [f"erased at {found['person']['erased']['time']} by /test x1: nothing is known of it"]
 
 
-def test_nothing_is_told_of_what_was_before_an_erasure(told: Told) -> None:
+def test_nothing_is_told_of_what_was_before_an_erasure(told: Persons) -> None:
     ended = told.segue("explain", HUB, "--at", told.at["linked"])
     assert (ended.status, ended.out) == (1, "")
     assert "the profile was erased since: nothing is told of what was before" in ended.err
@@ -155,7 +143,7 @@ def test_nothing_is_told_of_what_was_before_an_erasure(told: Told) -> None:
     assert told.members("active-treatment", "--at", told.at["linked"]) == []
 
 
-def test_history_tells_links_between_the_changes(told: Told) -> None:
+def test_history_tells_links_between_the_changes(told: Persons) -> None:
     found = told.segue.done("history", CRM, "--json").json
     assert [(each["kind"], each["subject"]) for each in found["links"]] == [("joined", OLD), ("stands_for", HCP)]
     assert found["links"][1]["event"]["id"] == "l2"
@@ -170,7 +158,7 @@ def test_history_tells_links_between_the_changes(told: Told) -> None:
     assert "/test 5  of crm:0031" in over
 
 
-def test_members_can_show_the_subjects_of_each_person_and_no_alias_is_one(told: Told) -> None:
+def test_members_can_show_the_subjects_of_each_person_and_no_alias_is_one(told: Persons) -> None:
     found = told.segue.done("members", PROGRAMME, "--columns", "profile,subjects,reason,country", "--json").lines
     assert found == [{"profile": HCP, "subjects": [HCP, OLD, CRM], "reason": "merged", "country": "US"}]
     assert told.members(PROGRAMME, "--at", told.at["apart"]) == [CRM]
@@ -178,13 +166,13 @@ def test_members_can_show_the_subjects_of_each_person_and_no_alias_is_one(told: 
     assert then.lines == [{"profile": HCP, "subjects": [HCP, OLD, CRM]}]
 
 
-def test_explain_tells_how_a_person_was_then(told: Told) -> None:
+def test_explain_tells_how_a_person_was_then(told: Persons) -> None:
     then = told.explain(HCP, "--at", told.at["linked"])["person"]
     assert [each["subject"] for each in then["subjects"]] == [HCP, OLD, CRM]
     assert {each["link"] and each["link"]["id"] for each in then["subjects"]} == {None}
 
 
-def test_watch_says_what_a_link_and_an_erasure_did(told: Told) -> None:
+def test_watch_says_what_a_link_and_an_erasure_did(told: Persons) -> None:
     segments = ("--segment", PROGRAMME, "--segment", "active-treatment", "--restricted")
     shown = told.segue.done("watch", "--from-start", "--membership", *segments, "--count", 5, "--seconds", 60).out
     assert f"{CRM}  {PROGRAMME} v2  entry rule" in shown
@@ -193,6 +181,6 @@ def test_watch_says_what_a_link_and_an_erasure_did(told: Told) -> None:
     assert "erased: everything about it is forgotten  [/test x1]" in shown
 
 
-def test_what_is_said_of_a_person_fits_a_terminal(told: Told) -> None:
+def test_what_is_said_of_a_person_fits_a_terminal(told: Persons) -> None:
     for arguments in (("explain", HCP), ("history", CRM)):
         assert max(map(len, told.segue.on_terminal(*arguments))) <= 80, arguments

@@ -9,10 +9,22 @@ from typing import Any, Final
 
 from streams.operations.matching.exports import Row
 from streams.operations.matching.npi import is_npi
-from streams.operations.matching.words import FREE_MAIL, KINDS, ORGANISATION, SHARED_MAILBOXES, SMALL, STREET
+from streams.operations.matching.words import (
+    DEPARTMENTS,
+    FREE_MAIL,
+    KINDS,
+    ORGANISATION,
+    SHARED_MAILBOXES,
+    SMALL,
+    STREET,
+)
 
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i"})
 _UMLAUTS: Final = re.compile(r"(?<=[aou])e")
+_PARTS: Final = re.compile(r"\s+-\s+|[,;(]")
+"""Between the name of a house and that of its department, or its legal form."""
+FORMS_MAX: Final = 2
+"""Legal forms behind each other: Company, Inc."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+").fullmatch
 
 
@@ -160,9 +172,14 @@ class Normaliser:
     def _organisation_words(self, name: str) -> set[str]:
         if not name:
             return set()
-        bare = words_of(str(self._basename(name)), umlauts=False) or words_of(name, umlauts=False)
-        words = [part for each in bare.split() for part in ORGANISATION.get(each, each).split()]
-        return {each for each in words if each not in SMALL} or set(words)
+        house, *parts = (each for each in _PARTS.split(name) if each.strip())
+        for part in parts:  # what stands behind is left where it is a department or a legal form
+            if not _long(words_of(part, umlauts=False)) <= DEPARTMENTS:
+                house = f"{house} {part}"
+        for _ in range(FORMS_MAX):
+            house = str(self._basename(house)) or house
+        words = _long(words_of(house, umlauts=False)) or _long(words_of(name, umlauts=False))
+        return {each for each in words if each not in SMALL} or words
 
     def _address(self, values: Mapping[str, str]) -> dict[str, Any]:
         if "address" not in self._by:
@@ -173,6 +190,14 @@ class Normaliser:
         # ZIP+4 names a side of a street: the five digits are what all sources have
         postcode = postcode[:5] if re.fullmatch(r"[0-9]{5}[0-9]{4}", postcode) else postcode
         return {"street": short, "postcode": postcode, "city": words_of(values.get("city", ""))}
+
+
+def _long(text: str) -> set[str]:
+    """Return the words of an organisation as they are written in full; those of a department at the end are left."""
+    words = [part for each in text.split() for part in ORGANISATION.get(each, each).split()]
+    if len(words) > 2 and words[-1] == "department" and words[-2] in DEPARTMENTS:
+        words = words[:-2]
+    return set(words)
 
 
 class MatchingMissing(Exception):

@@ -17,11 +17,17 @@ ORGANISATION: Final[Mapping[str, str]] = {
     "intl": "international", "onc": "oncology", "hem": "hematology", "haematology": "hematology", "ctrs": "centers",
     "rheum": "rheumatology", "cardio": "cardiology", "hlth": "health", "svcs": "services", "svc": "service",
     "grp": "group", "phys": "physicians", "reg": "regional", "comm": "community", "cmty": "community",
-    "mem": "memorial",
+    "mem": "memorial", "sys": "system", "systems": "system", "gen": "general", "ntl": "national",
     "inst": "institute", "lab": "laboratory", "labs": "laboratories", "diag": "diagnostics", "pharm": "pharmacy",
     "ins": "insurance", "bcbs": "blue cross blue shield", "uhc": "unitedhealthcare", "va": "veterans affairs",
 }  # fmt: skip
 """As registers and claims shorten them. One word may stand for several."""
+DEPARTMENTS: Final = frozenset({
+    "department", "oncology", "hematology", "cardiology", "rheumatology", "radiology", "pathology", "surgery",
+    "pharmacy", "billing", "office", "and", "of", "division", "unit", "ward", "outpatient", "inpatient", "emergency",
+    "admissions", "purchasing", "accounts", "payable", "receivable", "claims", "medicine", "internal",
+})  # fmt: skip
+"""Words that name a department of a house, where they stand behind the house's name."""
 SMALL: Final = frozenset(
     {"the", "of", "and", "for", "at", "in", "a", "de", "la", "le", "der", "die", "das", "und", "dba"}
 )

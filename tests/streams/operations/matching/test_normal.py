@@ -52,6 +52,41 @@ def test_legal_forms_and_usual_short_forms_do_not_tell_two_organisations_apart(n
     assert organisation(name).core == "dana farber"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Saint Anna Medical Center",
+        "St. Anna Med Ctr",
+        "ST ANNA MED CTR, INC.",
+        "St. Anna Med. Center - Billing Office",
+        "Saint Anna Medical Center Corp., Oncology Dept.",
+        "St Anna Medical Center (Hematology)",
+        "St. Anna Medical Center Pharmacy Dept",
+    ],
+)
+def test_a_department_behind_the_name_of_a_house_is_the_house(name: str) -> None:
+    assert organisation(name).name == "anna center medical saint"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("Nordlicht Diagnostik GmbH & Co. KG", "Nordlicht Diagnostik"),
+        ("Tiberio Farmaceutici S.p.A.", "TIBERIO FARMACEUTICI"),
+        ("Ashdown Pharma Limited", "Ashdown Pharma Ltd."),
+        ("Fairview Mutual Ins Co, Inc.", "Fairview Mutual Insurance Company"),
+    ],
+)
+def test_legal_forms_of_several_countries_are_left_out(name: str, other: str) -> None:
+    assert organisation(name).name == organisation(other).name != ""
+
+
+def test_what_a_house_is_called_after_stays() -> None:
+    assert "oncology" in organisation("Harbor Oncology Associates").name
+    assert organisation("Department of Radiology").name != ""
+    assert organisation("Saint Anna, Riverton").name != organisation("Saint Anna, Salem").name
+
+
 def test_an_address_is_one_whether_written_out_or_short() -> None:
     one = person(street="12 North Main Street, Suite 4", postcode="02139-1234", city="Springfield")
     other = person(street="12 N. Main St Ste 4", postcode="02139", city="SPRINGFIELD")

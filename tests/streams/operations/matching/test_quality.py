@@ -11,6 +11,7 @@ import pytest
 
 from streams.operations.matching.candidates import FIELDS, Found, find
 from streams.operations.matching.exports import Row
+from tests.streams.operations.matching.organisations import synthetic_systems
 from tests.streams.operations.matching.synthetic import Synthetic, measured, synthetic_organisations, synthetic_people
 
 BY = frozenset(FIELDS)
@@ -60,6 +61,17 @@ def test_scored_organisations_are_as_right_and_as_many_as_measured(
     least: float, precision: float, recall: float
 ) -> None:
     made = synthetic_organisations(1)
+    right, all_ = measured(at_least(find(made.rows, BY, at_least=least), least), made.truth)
+    assert (right >= precision, all_ >= recall) == (True, True), f"precision {right:.3f}, recall {all_:.3f}"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("least", "precision", "recall"), [(0.3, 0.85, 0.96), (0.8, 0.98, 0.60)])
+def test_hospitals_payers_and_companies_are_found_with_their_departments_and_legal_forms(
+    seed: int, least: float, precision: float, recall: float
+) -> None:
+    """What is wrong at 0.3 are sisters, as two plans of one insurer: a steward must read these."""
+    made = synthetic_systems(seed)
     right, all_ = measured(at_least(find(made.rows, BY, at_least=least), least), made.truth)
     assert (right >= precision, all_ >= recall) == (True, True), f"precision {right:.3f}, recall {all_:.3f}"
 
