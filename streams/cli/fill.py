@@ -50,5 +50,5 @@ def show_filled(outcome: FillOutcome) -> None:
     out.print(shown)
     waited = f" ({outcome.waited_seconds:.1f} s of them waiting for workers)" if outcome.waited_seconds else ""
     out.print(f"The history of {count(len(outcome.filled), 'cut')} is in the log, in {outcome.seconds:.1f} s{waited}.")
-    for said in outcome.said_of_waiting():
+    for said in outcome.said_besides():
         out.print(said)

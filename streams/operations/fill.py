@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.wanted import Wanted, wanted_history
 from streams.clock import SystemClock
+from streams.operations.filling.before_first import read_early
 from streams.operations.filling.filler import Filled, Filler
 from streams.operations.filling.pace import Pace, Reached
-from streams.operations.filling.past import KafkaPast
+from streams.operations.filling.past import First, KafkaPast
 from streams.operations.filling.settling import Settling
 from streams.operations.owners import owner_of
 from streams.operations.servers import Servers, compiled_anyhow
@@ -43,6 +44,9 @@ class FillOutcome:
     not_waited_for: tuple[int, ...] = ()
     """The partitions whose worker had not taken the histories in when the fill was ended."""
 
+    links_before: int = 0
+    """Link events that came before the first catalogue, of subjects that were not erased: they say nothing."""
+
     def said(self) -> list[str]:
         """In a few sentences, for people."""
         if not self.filled:
@@ -50,10 +54,22 @@ class FillOutcome:
         profiles = sum(each.subjects for each in self.filled)
         events = sum(each.events for each in self.filled)
         said = f"Its history is filled in: {events:,} events of {profiles:,} profiles, in {self.seconds:.1f} s."
-        return [said, *self.said_of_waiting()]
+        return [said, *self.said_besides()]
 
-    def said_of_waiting(self) -> list[str]:
-        """Say which partitions were not waited for."""
+    def said_besides(self) -> list[str]:
+        """Say what is left to do, and which partitions were not waited for."""
+        return [*self._said_of_links(), *self._said_of_waiting()]
+
+    def _said_of_links(self) -> list[str]:
+        if not self.links_before:
+            return []
+        events = "1 link event" if self.links_before == 1 else f"{self.links_before:,} link events"
+        return [
+            f"{events} came before the first catalogue and became dead letters: no subject stands for another by them."
+            " Send them again: `segue letters -o FILE`, then `segue letters --resend FILE`."
+        ]
+
+    def _said_of_waiting(self) -> list[str]:
         if not self.not_waited_for:
             return []
         partitions = ", ".join(map(str, self.not_waited_for))
@@ -70,6 +86,7 @@ class FillOutcome:
             "seconds": round(self.seconds, 3),
             "waited_seconds": round(self.waited_seconds, 3),
             "not_waited_for": list(self.not_waited_for),
+            "links_before": self.links_before,
         }
 
 
@@ -145,6 +162,8 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
     await pace.begin(sorted({partition for partition, _ in work}))
     done: list[Filled] = []
     written: list[Written] = []
+    wanting: list[tuple[int, StoredFill, First, Wanted]] = []
+    first: dict[int, tuple[int, First]] = {}
     for partition, stored in work:
         cut = await filler.find(partition, stored)
         if cut is None:
@@ -154,10 +173,17 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
         start, _ = await servers.log.offsets(deployment.events_topic, partition)
         # the first catalogue over an empty log wants nothing
         if of_cut and not (of_cut.everything and cut.offset == start):
-            done.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary))
-            written.append((stored, done[-1]))
+            wanting.append((partition, stored, cut, of_cut))
+            if of_cut.everything:
+                first[partition] = start, cut
         else:
             await filler.close(partition, stored)
+    early = await read_early(past, first, in_force.dictionary, deployment.partitions)
+    await filler.erase(early)
+    for partition, stored, cut, of_cut in wanting:
+        left_out = early.erased if of_cut.everything else ()
+        done.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary, left_out))
+        written.append((stored, done[-1]))
     if any(each.histories for each in done):
         await settling.settle()
     for cuts in of_one_instant(written):
@@ -167,6 +193,7 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
         (clock.now_ms() - began_ms) / 1_000,
         (pace.waited_ms + settling.waited_ms) / 1_000,
         tuple(sorted(settling.left_out)),
+        early.links,
     )
 
 

@@ -136,3 +136,25 @@ def test_where_no_worker_runs_the_fill_ends_and_says_so(
         wanted = sent.standing(tmp_path / "sent.ndjson", second)
         wait_for(lambda: {name for name, members in counted(segue).items() if members} == {*wanted})
         wait_for(lambda: standing(changes(segue)) == wanted)
+
+
+def test_who_was_erased_before_the_first_catalogue_does_not_come_in_with_its_fill(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    segue = deployment(unique("early"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
+    segue.done("topics")
+    gone, alias, stays, other = CHAINED
+    sent = Sent(segue)
+    sent.send(*product(CHAINED, ["portal.login"]), (alias, gone), (other, stays), (gone, "privacy.erased"))
+    sent.send((alias, "portal.login"), (gone, "portal.login"))
+    applied = segue.done("apply", write_catalogue(tmp_path / "first", FIRST))
+    assert "1 link event came before the first catalogue" in applied.out
+    with segue.started("worker", "--log-level", "warning"):
+        wait_for(lambda: counted(segue) == {"known": 2})
+        sent.send(*product(CHAINED, ["portal.visit"]))
+        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)
+        again = segue.done("fill").out
+        assert "there is no history to bring" in again
+        assert equal(segue)
+    assert standing(changes(segue)) == {"known": {stays, other}}
+    assert "nothing is known of it" in segue.done("explain", alias).out

@@ -15,7 +15,7 @@ same filler, so two fillers at once do no harm: the first one that says `filled`
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -28,6 +28,7 @@ from rules.language.dictionary import Dictionary
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.log.terms import Log
+from streams.operations.filling.before_first import Early
 from streams.operations.filling.gathered import HASHES, Gathered
 from streams.operations.filling.histories import RECORD_BYTES_MAX, histories
 from streams.operations.filling.pace import Pace
@@ -114,15 +115,27 @@ class Filler:
         self._on_share = on_share
         self._record_bytes_max = record_bytes_max
 
+    async def erase(self, early: Early) -> None:
+        """Append the erasures that came before the first catalogue."""
+        for record in early.records(self._deployment.events_topic, self._deployment.partitions):
+            await self._pace.turn(record.partition, 1)
+            await self._append([record])
+
     async def fill(
-        self, partition: int, stored: StoredFill, cut: First, wanted: Wanted, dictionary: Dictionary
+        self,
+        partition: int,
+        stored: StoredFill,
+        cut: First,
+        wanted: Wanted,
+        dictionary: Dictionary,
+        left_out: Collection[str] = (),
     ) -> Filled:
         """Write what a cut wants of the past, by the dictionary in force: (1) to (3); `end` does the rest.
 
-        Raises NotReachable, Unreachable.
+        `left_out`: subjects whose events are not wanted. Raises NotReachable, Unreachable.
         """
         deployment = self._deployment
-        selection = Selection(wanted, dictionary, partition, deployment.partitions)
+        selection = Selection(wanted, dictionary, partition, deployment.partitions, left_out)
         work = _Work(stored, partition, cut.offset, wanted, selection, Filled(partition, stored.fill.catalogue, None))
         low, width = 0, HASHES
         while low < HASHES:

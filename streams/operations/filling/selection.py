@@ -4,31 +4,42 @@ What a worker refused when it came is refused here, too: a wrong key, a wrong pa
 the one in force now, because it is the one by which a worker reads the history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 
 from rules.engine.decode import check_envelope, decode, is_binary
 from rules.engine.wanted import Wanted
 from rules.ground.event import Event
-from rules.language.dictionary import Dictionary
+from rules.language.dictionary import NO_FACTS, Dictionary
 from streams.records import Fetched
 
 
 class Selection:
     """Picks the events that a cut wants out of the records of one partition."""
 
-    def __init__(self, wanted: Wanted, dictionary: Dictionary, partition: int, partitions: int) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        dictionary: Dictionary,
+        partition: int,
+        partitions: int,
+        left_out: Collection[str] = (),
+    ) -> None:
+        """`left_out`: subjects whose events are not wanted, because they were erased."""
         events = {type_: each for type_, each in dictionary.events.items() if type_ in wanted.types}
         self._dictionary = Dictionary(dictionary.traits, events)
         self._wanted = wanted
         self._partition = partition
         self._partitions = partitions
+        self._left_out = left_out
 
     def text_of(self, record: Fetched, r_ms: int) -> bytes | None:
         """Return an event that is wanted as structured JSON; None: the record is none. `r_ms`: its instant R."""
         found = decode(record.value, record.headers, self._dictionary, r_ms)
         if not isinstance(found, Event) or not self._wanted.takes(found):
+            return None
+        if found.type in NO_FACTS or found.subject in self._left_out:
             return None
         if check_envelope(found, record.key, self._partition, self._partitions) is not None:
             return None
