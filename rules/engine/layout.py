@@ -19,7 +19,8 @@ It is MessagePack: one array a profile, in the order of `Packed`. Instants are U
         one a part
         {effect: [text, …]},                     pieces that wait
         [tie, …],                                of a page of an organisation's ties; null: it is none
-        [[alias, link event, of, activation, arm, arm now, ended], …]] ]   journeys that links moved; null: none
+        [[alias, link event, of, activation, arm, arm now, ended], …],       journeys that links moved; null: none
+        [[via, to, [origin, …]], …]] ]           facts held until they come another way
     The last field is null where the profile never met a link or an erasure.
 
 Where the last field is given, the facts stand in its parts: the settings, consents, states and identities before it are

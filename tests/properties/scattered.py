@@ -142,3 +142,9 @@ def persons_of(partition: Partition, t_ms: int) -> dict[str, Any]:
                 "members": {name for name, stay in profile.stays.items() if stay.member},
             }
     return found
+
+
+def held_in(partition: Partition) -> dict[str, Any]:
+    """Return the facts that are held until they come another way, by subject: in the end there are none."""
+    persons = {subject: profile.person for subject, profile in partition.profiles.items()}
+    return {subject: person.held for subject, person in persons.items() if person is not None and person.held}

@@ -20,6 +20,7 @@ from rules.engine.partition import Partition
 from rules.engine.replay import Replay
 from tests.properties.delivering import Delivered
 from tests.properties.persons import linked_contact_scenes, linked_scenes
+from tests.properties.scattered import held_in
 from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, tell
 from tests.transcripts.implementations import compiled, engine
 
@@ -28,6 +29,8 @@ ALIAS_FOR = {"hcp:1": "crm:4", "hcp:3": "lab:2"}
 """Who is linked in the place of a subject that stands for others, in a scene without chains."""
 END_FOR = {"crm:4": "hcp:1", "crm:5": "hcp:3", "lab:2": "hcp:1"}
 """Who stands for another in the place of one that does not."""
+END_NOW = {"crm:4": "crm:5", "crm:5": "crm:5", "lab:2": "lab:2"}
+"""For whom crm:4 stands, in a scene with one end."""
 RECORDS_MAX = 2_000
 """More than a scene has, with its effects."""
 
@@ -48,6 +51,27 @@ def _without_chain(line: bytes) -> bytes:
     if "data" in event:
         canonical = event["data"]["canonical"]
         event["data"] = {"canonical": END_FOR.get(canonical, canonical)}
+    return json.dumps(event).encode()
+
+
+def to_one_end(scene: Scene) -> Scene:
+    """Let crm:5 and lab:2 stand for hcp:1 all the time, and crm:4 for one of the three: its end stays the same."""
+    dated = next((json.loads(line) for line in scene.lines if b"recordedtime" in line), None)
+    lines = [_to_one_end(line) for line in scene.lines if b"privacy.erased" not in line]
+    if dated is not None:
+        first = {"specversion": "1.0", "source": "/s", "type": "identity.linked", "data": {"canonical": "hcp:1"}}
+        first |= {"time": dated["recordedtime"], "recordedtime": dated["recordedtime"]}
+        lines[:0] = [json.dumps({**first, "id": each, "subject": each}).encode() for each in ("crm:5", "lab:2")]
+    return replace(scene, lines=lines, cuts=[], as_live=False)
+
+
+def _to_one_end(line: bytes) -> bytes:
+    if b'"identity.' not in line:
+        return line
+    event = json.loads(line)
+    event["subject"] = "crm:4"
+    if "data" in event:
+        event["data"] = {"canonical": END_NOW.get(event["data"]["canonical"], "hcp:1")}
     return json.dumps(event).encode()
 
 
@@ -78,6 +102,15 @@ def test_effects_that_are_delivered_say_what_a_replay_says(scene: Scene) -> None
 
 
 @partial(checks, share=2)
+@given((linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0)).map(to_one_end))
+def test_a_relink_to_the_same_end_moves_nothing_there_that_a_replay_does_not(scene: Scene) -> None:
+    tell(scene)
+    whole, _ = engine(scene.files, scene.lines, [], scene.until, False)
+    delivered = Delivered(scene.files, [], set()).deliver(scene.lines, scene.until)
+    assert by_profile(delivered) == by_profile(whole)
+
+
+@partial(checks, share=2)
 @given(linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0))
 def test_in_the_end_every_subject_has_the_facts_that_a_replay_gives_it(scene: Scene) -> None:
     tell(scene)
@@ -87,6 +120,7 @@ def test_in_the_end_every_subject_has_the_facts_that_a_replay_gives_it(scene: Sc
     delivered = Delivered(scene.files, [], set())
     delivered.deliver(scene.lines, scene.until)
     assert facts_of(delivered.partition) == facts_of(replay.partition)
+    assert held_in(delivered.partition) == {}
 
 
 @partial(checks, share=2)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rules.engine.replay import Replay
-from tests.properties.scattered import FILES, history, persons_of, scatter
+from tests.properties.scattered import FILES, held_in, history, persons_of, scatter
 from tests.properties.test_same import HOURS
 from tests.transcripts.implementations import compiled
 
@@ -26,4 +26,5 @@ def test_persons_over_several_partitions_end_as_a_replay_says(first: int) -> Non
         found: dict[str, Any] = {}
         for partition in scatter(rng, lines, END_MS, restarting=bool(seed % 2)):
             found |= persons_of(partition, END_MS)
+            assert held_in(partition) == {}, f"seed {seed}"
         assert found == persons_of(replay.partition, END_MS), f"seed {seed}"

@@ -4,7 +4,7 @@ A worker may keep for a while what no window can reach any more, and in another 
 from the store. So parts are pruned to R and put into order before they are written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -70,6 +70,24 @@ def _times_of(part: Part) -> Iterator[int]:
     yield from (told.time_ms for pair in part.consents.values() for told in pair if told is not None)
     yield from part.seen.values()
     yield from part.lacking.values()
+
+
+def read_subjects(value: Any) -> set[str]:
+    """Read a list of subjects. Raises ValueError: it does not say what it must."""
+    if value.__class__ is not list or not all(is_subject(each) for each in value):
+        raise ValueError("no subjects")
+    return {*value}
+
+
+def read_besides(data: Mapping[str, Any]) -> tuple[str | None, set[str]]:
+    """Read what facts say sometimes: the subject that the alias stood for before, and whose facts come no longer.
+
+    Raises ValueError: it does not say what it must.
+    """
+    instead = data.get("instead")
+    if instead is not None and not is_subject(instead):
+        raise ValueError("no subject")
+    return instead, read_subjects(data.get("withdrawn", []))
 
 
 def read_identity(value: Any) -> Identity:

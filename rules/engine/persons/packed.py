@@ -34,6 +34,17 @@ class Link(NamedTuple):
         return Identity(self.time_ms, self.source, self.id)
 
 
+class Held(NamedTuple):
+    """Facts that stay although their way ended: they are on another way here (`rules.engine.persons.remote`)."""
+
+    via: str
+    """The alias that brought them."""
+    to: str
+    """The alias that brings them from now on."""
+    origins: tuple[str, ...] | None
+    """The subjects of which they were told; None: all that came through the first alias."""
+
+
 class PackedPart(Struct, array_like=True, gc=False):
     """The facts of one subject that came one way (`rules.engine.persons.part`)."""
 
@@ -65,3 +76,5 @@ class PackedPerson(Struct, array_like=True, gc=False):
     """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""
     moved: list[list[Any]] | None = None
     """Journeys that links moved: fields of `rules.engine.persons.journeys.Moved`. An earlier version wrote none."""
+    held: list[Held] = []
+    """Facts that stay until they come another way."""

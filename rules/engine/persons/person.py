@@ -3,10 +3,10 @@
 A profile that never met one has none of this, and costs nothing for it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-from rules.engine.persons.packed import Identity, Link, PackedPerson
+from rules.engine.persons.packed import Held, Identity, Link, PackedPerson
 from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
 from rules.engine.persons.pieces import Waiting
 from rules.ground.digest import identity
@@ -16,7 +16,7 @@ from rules.ground.event import Event
 class Person:
     """What a profile remembers of links and erasures. Mutable: its profile owns it."""
 
-    __slots__ = ("aliases", "erased", "link", "moved", "page", "parts", "pieces", "subject")
+    __slots__ = ("aliases", "erased", "held", "link", "moved", "page", "parts", "pieces", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
@@ -30,6 +30,8 @@ class Person:
         """Its facts. A part has at least one."""
         self.pieces: Waiting = {}
         """Pieces of effects that are not whole yet."""
+        self.held: list[Held] = []
+        """Facts that stay until they come another way."""
         self.page: list[list[Any]] | None = None
         """Ties to an organisation, where this is a page of them (`rules.engine.affiliations.pages`) and no person."""
 
@@ -46,7 +48,7 @@ class Person:
         """Whether it was erased and remembers nothing else: no facts, no link, no aliases."""
         if self.erased is None or self.link is not None or self.page is not None:
             return False
-        return not (self.parts or self.aliases or self.pieces)
+        return not (self.parts or self.aliases or self.pieces or self.held)
 
     @property
     def own(self) -> Part | None:
@@ -86,11 +88,34 @@ class Person:
         """Return whose facts it has."""
         return {way.origin for way in self.parts}
 
+    def freed(self, *, via: str | None = None, to: str | None = None) -> list[Held]:
+        """Hold facts no longer that came through `via` and were to come through `to`, each if given; return them."""
+        found = [held for held in self.held if via in (None, held.via) and to in (None, held.to)]
+        self.held = [held for held in self.held if held not in found]
+        return found
+
+    def unhold(self, via: str, origins: Set[str]) -> None:
+        """Note that an alias brings facts of these subjects again."""
+        left = [
+            held._replace(origins=tuple(each for each in held.origins if each not in origins))
+            if held.via == via and held.origins is not None
+            else held
+            for held in self.held
+        ]
+        self.held = [held for held in left if held.origins != ()]
+
     def pack(self, t_ms: int) -> PackedPerson:
         """Write it as it is packed."""
         parts = [self.parts[way].pack(way, t_ms) for way in sorted(self.parts)]
         return PackedPerson(
-            self.link, self.erased, sorted(self.aliases), parts, dict(self.pieces), self.page, self.moved or None
+            self.link,
+            self.erased,
+            sorted(self.aliases),
+            parts,
+            dict(self.pieces),
+            self.page,
+            self.moved or None,
+            [*self.held],
         )
 
 
@@ -100,7 +125,7 @@ def unpack_person(subject: str, packed: PackedPerson) -> Person:
     person.link, person.erased = packed.link, packed.erased
     person.aliases = set(packed.aliases)
     person.parts = dict(unpack_part(part) for part in packed.parts)
-    person.pieces, person.page = packed.pieces, packed.page
+    person.pieces, person.page, person.held = packed.pieces, packed.page, packed.held
     person.moved = packed.moved or []
     return person
 

@@ -6,47 +6,49 @@ subjects that they came through, and are not passed on to one of these: a tail t
 round for ever. Nothing ever waits for another partition.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from rules.engine.decode import Own, is_subject
-from rules.engine.persons.at_hand import AtHand
 from rules.engine.persons.contribution import (
+    read_besides,
     read_brought,
     read_fact,
     read_identity,
+    read_subjects,
     read_taken,
-    write_brought,
     write_fact,
 )
-from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE, Effect
+from rules.engine.persons.effects import ERASED_TYPE, FACT_TYPE, FACTS_TYPE, WITHDRAWN_TYPE
 from rules.engine.persons.host import Host, Telling
 from rules.engine.persons.journeys import active_of, note_moved
-from rules.engine.persons.lacking import kept_by, note_origin
-from rules.engine.persons.packed import Identity, Link
+from rules.engine.persons.packed import Held, Identity, Link
 from rules.engine.persons.part import OWN, Way
+from rules.engine.persons.person import Person
 from rules.engine.persons.pieces import PIECE, gather
 from rules.engine.persons.received import Received, read_effect
+from rules.engine.persons.sending import Sending
 from rules.engine.persons.steps import (
     At,
-    Brought,
     add_facts,
     brought_by,
     drop_facts,
     settle,
 )
-from rules.engine.persons.taking_over import Taken, as_json
+from rules.engine.persons.taking_over import Taken
 from rules.engine.profile import Profile
 from rules.ground.event import Event
 
+Dropped: TypeAlias = tuple[str, Set[str] | None]
+"""The alias that facts came through, and the subjects of which they were told; None: all of these."""
 SUBJECTS_USUAL: Final = 50
 """A person of more subjects than this is told to somebody: most of these links are wrong."""
 
 
-class Remote(AtHand):
+class Remote(Sending):
     """Applies events and effects to the one profile that they are about; `At.effects` takes what follows for others."""
 
     def __init__(self, host: Host, telling: Telling) -> None:
@@ -70,7 +72,7 @@ class Remote(AtHand):
             at.marks.append("came_round")
         elif person.canonical is not None:
             told = {"origin": way.origin, "fact": write_fact(event)}
-            self._pass_on(profile, FACT_TYPE, person.canonical, passed, told, at)
+            self._send(profile, FACT_TYPE, person.canonical, passed, told, at)
         elif mask is not None:
             self._evaluate_fact(profile, mask, at)
             self._telling.took(event, profile, at)
@@ -84,10 +86,11 @@ class Remote(AtHand):
         if after is None:
             self._telling.stands_alone(profile, at)
         if before is not None:
-            self._pass_on(profile, WITHDRAWN_TYPE, before, (), {"origins": None}, at)
+            moved = {} if after is None else {"to": after}
+            self._send(profile, WITHDRAWN_TYPE, before, (), {"origins": None, **moved}, at)
         if after is not None:
             brought = brought_by(profile, host.plan_of(profile), at.r_ms)
-            self._bring(profile, after, (), brought, at, link=link.identity, taken=taken)
+            self._bring(profile, after, (), brought, at, link=link.identity, taken=taken, instead=before)
 
     def recalled(self, profile: Profile, at: At) -> None:
         """Pass on what a profile's own facts are after history came to it, if it is an alias."""
@@ -104,7 +107,7 @@ class Remote(AtHand):
         self._telling.tied(profile, ties, at)
         for other in others:
             told = {"erasure": [*erasure]} | ({"link": link} if link and other != via else {})
-            self._pass_on(profile, ERASED_TYPE, other, (), told, at)
+            self._send(profile, ERASED_TYPE, other, (), told, at)
 
     # -- effects -----------------------------------------------------------------------------------------------------
 
@@ -135,6 +138,7 @@ class Remote(AtHand):
         if kept_there.__class__ is not str:
             raise ValueError("no states")
         link = None if data["link"] is None else read_identity(data["link"])
+        instead, withdrawn = read_besides(data)
         if received.way == (received.via,):
             person.aliases.add(received.via)
         host.moved(profile)
@@ -142,7 +146,8 @@ class Remote(AtHand):
             at.marks.append("link_to_erased")
             if received.way == (received.via,):
                 told = {"erasure": [*person.erased], "link": received.event}
-                self._pass_on(profile, ERASED_TYPE, received.via, (), told, at)
+                self._send(profile, ERASED_TYPE, received.via, (), told, at)
+            self._answer_to(instead, profile, received, at)
             return
         self._touch(profile, at)
         by_link = link is not None or taken.active is not None
@@ -150,7 +155,9 @@ class Remote(AtHand):
             at.marks.append("link_to_erased")  # what is told of the alias is in nothing until the link is taken back
         before, shown = len(person.origins()), person.shown()
         latest = self._telling.latest(profile)
-        kept = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
+        moved = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
+        moved |= self._drop_all(profile, [(received.via, withdrawn), *_no_longer_held(person, received, moved)], at)
+        answers = instead is not None and person.canonical == instead and instead not in received.way
         if person.canonical is None:
             if before <= SUBJECTS_USUAL < len(person.origins()):
                 at.marks.append("many_subjects")
@@ -160,11 +167,18 @@ class Remote(AtHand):
                 alias, has = (received.way[0], taken.active), active_of(profile, host.plan_of(profile))
                 at.marks += note_moved(profile, received.event, alias, had, has)
             self._telling.moved(profile, latest, at, received.via)
-            return
-        if person.canonical == received.way[0] and (by_link or kept):
-            at.marks.append("ring")
-        if kept or taken.stays:
-            self._show(profile, shown, kept, received.way, at, taken)
+        else:
+            if person.canonical == received.way[0] and (by_link or moved):
+                at.marks.append("ring")
+            if moved or taken.stays or answers:
+                self._show(profile, shown, moved, received.way, at, taken=taken, instead=instead if answers else None)
+        if not answers:
+            self._answer_to(instead, profile, received, at)
+
+    def _answer_to(self, instead: str | None, profile: Profile, received: Received, at: At) -> None:
+        """Tell the subject that an alias left to hold its facts no longer (`rules.engine.persons.sending`)."""
+        if instead not in (None, profile.subject):
+            self._answer(profile, received.way[0], profile.subject, instead, (), at)
 
     def _fact(self, profile: Profile, received: Received, at: At) -> None:
         data, person = received.data, profile.linked()
@@ -179,100 +193,94 @@ class Remote(AtHand):
         self._know(profile, Way(received.via, origin, anew), event, received.way, at)
 
     def _withdrawn(self, profile: Profile, received: Received, at: At) -> None:
-        origins = received.data["origins"]
-        if received.way == (received.via,):
-            profile.linked().aliases.discard(received.via)
-        self._drop(profile, received, None if origins is None else set(origins), at)
+        data, person, via = received.data, profile.linked(), received.via
+        if "left" in data:
+            self._answered(profile, received, at)
+            return
+        origins = None if data["origins"] is None else read_subjects(data["origins"])
+        to = None if data.get("to") == profile.subject else data.get("to")
+        dropped: list[Dropped] = []
+        if received.way == (via,):
+            person.aliases.discard(via)
+            dropped += map(_all_of, person.freed(to=via))
+        if origins is None:
+            person.freed(via=via)
+        if to != via and to in person.aliases:
+            person.held.append(Held(via, to, None if origins is None else tuple(sorted(origins))))
+            self._host.moved(profile)
+        else:
+            dropped.append((via, origins))
+        if dropped:
+            self._drop(profile, received, dropped, at, to)
 
-    def _drop(self, profile: Profile, received: Received, origins: set[str] | None, at: At) -> None:
-        """Drop what came through the sender; the end of the links is evaluated without it."""
-        host, person = self._host, profile.linked()
+    def _answered(self, profile: Profile, received: Received, at: At) -> None:
+        """Take the answer to a withdrawal: what is held is dropped, or the answer is passed on."""
+        data, person = received.data, profile.linked()
+        left, to = data["left"], data["to"]
+        if not is_subject(left) or not is_subject(to):
+            raise ValueError("no answer")
+        freed = person.freed(via=left, to=to)
+        if freed:
+            self._drop(profile, received, [_all_of(held) for held in freed], at)
+        elif person.canonical is not None and profile.subject not in received.way:  # once round, in a ring
+            self._answer(profile, profile.subject, to, person.canonical, received.way, at)
+
+    def _drop(
+        self, profile: Profile, received: Received, dropped: Sequence[Dropped], at: At, to: str | None = None
+    ) -> None:
+        """Drop what came through aliases; the end of the links is evaluated without it. `to`: it comes that way."""
+        person = profile.linked()
         self._touch(profile, at)
         latest = self._telling.latest(profile)
-        had = {way for way in person.parts if way.via == received.via}
-        shown = person.shown()
-        gone = drop_facts(profile, received.via, origins, host.plan_of(profile), at.r_ms)
-        host.moved(profile)
+        had, shown = {*person.parts}, person.shown()
+        gone = self._drop_all(profile, dropped, at)
+        self._host.moved(profile)
         if person.canonical is None:
             if had - person.parts.keys():
                 self._evaluate(profile, at)
                 self._telling.moved(profile, latest, at)
         elif gone:
-            self._show(profile, shown, gone, received.way, at)
+            self._show(profile, shown, gone, received.way, at, to=to)
+
+    def _drop_all(self, profile: Profile, dropped: Iterable[Dropped], at: At) -> set[str]:
+        """Drop facts; return of which subjects they were told."""
+        gone: set[str] = set()
+        for via, origins in dropped:
+            if origins is None or origins:
+                gone |= drop_facts(profile, via, origins, self._host.plan_of(profile), at.r_ms)
+        return gone
 
     def _erased(self, profile: Profile, received: Received, at: At) -> None:
         host, person, erasure = self._host, profile.linked(), read_identity(received.data["erasure"])
+        # the sender has lost all of its facts, those that are later than the erasure among them
+        dropped = [(received.via, None), *map(_all_of, person.freed(to=received.via))]
+        person.freed(via=received.via)
         if person.newly_erased_by(erasure):
             link = received.data.get("link", "")
             self._erase(profile, erasure, at, received.via, link if link.__class__ is str else "")
             person.aliases.discard(received.via)
-            # the sender has lost all of its facts, those that are later than the erasure among them
-            drop_facts(profile, received.via, None, host.plan_of(profile), at.r_ms)
+            self._drop_all(profile, dropped, at)
             return
         person.aliases.discard(received.via)
-        self._drop(profile, received, None, at)
+        self._drop(profile, received, dropped, at)
         if person.canonical == received.via:  # left alone: what it has came later than the erasure
             self._bring(profile, received.via, (), brought_by(profile, host.plan_of(profile), at.r_ms), at)
 
-    # -- what follows for others -------------------------------------------------------------------------------------
 
-    def _show(
-        self,
-        profile: Profile,
-        shown: Set[str],
-        moved: Set[str],
-        way: tuple[str, ...],
-        at: At,
-        taken: Taken | None = None,
-    ) -> None:
-        """Let the subject that an alias stands for have what moved. `shown`: whose facts that one had before.
+def _all_of(held: Held) -> Dropped:
+    return held.via, None if held.origins is None else {*held.origins}
 
-        Facts that reach it another way now are told again, with that way: a subject may have them by several ways while
-        links move, and what is left of these must be known further on.
-        """
-        person = profile.linked()
-        target = person.canonical
-        assert target is not None
-        if target in way:
-            at.marks.append("came_round")
-            taken = None
-        lost = shown - person.shown()
-        if lost:
-            self._pass_on(profile, WITHDRAWN_TYPE, target, way, {"origins": sorted(lost)}, at)
-        brought = brought_by(profile, self._host.plan_of(profile), at.r_ms, moved)
-        if brought or (taken is not None and taken.stays):
-            self._bring(profile, target, way, brought, at, taken=taken)
 
-    def _bring(
-        self,
-        profile: Profile,
-        subject: str,
-        way: tuple[str, ...],
-        brought: Brought,
-        at: At,
-        *,
-        link: Identity | None = None,
-        taken: Taken | None = None,
-    ) -> None:
-        plan = self._host.plan_of(profile)
-        for _, part in brought:
-            note_origin(profile, part, plan)
-        told: dict[str, Any] = {
-            "states": kept_by(plan),
-            "link": None if link is None else [*link],
-            "parts": write_brought(brought, plan, at.r_ms),
-            "taken": {} if taken is None else as_json(taken),
-        }
-        if taken is not None and taken.active is not None:
-            told["active"] = dict(taken.active)
-        self._pass_on(profile, FACTS_TYPE, subject, way, told, at)
-
-    def _pass_on(
-        self, profile: Profile, type_: str, subject: str, passed: tuple[str, ...], told: Mapping[str, Any], at: At
-    ) -> None:
-        """Send an effect to another subject. `passed`: the subjects that it came through before this one."""
-        way = (*passed, profile.subject)
-        at.effects.append(Effect(subject, type_, {"way": way, "event": at.events[0], **told}))
+def _no_longer_held(person: Person, received: Received, taken: Set[str]) -> list[Dropped]:
+    """Return what is held no longer after facts came, another way or the same way again. `taken`: of whom."""
+    via = received.via
+    person.unhold(via, taken)
+    found: list[Dropped] = []
+    if received.data.get("instead") == person.subject:
+        found = [_all_of(held) for held in person.freed(via=received.way[0], to=via)]
+    if received.data["link"] is not None and person.freed(via=via):  # all that the alias brings is in this effect
+        found.append((via, {way.origin for way in person.parts if way.via == via} - taken))
+    return found
 
 
 _APPLY: Final[Mapping[str, Callable[[Remote, Profile, Received, At], None]]] = {
