@@ -13,6 +13,7 @@ from rules.conditions.memory import Memory, state_key_of
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.scene import Compared, Judge, Scene
+from rules.conditions.shapes import is_name, is_row
 from rules.conditions.view import State, View
 from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
@@ -81,6 +82,10 @@ class LatestMatch(Memory):
     def prune(self, state: State, t_ms: int) -> State:
         """Drop it when it has left the longest window."""
         return None if state is not None and state[0] <= t_ms - self.reach_ms else state
+
+    def is_state(self, value: State) -> bool:
+        """One identity."""
+        return is_row(value) and is_name(value)
 
     def bytes_max(self) -> int:
         """One entry."""

@@ -21,6 +21,7 @@ from rules.conditions.occurrences import VALUE, Entry, Slide, flip_after
 from rules.conditions.own_facts import variable_of
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.settings import VALUE_BYTES, plain
+from rules.conditions.shapes import IsValue, is_number, is_row, is_value, is_whole
 from rules.conditions.view import View
 from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
 from rules.ground.event import Event
@@ -40,6 +41,16 @@ _CLASSES: Final[Mapping[ValueType, tuple[type, ...]]] = {
     "boolean": (bool,),
     "datetime": (int,),
     "list": (tuple,),
+}
+
+
+_SHAPES: Final[Mapping[ValueType, IsValue]] = {
+    "string": lambda value: value.__class__ is str,
+    "number": is_number,
+    "integer": is_number,
+    "boolean": lambda value: value.__class__ is bool,
+    "datetime": is_whole,
+    "list": lambda value: is_row(value) and is_value(value),
 }
 
 
@@ -73,9 +84,11 @@ def memory_of(matcher: Matcher, attribute: str, kind: ValueType, function: Funct
     # facts of another type are none for it; but a number that is declared an integer, or no longer, stays a number
     kept = "number" if kind == "integer" else kind
     key = canonical_json(["aggregate", matcher.key, attribute, kept, serves, window.key()])
-    reach_ms, value = window.within_ms, value_of(attribute, kind)
+    reach_ms, value, shape = window.within_ms, value_of(attribute, kind), _SHAPES[kind]
     if window.bucket_ms is None:
-        return WindowMemory(key, (matcher,), window, reach_ms=reach_ms, value_of=value, value_bytes=VALUE_BYTES)
+        return WindowMemory(
+            key, (matcher,), window, reach_ms=reach_ms, value_of=value, value_bytes=VALUE_BYTES, shape=shape
+        )
     return BucketedMemory(
         key,
         (matcher,),
@@ -83,6 +96,7 @@ def memory_of(matcher: Matcher, attribute: str, kind: ValueType, function: Funct
         reach_ms=reach_ms,
         value_of=value,
         values=FIGURES[function].bucket,
+        shape=is_value if function == "distinct" else shape,
     )
 
 

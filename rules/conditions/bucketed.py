@@ -18,10 +18,12 @@ each state in which it overflowed keeps its identity; after that it counts once 
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from rules.conditions.joining import merged
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, VALUE, Entries, Entry, drop_until, later_than
+from rules.conditions.shapes import IsValue, are_entries, is_instant, is_row
 from rules.conditions.view import Mark, State
 from rules.conditions.window import rounded_up
 from rules.ground.digest import identity
@@ -134,7 +136,8 @@ def _units_of_both(
             _, _, time_ms, value = by_identity[each[0]]
             unit = by_bucket.get(rounded_up(time_ms, bucket_ms))
             if unit is not None:
-                values = unit[VALUES] if of is None or of.leave is None else of.leave(unit[VALUES], value)
+                leave = None if of is None or value is None else of.leave
+                values = unit[VALUES] if leave is None else leave(unit[VALUES], value)
                 by_bucket[unit[0]] = [unit[0], unit[NUMBER] - 1, unit[FIRST], unit[LAST], values]
     return [by_bucket[bucket] for bucket in sorted(by_bucket)], [*by_identity.values()]
 
@@ -180,6 +183,33 @@ def straddles(state: State, mark: Mark | None) -> bool:
     if state is None or mark is None:
         return False
     return any(unit[FIRST] <= mark.time_ms <= unit[LAST] for unit in state[1])
+
+
+def is_state(value: Any, shape: IsValue | None) -> bool:
+    """Tell whether a JSON value has the shape of a state. `shape`: of the values; None: the conditions only count."""
+    if not is_row(value) or len(value) != 3 or not are_entries(value[0], shape):
+        return False
+    _, units, identities = value
+    if not is_row(units) or not all(_is_unit(unit, shape) for unit in units):
+        return False
+    in_order = all(before[0] < after[0] for before, after in pairwise(units))
+    return in_order and is_row(identities) and all(_is_identity(each, shape) for each in identities)
+
+
+def _is_unit(unit: Any, shape: IsValue | None) -> bool:
+    if not is_row(unit) or len(unit) != VALUES + 1 or not all(map(is_instant, unit[:VALUES])):
+        return False
+    values = unit[VALUES]
+    return values is None if shape is None else is_row(values) and all(map(shape, values))
+
+
+def _is_identity(value: Any, shape: IsValue | None) -> bool:
+    if not is_row(value) or len(value) not in (TOLD, TOLD + 2) or value[0].__class__ is not int:
+        return False
+    if not is_instant(value[1]):
+        return False
+    told = value[TOLD:]
+    return not told or (is_instant(told[0]) and (told[1] is None or (shape is not None and shape(told[1]))))
 
 
 def bytes_max() -> int:

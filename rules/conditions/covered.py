@@ -18,6 +18,7 @@ from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.shapes import is_whole
 from rules.conditions.view import View
 from rules.conditions.window import SinceKeys, Window, read_window
 from rules.ground.event import Event
@@ -88,6 +89,7 @@ class Covered(OfMatcher):
             reach_ms=None,
             value_of=end_of(attribute) if form == "until" else length_of(attribute),
             value_bytes=LENGTH_BYTES,
+            shape=is_whole,
         )
         super().__init__(definition, matcher, memory, window, text)
         self._form = form

@@ -26,6 +26,7 @@ from rules.conditions.occurrences import (
     later_than,
     remembered,
 )
+from rules.conditions.shapes import IsValue, are_entries, is_value
 from rules.conditions.view import Mark, State
 from rules.conditions.window import Window
 from rules.ground.event import Event
@@ -47,10 +48,11 @@ class WindowMemory(Memory):
         reach_ms: int | None,
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
+        shape: IsValue = is_value,
     ) -> None:
         """`reach_ms`: an event so old at R, or older, counts no more; None: none grows too old.
 
-        Of several matchers, `value_of` says whether an event counts.
+        Of several matchers, `value_of` says whether an event counts. `shape` tells what it gives.
         """
         self.take_name(state_text)
         self._match(matchers)
@@ -59,6 +61,7 @@ class WindowMemory(Memory):
         self._dated = window.since_ms is not None or window.until_ms is not None
         self._reach_ms = reach_ms
         self._value_of = value_of
+        self._shape = None if value_of is None else shape
         self._entry_bytes = ENTRY_BYTES + value_bytes
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -127,6 +130,10 @@ class WindowMemory(Memory):
         """Tell whether entries were dropped at the limit."""
         return len(state or ()) > ENTRIES_MAX
 
+    def is_state(self, value: State) -> bool:
+        """Entries."""
+        return are_entries(value, self._shape)
+
     def bytes_max(self) -> int:
         """All entries up to the limit."""
         return (ENTRIES_MAX + 1) * self._entry_bytes
@@ -145,8 +152,17 @@ class LatestMemory(WindowMemory):
         wanted: int,
         value_of: ValueOf | None = None,
         value_bytes: int = 0,
+        shape: IsValue = is_value,
     ) -> None:
-        super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of, value_bytes=value_bytes)
+        super().__init__(
+            state_text,
+            matchers,
+            window,
+            reach_ms=reach_ms,
+            value_of=value_of,
+            value_bytes=value_bytes,
+            shape=shape,
+        )
         self._wanted = wanted
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
@@ -203,8 +219,9 @@ class BucketedMemory(WindowMemory):
         reach_ms: int | None,
         value_of: ValueOf | None = None,
         values: Values | None = None,
+        shape: IsValue = is_value,
     ) -> None:
-        super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of)
+        super().__init__(state_text, matchers, window, reach_ms=reach_ms, value_of=value_of, shape=shape)
         assert window.bucket_ms is not None
         self._bucket_ms = window.bucket_ms
         self._values = values
@@ -248,6 +265,10 @@ class BucketedMemory(WindowMemory):
     def capped(self, state: State, mark: Mark | None) -> bool:
         """Tell whether a mark lies inside a bucket that was counted as one."""
         return bucketed.straddles(state, mark)
+
+    def is_state(self, value: State) -> bool:
+        """Entries, units and identities."""
+        return bucketed.is_state(value, self._shape)
 
     def bytes_max(self) -> int:
         """What a busy profile needs."""

@@ -18,6 +18,7 @@ from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries, Entry, flip_after
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.shapes import is_row, is_whole
 from rules.conditions.view import View
 from rules.conditions.window import Window, WindowKeys, read_window
 from rules.ground.event import Event
@@ -65,8 +66,21 @@ def memory_of(definition: Any, matcher: Matcher, tests: dict[str, Test], window:
             wanted=1,
             value_of=value_of,
             value_bytes=INTERVAL_BYTES,
+            shape=_is_interval,
         )
-    return WindowMemory(key, (matcher,), window, reach_ms=reach_ms, value_of=value_of, value_bytes=INTERVAL_BYTES)
+    return WindowMemory(
+        key,
+        (matcher,),
+        window,
+        reach_ms=reach_ms,
+        value_of=value_of,
+        value_bytes=INTERVAL_BYTES,
+        shape=_is_interval,
+    )
+
+
+def _is_interval(value: Any) -> bool:
+    return is_whole(value) or (is_row(value) and len(value) == 2 and all(map(is_whole, value)))
 
 
 class Last(OfMatcher):

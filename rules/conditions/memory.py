@@ -166,5 +166,9 @@ class Memory(ABC):
         return False
 
     @abstractmethod
+    def is_state(self, value: State) -> bool:
+        """Tell whether a JSON value, not None, has the shape of a state of this memory. Raises nothing."""
+
+    @abstractmethod
     def bytes_max(self) -> int:
         """Return the largest size of the packed state in bytes, for lint (source and id of an event take 64)."""

@@ -9,6 +9,7 @@ from rules.conditions.entry_memory import BucketedMemory, WindowMemory
 from rules.conditions.figures import exact_sum
 from rules.conditions.matching import Matcher
 from rules.conditions.memory import Memory
+from rules.conditions.shapes import is_row
 from rules.conditions.view import State, View
 from rules.conditions.window import Window, rounded_up
 from rules.ground.event import Event
@@ -151,6 +152,13 @@ class ScoreMemory(Memory):
         if not any(left):
             return None
         return state if all(a is b for a, b in zip(left, state, strict=True)) else left
+
+    def is_state(self, value: State) -> bool:
+        """A state of each item, or null."""
+        if not is_row(value) or len(value) != len(self.memories):
+            return False
+        items = zip(self.memories, value, strict=True)
+        return all(state is None or memory.is_state(state) for memory, state in items)
 
     def bytes_max(self) -> int:
         """The states of all items."""

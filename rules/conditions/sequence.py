@@ -23,6 +23,7 @@ from rules.conditions.occurrences import ENTRIES_MAX, VALUE, WALK_MAX, Entries, 
 from rules.conditions.own_facts import nothing_yet, own
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.sequence_search import NONE_MS, Search, Step
+from rules.conditions.shapes import is_whole
 from rules.conditions.view import State, View
 from rules.conditions.window import Definition, SinceKeys, Window, read_window
 from rules.ground.event import Event
@@ -77,6 +78,7 @@ class SequenceMemory(WindowMemory):
             reach_ms=window.within_ms,
             value_of=self._mask,
             value_bytes=MASK_BYTES,
+            shape=is_whole,
         )
 
     def _mask(self, event: Event) -> int | None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Self
 from rules.conditions.base import Completion, Condition
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, drop_until, evidence_of, remembered
+from rules.conditions.shapes import are_named, is_value
 from rules.conditions.view import Mark, Register, State, View
 from rules.conditions.window import Window
 from rules.ground.event import Value
@@ -100,6 +101,12 @@ def known_by(entry: Entry) -> int:
     return entry[KNOWN_BY] if len(entry) > KNOWN_BY else 0
 
 
+def _is_setting(rest: Any) -> bool:
+    return (
+        len(rest) in (1, 2) and (rest[0] is None or is_value(rest[0])) and (len(rest) == 1 or rest[1] in (STOOD, PAST))
+    )
+
+
 class SettingsMemory(Memory):
     """Keeps the settings of a trait in the last `reach_ms`, and the one that stood when they began."""
 
@@ -137,6 +144,10 @@ class SettingsMemory(Memory):
     def capped(self, state: State, mark: Mark | None) -> bool:
         """Tell whether settings were dropped at the limit."""
         return len(state or ()) > ENTRIES_MAX
+
+    def is_state(self, value: State) -> bool:
+        """Settings."""
+        return are_named(value, _is_setting)
 
     def bytes_max(self) -> int:
         """All settings up to the limit."""

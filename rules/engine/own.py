@@ -7,6 +7,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.engine.decode import Own
 from rules.engine.outcome import AppliedKind, Need, NeedCatalogue, NeedProfiles
 from rules.engine.past import FIRST_CUT, History, begin, facts_of, read_filled, read_history, take_in
+from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.persons.host import Persons
 from rules.engine.persons.steps import At, settle
 from rules.engine.plan import all_of
@@ -18,7 +19,7 @@ from rules.ground.event import Event
 
 
 class OwnRecords:
-    """Applies records of Segue's own, but for effects (`rules.engine.related`)."""
+    """Applies records of Segue's own. Effects that can be read are applied elsewhere (`rules.engine.related`)."""
 
     def __init__(self, profiles: Profiles, persons: Persons) -> None:
         self.catalogues: Final[dict[str, Catalogue]] = {}
@@ -44,6 +45,9 @@ class OwnRecords:
         history = read_history(own)
         if history is not None:
             self._take_history(history, at)
+            return "own"
+        if own.type in EFFECT_TYPES:
+            at.marks.append("unreadable")
             return "own"
         filled = read_filled(own)
         if filled is None or not self._profiles.cuts.fill(filled.cut_ms, filled.since_ms, at.r_ms):

@@ -14,7 +14,7 @@ from rules.engine.persons.effects import Effect, seal
 from rules.engine.persons.host import Persons, Telling
 from rules.engine.persons.local import Local
 from rules.engine.persons.part import recognises
-from rules.engine.persons.received import Received
+from rules.engine.persons.received import Received, Unreadable
 from rules.engine.persons.remote import Remote
 from rules.engine.persons.steps import At, classify
 from rules.engine.profile import Profile
@@ -70,7 +70,10 @@ class Related:
         at = At(r_ms, (received.event,), items)
         if self._profiles.cuts.current is not None:
             place = self._telling if received.type in TELLING_TYPES else self.persons
-            place.receive(received, at)
+            try:
+                place.receive(received, at)
+            except Unreadable:
+                at.marks.append("unreadable")
         return at
 
     def need_of(self, received: Received) -> Need | None:

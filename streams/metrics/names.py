@@ -180,7 +180,8 @@ EFFECTS: Final = Family(
     ("partition", "type", "outcome"),
     "partition",
     "Effects of links and erasures on other profiles, by type. Outcome: sent (committed to the target's partition);"
-    " applied (taken from this partition); replayed (taken again: what followed was published before).",
+    " applied (taken from this partition); replayed (taken again: what followed was published before);"
+    " unreadable (it does not say what it must, so it says nothing: who else writes to the input?).",
     RATE,
 )
 EFFECTS_DROPPED: Final = Family(

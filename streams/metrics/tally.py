@@ -129,7 +129,8 @@ class Tally:
                 if each.kind == "redelivery" and isinstance(each.decoded, Event):
                     mine.events[each.decoded.type, "replayed" if silent else "redelivered"] += 1
                 elif each.kind == "own" and isinstance(each.decoded, Own) and each.decoded.type in EFFECT_TYPES:
-                    mine.effects[each.decoded.type, "replayed" if silent else "applied"] += 1
+                    read = "unreadable" if "unreadable" in each.marks else "applied"
+                    mine.effects[each.decoded.type, "replayed" if silent else read] += 1
                 elif each.kind == "refused" and each.refusal == REFUSALS["erased"] and not silent:
                     mine.erased += 1
         if not silent:

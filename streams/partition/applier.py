@@ -66,6 +66,8 @@ class Applier:
         self.silent: Boundary | None = silent
         self._fired = 0
         """Wakes of the engine that were counted."""
+        self._effects_are_read = True
+        """Whether no effect came yet that cannot be read."""
 
     async def resume(self, meta: Meta) -> None:
         """Take up the cuts of `meta`; waits for their catalogues. Raises Incident."""
@@ -138,6 +140,7 @@ class Applier:
         if self.silent is None:
             submit(output)
         self._count(seen, began_ms, silent=silent)
+        self._look_at_effects(chunk, seen)
         return done + 1
 
     def first_wake(self) -> tuple[int, bool]:
@@ -155,6 +158,21 @@ class Applier:
         if tally is not None:
             fired, self._fired = self.engine.wakes_total - self._fired, self.engine.wakes_total
             tally.applied(self._partition, seen, fired, self._clock.now_ms() - began_ms, silent=silent)
+
+    def _look_at_effects(self, chunk: Sequence[Fetched], seen: Sequence[Applied]) -> None:
+        """Log the first effect that cannot be read; the metrics count all of them."""
+        if self._effects_are_read:
+            for found, applied in zip(chunk, seen, strict=False):
+                if "unreadable" in applied.marks:
+                    self._effects_are_read = False
+                    log.warning(
+                        "partition %d: the effect at record %d cannot be read, so it says nothing."
+                        " Only Segue should write records of this type: see who else may write to the input",
+                        self._partition,
+                        found.offset,
+                        extra=told("effect_unreadable", offset=found.offset),
+                    )
+                    return
 
     def end_silence(self, next_offset: int | None = None) -> None:
         """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.

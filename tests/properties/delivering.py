@@ -1,9 +1,10 @@
 """Drive the engine as a worker does, and deliver each effect as a record of its target, right after its cause."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from rules.engine.event_time import record_time
+from rules.engine.outcome import Mark
 from rules.engine.partition import Partition
 from rules.engine.record import Record
 from streams.store.erasure_keys import ErasureKeys
@@ -23,6 +24,7 @@ class Delivered(Batched):
     ) -> None:
         super().__init__(files, cuts, boundaries, keys)
         self.effects: list[bytes] = []
+        self.marks: Counter[Mark] = Counter()
         self._records = 0
 
     @property
@@ -60,6 +62,7 @@ class Delivered(Batched):
         self._records += 1
         applied = now(self._driver.feed(Record(self._records, record_time(text), None, text)))
         self.changes += [change.value for change in applied.changes]
+        self.marks.update(applied.marks)
         effects = [effect.value for effect in applied.effects]
         self.effects += effects
         if self._records in self._boundaries:

@@ -6,8 +6,9 @@ each subject has the same facts in the end.
 """
 
 import json
+import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -133,3 +134,50 @@ def test_a_restart_at_any_record_changes_neither_changes_nor_effects(scene: Scen
     parts = Delivered(scene.files, scene.cuts, boundaries)
     parts.deliver(scene.lines, scene.until)
     assert (parts.changes, parts.effects) == (whole.changes, whole.effects)
+    assert not parts.marks["unreadable"]
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 2**53 + 1, 2**64 - 1, "", "x", "hcp:1", [], {}, [[]], [0], ["x", 1], {"a": 1}]
+"""What may stand in some place of an effect that a stranger wrote."""
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Walk the places of a JSON value: what contains it, and its key or index there."""
+    keys = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in keys:
+        yield value, key
+        yield from places(each)
+
+
+def damaged(rng: random.Random, effect: bytes) -> bytes:
+    """Return an effect with one place changed, taken away or doubled, or with one byte changed."""
+    if rng.random() < 0.1:
+        at = rng.randrange(len(effect))
+        return effect[:at] + bytes([rng.randrange(32, 127)]) + effect[at + 1 :]
+    event = json.loads(effect)
+    inside, key = rng.choice([*places(event["data"])])
+    if rng.random() < 0.2:
+        del inside[key]
+    elif isinstance(inside, list) and rng.random() < 0.2:
+        inside.insert(key, inside[key])
+    else:
+        inside[key] = rng.choice(ODD)
+    return json.dumps(event).encode()
+
+
+@partial(checks, share=2)
+@given(linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0), st.integers(0, 2**32))
+def test_a_bad_effect_stops_nothing(scene: Scene, chance: int) -> None:
+    tell(scene)
+    whole = Delivered(scene.files, [], set())
+    whole.deliver(scene.lines, None)
+    if not whole.effects:
+        return
+    rng = random.Random(chance)
+    lines = list(scene.lines)
+    for _ in range(40):
+        lines.insert(rng.randrange(len(lines) + 1), damaged(rng, rng.choice(whole.effects)))
+    worker = Delivered(scene.files, [], set(range(RECORDS_MAX)))
+    worker.deliver(lines, None)
+    assert worker.partition.offset > len([line for line in lines if line.strip()])
+    assert worker.partition.clock_ms >= whole.partition.clock_ms

@@ -15,6 +15,7 @@ from rules.conditions.base import Verdict
 from rules.conditions.joining import all_of, arrived_entries, merged, present
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, drop_until, entry_of, keep_all
+from rules.conditions.shapes import are_entries
 from rules.conditions.view import State, View
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
@@ -66,6 +67,10 @@ class SendCounter(Memory):
     def describe(self) -> str:
         """`message.sent where channel equals email within 7d`."""
         return f"{SENT} where {self.of} equals {self.value} within {format_duration(self.reach_ms)}"
+
+    def is_state(self, value: State) -> bool:
+        """Entries."""
+        return are_entries(value)
 
     def bytes_max(self) -> int:
         """All up to the limit."""

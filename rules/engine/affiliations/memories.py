@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rules.conditions.memory import Memory
+from rules.conditions.shapes import NAME, are_named, is_name, is_row, is_value
 from rules.conditions.view import State
 from rules.engine.affiliations.ties import AFFILIATIONS, TIES_MAX, Order, Tie
 from rules.ground.event import Event
@@ -47,6 +48,10 @@ class TiesMemory(Memory):
         """Return the affiliations later than an instant."""
         return [entry for entry in _entries(state) if entry[2] > after_ms] or None
 
+    def is_state(self, value: State) -> bool:
+        """Affiliations."""
+        return is_row(value) and all(is_row(row) and len(row) == 6 and _is_affiliation(row) for row in value)
+
     def bytes_max(self) -> int:
         """Return the largest size."""
         return TIES_MAX * ENTRY_BYTES
@@ -75,6 +80,10 @@ class LatestMemory(Memory):
         """Return the fact, if it is later than an instant."""
         found: Any = state
         return state if found is not None and found[0] > after_ms else None
+
+    def is_state(self, value: State) -> bool:
+        """The identity of a fact, and its data."""
+        return is_row(value) and len(value) == NAME + 1 and is_name(value[:NAME]) and _is_data(value[NAME])
 
     def bytes_max(self) -> int:
         """Return the largest size, about."""
@@ -107,9 +116,24 @@ class ToldMemory(Memory):
         """Return the facts later than an instant."""
         return [entry for entry in _entries(state) if entry[0] > after_ms] or None
 
+    def is_state(self, value: State) -> bool:
+        """The identities of facts, and the organisation of each."""
+        return are_named(value, lambda rest: len(rest) == 1 and rest[0].__class__ is str)
+
     def bytes_max(self) -> int:
         """Return the largest size."""
         return TOLD_MAX * ENTRY_BYTES
+
+
+def _is_affiliation(row: Any) -> bool:
+    organisation, role, *name, tied = row
+    return organisation.__class__ is role.__class__ is str and is_name(name) and tied.__class__ is bool
+
+
+def _is_data(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(path.__class__ is str and (each is None or is_value(each)) for path, each in value.items())
 
 
 TIES: Final = TiesMemory()

@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,7 +21,7 @@ from rules.engine.affiliations.ties import Tie
 from rules.engine.persons.contribution import read_fact, write_fact
 from rules.engine.persons.effects import ASKED_TYPE, REACHED_TYPE, REACHING_TYPE, TIED_TYPE, Effect
 from rules.engine.persons.host import Host, TakeIn
-from rules.engine.persons.received import Received
+from rules.engine.persons.received import Received, reading
 from rules.engine.persons.steps import At
 from rules.engine.profile import Profile
 from rules.ground.event import Event
@@ -115,8 +114,8 @@ class RemoteTelling:
             yield page_name(subject, page_of(index, about)[1])
 
     def receive(self, received: Received, at: At) -> None:
-        """Apply an effect. One that does not say what it must says nothing."""
-        with suppress(ValueError, KeyError, TypeError):
+        """Apply an effect. Raises Unreadable."""
+        with reading():
             _APPLY[received.type](self, received.subject, received.way, received.data, at)
 
     def _tied(self, subject: str, way: tuple[str, ...], data: Mapping[str, Any], at: At) -> None:

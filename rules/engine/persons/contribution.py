@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rules.conditions.shapes import is_value
 from rules.engine import layout
 from rules.engine.decode import is_subject
 from rules.engine.persons.journeys import read_active
@@ -58,6 +59,8 @@ def read_brought(value: Any) -> Brought:
             way, part = unpack_part(_packed(layout.encode(fields)))
             if not is_subject(way.origin) or not _are_instants(part.known_since_ms, part.latest_ms, *_times_of(part)):
                 raise ValueError("no facts")
+            if not all(setting.value is None or is_value(setting.value) for setting in part.traits.values()):
+                raise ValueError("no settings")
             brought.append((way.origin, part))
     except (TypeError, IndexError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise ValueError("no facts") from error
@@ -70,6 +73,16 @@ def _times_of(part: Part) -> Iterator[int]:
     yield from (told.time_ms for pair in part.consents.values() for told in pair if told is not None)
     yield from part.seen.values()
     yield from part.lacking.values()
+
+
+def check_states(brought: Brought, plan: Plan) -> None:
+    """Look at the states that a plan keeps. Raises ValueError: one has not the shape that its memory gives it."""
+    names = {foreign: key for key, foreign in plan.foreign.items()}
+    for _, part in brought:
+        for foreign, state in part.states.items():
+            memory = plan.states.get(names.get(foreign, foreign))
+            if memory is not None and state is not None and not memory.is_state(state):
+                raise ValueError("no state")
 
 
 def read_subjects(value: Any) -> set[str]:

@@ -1,12 +1,28 @@
 """An effect as its target reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rules.engine.decode import Own, is_subject
 from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.persons.pieces import PIECE
+
+
+class Unreadable(Exception):
+    """An effect does not say what it must: it was damaged, or a stranger wrote it. It says nothing."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let all that a bad effect may raise where it is read be Unreadable."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, msgspec.MsgspecError) as error:
+        raise Unreadable from error
 
 
 @dataclass(frozen=True, slots=True)

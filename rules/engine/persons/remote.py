@@ -7,13 +7,11 @@ round for ever. Nothing ever waits for another partition.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from contextlib import suppress
 from typing import Final, TypeAlias
-
-import msgspec
 
 from rules.engine.decode import Own, is_subject
 from rules.engine.persons.contribution import (
+    check_states,
     read_besides,
     read_brought,
     read_fact,
@@ -29,7 +27,7 @@ from rules.engine.persons.packed import Held, Identity, Link
 from rules.engine.persons.part import OWN, Way
 from rules.engine.persons.person import Person
 from rules.engine.persons.pieces import PIECE, gather
-from rules.engine.persons.received import Received, read_effect
+from rules.engine.persons.received import Received, Unreadable, read_effect, reading
 from rules.engine.persons.sending import Sending
 from rules.engine.persons.steps import (
     At,
@@ -112,33 +110,35 @@ class Remote(Sending):
     # -- effects -----------------------------------------------------------------------------------------------------
 
     def receive(self, received: Received, at: At) -> None:
-        """Apply an effect to its target. One that does not say what it must says nothing."""
+        """Apply an effect to its target. Raises Unreadable, and nothing but the pieces that wait has changed."""
         host = self._host
         profile = host.linked(received.subject, at.r_ms)
         if PIECE in received.data:
             self._touch(profile, at)
             person = profile.linked()
-            person.pieces, data = gather(person.pieces, received.data)
+            waiting, data = gather(person.pieces, received.data)
+            wrong = waiting is person.pieces or len(waiting) < len(person.pieces)
+            person.pieces = waiting
             host.moved(profile)
             whole = None if data is None else read_effect(Own(received.type, data, received.subject))
+            if data is None and not wrong:
+                return  # more pieces come
             if whole is None or PIECE in whole.data:
-                return
+                raise Unreadable
             received = whole
             at.events = (received.event,)
-        with suppress(ValueError, KeyError, TypeError, msgspec.MsgspecError):
-            _APPLY[received.type](self, profile, received, at)
+        _APPLY[received.type](self, profile, received, at)
 
     def _facts(self, profile: Profile, received: Received, at: At) -> None:
         host, person, data = self._host, profile.linked(), received.data
-        brought, taken, kept_there = (
-            read_brought(data["parts"]),
-            read_taken(data["taken"], data.get("active")),
-            data["states"],
-        )
-        if kept_there.__class__ is not str:
-            raise ValueError("no states")
-        link = None if data["link"] is None else read_identity(data["link"])
-        instead, withdrawn = read_besides(data)
+        with reading():
+            brought, kept_there = read_brought(data["parts"]), data["states"]
+            taken = read_taken(data["taken"], data.get("active"))
+            if kept_there.__class__ is not str:
+                raise ValueError("no states")
+            link = None if data["link"] is None else read_identity(data["link"])
+            instead, withdrawn = read_besides(data)
+            check_states(brought, host.plan)
         if received.way == (received.via,):
             person.aliases.add(received.via)
         host.moved(profile)
@@ -182,11 +182,11 @@ class Remote(Sending):
 
     def _fact(self, profile: Profile, received: Received, at: At) -> None:
         data, person = received.data, profile.linked()
-        event = read_fact(data["fact"], received.subject)
+        with reading():
+            event, origin = read_fact(data["fact"], received.subject), data["origin"]
+            if origin == profile.subject or not is_subject(origin):
+                raise ValueError("no origin")
         anew = self._host.plan.catalogue.policy.begins_anew
-        origin = data["origin"]
-        if origin == profile.subject or not is_subject(origin):
-            return
         if not person.takes(event.time_ms, anew):
             at.marks.append("erased_fact")
             return
@@ -197,7 +197,8 @@ class Remote(Sending):
         if "left" in data:
             self._answered(profile, received, at)
             return
-        origins = None if data["origins"] is None else read_subjects(data["origins"])
+        with reading():
+            origins = None if data["origins"] is None else read_subjects(data["origins"])
         to = None if data.get("to") == profile.subject else data.get("to")
         dropped: list[Dropped] = []
         if received.way == (via,):
@@ -205,7 +206,7 @@ class Remote(Sending):
             dropped += map(_all_of, person.freed(to=via))
         if origins is None:
             person.freed(via=via)
-        if to != via and to in person.aliases:
+        if to.__class__ is str and to != via and to in person.aliases:
             person.held.append(Held(via, to, None if origins is None else tuple(sorted(origins))))
             self._host.moved(profile)
         else:
@@ -216,9 +217,9 @@ class Remote(Sending):
     def _answered(self, profile: Profile, received: Received, at: At) -> None:
         """Take the answer to a withdrawal: what is held is dropped, or the answer is passed on."""
         data, person = received.data, profile.linked()
-        left, to = data["left"], data["to"]
+        left, to = data["left"], data.get("to", "")
         if not is_subject(left) or not is_subject(to):
-            raise ValueError("no answer")
+            raise Unreadable
         freed = person.freed(via=left, to=to)
         if freed:
             self._drop(profile, received, [_all_of(held) for held in freed], at)
@@ -251,7 +252,9 @@ class Remote(Sending):
         return gone
 
     def _erased(self, profile: Profile, received: Received, at: At) -> None:
-        host, person, erasure = self._host, profile.linked(), read_identity(received.data["erasure"])
+        host, person = self._host, profile.linked()
+        with reading():
+            erasure = read_identity(received.data["erasure"])
         # the sender has lost all of its facts, those that are later than the erasure among them
         dropped = [(received.via, None), *map(_all_of, person.freed(to=received.via))]
         person.freed(via=received.via)

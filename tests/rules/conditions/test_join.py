@@ -3,6 +3,7 @@
 Facts are dealt to up to four subjects at random, some facts to several of them.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -190,6 +191,8 @@ def test_a_join_of_folds_is_the_fold_of_all_in_any_order_and_however_often(kind:
     assert case.joined([*states, *states]) == expected
     assert all(memory.join([None, state, None], t_ms) is state for state in states)
     assert memory.join([], t_ms) is None
+    told = json.loads(json.dumps([state for state in [*states, memory.join(states, t_ms)] if state is not None]))
+    assert all(memory.is_state(state) for state in told)
 
 
 @pytest.mark.usefixtures("limit")

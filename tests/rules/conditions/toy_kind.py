@@ -54,6 +54,10 @@ class FirstMatch(Memory):
         """The first one, if it is later; of those after it nothing is known."""
         return state if state is not None and state[0] > after_ms else None
 
+    def is_state(self, value: State) -> bool:
+        """One identity."""
+        return isinstance(value, list) and len(value) == 3
+
     def prune(self, state: State, t_ms: int) -> State:
         """Keep it for ever."""
         return state

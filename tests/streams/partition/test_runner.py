@@ -489,6 +489,24 @@ async def test_a_refused_record_goes_to_the_dead_letters_in_the_same_transaction
     assert await worker.release() == [TenureEnd.RELEASED]
 
 
+async def test_an_effect_that_cannot_be_read_is_logged_once_and_the_partition_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = await world_with(FOREVER_IN)
+    bad = b'{"specversion":"1.0","id":"x","source":"/x","type":"segue.erased","subject":"hcp:1","data":{}}'
+    for _ in range(3):
+        world.broker.append(OutRecord(EVENTS, 0, b"hcp:1", bad))
+    world.send("hcp:2")
+    worker = await Worker(world).start(0)
+    await world.until(lambda: len(world.out()) == 1)
+    assert world.out(DEAD) == []
+    assert [record.getMessage() for record in caplog.records if "cannot be read" in record.getMessage()] == [
+        "partition 0: the effect at record 1 cannot be read, so it says nothing."
+        " Only Segue should write records of this type: see who else may write to the input"
+    ]
+    assert await worker.release() == [TenureEnd.RELEASED]
+
+
 async def test_a_key_of_another_partition_is_bad_input() -> None:
     world = await world_with(FOREVER_IN, partitions=4)
     for partition in range(4):

@@ -58,3 +58,4 @@ def test_an_effect_that_says_nothing_stops_nothing(bad: bytes) -> None:
     )
     assert worker.partition.profiles.keys() <= {"x:one"}
     assert worker.effects == []
+    assert worker.marks["unreadable"] == 2
