@@ -302,3 +302,33 @@ def test_a_score_of_which_no_fact_is_later_is_none() -> None:
     left = score.later(state, START + 4)
     assert left is not None
     assert any(each is not None for each in left)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_bucket_recognises_what_a_join_counted_and_counts_it_no_second_time() -> None:
+    counter = memory_of({"event": "a", "bucket": "10ms", "count": {"at_least": 600}})
+    one, two = (folded(counter, [(event(at, "1"), at) for at in range(start, 20, 2)], START + 50) for start in (1, 2))
+    both = counter.join([one, two], START + 50)
+    assert sum(unit[1] for unit in both[1]) + len(both[0]) == 19
+    assert alike(counter, counter.join([both, one], START + 50)) == alike(counter, both)
+    assert alike(counter, counter.join([one, both], START + 50)) == alike(counter, both)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_join_of_buckets_keeps_none_that_no_window_reaches() -> None:
+    counter = memory_of({"event": "a", "bucket": "10ms", "within": "50ms", "count": {"at_least": 600}})
+    old = folded(counter, [(event(at, "1"), at) for at in range(1, 20)], START + 20)
+    new = folded(counter, [(event(at, "1"), at) for at in range(200, 220)], START + 220)
+    assert counter.join([old, new], START + 220) == counter.join([new, old], START + 220) == new
+
+
+@pytest.mark.usefixtures("few")
+def test_a_bucket_of_two_subjects_reaches_from_the_first_fact_of_both_to_the_last() -> None:
+    counter = memory_of({"event": "a", "bucket": "100ms", "count": {"at_least": 600}})
+    early, late = (
+        folded(counter, [(event(at, "1"), at) for at in range(start, start + 9)], START + 90) for start in (10, 50)
+    )
+    for order in ([early, late], [late, early]):
+        [unit] = counter.join(order, START + 90)[1]
+        assert unit[2] == START + 10
+        assert unit[3] >= START + 50
