@@ -46,6 +46,8 @@ class Found:
     """By (segment, path): conditions that would have no verdict without filling."""
     still_blind: dict[tuple[str, str], Blind] = field(default_factory=dict)
     """Those that have no verdict though the history is filled in: the log does not reach back so far."""
+    of_several: int = 0
+    """Profiles with facts of other subjects, where conditions come in: what was told of these before is not counted."""
     people: dict[Moved, list[Person]] = field(default_factory=dict)
     """The first few profiles of each way."""
     people_max: int = PEOPLE_MAX
@@ -61,6 +63,7 @@ class Found:
             self.parts.setdefault(name, Tally()).add(tally)
         _join(self.blind, other.blind)
         _join(self.still_blind, other.still_blind)
+        self.of_several += other.of_several
         for moved, people in other.people.items():
             self.people[moved] = sorted([*self.people.get(moved, ()), *people])[: self.people_max]
         if other.window is not None:
@@ -78,6 +81,7 @@ class Found:
             window=None if self.window is None else self.window.only(shows),
             blind=self.blind,
             still_blind=self.still_blind,
+            of_several=self.of_several,
             people={moved: people for moved, people in self.people.items() if shows(moved.kind, moved.name)},
             people_max=self.people_max,
         )

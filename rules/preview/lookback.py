@@ -14,6 +14,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
 from rules.engine.outcome import Applied, Need, changes_of, whole
 from rules.engine.partition import BEGINNING_MS, Partition
+from rules.engine.persons.part import OWN
 from rules.engine.plan import Plan, make_plan
 from rules.engine.profile import Profile
 from rules.engine.record import Decode, Record
@@ -165,6 +166,8 @@ class Lookback:
         if current is not None:
             pending = make_plan(question.to, ordinal=current.ordinal + 1, t_ms=question.t_ms, old=current)
             found.blind = {(each.segment, each.path): each for each in blind_in(pending)}
+            if found.blind:
+                found.of_several = sum(map(_of_several, self.engine.profiles.values()))
         people = People(question.people, question.shows)
         subjects = iter(list(dict.fromkeys([*self.engine.profiles, *self.past.subjects])))
         while chunk := list(islice(subjects, CHUNK)):
@@ -228,3 +231,9 @@ class Lookback:
         text = self._pick(record, r_ms)
         if text is not None:
             self.past.add(record.key.decode(), text)
+
+
+def _of_several(profile: Profile) -> bool:
+    """Tell whether a profile has facts of other subjects."""
+    person = profile.person
+    return person is not None and person.canonical is None and any(way.via != OWN for way in person.parts)

@@ -182,7 +182,7 @@ async def preview(servers: Servers, new: Catalogue, wanted: Wanted, on_offset: O
         passes=reading.passes,
         seconds=(SystemClock().now_ms() - began_ms) / 1000,
         shows=sight.shows,
-        unknown=tuple(_unknown(truncated, wanted)),
+        unknown=tuple(_unknown(truncated, wanted, found.of_several)),
         not_shown=sight.as_json(),
         note=sight.note,
         to_version=tuple(wrong_versions(new, in_force, await ledger_of(servers, in_force))),
@@ -217,7 +217,13 @@ def _loaded(data: bytes | None) -> Catalogue | None:
     return None
 
 
-def _unknown(truncated: Sequence[int], wanted: Wanted) -> Iterator[str]:
+def _unknown(truncated: Sequence[int], wanted: Wanted, of_several: int) -> Iterator[str]:
+    if of_several:
+        profiles = "1 profile has" if of_several == 1 else f"{of_several:,} profiles have"
+        yield (
+            f"{profiles} facts of other subjects: what these were told before the cut is not counted here for"
+            " conditions that come in. `segue apply` brings it."
+        )
     if not truncated:
         return
     where = f"partition{'' if len(truncated) == 1 else 's'} {', '.join(map(str, truncated))}"

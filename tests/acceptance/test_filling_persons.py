@@ -99,6 +99,10 @@ def test_a_fill_brings_the_past_of_whole_persons(kafka: KafkaServer, valkey: Val
         sent.send(*product([*OTHERS, *(each[3] for each in (CHAINED, LATE, MEANWHILE, PARTED))], ["portal.visit"]))
         sent.send(*links(CHAINED), *links(PARTED))
         wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)  # the worker is there
+        previewed = segue.done("preview", second).out
+        assert (
+            "2 profiles have facts of other subjects: what these were told before the cut is not counted" in previewed
+        )
         segue.done("apply", second, "--no-fill")
         sent.send(*links(LATE))
         with segue.started("fill", "--json", SEGUE_FILL_RECORDS_PER_S_MAX=8) as filling:
