@@ -205,7 +205,7 @@ def test_a_filler_that_is_killed_is_seen_and_continued(
             assert re.search(r"no verdict yet: its history is being read: \d+ %", shown), shown
             apply.send_signal(signal.SIGKILL)
             apply.communicate()
-        assert counted(segue) == {"known": 200}
+        assert counted(segue) == {"known": 200, "often": 0}
         assert "history of partition" in segue.done("lag").out
         # another cut comes while the first one is not filled
         files = {**VISITORS, "segments/often.yaml": OFTEN, "segments/walkers.yaml": WALKERS}
