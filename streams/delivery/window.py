@@ -8,7 +8,8 @@ The laws, for any order of calls:
 - Where a platform deletes an erased person, deletions have requests of their own. A deletion takes the place of all
   changes of its profile that wait: the platform need not hear of them, and one deletion is enough.
 - A request keeps to the limits of changes and bytes.
-- A partition's offset goes up to the first change that is not settled, and no further.
+- A partition's offset goes up to the first change that is not settled, and no further. An erasure whose place a later
+  deletion takes is settled with that deletion: else a crash in between would leave it without a receipt.
 
 Profiles take turns, the longest waiting first: a profile with many changes does not hold up the others.
 """
@@ -110,7 +111,9 @@ class SendWindow:
         self.seen(parcel.partition, parcel.offset)
         superseded = self._waiting.pop(parcel.profile, deque()) if self._deletes(parcel) else ()
         for each in superseded:
-            self._done(each)
+            self._forget(each)
+            if not each.erases:  # else the answer to this deletion is its answer, too: until then it is not done with
+                self._pass(each.partition, each.offset)
         erased = [place for each in superseded if each.erases for place in (*each.also, (each.erasure, each.offset))]
         if erased:
             parcel = replace(parcel, also=(*parcel.also, *erased))
@@ -125,8 +128,10 @@ class SendWindow:
     def _deletes(self, parcel: Parcel) -> bool:
         return parcel.erases and self._limits.deletions_max is not None
 
-    def _done(self, parcel: Parcel) -> None:
-        del self._partitions[parcel.partition].unsettled[parcel.offset]
+    def _pass(self, partition: int, offset: int) -> None:
+        del self._partitions[partition].unsettled[offset]
+
+    def _forget(self, parcel: Parcel) -> None:
         self.changes -= 1
         self.size_bytes -= parcel.size_bytes
 
@@ -178,7 +183,9 @@ class SendWindow:
     def settle(self, parcels: Sequence[Parcel]) -> None:
         """Note taken changes that are done with: accepted, or among the dead letters."""
         for parcel in parcels:
-            self._done(parcel)
+            self._forget(parcel)
+            for offset in (parcel.offset, *(offset for _, offset in parcel.also)):
+                self._pass(parcel.partition, offset)
             left = self._taken.pop(parcel.profile) - 1
             if left:
                 self._taken[parcel.profile] = left

@@ -61,6 +61,8 @@ def test_any_course_keeps_order_limits_and_progress(
     added: list[Parcel] = []
     taken_once: list[Parcel] = []
     settled: list[Parcel] = []
+    passed: set[tuple[int, int]] = set()
+    """(partition, offset) of what is done with, and answered if it is an erasure."""
     while due or under_way or len(settled) < len(coming):
         step = chance.random()
         if due and step < 0.4:
@@ -73,6 +75,7 @@ def test_any_course_keeps_order_limits_and_progress(
             assert window.add(coming_in) == len(gone)
             added.append(coming_in)
             settled += gone
+            passed |= {(each.partition, each.offset) for each in gone if not each.erases}
         elif step < 0.7 and (taken := window.take()):
             taken_once += taken
             assert len(taken) <= allowed.changes_max
@@ -96,8 +99,9 @@ def test_any_course_keeps_order_limits_and_progress(
             for part in (batch[:half], batch[half:]):
                 window.settle(part)
                 settled += part
-                _progress_is_contiguous(window, added, settled)
-        _progress_is_contiguous(window, added, settled)
+                passed |= {(each.partition, at) for each in part for _, at in (*each.also, ("", each.offset))}
+                _progress_is_contiguous(window, added, passed)
+        _progress_is_contiguous(window, added, passed)
         assert window.changes == len(added) - len(settled)
         assert window.size_bytes == sum(each.size_bytes for each in added) - sum(each.size_bytes for each in settled)
     assert window.take() == []
@@ -113,8 +117,7 @@ def test_any_course_keeps_order_limits_and_progress(
         assert answered == {(each.partition, each.offset) for each in coming if each.erases}
 
 
-def _progress_is_contiguous(window: SendWindow, added: list[Parcel], settled: list[Parcel]) -> None:
-    done = {(each.partition, each.offset) for each in settled}
+def _progress_is_contiguous(window: SendWindow, added: list[Parcel], done: set[tuple[int, int]]) -> None:
     for partition, at in window.progress().items():
         offsets = [each.offset for each in added if each.partition == partition]
         assert all((partition, offset) in done for offset in offsets if offset < at)
@@ -177,6 +180,17 @@ def test_a_deletion_takes_the_place_of_what_waits_and_goes_alone() -> None:
     assert window.take() == [], "what comes after a deletion waits for it"
     window.settle(deletion)
     assert [each.offset for each in window.take()] == [4]
+
+
+def test_an_erasure_whose_place_a_later_one_takes_is_read_again_after_a_crash_before_the_answer() -> None:
+    window = SendWindow(Limits(9, 1_000, 100, 10, 2))
+    for offset, activation in enumerate(("a", "b", "c")):
+        window.add(parcel(0, offset, 0, activation, activated=None))
+    deletion = window.take()
+    assert [(each.offset, [at for _, at in each.also]) for each in deletion] == [(2, [0, 1])]
+    assert window.progress() == {0: 0}, "the first erasure would have no receipt"
+    window.settle(deletion)
+    assert (window.progress(), window.changes, window.size_bytes) == ({0: 3}, 0, 0)
 
 
 def test_without_deletions_an_erasure_is_a_change_of_its_own_kind() -> None:
