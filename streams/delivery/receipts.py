@@ -22,9 +22,11 @@ UNKNOWN: Final = "?"
 class Receipts:
     """Makes the receipts of one route."""
 
-    def __init__(self, route: Route, host: str) -> None:
+    def __init__(self, route: Route, host: str, asking: str | None = None) -> None:
+        """`asking`: the run of `segue deliver --delete` that asks, if one does."""
         self._route: Final = route
         self._host: Final = host
+        self._asking: Final = asking
 
     def accepted(self, parcels: Sequence[Parcel], told: Told, at_ms: int) -> list[OutRecord]:
         """Make the receipts of changes that the platform took."""
@@ -60,6 +62,7 @@ class Receipts:
                     at=format_instant(at_ms),
                     partition=parcel.partition,
                     offsets=tuple(some),
+                    asking=self._asking,
                 ),
             )
             for erasure, some in offsets.items()

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -66,7 +67,7 @@ async def delete_at(
     if len(found) != 1 or found[0].asked is None:
         raise WrongInput(f"no erasure is recorded under {erasure!r}: give the id that segue erase told")
     await _delivered(servers, channel, subjects, wait_s)
-    parcels = [_parcel(servers, shape, subject, found[0].erasure) for subject in subjects]
+    parcels = [_parcel(servers, shape, subject, found[0].erasure) for subject in dict.fromkeys(subjects)]
     endpoint = endpoint_of(delivery, shape.path)
     status = DeliveryStatus(channel, endpoint.host, delivery.shape)
     try:
@@ -119,7 +120,7 @@ def _sender(servers: Servers, route: Route, endpoint: Endpoint, status: Delivery
         SystemClock(),
         Hold(asyncio.Event(), lambda: True),
         None,
-        Receipts(route, endpoint.host),
+        Receipts(route, endpoint.host, secrets.token_hex(8)),
         servers.log,
         Random(),
     )

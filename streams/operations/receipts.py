@@ -6,6 +6,7 @@ without `segue deliver` leaves no receipt here.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,8 @@ class ChannelAnswers:
     silent: int
     """Subjects that the channel told of earlier, that no change tells it of, and that nobody asked it to delete."""
     asked_for: int
-    """Subjects of these that `segue deliver --delete` asked for, and that the platform accepted."""
+    """Subjects of these that `segue deliver --delete` asked for, and that the platform accepted: the most of one run. A
+    receipt names nobody, so of two runs nobody can tell whether they asked for the same subjects."""
     receipts: tuple[DeletionReceipt, ...]
 
     @property
@@ -152,7 +154,8 @@ def _channels(told: ErasureTold | None, given: Sequence[DeletionReceipt]) -> Ite
         theirs = tuple(each for each in given if each.channel == channel)
         last = {(each.partition, offset): each.outcome for each in theirs for offset in each.offsets}
         outcomes = list(last.values())
-        asked_for = sum(each.outcome == "accepted" for each in theirs if not each.offsets)
+        asked = Counter(each.asking for each in theirs if not each.offsets and each.outcome == "accepted")
+        asked_for = max(asked.values(), default=0)
         yield ChannelAnswers(
             channel,
             None if told is None else changes.get(channel, 0),

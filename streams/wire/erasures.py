@@ -79,6 +79,8 @@ class DeletionReceipt:
     offsets: tuple[int, ...] = ()
     """The changes with the reason `erased` that this answers, in the channel's topic; none: `segue deliver --delete`
     asked for a subject of which no change tells the channel."""
+    asking: str | None = None
+    """Which run of `segue deliver --delete` asked; null: none did, or one of an earlier version."""
     kind: Literal["receipt"] = "receipt"
 
 

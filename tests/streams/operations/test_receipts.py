@@ -46,6 +46,14 @@ def test_a_deletion_on_request_answers_for_a_subject_and_a_refused_one_does_not(
     assert channels(TOLD, replace(ON_REQUEST, outcome="refused"))["sms"].silent == 1
 
 
+def test_two_runs_that_ask_for_one_subject_do_not_answer_for_another() -> None:
+    two = replace(TOLD, silent={"sms": 2})
+    once, again, both = (replace(ON_REQUEST, asking=run) for run in ("1", "2", "3"))
+    assert channels(two, once, again)["sms"].silent == 1
+    assert not settled(two, ANSWER, once, again)
+    assert settled(two, ANSWER, once, both, both)
+
+
 def test_an_erasure_is_found_by_its_reference_or_its_id_and_no_other_is() -> None:
     other = replace(ASKED, erasure="/segue/erase 11", request="DSR-11")
     for reference in ("DSR-1", "1", FIRST):
