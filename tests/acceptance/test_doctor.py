@@ -64,8 +64,9 @@ def test_the_doctor_goes_with_a_deployment_from_its_beginning(segue: Segue) -> N
     segue.done("apply", EXAMPLE, "--no-fill")
     there = found(segue, status=0)
     outcomes = {name: each["outcome"] for name, each in there.items()}
-    # the embedded Valkey keeps no append-only file
-    assert {name for name, outcome in outcomes.items() if outcome != "right"} == {"redis"}
+    # the embedded Valkey keeps no append-only file, and nothing names an erasure key
+    assert {name for name, outcome in outcomes.items() if outcome != "right"} == {"redis", "SEGUE_ERASURE_KEY"}
+    assert there["SEGUE_ERASURE_KEY"]["said"] == "it is not set, so Redis keeps the names of erased people"
     assert there["transactions"]["said"].startswith("one was begun and taken back")
     assert outcomes["clock of Kafka"] == outcomes["clock of Redis"] == "right"
     shown = segue.on_terminal("doctor", "--all")
