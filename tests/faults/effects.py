@@ -38,8 +38,10 @@ def said_of(effect: Effect) -> dict[str, Any]:
     said: dict[str, Any] = {"way": [*effect.way], "event": effect.event}
     if effect.type == FACTS:
         said["link"] = None if effect.link is None else [*effect.link]
+        said |= {"instead": effect.instead, "withdrawn": sorted(effect.withdrawn) or None}
     elif effect.type == WITHDRAWN:
         said["origins"] = None if effect.origins is None else sorted(effect.origins)
+        said |= {"to": effect.to, "left": effect.left}
     elif effect.erasure is not None:
         said["erasure"] = [*effect.erasure]
     elif effect.fact is not None:

@@ -3,7 +3,7 @@
 A worker that dies leaves no trace in this: effects are in the log exactly if the changes of their cause are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -20,12 +20,16 @@ from tests.faults.persons import (
     Brought,
     Effect,
     Event,
+    Held,
     Identity,
     Part,
     Person,
     Taken,
 )
 from tests.faults.profile import Profile
+
+Dropped = tuple[str, AnySet[str] | None]
+"""The alias that facts came through, and the subjects of which they were told; None: all of these."""
 
 
 class Early(Exception):
@@ -101,9 +105,10 @@ class Hops:
         profile.refold()
         self._host.judge_person(profile, now)
         if before is not None:
-            self._send(profile, now, before, WITHDRAWN)
+            self._send(profile, now, before, WITHDRAWN, to=after)
         if after is not None:
-            self._send(profile, now, after, FACTS, brought=person.brought(), taken=taken, link=identity)
+            brought = person.brought()
+            self._send(profile, now, after, FACTS, brought=brought, taken=taken, link=identity, instead=before)
 
     def _fold(
         self,
@@ -162,20 +167,33 @@ class Hops:
         _APPLY[effect.type](self, profile, person, effect, now)
 
     def _facts(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
-        via, direct = effect.way[-1], len(effect.way) == 1
+        via, direct, instead = effect.way[-1], len(effect.way) == 1, effect.instead
         if direct:
             person.aliases.add(via)
         if effect.link is not None and person.erased is not None and effect.link <= person.erased:
             if direct:
                 self._send(profile, now, via, ERASED, erasure=person.erased)
+            self._answer_to(profile, effect, now)
             return
         self._host.bring_up(profile, now.r_ms)
         shown = person.shown()
-        kept = self._add(profile, person, via, effect.brought)
+        moved = self._add(profile, person, via, effect.brought)
+        moved |= self._drop_all(profile, person, [(via, effect.withdrawn), *_no_longer_held(person, effect, moved)])
+        answers = instead is not None and person.canonical == instead and instead not in effect.way
         if person.canonical is None:
             self._host.judge_person(profile, now, effect.taken)
-        elif kept or effect.taken.met:
-            self._show(profile, person, shown, kept, effect, now)
+        elif moved or effect.taken.met or answers:
+            self._show(profile, person, shown, moved, effect, now, instead=instead if answers else None)
+        if not answers:
+            self._answer_to(profile, effect, now)
+
+    def _answer_to(self, profile: Profile, effect: Effect, now: Now) -> None:
+        """Tell the subject that an alias left to hold its facts no longer."""
+        if effect.instead not in (None, profile.subject):
+            self._answer(profile, effect.way[0], profile.subject, effect.instead, (), now)
+
+    def _answer(self, profile: Profile, left: str, to: str | None, target: str, way: tuple[str, ...], now: Now) -> None:
+        self._send(profile, now, target, WITHDRAWN, way, origins=frozenset(), left=left, to=to)
 
     @staticmethod
     def _add(profile: Profile, person: Person, via: str, brought: Sequence[Brought]) -> set[str]:
@@ -195,50 +213,100 @@ class Hops:
             self._fold(profile, person, effect.fact, effect.way, now)
 
     def _withdrawn(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
+        if effect.left is not None:
+            self._answered(profile, person, effect, now)
+            return
+        via = effect.way[-1]
+        to = None if effect.to == profile.subject else effect.to
+        dropped: list[Dropped] = []
         if len(effect.way) == 1:
-            person.aliases.discard(effect.way[-1])
-        self._drop(profile, person, effect, effect.origins, now)
+            person.aliases.discard(via)
+            dropped += map(_all_of, person.freed(to=via))
+        if effect.origins is None:
+            person.freed(via=via)
+        if to is not None and to != via and to in person.aliases:
+            person.held.append(Held(via, to, None if effect.origins is None else frozenset(effect.origins)))
+        else:
+            dropped.append((via, effect.origins))
+        if dropped:
+            self._drop(profile, person, effect, dropped, now, to)
 
-    def _drop(self, profile: Profile, person: Person, effect: Effect, origins: AnySet[str] | None, now: Now) -> None:
+    def _answered(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
+        """Drop what is held, or pass the answer on."""
+        freed = person.freed(via=effect.left, to=effect.to)
+        if freed:
+            self._drop(profile, person, effect, [_all_of(held) for held in freed], now)
+        elif person.canonical is not None and profile.subject not in effect.way:
+            self._answer(profile, profile.subject, effect.to, person.canonical, effect.way, now)
+
+    def _drop(
+        self,
+        profile: Profile,
+        person: Person,
+        effect: Effect,
+        dropped: Sequence[Dropped],
+        now: Now,
+        to: str | None = None,
+    ) -> None:
         self._host.bring_up(profile, now.r_ms)
-        shown, via = person.shown(), effect.way[-1]
-        gone = {way for way in person.parts if way[0] == via and (origins is None or way[1] in origins)}
-        for way in gone:
-            del person.parts[way]
-        profile.refold()
+        shown, had = person.shown(), person.parts.keys() | set()
+        gone = self._drop_all(profile, person, dropped)
         if person.canonical is None:
-            if gone:
+            if had - person.parts.keys():
                 self._host.judge_person(profile, now)
         elif gone:
-            self._show(profile, person, shown, {origin for _, origin in gone}, effect, now)
+            self._show(profile, person, shown, gone, effect, now, to=to)
+
+    @staticmethod
+    def _drop_all(profile: Profile, person: Person, dropped: Iterable[Dropped]) -> set[str]:
+        """Drop facts; return whose they were."""
+        gone: set[str] = set()
+        for via, origins in dropped:
+            for way in [way for way in person.parts if way[0] == via and (origins is None or way[1] in origins)]:
+                del person.parts[way]
+                gone.add(way[1])
+        profile.refold()
+        return gone
 
     def _erased(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
         assert effect.erasure is not None
         via = effect.way[-1]
+        dropped: list[Dropped] = [(via, None), *map(_all_of, person.freed(to=via))]
+        person.freed(via=via)
         if person.erased is None or person.erased < effect.erasure:
             self._erase(profile, person, effect.erasure, now)
             person.aliases.discard(via)
             return
         person.aliases.discard(via)
-        self._drop(profile, person, effect, None, now)
+        self._drop(profile, person, effect, dropped, now)
         if person.canonical == via:
             self._bring(profile, via, (), person.brought(), now)
 
     # -- what follows for others
 
     def _show(
-        self, profile: Profile, person: Person, shown: AnySet[str], moved: AnySet[str], effect: Effect, now: Now
+        self,
+        profile: Profile,
+        person: Person,
+        shown: AnySet[str],
+        moved: AnySet[str],
+        effect: Effect,
+        now: Now,
+        *,
+        to: str | None = None,
+        instead: str | None = None,
     ) -> None:
-        """Let the subject that an alias stands for have what moved."""
+        """Let the subject that an alias stands for have what moved, and no more than it has."""
         target = person.canonical
         assert target is not None
         taken = NOTHING if target in effect.way or effect.type != FACTS else effect.taken
         lost = shown - person.shown()
-        if lost:
-            self._send(profile, now, target, WITHDRAWN, effect.way, origins=lost)
         brought = person.brought(moved)
-        if brought or taken.met:
-            self._bring(profile, target, effect.way, brought, now, taken)
+        if brought or instead is not None or taken.met:
+            more = {"brought": brought, "taken": taken, "instead": instead, "withdrawn": lost}
+            self._send(profile, now, target, FACTS, effect.way, **more)
+        elif lost:
+            self._send(profile, now, target, WITHDRAWN, effect.way, origins=lost, to=to)
 
     def _bring(
         self,
@@ -258,6 +326,22 @@ class Hops:
         effect = Effect(id_, target, type_, (*way, profile.subject), now.events[0], **more)
         now.sent.append(id_)
         self._host.post.sent[id_] = effect
+
+
+def _all_of(held: Held) -> Dropped:
+    return held.via, held.origins
+
+
+def _no_longer_held(person: Person, effect: Effect, brought: AnySet[str]) -> list[Dropped]:
+    """Return what is held no longer after facts came, another way or the same way again. `brought`: of whom."""
+    via = effect.way[-1]
+    person.unhold(via, brought)
+    found: list[Dropped] = []
+    if effect.instead == person.subject:
+        found = [_all_of(held) for held in person.freed(via=effect.way[0], to=via)]
+    if effect.link is not None and person.freed(via=via):
+        found.append((via, {origin for alias, origin in person.parts if alias == via} - brought))
+    return found
 
 
 _APPLY: Final[Mapping[str, Callable[[Hops, Profile, Person, Effect, Now], None]]] = {

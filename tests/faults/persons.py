@@ -79,6 +79,14 @@ class Effect(NamedTuple):
     erasure: Identity | None = None
     fact: tuple[str, Identity, Event] | None = None
     """Of one fact: its origin, its identity, and itself."""
+    to: str | None = None
+    """Of a withdrawal: the subject by way of which the facts come from now on, if they do."""
+    left: str | None = None
+    """Of an answer to a withdrawal: the alias whose facts have come by way of `to`, as far as they come."""
+    instead: str | None = None
+    """Of facts: the subject that the alias stood for before."""
+    withdrawn: AnySet[str] = frozenset()
+    """Of facts: whose no longer come through the sender."""
 
 
 @dataclass
@@ -87,6 +95,14 @@ class Part:
 
     facts: dict[Identity, Event]
     between: frozenset[str] = frozenset()
+
+
+class Held(NamedTuple):
+    """Facts that stay although their way ended, until they have come another way."""
+
+    via: str
+    to: str
+    origins: frozenset[str] | None
 
 
 @dataclass
@@ -104,6 +120,21 @@ class Person:
     """The subject that it stands for."""
     erased: Identity | None = None
     aliases: set[str] = field(default_factory=set)
+    held: list[Held] = field(default_factory=list)
+
+    def freed(self, *, via: str | None = None, to: str | None = None) -> list[Held]:
+        """Hold facts no longer that came through `via` and were to come through `to`, each if given; return them."""
+        found = [held for held in self.held if via in (None, held.via) and to in (None, held.to)]
+        self.held = [held for held in self.held if held not in found]
+        return found
+
+    def unhold(self, via: str, origins: AnySet[str]) -> None:
+        """Note that an alias brings facts of these subjects again."""
+        left = [
+            held if held.via != via or held.origins is None else held._replace(origins=held.origins - origins)
+            for held in self.held
+        ]
+        self.held = [held for held in left if held.origins is None or held.origins]
 
     def ways(self) -> Iterator[tuple[str, str, Part]]:
         """Walk (alias, origin, facts): its own first, then by origin."""

@@ -56,7 +56,7 @@ class Profile:
         person = self.person
         if person is None or person.erased is None:
             return False
-        return not (person.own or person.parts or person.aliases or self.met)
+        return not (person.own or person.parts or person.aliases or person.held or self.met)
 
     def take(self, event: Event, identity: Identity) -> None:
         """Take an event in that it was told; it never met a link."""
