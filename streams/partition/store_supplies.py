@@ -78,9 +78,12 @@ class StoreSupplies:
             self._clean[subject] = None
 
     def evict(self, kept_max: int) -> None:
-        """Forget clean profiles beyond a limit."""
+        """Forget clean profiles beyond a limit.
+
+        The engine keeps those that it needs soon: a wake of theirs is near. They are touched then, and are clean again
+        when they are written; so is what a slice not yet written holds. Until then nobody asks again.
+        """
         for _ in range(min(len(self._clean) - kept_max, EVICT_MAX)):
             subject, _ = self._clean.popitem(last=False)
-            # what a slice not yet written holds comes back when it is
-            if not self._checkpoints.holds(subject) and not self._engine.forget(subject):
-                self._clean[subject] = None
+            if not self._checkpoints.holds(subject):
+                self._engine.forget(subject)
