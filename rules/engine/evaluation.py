@@ -41,18 +41,25 @@ class Evaluation:
         """By segment: the stays of a subject that became an alias, which the profile may take over."""
 
     def take_over(self, taken: Taken) -> list[AnyChange]:
-        """Judge everything, the stays of a subject that became an alias among it (docs/language.md, Taking over)."""
+        """Judge everything, the stays of a subject that became an alias among it (docs/language.md, Taking over).
+
+        Segments that sleep are left out: their entry rules do not hold. But a stay in one of them may be taken over.
+        """
         self.taken = {name: stay for name, stay in taken.stays.items() if stay.member}
-        return self.run(all_of(self.plan))
+        mask = all_of(self.plan) & ~self.profile.asleep_mask
+        for name in self.taken:
+            mask |= self.plan.wake_bits.get(name, 0)
+        return self.run(mask)
 
     def leave(self, kind: str) -> list[AnyChange]:
         """Leave everything: the profile is not known any more. No last exit is kept of it, and no wake."""
-        profile, segments = self.profile, self.plan.governing(self.profile)
-        for plan in segments:
-            stay = profile.stays.get(plan.id)
-            if stay is not None and stay.member:
-                self._change(plan, False, Reason(kind, (), self.events))
-                stay.member, stay.entry_mark = False, None
+        profile, segments, by_id = self.profile, self.plan.governing(self.profile), self.plan.by_id
+        stays = profile.stays
+        for position in sorted(by_id[name].position for name, stay in stays.items() if stay.member and name in by_id):
+            plan = segments[position]
+            stay = stays[plan.id]
+            self._change(plan, False, Reason(kind, (), self.events))
+            stay.member, stay.entry_mark = False, None
         self.changes += deactivate_all(self.plan, profile, self.t_ms, self.generation, self.events, kind)
         profile.wakes.clear()
         profile.mask_cut = -1

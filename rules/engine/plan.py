@@ -50,6 +50,8 @@ class Plan:
     """By trait: memories of its settings."""
     states: Mapping[str, Memory]
     """By state key: the memory that keeps it."""
+    kept: str
+    """Names these states, for facts that go to another partition: as `foreign` does, in order, with spaces between."""
     setting_states: tuple[str, ...]
     """The state keys of the memories of settings."""
     trait_masks: Mapping[str, int]
@@ -161,6 +163,7 @@ def make_plan(
     crossings = {position: each for position, each in crossed.items() if each is not None}
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
+    foreign = _foreign(masks.states, numbers or {})
     return Plan(
         ordinal=ordinal,
         t_ms=t_ms,
@@ -180,6 +183,7 @@ def make_plan(
         folds={name: type_folds(name, folds) for name, folds in masks.folds_by(lambda memory: memory.types).items()},
         setting_folds=masks.folds_by(lambda memory: memory.traits),
         states=masks.states,
+        kept=" ".join(sorted(foreign.get(key, key) for key in masks.states)),
         setting_states=tuple(key for key, memory in masks.states.items() if memory.traits),
         trait_masks=dict(masks.traits),
         dependents=dict(masks.dependents),
@@ -197,7 +201,7 @@ def make_plan(
         needing_mask=sum(1 << position for position in masks.needs),
         fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,
-        foreign=_foreign(masks.states, numbers or {}),
+        foreign=foreign,
         begun=_begun(masks.states, introductions, fills),
         doubts=Doubts(),
         fills=fills,

@@ -79,13 +79,15 @@ def seal(
     sealer = _Sealer(generation, cause, offset, r_ms)
     for effect in effects:
         data = orjson.dumps(effect.data, option=orjson.OPT_SORT_KEYS)
-        free = bytes_max - len(effect.subject.encode()) - len(sealer.head(effect, sealer.next_id))
-        if len(data) <= free:
-            sealer.add(effect, data)
-            continue
         name = sealer.next_id
+        head = sealer.head(effect, name)
+        free = bytes_max - len(effect.subject.encode()) - len(head)
+        if len(data) <= free:
+            sealer.add(effect, head, data)
+            continue
         for piece in split(data, name, free - len(name) - PIECE_BYTES):
-            sealer.add(effect._replace(data=piece), orjson.dumps(piece, option=orjson.OPT_SORT_KEYS))
+            head = sealer.head(effect, sealer.next_id)
+            sealer.add(effect._replace(data=piece), head, orjson.dumps(piece, option=orjson.OPT_SORT_KEYS))
     return sealer.sealed
 
 
@@ -119,7 +121,7 @@ class _Sealer:
         }
         return orjson.dumps(event)
 
-    def add(self, effect: Effect, data: bytes) -> None:
-        """Add an effect with its data as JSON."""
-        value = b'%b,"data":%b}' % (self.head(effect, self.next_id)[:-1], data)
-        self.sealed.append(effect._replace(value=value, cause_ms=self._r_ms))
+    def add(self, effect: Effect, head: bytes, data: bytes) -> None:
+        """Add an effect with its head and its data as JSON."""
+        value = b'%b,"data":%b}' % (head[:-1], data)
+        self.sealed.append(Effect(effect.subject, effect.type, effect.data, value, self._r_ms))

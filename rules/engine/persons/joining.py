@@ -52,9 +52,9 @@ def joined_state(parts: Iterable[Part], key: str, memory: Memory, t_ms: int) -> 
 
 
 def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
-    """Join parts of one origin to one: they came different ways, or under different policies."""
+    """Join parts of one origin: they came different ways, or under different policies. One alone is returned itself."""
     if len(parts) == 1:
-        return parts[0].copy()
+        return parts[0]
     found = Part()
     found.known_since_ms = min(part.known_since_ms for part in parts)
     found.latest_ms = max(part.latest_ms for part in parts)

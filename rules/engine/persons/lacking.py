@@ -24,11 +24,6 @@ from rules.engine.profile import Profile
 from rules.ground.instants import AHEAD_LIMIT_MS
 
 
-def kept_by(plan: Plan) -> str:
-    """Name the states that a plan keeps, for a contribution: their keys, with spaces between."""
-    return " ".join(sorted(plan.foreign.get(key, key) for key in plan.states))
-
-
 def name_for_others(part: Part, plan: Plan) -> None:
     """Name the states of a part as effects do."""
     _rename(part, plan.foreign)
@@ -56,11 +51,15 @@ def note_origin(profile: Profile, part: Part, plan: Plan) -> None:
 
 
 def note_target(part: Part, plan: Plan, kept: str, r_ms: int) -> None:
-    """Note in a part that arrives at R what it lacks under the target's plan. `kept`: as `kept_by` says of the origin.
+    """Note in a part that arrives at R what it lacks under the target's plan. `kept`: `Plan.kept` of the origin's.
 
     Call it before the facts are taken in. What is noted of states that the plan does not keep is dropped.
     """
     _name_here(part, plan)
+    if kept == plan.kept:  # usual: both partitions stand under one catalogue
+        part.lacking = {key: ms for key, ms in part.lacking.items() if key in plan.states}
+        filled(part, plan)
+        return
     names = {foreign: key for key, foreign in plan.foreign.items()}
     known = {names.get(key, key) for key in kept.split()}
     # the facts that came so far may be a little ahead, and R of two partitions differ

@@ -18,7 +18,7 @@ from typing import Any
 from rules.engine.persons.at_hand import AtHand
 from rules.engine.persons.contribution import write_brought
 from rules.engine.persons.effects import FACTS_TYPE, WITHDRAWN_TYPE, Effect
-from rules.engine.persons.lacking import kept_by, note_origin
+from rules.engine.persons.lacking import note_origin
 from rules.engine.persons.packed import Identity
 from rules.engine.persons.steps import At, Brought, brought_by
 from rules.engine.persons.taking_over import Taken, as_json
@@ -55,7 +55,7 @@ class Sending(AtHand):
         for _, part in brought:
             note_origin(profile, part, plan)
         told: dict[str, Any] = {
-            "states": kept_by(plan),
+            "states": plan.kept,
             "link": None if link is None else [*link],
             "parts": write_brought(brought, plan, at.r_ms),
             "taken": {} if taken is None else as_json(taken),
