@@ -54,15 +54,18 @@ FILES: Files = {
 }
 
 
-def history(rng: random.Random, count: int = 40) -> list[bytes]:
-    """Draw a history of which nearly half are link events; they come a few seconds late at most."""
+def history(rng: random.Random, count: int = 40, *, erased: float = 0.0) -> list[bytes]:
+    """Draw a history of which nearly half are link events; they come a few seconds late at most.
+
+    `erased`: the share of erasures.
+    """
     lines: list[bytes] = []
     sent: list[dict[str, Any]] = []
     at_ms = HOURS.start
     for index in range(count):
         at_ms += rng.choice([0, 1, 1_000, 60_000])
         subject = rng.choice(PERSONS)
-        type_, data = _event(rng, subject)
+        type_, data = ("privacy.erased", {}) if erased and rng.random() < erased else _event(rng, subject)
         event = {
             "specversion": "1.0",
             "id": f"e{index}",
@@ -92,12 +95,14 @@ def _event(rng: random.Random, subject: str) -> tuple[str, dict[str, Any]]:
     return "b", {"n": rng.randint(0, 4)}
 
 
-def scatter(rng: random.Random, lines: Sequence[bytes], end_ms: int, *, restarting: bool) -> list[Partition]:
+def scatter(
+    rng: random.Random, lines: Sequence[bytes], end_ms: int, *, restarting: bool, files: Files = FILES
+) -> list[Partition]:
     """Apply a history in several partitions until nothing is in flight, then all wakes up to an instant.
 
     `restarting`: the state goes to the store and comes back after every record.
     """
-    workers = [Delivered(FILES, [], EVERY_RECORD if restarting else set()) for _ in range(PARTITIONS)]
+    workers = [Delivered(files, [], EVERY_RECORD if restarting else set()) for _ in range(PARTITIONS)]
     logs: list[deque[bytes]] = [deque() for _ in workers]
     outs: list[deque[bytes]] = [deque() for _ in workers]
     pace = [rng.choice([0.05, 1, 3]) for _ in range(2 * PARTITIONS)]

@@ -145,7 +145,7 @@ class Remote(Sending):
         if link is not None and person.erased is not None and link <= person.erased:
             at.marks.append("link_to_erased")
             if received.way == (received.via,):
-                told = {"erasure": [*person.erased], "link": received.event}
+                told = {"erasure": [*person.erased], "link": received.event, "refused": True}
                 self._send(profile, ERASED_TYPE, received.via, (), told, at)
             self._answer_to(instead, profile, received, at)
             return
@@ -255,10 +255,13 @@ class Remote(Sending):
         host, person = self._host, profile.linked()
         with reading():
             erasure = read_identity(received.data["erasure"])
+        newly = person.newly_erased_by(erasure)
+        if not newly and received.data.get("refused") is True:
+            return  # the sender refused a link, and was not erased now: what it brings, it brings still
         # the sender has lost all of its facts, those that are later than the erasure among them
         dropped = [(received.via, None), *map(_all_of, person.freed(to=received.via))]
         person.freed(via=received.via)
-        if person.newly_erased_by(erasure):
+        if newly:
             link = received.data.get("link", "")
             self._erase(profile, erasure, at, received.via, link if link.__class__ is str else "")
             person.aliases.discard(received.via)
