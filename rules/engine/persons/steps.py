@@ -159,6 +159,7 @@ def forget(profile: Profile, erasure: Identity, plan: Plan, r_ms: int) -> None:
         if kept is not None:
             left[way] = kept
     person.parts = left
+    person.held = [held for held in person.held if any(way.via == held.via for way in left)]
     profile.stays, profile.held_back = {}, None
     profile.wakes, profile.wake_ms = {}, FOREVER
     if left:

@@ -47,3 +47,22 @@ def test_what_was_held_goes_with_the_link(way: str) -> None:
     worker = Delivered(FILES, [], set(range(99)))
     assert of_the_end(worker.deliver(lines, None)) == [("entered", "merged"), ("exited", "merged")]
     assert held_in(worker.partition) == {}
+
+
+def test_an_erasure_forgets_whom_it_held_facts_of() -> None:
+    """A name that was kept until an answer came would name somebody who was erased."""
+    lines = told(
+        link("crm:5", "hcp:1"), RED, link("crm:4", "hcp:1"), link("crm:4", "crm:5"), ("hcp:1", "privacy.erased", {})
+    )
+    worker = Delivered(FILES, [], set())
+    worker.deliver(lines[:3], None)
+    withdrawn, *rest = worker.apply(lines[3])
+    rest += worker.apply(withdrawn)
+    assert held_in(worker.partition).keys() == {"hcp:1"}
+    rest += worker.apply(lines[4])
+    assert held_in(worker.partition) == {}
+    while rest:
+        rest += worker.apply(rest.pop(0))
+    persons = {subject: profile.person for subject, profile in worker.partition.profiles.items()}
+    assert {subject for subject, person in persons.items() if person is None or not person.is_forgotten} == set()
+    assert held_in(worker.partition) == {}
