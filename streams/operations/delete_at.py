@@ -1,6 +1,7 @@
 """Delete subjects at a channel's platform whom no change tells it of: the silent channels of an erasure.
 
-1. The erasure must be recorded (`segue erase` did): nobody is deleted at a platform who was not erased.
+1. The erasure must be recorded (`segue erase` did). A record names nobody, so it does not tell whether a subject is one
+   of those; but no activation of the channel may be active for it. Else the subject is written wrong, or began anew.
 2. Every change of these subjects' partitions must be delivered: one that came after the deletion would create the
    person anew there. This waits for it, and sends nothing where it does not come.
 3. The deletions are sent in the shape's own requests, and each answer has a receipt. A crash here: run it again; a
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic
 from typing import Final
+
+from aiokafka import TopicPartition
 
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
@@ -30,6 +33,8 @@ from streams.operations.delivery_lag import delivery_lag
 from streams.operations.errors import DeliveryStopped, Unreachable, WrongInput, WrongRequest
 from streams.operations.receipts import receipts
 from streams.operations.servers import Servers
+from streams.operations.shadow import FETCH_BYTES, records
+from streams.wire.names import channel_topics
 
 LOOK_S: Final = 0.5
 
@@ -53,7 +58,8 @@ async def delete_at(
 ) -> DeletedAt:
     """Ask the channel's platform to delete subjects. `erasure`: the id of the event that erased them.
 
-    Raises WrongRequest (a shape without deletions), WrongInput (no such erasure, changes are not delivered),
+    Raises WrongRequest (a shape without deletions), WrongInput (no such erasure, a subject is active, changes are not
+    delivered),
     DeliveryStopped, Unreachable (the platform does not answer in time); UnknownName.
     """
     shape = shape_of(delivery)
@@ -66,6 +72,7 @@ async def delete_at(
     found = await receipts(servers, erasure)
     if len(found) != 1 or found[0].asked is None:
         raise WrongInput(f"no erasure is recorded under {erasure!r}: give the id that segue erase told")
+    await _expect_inactive(servers, channel, subjects)
     await _delivered(servers, channel, subjects, wait_s)
     parcels = [_parcel(servers, shape, subject, found[0].erasure) for subject in dict.fromkeys(subjects)]
     endpoint = endpoint_of(delivery, shape.path)
@@ -86,6 +93,28 @@ async def delete_at(
     finally:
         await endpoint.close()
     return DeletedAt(status.erased, status.refused)
+
+
+async def _expect_inactive(servers: Servers, channel: str, subjects: Sequence[str]) -> None:
+    """See that the channel is active for none of the subjects. Raises WrongInput, TopicMissing; Unreachable."""
+    _, topic = channel_topics(servers.deployment, channel)
+    await servers.expect_topics(topic)
+    keys, active = {each.encode() for each in subjects}, set[bytes]()
+    async with servers.reading(topic, max_partition_fetch_bytes=FETCH_BYTES) as (consumer, _):
+        for partition in sorted({partition_of(key, servers.deployment.partitions) for key in keys}):
+            at = TopicPartition(topic, partition)
+            consumer.assign([at])
+            await consumer.seek_to_beginning(at)
+            _, end = await servers.log.offsets(topic, partition)
+            async for record in records(consumer, at, end):
+                if record.key is not None and record.key.partition(b"|")[0] in keys:
+                    (active.discard if record.value is None else active.add)(record.key)
+    if active:
+        living = len({key.partition(b"|")[0] for key in active})
+        raise WrongInput(
+            f"{channel} is active for {living} of these subjects, so nobody is deleted: see that each is written as"
+            " segue erase told it; one that began anew after its erasure is not to be deleted any more"
+        )
 
 
 async def _delivered(servers: Servers, channel: str, subjects: Sequence[str], wait_s: int) -> None:

@@ -101,10 +101,11 @@ def _settings_of(deployment: Deployment) -> Iterator[Right]:
 
 
 def _deliverer(asked: Asked) -> Iterator[Right]:
-    changes, _ = channel_topics(asked.deployment, asked.channel)
+    changes, current = channel_topics(asked.deployment, asked.channel)
     yield Right("topic", changes, ("Read",))
     yield Right("topic", f"{changes}.dlt", ("Create", "Write"))
-    yield Right("topic", asked.deployment.erasures_topic, ("Create", "Write"))
+    yield Right("topic", asked.deployment.erasures_topic, ("Create", "Read", "Write"))
+    yield Right("topic", current, ("Read",))  # as the one before, for `--delete`
     yield Right("group", f"{asked.group}.deliver.{asked.channel}", ("Read",))
     for name in (f"{changes}.dlt", asked.deployment.erasures_topic):
         yield Right("topic", name, ("DescribeConfigs",), advisable=True)

@@ -221,6 +221,13 @@ async def test_a_silent_subject_is_deleted_at_the_platform_by_the_command_that_e
             assert refused.status in (1, 2), said
             assert said in refused.err
             assert alias not in refused.err
+        living = "hcp:living-1"
+        await asyncio.to_thread(known, segue, living)
+        mistyped = [living if each == alias else each for each in command[1:]]
+        refused = await asyncio.to_thread(partial(segue, *mistyped, **settings))
+        assert refused.status == 1
+        assert "email is active for 1 of these subjects, so nobody is deleted" in refused.err
+        assert living not in refused.err
         own = await asyncio.to_thread(partial(segue, *command[1:], **{**settings, "SEGUE_DELIVER_SHAPE": "standard"}))
         assert (own.status, "has no request that deletes a person" in own.err) == (2, True)
 

@@ -88,6 +88,7 @@ async def test_each_role_does_its_work_with_exactly_its_rights(world: World) -> 
             await asyncio.to_thread(wait_for, lambda: len(platform.taken) == 1)
             lag = await asyncio.to_thread(world.as_("operator").done, "lag", "--json")
             assert lag.json["lag_records"] == 0
+            await delete_one(world)
             worked = await asyncio.to_thread(stop, worker)
             delivered = await asyncio.to_thread(stop, delivering)
     assert (worked.status, delivered.status) == (0, 0), worked.err + delivered.err
@@ -96,6 +97,17 @@ async def test_each_role_does_its_work_with_exactly_its_rights(world: World) -> 
         told = [line["message"] for line in ours if line["level"] in ("warning", "error")]
         assert [each for each in told if not each.startswith("redis: ")] == []
         assert "password" not in ended.err
+
+
+async def delete_one(world: World) -> None:
+    """Ask a platform to delete somebody who was erased, where the deliverer runs."""
+    gone = await asyncio.to_thread(world.as_("operator").done, "erase", "hcp:2", "--yes", "--json")
+    async with running("customerio") as platform:
+        deliverer = world.as_("deliverer")
+        deliverer.environment |= environment(platform)
+        asked = ("deliver", "email", "--delete", "hcp:2", "--erasure", gone.json["id"])
+        deleted = await asyncio.to_thread(deliverer.done, *asked)
+    assert deleted.out == "email: 1 deletion accepted, 0 refused\n"
 
 
 async def read_one(world: World) -> str:
