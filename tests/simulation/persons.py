@@ -37,7 +37,7 @@ from tests.naive.reading import read_text
 from tests.naive.replay import replay
 from tests.rules.catalogues import load
 from tests.simulation.storms import PARTITIONS, STREAMS, Run
-from tests.streams.world import DEAD, EVENTS, PROGRESS
+from tests.streams.world import DEAD, EVENTS, OUT, PROGRESS
 from tests.transcripts.implementations import plain
 
 SMALL = 900
@@ -179,6 +179,11 @@ class PersonsRun(Run):
             other = self.rng.choice([each for each in SUBJECTS if each != gone])
             self.tell(other, "identity.linked", {"canonical": gone}, late_ms=1)
             await self.calm()
+
+    def moves(self, segment: str) -> list[tuple[str, bool]]:
+        """Return who entered a segment (True) or left it, in the order of each partition."""
+        told = [json.loads(value) for partition in range(PARTITIONS) for value in self.world.out(OUT, partition)]
+        return [(each["profile"], each["change"] == "entered") for each in told if each["segment"] == segment]
 
     async def calm(self) -> None:
         """Wait until every effect has arrived and is applied."""

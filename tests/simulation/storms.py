@@ -247,8 +247,11 @@ class Run:
                 self.world.cut(self.loaded[self.cuts], partition)
             self.cuts += 1
 
-    async def fill(self) -> None:
-        """Bring the history of a cut, as `segue fill` does; sometimes it dies half-way, and the end is not told."""
+    async def fill(self, *, fair: bool = False) -> None:
+        """Bring the history of a cut, as `segue fill` does; sometimes it dies half-way, and the end is not told.
+
+        `fair`: it does not die.
+        """
         for partition in range(PARTITIONS):
             records = self.world.broker.fetch(EVENTS, partition, 0)[0]
             cuts = [
@@ -258,9 +261,9 @@ class Run:
             later = [record for record in cuts[1:] if stamps.count(record.timestamp_ms) == 1]
             if later:
                 cut = self.rng.choice(later)
-                self._fill(partition, cut, [record for record in records if record.offset < cut.offset])
+                self._fill(partition, cut, [record for record in records if record.offset < cut.offset], fair)
 
-    def _fill(self, partition: int, cut: Stored, before: Sequence[Stored]) -> None:
+    def _fill(self, partition: int, cut: Stored, before: Sequence[Stored], fair: bool) -> None:
         past: dict[bytes, list[bytes]] = {}
         for record in before:
             if (
@@ -269,7 +272,7 @@ class Run:
                 and not judged(partition, record).headers
             ):
                 past.setdefault(record.key, []).append(record.value or b"")
-        dies = self.rng.random() < 0.3
+        dies = not fair and self.rng.random() < 0.3
         for key, texts in past.items():
             for brought in histories(WIRE, partition, cut.timestamp_ms, key, texts, (), HISTORY_BYTES_MAX):
                 if not dies or self.rng.random() < 0.5:
