@@ -5,6 +5,7 @@ to others that are no alias themselves, every effect is one hop away and nothing
 each subject has the same facts in the end.
 """
 
+import contextlib
 import json
 import random
 from collections import defaultdict
@@ -18,12 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.engine.partition import Partition
+from rules.engine.persons import remote
 from rules.engine.replay import Replay
 from tests.properties.delivering import Delivered
 from tests.properties.persons import linked_contact_scenes, linked_scenes
-from tests.properties.scattered import held_in
+from tests.properties.scattered import EVERY_RECORD, FILES, held_in, history
 from tests.properties.test_same import HOURS, PATIENCE_S, Scene, checks, tell
 from tests.transcripts.implementations import compiled, engine
+from tests.transcripts.transcript import Files
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 ALIAS_FOR = {"hcp:1": "crm:4", "hcp:3": "lab:2"}
@@ -165,19 +168,41 @@ def damaged(rng: random.Random, effect: bytes) -> bytes:
     return json.dumps(event).encode()
 
 
+def bad_among(rng: random.Random, files: Files, lines: Sequence[bytes]) -> tuple[Delivered, list[bytes]]:
+    """Put damaged effects of a history among its lines. Returns a worker that had the good lines alone, and all lines.
+
+    A history without effects stays as it is.
+    """
+    whole = Delivered(files, [], set())
+    whole.deliver(lines, None)
+    found = list(lines)
+    for _ in range(40 if whole.effects else 0):
+        found.insert(rng.randrange(len(found) + 1), damaged(rng, rng.choice(whole.effects)))
+    return whole, found
+
+
 @partial(checks, share=2)
 @given(linked_scenes(HOURS) | linked_contact_scenes(HOURS, cuts=0), st.integers(0, 2**32))
 def test_a_bad_effect_stops_nothing(scene: Scene, chance: int) -> None:
     tell(scene)
-    whole = Delivered(scene.files, [], set())
-    whole.deliver(scene.lines, None)
+    whole, lines = bad_among(random.Random(chance), scene.files, scene.lines)
     if not whole.effects:
         return
-    rng = random.Random(chance)
-    lines = list(scene.lines)
-    for _ in range(40):
-        lines.insert(rng.randrange(len(lines) + 1), damaged(rng, rng.choice(whole.effects)))
     worker = Delivered(scene.files, [], set(range(RECORDS_MAX)))
     worker.deliver(lines, None)
     assert worker.partition.offset > len([line for line in lines if line.strip()])
     assert worker.partition.clock_ms >= whole.partition.clock_ms
+
+
+@pytest.mark.parametrize(
+    ("unchecked", "instead"), [("check_states", lambda *_: None), ("reading", contextlib.nullcontext)]
+)
+def test_a_look_at_effects_that_is_left_out_is_noticed(
+    unchecked: str, instead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(0)
+    _, lines = bad_among(rng, FILES, history(rng))
+    Delivered(FILES, [], EVERY_RECORD).deliver(lines, None)
+    monkeypatch.setattr(remote, unchecked, instead)
+    with pytest.raises((TypeError, ValueError)):
+        Delivered(FILES, [], EVERY_RECORD).deliver(lines, None)
