@@ -18,6 +18,7 @@ READS: Final[Mapping[str, tuple[Argument, ...]]] = {
     "EXISTS": (b"EXISTS", KEY),
     "HGET": (b"HGET", KEY, b"token"),
     "HGETALL": (b"HGETALL", KEY),
+    "HMGET": (b"HMGET", KEY, b"token"),
     "MGET": (b"MGET", KEY),
     "ZCOUNT": (b"ZCOUNT", KEY, b"-inf", b"+inf"),
     "ZRANGE": (b"ZRANGE", KEY, 0, 0),
