@@ -12,6 +12,7 @@ import pytest
 
 from rules.ground.assignment import arm_of
 from rules.ground.instants import format_instant
+from rules.ground.partitioning import partition_of
 from streams.embedded import KafkaServer, ValkeyServer
 from tests.acceptance.command import Ended, deployment, event, wait_for
 from tests.acceptance.forked import Forked
@@ -100,6 +101,12 @@ def link(subject: str, canonical: str | None, *, ahead_ms: int = 0) -> str:
         event(subject, "identity.unlinked" if canonical is None else "identity.linked", unique("l"), **data)
     )
     return json.dumps(made | {"time": format_instant(time.time_ns() // 1_000_000 + ahead_ms)}) + "\n"
+
+
+def name_of(line: str) -> str:
+    """Return how changes name an event."""
+    made = json.loads(line)
+    return f"{made['source']} {made['id']}"
 
 
 def canonical_of(segue: Quick, subject: str) -> Any:
@@ -195,9 +202,8 @@ def test_a_subject_that_its_own_link_erased_is_counted_and_named(segue: Quick) -
     found = wait_for(lambda: len(segue.done("links", "--erased", "--json").json["vanished"]) == 2 and "named")
     assert found == "named"
     listed = segue.done("links", "--erased", "--days", 1).out
-    source = f"{json.loads(early)['source']} {json.loads(early)['id']}"
     for each in ("crm:living", "app:living"):
-        assert re.search(rf"^{each} was erased at \S+ by its link: {source}$", listed, re.MULTILINE), listed
+        assert re.search(rf"^{each} was erased at \S+ by its link: {name_of(early)}$", listed, re.MULTILINE), listed
     assert "hcp:gone was" not in listed
     assert re.search(r"^2 subjects erased by a link to an erased subject, in the log since 20", listed, re.MULTILINE)
 
@@ -232,6 +238,33 @@ def test_rings_and_links_to_erased_subjects_are_named(segue: Quick) -> None:
     summary = segue.done("links").out
     assert "1 link to an erased subject: a living person vanishes" in summary
     assert "1 ring of links" in summary
+
+
+def effects(segue: Quick) -> int:
+    """Count the effects in the log, once all is applied and published."""
+    wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)
+    return sum(each["effects"] for each in segue.done("verify", "--json").json["partitions"])
+
+
+@pytest.mark.servers
+def test_a_relink_to_the_same_end_moves_nothing_there(segue: Quick) -> None:
+    """All that the end has comes from its alias; the second way there leads through the other partition."""
+    alias, between, end = "crm:relinked", "lab:relinked", "hcp:relinked"
+    assert [partition_of(each.encode(), 2) for each in (alias, between, end)] == [1, 0, 1]
+    first = link(alias, end)
+    segue.done("send", "-", stdin=event(alias, "portal.login", unique("v")) + link(between, end) + first)
+    wait_for(lambda: end in segue("members", "visitors").out)
+    before = effects(segue)
+    segue.done("send", "-", stdin=link(alias, between))
+    wait_for(lambda: canonical_of(segue, alias) == between)
+    last = link(alias, None)
+    segue.done("send", "-", stdin=last)  # what this brings comes after all that the relink brings
+    of_end = ("--subject", end, "--segment", "visitors", "--membership")
+    watched = segue.done("watch", "--from-start", *of_end, "--count", 2, "--seconds", 30, "--json").lines
+    moves = [(each["change"], each["reason"]["events"]) for each in watched]
+    assert moves == [("entered", [name_of(first)]), ("exited", [name_of(last)])]
+    assert effects(segue) == before + 5  # withdrawn, facts, facts in the stead of these; then withdrawn twice
+    segue.done("links", "take-back", between, "--yes")
 
 
 @pytest.mark.servers
