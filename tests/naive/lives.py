@@ -4,74 +4,22 @@ Profiles affect each other only through the effects of links and erasures. So a 
 when a record or an effect touches it, and not before; `replay.merge` puts the happenings into the canonical order.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from tests.naive.affiliations import Tie, latest, tied, ties, way_in
 from tests.naive.conditions import Known
 from tests.naive.decode import ERASED, LINKED, Event, told_as
 from tests.naive.evaluation import evaluate
 from tests.naive.fillings import Filled, History
-from tests.naive.membership import Taken, Visit
-from tests.naive.pending import Era
-from tests.naive.persons import Origin, Person, Persons
-from tests.naive.pilots import governed
-from tests.naive.profile import Identity, Profile
+from tests.naive.happenings import Happening, Now, Record
+from tests.naive.membership import Taken
+from tests.naive.passing import Passing
+from tests.naive.persons import Origin, Person
+from tests.naive.profile import Identity
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record at its instant: an event, the cut into an era, a part of a filling, or nothing."""
-
-    at: int
-    event: Event | None = None
-    era: Era | None = None
-    filling: History | Filled | None = None
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Happening:
-    """A visit, or changes of a profile at an instant. `record`: the record that caused it directly."""
-
-    at: int
-    changes: list[bytes]
-    record: int | None
-    after: int
-    """It cannot come before this record was read."""
-    step: int = 0
-    """Its place among the happenings of its record: 0 for the record's own subject, then the effects in order."""
-
-
-Instants = Callable[[Profile, Era, int, int], Sequence[int]]
-
-
-@dataclass
-class Now:
-    """The record at hand."""
-
-    index: int
-    at: int
-    event: Event
-    steps: int = 0
-
-
-@dataclass
-class Lives:
-    """All lives so far. `when` chooses the instants at which a profile is evaluated between records."""
-
-    era: Era
-    when: Instants
-    linking: bool = True
-    """Whether links and erasures have effects on others. With --as-live these stand in the file."""
-    happenings: dict[str, list[Happening]] = field(default_factory=dict)
-    refused: list[int] = field(default_factory=list)
-    """The places of the records that were refused as erased."""
-
-    def __post_init__(self) -> None:
-        """Begin with nobody."""
-        self.filled: dict[int, int | None] = {}
-        self.persons = Persons(self.filled, self.linking)
+class Lives(Passing):
+    """All lives so far."""
 
     def run(self, records: Sequence[Record], end: int) -> dict[str, list[Happening]]:
         """Take every profile through the records and to the end. Returns the happenings of each subject, in order."""
@@ -87,55 +35,6 @@ class Lives:
         for person in list(self.persons.all.values()):
             self.bring(person, end + 1)
         return self.happenings
-
-    def note(self, person: Person, happening: Happening) -> None:
-        """Note a happening of a subject."""
-        self.happenings.setdefault(person.subject, []).append(happening)
-
-    # ------------------------------------------------------------ time, cuts and fillings
-
-    def bring(self, person: Person, before: int) -> None:
-        """Fire the wakes of a subject before an instant."""
-        profile, quiet = person.profile, not person.alive
-        while not quiet:
-            quiet = True
-            for at in self.when(profile, governed(profile, self.era, profile.cursor), profile.cursor, before):
-                changes = evaluate(profile, self.era, at)
-                if changes:
-                    self.note(person, Happening(at, changes, None, person.touched))
-                    quiet = False  # this change may have altered the next flip
-                    break
-
-    def visit(self, index: int, at: int, by: Era | Filled) -> None:
-        """Visit every known profile, by a cut or by what is filled in."""
-        visit: Visit = "cut" if isinstance(by, Era) else "filled"
-        known = [person for person in self.persons.all.values() if person.alive]
-        for person in known:
-            self.bring(person, at)
-        if isinstance(by, Era):
-            self.era = by
-        else:
-            self.filled[by.cut] = by.since
-        for person in known:
-            self.note(person, Happening(at, evaluate(person.profile, self.era, at, visit=visit), None, index))
-            person.touched = index
-
-    def recall(self, index: int, at: int, history: History) -> None:
-        """Take a history in: it touches its profile and evaluates nothing."""
-        person = self.persons.of(history.subject)
-        if not person.own and person.erased is None:
-            return
-        self.touch(person, index, at)
-        anew = self.era.catalogue.begins_anew
-        person.profile.recall(history.cut, [event for event in history.events if person.takes(event, anew)])
-        if person.alive:
-            person.profile.cursor = max(person.profile.cursor, at - 1)
-            self.note(person, Happening(at, [], index, index))
-
-    def touch(self, person: Person, index: int, at: int) -> None:
-        """Bring a subject to an instant, with what it knew until now."""
-        self.bring(person, at)
-        person.touched = index
 
     # ------------------------------------------------------------ events
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from tests.naive.candidates import instants
 from tests.naive.decode import Event, Own, Refused, event_of, parse
 from tests.naive.fillings import Filled, Fillings, History, read_own
-from tests.naive.lives import Happening, Lives, Record
+from tests.naive.happenings import Happening, Record
+from tests.naive.lives import Lives
 from tests.naive.pending import Era
 from tests.naive.pilots import completed
 from tests.naive.profile import Profile

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.naive.times import written
-from tests.properties.drawing import DICTIONARY, Grid, chance
-from tests.properties.histories import BAD_LINES, RECOGNISED_MS, data_of, tick
+from tests.properties.drawing import DICTIONARY, Grid
+from tests.properties.histories import data_of, lines_and_events
 from tests.transcripts.transcript import Files
 
 PEOPLE = ["hcp:1", "hcp:3", "crm:4"]
@@ -44,24 +44,11 @@ def tied_histories(
     draw: DrawFn, grid: Grid, most: int = 24, links: Sequence[str] = (), bad: bool = True
 ) -> list[dict[str, Any] | bytes]:
     """Events and other lines, in arrival order. `links`: the types of link events and erasures that are among them."""
-    found: list[dict[str, Any] | bytes] = []
-    sent: list[tuple[int, dict[str, Any]]] = []
-    at = 0
-    for index in range(draw(st.integers(most // 2, most))):
-        at = min(grid.span, at + draw(st.sampled_from([0, 0, 1, 1, 1, 2, 3])))
-        recorded = grid.at(at)
-        fate = draw(st.integers(0, 99))
-        if bad and fate < 4:
-            found.append(tick(recorded) if chance(draw, 60) else draw(st.sampled_from(BAD_LINES)))
-            continue
-        recent = [event for since, event in sent if recorded - since < RECOGNISED_MS]
-        if fate < 12 and recent:
-            event = {**draw(st.sampled_from(recent)), "recordedtime": written(recorded)}
-        else:
-            event = an_event(draw, grid, index, recorded, links)
-        sent.append((recorded, event))
-        found.append(event)
-    return found
+
+    def fresh(index: int, recorded: int, _: int) -> dict[str, Any]:
+        return an_event(draw, grid, index, recorded, links)
+
+    return lines_and_events(draw, grid, most, bad, 12, lambda event: event, fresh)
 
 
 def an_event(draw: DrawFn, grid: Grid, index: int, recorded: int, links: Sequence[str]) -> dict[str, Any]:

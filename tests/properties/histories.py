@@ -1,7 +1,7 @@
 """Random histories: few subjects, few types, coarse times for many ties, and every kind of bad input."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -107,6 +107,40 @@ def histories(draw: DrawFn, grid: Grid, most: int = 20, types: Sequence[str] = T
             sent.append((recorded, event))
             lines.append(line(event))
     return lines
+
+
+def lines_and_events(
+    draw: DrawFn,
+    grid: Grid,
+    most: int,
+    bad: bool,
+    again: int,
+    repeated: Callable[[dict[str, Any]], dict[str, Any]],
+    fresh: Callable[[int, int, int], dict[str, Any]],
+) -> list[dict[str, Any] | bytes]:
+    """Events that are not written yet, and other lines, in arrival order.
+
+    `bad`: whether there are other lines. `again`: of 100 fates those below this one are redeliveries, which `repeated`
+    may change. `fresh` draws an event by its number, the instant of its record, and its fate.
+    """
+    found: list[dict[str, Any] | bytes] = []
+    sent: list[tuple[int, dict[str, Any]]] = []
+    at = 0
+    for index in range(draw(st.integers(most // 2, most))):
+        at = min(grid.span, at + draw(st.sampled_from([0, 0, 1, 1, 1, 2, 3])))
+        recorded = grid.at(at)
+        fate = draw(st.integers(0, 99))
+        if bad and fate < 4:
+            found.append(tick(recorded) if chance(draw, 60) else draw(st.sampled_from(BAD_LINES)))
+            continue
+        recent = [event for since, event in sent if recorded - since < RECOGNISED_MS]
+        if fate < again and recent:
+            event = repeated({**draw(st.sampled_from(recent)), "recordedtime": written(recorded)})
+        else:
+            event = fresh(index, recorded, fate)
+        sent.append((recorded, event))
+        found.append(event)
+    return found
 
 
 def an_event(

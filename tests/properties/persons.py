@@ -15,7 +15,7 @@ from tests.naive.times import written
 from tests.properties.activations import FOCI
 from tests.properties.catalogues import catalogues, changed_catalogues, changed_contacts, contacts
 from tests.properties.drawing import Condition, Grid, chance
-from tests.properties.histories import BAD_LINES, CONTACTS, RECOGNISED_MS, TYPES, an_event, line, tick
+from tests.properties.histories import CONTACTS, TYPES, an_event, line, lines_and_events
 from tests.properties.test_same import Scene
 from tests.transcripts.transcript import Files
 
@@ -51,28 +51,16 @@ def linked_histories(
     bad: bool = True,
 ) -> list[dict[str, Any] | bytes]:
     """Events and other lines, in arrival order. `links`: the types of link events and erasures that are among them."""
-    found: list[dict[str, Any] | bytes] = []
-    sent: list[tuple[int, dict[str, Any]]] = []
-    at = 0
-    for index in range(draw(st.integers(most // 2, most))):
-        at = min(grid.span, at + draw(st.sampled_from([0, 0, 1, 1, 1, 2, 3])))
-        recorded = grid.at(at)
-        fate = draw(st.integers(0, 99))
-        if bad and fate < 4:
-            found.append(tick(recorded) if chance(draw, 60) else draw(st.sampled_from(BAD_LINES)))
-            continue
-        recent = [event for since, event in sent if recorded - since < RECOGNISED_MS]
-        if fate < 16 and recent:
-            event = {**draw(st.sampled_from(recent)), "recordedtime": written(recorded)}
-            if chance(draw, 60):
-                event["subject"] = draw(st.sampled_from(PERSONS))
-        elif fate < 45 and links:
-            event = a_link(draw, grid, index, recorded, links)
-        else:
-            event = {**an_event(draw, grid, index, recorded, types, PERSONS), "id": f"e{index}"}
-        sent.append((recorded, event))
-        found.append(event)
-    return found
+
+    def repeated(event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "subject": draw(st.sampled_from(PERSONS))} if chance(draw, 60) else event
+
+    def fresh(index: int, recorded: int, fate: int) -> dict[str, Any]:
+        if fate < 45 and links:
+            return a_link(draw, grid, index, recorded, links)
+        return {**an_event(draw, grid, index, recorded, types, PERSONS), "id": f"e{index}"}
+
+    return lines_and_events(draw, grid, most, bad, 16, repeated, fresh)
 
 
 def a_link(draw: DrawFn, grid: Grid, index: int, recorded: int, links: Sequence[str]) -> dict[str, Any]:

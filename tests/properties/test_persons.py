@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.naive.candidates import instants
-from tests.naive.lives import Lives, Now
+from tests.naive.happenings import Now
+from tests.naive.lives import Lives
 from tests.naive.pending import Era
 from tests.naive.replay import Cut, merge, read, replay
 from tests.naive.times import written

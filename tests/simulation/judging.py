@@ -15,7 +15,8 @@ from tests.faults.model import DIGEST_START, Change, rolled
 from tests.naive.candidates import instants
 from tests.naive.decode import Own, Refused, event_of, parse
 from tests.naive.fillings import Fillings, read_own
-from tests.naive.lives import Lives, Record
+from tests.naive.happenings import Record
+from tests.naive.lives import Lives
 from tests.naive.pending import Era
 from tests.naive.reading import Catalogue, read_text
 from tests.naive.replay import merge
