@@ -17,7 +17,7 @@ from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.operations.errors import UnknownSubject, WrongRequest
-from streams.operations.links.consequences import SOURCE, consequences
+from streams.operations.links.consequences import SOURCE, Consequences, consequences
 from streams.operations.links.reading import read_person
 from streams.operations.matching.link_events import LinkEvent
 from streams.operations.send import send_lines
@@ -108,7 +108,13 @@ def links(
             raise typer.Exit(int(Exit.WRONG_INPUT))
         run(lambda servers: _send(servers, event))
         if not as_json:
-            write_sentence("sent: identity.unlinked")
+            _tell_sent(found)
+
+
+def _tell_sent(found: Consequences) -> None:
+    write_sentence("sent: identity.unlinked")
+    if found.by_match:
+        write_sentence("refuse the pair in its table, too: else the next `segue match --send` links it again")
 
 
 def _expect_count(action: str, subjects: list[str]) -> None:

@@ -17,7 +17,7 @@ from streams.operations.line_batches import line_batches
 from streams.operations.links.reading import read_all
 from streams.operations.matching.candidates import FIELDS, ORGANISATION_KINDS
 from streams.operations.matching.columns import read_mapping
-from streams.operations.matching.files import Wanted, expect_new, make_links, make_table, write_whole
+from streams.operations.matching.files import Wanted, accepted_subjects, expect_new, make_links, make_table, write_whole
 from streams.operations.matching.normal import MatchingMissing
 from streams.operations.send import send_lines
 
@@ -90,9 +90,10 @@ def match(
         raise WrongRequest("--links needs --decided TABLE: the table in which pairs were accepted")
     for file in (*decided, *(sent or ())):
         expect_file(file)
-    expect_new(links)
+    expect_new(links, send=send)
     t_ms = time.time_ns() // 1_000_000 if at is None else read_instant(at)
-    standing = run(read_all) if send else None
+    asked = accepted_subjects(decided) if send else set()
+    standing = run(lambda servers: read_all(servers, also=asked)) if send else None
     made = make_links(
         decided,
         sent or (),

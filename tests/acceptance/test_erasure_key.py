@@ -125,6 +125,20 @@ def test_what_stays_of_erased_people_names_nobody_and_refuses_them(world: World)
     assert erased(segue, GONE)
 
 
+def test_match_refuses_to_link_who_is_known_by_a_hash_alone(world: World) -> None:
+    table = world.folder / "pairs.csv"
+    table.write_text(f"decision,subject,other\naccept,hcp:living,{GONE}\n")
+    asked = ("match", "--decided", table, "--links", world.folder / "links.ndjson", "--send")
+    refused = world.segue(*asked)
+    assert (refused.status, refused.err) == (
+        1,
+        "pairs.csv, row 2: one of this pair was erased, and what is told of the other would be in nothing\n",
+    )
+    file = world.segue.environment.pop("SEGUE_ERASURE_KEY_FILE")
+    assert "would take them for strangers" in world.segue(*asked).err
+    world.segue.environment["SEGUE_ERASURE_KEY_FILE"] = file
+
+
 def test_who_lacks_a_key_is_told_so_and_a_new_key_may_stand_before_it(world: World) -> None:
     segue = world.segue
     for keys in ([NEW], []):

@@ -291,6 +291,10 @@ def test_accepted_pairs_are_sent_against_what_the_running_system_has(segue: Quic
     assert (again.status, "1 event written" in again.out, again.out.rstrip().endswith("and sent")) == (0, True, True)
     wait_for(lambda: canonical_of(segue, "portal:5") == "crm:5")
     assert segue.done("links", "app:5").out.startswith("app:5 stands for crm:5 since")
+    last = segue.done("links", "take-back", "portal:5", "--yes").out.splitlines()[-1]
+    assert last == "refuse the pair in its table, too: else the next `segue match --send` links it again"
+    again = send("2.ndjson", "accept,app:5,crm:5\n")
+    assert (again.status, again.err.split(": ", 1)[1]) == (1, "name another file for --links\n")
     segue.done("send", "-", stdin=event("crm:6", "privacy.erased", 8))
     wait_for(lambda: "was erased" in segue("links", "crm:6").out)
     refused = send("3.ndjson", "accept,app:6,crm:6\n")

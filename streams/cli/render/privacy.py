@@ -81,7 +81,9 @@ def _last(found: Privacy) -> str:
     if found.gone_ms is None:
         return "gone from every disk: no date, because a place above has none, or a topic keeps records for ever"
     more = ", at the latest: not everything was read" if found.unread else ""
-    return f"gone from every disk by {_day(found.gone_ms)}{more}"
+    names = sum(each.named_in_redis and each.stands == "erased" for each in found.subjects)
+    but = f"; {'a name stays' if names == 1 else f'{names:,} names stay'} in Redis: see SEGUE_ERASURE_KEY"
+    return f"gone from every disk by {_day(found.gone_ms)}{more}{but if names else ''}"
 
 
 def _day(t_ms: int) -> str:

@@ -26,6 +26,8 @@ def _last(found: Sequence[ErasureAnswers]) -> str:
         return "not everything is accepted: see above"
     if any(each.asked is None for each in found):
         return "every answer that is kept is an acceptance; nobody recorded who should have answered"
+    if not any(each.channels for each in found):
+        return "no channel was told of anybody, so no platform has to answer"
     return "everything is accepted by the platforms that segue deliver tells"
 
 

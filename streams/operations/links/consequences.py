@@ -22,6 +22,7 @@ from streams.operations.errors import NoCutYet, UnknownSubject, WrongInput
 from streams.operations.links.graph import SUBJECTS_MAX, Links
 from streams.operations.links.journeys import Journey, fate_of
 from streams.operations.links.reading import read_person
+from streams.operations.matching.link_events import SOURCE as MATCH
 from streams.operations.matching.link_events import LinkEvent
 from streams.operations.profile_state import engine_of, read_profile
 from streams.operations.send import CLOUDEVENT
@@ -44,6 +45,8 @@ class Consequences:
     warnings: tuple[str, ...]
     note: str
     """How many restricted definitions were left out, as a sentence; "": none."""
+    by_match: bool = False
+    """Whether `segue match` made the link that the subject has now: its table still says so."""
 
 
 async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool = False) -> Consequences:
@@ -82,6 +85,7 @@ async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool =
         tuple(each for each in stories if each.activation in seen),
         tuple(warnings),
         sight.note,
+        links.by_subject[event.subject].event.startswith(f"{MATCH} "),
     )
 
 

@@ -1,6 +1,7 @@
 """Reading links out of the profiles in Redis: of one subject with its person, or of all."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from rules.engine.layout import decode
@@ -22,24 +23,37 @@ OnRead = Callable[[int], None]
 """Is called with how many profiles more were read."""
 
 
-async def read_all(servers: Servers, on_read: OnRead = lambda _: None) -> Links:
-    """Read the links of all partitions. Raises NoState, OtherState, Unanswered."""
+async def read_all(servers: Servers, on_read: OnRead = lambda _: None, also: Collection[str] = ()) -> Links:
+    """Read the links of all partitions. Raises NoState, OtherState, Unanswered; Incident: an erasure key is lacking.
+
+    `also`: subjects that are asked for by name. A subject that was erased may stand under a hash, and is found only so.
+    """
 
     async def one(partition: int, store: RedisStore) -> list[Linked]:
         found: dict[str, Linked] = {}
         cursor: int | None = 0
         while cursor is not None:
             after, subjects = await _page(store, partition, cursor)
-            _, blobs = await read_together(store, partition, subjects)
-            for subject, blob in zip(subjects, blobs, strict=True):
-                linked = linked_of(subject, blob)
-                if linked is not None:
-                    found[subject] = linked
-            on_read(len(subjects))
+            await look(partition, store, subjects, found)
             cursor = after or None
+        named = sorted(each for each in by_partition[partition] if each not in found)
+        for begin in range(0, len(named), SCAN):
+            await look(partition, store, named[begin : begin + SCAN], found)
         return list(found.values())
 
-    return Links(each for partition in await servers.in_each(one) for each in partition)
+    async def look(partition: int, store: RedisStore, subjects: Sequence[str], found: dict[str, Linked]) -> None:
+        _, blobs = await read_together(store, partition, subjects)
+        for subject, blob in zip(subjects, blobs, strict=True):
+            linked = linked_of(subject, blob)
+            if linked is not None:
+                found[subject] = linked
+        on_read(len(subjects))
+
+    by_partition: defaultdict[int, set[str]] = defaultdict(set)
+    for each in also:
+        by_partition[partition_of(each.encode(), servers.deployment.partitions)].add(each)
+
+    return Links(linked for partition in await servers.in_each(one) for linked in partition)
 
 
 async def read_person(servers: Servers, subject: str) -> Links:

@@ -81,6 +81,12 @@ def _bytes_of(file: Path) -> bytes | None:
         raise WrongRequest(f"{file} cannot be read: {wrong.strerror}") from None
 
 
+def accepted_subjects(tables: Sequence[Path]) -> set[str]:
+    """Return the subjects of accepted pairs. Raises WrongInput."""
+    lines = (line for file in tables for line in read_table(file))
+    return {subject for line in lines if line.decision == "accept" for subject in line.pair}
+
+
 def make_links(
     tables: Sequence[Path],
     sent: Sequence[Path],
@@ -115,7 +121,11 @@ def write_whole(file: Path, content: bytes) -> None:
         raise WrongRequest(f"{file} cannot be written: {wrong.strerror}") from None
 
 
-def expect_new(file: Path) -> None:
-    """See that a file of link events would not replace one of before; an empty one holds none. Raises WrongInput."""
+def expect_new(file: Path, *, send: bool) -> None:
+    """See that a file of link events would not replace one of before; an empty one holds none. Raises WrongInput.
+
+    `send`: the running system says what is linked already, so that no file of before is wanted.
+    """
     if file.exists() and (not file.is_file() or file.stat().st_size):
-        raise WrongInput(f"{file} is there already: name another file for --links, and give that one as --sent")
+        before = "" if send else ", and give that one as --sent"
+        raise WrongInput(f"{file} is there already: name another file for --links{before}")

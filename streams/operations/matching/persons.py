@@ -13,6 +13,8 @@ from streams.operations.matching.table import Line
 
 SUBJECTS_MAX: Final = 50
 """Subjects that one person may have: more are a mistake, as a shared mailbox that was taken for a person's."""
+ROWS_TOLD: Final = 8
+"""Rows of one person that a sentence names."""
 
 
 class Nonsense(WrongInput):
@@ -115,9 +117,9 @@ def _expect_one(
         ]
         if direct:
             raise Nonsense(f"{direct[0]}: this pair makes one person with two NPIs: refuse it")
-        raise Nonsense(
-            f"{place}: with other accepted pairs, this one makes one person with two NPIs: refuse the wrong one"
-        )
+        rows = list(dict.fromkeys(reversed([*joined.values()])))
+        told = "; ".join(rows[:ROWS_TOLD]) + (f"; {len(rows) - ROWS_TOLD:,} more" if len(rows) > ROWS_TOLD else "")
+        raise Nonsense(f"{told}: these pairs together make one person with two NPIs: refuse the wrong one")
 
 
 _NONE: Final[frozenset[str]] = frozenset()
