@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.resources import files
 from typing import Any, Final
 
+from rules.engine.affiliations.pages import is_page
 from streams.errors import Unanswered
 from streams.store.access import RedisConnection
 from streams.store.connection import Argument, StoreConnection, pack
@@ -99,13 +100,17 @@ class RedisStore(PartitionStore):
     async def profiles(self, subjects: Sequence[str], expect: Sequence[Token]) -> list[bytes | None]:
         found, erased = await self._blobs([self._keys.profile(subject) for subject in subjects], expect)
         if erased and None in found:
-            self._erasure_keys.check(erased)
-            await self._find_erased(subjects, found, expect)
+            # a page of those who are tied to an organisation has a name that no subject has: nobody erases it
+            missing = [place for place, blob in enumerate(found) if blob is None and not is_page(subjects[place])]
+            if missing:
+                self._erasure_keys.check(erased)
+                await self._find_erased(subjects, missing, found, expect)
         return found
 
-    async def _find_erased(self, subjects: Sequence[str], found: list[bytes | None], expect: Sequence[Token]) -> None:
-        """Look for those that were not found under their hashes."""
-        missing = [place for place, blob in enumerate(found) if blob is None]
+    async def _find_erased(
+        self, subjects: Sequence[str], missing: Sequence[int], found: list[bytes | None], expect: Sequence[Token]
+    ) -> None:
+        """Look under their hashes for those that were not found. `missing`: their places."""
         keys = [self._keys.erased(name) for place in missing for name in self._erasure_keys.names(subjects[place])]
         blobs, _ = await self._blobs(keys, expect)
         width = len(self._erasure_keys.fingerprints)

@@ -84,6 +84,10 @@ def world(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with ExitStack() as stack:
         valkey = stack.enter_context(running_valkey(appendonly=True))
         made = Quick(deployment(unique("hashed"), kafka.bootstrap, valkey.redis_url, 2).environment)
+        made.environment |= {
+            "SEGUE_WEB_PORT": "0",
+            "SEGUE_METRICS_PORT": "0",
+        }  # as Segue.started does
         made.forked = stack.enter_context(Forked(made, folder))
         world = World(made, valkey, folder)
         world.keys(OLD)

@@ -29,6 +29,11 @@ def page_name(organisation: str, number: int) -> str:
     return f"{organisation}|{number}"
 
 
+def is_page(name: str) -> bool:
+    """Tell whether it is the name of an index or of a page: no subject has such a name."""
+    return "|" in name
+
+
 def page_of(index: Rows, subject: str) -> tuple[int, int]:
     """Return the place in the index and the number of the page of a subject."""
     if not index:
