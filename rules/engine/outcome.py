@@ -45,8 +45,9 @@ Mark: TypeAlias = Literal[
 would pass it on has passed it on already. `ring`: a contribution came round to the subject that it began at.
 `many_subjects`: a person came to have more than 50 subjects. `link_to_erased`: a link leads to an erased subject: that
 erases the link's subject, too, or leaves it in nothing until the link is taken back. `erased_fact`: an erased
-subject did not take a fact that an alias passed on. `journey_ended`, `arm_switched`: by a link a person is out of a
-journey that one of its subjects was in, or goes on in another arm. `unreadable`: an effect does not say what it must.
+subject did not take a fact that an alias passed on, or an organisation told. `journey_ended`, `arm_switched`: by a link
+a person is out of a journey that one of its subjects was in, or goes on in another arm. `unreadable`: an effect does
+not say what it must.
 """
 
 AppliedKind: TypeAlias = Literal["event", "redelivery", "refused", "own", "cut", "filled"]

@@ -100,5 +100,9 @@ class Related:
         if profile is None or profile.person is None:
             if profile is None or not recognises(profile.seen, known, at.r_ms):
                 self._profiles.apply_event(event, known, at.r_ms, at.items)
-        elif self.kind_of(profile, event, known, at.r_ms) == "fact":
+            return
+        kind = self.kind_of(profile, event, known, at.r_ms)
+        if kind == "fact":
             self.persons.fact(event, at)
+        elif kind == "refused":
+            at.marks.append("erased_fact")
