@@ -46,8 +46,8 @@ def test_a_hashed_name_changes_neither_changes_nor_effects_nor_state(scene: Scen
     for run in (whole, hashed, plain):
         run.deliver(scene.lines, scene.until)
     assert (hashed.changes, hashed.effects) == (plain.changes, plain.effects) == (whole.changes, whole.effects)
-    found = [state_of(run) for run in (hashed, plain, whole)]
-    assert found[0] == found[1] == found[2]
+    # one that never restarts prunes at other instants: it may keep less of what no window reaches
+    assert state_of(hashed) == state_of(plain)
 
 
 @partial(checks, share=4)
