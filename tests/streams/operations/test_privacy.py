@@ -23,6 +23,7 @@ def subject(**told: Any) -> SubjectHeld:
         "stands": "erased",
         "stands_for": None,
         "erased_ms": 50 * MS_PER_DAY,
+        "named_in_redis": False,
         "redis_bytes": 40,
         "places": (),
         "backups_gone_ms": None,
