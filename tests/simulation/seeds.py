@@ -5,7 +5,7 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -134,3 +134,14 @@ def block(task: tuple[int, int, str]) -> Block:
             if error:
                 done.failed.append((seed, error))
     return done
+
+
+def fails_at_some_seed(run: Callable[[int], object], seeds: int) -> bool:
+    """Tell whether a run fails at one of so many seeds; it stops there."""
+    with quiet():
+        for seed in range(seeds):
+            try:
+                run(seed)
+            except Exception:
+                return True
+    return False

@@ -12,7 +12,7 @@ from rules.engine.affiliations.remote import RemoteTelling
 from rules.engine.persons.effects import REACHED_TYPE, REACHING_TYPE, TIED_TYPE
 from tests.simulation.affiliations import affiliations, dying
 from tests.simulation.loop import run
-from tests.simulation.seeds import quiet
+from tests.simulation.seeds import fails_at_some_seed, quiet
 
 SEEDS: Final = 12
 STEPS_MIN, STEPS_MAX = 20, 300
@@ -96,10 +96,5 @@ def test_what_is_broken_is_noticed(
     mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutation(monkeypatch)
-    with quiet():
-        for seed in range(TRIED_MAX):
-            try:
-                ran(seed)
-            except Exception:
-                return
-    pytest.fail(f"{TRIED_MAX} seeds held with {mutation.__doc__}")
+    if not fails_at_some_seed(ran, TRIED_MAX):
+        pytest.fail(f"{TRIED_MAX} seeds held with {mutation.__doc__}")

@@ -22,7 +22,7 @@ from streams.wire.maker import RecordMaker
 from tests.models.log import MemoryRing
 from tests.simulation.loop import run
 from tests.simulation.persons import PersonsRun, check, persons
-from tests.simulation.seeds import quiet
+from tests.simulation.seeds import fails_at_some_seed, quiet
 from tests.simulation.steps import ALIAS, END, StepRun
 from tests.simulation.storms import PARTITIONS
 from tests.streams.world import EVENTS
@@ -174,13 +174,8 @@ def test_what_is_broken_is_noticed(
     mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutation(monkeypatch)
-    with quiet():
-        for seed in range(TRIED_MAX):
-            try:
-                ran(seed)
-            except Exception:
-                return
-    pytest.fail(f"{TRIED_MAX} seeds held with {mutation.__doc__}")
+    if not fails_at_some_seed(ran, TRIED_MAX):
+        pytest.fail(f"{TRIED_MAX} seeds held with {mutation.__doc__}")
 
 
 def test_history_that_the_store_does_not_keep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
