@@ -269,13 +269,13 @@ class TestPace:
         bench.wire.open.clear()
         bench.submit(0, 11, "a")
         await settled()
-        await bench.time.move(8)
+        await bench.time.move(3)
         bench.submit(0, 12, "b")
         bench.wire.open.set()
         await settled()
         assert bench.progress(0) == [11]
         bench.submit(0, 13, "c")
-        await bench.time.move(7)
+        await bench.time.move(2)
         assert bench.progress(0) == [11]
         await bench.time.move(1)
         assert bench.progress(0) == [11, 13]
@@ -299,7 +299,7 @@ class TestPace:
         bench.wire.open.set()
         bench.submit(0, 12, "b")
         await settled()
-        await bench.time.move(20)
+        await bench.time.move(5)
         assert bench.progress(0) == [11, 12]
 
 
