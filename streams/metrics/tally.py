@@ -114,8 +114,20 @@ class Tally:
         """Forget a partition that was let go."""
         self.partitions.pop(partition, None)
 
-    def applied(self, partition: int, applied: Sequence[Applied], wakes: int, took_ms: float, *, silent: bool) -> None:
-        """Count a chunk of applied records, and the wakes that they fired. `silent`: their changes were published."""
+    def applied(
+        self,
+        partition: int,
+        applied: Sequence[Applied],
+        marks: Sequence[Mark],
+        wakes: int,
+        took_ms: float,
+        *,
+        silent: bool,
+    ) -> None:
+        """Count a chunk of applied records, all their marks, and the wakes that they fired.
+
+        `silent`: their changes were published before.
+        """
         self.applies.observe(took_ms / 1000)
         mine = self.of(partition)
         if not silent:
@@ -133,11 +145,9 @@ class Tally:
                     mine.effects[each.decoded.type, "replayed" if silent else read] += 1
                 elif each.kind == "refused" and each.refusal == REFUSALS["erased"] and not silent:
                     mine.erased += 1
-        if not silent:
-            for each in applied:
-                if each.marks:
-                    mine.marks.update(each.marks)
-                    mine.erased += each.marks.count("erased_fact")
+        if marks and not silent:
+            mine.marks.update(marks)
+            mine.erased += marks.count("erased_fact")
 
     def published(self, notes: Sequence[tuple[int, Notes]], took_ms: float, wall_ms: int) -> None:
         """Count a transaction that was answered: the notes of its slices with their partitions."""

@@ -139,8 +139,9 @@ class Applier:
         self.end_silence()
         if self.silent is None:
             submit(output)
-        self._count(seen, began_ms, silent=silent)
-        self._look_at_effects(chunk, seen)
+        marked = [(found.offset, applied) for found, applied in zip(chunk, seen, strict=False) if applied.marks]
+        self._count(seen, marked, began_ms, silent=silent)
+        self._look_at_effects(marked)
         return done + 1
 
     def first_wake(self) -> tuple[int, bool]:
@@ -152,27 +153,28 @@ class Applier:
         due_ms = FOREVER if due_ms is None else due_ms
         return (due_ms, True) if horizon is None or due_ms <= horizon[0] else (horizon[0], False)
 
-    def _count(self, seen: Sequence[Applied], began_ms: float, *, silent: bool) -> None:
+    def _count(
+        self, seen: Sequence[Applied], marked: Sequence[tuple[int, Applied]], began_ms: float, *, silent: bool
+    ) -> None:
         """Count a chunk for the metrics."""
         tally = self._shared.tally
         if tally is not None:
             fired, self._fired = self.engine.wakes_total - self._fired, self.engine.wakes_total
-            tally.applied(self._partition, seen, fired, self._clock.now_ms() - began_ms, silent=silent)
+            marks = [mark for _, applied in marked for mark in applied.marks]
+            tally.applied(self._partition, seen, marks, fired, self._clock.now_ms() - began_ms, silent=silent)
 
-    def _look_at_effects(self, chunk: Sequence[Fetched], seen: Sequence[Applied]) -> None:
-        """Log the first effect that cannot be read; the metrics count all of them."""
-        if self._effects_are_read:
-            for found, applied in zip(chunk, seen, strict=False):
-                if "unreadable" in applied.marks:
-                    self._effects_are_read = False
-                    log.warning(
-                        "partition %d: the effect at record %d cannot be read, so it says nothing."
-                        " Only Segue should write records of this type: see who else may write to the input",
-                        self._partition,
-                        found.offset,
-                        extra=told("effect_unreadable", offset=found.offset),
-                    )
-                    return
+    def _look_at_effects(self, marked: Sequence[tuple[int, Applied]]) -> None:
+        """Log the first effect that cannot be read, of records with marks and their offsets; metrics count all."""
+        offset = next((offset for offset, applied in marked if "unreadable" in applied.marks), None)
+        if offset is not None and self._effects_are_read:
+            self._effects_are_read = False
+            log.warning(
+                "partition %d: the effect at record %d cannot be read, so it says nothing."
+                " Only Segue should write records of this type: see who else may write to the input",
+                self._partition,
+                offset,
+                extra=told("effect_unreadable", offset=offset),
+            )
 
     def end_silence(self, next_offset: int | None = None) -> None:
         """Leave silent replay where it ends, comparing the digest there: unequal means that the law is broken.

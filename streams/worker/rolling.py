@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 LOOKS: Final = 12
 """Looks in SEGUE_ROLL_AFTER_MS: an append comes at most a twelfth of it late."""
+FIRST_MS: Final = 60_000
+"""The first look waits so long, or as long as any other if that is shorter: it asks for the end and the last record of
+every partition, and a worker that starts has its backlog to drain."""
 KEY: Final = b"segue|roll"
 
 
@@ -50,12 +53,14 @@ class Rolling:
 
     async def run(self) -> None:
         """Look for ever."""
+        every_ms = self._deployment.roll_after_ms / LOOKS
+        await self._clock.sleep(min(FIRST_MS, every_ms))
         while True:
             try:
                 await self.look()
             except NotReachable as error:  # the parts that need the log say why
                 log.info("quiet topics are looked at later", extra=told("roll_put_off", why=type(error).__name__))
-            await self._clock.sleep(self._deployment.roll_after_ms / LOOKS)
+            await self._clock.sleep(every_ms)
 
     async def look(self) -> None:
         """Append to each quiet partition once. Raises NotReachable."""

@@ -59,6 +59,28 @@ async def test_only_a_quiet_partition_that_has_records_and_is_held_gets_one() ->
     assert await rolls(CURRENT, 0) == 1
 
 
+async def test_a_worker_that_starts_asks_for_no_partition_in_its_first_minute() -> None:
+    broker = Broker({CURRENT: 1, restricted_topics(ONE)[1]: 1, ONE.catalogues_topic: 1})
+    log = MemoryLog(Network(broker))
+    clock = ManualClock()
+    slow = ONE.model_copy(update={"roll_after_ms": 21_600_000})
+    await log.append(OutRecord(CURRENT, 0, b"hcp:1|s", b"{}"))
+    last = await log.last(CURRENT, 0)
+    assert last is not None
+    clock.ms = last.timestamp_ms + 30_000_000.0
+    running = asyncio.ensure_future(Rolling(log, slow, lambda: [0], clock).run())
+
+    async def ends_after(length_ms: float) -> int:
+        clock.advance_to(clock.ms + length_ms)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return (await log.offsets(CURRENT, 0))[1]
+
+    assert [await ends_after(0), await ends_after(59_000), await ends_after(1_000)] == [1, 1, 2]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 # -- on a real broker's disk
 
 QUICK = {
