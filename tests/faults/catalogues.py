@@ -127,6 +127,8 @@ class Rules:
     caps: tuple[Cap, ...] = (Cap("email", 2, 6_000),)
     """The caps of the policy; `of` is the channel here."""
     preempt: bool = True
+    anew: bool = False
+    """Whether what comes for an erased subject later than its erasure begins a new profile; else it is refused."""
 
     @cached_property
     def by_id(self) -> tuple[Segment, ...]:
@@ -160,6 +162,7 @@ class Rules:
         return (
             f"assignment_key: {ASSIGNMENT_KEY}\nexclusive_groups: {{{GROUP}: {{preempt: {preempt}}}}}\n"
             f"intents: {{{INTENT}: {{audiences: [hcp]}}}}\ncaps:{caps or ' []'}\n"
+            f"erasure: {{afterwards: {'begin_anew' if self.anew else 'refuse'}}}\n"
         )
 
 

@@ -14,6 +14,7 @@ Shares no code with the engine: it uses aiokafka, redis and `model`. Errors name
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,7 @@ from tests.faults.promises import (
     compare,
 )
 from tests.faults.reading import Records, read_all
+from tests.faults.scenes import Forgotten, scenes_of
 
 __all__ = ["Counted", "Follower", "Names", "Outcome", "Violated", "compare", "expected"]
 
@@ -64,6 +66,8 @@ class Names:
     dead_letters: str
     prefix: str
     generation: str = GENERATION
+    keyed: bool = False
+    """Whether workers have an erasure key: Redis names what stays of the erased by hashes."""
     loose: frozenset[str] = frozenset()
     """Segments and activations that are judged by the end (`loosely`)."""
 
@@ -194,6 +198,12 @@ class Outcome:
         """Return the records of one partition."""
         return (self.found if found is None else found)[TopicPartition(topic, partition)]
 
+    def scenes(self, forgotten: Sequence[Forgotten] = ()) -> Counter[str]:
+        """Count what came of links and what crossed them (`scenes`)."""
+        names, every = self.names, range(self.names.partitions)
+        inputs = [self.of(names.events, partition) for partition in every]
+        return scenes_of(inputs, [self.of(names.progress, partition) for partition in every], forgotten)
+
     async def check(self, observed: Records | None = None) -> Counted:
         """Check everything. Raises Violated."""
         names, counted = self.names, Counted(0, 0, 0, 0)
@@ -210,7 +220,8 @@ class Outcome:
 
     def _check_persons(self) -> int:
         names, every = self.names, range(self.names.partitions)
-        links = links_of([self.of(names.events, partition) for partition in every])
+        anew = any(rules.anew for rules in self.catalogues)  # the catalogues of a run have one policy
+        links = links_of([self.of(names.events, partition) for partition in every], anew=anew)
         topics = {stream.topic: [self.of(stream.topic, n) for n in every] for stream in names.streams}
         return check_one_person(links, topics) if links else 0
 
@@ -308,7 +319,7 @@ class Outcome:
             async for key in client.scan_iter(match=self._glob(partition, "p:*"), count=1_000)
         }
         hidden = {key async for key in client.scan_iter(match=self._glob(partition, "e:*"), count=1_000)}
-        check_profiles(partition, model, profiles, len(hidden))
+        check_profiles(partition, model, profiles, len(hidden), keyed=self.names.keyed)
 
     def _glob(self, partition: int, rest: str) -> str:
         return f"{self.names.prefix}:{{{partition}.*}}:{rest}"

@@ -43,7 +43,7 @@ def said_of(effect: Effect) -> dict[str, Any]:
         said["origins"] = None if effect.origins is None else sorted(effect.origins)
         said |= {"to": effect.to, "left": effect.left}
     elif effect.erasure is not None:
-        said["erasure"] = [*effect.erasure]
+        said |= {"erasure": [*effect.erasure], "refused": effect.refused or None}
     elif effect.fact is not None:
         origin, (time_ms, source, id_), event = effect.fact
         said |= {"origin": origin, "fact": {"time": time_ms, "source": source, "id": id_, "type": event["type"]}}

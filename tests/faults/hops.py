@@ -61,6 +61,13 @@ class Host(Protocol):
     """What the hops need of their partition."""
 
     post: Post
+    at_hand: bool
+    """Whether the facts of a profile are at hand; a worker keeps states."""
+
+    @property
+    def anew(self) -> bool:
+        """Whether what comes later than an erasure begins a new profile."""
+        ...
 
     def person_of(self, subject: str) -> Profile: ...
     def bring_up(self, profile: Profile, r_ms: int) -> None: ...
@@ -84,7 +91,7 @@ class Hops:
         if event["type"] == ERASURE:
             if person.erased is None or person.erased < identity:
                 self._erase(profile, person, identity, now)
-        elif person.erased is not None:
+        elif not person.takes(identity[0], anew=self._host.anew):
             return  # refused, and counted; it is no dead letter
         elif event["type"] in NO_FACTS:
             self._link(profile, person, event, identity, now)
@@ -127,8 +134,9 @@ class Hops:
             part = person.parts.get((way[-1], origin))
             if part is None:
                 between = frozenset(way) - {origin, way[-1]}
-                part = person.parts[way[-1], origin] = Part({}, between)
+                part = person.parts[way[-1], origin] = Part({}, identity[0], between)
             part.facts[identity] = event
+            part.first_ms = min(part.first_ms, identity[0])
             came = part.between | {origin, way[-1]}
         else:
             person.own[identity] = event
@@ -146,7 +154,7 @@ class Hops:
         self._host.bring_up(profile, now.r_ms)
         others = [one for one in (person.canonical, *sorted(person.aliases)) if one is not None]
         self._host.leave_all(profile, now, "erased")
-        person.forget(erasure)
+        person.forget(erasure, anew=self._host.anew, at_hand=self._host.at_hand)
         profile.forget()
         for other in others:
             self._send(profile, now, other, ERASED, erasure=erasure)
@@ -172,7 +180,7 @@ class Hops:
             person.aliases.add(via)
         if effect.link is not None and person.erased is not None and effect.link <= person.erased:
             if direct:
-                self._send(profile, now, via, ERASED, erasure=person.erased)
+                self._send(profile, now, via, ERASED, erasure=person.erased, refused=True)
             self._answer_to(profile, effect, now)
             return
         self._host.bring_up(profile, now.r_ms)
@@ -195,13 +203,15 @@ class Hops:
     def _answer(self, profile: Profile, left: str, to: str | None, target: str, way: tuple[str, ...], now: Now) -> None:
         self._send(profile, now, target, WITHDRAWN, way, origins=frozenset(), left=left, to=to)
 
-    @staticmethod
-    def _add(profile: Profile, person: Person, via: str, brought: Sequence[Brought]) -> set[str]:
+    def _add(self, profile: Profile, person: Person, via: str, brought: Sequence[Brought]) -> set[str]:
         kept: set[str] = set()
         known = person.facts().keys()
-        for origin, facts, between in brought:
-            if person.erased is None and person.subject != origin and person.subject not in between and facts:
-                person.parts[via, origin] = Part(dict(facts), between)
+        for origin, facts, between, first_ms in brought:
+            part: Part | None = Part(dict(facts), first_ms, between)
+            if person.erased is not None and part is not None:
+                part = part.later(person.erased[0], at_hand=self._host.at_hand) if self._host.anew else None
+            if part is not None and part.facts and person.subject != origin and person.subject not in between:
+                person.parts[via, origin] = part
                 kept.add(origin)
         profile.arrive([one for one in person.facts() if one not in known])
         profile.refold()
@@ -209,7 +219,7 @@ class Hops:
 
     def _fact(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
         assert effect.fact is not None
-        if effect.fact[0] != person.subject and person.erased is None:
+        if effect.fact[0] != person.subject and person.takes(effect.fact[1][0], anew=self._host.anew):
             self._fold(profile, person, effect.fact, effect.way, now)
 
     def _withdrawn(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
@@ -271,11 +281,15 @@ class Hops:
     def _erased(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
         assert effect.erasure is not None
         via = effect.way[-1]
+        newly = person.erased is None or person.erased < effect.erasure
+        if effect.refused and not newly:
+            return  # the sender was not erased now: what it brings, it brings still
         dropped: list[Dropped] = [(via, None), *map(_all_of, person.freed(to=via))]
         person.freed(via=via)
-        if person.erased is None or person.erased < effect.erasure:
+        if newly:
             self._erase(profile, person, effect.erasure, now)
             person.aliases.discard(via)
+            self._drop_all(profile, person, dropped)
             return
         person.aliases.discard(via)
         self._drop(profile, person, effect, dropped, now)

@@ -83,11 +83,19 @@ def rolled(digest: str, value: bytes) -> str:
 class Partition:
     """One input partition, record after record; `changes`, `refused` and `effects` grow."""
 
-    def __init__(self, catalogues: Sequence[Rules], generation: str = "g1", post: Post | None = None) -> None:
+    def __init__(
+        self,
+        catalogues: Sequence[Rules],
+        generation: str = "g1",
+        post: Post | None = None,
+        *,
+        at_hand: bool = False,
+    ) -> None:
         """`catalogues`: in the order of their application; every cut record takes the next one.
 
-        `post`: what all partitions of a deployment send each other.
+        `post`: what all partitions of a deployment send each other. `at_hand`: all facts are, as in a replay.
         """
+        self.at_hand = at_hand
         self.generation = generation
         self.post = Post() if post is None else post
         self.hops = Hops(self)
@@ -214,6 +222,11 @@ class Partition:
         self._sleep(profile, now.r_ms)
 
     # -- what links and erasures need
+
+    @property
+    def anew(self) -> bool:
+        """Whether what comes later than an erasure begins a new profile."""
+        return self.rules is not None and self.rules.anew
 
     def person_of(self, subject: str) -> Profile:
         """Return a profile that remembers links."""

@@ -49,8 +49,11 @@ class Links:
         return self.spans + ([(self.began_ms, ALWAYS)] if self.canonical is not None else [])
 
 
-def links_of(partitions: Iterable[Sequence[Any]]) -> dict[str, Links]:
-    """Read from the input who stood for whom. Each subject has one partition."""
+def links_of(partitions: Iterable[Sequence[Any]], *, anew: bool = False) -> dict[str, Links]:
+    """Read from the input who stood for whom. Each subject has one partition.
+
+    `anew`: a link event that is later than the erasure of its subject counts; else it is refused.
+    """
     found: defaultdict[str, Links] = defaultdict(Links)
     for records in partitions:
         clock_ms = -1
@@ -58,11 +61,11 @@ def links_of(partitions: Iterable[Sequence[Any]]) -> dict[str, Links]:
             clock_ms = max(clock_ms, record.timestamp)
             value = record.value or b""
             if any(mark in value for mark in MARKS) and not dict(record.headers).get(REFUSED):
-                _read(json.loads(value), clock_ms, found)
+                _read(json.loads(value), clock_ms, found, anew)
     return dict(found)
 
 
-def _read(event: Mapping[str, Any], r_ms: int, found: defaultdict[str, Links]) -> None:
+def _read(event: Mapping[str, Any], r_ms: int, found: defaultdict[str, Links], anew: bool) -> None:
     type_, links = event["type"], found[event["subject"]]
     if type_ == "segue.erased":
         time_ms, source, id_ = event["data"]["erasure"]
@@ -71,9 +74,11 @@ def _read(event: Mapping[str, Any], r_ms: int, found: defaultdict[str, Links]) -
         identity = (milliseconds(event["time"]), event["source"], event["id"])
     if type_ in ("privacy.erased", "segue.erased"):
         if links.erased is None or links.erased < identity:
-            links.erased = identity
+            links.erased, links.latest = identity, None
             links.lead(None, r_ms)
-    elif type_.startswith("identity.") and links.erased is None and (links.latest is None or links.latest < identity):
+        return
+    taken = links.erased is None or (anew and identity[0] > links.erased[0])
+    if type_.startswith("identity.") and taken and (links.latest is None or links.latest < identity):
         links.latest = identity
         if type_ == "identity.linked":
             links.events.add(f"{event['source']} {event['id']}")

@@ -59,6 +59,8 @@ class Brought(NamedTuple):
     facts: Mapping[Identity, Event]
     between: frozenset[str]
     """The subjects between the origin and the alias: the facts came through these, too."""
+    first_ms: int
+    """The smallest time of the facts, as far as the alias knows it."""
 
 
 class Effect(NamedTuple):
@@ -87,6 +89,8 @@ class Effect(NamedTuple):
     """Of facts: the subject that the alias stood for before."""
     withdrawn: AnySet[str] = frozenset()
     """Of facts: whose no longer come through the sender."""
+    refused: bool = False
+    """Of an erasure: the sender refused a link, and was erased before."""
 
 
 @dataclass
@@ -94,7 +98,27 @@ class Part:
     """The facts of one subject that came one way."""
 
     facts: dict[Identity, Event]
+    first_ms: int
+    """The smallest time of the facts, as far as a worker knows it."""
     between: frozenset[str] = frozenset()
+
+    def later(self, after_ms: int, *, at_hand: bool) -> "Part | None":
+        """Return the facts that are later than an instant; None: there is none.
+
+        A worker has states, not facts (docs/language.md, Limits). So of a part that lost some facts the smallest time
+        that it knows is that of a trait's last setting, or else the greatest. `at_hand`: it has the facts.
+        """
+        left = {identity: event for identity, event in self.facts.items() if identity[0] > after_ms}
+        if self.first_ms > after_ms or not left:
+            return self if left else None
+        set_ms = max((identity[0] for identity, event in left.items() if _sets(event)), default=None)
+        known_ms = max(identity[0] for identity in left) if set_ms is None else set_ms
+        return Part(left, min(identity[0] for identity in left) if at_hand else known_ms, self.between)
+
+
+def _sets(event: Event) -> bool:
+    """Tell whether a fact sets the one trait of the runs."""
+    return event["type"] == "portal.login" and "tier" in (event.get("data") or {})
 
 
 class Held(NamedTuple):
@@ -139,7 +163,7 @@ class Person:
     def ways(self) -> Iterator[tuple[str, str, Part]]:
         """Walk (alias, origin, facts): its own first, then by origin."""
         if self.own:
-            yield OWN, self.subject, Part(self.own)
+            yield OWN, self.subject, Part(self.own, min(identity[0] for identity in self.own))
         for (via, origin), part in sorted(self.parts.items(), key=lambda item: (item[0][1], item[0][0])):
             yield via, origin, part
 
@@ -166,16 +190,23 @@ class Person:
             came = passed(via, origin, part)
             if self.canonical in came or (origins is not None and origin not in origins):
                 continue
-            before = found.get(origin, Brought(origin, {}, frozenset()))
+            before = found.get(origin, Brought(origin, {}, frozenset(), ENDLESS))
             between = before.between | (came - {origin, self.subject})
-            found[origin] = Brought(origin, {**part.facts, **before.facts}, between)
+            first_ms = min(before.first_ms, part.first_ms)
+            found[origin] = Brought(origin, {**part.facts, **before.facts}, between, first_ms)
         return [found[origin] for origin in sorted(found)]
 
-    def forget(self, erasure: Identity) -> None:
-        """Forget everything but its aliases, and be erased."""
+    def takes(self, time_ms: int, *, anew: bool) -> bool:
+        """Tell whether a fact or a link event of that time is not refused as erased. `anew`: the policy."""
+        return self.erased is None or (anew and time_ms > self.erased[0])
+
+    def forget(self, erasure: Identity, *, anew: bool, at_hand: bool) -> None:
+        """Forget everything but its aliases, and be erased. What they bring it keeps, as far as it would take it."""
         self.erased, self.link, self.canonical = erasure, None, None
         self.own.clear()
-        self.parts.clear()
+        kept = {way: part.later(erasure[0], at_hand=at_hand) for way, part in self.parts.items() if anew}
+        self.parts = {way: part for way, part in kept.items() if part is not None}
+        self.held = [held for held in self.held if any(via == held.via for via, _ in self.parts)]
 
 
 def passed(via: str, origin: str, part: Part) -> frozenset[str]:

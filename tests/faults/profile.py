@@ -76,10 +76,12 @@ class Profile:
         facts = self.person.facts()
         self.arrived = {identity: place for identity, place in self.arrived.items() if identity in facts}
         self.logins, self.login_count, self.tier, self.left = [], 0, None, False
-        self.first_ms, self.greatest_ms = 1 << 62, -(1 << 62)
+        self.greatest_ms = -(1 << 62)
         self.contact.consents, self.contact.sends = {}, {}
         for identity in sorted(facts):
             self._fold(facts[identity], identity)
+        # after an erasure a worker may not know the smallest time of what an alias brought
+        self.first_ms = min((part.first_ms for _, _, part in self.person.ways()), default=1 << 62)
 
     def _fold(self, event: Event, identity: Identity) -> None:
         time_ms = identity[0]

@@ -109,16 +109,17 @@ class Profiled(Protocol):
     def profiles(self) -> Mapping[str, Known]: ...
 
 
-def check_profiles(partition: int, model: Profiled, found: Set[str], hidden: int) -> None:
+def check_profiles(partition: int, model: Profiled, found: Set[str], hidden: int, *, keyed: bool) -> None:
     """S0 for the profiles in Redis: everybody who is known is there, and nobody that was never heard of.
 
-    `hidden`: how many are named by a hash. If any is, nobody who is forgotten has a name there.
+    `hidden`: how many are named by a hash. `keyed`: there is an erasure key, so whoever is forgotten has a hash and no
+    name there; without one everybody has a name.
     """
     known = {name for name, profile in model.profiles.items() if profile.told or profile.alive}
     if not known <= found or not found <= model.profiles.keys():
         raise Violated(f"S0 partition {partition}: {len(found)} profiles in Redis, {len(known)} expected")
     forgotten = {name for name, profile in model.profiles.items() if profile.forgotten}
-    if hidden and (hidden != len(forgotten) or found & forgotten):
+    if hidden != (len(forgotten) if keyed else 0) or (keyed and found & forgotten):
         raise Violated(
             f"S0 partition {partition}: {len(forgotten)} subjects are forgotten, {hidden} are named by a hash in Redis,"
             f" and {len(found & forgotten)} by their names"

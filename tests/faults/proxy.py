@@ -162,3 +162,10 @@ def client_id(piece: bytes) -> bytes:
     """Return the client id in a Kafka request."""
     length = int(struct.unpack(">h", piece[12:14])[0])
     return piece[14 : 14 + max(0, length)]
+
+
+def transactional_id(piece: bytes) -> bytes:
+    """Return the transactional id of a Produce (version 3 to 8) or an EndTxn (0 to 2): their first field."""
+    begin = 14 + len(client_id(piece))
+    length = int(struct.unpack(">h", piece[begin : begin + 2])[0])
+    return piece[begin + 2 : begin + 2 + max(0, length)]

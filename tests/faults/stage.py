@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from tests.faults.ground import Servers, own_kafka, servers, store, store_of
 from tests.faults.model import BASE, Rules
 from tests.faults.process import WorkerProcess, resident_mb
 from tests.faults.reading import Observer, ends_of
+from tests.faults.scenes import Forgotten
 from tests.faults.traffic import Mix, Traffic
 from tests.faults.worker import AT, MUTATION
 from tests.faults.zygote import Zygote
@@ -49,6 +50,7 @@ __all__ = [
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = float(os.environ.get("SEGUE_FAULTS_PATIENCE_S", "300"))
 """How long a deployment may take to settle on a busy machine. It costs nothing when all is well."""
+ERASURE_KEY: Final = "a-made-up-erasure-key-of-the-fault-runs"
 FLUSH_S: Final = 90
 """How long a sender may take to end."""
 TOPICS: Final = {
@@ -81,6 +83,10 @@ class Run:
     notes: dict[str, Any] = field(default_factory=dict)
     """Notes of the run for the table of results."""
     mix: Mix = field(default_factory=Mix)
+    anew: bool = False
+    """Whether erased subjects begin anew."""
+    forgotten: list[Forgotten] = field(default_factory=list)
+    """What Redis forgot when states were put back."""
     ahead_ms: int = 2_000
     """A run has settled when nothing falls due for so long; longer where the broker's clock is ahead."""
     _traffic: Traffic | None = None
@@ -102,13 +108,17 @@ class Run:
         log = self.folder / f"command-{secrets.token_hex(4)}.log"
         return self.zygote.start("streams.cli", arguments, self._environment(**settings), log)
 
+    def of_the_run(self, rules: Rules) -> Rules:
+        """Return a catalogue with the policy of the run: what comes of erased subjects."""
+        return replace(rules, anew=self.anew)
+
     async def apply(self, rules: Rules, *options: str, again: bool = False) -> None:
         """Put a catalogue in force."""
         await self.segue("apply", self.folder_of(rules), *options, *(["--again"] if again else []))
 
     def folder_of(self, rules: Rules) -> str:
         """Write the folder of the catalogue that is applied next."""
-        folder = self.folder / f"catalogue-{len(self.catalogues)}"
+        rules, folder = self.of_the_run(rules), self.folder / f"catalogue-{len(self.catalogues)}"
         for name, text in rules.files().items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
@@ -262,7 +272,15 @@ class Run:
             if exited:
                 raise Violated(f"{worker.log.name} ended with {exited}:\n{worker.said()}")
         outcome = await Outcome.read(self.names, self.catalogues)
+        if self.mix.links:
+            self.notes |= outcome.scenes(self.forgotten)
         return await outcome.check(self.observer.found)
+
+    def require(self, *names: str) -> None:
+        """Fail a run to which something that it is for never came. Raises Violated."""
+        for name in names:
+            if not self.notes.get(name):
+                raise Violated(f"the run shows nothing: {name}: none")
 
 
 def _standing(status: dict[str, Any] | None) -> str:
@@ -271,6 +289,11 @@ def _standing(status: dict[str, Any] | None) -> str:
         return "does not answer"
     told = ("partition", "state", "epoch", "applied_offset", "published_offset", "waiting_for", "incident")
     return str([{name: one[name] for name in told} for one in status["partitions"]])
+
+
+def after_erasure(seed: int) -> tuple[bool, bool]:
+    """Return what a run with links has, by its seed: an erasure key; a policy that lets the erased begin anew."""
+    return seed % 2 == 0, seed // 2 % 2 == 1
 
 
 @asynccontextmanager
@@ -293,7 +316,8 @@ async def deployment(
     `kafka`: another than the shared one; `redis_url`, `bootstrap`: what workers are told, where a proxy stands between;
     `before`: what is to be done before its topics are made.
     """
-    kafka = kafka or servers.kafka
+    kafka, mix = kafka or servers.kafka, mix or Mix()
+    keyed, anew = after_erasure(seed) if mix.links else (False, False)
     name = f"f{secrets.token_hex(4)}"
     topics = {role: f"{name}.{topic}" for role, topic in TOPICS.items()}
     values: dict[str, object] = {
@@ -308,6 +332,7 @@ async def deployment(
         "checkpoint_every_ms": 1_000,
         "bad_input_share_max": 1.0,
         "web_host": "127.0.0.1",
+        **({"erasure_key": ERASURE_KEY} if keyed else {}),
         **(settings or {}),
     }
     names = Names(
@@ -319,12 +344,13 @@ async def deployment(
         topics["current"],
         topics["dead_letter"],
         name,
+        keyed=keyed,
     )
     folder = Path(tempfile.mkdtemp(prefix=f"segue-fault-{seed}-"))
     environment = {f"SEGUE_{key.upper()}": str(value) for key, value in values.items()}
     observer = Observer(kafka.bootstrap, names.topics, partitions)
     run = Run(seed, random.Random(seed), names, environment, servers.zygote, valkey, folder, observer)
-    run.mix = mix or Mix()
+    run.mix, run.anew = mix, anew
     kept = False
     try:
         await run.segue("topics")

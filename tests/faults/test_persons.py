@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.catalogues import BASE, CHANNELS
+from tests.faults.catalogues import BASE, CHANNELS, Rules
 from tests.faults.effects import check_effects, missing_effects, partition_of, said_of
 from tests.faults.model import Early, Partition, Post, instant
 from tests.faults.one_person import check_one_person, links_of
@@ -22,7 +22,7 @@ from tests.naive import read_folder, replay
 IDLE_MS = 3_600_000
 
 
-def scene(seed: int, count: int = 80, people: int = 5) -> list[tuple[int, dict[str, Any]]]:
+def scene(seed: int, count: int = 80, people: int = 5, erasures: float = 0.15) -> list[tuple[int, dict[str, Any]]]:
     """Return events with the instants of their records: links, unlinks, chains, rings, erasures, redeliveries.
 
     A link is taken back before another comes: a move to the same end is one evaluation in a replay, two in Kafka.
@@ -35,7 +35,7 @@ def scene(seed: int, count: int = 80, people: int = 5) -> list[tuple[int, dict[s
         now_ms += rng.choice([0, 1, 200, 900, 3_000, 8_000])
         number = rng.randrange(people)
         subject, near = subjects[number], subjects[number - number % 5 :][:5]
-        type_ = rng.choices([*TYPES, "link", "privacy.erased"], [*TYPES.values(), 4, 0.15])[0]
+        type_ = rng.choices([*TYPES, "link", "privacy.erased"], [*TYPES.values(), 4, erasures])[0]
         data: dict[str, Any] = {}
         late_ms = rng.choice([0, 0, 0, 1_500, 40_000, 1_799_000])
         if type_ == "portal.login" and rng.random() < 0.5:
@@ -75,11 +75,12 @@ class Deployment:
     """
 
     count: int
+    rules: Rules = BASE
     post: Post = field(default_factory=Post)
 
     def __post_init__(self) -> None:
         """Begin with a catalogue in each."""
-        self.models = [Partition([BASE], post=self.post) for _ in range(self.count)]
+        self.models = [Partition([self.rules], post=self.post, at_hand=self.count == 1) for _ in range(self.count)]
         self.records: list[list[Sent]] = [[] for _ in range(self.count)]
         for partition in range(self.count):
             self.put(partition, START_MS, {"type": "segue.catalogue"})
@@ -124,14 +125,16 @@ class Deployment:
         return found
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["refuse", "begin_anew"])
 @pytest.mark.parametrize("seed", range(8))
-def test_the_model_of_persons_agrees_with_the_naive_evaluator(seed: int, tmp_path: Path) -> None:
-    told = scene(seed)
-    one = Deployment(1)
+def test_the_model_of_persons_agrees_with_the_naive_evaluator(seed: int, anew: bool, tmp_path: Path) -> None:
+    rules = replace(BASE, anew=anew)
+    told = scene(seed, erasures=1.0 if anew else 0.15)
+    one = Deployment(1, rules)
     one.tell(told)
     lines = [json.dumps({**event, "recordedtime": instant(at_ms)}).encode() for at_ms, event in told]
     lines.append(json.dumps({"type": "segue.tick", "recordedtime": instant(told[-1][0] + IDLE_MS)}).encode())
-    found = replay(read_folder(folder_of(BASE, tmp_path)), lines)
+    found = replay(read_folder(folder_of(rules, tmp_path)), lines)
     assert [change.value for change in one.models[0].changes] == found.changes
 
 

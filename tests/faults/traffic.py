@@ -37,6 +37,8 @@ class Mix:
     """Share of events that link a subject, or take its link back."""
     erasures: float = 0.0
     """Share of events that erase a subject."""
+    crossing: float = 0.0
+    """Share of links that cross: the other subject is linked back at the same moment."""
     person: int = 5
     """Subjects among which links lead, so that chains, rings and crossing links come about."""
 
@@ -134,6 +136,8 @@ class Traffic:
     on_sent: Callable[[int], None] = lambda _: None
     _last: list[tuple[bytes, bytes]] = field(default_factory=list)
     _linked: dict[str, str] = field(default_factory=dict)
+    _next: list[tuple[str, str]] = field(default_factory=list)
+    """Links that come next: (subject, canonical)."""
     _stopping: bool = False
 
     async def run(self, count: int | None = None) -> None:
@@ -178,6 +182,9 @@ class Traffic:
 
     def _record(self) -> tuple[bytes | None, bytes, Mapping[str, bytes]]:
         rng, mix, number = self.rng, self.mix, self.sent + self.rng.randrange(1 << 40)
+        if self._next:
+            subject, canonical = self._next.pop()
+            return self._event(subject, number, "identity.linked", {"canonical": canonical}, _now_ms(), {})
         hot = rng.random() < mix.hot
         number_of = rng.randrange(mix.people)
         if mix.links and number_of % mix.person == 0 and rng.random() < 0.7:
@@ -202,6 +209,11 @@ class Traffic:
             # no event is near the limit of five minutes
             headers = {EXPECTED_HEADER: b"ahead" if time_ms > now_ms + 300_000 else b""}
         type_, data = self._told(subject, now_ms)
+        return self._event(subject, number, type_, data, time_ms, headers)
+
+    def _event(
+        self, subject: str, number: int, type_: str, data: dict[str, Any], time_ms: int, headers: Mapping[str, bytes]
+    ) -> tuple[bytes, bytes, Mapping[str, bytes]]:
         event = {
             "specversion": "1.0",
             "id": f"e{number}",
@@ -240,8 +252,12 @@ class Traffic:
         number, size = int(subject.partition(":")[2]), self.mix.person
         first = number - number % size
         near = [name_of(one) for one in range(first, first + size) if one != number]
-        self._linked[subject] = near[0] if self.rng.random() < 0.4 else self.rng.choice(near)
-        return "identity.linked", {"canonical": self._linked[subject]}
+        other = near[0] if self.rng.random() < 0.4 else self.rng.choice(near)
+        self._linked[subject] = other
+        if self.mix.crossing and self.rng.random() < self.mix.crossing:
+            self._linked[other] = subject
+            self._next.append((other, subject))
+        return "identity.linked", {"canonical": other}
 
 
 def name_of(number: int) -> str:

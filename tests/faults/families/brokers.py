@@ -13,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from streams.embedded import KafkaServer
 from tests.faults.families.doors import door, proxied
 from tests.faults.fault import Context, Report
-from tests.faults.proxy import END_TXN, PRODUCE, Direction, Fate, api_key
+from tests.faults.proxy import END_TXN, PRODUCE, Direction, Fate, api_key, transactional_id
 from tests.faults.reading import Observer, read_all
 from tests.faults.stage import Run, WorkerProcess, deployment, own_kafka, store
 from tests.faults.traffic import Mix
@@ -116,7 +116,7 @@ async def troubled(context: Context, troubles: Mapping[str, Trouble], mix: Mix =
     async with deployment(
         context.servers, valkey, context.seed, kafka=kafka, bootstrap=door(proxy), mix=mix, settings=settings
     ) as run:
-        judge = _Judge()
+        judge = _Judge(EFFECT if mix.links else b"")
         proxy.judge = judge
         run.worker(mutation=context.mutation)
         run.worker(mutation=context.mutation)
@@ -142,16 +142,41 @@ async def troubled(context: Context, troubles: Mapping[str, Trouble], mix: Mix =
                 await proxy.held.pop().deliver()
             await asyncio.sleep(run.rng.uniform(0.5, 2))
         await run.stop_traffic()
-        return Report(await run.finish(), run.notes)
+        counted = await run.finish()
+        if mix.links:
+            run.notes |= {"effects": counted.effects, "entered for a link": counted.merged}
+            run.require("links", "effects", "entered for a link")
+        return Report(counted, run.notes)
+
+
+EFFECT: Final = b'"type":"segue.fact'
+"""In the batch of a transaction that holds an effect of a link, or of a fact of an alias."""
 
 
 class _Judge:
-    """Lets everything pass but the next request that a fault is meant for."""
+    """Lets everything pass but the next request that a fault is meant for.
 
-    armed: Trouble | None = None
+    `held`: what a transaction must hold to be meant; empty: any is.
+    """
+
+    def __init__(self, held: bytes) -> None:
+        self.armed: Trouble | None = None
+        self._held: Final = held
+        self._holding: set[bytes] = set()
+        """The ids of the open transactions that hold it."""
 
     def __call__(self, direction: Direction, piece: bytes) -> tuple[Fate, float]:
-        if self.armed is None or direction != "request" or api_key(piece) != self.armed.api:
+        if direction != "request" or (api := api_key(piece)) not in (PRODUCE, END_TXN):
+            return "pass", 0.0
+        meant = not self._held
+        if self._held:
+            name = transactional_id(piece)
+            meant = self._held in piece if api == PRODUCE else name in self._holding
+            if meant and api == PRODUCE:
+                self._holding.add(name)
+            elif api == END_TXN:
+                self._holding.discard(name)
+        if self.armed is None or not meant or api != self.armed.api:
             return "pass", 0.0
         befalls, self.armed = self.armed.fate, None
         return befalls, 0.0

@@ -17,7 +17,7 @@ from tests.faults.stage import Run, deployment, own_kafka, store
 from tests.faults.traffic import Mix
 
 MIX: Final = Mix(people=150, per_second=150)
-LINKED: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.0015)
+LINKED: Final = Mix(people=100, per_second=80, links=0.12, erasures=0.0015, crossing=0.1)
 SLOWLY: Final = {"FILL_RECORDS_PER_S_MAX": 25}
 """So a fill of 150 profiles takes seconds."""
 
@@ -61,6 +61,7 @@ async def _interrupted(context: Context, mix: Mix, loose: frozenset[str] = froze
         run.notes["entered by a fill"] = entered
         if mix.links:
             run.notes |= {"effects": counted.effects, "entered for a link": counted.merged}
+            run.require("links in a fill", "entered for a link")
         if not entered:
             raise Violated("L0 nobody entered when the history was filled in")
         context.say("verify, dump, rebuild")

@@ -168,7 +168,11 @@ async def zombies(context: Context, points: Sequence[str], mix: Mix = EVENT_MIX)
                     one.send(signal.SIGTERM)
         await run.stop_traffic()
         run.notes["zombies"] = context.size.times
-        return Report(await run.finish(), run.notes)
+        counted = await run.finish()
+        if mix.links:
+            run.notes |= {"effects": counted.effects, "entered for a link": counted.merged}
+            run.require("links", "entered for a link", "links in a rebalance")
+        return Report(counted, run.notes)
 
 
 async def _stand_still(run: Run, one: WorkerProcess, heir: WorkerProcess, by_itself: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tests.faults.families.stores import MIX, connect, total, well
 from tests.faults.fault import Context, Report
 from tests.faults.proxy import Direction, Fate, Proxy
+from tests.faults.scenes import Forgotten
 from tests.faults.stage import Run, deployment, store
 
 WENT_BACK: Final = ("before a read", "during a replay", "onto a branch", "idle")
@@ -138,14 +139,19 @@ async def _dump(client: Any, run: Run, partition: int) -> dict[bytes, bytes]:
 
 
 async def _put_back(client: Any, run: Run, partition: int, state: dict[bytes, bytes]) -> None:
+    """Put a state back in one transaction; note what is forgotten by that."""
     pattern = f"{run.names.prefix}:{{{partition}.*"
     present = [key async for key in client.scan_iter(match=pattern, count=10_000)]
+    meta = next(key for key in state if key.endswith(b":meta"))
     async with client.pipeline(transaction=True) as pipe:
+        pipe.hget(meta, "offset")
         for key in set(present) - state.keys():
             pipe.delete(key)
         for key, value in state.items():
             pipe.restore(key, 0, value, replace=True)
-        await pipe.execute()
+        pipe.hget(meta, "offset")
+        was, *_, now = await pipe.execute()
+    run.forgotten.append(Forgotten(partition, int(now), int(was)))
 
 
 HELD: Final = ("checkpoint", "claim", "checkpoint, rolled back", "claim, rolled back")
