@@ -51,13 +51,13 @@ class Related:
 
     def apply(self, kind: str, event: Event, r_ms: int, items: list[Item]) -> At:
         """Apply an event of a kind that moves something: `fact`, `link`, `erasure`."""
-        at = At(r_ms, (f"{event.source} {event.id}",), items)
+        at = At(r_ms, (event.name,), items)
         self._apply[kind](event, at)
         return at
 
     def apply_telling(self, event: Event, known: int, r_ms: int, items: list[Item]) -> At:
         """Apply an event that ties its subject to an organisation, or may reach those that are tied to its subject."""
-        at = At(r_ms, (f"{event.source} {event.id}",), items)
+        at = At(r_ms, (event.name,), items)
         before = self._telling.ties(self._profiles.profile(event.subject))
         self._profiles.apply_event(event, known, r_ms, items)
         profile = self._profiles.by_subject[event.subject]

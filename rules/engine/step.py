@@ -61,7 +61,7 @@ def apply_event(
     if not mask:
         profile.evaluated_ms = r_ms
         return profile, []
-    return profile, Evaluation(profile, plan, r_ms, generation, (f"{event.source} {event.id}",)).run(mask)
+    return profile, Evaluation(profile, plan, r_ms, generation, (event.name,)).run(mask)
 
 
 def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:

@@ -24,6 +24,7 @@ class EventThen:
     time_ms: int
     source: str
     id: str
+    """As the engine knows it: `rules.ground.event.sent_id` returns what a producer sent."""
     type: str
     data: Any
     """As it came, undeclared parts too; HIDDEN where the reader does not see it."""

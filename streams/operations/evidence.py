@@ -12,6 +12,7 @@ from rules.engine.record import Record
 from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.evidence import RulesThen, rules_then
 from rules.explain.segments import without_affiliations
+from rules.ground.event import sent_id
 from streams.operations.appliers import Appliers
 from streams.operations.erased_since import erasure_of
 from streams.operations.errors import CatalogueUnusable, WrongInput
@@ -94,7 +95,9 @@ async def evidence_of(
 
 
 def _evidence(step: Step, told: Happened, change: AnyChange, events: Mapping[Identity, EventThen]) -> Evidence:
-    evaluated = [each for each in events.values() if f"{each.source} {each.id}" in told.change["reason"]["events"]]
+    evaluated = [
+        each for each in events.values() if f"{each.source} {sent_id(each.id)}" in told.change["reason"]["events"]
+    ]
     trigger = max(evaluated, key=lambda each: each.offset, default=None)
     if isinstance(change, ActivationChange):
         generation = change.id.partition("/")[0]

@@ -13,6 +13,7 @@ from rules.explain.affiliations import Affiliation
 from rules.explain.consent import ConsentSaid
 from rules.explain.persons import PersonExplanation
 from rules.explain.segments import Explanation, Leaf
+from rules.ground.event import sent_id
 from rules.ground.instants import FOREVER, format_instant
 from streams.operations.explain import ProfileExplanation
 from streams.operations.linked_subjects import LinkedSubjects
@@ -168,7 +169,7 @@ def leaf_json(leaf: Leaf) -> dict[str, Any]:
             {
                 "time": format_instant(t),
                 "source": s,
-                "id": i,
+                "id": sent_id(i),
                 "subject": under,
                 "organisation": None if told is None else told.organisation,
             }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rules.ground.event import sent_id
 from rules.ground.instants import format_instant
 from streams.operations.event_then import EventThen
 from streams.operations.evidence import Evidence
@@ -65,7 +66,7 @@ def _event_json(event: EventThen) -> dict[str, Any]:
     return {
         "time": format_instant(event.time_ms),
         "source": event.source,
-        "id": event.id,
+        "id": sent_id(event.id),
         "type": event.type,
         "data": event.data,
         "recordedtime": format_instant(event.recorded_ms),

@@ -35,11 +35,13 @@ class Event:
     sets: Mapping[str, Any]
     raw: Any = None
     """The declared data as it came."""
+    told_as: str = ""
+    """The type as which an organisation told it; a producer sent the others."""
 
     @property
-    def identity(self) -> tuple[int, str, str]:
-        """(time, source, id). A redelivery has the same identity; events are ordered by it."""
-        return (self.time, self.source, self.id)
+    def identity(self) -> tuple[int, str, str, str]:
+        """(time, source, id), and the type that it is told as. A redelivery has the same; events are ordered by it."""
+        return (self.time, self.source, self.id, self.told_as)
 
     @property
     def is_fact(self) -> bool:
@@ -186,7 +188,7 @@ def told_as(event: Event, event_type: str, subject: str, organisation: str, cata
         data, sets = content(raw, event_type, catalogue)
     except Refused:
         return None
-    return Event(event.time, event.source, event.id, event_type, subject, data, sets, raw)
+    return Event(event.time, event.source, event.id, event_type, subject, data, sets, raw, told_as=event_type)
 
 
 def levels(value: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.naive.conditions import Known, Mark
 from tests.naive.decode import Event
 
-Identity = tuple[int, str, str]
+Identity = tuple[int, str, str, str]
 
 
 @dataclass(frozen=True)

@@ -94,21 +94,6 @@ def is_link(one: dict[str, Any] | bytes) -> bool:
     return not isinstance(one, bytes) and one["type"].startswith("identity.")
 
 
-def apart(history: History) -> History:
-    """Leave out the links between people and organisations.
-
-    A person that is linked so may know one identity as two facts; which of them count is left open (docs/language.md).
-    """
-    return [only_time(one) if is_link(one) and is_mixed(one) else one for one in history]
-
-
-def is_mixed(one: dict[str, Any] | bytes) -> bool:
-    """Tell whether an event leads from a person to an organisation, or the other way."""
-    assert isinstance(one, dict)
-    canonical = one["data"].get("canonical")
-    return canonical is not None and (canonical in PEOPLE) != (one["subject"] in PEOPLE)
-
-
 def only_time(one: dict[str, Any] | bytes) -> dict[str, Any] | bytes:
     """Leave of an event its record, which moves the clock."""
     assert isinstance(one, dict)
@@ -205,7 +190,7 @@ def test_chosen_instants_say_what_every_millisecond_says_of_affiliations(data: s
 def test_the_engine_says_what_the_naive_evaluator_says_of_affiliations(data: st.DataObject) -> None:
     files = data.draw(with_erasure(data.draw(catalogues(HOURS))))
     links = data.draw(st.sampled_from([[], LINKS, ERASING]))
-    lines = lines_of(apart(data.draw(tied_histories(HOURS, links=links))))
+    lines = lines_of(data.draw(tied_histories(HOURS, links=links)))
     roles = data.draw(st.sampled_from([[["r"], ["r", "s"]], [["r"], []], [[], ["s"]]]))
     later = data.draw(with_erasure(data.draw(changed_catalogues(HOURS, files))))
     cuts = [(HOURS.at(data.draw(st.integers(3, 20))), reaching(later, [["s"], ["s"]]))]

@@ -112,7 +112,7 @@ class LocalTelling:
         for subject in subjects:
             told = told_event(event, subject, organisation, dictionary)
             if told is not None:
-                self._take_in(told, At(at.r_ms, (f"{told.source} {told.id}",), at.items))
+                self._take_in(told, At(at.r_ms, (told.name,), at.items))
 
     def _tied(self, organisation: str, event: Event) -> list[str]:
         """List who is tied to an organisation or to its aliases in a role that an event reaches, in order."""

@@ -170,17 +170,21 @@ class RemoteTelling:
         self._send(subject, organisation, event, (*way, subject), "", at)
 
     def _send(self, subject: str, organisation: str, event: Event, way: tuple[str, ...], after: str, at: At) -> None:
-        name = f"{event.source} {event.id}"
-        data = {"way": [*way], "event": name, "organisation": organisation, "after": after, "fact": write_fact(event)}
+        data = {
+            "way": [*way],
+            "event": event.name,
+            "organisation": organisation,
+            "after": after,
+            "fact": write_fact(event),
+        }
         at.effects.append(Effect(subject, REACHING_TYPE, data))
 
     def _tell(self, subjects: Iterable[str], organisation: str, event: Event, at: At) -> None:
         dictionary = self._host.plan.catalogue.dictionary
-        name = f"{event.source} {event.id}"
         for subject in subjects:
             told = told_event(event, subject, organisation, dictionary)
             if told is not None:
-                fact = {"way": [organisation], "event": name, "fact": write_fact(told)}
+                fact = {"way": [organisation], "event": event.name, "fact": write_fact(told)}
                 at.effects.append(Effect(subject, REACHED_TYPE, fact))
 
     def _opener(self, at: At) -> Callable[[str, bool], Rows]:

@@ -1,9 +1,9 @@
-"""What an organisation's event tells: an event of another type, with the same identity and the organisation added."""
+"""What an organisation's event tells: an event of another type, with the organisation added."""
 
 from typing import Any
 
 from rules.engine.event_data import NULLS, DataPlan
-from rules.ground.event import Event, Value
+from rules.ground.event import Event, Value, told_id
 from rules.ground.instants import format_instant
 from rules.ground.values import BadNumber, WrongType
 from rules.language.dictionary import Dictionary
@@ -32,7 +32,7 @@ def told_event(event: Event, subject: str, organisation: str, dictionary: Dictio
         values, sets = plan.take(data)
     except (WrongType, BadNumber):
         return None
-    return Event(event.source, event.id, told_as, subject, event.time_ms, values, sets)
+    return Event(event.source, told_id(event.id, told_as), told_as, subject, event.time_ms, values, sets)
 
 
 def _nulls(event: Event) -> tuple[str, ...]:

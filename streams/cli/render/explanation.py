@@ -15,6 +15,7 @@ from rules.engine.change import AnyChange
 from rules.explain.activations import ActivationExplanation, Refusing
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
+from rules.ground.event import sent_id
 from rules.ground.instants import FOREVER, format_instant
 from streams.cli.render.person import show_affiliations, show_person
 from streams.cli.render.sentences import write_sentence, write_tree
@@ -200,7 +201,9 @@ def _add_leaf(tree: Tree, leaf: Leaf, history: str) -> None:
     branch = tree.add(leaf_line(leaf, history))
     events = [*zip_longest(leaf.evidence, leaf.told_under, leaf.told_by)]
     for (t_ms, source, id_), under, told in events[-EVIDENCE_SHOWN:]:
-        line = branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}" + (f"  of {under}" if under else ""), "dim"))
+        line = branch.add(
+            Text(f"{format_instant(t_ms)}  {source} {sent_id(id_)}" + (f"  of {under}" if under else ""), "dim")
+        )
         if told is not None:
             line.add(Text(str(told), "dim"))
     more = len(leaf.evidence) - EVIDENCE_SHOWN

@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from rules.explain.segments import Leaf
+from rules.ground.event import sent_id
 from rules.ground.instants import format_instant
 from streams.cli.render.change_line import change_line
 from streams.cli.render.explanation import activation_tree, leaf_line
@@ -95,7 +96,7 @@ def _rule_tree(name: str, leaves: Sequence[Leaf], events: Mapping[Identity, Even
             told = f"  of {under}" if under else ""
             told += f"  {by}" if by is not None else ""
             if event is None:
-                branch.add(Text(f"{format_instant(t_ms)}  {source} {id_}{told}", "dim"))
+                branch.add(Text(f"{format_instant(t_ms)}  {source} {sent_id(id_)}{told}", "dim"))
             else:
                 _add_event(branch, event, told)
     return tree
@@ -105,7 +106,7 @@ def _add_event(tree: Tree, event: EventThen, told: str = "") -> None:
     data: Any = event.data if isinstance(event.data, str) else orjson.dumps(event.data).decode()
     tree.add(
         Text.assemble(
-            (f"{format_instant(event.time_ms)}  {event.source} {event.id}  ", "dim"),
+            (f"{format_instant(event.time_ms)}  {event.source} {sent_id(event.id)}  ", "dim"),
             (event.type, "cyan"),
             f"  {data}",
             (told, "dim"),

@@ -139,7 +139,7 @@ def test_buckets_lose_nothing_beyond_the_limit(kind: str, data: st.DataObject) -
     world.entry_mark = Mark(START - 1, 0, 0) if context.rule == "exit" else None
     r_offset = 0
     for one in data.draw(st.permutations(data.draw(histories()) + data.draw(histories()))):
-        if any(known.event.identity == (one.time_ms, one.source, one.id) for known in world.known):
+        if any(known.event.identity[:3] == (one.time_ms, one.source, one.id) for known in world.known):
             continue
         r_offset = max(r_offset, one.time_ms - START)
         world.learn(one, r_offset)

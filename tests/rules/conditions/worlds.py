@@ -148,7 +148,7 @@ class World:
     def learn(self, event: Event, r_offset: int, *, packed: bool = True) -> bool:
         """Fold an event at R; False if it was a redelivery, which must change nothing."""
         facts, r_ms = self.facts, START + r_offset
-        new = all(one.event.identity != (event.time_ms, event.source, event.id) for one in self.known)
+        new = all(one.event.identity[:3] != (event.time_ms, event.source, event.id) for one in self.known)
         arrival = facts.arrivals + 1
         if new:
             facts.arrivals = arrival

@@ -8,6 +8,7 @@ import pytest
 from rules.engine.profile import unpack
 from rules.explain.affiliations import explain_affiliations
 from rules.explain.segments import Leaf, explain, without_affiliations
+from rules.ground.event import sent_id
 from streams.operations.sight import Sight
 from tests.rules.explain.test_persons import CRM, HCP, Row, replayed_with, row
 from tests.transcripts.implementations import compiled
@@ -59,7 +60,7 @@ def test_a_fact_that_an_organisation_told_names_it_with_role_and_since_when() ->
         row(2, HCP, "viewed"),
         row(3, PAYER, "changed", status="covered"),
     )
-    assert [id_ for _, _, id_ in leaf.evidence] == ["e2", "e3"]
+    assert [sent_id(id_) for _, _, id_ in leaf.evidence] == ["e2", "e3"]
     assert [None if each is None else str(each) for each in leaf.told_by] == [
         None,
         "told of payer:7, tied as prescriber since 2026-03-01T00:00:00.000Z",
