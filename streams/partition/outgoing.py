@@ -80,6 +80,8 @@ class PartitionQueue:
         self.written_ms = now_ms
         """When progress was written last, or the partition was begun."""
         self.slices: deque[PublishSlice] = deque()
+        self.weight = 0
+        """The weight of these slices together."""
         self.upto = claimed.published.offset
         """The `upto_offset` of the newest slice."""
         self.flushing = 0
@@ -90,6 +92,7 @@ class PartitionQueue:
         if new.upto_offset <= self.upto:
             raise ValueError(f"a slice up to {new.upto_offset} after one up to {self.upto}")
         self.upto = new.upto_offset
+        self.weight += new.weight
         if self.slices and not new.records:
             # it brings only later progress: the slice before it takes that over
             last = self.slices[-1]
@@ -155,7 +158,7 @@ class Outgoing:
 
     def hurried(self) -> bool:
         """Whether a transaction should not wait for more: it is full, or somebody flushes."""
-        weight = sum(slice_.weight for queue in self._queues.values() for slice_ in queue.slices)
+        weight = sum(queue.weight for queue in self._queues.values())
         return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
 
     def quiet_due_ms(self) -> float | None:
@@ -188,6 +191,7 @@ class Outgoing:
             if transaction.weight and weight and transaction.weight + weight > self._pace.changes_max:
                 break
             taken = queue.slices.popleft()
+            queue.weight -= weight
             transaction.records.extend(taken.records)
             transaction.weight += weight
             if taken.notes is not None and taken.records:

@@ -21,6 +21,7 @@ from tests.benchmarks.contest.picture import picture
 from tests.benchmarks.contest.ratios import ratios
 from tests.benchmarks.contest.reader import Noted
 from tests.benchmarks.contest.results import write
+from tests.benchmarks.contest.sizes import SIZES
 from tests.benchmarks.contest.turn import refuse_short
 from tests.benchmarks.load.events import Events
 from tests.benchmarks.load.plan import WAKING_MS
@@ -173,6 +174,14 @@ def test_segue_and_the_null_engine_go_through_every_phase(kafka: KafkaServer, va
     assert segue.wakes is not None
     assert segue.wakes.seen == segue.wakes.wakes == 300
     assert segue.added is not None
+
+
+def test_wakes_whose_events_came_too_late_are_no_measurement(tmp_path: Path) -> None:
+    late = found("segue", 500, 50)
+    late.wakes = Wakes(100, 15, [69_000.0], in_time=False)
+    assert not any("wakes" in what for what, _, _ in ratios([late]))
+    table = write([late], "day", SIZES["day"], tmp_path, [])[0].read_text()
+    assert "not measured: events came after their wakes were due" in table
 
 
 def test_a_drain_of_few_commits_is_refused_and_says_what_to_do() -> None:

@@ -127,7 +127,10 @@ class Contest:
         name = turns.engine.name
         if "C" in phases and turns.engine.has_rules:
             wakes = turns.wakes()
-            say(f"{name}: C {wakes.seen} of {wakes.wakes} wakes, p99 {wakes.p99_ms} ms late")
+            say(
+                f"{name}: C {wakes.seen} of {wakes.wakes} wakes, p50 {wakes.p50_ms} ms, p99 {wakes.p99_ms} ms late"
+                f"{'' if wakes.in_time else ', and their events came too late'} {wakes.cpu_s}"
+            )
         if "D" in phases:
             say(f"{name}: D {turns.killed()}")
         if "E" in phases and turns.engine.adds_live:

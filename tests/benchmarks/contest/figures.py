@@ -80,6 +80,16 @@ class Wakes:
     wakes: int
     seen: int
     late_ms: list[float]
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    """Of engine, store, broker, reader, from the first wake that is due until the phase is over."""
+    in_time: bool = True
+    """False: not every event was applied before the first wake was due. Then the lateness is not that of wakes: the
+    machine was too slow for the time that the phase left."""
+
+    @property
+    def p50_ms(self) -> float | None:
+        """The median of the lateness."""
+        return quantile(self.late_ms, 0.5)
 
     @property
     def p99_ms(self) -> float | None:

@@ -49,7 +49,7 @@ def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
         at = p99(segue, "2,000")
         if at:
             yield f"p99 at 2,000 events/s{of}", f"{at:.0f} ms", "at most 60 ms"
-        if segue.wakes is not None:
+        if segue.wakes is not None and segue.wakes.in_time:
             yield f"p99 lateness of wakes{of}", f"{segue.wakes.p99_ms} ms", "at most 500 ms"
         if segue.store_bytes is not None:
             yield f"bytes of Valkey a profile{of}", f"{segue.store_bytes:,.0f}", "at most 700"

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.benchmarks.contest.figures import Found, Open, Upset
+from tests.benchmarks.contest.figures import Found, Open, Upset, Wakes
 from tests.benchmarks.contest.machine import described
 from tests.benchmarks.contest.picture import picture
 from tests.benchmarks.contest.ratios import drained as rate
@@ -140,12 +140,18 @@ def single(found: Sequence[Found]) -> str:
         rows.append(
             [
                 one.engine,
-                f"{wakes.p99_ms} ms ({wakes.seen:,} of {wakes.wakes:,})" if wakes else NOTHING,
+                waking(wakes) if wakes else NOTHING,
                 upset(one.killed, lambda at: f"{at.caught_up_s} s ({at.rate:,}/s)"),
                 upset(one.added, lambda at: f"{at.before_p99_ms} → {at.after_p99_ms} ms, worst {at.worst_ms} ms"),
             ]
         )
     return table(["engine", "C: p99 lateness of wakes", "D: kill -9 to caught up", "E: p99 as 50 are added"], rows)
+
+
+def waking(found: Wakes) -> str:
+    """Write the lateness of wakes, and whether it says anything."""
+    said = f"{found.p99_ms} ms ({found.seen:,} of {found.wakes:,})"
+    return said if found.in_time else f"not measured: events came after their wakes were due; {said}"
 
 
 def upset(found: Upset | None, say: Callable[[Upset], str]) -> str:
@@ -207,5 +213,11 @@ def plain(one: Found) -> dict[str, object]:
             ]
             for label, ats in one.opens.items()
         },
-        "wakes": one.wakes and {"wakes": one.wakes.wakes, "seen": one.wakes.seen, "p99_ms": one.wakes.p99_ms},
+        "wakes": one.wakes
+        and {
+            **asdict(one.wakes),
+            "late_ms": len(one.wakes.late_ms),
+            "p50_ms": one.wakes.p50_ms,
+            "p99_ms": one.wakes.p99_ms,
+        },
     }

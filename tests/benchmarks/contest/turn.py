@@ -119,10 +119,13 @@ class Turns:
         job = self._job("waking", events=self.size.wakes, name=name, marker=name)
         job = replace(job, start_s=time.time() + margin_s, span_s=self.size.wakes_s)
         self._load(job).result()
-        reader.wait_marker(name, self.ground.partitions, MARKER_LIMIT_S)
+        in_time = reader.wait_marker(name, self.ground.partitions, MARKER_LIMIT_S) < job.start_s
+        time.sleep(max(0.0, job.start_s - time.time()))
+        before = self._cpu(reader)
         time.sleep(max(0.0, job.start_s + job.span_s + 5 - time.time()))
+        spent = cpu.spent(before, self._cpu(reader))
         late = [(at_s - seconds_of(effective)) * 1000 for effective, at_s in reader.noted().wakes]
-        self.found.wakes = Wakes(min(self.size.wakes, self.ground.profiles), len(late), late)
+        self.found.wakes = Wakes(min(self.size.wakes, self.ground.profiles), len(late), late, spent, in_time)
         return self.found.wakes
 
     def killed(self) -> Upset:

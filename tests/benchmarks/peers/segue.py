@@ -103,11 +103,12 @@ class Segue(Engine):
         self._run(ground, "apply", str(folder))
 
     def start(self, ground: Ground) -> Workers:
-        return Workers([self._start(ground) for _ in range(self.workers)])
+        return Workers([self._start(ground, f"{ground.name}-{number}") for number in range(self.workers)])
 
-    def _start(self, ground: Ground) -> Worker:
+    def _start(self, ground: Ground, name: str) -> Worker:
         port = free_port()
-        environment = {**self._told(ground), "SEGUE_WEB_PORT": str(port), **self.environment}
+        named = {"SEGUE_GROUP_INSTANCE_ID": name, "SEGUE_WEB_PORT": str(port)}
+        environment = {**self._told(ground), **named, **self.environment}
         return Worker(launch(self.command, ground, environment, self.root), port)
 
     def _run(self, ground: Ground, *arguments: str) -> None:
