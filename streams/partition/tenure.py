@@ -158,9 +158,7 @@ class Tenure:
                 # give the other tasks a turn
                 await asyncio.sleep(0)
             await self._keep()
-            if self._writer.packing:
-                await asyncio.sleep(0)
-            elif self._ahead is not None:
+            if self._ahead is not None:
                 await self._clock.wait(notices.poke, 1 if self._ahead.waiting else await self._idle())
             elif not self._inbox or self._blocked():
                 await self._clock.wait(notices.poke, await self._idle())
@@ -362,7 +360,9 @@ class Tenure:
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
         if self._publisher.slow:
             waits.append(SLOW_LOOK_MS)
-        if self._writer.behind:
+        if self._writer.packing:
+            waits.append(self._writer.portion_in_ms)
+        elif self._writer.behind:
             waits.append(self._writer.due_in_ms)
         if self._applier.silent is not None:
             self._check_end(self._applier.silent)

@@ -52,3 +52,27 @@ async def test_the_partitions_of_a_worker_begin_their_slices_at_different_times(
     # no instant has the slices of more than two of them
     assert max(began.count(instant) for instant in began) <= 2
     await worker.release()
+
+
+async def test_they_keep_their_times_over_a_pause_and_when_all_begin_late() -> None:
+    world = await World(4).create()
+    began: list[float] = []
+    worker = await Worker(world, on_point=lambda name: began.append(world.clock.ms) if name == "slice" else None).start(
+        0, 1, 2, 3
+    )
+    for partition in range(4):
+        world.cut(catalogue(VISITORS), partition)
+
+    async def send_and_wait(step_ms: int, times: int) -> None:
+        for n in range(times):
+            world.advance(step_ms)
+            for partition in range(4):
+                world.send(f"hcp:{n % 20}", partition=partition)
+            await world.until(lambda: all(worker.applied(one) >= world.end(one) for one in range(4)))
+
+    # each of these comes after a whole interval, so every partition begins a slice with it
+    await send_and_wait(3_700, 3)
+    began.clear()
+    await send_and_wait(50, 100)
+    assert max(began.count(instant) for instant in began) <= 2
+    await worker.release()
