@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rules.ground.instants import format_instant
 from streams.settings import Deployment
@@ -110,6 +110,26 @@ class Segue:
         finally:
             process.kill()
             process.communicate()
+
+    @contextmanager
+    def fed(self, *arguments: object) -> Iterator[IO[str]]:
+        """Start a command that reads its standard input, and yield that; it must succeed once this is shut."""
+        process = subprocess.Popen(
+            self._command(arguments),
+            cwd=ROOT,
+            env=self._environment({}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdin is not None
+        try:
+            with process.stdin as to:
+                yield to
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+            process.wait()
 
     @staticmethod
     def _command(arguments: Sequence[object]) -> list[str]:

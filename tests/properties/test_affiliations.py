@@ -53,9 +53,9 @@ def test_each_subject_that_is_tied_knows_the_latest_of_each_type(data: st.DataOb
     persons = lives.persons
     for end in [one for one in persons.all.values() if one.canonical is None]:
         for name, event in latest(end, lives.era.catalogue).items():
-            for subject in tied(persons, end.subject, lives.era.catalogue.reaching[name][0]):
-                if persons.end(subject) is not end:  # else the fact and what is told of it are two facts of one person
-                    assert event.identity in persons.of(subject).own
+            roles, told_as = lives.era.catalogue.reaching[name]
+            for subject in tied(persons, end.subject, roles):
+                assert (*event.identity[:3], told_as) in persons.of(subject).own
 
 
 @checks

@@ -50,6 +50,7 @@ def write_subject(subject: str, links: Links) -> None:
     way, end = links.way(subject), links.end(subject)
     if end is None:
         write_sentence(f"its links lead in a ring, so all of it are in nothing: {' → '.join([*way, links.next(way)])}")
+        _write_each(way, links)
         return
     if len(way) > 2:
         write_sentence(f"over {' → '.join(way[1:-1])} the links end at {end}")
@@ -61,6 +62,11 @@ def write_subject(subject: str, links: Links) -> None:
         write_sentence(f"{subject} stands for itself, and no other subject stands for it")
         return
     write_sentence(f"{count(len(subjects) + 1, 'subject')} are the person {end}:")
+    _write_each(subjects, links)
+
+
+def _write_each(subjects: Sequence[str], links: Links) -> None:
+    """List the links of subjects, with the event that says so."""
     for each in subjects[:SHOWN]:
         alias = links.by_subject[each]
         write_sentence(f"{each} → {alias.canonical} {_since(alias)}", indent=2)
