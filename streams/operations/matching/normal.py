@@ -25,6 +25,8 @@ _PARTS: Final = re.compile(r"\s+-\s+|[,;(]")
 """Between the name of a house and that of its department, or its legal form."""
 FORMS_MAX: Final = 2
 """Legal forms behind each other: Company, Inc."""
+NAMES_KEPT: Final = 100_000
+"""Names whose parts are kept in memory: about 20 MB."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+").fullmatch
 
 
@@ -87,7 +89,9 @@ class Normaliser:
         self.oddities = Oddities()
         self._by = by
         self._basename = basename
-        self._parse = HumanName
+        self._human_name = HumanName
+        # nameparser takes 130 µs a name, which is most of a row; exports of several sources repeat each other's names
+        self._parse = lru_cache(maxsize=NAMES_KEPT)(self._parse_new)
         self._nicknames = NickNamer()
         self._known_roots: dict[str, tuple[str, ...]] = {}
 
@@ -154,14 +158,16 @@ class Normaliser:
             family = words_of(values["family"])
             given = words_of(values.get("given", ""))
         else:
-            parsed: Any = self._parse(values.get("name", ""))
-            family, given = words_of(str(parsed.last)), words_of(str(parsed.first))
-            if given and not family:
-                family, given = given, ""
+            family, given = self._parse(values.get("name", ""))
         family = " ".join(
             each for each in family.split() if each not in ("jr", "sr", "ii", "iii", "iv", "md", "do", "np")
         )
         return family, given.partition(" ")[0]
+
+    def _parse_new(self, name: str) -> tuple[str, str]:
+        parsed: Any = self._human_name(name)
+        family, given = words_of(str(parsed.last)), words_of(str(parsed.first))
+        return (family, given) if family else (given, "")
 
     def _roots(self, given: str) -> tuple[str, ...]:
         if given not in self._known_roots:

@@ -1,5 +1,6 @@
 """Scoring pairs of rows with Splink, on DuckDB, in memory. Same rows, same scores: nothing is drawn or learned."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -13,6 +14,9 @@ EXPECTED_MIN: Final = 1_000
 """Rows at least that the files are taken to be part of: two rows of a short list are not more likely one person."""
 COMMON: Final = 5_000
 """Rows of which a name's usual share is taken to be known beforehand: so many weigh as much as the files' own count."""
+PAIRS_AT_ONCE: Final = 4_000_000
+"""Pairs that are looked at in one part, about: rows are compared in parts, so that memory does not grow with the pairs.
+A million pairs and their keys are about 100 MB in DuckDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Scores:
 def score(rows: Sequence[Normal], by: frozenset[str], at_least: float, *, organisations: bool) -> Scores:
     """Score the pairs of rows of different subjects that share a key. Raises MatchingMissing.
 
-    Pairs come in no order. `at_least`: the least probability; a pair with one NPI always comes.
+    Pairs come in no order. `at_least`: the least probability; a pair with one NPI comes in any case, unless more than
+    BLOCK_MAX rows bear that one.
     """
     keys = [each for each in (blocking.ORGANISATION if organisations else blocking.PERSON) if _usable(each, by)]
     compared = [each for each in (weights.ORGANISATION if organisations else weights.PERSON) if each.field in by]
@@ -66,19 +71,43 @@ def score(rows: Sequence[Normal], by: frozenset[str], at_least: float, *, organi
         table = {name: [getattr(row, name) for row in rows] for name in names}
         database.register("normal", pyarrow.table({"unique_id": range(len(rows)), **table}))
         _make_keys(database, keys, compared, len(rows))
-        left_out = [_leave_out_common(database, each) for each in keys]
+        common = [_leave_out_common(database, each) for each in keys]
+        left_out = [each for each, _ in common]
         if not compared:
             same = _same_npi(database)
             return Scores([Looked(keys[0].words, len(same), left_out[0])], same)
+        parts = -(-sum(pairs for _, pairs in common) // PAIRS_AT_ONCE) or 1
         api = DuckDBAPI(connection=database)
-        linker = Linker(api.register("keyed"), _settings(len(rows), keys, compared), log_level=None)
-        blocked = linker.inference.compute_blocked_pairs_for_predict()
-        counted = dict(
-            blocked.query_sql("SELECT match_key, count(*) AS n FROM {this} GROUP BY 1").as_duckdbpyrelation().fetchall()
-        )
-        looked = [Looked(key.words, counted.get(str(n), 0), left_out[n]) for n, key in enumerate(keys)]
-        predicted = linker.inference.predict(warning_mode="never")
-        return Scores(looked, list(_found(predicted, compared, at_least)))
+        keyed = api.register("keyed")
+
+        def predictor(some: Sequence[Key]) -> Any:
+            return Linker(keyed, _settings(len(rows), some, compared), log_level=None).inference
+
+        looked: Counter[str] = Counter()
+        pairs = list(_scored(database, predictor(keys), compared, parts, at_least, looked))
+        certain = [each for each in keys if each.field == "npi"]
+        if certain:
+            over = {(each.left, each.right) for each in pairs}
+            alike = _scored(database, predictor(certain), compared, 1, 0.0, Counter())
+            pairs += [each for each in alike if (each.left, each.right) not in over]
+        return Scores([Looked(key.words, looked[str(n)], left_out[n]) for n, key in enumerate(keys)], pairs)
+
+
+def _scored(
+    database: Any, inference: Any, compared: Sequence[Comparison], parts: int, at_least: float, looked: Counter[str]
+) -> Iterator[Scored]:
+    """Yield the pairs of a probability of `at_least` or more. `looked`: adds the pairs looked at, by number of key."""
+    for part in range(1, parts + 1):
+        left = (part, parts)
+        blocked = inference.compute_blocked_pairs_for_predict_chunk(left_chunk=left)
+        counts = database.execute(f"SELECT match_key, count(*) FROM {blocked.physical_name} GROUP BY 1").fetchall()
+        looked.update(dict(counts))
+        # Splink's own threshold keeps unlikely pairs out of memory. It takes no 0 and no 1
+        least = min(at_least, 0.99) or None
+        predicted = inference.predict_chunk(left_chunk=left, threshold_match_probability=least, warning_mode="never")
+        yield from _found(database, predicted.physical_name, compared, at_least)
+        for each in (blocked, predicted):
+            each.drop_table_from_database_and_remove_from_cache()
 
 
 def _usable(key: Key, by: frozenset[str]) -> bool:
@@ -106,14 +135,16 @@ def _none_if_empty(key: Key) -> str:
     return f"({key.sql})" if key.several else f"nullif({key.sql}, '')"
 
 
-def _leave_out_common(database: Any, key: Key) -> int:
-    """Take a key's values away that more than BLOCK_MAX rows have; return how many values there were."""
+def _leave_out_common(database: Any, key: Key) -> tuple[int, int]:
+    """Take a key's values away that more than BLOCK_MAX rows have.
+
+    Returns how many values these were, and how many pairs of rows the others bring at most.
+    """
     each = f"unnest({key.name})" if key.several else key.name
-    found = database.execute(
-        f"SELECT value FROM (SELECT {each} AS value FROM keyed) WHERE value IS NOT NULL"
-        f" GROUP BY 1 HAVING count(*) > {BLOCK_MAX}"
+    counted = (
+        f"(SELECT value, count(*) AS n FROM (SELECT {each} AS value FROM keyed) WHERE value IS NOT NULL GROUP BY 1)"
     )
-    values = [value for (value,) in found.fetchall()]
+    values = [value for (value,) in database.execute(f"SELECT value FROM {counted} WHERE n > {BLOCK_MAX}").fetchall()]
     if values:
         kept = (
             f"list_filter({key.name}, lambda each: NOT list_contains($values, each))"
@@ -121,7 +152,8 @@ def _leave_out_common(database: Any, key: Key) -> int:
             else f"CASE WHEN NOT list_contains($values, {key.name}) THEN {key.name} END"
         )
         database.execute(f"UPDATE keyed SET {key.name} = {kept}", {"values": values})
-    return len(values)
+    ((pairs,),) = database.execute(f"SELECT sum(n * (n - 1)) // 2 FROM {counted}").fetchall()
+    return len(values), int(pairs or 0)
 
 
 def _same_npi(database: Any) -> list[Scored]:
@@ -140,7 +172,7 @@ def _settings(rows: int, keys: Sequence[Key], compared: Sequence[Comparison]) ->
         "probability_two_random_records_match": 1.0 / max(rows, EXPECTED_MIN),
         "blocking_rules_to_generate_predictions": [_rule(each) for each in keys],
         "comparisons": [_comparison(each) for each in compared],
-        "additional_columns_to_retain": ["subject", "npi"],
+        "additional_columns_to_retain": ["subject"],
         "linker_uid": "segue",
     }
 
@@ -164,13 +196,13 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {"output_column_name": comparison.field, "comparison_levels": levels}
 
 
-def _found(predicted: Any, compared: Sequence[Comparison], at_least: float) -> Iterator[Scored]:
+def _found(database: Any, predicted: str, compared: Sequence[Comparison], at_least: float) -> Iterator[Scored]:
     gammas = "".join(f", gamma_{each.field}" for each in compared)
-    sql = (
-        f"SELECT unique_id_l, unique_id_r, match_probability{gammas} FROM {{this}}"
-        f" WHERE match_probability >= {at_least!r} OR (npi_l = npi_r AND npi_l <> '')"
+    found = database.execute(
+        f"SELECT unique_id_l, unique_id_r, match_probability{gammas} FROM {predicted}"
+        f" WHERE match_probability >= {at_least!r}"
     )
-    for left, right, probability, *levels in predicted.query_sql(sql).as_duckdbpyrelation().fetchall():
+    for left, right, probability, *levels in found.fetchall():
         words = {each.field: _word(each, level) for each, level in zip(compared, levels, strict=True)}
         yield Scored(left, right, probability, words)
 

@@ -6,7 +6,7 @@ are reserved for examples.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice, product
 from random import Random
 from typing import Final
 
@@ -68,6 +68,40 @@ CITIES: Final = tuple((name, f"{10000 + 137 * number:05}") for number, name in e
 MAIL: Final = ("clinic.example", "hospital.example", "mail.example", "health.example")
 
 
+class World:
+    """Where people come from: few names and towns, so that many people share them."""
+
+    towns: Sequence[tuple[str, str]] = CITIES
+
+    def given(self, random: Random) -> str:
+        """Draw a given name."""
+        return random.choice(GIVEN)
+
+    def family(self, random: Random) -> str:
+        """Draw a family name."""
+        return random.choice(FAMILY)
+
+
+class Country(World):
+    """Names and towns of a country: a few names are common and most are rare; a hundred people a town."""
+
+    def __init__(self, people: int) -> None:
+        """Make it for so many people; their number decides how many names and towns there are."""
+        syllables = ("ba", "der", "ka", "lin", "mo", "nar", "ri", "sel", "to", "ven", "wix", "zu")
+        made = ("".join(each) for length in (2, 3, 4) for each in product(syllables, repeat=length))
+        self._families = (*FAMILY, *islice(made, people // 10))
+        self.towns = tuple(
+            (f"{CITIES[n % 12][0]} {n // 12}", f"{10_000 + n:05}") for n in range(max(12, people // 100))
+        )
+
+    def family(self, random: Random) -> str:
+        """Draw a family name; the first hundredth of all names comes to a fifth of the people."""
+        return self._families[int(len(self._families) * random.random() ** 3)]
+
+
+FEW: Final = World()
+
+
 @dataclass(frozen=True, slots=True)
 class Synthetic:
     """Rows in an order that tells nothing, and the pairs of subjects that are one."""
@@ -95,26 +129,26 @@ def npi_of(number: int) -> str:
     return nine + str(-luhn_sum(PREFIX + nine + "0") % 10)
 
 
-def synthetic_people(count: int, seed: int) -> Synthetic:
-    """Make people of one to four subjects each: about 2.3 rows a person."""
+def synthetic_people(count: int, seed: int, world: World = FEW) -> Synthetic:
+    """Make people of one to four subjects each: about 2.4 rows a person."""
     random = Random(seed)
     rows: list[Row] = []
     truth: set[Pair] = set()
     for number in range(count):
-        someone = _someone(random, number)
+        someone = _someone(random, number, world)
         subjects = []
         for kind in random.sample(("crm", "portal", "app", "hcp"), random.choice((1, 2, 2, 3, 4))):
             subject = f"hcp:{someone.npi}" if kind == "hcp" else f"{kind}:{random.randrange(10**9):09}"
             subjects.append(subject)
-            rows.append(Row(subject, f"{kind}, row {number}", _seen(random, someone, kind)))
+            rows.append(Row(subject, f"{kind}, row {number}", _seen(random, someone, kind, world)))
         truth |= set(combinations(sorted(subjects), 2))
     random.shuffle(rows)
     return Synthetic(rows, frozenset(truth))
 
 
-def _someone(random: Random, number: int) -> Someone:
-    given, family = random.choice(GIVEN), random.choice(FAMILY)
-    city, postcode = random.choice(CITIES)
+def _someone(random: Random, number: int, world: World) -> Someone:
+    given, family = world.given(random), world.family(random)
+    city, postcode = random.choice(world.towns)
     # a fifth works at one of few large addresses
     house = random.choice((1, 100)) if random.random() < 0.2 else random.randrange(1, 900)
     mailbox = random.choice((f"{given}.{family}", f"{given[0]}{family}", f"{family}{random.randrange(99)}"))
@@ -123,7 +157,7 @@ def _someone(random: Random, number: int) -> Someone:
     return Someone(given, family, npi_of(number * 977 + 5), email, f"{house} {random.choice(STREETS)}", city, postcode)
 
 
-def _seen(random: Random, someone: Someone, kind: str) -> dict[str, str]:
+def _seen(random: Random, someone: Someone, kind: str, world: World) -> dict[str, str]:
     """Return a person as one system knows them."""
     given, family = someone.given, someone.family
     if random.random() < 0.25:
@@ -135,7 +169,7 @@ def _seen(random: Random, someone: Someone, kind: str) -> dict[str, str]:
     if random.random() < 0.05:
         given = _typo(random, given)
     if random.random() < 0.03:
-        family = random.choice(FAMILY)  # a new name
+        family = world.family(random)  # a new name
     values = _named(random, given.title(), family.title())
     if random.random() < 0.65:
         email = someone.email if random.random() < 0.8 else f"{someone.given}@{random.choice(MAIL)}"

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from streams.operations.matching import scores
 from streams.operations.matching.candidates import FIELDS, Found, find
 from streams.operations.matching.exports import Row
 from tests.streams.operations.matching.organisations import synthetic_systems
@@ -81,3 +82,28 @@ def test_the_same_rows_in_any_order_give_the_same_candidates() -> None:
     first = find(rows, BY, at_least=0.3).candidates
     Random(7).shuffle(rows)
     assert find(rows, BY, at_least=0.3).candidates == first != []
+
+
+def test_pairs_that_are_compared_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = synthetic_people(150, 3).rows
+    whole = find(rows, BY, at_least=0.3)
+    monkeypatch.setattr(scores, "PAIRS_AT_ONCE", 300)
+    parts = find(rows, BY, at_least=0.3)
+    assert (parts.candidates, parts.looked) == (whole.candidates, whole.looked)
+
+
+@pytest.mark.parametrize("at_least", [0, 1])
+def test_the_least_and_the_greatest_probability_are_taken(at_least: float) -> None:
+    found = find(synthetic_people(60, 4).rows, BY, at_least=at_least)
+    assert any(each.certainty == "certain" for each in found.candidates)
+    assert any(each.score < 0.01 for each in found.candidates) is (at_least == 0)
+
+
+def test_a_certain_pair_is_listed_however_little_its_names_agree() -> None:
+    npi = "1234567893"
+    rows = [
+        Row("crm:1", "row 1", {"npi": npi, "name": "Ann Smith"}),
+        Row("app:2", "row 2", {"npi": npi, "name": "Bo Lu"}),
+    ]
+    found = find(rows, BY, at_least=0.9)
+    assert [(each.certainty, each.words["name"]) for each in found.candidates] == [("certain", "differs")]
