@@ -61,6 +61,11 @@ class Cuts:
         """Say at which instant the first cut was made, where that was not known when it was."""
         self._made[min(self._made)] = t_ms
 
+    @property
+    def first_ms(self) -> int:
+        """The instant of the first cut. There is one."""
+        return self._made[min(self._made)]
+
     def named(self, cut_ms: int) -> tuple[int, ...]:
         """Return the ordinals of the cuts that were made at an instant."""
         return tuple(cut for cut, t_ms in self._made.items() if t_ms == cut_ms)

@@ -6,7 +6,7 @@ from typing import Final
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.decode import Own
 from rules.engine.outcome import AppliedKind, Need, NeedCatalogue, NeedProfiles
-from rules.engine.past import FIRST_CUT, History, begin, facts_of, read_filled, read_history, take_in
+from rules.engine.past import FIRST_CUT, History, begin, begin_again, facts_of, read_filled, read_history, take_in
 from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.persons.host import Persons
 from rules.engine.persons.steps import At, settle
@@ -89,12 +89,14 @@ class OwnRecords:
     def _recall(self, profile: Profile, facts: list[Event], cuts: Mapping[int, Set[str]], at: At) -> None:
         """Take history in for a subject that met a link: as facts of its own."""
         person, profiles = profile.linked(), self._profiles
-        own, plan = person.own, profiles.plan
-        if own is None:
+        plan, anew = profiles.plan, profiles.plan.catalogue.policy.begins_anew
+        taken = [each for each in facts if person.takes(each.time_ms, anew)]
+        if person.own is None and (FIRST_CUT not in cuts or not taken):
             return  # not known: it takes none
         profiles.bring_up(profile, at.r_ms, at.items)
-        anew = plan.catalogue.policy.begins_anew
-        mask = take_in(own, plan, [each for each in facts if person.takes(each.time_ms, anew)], cuts, at.r_ms)
+        if not person.parts:
+            begin_again(profile, profiles.first_ms)
+        mask = take_in(person.begin_own(), plan, taken, cuts, at.r_ms)
         settle(profile, plan, at.r_ms)
         self._persons.recalled(profile, at)
         if person.canonical is None and profile.evaluated_ms != NEVER:

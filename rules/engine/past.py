@@ -141,6 +141,15 @@ def begin(subject: str, plan: Plan, facts: list[Event], first_ms: int) -> Profil
     return profile
 
 
+def begin_again(profile: Profile, first_ms: int) -> None:
+    """Let a profile without facts, which met a link or an erasure, become known by facts from before the first cut.
+
+    `first_ms`: the instant of that cut. It is evaluated for the first time as one that `begin` makes.
+    """
+    profile.born_cut, profile.born_ms = FIRST_CUT, first_ms
+    profile.evaluated_ms = NEVER
+
+
 def _moved(profile: Profile | Part, fold: Fold, state: Any) -> int:
     """Keep a state; return what it can move if it is another."""
     if state is profile.states.get(fold.state_key):

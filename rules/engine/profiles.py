@@ -60,6 +60,11 @@ class Profiles:
         assert current is not None
         return current
 
+    @property
+    def first_ms(self) -> int:
+        """The instant of the first cut."""
+        return self.cuts.first_ms
+
     def plan_of(self, profile: Profile) -> Plan:
         """Return the plan that a profile stands under."""
         return self.cuts.plans[profile.cut]

@@ -7,12 +7,12 @@ partition is there by then (`streams.operations.filling.settling`).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.wanted import Wanted, wanted_history
 from streams.clock import SystemClock
-from streams.operations.filling.before_first import read_early
+from streams.operations.filling.before_first import Early, read_early
 from streams.operations.filling.filler import Filled, Filler
 from streams.operations.filling.pace import Pace, Reached
 from streams.operations.filling.past import First, KafkaPast
@@ -45,7 +45,7 @@ class FillOutcome:
     """The partitions whose worker had not taken the histories in when the fill was ended."""
 
     links_before: int = 0
-    """Link events that came before the first catalogue, of subjects that were not erased: they say nothing."""
+    """Subjects that stand for another by links from before the first catalogue, which were told again."""
 
     def said(self) -> list[str]:
         """In a few sentences, for people."""
@@ -57,17 +57,14 @@ class FillOutcome:
         return [said, *self.said_besides()]
 
     def said_besides(self) -> list[str]:
-        """Say what is left to do, and which partitions were not waited for."""
+        """Say which links came with it, and which partitions were not waited for."""
         return [*self._said_of_links(), *self._said_of_waiting()]
 
     def _said_of_links(self) -> list[str]:
         if not self.links_before:
             return []
-        events = "1 link event" if self.links_before == 1 else f"{self.links_before:,} link events"
-        return [
-            f"{events} came before the first catalogue and became dead letters: no subject stands for another by them."
-            " Send them again: `segue letters -o FILE`, then `segue letters --resend FILE`."
-        ]
+        subjects = "1 subject stands" if self.links_before == 1 else f"{self.links_before:,} subjects stand"
+        return [f"{subjects} for another by links from before the first catalogue."]
 
     def _said_of_waiting(self) -> list[str]:
         if not self.not_waited_for:
@@ -162,8 +159,7 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
     await pace.begin(sorted({partition for partition, _ in work}))
     done: list[Filled] = []
     written: list[Written] = []
-    wanting: list[tuple[int, StoredFill, First, Wanted]] = []
-    first: dict[int, tuple[int, First]] = {}
+    wanting: list[_Wanting] = []
     for partition, stored in work:
         cut = await filler.find(partition, stored)
         if cut is None:
@@ -171,19 +167,25 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
             continue
         of_cut = await wanted.of(stored, cut.timestamp_ms)
         start, _ = await servers.log.offsets(deployment.events_topic, partition)
-        # the first catalogue over an empty log wants nothing
-        if of_cut and not (of_cut.everything and cut.offset == start):
-            wanting.append((partition, stored, cut, of_cut))
-            if of_cut.everything:
-                first[partition] = start, cut
+        if of_cut:
+            wanting.append(_Wanting(partition, stored, cut, of_cut, of_cut.everything and cut.offset == start))
         else:
             await filler.close(partition, stored)
-    early = await read_early(past, first, in_force.dictionary, deployment.partitions)
-    await filler.erase(early)
-    for partition, stored, cut, of_cut in wanting:
-        left_out = early.erased if of_cut.everything else ()
-        done.append(await filler.fill(partition, stored, cut, of_cut, in_force.dictionary, left_out))
-        written.append((stored, done[-1]))
+    early, old = Early(), any(each.of_cut.everything and not each.empty for each in wanting)
+    if old:
+        ends = {each: await end(each) for each in range(deployment.partitions)}
+        firsts = {each: await _first_cut(servers, filler, each) for each in ends}
+        policy = in_force.policy
+        early = await read_early(past, firsts, ends, in_force.dictionary, begins_anew=policy.begins_anew)
+        await filler.tell(early.erasures(deployment.events_topic, deployment.partitions))
+        await filler.tell(early.link_events(deployment.events_topic, deployment.partitions))
+    for each in wanting:
+        if each.empty and not old:  # else links may bring something of the past from elsewhere
+            await filler.close(each.partition, each.stored)
+            continue
+        takes = early.takes if each.of_cut.everything else Early().takes
+        done.append(await filler.fill(each.partition, each.stored, each.cut, each.of_cut, in_force.dictionary, takes))
+        written.append((each.stored, done[-1]))
     if any(each.histories for each in done):
         await settling.settle()
     for cuts in of_one_instant(written):
@@ -193,8 +195,30 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
         (clock.now_ms() - began_ms) / 1_000,
         (pace.waited_ms + settling.waited_ms) / 1_000,
         tuple(sorted(settling.left_out)),
-        early.links,
+        early.aliases,
     )
+
+
+class _Wanting(NamedTuple):
+    """A cut in one partition that wants something of the past."""
+
+    partition: int
+    stored: StoredFill
+    cut: First
+    of_cut: Wanted
+    empty: bool
+    """Whether it is the first, and nothing came before it."""
+
+
+async def _first_cut(servers: Servers, filler: Filler, partition: int) -> tuple[int, int]:
+    """Return where the log of a partition begins, and where its first cut stands."""
+    start, _ = await servers.log.offsets(servers.deployment.events_topic, partition)
+    fills = read_fills(await servers.log.read_to_end(servers.deployment.fills_topic, partition))
+    for each in fills:
+        cut = await filler.find(partition, each) if each.fill.before is None else None
+        if cut is not None:
+            return start, cut.offset
+    return start, start
 
 
 Written: TypeAlias = tuple[StoredFill, Filled]

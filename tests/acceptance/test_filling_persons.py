@@ -149,23 +149,42 @@ def test_where_no_worker_runs_the_fill_ends_and_says_so(
         wait_for(lambda: not_empty(standing(changes(segue))) == not_empty(wanted))
 
 
-def test_who_was_erased_before_the_first_catalogue_does_not_come_in_with_its_fill(
+EARLY = FIRST | {
+    "segments/often.yaml": HEAD.format("often", "{event: portal.login, count: {at_least: 3}, within: 1d}"),
+    "policy.yaml": "erasure: {afterwards: begin_anew}\n",
+}
+
+
+def test_the_fill_of_the_first_catalogue_makes_the_persons_that_the_log_tells_of(
     kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
     segue = deployment(unique("early"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
     segue.done("topics")
-    gone, alias, stays, other = CHAINED
+    gone, alias, stays, other = PARTED
     sent = Sent(segue)
-    sent.send(*product(CHAINED, ["portal.login"]), (alias, gone), (other, stays), (gone, "privacy.erased"))
-    sent.send((alias, "portal.login"), (gone, "portal.login"))
-    applied = segue.done("apply", write_catalogue(tmp_path / "first", FIRST))
-    assert "1 link event came before the first catalogue" in applied.out
+    sent.send(*product([*CHAINED[:3], *LATE[:3], *MEANWHILE[:3], *PARTED], ["portal.login"]))
+    # one chain that stands, one that was relinked, one that was taken back in its middle
+    sent.send(*links(CHAINED), (LATE[0], LATE[3]), *links(LATE), *links(MEANWHILE), (MEANWHILE[1], "identity.unlinked"))
+    sent.send((alias, gone), (other, stays), (gone, "privacy.erased"))
+    sent.send((alias, "portal.login"), (gone, "portal.login"))  # begins anew
+    first = write_catalogue(tmp_path / "first", EARLY)
     with segue.started("worker", "--log-level", "warning"):
-        wait_for(lambda: counted(segue) == {"known": 2})
-        sent.send(*product(CHAINED, ["portal.visit"]))
-        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)
-        again = segue.done("fill").out
-        assert "there is no history to bring" in again
+        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)  # the worker is there
+        applied = segue.done("apply", first)
+        assert "9 subjects stand for another by links from before the first catalogue." in applied.out
+        wanted = sent.standing(tmp_path / "sent.ndjson", first)
+        assert wanted["known"] == {CHAINED[3], LATE[3], MEANWHILE[1], MEANWHILE[3], gone, alias, stays}
+        assert wanted["often"] == {CHAINED[3], LATE[3]}
+        wait_for(lambda: counted(segue) == {name: len(members) for name, members in wanted.items()})
+        told = changes(segue)
+        # each is judged once, by all of the person
+        assert [(each["change"], each["backfill"]) for each in told] == [("entered", True)] * 9
+        assert standing(told) == wanted
+        # links and erasures that come now go on from there
+        sent.send((CHAINED[0], "identity.unlinked"), (LATE[3], "privacy.erased"), (alias, "portal.login"))
+        wanted = sent.standing(tmp_path / "sent.ndjson", first)
+        wait_for(lambda: counted(segue) == {name: len(members) for name, members in wanted.items()})
+        assert "there is no history to bring" in segue.done("fill").out
         assert equal(segue)
-    assert standing(changes(segue)) == {"known": {stays, other}}
-    assert "nothing is known of it" in segue.done("explain", alias).out
+    assert standing(changes(segue)) == wanted
+    assert f"stands for {CHAINED[2]}" in segue.done("explain", CHAINED[1]).out

@@ -7,15 +7,24 @@ from one, is applied (`streams.operations.filling`).
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from zlib import crc32
+
+from aiokafka import ConsumerRecord
 
 from rules.engine.event_time import record_time
 from rules.engine.partition import Partition
-from rules.ground.instants import format_instant
+from rules.engine.replay import decode_live_line
+from rules.engine.wanted import Wanted
+from rules.ground.instants import FOREVER, format_instant
+from rules.ground.partitioning import partition_of
+from streams.operations.filling.before_first import Early, read_early
+from streams.operations.filling.past import First, Past, Stretch
+from streams.operations.filling.selection import Selection
+from streams.records import Fetched
+from tests.properties.batches import now
 from tests.properties.delivering import Delivered
 from tests.properties.fillings import own
 from tests.properties.scattered import EVERY_RECORD, PARTITIONS, STEPS_MAX
@@ -29,10 +38,13 @@ HISTORY = b"segue.history"
 class Cutting(Delivered):
     """A partition that makes a cut where its log says so."""
 
-    def __init__(self, catalogues: Sequence[Files], *, restarting: bool) -> None:
+    def __init__(self, catalogues: Sequence[Files], *, restarting: bool, late: bool = False) -> None:
+        """`late`: not even the first catalogue is in force at the beginning."""
         super().__init__(catalogues[0], [], EVERY_RECORD if restarting else set())
-        self._later = [compiled(files) for files in catalogues[1:]]
+        self._later = [compiled(files) for files in catalogues[0 if late else 1 :]]
         self._catalogues |= {each.hash: each for each in self._later}
+        if late:
+            self._take(Partition("g1", decode_live_line))
 
     def cut(self, at_ms: int) -> None:
         """Put the next catalogue into force at an instant."""
@@ -52,6 +64,10 @@ class Home:
     place: int = 0
     """The next line to apply."""
     out: list[bytes] = field(default_factory=list)
+
+    def cuts(self) -> list[int]:
+        """Return where the cuts stand."""
+        return [place for place, line in enumerate(self.log) if not line]
 
     def append(self, line: bytes, at_ms: int) -> None:
         """Append a line, at an instant or at that of the line before, whichever is later."""
@@ -85,19 +101,30 @@ def stamped(line: bytes, at_ms: int) -> bytes:
 
 def home_of(subject: str) -> int:
     """Return the partition of a subject."""
-    return crc32(subject.encode()) % PARTITIONS
+    return partition_of(subject.encode(), PARTITIONS)
 
 
-class Scattered:
-    """Partitions that read at their own pace, and a filler beside them."""
+class Scattered(Past):
+    """Partitions that read at their own pace, and a filler beside them, which reads their logs."""
 
     def __init__(
-        self, rng: random.Random, catalogues: Sequence[Files], *, restarting: bool, waits: bool = True
+        self,
+        rng: random.Random,
+        catalogues: Sequence[Files],
+        *,
+        restarting: bool,
+        waits: bool = True,
+        late: bool = False,
     ) -> None:
-        """`waits`: the filler ends a fill when all that follows from its histories is applied."""
+        """`waits`: the filler ends a fill when all that follows from its histories is applied.
+
+        `late`: the first cut puts the first catalogue into force.
+        """
         self.rng = rng
-        self.homes = [Home(Cutting(catalogues, restarting=restarting)) for _ in range(PARTITIONS)]
+        self.homes = [Home(Cutting(catalogues, restarting=restarting, late=late)) for _ in range(PARTITIONS)]
         self.clock_ms = 0
+        self._first = compiled(catalogues[0])
+        self._late = late
         self._waits = waits
         self._ends: list[Callable[[], None]] = []
 
@@ -152,21 +179,53 @@ class Scattered:
 
     def _fill(self, number: int) -> None:
         """Bring the histories of a cut; the ends of the fill come later."""
+        first = self._late and number == 0
+        early = self._told_again() if first else Early()
         ends = []
-        for home in self.homes:
-            cut = [place for place, line in enumerate(home.log) if not line][number]
-            cut_ms = home.instants[cut]
+        for partition, home in enumerate(self.homes):
+            cut = home.cuts()[number]
+            wanted = Wanted((), frozenset(self._first.dictionary.events), (), -FOREVER, True, ())
+            selection = Selection(wanted, self._first.dictionary, partition, PARTITIONS, early.takes)
             past: dict[str, list[Any]] = {}
-            for line in home.log[:cut]:
-                event = json.loads(line) if line else {"type": "segue."}
-                if not event["type"].startswith("segue."):
-                    past.setdefault(event["subject"], []).append(event)
+            for record in self._records(partition, 0, cut):
+                text = selection.text_of(record, record.timestamp)
+                if text is not None and record.key is not None:
+                    past.setdefault(record.key.decode(), []).append(json.loads(text))
+            cut_ms = home.instants[cut]
             for subject, events in past.items():
-                record = own(self.clock_ms, "history", {"cut": cut_ms, "events": events}, subject)
-                home.append(record, self.clock_ms)
+                line = own(self.clock_ms, "history", {"cut": cut_ms, "events": events}, subject)
+                home.append(line, self.clock_ms)
             ends.append(partial(self._end, home, cut_ms))
         self.rng.shuffle(ends)
         self._ends += ends
+
+    def _told_again(self) -> Early:
+        """Tell links and erasures again that came before the first catalogue."""
+        cuts = {partition: (0, home.cuts()[0]) for partition, home in enumerate(self.homes)}
+        ends = {partition: len(home.log) for partition, home in enumerate(self.homes)}
+        policy = self._first.policy
+        early = now(read_early(self, cuts, ends, self._first.dictionary, begins_anew=policy.begins_anew))
+        for record in [*early.erasures("in", PARTITIONS), *early.link_events("in", PARTITIONS)]:
+            assert record.value is not None
+            self.homes[record.partition].append(record.value, self.clock_ms)
+        return early
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Stretch]:
+        """Read the log of a partition."""
+        yield Stretch(self._records(partition, start, end), end)
+
+    async def first(self, partition: int, t_ms: int) -> First | None:
+        """Never called."""
+        raise AssertionError
+
+    def _records(self, partition: int, start: int, end: int) -> list[Fetched]:
+        home = self.homes[partition]
+        found = []
+        for offset in range(start, end):
+            line = home.log[offset]
+            key = json.loads(line).get("subject", "").encode() if line else b""
+            found.append(ConsumerRecord("in", partition, offset, home.instants[offset], 1, key, line, 0, 0, 0, ()))
+        return found
 
     def _end(self, home: Home, cut_ms: int) -> None:
         home.append(own(self.clock_ms, "filled", {"cut": cut_ms, "since": None}, None), self.clock_ms)

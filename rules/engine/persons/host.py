@@ -30,6 +30,11 @@ class Host(Protocol):
         """The plan in force."""
         ...
 
+    @property
+    def first_ms(self) -> int:
+        """The instant of the first cut."""
+        ...
+
     def plan_of(self, profile: Profile) -> Plan:
         """Return the plan that a profile stands under."""
         ...

@@ -55,6 +55,10 @@ class Person:
         """The facts that were told of itself."""
         return self.parts.get(Way(OWN, self.subject))
 
+    def begin_own(self) -> Part:
+        """Return the facts that were told of itself, begun where there are none."""
+        return self.parts.setdefault(Way(OWN, self.subject), Part())
+
     def ordered(self) -> Iterator[Part]:
         """Walk the parts: of a fact that is told twice the first counts. Its own come first, then by subject."""
         return (self.parts[way] for way in sorted(self.parts, key=lambda way: (way.via != OWN, way.origin, way)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
 from rules.engine.decode import Own, is_subject
+from rules.engine.past import FIRST_CUT, HISTORY_TYPE, begin_again
 from rules.engine.persons.contribution import (
     check_states,
     read_besides,
@@ -37,7 +38,7 @@ from rules.engine.persons.steps import (
     settle,
 )
 from rules.engine.persons.taking_over import Taken
-from rules.engine.profile import Profile
+from rules.engine.profile import NEVER, Profile
 from rules.ground.event import Event
 
 Dropped: TypeAlias = tuple[str, Set[str] | None]
@@ -153,7 +154,7 @@ class Remote(Sending):
         by_link = link is not None or taken.active is not None
         if by_link and person.erased is not None and not host.plan_of(profile).catalogue.policy.begins_anew:
             at.marks.append("link_to_erased")  # what is told of the alias is in nothing until the link is taken back
-        before, shown = len(person.origins()), person.shown()
+        before, begins, shown = len(person.origins()), not person.parts, person.shown()
         latest = self._telling.latest(profile)
         moved = add_facts(profile, received.via, brought, host.plan_of(profile), at.r_ms, kept_there)
         moved |= self._drop_all(profile, [(received.via, withdrawn), *_no_longer_held(person, received, moved)], at)
@@ -162,7 +163,11 @@ class Remote(Sending):
             if before <= SUBJECTS_USUAL < len(person.origins()):
                 at.marks.append("many_subjects")
             had = active_of(profile, host.plan_of(profile)) if by_link else {}
-            self._evaluate(profile, at, taken)
+            if self._waits(profile, begins, received, live=bool(moved or taken.stays)):
+                if begins and person.parts:
+                    begin_again(profile, host.first_ms)
+            else:
+                self._evaluate(profile, at, taken)
             if taken.active is not None:
                 alias, has = (received.way[0], taken.active), active_of(profile, host.plan_of(profile))
                 at.marks += note_moved(profile, received.event, alias, had, has)
@@ -174,6 +179,16 @@ class Remote(Sending):
                 self._show(profile, shown, moved, received.way, at, taken=taken, instead=instead if answers else None)
         if not answers:
             self._answer_to(instead, profile, received, at)
+
+    def _waits(self, profile: Profile, begins: bool, received: Received, *, live: bool) -> bool:
+        """Tell whether a profile was never evaluated, and waits for the end of the fill of the first cut.
+
+        It waits as if the facts were its own (`rules.engine.past`). `begins`: it had no facts before this effect.
+        `live`: the effect brought something; by a history or by an event that came since that cut.
+        """
+        if live and received.event != f"/segue/{self._host.generation} {HISTORY_TYPE}":
+            return False
+        return (begins or profile.evaluated_ms == NEVER) and FIRST_CUT not in self._host.plan_of(profile).fills
 
     def _answer_to(self, instead: str | None, profile: Profile, received: Received, at: At) -> None:
         """Tell the subject that an alias left to hold its facts no longer (`rules.engine.persons.sending`)."""

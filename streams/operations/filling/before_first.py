@@ -1,73 +1,134 @@
 """Links and erasures that came before the first catalogue: the engine has refused them, so nothing stands by them.
 
-A fill of the first catalogue brings the facts of old events in. It must not bring back who was erased before. So it
-reads the links and erasures first, and (1) appends an erasure, with its own (time, source, id), for every subject of an
-erased person, before any history; (2) leaves these subjects out of the histories. Workers apply the erasures like any:
-what comes later of these subjects is refused. Appended again they are redeliveries.
+A fill of the first catalogue brings the facts of old events in. They belong to the persons that the links make, and who
+was erased must not come back. So the fill reads all links and erasures first, and appends events like any, each with
+its own (time, source, id):
 
-Links are not appended: whoever applies a catalogue is told how many came, and sends them again.
+(1) an erasure for every subject of an erased person;
+(2) the link event that stands of each subject, once every erasure is in the log. So a link to an erased subject reaches
+    a partition that knows of the erasure: the link erases nobody that was linked later.
+
+The histories come after both. They bring no facts that an erasure refuses. Appended again, erasures and links are
+redeliveries.
+
+What came after the first catalogue the engine has applied, but without the links: an erasure reached one subject of a
+person, and not the others. So links and erasures are read up to the end of the log.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import orjson
+
 from rules.engine.decode import check_envelope, decode
-from rules.engine.persons.packed import Identity
+from rules.engine.persons.packed import Identity, Link
 from rules.engine.persons.person import identity_of
 from rules.engine.persons.steps import link_of
 from rules.ground.event import Event
+from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
-from rules.language.dictionary import ERASED, NO_FACTS, Dictionary
+from rules.language.dictionary import ERASED, LINKED, NO_FACTS, UNLINKED, Dictionary
 from streams.operations.erase import event_of
-from streams.operations.filling.past import First, Past
+from streams.operations.filling.past import Past, Place
 from streams.records import Fetched, OutRecord
 
 _NAMES: Final = tuple(name.encode() for name in sorted(NO_FACTS))
 
 
 class Told(NamedTuple):
-    """A link event or an erasure, in the order of the records of all partitions."""
+    """A link event or an erasure."""
 
-    r_ms: int
-    partition: int
-    offset: int
-    event: Event
+    place: Place
+    """Of its record."""
+    subject: str
+    said: Identity | Link
+    """An erasure, or what a link event says."""
+    early: bool = True
+    """Whether it came before the first catalogue."""
 
 
 @dataclass(slots=True)
 class Early:
-    """What came before the first catalogue."""
+    """What came before the first catalogue, as it stands now."""
 
-    links: int = 0
-    """Link events of subjects that were not erased."""
+    begins_anew: bool = False
+    """Whether the policy takes facts that are later than an erasure."""
+    links: dict[str, Link] = field(default_factory=dict)
+    """By subject: the link event that stands, where it came before the first catalogue."""
     erased: dict[str, Identity] = field(default_factory=dict)
     """By subject: the erasure that stands."""
+    applied: dict[str, Identity] = field(default_factory=dict)
+    """By subject: the erasure of it that came after the first catalogue."""
 
-    def records(self, topic: str, partitions: int) -> Iterator[OutRecord]:
-        """Make the erasure of each subject, as a record of the input."""
-        for subject, erasure in sorted(self.erased.items()):
-            key = subject.encode()
-            yield OutRecord(topic, partition_of(key, partitions), key, event_of(subject, erasure, None))
+    erased_at: dict[str, Place] = field(default_factory=dict)
+    """By subject: the record of that erasure."""
+
+    @property
+    def aliases(self) -> int:
+        """How many subjects stand for another by these links."""
+        return sum(link.canonical is not None for link in self.links.values())
+
+    def takes(self, subject: str, time_ms: int, place: Place) -> bool:
+        """Tell whether a subject knows a fact now. `place`: of the fact's record."""
+        erasure = self.erased.get(subject)
+        if erasure is None:
+            return True
+        return self.begins_anew and time_ms > erasure.time_ms and place > self.erased_at[subject]
+
+    def erasures(self, topic: str, partitions: int) -> Iterator[OutRecord]:
+        """Make the erasure of each subject, as a record of the input; those that workers have applied are left out."""
+        for subject, erasure in sorted(self.erased.items() - self.applied.items()):
+            yield _record(topic, partitions, subject, event_of(subject, erasure, None))
+
+    def link_events(self, topic: str, partitions: int) -> Iterator[OutRecord]:
+        """Make the link event of each subject, as a record of the input."""
+        for subject, link in sorted(self.links.items()):
+            yield _record(topic, partitions, subject, _link_event(subject, link))
+
+
+def _record(topic: str, partitions: int, subject: str, value: bytes) -> OutRecord:
+    key = subject.encode()
+    return OutRecord(topic, partition_of(key, partitions), key, value)
+
+
+def _link_event(subject: str, link: Link) -> bytes:
+    event = {
+        "specversion": "1.0",
+        "id": link.id,
+        "source": link.source,
+        "type": UNLINKED if link.canonical is None else LINKED,
+        "subject": subject,
+        "time": format_instant(link.time_ms),
+    }
+    return orjson.dumps(event if link.canonical is None else event | {"data": {"canonical": link.canonical}})
 
 
 async def read_early(
-    past: Past, cuts: Mapping[int, tuple[int, First]], dictionary: Dictionary, partitions: int
+    past: Past,
+    cuts: Mapping[int, tuple[int, int]],
+    ends: Mapping[int, int],
+    dictionary: Dictionary,
+    *,
+    begins_anew: bool,
 ) -> Early:
-    """Read what came before the first catalogue. `cuts`: by partition, where its log begins, and its first cut.
+    """Read what came before the first catalogue, and what was said of it since.
 
+    By partition, `cuts`: the offsets at which its log begins and of its first cut; `ends`: where its log ends.
     Raises NotReachable, Unreachable.
     """
     found: list[Told] = []
     for partition, (start, cut) in cuts.items():
         r_ms = -1
-        async for stretch in past.read(partition, start, cut.offset):
+        async for stretch in past.read(partition, start, ends[partition]):
             for record in stretch.records:
                 r_ms = max(r_ms, record.timestamp)
                 event = _link_or_erasure(record, dictionary, r_ms)
-                if event is not None and check_envelope(event, record.key, partition, partitions) is None:
-                    found.append(Told(r_ms, partition, record.offset, event))
-    return early_of(sorted(found, key=lambda told: told[:3]))
+                if event is not None and check_envelope(event, record.key, partition, len(ends)) is None:
+                    said = identity_of(event) if event.type == ERASED else link_of(event)
+                    early = record.offset < cut
+                    found.append(Told(Place(r_ms, partition, record.offset), event.subject, said, early))
+    return early_of(sorted(found, key=lambda told: told.place), begins_anew=begins_anew)
 
 
 def _link_or_erasure(record: Fetched, dictionary: Dictionary, r_ms: int) -> Event | None:
@@ -78,28 +139,41 @@ def _link_or_erasure(record: Fetched, dictionary: Dictionary, r_ms: int) -> Even
     return found if isinstance(found, Event) and found.type in NO_FACTS else None
 
 
-def early_of(told: Sequence[Told]) -> Early:
-    """Say who is erased and how many links there are, from all of them in order (docs/language.md, Erasure)."""
-    early, links = Early(), dict[str, tuple[Identity, str | None]]()
+def early_of(told: Sequence[Told], *, begins_anew: bool = False) -> Early:
+    """Say who is erased and which links stand, from all of them in order (docs/language.md, Erasure)."""
+    early, standing = Early(begins_anew), dict[str, Told]()
 
-    def erase(subject: str, erasure: Identity) -> None:
+    def erase(subject: str, erasure: Identity, place: Place) -> None:
         if subject in early.erased and early.erased[subject] >= erasure:
             return
-        early.erased[subject] = erasure
-        _, canonical = links.pop(subject, (None, None))
-        aliases = sorted(alias for alias, (_, stands_for) in links.items() if stands_for == subject)
+        early.erased[subject], early.erased_at[subject] = erasure, place
+        before = standing.pop(subject, None)
+        canonical = None if before is None else _canonical(before)
+        aliases = sorted(alias for alias, each in standing.items() if _canonical(each) == subject)
         for other in ([] if canonical is None else [canonical]) + aliases:
-            erase(other, erasure)
+            erase(other, erasure, place)
 
-    for *_, event in told:
-        identity = identity_of(event)
-        if event.type == ERASED:
-            erase(event.subject, identity)
-        elif event.subject not in early.erased and (event.subject not in links or links[event.subject][0] < identity):
-            canonical = link_of(event).canonical
-            links[event.subject] = identity, canonical
-            erasure = None if canonical is None else early.erased.get(canonical)
-            if erasure is not None and identity <= erasure:
-                erase(event.subject, erasure)
-    early.links = sum(event.type != ERASED and event.subject not in early.erased for *_, event in told)
+    for each in told:
+        subject, said = each.subject, each.said
+        if not isinstance(said, Link):
+            erase(subject, said, each.place)
+            if not each.early:
+                early.applied[subject] = said
+            continue
+        refused = early.erased.get(subject)
+        if refused is not None and (not begins_anew or said.time_ms <= refused.time_ms):
+            continue
+        known = standing.get(subject)
+        if known is None or known.said[:3] < said.identity:
+            standing[subject] = each
+            erasure = None if said.canonical is None else early.erased.get(said.canonical)
+            if erasure is not None and said.identity <= erasure:
+                erase(subject, erasure, each.place)
+    early.links = {
+        subject: each.said for subject, each in standing.items() if each.early and isinstance(each.said, Link)
+    }
     return early
+
+
+def _canonical(told: Told) -> str | None:
+    return told.said.canonical if isinstance(told.said, Link) else None

@@ -15,9 +15,11 @@ same filler, so two fillers at once do no harm: the first one that says `filled`
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import orjson
@@ -28,12 +30,11 @@ from rules.language.dictionary import Dictionary
 from streams.clock import Clock
 from streams.errors import NotReachable
 from streams.log.terms import Log
-from streams.operations.filling.before_first import Early
 from streams.operations.filling.gathered import HASHES, Gathered
 from streams.operations.filling.histories import RECORD_BYTES_MAX, histories
 from streams.operations.filling.pace import Pace
 from streams.operations.filling.past import First, Past
-from streams.operations.filling.selection import Selection
+from streams.operations.filling.selection import Selection, Takes
 from streams.records import Fetched, OutRecord
 from streams.retry import Patience, until_answered
 from streams.settings import Deployment
@@ -115,11 +116,13 @@ class Filler:
         self._on_share = on_share
         self._record_bytes_max = record_bytes_max
 
-    async def erase(self, early: Early) -> None:
-        """Append the erasures that came before the first catalogue."""
-        for record in early.records(self._deployment.events_topic, self._deployment.partitions):
-            await self._pace.turn(record.partition, 1)
-            await self._append([record])
+    async def tell(self, records: Iterable[OutRecord]) -> None:
+        """Append events that are told again; all of them are in the log afterwards. Raises NotReachable."""
+        waiting = iter(records)
+        while group := [*islice(waiting, self._pace.group)]:
+            for partition, count in Counter(record.partition for record in group).items():
+                await self._pace.turn(partition, count)
+            await self._append(group)
 
     async def fill(
         self,
@@ -128,14 +131,14 @@ class Filler:
         cut: First,
         wanted: Wanted,
         dictionary: Dictionary,
-        left_out: Collection[str] = (),
+        takes: Takes = lambda *_: True,
     ) -> Filled:
         """Write what a cut wants of the past, by the dictionary in force: (1) to (3); `end` does the rest.
 
-        `left_out`: subjects whose events are not wanted. Raises NotReachable, Unreachable.
+        `takes`: whether an event is wanted of a subject that may have been erased. Raises NotReachable, Unreachable.
         """
         deployment = self._deployment
-        selection = Selection(wanted, dictionary, partition, deployment.partitions, left_out)
+        selection = Selection(wanted, dictionary, partition, deployment.partitions, takes)
         work = _Work(stored, partition, cut.offset, wanted, selection, Filled(partition, stored.fill.catalogue, None))
         low, width = 0, HASHES
         while low < HASHES:

@@ -30,6 +30,14 @@ class Stretch:
     """Whether records before these were dropped from the log while it was read."""
 
 
+class Place(NamedTuple):
+    """Where a record stands among those of all partitions: by R, which brokers' clocks may tell a little apart."""
+
+    r_ms: int
+    partition: int
+    offset: int
+
+
 class First(NamedTuple):
     """Where a record stands."""
 

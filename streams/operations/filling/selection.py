@@ -4,7 +4,8 @@ What a worker refused when it came is refused here, too: a wrong key, a wrong pa
 the one in force now, because it is the one by which a worker reads the history.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import orjson
 
@@ -12,7 +13,11 @@ from rules.engine.decode import check_envelope, decode, is_binary
 from rules.engine.wanted import Wanted
 from rules.ground.event import Event
 from rules.language.dictionary import NO_FACTS, Dictionary
+from streams.operations.filling.past import Place
 from streams.records import Fetched
+
+Takes: TypeAlias = Callable[[str, int, Place], bool]
+"""Is asked (subject, time of an event, place of its record)."""
 
 
 class Selection:
@@ -24,22 +29,24 @@ class Selection:
         dictionary: Dictionary,
         partition: int,
         partitions: int,
-        left_out: Collection[str] = (),
+        takes: Takes = lambda *_: True,
     ) -> None:
-        """`left_out`: subjects whose events are not wanted, because they were erased."""
+        """`takes`: whether an event is wanted of a subject that may have been erased."""
         events = {type_: each for type_, each in dictionary.events.items() if type_ in wanted.types}
         self._dictionary = Dictionary(dictionary.traits, events)
         self._wanted = wanted
         self._partition = partition
         self._partitions = partitions
-        self._left_out = left_out
+        self._takes = takes
 
     def text_of(self, record: Fetched, r_ms: int) -> bytes | None:
         """Return an event that is wanted as structured JSON; None: the record is none. `r_ms`: its instant R."""
         found = decode(record.value, record.headers, self._dictionary, r_ms)
         if not isinstance(found, Event) or not self._wanted.takes(found):
             return None
-        if found.type in NO_FACTS or found.subject in self._left_out:
+        if found.type in NO_FACTS:
+            return None
+        if not self._takes(found.subject, found.time_ms, Place(r_ms, self._partition, record.offset)):
             return None
         if check_envelope(found, record.key, self._partition, self._partitions) is not None:
             return None

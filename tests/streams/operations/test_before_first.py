@@ -1,55 +1,99 @@
-"""Who was erased before the first catalogue, and under which names; and how many links are left to send again."""
+"""Who was erased before the first catalogue, under which names; and which links stand."""
 
-from rules.engine.persons.packed import Identity
-from rules.ground.event import Event
+import pytest
+
+from rules.engine.persons.packed import Identity, Link
 from rules.ground.partitioning import partition_of
 from streams.operations.filling.before_first import Early, Told, early_of
+from streams.operations.filling.past import Place
 
 A, B, C, D = "hcp:a", "hcp:b", "hcp:c", "hcp:d"
+ERASED = "erased"
 
 
-def read(*told: tuple[str, str, int]) -> Early:
-    """Read link events (alias, canonical, time), unlinks (alias, "", time) and erasures (subject, "erased", time)."""
-    types = {"": "identity.unlinked", "erased": "privacy.erased"}
+def read(*told: tuple[str, str, int], since: int = 99, begins_anew: bool = False) -> Early:
+    """Read link events (alias, canonical, time), unlinks (alias, "", time) and erasures (subject, "erased", time).
+
+    `since`: how many of them came before the first catalogue.
+    """
     found = []
     for offset, (subject, what, time_ms) in enumerate(told):
-        type_ = types.get(what, "identity.linked")
-        data = {"canonical": what} if type_ == "identity.linked" else {}
-        found.append(Told(offset, 0, offset, Event("/s", f"e{offset}", type_, subject, time_ms, data, ())))
-    return early_of(found)
+        name = Identity(time_ms, "/s", f"e{offset}")
+        said = name if what == ERASED else Link(*name, what or None)
+        found.append(Told(Place(offset, 0, offset), subject, said, offset < since))
+    return early_of(found, begins_anew=begins_anew)
 
 
 def erased(*told: tuple[str, str, int]) -> set[str]:
     return {*read(*told).erased}
 
 
+def links(early: Early) -> dict[str, str | None]:
+    return {subject: link.canonical for subject, link in early.links.items()}
+
+
 def test_the_whole_person_is_erased_whichever_subject_was_named() -> None:
-    links = (A, B, 1), (B, C, 2), (D, C, 3)
+    linked = (A, B, 1), (B, C, 2), (D, C, 3)
     for named in (A, B, C, D):
-        assert erased(*links, (named, "erased", 9)) == {A, B, C, D}
+        assert erased(*linked, (named, ERASED, 9)) == {A, B, C, D}
 
 
 def test_a_link_that_was_taken_back_reaches_nobody() -> None:
-    assert erased((A, B, 1), (A, "", 2), (B, "erased", 9)) == {B}
+    assert erased((A, B, 1), (A, "", 2), (B, ERASED, 9)) == {B}
 
 
 def test_the_latest_link_counts_whichever_record_came_first() -> None:
-    assert erased((A, C, 5), (A, B, 1), (B, "erased", 9)) == {B}
+    assert erased((A, C, 5), (A, B, 1), (B, ERASED, 9)) == {B}
 
 
 def test_a_link_of_before_an_erasure_that_comes_after_it_erases_its_subject() -> None:
-    assert erased((B, "erased", 9), (A, B, 8)) == {A, B}
-    assert erased((B, "erased", 9), (A, B, 10)) == {B}
+    assert erased((B, ERASED, 9), (A, B, 8)) == {A, B}
+    assert erased((B, ERASED, 9), (A, B, 10)) == {B}
 
 
-def test_links_that_stand_are_counted_and_those_of_the_erased_are_not() -> None:
-    assert read((A, B, 1), (C, D, 2), (B, "erased", 9)).links == 1
+def test_the_latest_link_event_of_each_subject_stands_and_none_of_the_erased() -> None:
+    early = read((A, B, 1), (C, D, 2), (C, "", 3), (D, B, 5), (D, A, 4))
+    assert (links(early), early.aliases) == ({A: B, C: None, D: B}, 2)
+    assert links(read((A, B, 1), (C, D, 2), (B, ERASED, 9))) == {C: D}
 
 
-def test_each_subject_gets_the_erasure_with_its_own_identity_in_its_own_partition() -> None:
-    early = read((A, B, 1), (B, "erased", 9))
+@pytest.mark.parametrize(("begins_anew", "stands"), [(False, {}), (True, {A: C})])
+def test_an_erased_subject_is_linked_again_if_the_policy_says_so(begins_anew: bool, stands: dict[str, str]) -> None:
+    early = read((A, B, 1), (B, ERASED, 9), (A, D, 8), (A, C, 12), begins_anew=begins_anew)
+    assert links(early) == stands
+
+
+def test_an_erased_subject_takes_only_facts_that_came_after_the_erasure_and_are_later() -> None:
+    early = read((A, B, 1), (B, ERASED, 9), begins_anew=True)
+    for subject in (A, B):
+        assert early.takes(subject, 10, Place(2, 0, 2))
+        assert not early.takes(subject, 10, Place(0, 0, 0))
+        assert not early.takes(subject, 9, Place(2, 0, 2))
+        assert not read((A, B, 1), (B, ERASED, 9)).takes(subject, 10, Place(2, 0, 2))
+    assert early.takes(C, 0, Place(0, 0, 0))
+
+
+def test_an_erasure_since_the_first_catalogue_reaches_those_whom_only_early_links_lead_to() -> None:
+    early = read((A, B, 1), (A, ERASED, 9), since=1)
+    assert {*early.erased} == {A, B}
+    assert [record.key for record in early.erasures("in", 4)] == [B.encode()]  # workers have applied that of A
+
+
+def test_a_link_event_since_the_first_catalogue_is_not_told_again() -> None:
+    assert links(read((A, B, 1), (C, B, 2), (A, "", 3), since=2)) == {C: B}
+    assert erased((A, B, 1), (A, "", 3), (B, ERASED, 9)) == {B}
+
+
+def test_each_subject_gets_its_events_with_their_own_identity_in_its_own_partition() -> None:
+    early = read((A, B, 1), (B, ERASED, 9), (C, D, 5), (D, "", 6))
     assert early.erased == dict.fromkeys((A, B), Identity(9, "/s", "e1"))
-    records = [*early.records("in", 4)]
-    assert [(record.key, record.partition) for record in records] == [
-        (each.encode(), partition_of(each.encode(), 4)) for each in (A, B)
-    ]
+    for records, subjects in ((early.erasures("in", 4), (A, B)), (early.link_events("in", 4), (C, D))):
+        found = [*records]
+        assert [(record.key, record.partition) for record in found] == [
+            (each.encode(), partition_of(each.encode(), 4)) for each in subjects
+        ]
+    linked, unlinked = (record.value or b"" for record in early.link_events("in", 4))
+    assert b'"id":"e2"' in linked
+    assert b'"canonical":"hcp:d"' in linked
+    assert b"1970-01-01T00:00:00.005Z" in linked
+    assert b"identity.unlinked" in unlinked
