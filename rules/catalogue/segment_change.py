@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
-from rules.language.problems import canonical_json
+from rules.language.problems import canonical_json, same_json
 
 _COMPARED: Final = ("enter", "exit", "min_stay", "max_stay", "reenter_after", "parent", "markets")
 """Keys that change a segment when they differ, besides audience and restrictions (docs/language.md, Changing
@@ -16,13 +16,15 @@ def differs(old: Segment, new: Segment, old_catalogue: Catalogue, new_catalogue:
     """Tell whether a segment approved in the new catalogue is *changed* at a cut."""
     if old.id not in old_catalogue.approved or old.layers.audience != new.layers.audience:
         return True
-    if any(_compared(old.raw, key) != _compared(new.raw, key) for key in _COMPARED):
+    if not all(_same(old.raw, new.raw, key) for key in _COMPARED):
         return True
     return _refusals(old, old_catalogue) != _refusals(new, new_catalogue)
 
 
-def _compared(raw: Mapping[str, Any], key: str) -> str | None:
-    return canonical_json(raw[key]) if key in raw else None
+def _same(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
+    if key in old and key in new:
+        return same_json(old[key], new[key])
+    return key not in old and key not in new
 
 
 def _refusals(segment: Segment, catalogue: Catalogue) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from rules.conditions.base import Completion, Condition, Node, Verdict
 from rules.conditions.facts import Alternatives
@@ -171,8 +172,19 @@ class Lacking(Pending):
 _NO_CUT: Final = 0
 
 
+_TEXT_NAMES: Final[WeakKeyDictionary[Condition, str]] = WeakKeyDictionary()
+"""By condition that was named before: the partitions of a worker make the same cuts, of the same catalogues."""
+
+
 def text_name(condition: Condition) -> str:
     """Name what a condition says: equal for equal YAML values, key order apart, that count from equal marks."""
+    name = _TEXT_NAMES.get(condition)
+    if name is None:
+        name = _TEXT_NAMES[condition] = _text_name(condition)
+    return name
+
+
+def _text_name(condition: Condition) -> str:
     marks = [mark for _, mark in condition.completions(0)]
     said = condition.definition if not any(marks) else [condition.definition, marks]
     return blake2b(canonical_json(said).encode(), digest_size=12).hexdigest()
@@ -186,18 +198,32 @@ def historic(leaf: Condition) -> Iterator[Condition]:
         yield from historic(part)
 
 
-def introduce(condition: Condition, segment: str, old: Introductions, now: Introduction) -> Introduction | None:
+def first_by_text(introductions: Introductions) -> dict[str, Introduction | None]:
+    """Return by name of a canonical text when the first condition of that text came in; None: its history is whole."""
+    found: dict[str, Introduction | None] = {}
+    for (text, _), introduction in introductions.items():
+        known = found.setdefault(text, introduction)
+        if known is not None and (introduction is None or introduction.cut < known.cut):
+            found[text] = introduction
+    return found
+
+
+def introduce(
+    condition: Condition,
+    segment: str,
+    old: Introductions,
+    first: Mapping[str, Introduction | None],
+    now: Introduction,
+) -> Introduction | None:
     """Return when a condition came in: when an equal condition of the old approved segments came in, else now.
 
-    A condition that counts from a mark is equal only to a condition in the same segment.
+    A condition that counts from a mark is equal only to a condition in the same segment. `first`: the old ones by text
+    (`first_by_text`).
     """
     text = text_name(condition)
     if any(mark is not None for _, mark in condition.completions(now.t_ms)):
         return old.get((text, segment), now)
-    found = [introduction for (known, _), introduction in old.items() if known == text]
-    if not found:
-        return now
-    return None if None in found else min((i for i in found if i is not None), key=lambda i: i.cut)
+    return first.get(text, now)
 
 
 def in_force(leaf: Condition, segment: str, introductions: Introductions, fills: Fills) -> Condition:

@@ -15,7 +15,7 @@ from rules.engine.affiliations.ties import AFFILIATIONS
 from rules.engine.doubts import Doubted, Doubts
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
-from rules.engine.pending import Fills, Introduction, Introductions, historic, introduce, text_name
+from rules.engine.pending import Fills, Introduction, Introductions, first_by_text, historic, introduce, text_name
 from rules.engine.pilots import Crossing, Governing, Piloted, crossing, piloted
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
@@ -272,13 +272,14 @@ def _introductions(
     introduced: Mapping[tuple[str, str], Introduction],
 ) -> dict[tuple[str, str], Introduction | None]:
     found: dict[tuple[str, str], Introduction | None] = {}
+    first = {} if old is None else first_by_text(old.introductions)
     for name in catalogue.order:
         for condition in (one for segment in catalogue.versions(name) for one in _historic_of(segment)):
             key = text_name(condition), name
             if old is None or filled:
                 found[key] = introduced.get(key)
             else:
-                found[key] = introduce(condition, name, old.introductions, now)
+                found[key] = introduce(condition, name, old.introductions, first, now)
     return found
 
 

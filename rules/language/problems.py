@@ -194,6 +194,25 @@ def canonical_json(value: Any) -> str:
     return json.dumps(_whole(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+def same_json(one: Any, other: Any) -> bool:
+    """Tell whether two values of definitions are equal: whether their `canonical_json` is the same text."""
+    kind = one.__class__
+    if kind is other.__class__:
+        if kind is dict:
+            return len(one) == len(other) and all(
+                key in other and same_json(entry, other[key]) for key, entry in one.items()
+            )
+        if kind is list:
+            return len(one) == len(other) and all(map(same_json, one, other))
+        if kind in _PLAIN or (kind is float and one == other):
+            return bool(one == other)
+    return canonical_json(one) == canonical_json(other)
+
+
+_PLAIN: Final = frozenset((str, int, bool, type(None)))
+"""Types whose values have the same canonical JSON if and only if they are equal."""
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if abs(value) <= FAR_INTEGER and value.is_integer() else value

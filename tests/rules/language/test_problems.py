@@ -4,7 +4,15 @@ from typing import Any, Literal
 
 import pytest
 
-from rules.language.problems import CatalogueErrors, DefinitionReader, Problem, Problems, Source, canonical_json
+from rules.language.problems import (
+    CatalogueErrors,
+    DefinitionReader,
+    Problem,
+    Problems,
+    Source,
+    canonical_json,
+    same_json,
+)
 from rules.language.validation import Duration, Id, Instant, Items, Maybe, Name, Number, Strict, closest, nearest
 from streams.operations.yaml_files import read_yaml
 
@@ -193,7 +201,13 @@ def test_the_nearest_name_is_the_most_alike_case_apart() -> None:
         ({"a": None}, {}, False),
         ({"a": 0.1}, {"a": 0.1}, True),
         ({"a": "é"}, {"a": "e\u0301"}, False),
+        ([1, [2]], (1.0, (2,)), True),
+        ([1], [1, 1], False),
+        ({"a": True}, {"b": True}, False),
+        (0.0, -0.0, True),
+        (float("nan"), float("nan"), True),
     ],
 )
 def test_equal_values_have_equal_canonical_texts(one: Any, other: Any, same: bool) -> None:
     assert (canonical_json(one) == canonical_json(other)) is same
+    assert same_json(one, other) is same
