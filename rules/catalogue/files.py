@@ -39,7 +39,7 @@ def mistaken(file: str) -> str | None:
         return f"a catalogue's files end in .yaml; rename it to {stem + '.yaml'!r}"
     first = (stem if "/" not in file else file).partition("/")[0]
     near = get_close_matches(first.lower(), _TOP, n=1, cutoff=MISTAKEN_RATIO)
-    return f"is no part of a catalogue; did you mean {_TOP[near[0]]!r}" if near else None
+    return f"is no part of a catalogue; did you mean {_TOP[near[0]]!r}?" if near else None
 
 
 def part_of(file: str) -> str | None:

@@ -111,7 +111,7 @@ def _sentence(error: ErrorDetails) -> str:
     if kind == "literal_error":
         said, wrong = f"must be {context['expected']}", error["input"]
         near = closest(wrong, re.findall("'(.*?)'", said)) if isinstance(wrong, str) else None
-        return f"{said}, not {wrong!r}; did you mean {near!r}" if near else said
+        return f"{said}, not {wrong!r}; did you mean {near!r}?" if near else said
     if kind in _SENTENCES:
         return _SENTENCES[kind].format_map(context)
     return error["msg"][:1].lower() + error["msg"][1:]

@@ -97,11 +97,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, known: Iterable[str], listed_max: int = NAMES_LISTED_MAX) -> str:
-    """Say the nearest right name: `; did you mean 'within'`, else `; known: …` if there are few, else nothing."""
+    """Say the nearest right name: `; did you mean 'within'?`, else `; known: …` if there are few, else nothing."""
     names = sorted(set(known) - {name})
     near = closest(name, names)
     if near is not None:
-        return f"; did you mean {near!r}"
+        return f"; did you mean {near!r}?"
     return f"; known: {', '.join(names)}" if 0 < len(names) <= listed_max else ""
 
 

@@ -91,7 +91,7 @@ def check_sets(catalogue: Catalogue) -> Iterator[Suspicion]:
         for trait, path in event.sets.items():
             near = None if path in event.data else closest(path, event.data)
             if near is not None:
-                message = f"event {name!r} declares no {path!r}; did you mean {near!r}"
+                message = f"event {name!r} declares no {path!r}; did you mean {near!r}?"
                 yield in_dictionary(catalogue, ("events", name, "sets", trait), "undeclared-path", message)
 
 

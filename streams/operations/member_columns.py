@@ -66,7 +66,7 @@ def read_columns(names: Sequence[str], of: Of, catalogue: Catalogue, sight: Sigh
         else:
             known = [*told, *traits]
             raise WrongRequest(
-                f"there is no column {name!r}{nearest(trait, known)}: give {', '.join(told)}, or a declared trait"
+                f"there is no column {name!r}: give {', '.join(told)}, or a declared trait{nearest(trait, known)}"
             )
     twice = [each.name for number, each in enumerate(found) if each in found[:number]]
     if twice:

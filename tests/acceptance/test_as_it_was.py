@@ -142,7 +142,7 @@ def test_history_can_be_narrowed_to_a_name_and_knows_its_names(told: Told) -> No
     assert [each["change"]["change"] for each in found["changes"]] == ["entered", "exited"]
     unknown = told.segue("history", ONE, "visitor")
     assert (unknown.status, unknown.out) == (1, "")
-    assert "did you mean 'visitors'" in unknown.err
+    assert "did you mean 'visitors'?" in unknown.err
     nobody = told.segue("history", "hcp:nobody")
     assert (nobody.status, nobody.out) == (1, "")
     assert "hcp:nobody" not in nobody.err
@@ -216,7 +216,7 @@ def test_columns_of_members_are_the_entry_and_the_traits_asked_for(told: Told, t
 
 def test_a_column_that_is_none_is_told_with_the_nearest(told: Told, tmp_path: Path) -> None:
     for arguments, said in (
-        (("--columns", "profile,citty"), "there is no column 'citty'; did you mean 'city': give profile, "),
+        (("--columns", "profile,citty"), "there is no column 'citty': give profile, "),
         (("--columns", "profile,,city"), "give names with a comma between them"),
         (("--columns", "city,city"), "the column 'city' is asked for twice"),
         (("--csv", "-", "--json"), "give one of --csv, --parquet and --json"),

@@ -52,7 +52,7 @@ def test_check_tells_every_error_at_its_place_and_is_1(tmp_path: Path) -> None:
     ended = Segue()("check", folder)
     assert (ended.status, ended.out) == (1, "")
     assert "segments/visitors.yaml:2:1: " in ended.err
-    assert "did you mean 'within'" in ended.err
+    assert "did you mean 'within'?" in ended.err
     refused = Segue()("check", folder, "--json")
     assert refused.status == 1
     assert not refused.json["ok"]

@@ -83,7 +83,7 @@ def _prepare(segue: Segue, folder: Path) -> None:
     for more in ([], ["--lag"]):
         mistyped = segue("deliver", "emial", *more)
         assert mistyped.status == 1
-        assert "has the channel 'emial'; did you mean 'email'" in mistyped.err
+        assert "has the channel 'emial'; did you mean 'email'?" in mistyped.err
 
 
 async def _send(segue: Segue, lines: str) -> None:

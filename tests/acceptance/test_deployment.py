@@ -109,7 +109,7 @@ def test_watch_can_be_narrowed_and_says_the_reason_of_each(running: Running) -> 
     assert {change.get("channel") for change in both.lines} == {None, "email"}
     unknown = running.segue("watch", "--channel", "emial")
     assert (unknown.status, unknown.out) == (1, "")
-    assert "did you mean 'email'" in unknown.err
+    assert "did you mean 'email'?" in unknown.err
 
 
 def test_watch_shows_every_membership_with_its_rule(running: Running) -> None:
@@ -155,7 +155,7 @@ def test_a_name_that_is_not_known_is_1_with_the_nearest(running: Running) -> Non
     ):
         ended = running.segue(*command, name)
         assert (ended.status, ended.out) == (1, "")
-        assert f"did you mean '{nearest}'" in ended.err
+        assert f"did you mean '{nearest}'?" in ended.err
     assert running.segue("members", "oncology-hcp", "--activation").status == 1
 
 

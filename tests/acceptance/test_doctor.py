@@ -119,7 +119,7 @@ def test_a_missing_right_is_named(segue: Segue, secured: Secured) -> None:
     ]
     ended = segue("doctor", "--as", "deliverr")
     assert ended.status == 2
-    assert ended.err.startswith("'deliverr' is no role; did you mean 'deliverer'")
+    assert ended.err.startswith("'deliverr' is no role; did you mean 'deliverer'?")
 
 
 @pytest.mark.servers

@@ -160,7 +160,7 @@ def test_letters_are_listed_by_reason_source_and_place_without_values_and_mended
             1,
             "has no dead letter at 0:999999: `segue letters` shows which there are",
         ),
-        (("--reason", "wrong_typ"), 2, "no record is refused with the reason 'wrong_typ'; did you mean 'wrong_type'"),
+        (("--reason", "wrong_typ"), 2, "no record is refused with the reason 'wrong_typ'; did you mean 'wrong_type'?"),
         (("--since", "yesterday"), 2, "'yesterday' is no instant"),
         (("--resend", "nowhere.ndjson"), 2, "nowhere.ndjson: there is no such file"),
         (("--resend", "-"), 2, "--resend reads the file twice, so it cannot read standard input: give a file"),

@@ -313,7 +313,7 @@ MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
     (
         ("take-bak", BOB),
         2,
-        "give a subject, like hcp:1234567893, or an action; did you mean 'take-back'",
+        "give a subject, like hcp:1234567893, or an action; did you mean 'take-back'?",
     ),
     (("preview", BOB), 2, "give preview SUBJECT CANONICAL, not 1 subject"),
     (("preview", BOB, "npi"), 2, "CANONICAL must be kind:name, like hcp:1234567893, without | and control characters"),

@@ -78,10 +78,11 @@ def columns_of(headings: Sequence[str], file: Path, mappings: Sequence[Mapped]) 
         if mapping.is_for(file):
             for field, column in mapping.columns.items():
                 if column.name not in headings:
-                    hint = nearest(column.name, headings)
-                    if mapping.file is None and len(mappings) > 1:
-                        hint += "; say FILE: before it if it is for one file only"
-                    raise WrongRequest(f"{file}: there is no column {column.name!r}{hint}")
+                    several = mapping.file is None and len(mappings) > 1
+                    hint = "; say FILE: before it if it is for one file only" if several else ""
+                    raise WrongRequest(
+                        f"{file}: there is no column {column.name!r}{hint}{nearest(column.name, headings)}"
+                    )
                 found[field] = column
     if "subject" not in found:
         raise WrongRequest(

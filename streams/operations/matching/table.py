@@ -82,7 +82,7 @@ def _line(place: str, cells: dict[str, str]) -> Line:
     decision = texts["decision"].lower()
     if decision not in ("accept", "refuse", ""):
         near = nearest(decision, ("accept", "refuse"))
-        raise WrongInput(f"{place}: the decision {decision!r} is none{near}; or leave it empty")
+        raise WrongInput(f"{place}: the decision {decision!r} is none: accept, refuse, or leave it empty{near}")
     texts["decision"] = decision
     for name in ("subject", "other"):
         if not is_subject(texts[name]):

@@ -100,7 +100,7 @@ def test_an_approved_segment_refers_to_approved_ones_only(rule: str) -> None:
 )
 def test_an_unknown_segment_is_named_at_its_place(text: str, place: str) -> None:
     said = refused({"segments/a.yaml": text, "segments/b.yaml": segment("other")})
-    assert said == [f"segments/a.yaml:{place}: unknown segment 'othr'; did you mean 'other'"]
+    assert said == [f"segments/a.yaml:{place}: unknown segment 'othr'; did you mean 'other'?"]
 
 
 def test_a_segment_whose_file_is_wrong_is_not_unknown() -> None:

@@ -229,9 +229,9 @@ def test_the_same_parts_under_another_name_or_kind_have_another_hash() -> None:
 @pytest.mark.parametrize(
     ("approvals", "said"),
     [
-        ("{segments: [owner.teem]}", "an owner has no 'teem'; did you mean 'owner.team'"),
+        ("{segments: [owner.teem]}", "an owner has no 'teem'; did you mean 'owner.team'?"),
         ("{policy: [owner.team]}", "'policy' has no owner; write the name of a role"),
-        ("{segment: [owner.team]}", "unknown key 'segment'; did you mean 'segments'"),
+        ("{segment: [owner.team]}", "unknown key 'segment'; did you mean 'segments'?"),
         ("{segments: []}", "'segments' must not be empty"),
         ("[owner.team]", "'approvals' must be a mapping"),
     ],

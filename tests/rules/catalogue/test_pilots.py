@@ -117,7 +117,7 @@ def test_what_either_version_uses_restricts_the_segment() -> None:
         ("{percent: 5}", POLICY, "5:9: 'percent' of a pilot needs a 'salt': any text, the same as long as it runs"),
         ("{markets: [US], salt: x}", POLICY, "5:24: 'salt' of a pilot means nothing without 'percent'"),
         ("{percent: 120, salt: x}", POLICY, "5:9: 'percent' must be at most 100"),
-        ("{market: [US]}", POLICY, "5:9: unknown key 'market'; did you mean 'markets'"),
+        ("{market: [US]}", POLICY, "5:9: unknown key 'market'; did you mean 'markets'?"),
     ],
 )
 def test_what_is_wrong_with_a_pilot_is_told_at_its_place(pilot: str, policy: Mapping[str, str], told: str) -> None:

@@ -104,9 +104,9 @@ def test_consent_may_refuse() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("market_trait: contry", "1:1: unknown trait 'contry'; did you mean 'country'"),
+        ("market_trait: contry", "1:1: unknown trait 'contry'; did you mean 'country'?"),
         ("market_trait: score", "1:1: the market trait must be a string, 'score' is declared as number"),
-        ("market: country", "1:1: unknown key 'market'; did you mean 'market_trait'"),
+        ("market: country", "1:1: unknown key 'market'; did you mean 'market_trait'?"),
         ("assignment_key: ''", "1:1: 'assignment_key' must not be empty"),
         ("assignment_key: 5", "1:1: 'assignment_key' must be a mapping like"
             " {setting: SEGUE_ASSIGNMENT_KEY, fingerprint: …}, or a text"),
@@ -118,14 +118,14 @@ def test_consent_may_refuse() -> None:
             "caps: [{channel: e.mail, at_most: 1, within: 7d}]",
             "1:9: 'channel' must be the name of a channel: up to 64 of A-Z, a-z, 0-9, _ and -",
         ),
-        ("restrictions: {health: {chanels: []}}", "1:25: unknown key 'chanels'; did you mean 'channels'"),
+        ("restrictions: {health: {chanels: []}}", "1:25: unknown key 'chanels'; did you mean 'channels'?"),
         (
             "restrictions: {health: {membership: restrictd}}",
-            "1:25: 'membership' must be 'public' or 'restricted', not 'restrictd'; did you mean 'restricted'",
+            "1:25: 'membership' must be 'public' or 'restricted', not 'restrictd'; did you mean 'restricted'?",
         ),
         (
             "restrictions: {health: {refuse: {trait: opted_ut, equals: true}}}",
-            "1:34: unknown trait 'opted_ut'; did you mean 'opted_out'",
+            "1:34: unknown trait 'opted_ut'; did you mean 'opted_out'?",
         ),
         *(
             (f"restrictions: {{health: {{refuse: {refuse}}}}}", "1:25: 'refuse' must be a trait or a consent condition")
@@ -135,7 +135,7 @@ def test_consent_may_refuse() -> None:
             )
         ),
         ("intents: {a: {audiences: []}}", "1:15: 'audiences' must not be empty"),
-        ("intents: {a: {consents: x}}", "1:15: unknown key 'consents'; did you mean 'consent'"),
+        ("intents: {a: {consents: x}}", "1:15: unknown key 'consents'; did you mean 'consent'?"),
         (
             "[]",
             "1:1: the file must be a mapping like {market_trait: …, assignment_key: …, exclusive_groups: …, caps: …}",
@@ -217,7 +217,7 @@ def test_thirds_sum_to_a_hundred() -> None:
         (("any: [", "of: ["), "6:12: unknown key 'of'; known: all, any, none"),
         (
             ("any: [oncology-access-planners]", "any: [oncology-access-planner]"),
-            "6:18: unknown segment 'oncology-access-planner'; did you mean 'oncology-access-planners'",
+            "6:18: unknown segment 'oncology-access-planner'; did you mean 'oncology-access-planners'?",
         ),
         (
             ("any: [oncology-access-planners]", "any: [draft]"),
@@ -231,23 +231,23 @@ def test_thirds_sum_to_a_hundred() -> None:
         ),
         (
             ("content: {intent", "suppress_while: [drat]\ncontent: {intent"),
-            "7:18: unknown segment 'drat'; did you mean 'draft'",
+            "7:18: unknown segment 'drat'; did you mean 'draft'?",
         ),
         (
             ("status: pending", "status: aproved"),
-            "7:37: 'status' must be 'approved', 'pending' or 'withdrawn', not 'aproved'; did you mean 'approved'",
+            "7:37: 'status' must be 'approved', 'pending' or 'withdrawn', not 'aproved'; did you mean 'approved'?",
         ),
         (("status: pending", "status: pending, expires: soon"), "7:54: 'expires': not an RFC 3339 instant or date"),
         ((", review: {status: pending}", ""), "7:1: missing key 'review'"),
         (("intent: service, ", ""), "7:1: missing key 'intent'"),
         (
             ("intent: service", "intent: servce"),
-            "7:11: intent 'servce' is not listed in policy.yaml; did you mean 'service'",
+            "7:11: intent 'servce' is not listed in policy.yaml; did you mean 'service'?",
         ),
         (("content: {intent", "priority: 1.5\ncontent: {intent"), "7:1: 'priority' must be an integer"),
         (
             ("content: {intent", "frequency_cap: [{of: chanel, at_most: 1, within: 1d}]\ncontent: {intent"),
-            "7:18: 'of' must be 'channel', 'journey', 'intent' or 'activation', not 'chanel'; did you mean 'channel'",
+            "7:18: 'of' must be 'channel', 'journey', 'intent' or 'activation', not 'chanel'; did you mean 'channel'?",
         ),
         (
             ("content: {intent", "holdout: {percent: 101, salt: x}\ncontent: {intent"),
@@ -345,7 +345,7 @@ def test_a_restricted_activation_keeps_to_its_channels(key: str) -> None:
     ]
     assert refused(files(text, POLICY.replace("  health:", "  helth:"))) == [
         "activations/a.yaml:6:1: its segments use data restricted as 'health', which policy.yaml does not list; "
-        "did you mean 'helth'"
+        "did you mean 'helth'?"
     ]
     assert refused(files(text, None)) == [
         "activations/a.yaml:6:1: its segments use data restricted as 'health', which policy.yaml does not list"

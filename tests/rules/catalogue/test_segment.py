@@ -88,7 +88,7 @@ def test_a_segment_of_any_status_is_checked_and_kept(status: str) -> None:
         ("segment: a", [
             "1:1: missing key 'enter'", "1:1: missing key 'status'", "1:1: missing key 'version'",
         ]),
-        (segment("a", "tittle: x"), ["5:1: unknown key 'tittle'; did you mean 'title'"]),
+        (segment("a", "tittle: x"), ["5:1: unknown key 'tittle'; did you mean 'title'?"]),
         (segment("a", "on: x"), ["5:1: unknown key 'on'"]),
         (segment("Oncology HCP"), [
             "1:1: 'segment' must be an id: up to 64 of a-z, 0-9 and -, the first no -",
@@ -96,18 +96,18 @@ def test_a_segment_of_any_status_is_checked_and_kept(status: str) -> None:
         (segment("a" * 65), ["1:1: 'segment' must be an id: up to 64 of a-z, 0-9 and -, the first no -"]),
         (segment("a", status="Approved"), [
             "3:1: 'status' must be 'draft', 'in_review', 'approved' or 'retired', not 'Approved'; "
-            "did you mean 'approved'",
+            "did you mean 'approved'?",
         ]),
         (segment("a", "layers: {audience: 'hcp:'}"), [
             "5:10: 'audience' must be the kind of a subject: a text without : and | and control characters",
         ]),
         (segment("a", "layers: {audience: [hcp]}"), ["5:10: 'audience' must be a text"]),
-        (segment("a", "layers: {audiance: hcp}"), ["5:10: unknown key 'audiance'; did you mean 'audience'"]),
+        (segment("a", "layers: {audiance: hcp}"), ["5:10: unknown key 'audiance'; did you mean 'audience'?"]),
         (segment("a", "layers:"), ["5:1: 'layers' must not be empty; leave the key out instead"]),
         (segment("a", "markets: []"), ["5:1: 'markets' must not be empty"]),
         (segment("a", "markets: US"), ["5:1: 'markets' must be a list"]),
         (segment("a", "markets: [US, false]"), ["5:15: item 2 of 'markets' must be a text"]),
-        (segment("a", "owner: {teem: x}"), ["5:9: unknown key 'teem'; did you mean 'team'"]),
+        (segment("a", "owner: {teem: x}"), ["5:9: unknown key 'teem'; did you mean 'team'?"]),
         (segment("a", "min_stay: 3"), [
             "5:1: 'min_stay' must be a duration: a positive integer and one of ms s m h d w, like 30d",
         ]),
@@ -123,7 +123,7 @@ def test_a_segment_of_any_status_is_checked_and_kept(status: str) -> None:
         (segment("a", enter="{}"), ["4:1: 'enter' must not be empty"]),
         (segment("a", enter="{all: []}"), ["4:9: 'all' must not be empty"]),
         (segment("a", enter="{trait: speciality, exists: true}"), [
-            "4:9: unknown trait 'speciality'; did you mean 'specialty'",
+            "4:9: unknown trait 'speciality'; did you mean 'specialty'?",
         ]),
         ("- segment: a", ["1:1: the file must be a mapping like {segment: …, version: …, status: …, enter: …}"]),
         ("", ["1:1: the file must be a mapping like {segment: …, version: …, status: …, enter: …}"]),

@@ -56,7 +56,7 @@ def test_an_activation_may_be_a_template() -> None:
 def test_errors_name_the_place_in_the_template_and_the_values() -> None:
     (told,) = refused({"segments/t.yaml": TEMPLATE.replace("topic: {equals", "topik: {equals")})
     assert told.startswith("segments/t.yaml:5:39: event 'portal.viewed' has no attribute 'topik'")
-    assert told.endswith("did you mean 'topic' (topic: a; and 1 more)")
+    assert told.endswith("did you mean 'topic'? (topic: a; and 1 more)")
     assert refused({"segments/t.yaml": TEMPLATE.replace("[a, b]", "[a, B]")}) == [
         "segments/t.yaml:2:1: 'segment' must be an id: up to 64 of a-z, 0-9 and -, the first no - (topic: B)"
     ]
@@ -96,6 +96,6 @@ def test_lint_tells_once_what_all_definitions_share_and_calls_none_a_near_duplic
 
 def test_a_misspelt_for_each_is_named() -> None:
     told = refused({"segments/t.yaml": TEMPLATE.replace("for_each", "foreach")})
-    assert "segments/t.yaml:1:1: unknown key 'foreach'; did you mean 'for_each'" in told
+    assert "segments/t.yaml:1:1: unknown key 'foreach'; did you mean 'for_each'?" in told
     told = refused({"activations/t.yaml": "for_eech: {}\n"})
-    assert "activations/t.yaml:1:1: unknown key 'for_eech'; did you mean 'for_each'" in told
+    assert "activations/t.yaml:1:1: unknown key 'for_eech'; did you mean 'for_each'?" in told

@@ -20,7 +20,7 @@ SEEN = START + 300_000
     [
         ({"trait": "nope", "equals": "x"}, "unknown trait 'nope'"),
         ({"trait": "s", "equals": 1}, "must be a string"),
-        ({"trait": "s", "equal": "x"}, "did you mean 'equals'"),
+        ({"trait": "s", "equal": "x"}, "did you mean 'equals'?"),
         ({"trait": "s", "equals": "x", "within": "3d"}, "unknown key 'within'"),
         ({"trait": "s", "for": "3d"}, "needs an operator"),
         ({"trait": "s", "equals": "x", "for": 3}, "'for' must be a duration"),

@@ -69,10 +69,10 @@ def codes(**rules: Any) -> list[tuple[str, str]]:
 def test_it_is_read_with_places_and_nearest_names() -> None:
     with pytest.raises(CatalogueErrors) as caught:
         compiled(files(s={**TOPIC, "first": "portal.vieved"}))
-    assert "unknown event 'portal.vieved'; did you mean 'portal.viewed'" in str(caught.value)
+    assert "unknown event 'portal.vieved'; did you mean 'portal.viewed'?" in str(caught.value)
     with pytest.raises(CatalogueErrors) as caught:
         compiled(files(s={"frist": "portal.viewed", "within": "2d"}))
-    assert "did you mean 'first'" in str(caught.value)
+    assert "did you mean 'first'?" in str(caught.value)
 
 
 def test_it_says_what_it_mentions() -> None:

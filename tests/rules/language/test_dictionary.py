@@ -98,7 +98,7 @@ def test_a_set_may_join_types_that_share_values(attribute: str, trait: str) -> N
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "unknown top key": ({"trait": {}}, "unknown key 'trait'; did you mean 'traits'"),
+    "unknown top key": ({"trait": {}}, "unknown key 'trait'; did you mean 'traits'?"),
     "not a mapping": ([], "the file must be a mapping like {traits: …, events: …, author: …}"),
     "no type": ({"traits": {"a": {}}}, "missing key 'type'"),
     "null trait": ({"traits": {"a": None}}, "'a' must be a mapping like {type: …}"),
@@ -115,7 +115,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "built-in type": ({"events": {"message.sent": {"data": {"intent": {"type": "list"}}}}}, "built in as a string"),
     "unknown trait": (
         {"traits": {"topic": {"type": "string"}}, "events": {"e": {"sets": {"topics": "x"}}}},
-        "unknown trait 'topics'; did you mean 'topic'",
+        "unknown trait 'topics'; did you mean 'topic'?",
     ),
     "types with no common value": (
         {"traits": {"t": {"type": "list"}}, "events": {"e": {"data": {"a": {"type": "string"}}, "sets": {"t": "a"}}}},

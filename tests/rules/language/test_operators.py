@@ -111,7 +111,7 @@ def test_both_ages_hold_between_their_instants() -> None:
         ("string", {"equals": 1}, "must be a string"),
         ("string", {"equals": ""}, "exists: false"),
         ("string", {"equals": None}, "exists: false"),
-        ("string", {"equal": "a"}, "did you mean 'equals'"),
+        ("string", {"equal": "a"}, "did you mean 'equals'?"),
         ("string", {"above": "a"}, "is not for it, a string"),
         ("string", {"in": []}, "at least one string"),
         ("string", {"in": "a"}, "must be a list"),

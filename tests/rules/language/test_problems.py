@@ -58,14 +58,14 @@ def problems(text: str) -> list[str]:
         ("version: true", ["a.yaml:1:1: 'version' must be an integer"]),
         ("on: yes", ["a.yaml:1:1: 'on' must be true or false", "a.yaml:1:1: missing key 'version'"]),
         ("version: 1\nvresion: 2", ["a.yaml:2:1: unknown key 'vresion'; known: " + OTHERS]),
-        ("vresion: 2", ["a.yaml:1:1: unknown key 'vresion'; did you mean 'version'"]),
+        ("vresion: 2", ["a.yaml:1:1: unknown key 'vresion'; did you mean 'version'?"]),
         (
             "version: 1\nzzz: 2\n",
             ["a.yaml:2:1: unknown key 'zzz'; known: " + OTHERS],
         ),
         (
             "version: 1\nstatus: aproved",
-            ["a.yaml:2:1: 'status' must be 'draft' or 'approved', not 'aproved'; did you mean 'approved'"],
+            ["a.yaml:2:1: 'status' must be 'draft' or 'approved', not 'aproved'; did you mean 'approved'?"],
         ),
         ("version: 1\nstatus: 3", ["a.yaml:2:1: 'status' must be 'draft' or 'approved'"]),
         (
@@ -81,12 +81,12 @@ def problems(text: str) -> list[str]:
         ("version: 1\nby_name: {a: 1}", ["a.yaml:2:11: 'a' must be a mapping like {within: …}"]),
         ("version: 1\ninner: [1]", ["a.yaml:2:1: 'inner' must be a mapping like {within: …}"]),
         ("version: 1\ninner: {}", ["a.yaml:2:1: missing key 'within'"]),
-        ("version: 1\ninner:\n  withing: 1", ["a.yaml:3:3: unknown key 'withing'; did you mean 'within'"]),
-        ("version: 1\ninner: {within: 1,\n  too: x}", ["a.yaml:3:3: unknown key 'too'; did you mean 'to'"]),
-        ("version: 1\nby_name:\n  a: {withing: 1}", ["a.yaml:3:7: unknown key 'withing'; did you mean 'within'"]),
+        ("version: 1\ninner:\n  withing: 1", ["a.yaml:3:3: unknown key 'withing'; did you mean 'within'?"]),
+        ("version: 1\ninner: {within: 1,\n  too: x}", ["a.yaml:3:3: unknown key 'too'; did you mean 'to'?"]),
+        ("version: 1\nby_name:\n  a: {withing: 1}", ["a.yaml:3:7: unknown key 'withing'; did you mean 'within'?"]),
         (
             "version: 1\nlisted:\n- {within: 1}\n- {within: 1, tto: 2}",
-            ["a.yaml:4:15: unknown key 'tto'; did you mean 'to'"],
+            ["a.yaml:4:15: unknown key 'tto'; did you mean 'to'?"],
         ),
         ("version: 1\nlisted:\n- within: 1\n- {}", ["a.yaml:4:3: missing key 'within'"]),
         (
@@ -151,7 +151,7 @@ def test_readers_go_down_and_keep_their_place() -> None:
     assert [name for name, _ in here.entries()] == ["a"]
     assert [each.path for each in here.down("a").items()] == [("a", 0), ("a", 1)]
     here.down("a", 0, "c").problem("no c", name="portal.logn", known=["portal.login", "x"])
-    assert list(map(str, here.problems)) == ["a.yaml:3:5: no c; did you mean 'portal.login'"]
+    assert list(map(str, here.problems)) == ["a.yaml:3:5: no c; did you mean 'portal.login'?"]
     with pytest.raises(KeyError):
         here.down("b")
 
@@ -160,9 +160,9 @@ def test_readers_go_down_and_keep_their_place() -> None:
     ("text", "ok", "said"),
     [
         ("a: 1\nb: 2", True, []),
-        ("a: 1\nbb: 2", False, ["a.yaml:2:1: unknown key 'bb'; did you mean 'b'"]),
+        ("a: 1\nbb: 2", False, ["a.yaml:2:1: unknown key 'bb'; did you mean 'b'?"]),
         ("b: 1", False, ["a.yaml:1:1: missing key 'a'"]),
-        ("aa: 1", False, ["a.yaml:1:1: unknown key 'aa'; did you mean 'a'"]),
+        ("aa: 1", False, ["a.yaml:1:1: unknown key 'aa'; did you mean 'a'?"]),
     ],
 )
 def test_keys_are_checked(text: str, ok: bool, said: list[str]) -> None:

@@ -91,7 +91,7 @@ def test_places_of_a_definition_stand_in_the_template() -> None:
         ("for_each: {p: [a]}\nk: 1\n", "1:12: parameter 'p' is used nowhere; write $(p)"),
         (
             "for_each: {product: [a]}\nk: $(product)\nl: $(prodct)\n",
-            "3:1: unknown parameter 'prodct'; did you mean 'product'",
+            "3:1: unknown parameter 'prodct'; did you mean 'product'?",
         ),
         (
             "for_each: {p: [a]}\nk: $(p) $(p\n",

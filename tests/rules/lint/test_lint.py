@@ -338,7 +338,7 @@ def test_the_market_trait_and_what_a_restriction_refuses_are_used() -> None:
 def test_a_setting_from_a_path_that_looks_declared_is_reported() -> None:
     dictionary = DOCUMENTED.replace("sets: {npi: npi}", "sets: {npi: topics}")
     found = worded(dictionary, segment("{trait: npi, exists: true}", COMPLETE))
-    assert ("undeclared-path", "event 'viewed' declares no 'topics'; did you mean 'topic'") in found
+    assert ("undeclared-path", "event 'viewed' declares no 'topics'; did you mean 'topic'?") in found
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ async def test_an_iterator_closed_early_leaves_no_store_open() -> None:
 
 @pytest.mark.parametrize(
     ("name", "activation", "said"),
-    [("vistors", False, "did you mean 'visitors'"), ("visitors", True, "no such activation")],
+    [("vistors", False, "did you mean 'visitors'?"), ("visitors", True, "no such activation")],
 )
 async def test_a_name_that_is_not_in_force_is_an_error_that_carries_it(name: str, activation: bool, said: str) -> None:
     with pytest.raises(UnknownName, match=said) as error:

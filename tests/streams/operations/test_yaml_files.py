@@ -158,12 +158,12 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
         ("dictionary.yml", "a catalogue's files end in .yaml; rename it to 'dictionary.yaml'"),
         ("segments/a.yml", "a catalogue's files end in .yaml; rename it to 'segments/a.yaml'"),
         ("segments/a.YAML", "a catalogue's files end in .yaml; rename it to 'segments/a.yaml'"),
-        ("segment/a.yaml", "is no part of a catalogue; did you mean 'segments/'"),
-        ("Segments/a.yaml", "is no part of a catalogue; did you mean 'segments/'"),
-        ("segments.yaml", "is no part of a catalogue; did you mean 'segments/'"),
-        ("activation/x/y.yml", "is no part of a catalogue; did you mean 'activations/'"),
-        ("dictionnary.yaml", "is no part of a catalogue; did you mean 'dictionary.yaml'"),
-        ("Policy.yaml", "is no part of a catalogue; did you mean 'policy.yaml'"),
+        ("segment/a.yaml", "is no part of a catalogue; did you mean 'segments/'?"),
+        ("Segments/a.yaml", "is no part of a catalogue; did you mean 'segments/'?"),
+        ("segments.yaml", "is no part of a catalogue; did you mean 'segments/'?"),
+        ("activation/x/y.yml", "is no part of a catalogue; did you mean 'activations/'?"),
+        ("dictionnary.yaml", "is no part of a catalogue; did you mean 'dictionary.yaml'?"),
+        ("Policy.yaml", "is no part of a catalogue; did you mean 'policy.yaml'?"),
     ],
 )
 def test_a_file_meant_for_the_catalogue_is_not_passed_over(tmp_path: Path, name: str, said: str) -> None:

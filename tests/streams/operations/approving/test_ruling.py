@@ -283,10 +283,10 @@ def test_what_is_stored_with_a_catalogue_proves_the_same(desk: Desk) -> None:
         ("ana", ("visitors",), "team", "ana is the author of segment visitors"),
         ("cy", ("visitors",), "team", "cy does not have the role 'oncology'"),
         ("bo", ("visitors",), "tean", "bo does not have the role 'tean'"),
-        ("bo", ("visitor",), "team", "no segment, activation or file to approve 'visitor'; did you mean 'visitors'"),
-        ("bo", ("policy.yml",), "head", "did you mean 'policy.yaml'"),
+        ("bo", ("visitor",), "team", "no segment, activation or file to approve 'visitor'; did you mean 'visitors'?"),
+        ("bo", ("policy.yml",), "head", "did you mean 'policy.yaml'?"),
         ("bo", ("draft",), "team", "segment draft is draft: write `status: approved` first"),
-        ("bo", ("policy.yaml",), "hed", "did you mean 'head'"),
+        ("bo", ("policy.yaml",), "hed", "did you mean 'head'?"),
         ("di", ("hello",), None, "say as which role di approves activation hello: --as"),
         ("cy", ("visitors",), None, "say as which role cy approves segment visitors: --as"),
     ],
@@ -358,7 +358,7 @@ def test_a_key_with_a_passphrase_signs_with_it_only(desk: Desk, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("keys:", "kees:", "keys.yaml:2:1: unknown key 'kees'; did you mean 'keys'"),
+        ("keys:", "kees:", "keys.yaml:2:1: unknown key 'kees'; did you mean 'keys'?"),
         ("person: bo", "person: ana", ""),
         ("ed25519:", "rsa:", "must be ed25519: and 44 characters"),
         ("from: 2026-01-01", "from: soon", "not an RFC 3339 instant or date"),

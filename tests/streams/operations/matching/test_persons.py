@@ -34,7 +34,7 @@ def test_without_kinds_a_subject_with_an_npi_for_a_name_stands_for_the_others_el
 
 
 def test_a_kind_that_no_subject_has_is_a_mistake_and_the_nearest_is_told() -> None:
-    with pytest.raises(WrongInput, match="did you mean 'crm'"):
+    with pytest.raises(WrongInput, match=r"did you mean 'crm'\?"):
         made(line("crm:1", "crm:2"), canonical=("crn",))
 
 
