@@ -104,7 +104,12 @@ class NeedProfiles:
     subjects: tuple[str, ...]
 
 
-Need: TypeAlias = NeedWakes | NeedCatalogue | NeedProfiles
+@dataclass(frozen=True, slots=True)
+class NeedTurn:
+    """Give others their turn: the record passes many wakes or visits, and some of them have fired."""
+
+
+Need: TypeAlias = NeedWakes | NeedCatalogue | NeedProfiles | NeedTurn
 """What is lacking. Give it, then make the same call again: the engine goes on where it stopped."""
 
 
@@ -113,6 +118,6 @@ Done = TypeVar("Done", Applied, Passed)
 
 def whole(outcome: Done | Need) -> Done:
     """Return the outcome of an engine that can lack nothing: everything is in memory."""
-    if isinstance(outcome, NeedWakes | NeedCatalogue | NeedProfiles):
+    if isinstance(outcome, NeedWakes | NeedCatalogue | NeedProfiles | NeedTurn):
         raise AssertionError(f"everything is in memory, and yet the engine says {outcome}")  # noqa: TRY004 - our bug
     return outcome

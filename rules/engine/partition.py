@@ -16,7 +16,7 @@ from rules.catalogue.catalogue import Catalogue
 from rules.engine.activations.change import ActiveRows
 from rules.engine.cut import Cut
 from rules.engine.decode import Own
-from rules.engine.outcome import Applied, AppliedKind, Item, Need, NeedProfiles, NeedWakes, Passed
+from rules.engine.outcome import Applied, AppliedKind, Item, Need, NeedProfiles, Passed
 from rules.engine.own import OwnRecords
 from rules.engine.past import read_history
 from rules.engine.persons.part import recognises
@@ -69,12 +69,14 @@ class Partition:
         horizon: Horizon | None = None,
         history: Callable[[str], list[Seen]] | None = None,
         active: ActiveRows | None = (),
+        portion: int | None = None,
     ) -> None:
         """Start at a boundary. `horizon` None: every profile is in memory, nothing but a catalogue is ever lacking.
 
         `history` gives what a profile took in, for filling new conditions at a cut, and the partition adds to it what
         comes, as long as the profile meets no link. None: such conditions are pending. `active`:
-        for how many profiles each activation is active at that boundary; None: not known.
+        for how many profiles each activation is active at that boundary; None: not known. `portion`: so many wakes and
+        visits fire before a call answers NeedTurn; None: all that it passes.
         """
         self.offset = offset
         self.clock_ms = clock_ms
@@ -82,7 +84,7 @@ class Partition:
         self._profiles: Final = Profiles(generation, digest=digest, horizon=horizon, history=history, active=active)
         self._related: Final = Related(self._profiles)
         self._own: Final = OwnRecords(self._profiles, self._related.persons)
-        self._wakes: Final = Wakes(self._profiles)
+        self._wakes: Final = Wakes(self._profiles, portion)
         self._queue: Final = self._profiles.queue
         self._cuts: Final = self._profiles.cuts
         self.profiles: Final = self._profiles.by_subject
@@ -128,8 +130,10 @@ class Partition:
                 need = self._related.need_of(received)
             if need is not None:
                 return self._lack(record, decoded, items, need)
-        if not self._queue.nothing_due(r_ms) and not self._wakes.fire(r_ms, items, PUBLISHING_WAKES_MAX, own):
-            return self._lack(record, decoded, items, NeedWakes(r_ms))
+        nothing = self._queue.nothing_due(r_ms)
+        lacking = None if nothing else self._wakes.fire(r_ms, items, PUBLISHING_WAKES_MAX, own)
+        if lacking is not None:
+            return self._lack(record, decoded, items, lacking)
         self._advance(record, r_ms)
         if event is not None:
             if not own:
@@ -154,8 +158,10 @@ class Partition:
         kind = self._related.kind_of(profile, event, known, r_ms)
         moves = kind in ("fact", "link", "erasure")
         own = event.subject if moves else ""
-        if not self._queue.nothing_due(r_ms) and not self._wakes.fire(r_ms, items, PUBLISHING_WAKES_MAX, own):
-            return self._lack(record, event, items, NeedWakes(r_ms))
+        nothing = self._queue.nothing_due(r_ms)
+        lacking = None if nothing else self._wakes.fire(r_ms, items, PUBLISHING_WAKES_MAX, own)
+        if lacking is not None:
+            return self._lack(record, event, items, lacking)
         self._advance(record, r_ms)
         if kind == "refused":
             return Applied("refused", REFUSALS["erased"], items)
@@ -389,7 +395,8 @@ class Partition:
             if self._under_way.asked != asked:
                 raise IllegalOrder("another call is under way")
             items = self._under_way.items
-        if not self._wakes.fire(before_ms, items, limit, ""):
-            return self._lack(asked, None, items, NeedWakes(before_ms))
+        lacking = self._wakes.fire(before_ms, items, limit, "")
+        if lacking is not None:
+            return self._lack(asked, None, items, lacking)
         self._state, self._under_way = "boundary", None
         return Passed(items)

@@ -60,6 +60,10 @@ class CataloguesOnly:
         """Never asked."""
         raise AssertionError("an engine that has everything in memory lacks wakes")
 
+    async def turn(self) -> None:
+        """Never asked: this engine fires all that a record passes at one go."""
+        raise AssertionError("an engine without portions asks for a turn")
+
 
 async def records(
     consumer: AIOKafkaConsumer, partition: TopicPartition, end: int, on_offset: Callable[[int], None] = lambda _: None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rules.catalogue.catalogue import Catalogue
-from rules.engine.outcome import Applied, Need, NeedCatalogue, NeedProfiles
+from rules.engine.outcome import Applied, Need, NeedCatalogue, NeedProfiles, NeedTurn
 from rules.engine.partition import Partition
 from rules.engine.record import Record
 
@@ -27,6 +27,10 @@ class Supplies(Protocol):
 
     async def widen(self, before_ms: int) -> None:
         """Give the engine one more page of wakes and visits, on the way to those due before an instant."""
+        ...
+
+    async def turn(self) -> None:
+        """Let others compute."""
         ...
 
 
@@ -53,5 +57,7 @@ class Driver:
             self.engine.give_catalogue(need.catalogue, await self._supplies.catalogue(need.catalogue))
         elif isinstance(need, NeedProfiles):
             await self._supplies.load(need.subjects)
+        elif isinstance(need, NeedTurn):
+            await self._supplies.turn()
         else:
             await self._supplies.widen(need.before_ms)

@@ -4,6 +4,7 @@ A profile is *clean* while the store has it as memory has it. Clean profiles bey
 was touched longest ago first.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
@@ -49,6 +50,10 @@ class StoreSupplies:
     async def widen(self, before_ms: int) -> None:
         """Give the engine one more page of wakes and visits."""
         await self._pages.widen(before_ms)
+
+    async def turn(self) -> None:
+        """Let the other tasks of the worker run."""
+        await asyncio.sleep(0)
 
     async def complete_to(self, instant_ms: int) -> None:
         """Give the engine every wake due before an instant."""

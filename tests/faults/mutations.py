@@ -125,7 +125,7 @@ def _order() -> list[Patch]:
 
     fire = Wakes.fire
 
-    def backwards(self: Any, before_ms: int, items: list[Any], *rest: Any) -> bool:
+    def backwards(self: Any, before_ms: int, items: list[Any], *rest: Any) -> Any:
         before = len(items)
         done = fire(self, before_ms, items, *rest)
         # each profile's own order stays

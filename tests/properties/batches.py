@@ -96,6 +96,9 @@ class Supplies:
         """Load one page of wakes."""
         await self._pages.widen(before_ms)
 
+    async def turn(self) -> None:
+        """Do nothing: nobody else is here."""
+
     async def due(self, before_ms: int, after: tuple[int, str] | None, limit: int) -> list[tuple[int, str]]:
         """Return a page of wakes."""
         found = sorted((due, subject) for subject, due in self._store.wakes.items() if due < before_ms)
@@ -202,6 +205,7 @@ class Batched:
             digest=store.digest,
             horizon=(BEGINNING_MS, ""),
             active=slice_.active,
+            portion=1 + self.restarts % 3,
         )
         for digest, catalogue in self._catalogues.items():
             engine.give_catalogue(digest, catalogue)

@@ -9,7 +9,7 @@ import pytest
 
 from rules.engine.cuts import Cuts
 from rules.engine.decode import decode
-from rules.engine.outcome import Applied, NeedCatalogue, NeedProfiles, NeedWakes, Passed, Withdrawal, whole
+from rules.engine.outcome import Applied, NeedCatalogue, NeedProfiles, NeedTurn, NeedWakes, Passed, Withdrawal, whole
 from rules.engine.own import OwnRecords
 from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.profile import Profile
@@ -209,6 +209,29 @@ def test_what_wakes_brought_before_a_page_was_lacking_comes_out_once_and_first()
         ("hcp:1", "entry_lost"),
         ("hcp:2", "entry_lost"),
     ]
+
+
+def test_a_record_that_passes_many_wakes_gives_way_after_each_portion_and_brings_the_same() -> None:
+    def passed(portion: int | None) -> tuple[list[str], int, str]:
+        engine = Partition("g1", read, portion=portion)
+        engine.give_catalogue(OPEN.hash, OPEN)
+        whole(engine.feed(cut_to(0, BEGIN_MS, OPEN.hash)))
+        for n in range(5):
+            whole(engine.feed(line(n + 1, BEGIN_MS, subject=f"hcp:{n}")))
+        last = line(6, BEGIN_MS + 2 * HOUR_MS, subject="hcp:0")
+        turns = 0
+        while not isinstance(applied := engine.feed(last), Applied):
+            assert applied == NeedTurn()
+            assert (engine.state, engine.offset) == ("within", 6)
+            with pytest.raises(IllegalOrder):
+                engine.feed(line(7, BEGIN_MS + 2 * HOUR_MS, subject="hcp:1"))
+            turns += 1
+        return [change.id for change in applied.changes], turns, engine.digest
+
+    at_once, none, digest = passed(None)
+    assert (len(at_once), none) == (5, 0)
+    assert passed(2) == (at_once, 2, digest)
+    assert passed(5) == (at_once, 0, digest), "nothing is left after the last of them"
 
 
 def test_a_record_that_was_applied_is_refused_and_nothing_moves() -> None:
