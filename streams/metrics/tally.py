@@ -117,37 +117,37 @@ class Tally:
     def applied(
         self,
         partition: int,
-        applied: Sequence[Applied],
-        marks: Sequence[Mark],
+        types: Sequence[str],
+        others: Sequence[Applied],
         wakes: int,
         took_ms: float,
         *,
         silent: bool,
     ) -> None:
-        """Count a chunk of applied records, all their marks, and the wakes that they fired.
+        """Count a chunk of applied records, and the wakes that they fired. `silent`: their changes were published.
 
-        `silent`: their changes were published before.
+        `types`: of new events without marks, nearly all records; `others`: all other records.
         """
         self.applies.observe(took_ms / 1000)
         mine = self.of(partition)
         if not silent:
             mine.timers_fired += wakes
-        # nearly every record is an event that is new: those are counted by a list and in C
-        types = [each.decoded.type for each in applied if each.kind == "event"]  # type: ignore[union-attr]
+        new = "replayed" if silent else "applied"
         for type_, count in Counter(types).items():
-            mine.events[type_, "replayed" if silent else "applied"] += count
-        if len(types) < len(applied):
-            for each in applied:
-                if each.kind == "redelivery" and isinstance(each.decoded, Event):
-                    mine.events[each.decoded.type, "replayed" if silent else "redelivered"] += 1
-                elif each.kind == "own" and isinstance(each.decoded, Own) and each.decoded.type in EFFECT_TYPES:
-                    read = "unreadable" if "unreadable" in each.marks else "applied"
-                    mine.effects[each.decoded.type, "replayed" if silent else read] += 1
-                elif each.kind == "refused" and each.refusal == REFUSALS["erased"] and not silent:
-                    mine.erased += 1
-        if marks and not silent:
-            mine.marks.update(marks)
-            mine.erased += marks.count("erased_fact")
+            mine.events[type_, new] += count
+        for each in others:
+            if each.kind == "event":
+                mine.events[each.decoded.type, new] += 1  # type: ignore[union-attr]
+            elif each.kind == "redelivery" and isinstance(each.decoded, Event):
+                mine.events[each.decoded.type, "replayed" if silent else "redelivered"] += 1
+            elif each.kind == "own" and isinstance(each.decoded, Own) and each.decoded.type in EFFECT_TYPES:
+                read = "unreadable" if "unreadable" in each.marks else "applied"
+                mine.effects[each.decoded.type, "replayed" if silent else read] += 1
+            elif each.kind == "refused" and each.refusal == REFUSALS["erased"] and not silent:
+                mine.erased += 1
+            if each.marks and not silent:
+                mine.marks.update(each.marks)
+                mine.erased += each.marks.count("erased_fact")
 
     def published(self, notes: Sequence[tuple[int, Notes]], took_ms: float, wall_ms: int) -> None:
         """Count a transaction that was answered: the notes of its slices with their partitions."""

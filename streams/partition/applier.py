@@ -100,7 +100,9 @@ class Applier:
         output = Output(traced=self._shared.traced)
         until_ms = self._clock.now_ms() + TURN_MS
         on_point = None if self._shared.on_point is UNOBSERVED else self._shared.on_point
-        seen: list[Applied] = []
+        # an event is dropped once it is applied: 200 of them together would not fit in the processor's cache
+        types: list[str] = []
+        others: list[tuple[int, Applied]] = []
         silent = self.silent is not None
         done = 0
         for done, found in enumerate(chunk):
@@ -116,36 +118,28 @@ class Applier:
             applied = feed(record)
             if not isinstance(applied, Applied):
                 applied = await self._driver.feed(record)
-            seen.append(applied)
-            if applied.kind == "cut":
-                self._shared.on_point("cut")
-                extra = told("catalogue_in_force", offset=found.offset, catalogue=self.engine.catalogue[:12])
-                log.info(
-                    "partition %d: a catalogue took effect at record %d", self._partition, found.offset, extra=extra
-                )
-            elif applied.kind == "filled":
-                extra = told("history_filled", offset=found.offset)
-                log.info(
-                    "partition %d: history is filled in up to record %d", self._partition, found.offset, extra=extra
-                )
+            if applied.kind == "event" and not applied.marks:
+                types.append(applied.decoded.type)  # type: ignore[union-attr]
+            else:
+                others.append((found.offset, applied))
+                self._tell(found.offset, applied)
             if self.silent is None:
                 if applied.items or applied.effects or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)
+                    if output.weight >= changes_max:
+                        submit(output)
+                        output = Output(traced=self._shared.traced)
                 else:
                     output.applied += 1  # nearly every record brings nothing
             if on_point is not None:
                 on_point("step" if self.silent is None else "replay")
-            if output.weight >= changes_max:
-                submit(output)
-                output = Output(traced=self._shared.traced)
             if self.engine.touched >= touched_max:
                 break
         self.end_silence()
         if self.silent is None:
             submit(output)
-        marked = [(found.offset, applied) for found, applied in zip(chunk, seen, strict=False) if applied.marks]
-        self._count(seen, marked, began_ms, silent=silent)
-        self._look_at_effects(marked)
+        self._count(types, others, began_ms, silent=silent)
+        self._look_at_effects(others)
         return done + 1
 
     def first_wake(self) -> tuple[int, bool]:
@@ -157,19 +151,29 @@ class Applier:
         due_ms = FOREVER if due_ms is None else due_ms
         return (due_ms, True) if horizon is None or due_ms <= horizon[0] else (horizon[0], False)
 
+    def _tell(self, offset: int, applied: Applied) -> None:
+        """Log a cut, and the end of its fill."""
+        if applied.kind == "cut":
+            self._shared.on_point("cut")
+            extra = told("catalogue_in_force", offset=offset, catalogue=self.engine.catalogue[:12])
+            log.info("partition %d: a catalogue took effect at record %d", self._partition, offset, extra=extra)
+        elif applied.kind == "filled":
+            extra = told("history_filled", offset=offset)
+            log.info("partition %d: history is filled in up to record %d", self._partition, offset, extra=extra)
+
     def _count(
-        self, seen: Sequence[Applied], marked: Sequence[tuple[int, Applied]], began_ms: float, *, silent: bool
+        self, types: Sequence[str], others: Sequence[tuple[int, Applied]], began_ms: float, *, silent: bool
     ) -> None:
         """Count a chunk for the metrics."""
         tally = self._shared.tally
         if tally is not None:
             fired, self._fired = self.engine.wakes_total - self._fired, self.engine.wakes_total
-            marks = [mark for _, applied in marked for mark in applied.marks]
-            tally.applied(self._partition, seen, marks, fired, self._clock.now_ms() - began_ms, silent=silent)
+            rest = [applied for _, applied in others]
+            tally.applied(self._partition, types, rest, fired, self._clock.now_ms() - began_ms, silent=silent)
 
-    def _look_at_effects(self, marked: Sequence[tuple[int, Applied]]) -> None:
-        """Log the first effect that cannot be read, of records with marks and their offsets; metrics count all."""
-        offset = next((offset for offset, applied in marked if "unreadable" in applied.marks), None)
+    def _look_at_effects(self, others: Sequence[tuple[int, Applied]]) -> None:
+        """Log the first effect that cannot be read, with its offset; the metrics count all of them."""
+        offset = next((offset for offset, applied in others if "unreadable" in applied.marks), None)
         if offset is not None and self._effects_are_read:
             self._effects_are_read = False
             log.warning(

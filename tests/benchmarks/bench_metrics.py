@@ -118,14 +118,12 @@ def counting(rounds: int = 300) -> float:
     chunk = [quiet] * 200
     began_s = time.process_time()
     for _ in range(rounds):
-        seen: list[Applied] = []
-        for each in chunk:
-            seen.append(each)  # noqa: PERF402 - as the applier does it
+        types = [each.decoded.type for each in chunk if each.kind == "event"]  # type: ignore[union-attr]
         notes = Notes()
         for _ in range(6):
             notes.stamps_ms.append(clock.wall_ms())
             notes.changes.append(change)
-        tally.applied(0, seen, (), 0, 5.0, silent=False)
+        tally.applied(0, types, (), 0, 5.0, silent=False)
         tally.of(0).unwritten.note(1, 0, clock.now_ms())
         tally.published([(0, notes)], 5.0, clock.wall_ms())
     return 1e6 * (time.process_time() - began_s) / (rounds * len(chunk))
