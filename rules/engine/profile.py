@@ -122,6 +122,11 @@ class Profile:
         return person is None or (person.canonical is None and bool(person.parts))
 
     @property
+    def is_to_be_judged(self) -> bool:
+        """Whether nothing was evaluated since it became known: all of it is judged at its next evaluation."""
+        return self.evaluated_ms < self.born_ms
+
+    @property
     def is_forgotten(self) -> bool:
         """Whether it was erased and knows nothing else: only the erasure, sequences and `was` are left of it.
 

@@ -113,10 +113,10 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     if not profile.is_known:
         profile.mask_cut = -1
         return []
-    if profile.evaluated_ms == NEVER:
-        if FIRST_CUT not in plan.fills:
-            profile.mask_cut = -1
-            return []
+    if profile.evaluated_ms == NEVER and FIRST_CUT not in plan.fills:
+        profile.mask_cut = -1
+        return []
+    if profile.is_to_be_judged:
         mask = all_of(plan)
     find_masks(profile, plan)
     evaluation = Evaluation(profile, plan, plan.t_ms, generation)

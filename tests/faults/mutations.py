@@ -11,6 +11,9 @@
 | ticks        | the ticks: nobody appends one                                              |
 | order        | the canonical order: what several wakes publish comes out the other way    |
 | apart        | the one transaction: effects are published in one of their own, before       |
+| withdrawals  | what a link brought is not taken back: the record of it does nothing         |
+| twice        | each contribution is written twice                                         |
+| late-exit    | who leaves for a link does so in the transaction after that of the effects   |
 | clock:N      | no safety: the worker's wall clock is N ms off (fault 11)                  |
 
 Each is put over the product from outside; see `worker`.
@@ -94,6 +97,49 @@ def _apart() -> list[Patch]:
     return [(Producer, "publish", twice)]
 
 
+def _withdrawals() -> list[Patch]:
+    from rules.engine.persons.effects import WITHDRAWN_TYPE
+    from rules.engine.persons.remote import Remote
+
+    receive = Remote.receive
+
+    def but(self: Any, received: Any, at: Any) -> None:
+        if received.type != WITHDRAWN_TYPE:
+            receive(self, received, at)
+
+    return [(Remote, "receive", but)]
+
+
+def _twice() -> list[Patch]:
+    from streams.log.producer import Producer
+
+    publish = Producer.publish
+
+    async def again(self: Any, records: Any) -> list[int]:
+        effects = [one for one in records if b'"type":"segue.facts"' in (one.value or b"")]
+        offsets: list[int] = await publish(self, [*records, *effects])
+        return offsets[: len(records)]
+
+    return [(Producer, "publish", again)]
+
+
+def _late_exit() -> list[Patch]:
+    from streams.log.producer import Producer
+
+    publish = Producer.publish
+    waiting: list[Any] = []
+
+    async def late(self: Any, records: Any) -> list[int]:
+        marks = (b'"change":"exited"', b'"kind":"merged"')
+        leaves = [one for one in records if all(mark in (one.value or b"") for mark in marks)]
+        before = waiting[:]
+        waiting[:] = leaves
+        await publish(self, [*before, *(one for one in records if one not in leaves)])
+        return [-1] * len(records)
+
+    return [(Producer, "publish", late)]
+
+
 def _progress() -> list[Patch]:
     from streams.partition import claim
     from streams.wire.progress import Progress
@@ -147,6 +193,9 @@ MUTATIONS: dict[str, Callable[[], list[Patch]]] = {
     "fencing": _fencing,
     "deliveries": _deliveries,
     "apart": _apart,
+    "withdrawals": _withdrawals,
+    "twice": _twice,
+    "late-exit": _late_exit,
     "progress": _progress,
     "wall-clock": _wall_clock,
     "ticks": _ticks,

@@ -66,7 +66,10 @@ def links_of(partitions: Iterable[Sequence[Any]], *, anew: bool = False) -> dict
 
 
 def _read(event: Mapping[str, Any], r_ms: int, found: defaultdict[str, Links], anew: bool) -> None:
-    type_, links = event["type"], found[event["subject"]]
+    type_ = event["type"]
+    if not type_.startswith("identity.") and type_ not in ("privacy.erased", "segue.erased"):
+        return  # it names one in passing, as history does
+    links = found[event["subject"]]
     if type_ == "segue.erased":
         time_ms, source, id_ = event["data"]["erasure"]
         identity = (time_ms, source, id_)

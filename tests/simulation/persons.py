@@ -6,7 +6,8 @@ back. The real `Worker` runs over the models, as in `storms`. At the end of each
 - each partition has put out exactly what its own records give, and each effect stands in its target's input once, in
   the order in which the log makes them;
 - an alias is in nothing, at every record: the checker follows the links by itself;
-- whoever enters because a link brought it (`merged`) enters after another subject of the person has left;
+- whoever enters because a link brought it (`merged`) enters after another subject of the person has left, also in the
+  order in which the changes were published;
 - once nothing moves any more, each subject is in the segments that the naive evaluator gives it, which knows nothing of
   partitions and effects.
 """
@@ -14,6 +15,7 @@ back. The real `Worker` runs over the models, as in `storms`. At the end of each
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from unittest.mock import patch
 
@@ -29,10 +31,13 @@ from rules.engine.record import Record
 from rules.ground.event import Event
 from rules.ground.instants import format_instant
 from rules.ground.partitioning import partition_of
+from rules.language.dictionary import NO_FACTS
 from streams.intake.decoding import decoder_of
 from streams.operations.verify_effects import Exchange
 from streams.records import OutRecord
 from streams.wire.progress import read_progress
+from tests.faults.one_person import check_one_person, links_of
+from tests.faults.scenes import scenes_of
 from tests.naive.reading import read_text
 from tests.naive.replay import replay
 from tests.rules.catalogues import load
@@ -40,6 +45,8 @@ from tests.simulation.storms import PARTITIONS, STREAMS, Run
 from tests.streams.world import DEAD, EVENTS, OUT, PROGRESS
 from tests.transcripts.implementations import plain
 
+ANEW_SEEDS = (1, 3)
+"""Of five seeds: those in which the erased begin anew."""
 SMALL = 900
 """Bytes of an effect in some runs: most contributions come in pieces there."""
 SUBJECTS = ("hcp:1", "hcp:2", "hcp:3", "crm:4", "crm:5", "crm:6")
@@ -79,8 +86,17 @@ def files(segments: dict[str, str], policy: str = "") -> dict[str, str]:
     return made | ({"policy.yaml": policy} if policy else {})
 
 
-CATALOGUES = tuple(files(each) for each in (BY_FACTS | BY_STAYS, BY_FACTS | BY_STAYS | LATER, BY_FACTS | BY_STAYS))
-LOADED = tuple(load(each) for each in CATALOGUES)
+BEGIN_ANEW = "erasure: {afterwards: begin_anew}\n"
+
+
+def catalogues(policy: str) -> tuple[dict[str, str], ...]:
+    """Return the files of each catalogue."""
+    three = (BY_FACTS | BY_STAYS, BY_FACTS | BY_STAYS | LATER, BY_FACTS | BY_STAYS)
+    return tuple(files(each, policy) for each in three)
+
+
+CATALOGUES, ANEW = catalogues(""), catalogues(BEGIN_ANEW)
+LOADED, LOADED_ANEW = (tuple(load(each) for each in some) for some in (CATALOGUES, ANEW))
 """Each loads to what a cut puts into force; the third is the first again."""
 
 
@@ -89,6 +105,8 @@ class PersonsRun(Run):
 
     loaded = LOADED
     catalogues = CATALOGUES
+    anew = False
+    """Whether what comes for an erased subject later begins a new profile."""
     by_facts: Set[str] = BY_FACTS.keys()
     """The segments in which the naive evaluator must see the same profiles at the end."""
 
@@ -157,6 +175,25 @@ class PersonsRun(Run):
         else:
             self.came["link"] += 1
             self.tell(subject, "identity.linked", {"canonical": other}, self.rng.choice([0, 0, 0, 4_000]))
+
+    async def cut(self) -> None:
+        """Make a cut, right after links: they are on their way at the cut."""
+        if self.cuts < len(self.loaded):
+            for _ in range(3):
+                self.link_among(SUBJECTS)
+        await super().cut()
+
+    def meanwhile(self) -> None:
+        """Link somebody while a fill writes history, now and then."""
+        if self.rng.random() < 0.4:
+            self.link_among(SUBJECTS)
+
+    async def cut_and_fill(self) -> None:
+        """Make a cut, and fill it in a moment later."""
+        await self.cut()
+        await self.world.pass_time(self.rng.choice([1, 300]))
+        self.world.advance(10)
+        await self.fill()
 
     async def crossing(self) -> None:
         """Let two subjects be linked to each other at one instant, and one of them to a third."""
@@ -234,7 +271,19 @@ class Seen:
             run.came.update(applied.marks)
             run.came["piece"] += sum(PIECE in effect.data for effect in applied.effects)
             self.digests[found.offset + 1] = self.engine.digest
+            run.came["began anew"] += self._began_anew(applied, found.value or b"")
             self._follow(applied, found.value or b"")
+
+    def _began_anew(self, applied: Applied, value: bytes) -> bool:
+        """Tell whether a fact was taken of a subject that was erased and knew nothing since."""
+        told = json.loads(value)
+        subject = told.get("subject", "")
+        if told["type"] in ("privacy.erased", "segue.erased"):
+            self._erased.add(subject)
+        elif applied.kind == "event" and told["type"] not in NO_FACTS and subject in self._erased:
+            self._erased.discard(subject)
+            return True
+        return False
 
     def _follow(self, applied: Applied, value: bytes) -> None:
         for change in applied.changes:
@@ -254,8 +303,24 @@ class Seen:
             assert not self._stands[subject], f"an alias is in {self._stands[subject]} after {told}"
 
 
+@dataclass(frozen=True)
+class Read:
+    """A record as the checker of the faults reads it."""
+
+    offset: int
+    timestamp: int
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def read(run: PersonsRun, topic: str) -> list[list[Read]]:
+    """Return what a read_committed reader has got of a topic, by partition."""
+    every = [run.world.broker.fetch(topic, partition, 0)[0] for partition in range(PARTITIONS)]
+    return [[Read(one.offset, one.timestamp_ms, one.value) for one in records] for records in every]
+
+
 def check(run: PersonsRun) -> None:
-    """Check all that must hold at the end of a run."""
+    """Check all that must hold at the end of a run; count what came of links, and what crossed them."""
     exchange = Exchange(PARTITIONS, "g1")
     seen = [Seen(partition, run.loaded) for partition in range(PARTITIONS)]
     for each in seen:
@@ -275,6 +340,10 @@ def check(run: PersonsRun) -> None:
     for change in changes:
         run.came[f"{change.kind} {'+' if _stands(change) else '-'}"] += 1
     check_merged(changes)
+    inputs = read(run, EVENTS)
+    topics = {topic: read(run, topic) for topic, _ in STREAMS.values()}
+    check_one_person(links_of(inputs, anew=run.anew), topics)
+    run.came += scenes_of(inputs, read(run, PROGRESS), run.forgotten)
     if run.cuts == 1:
         check_naively(run, changes)
 
@@ -328,13 +397,21 @@ async def persons(seed: int) -> Counter[str]:
     """
     bytes_max = SMALL if seed % 2 else EFFECT_BYTES_MAX
     with patch.object(related, "seal", partial(seal, bytes_max=bytes_max)):
-        return await _persons(PersonsRun(seed), seed)
+        return await _persons((AnewRun if seed % 5 in ANEW_SEEDS else PersonsRun)(seed), seed)
+
+
+class AnewRun(PersonsRun):
+    """One run in which the erased begin anew."""
+
+    catalogues = ANEW
+    loaded = LOADED_ANEW
+    anew = True
 
 
 async def _persons(run: PersonsRun, seed: int) -> Counter[str]:
     await run.begin()
     erasing = [run.erase] if seed % 3 else []
-    cutting = [run.cut, run.fill] if seed % 4 == 3 else []
+    cutting = [run.cut, run.fill, run.cut_and_fill] if seed % 4 == 3 else []
     events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.crossing, run.nothing, *erasing, *cutting)
     for _ in range(10):
         run.weather()

@@ -23,6 +23,7 @@ from streams.worker.worker import Worker
 from tests.faults.catalogues import BASE, CHANNELS, OFTEN, SECOND, THIRD, VISITS
 from tests.faults.model import EXPECTED_HEADER, Partition
 from tests.faults.promises import check_progress, check_standing, compare
+from tests.faults.scenes import Forgotten
 from tests.faults.traffic import CONTACTS, TYPES
 from tests.models.broker import Broker
 from tests.models.log import Lost, MemoryLog, Network
@@ -174,6 +175,8 @@ class Run:
         self.rng = random.Random(seed)
         self.bad_store = 0.0
         self.cuts = 1
+        self.forgotten: list[Forgotten] = []
+        """What Redis forgot when it went back."""
         self.processes: list[Process] = []
 
     async def begin(self) -> "Run":
@@ -239,7 +242,9 @@ class Run:
         partition = self.rng.randrange(PARTITIONS)
         contents = self.world.server.history[partition]
         whole = [n for n, content in enumerate(contents) if content.meta is not None]
+        before = self.world.meta(partition).offset
         self.world.server.roll_back(partition, self.rng.choice(whole[-10:]))
+        self.forgotten.append(Forgotten(partition, self.world.meta(partition).offset, before))
 
     async def cut(self) -> None:
         if self.cuts < len(self.loaded):
@@ -277,8 +282,12 @@ class Run:
             for brought in histories(WIRE, partition, cut.timestamp_ms, key, texts, (), HISTORY_BYTES_MAX):
                 if not dies or self.rng.random() < 0.5:
                     self.world.broker.append(brought)
+                    self.meanwhile()
         if not dies:
             self.world.broker.append(WIRE.filled(partition, cut.timestamp_ms, None))
+
+    def meanwhile(self) -> None:
+        """Do what comes between two records of history."""
 
     async def nothing(self) -> None:
         pass

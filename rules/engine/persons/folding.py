@@ -40,7 +40,7 @@ def fold_fact(
     if part.log is not None:
         part.log.append(Seen(event, profile.arrivals, r_ms))
     remember(part.seen, name, r_ms)
-    mask = all_of(plan) if begins else 0
+    mask = all_of(plan) if begins or profile.is_to_be_judged else 0
     if event.time_ms < profile.known_since_ms:
         mask |= plan.known_since_mask
     part.reach(event.time_ms)

@@ -151,7 +151,8 @@ def drop_facts(profile: Profile, via: str, origins: Set[str] | None, plan: Plan,
 def forget(profile: Profile, erasure: Identity, plan: Plan, r_ms: int) -> None:
     """Forget its facts, its link, stays, last exits and arming. Sequences and `was` stay, and the erasure.
 
-    What an alias brings it keeps as far as it would take it anew.
+    What an alias brings it keeps as far as it would take it anew. Nothing judges it for that now: the alias is erased
+    next, or left alone and brings its facts again. What comes before that judges all of it.
     """
     person = profile.linked()
     person.erased, person.link, person.moved = erasure, None, []
@@ -166,6 +167,7 @@ def forget(profile: Profile, erasure: Identity, plan: Plan, r_ms: int) -> None:
     profile.wakes, profile.wake_ms = {}, FOREVER
     if left:
         profile.born_cut, profile.born_ms = plan.ordinal, r_ms
+        profile.evaluated_ms = r_ms - 1
     settle(profile, plan, r_ms)
 
 

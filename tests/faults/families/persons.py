@@ -70,6 +70,16 @@ async def killed_with_effects(context: Context) -> Report:
     return await _killed(context, ["effect.committed"])
 
 
+async def crossed_in_peace(context: Context) -> Report:
+    """Links between partitions with nothing in their way: what is wrong with them is wrong by itself."""
+    valkey = context.stack.enter_context(store(context.servers.folder))
+    async with deployment(context.servers, valkey, context.seed, mix=MIX) as run:
+        await run.ready(run.worker(mutation=context.mutation), run.worker(mutation=context.mutation))
+        await run.start_traffic()
+        await asyncio.sleep(context.size.seconds)
+        return await _end(context, run)
+
+
 async def one_went_back(context: Context) -> Report:
     """Fault 30b: the state of one partition goes back; the other one of a link does not."""
     valkey = context.stack.enter_context(store(context.servers.folder))
