@@ -1,7 +1,8 @@
 """Delete subjects at a channel's platform whom no change tells it of: the silent channels of an erasure.
 
-1. The erasure must be recorded (`segue erase` did). A record names nobody, so it does not tell whether a subject is one
-   of those; but no activation of the channel may be active for it. Else the subject is written wrong, or began anew.
+1. The erasure must be recorded (`segue erase` did). A record names nobody, so Redis tells whether a subject is one of
+   those that it erased, and whether anything is known of it since. No activation of the channel may be active for it:
+   that is published before Redis knows it. Else the subject is written wrong, or began anew.
 2. Every change of these subjects' partitions must be delivered: one that came after the deletion would create the
    person anew there. This waits for it, and sends nothing where it does not come.
 3. The deletions are sent in the shape's own requests, and each answer has a receipt. A crash here: run it again; a
@@ -30,6 +31,7 @@ from streams.delivery.status import DeliveryStatus
 from streams.delivery.window import Parcel
 from streams.operations.deliver import endpoint_of, have_topics
 from streams.operations.delivery_lag import delivery_lag
+from streams.operations.erased_since import erased_for_good
 from streams.operations.errors import DeliveryStopped, Unreachable, WrongInput, WrongRequest
 from streams.operations.receipts import receipts
 from streams.operations.servers import Servers
@@ -58,8 +60,8 @@ async def delete_at(
 ) -> DeletedAt:
     """Ask the channel's platform to delete subjects. `erasure`: the id of the event that erased them.
 
-    Raises WrongRequest (a shape without deletions), WrongInput (no such erasure, a subject is active, changes are not
-    delivered),
+    Raises WrongRequest (a shape without deletions), WrongInput (no such erasure, it erased another subject, one is
+    active, changes are not delivered), NoState, OtherState,
     DeliveryStopped, Unreachable (the platform does not answer in time); UnknownName.
     """
     shape = shape_of(delivery)
@@ -72,6 +74,7 @@ async def delete_at(
     found = await receipts(servers, erasure)
     if len(found) != 1 or found[0].asked is None:
         raise WrongInput(f"no erasure is recorded under {erasure!r}: give the id that segue erase told")
+    await _expect_erased(servers, subjects, found[0].erasure)
     await _expect_inactive(servers, channel, subjects)
     await _delivered(servers, channel, subjects, wait_s)
     parcels = [_parcel(servers, shape, subject, found[0].erasure) for subject in dict.fromkeys(subjects)]
@@ -93,6 +96,16 @@ async def delete_at(
     finally:
         await endpoint.close()
     return DeletedAt(status.erased, status.refused)
+
+
+async def _expect_erased(servers: Servers, subjects: Sequence[str], erasure: str) -> None:
+    """See that this erasure forgot the subjects, and that nothing is known of them since. Raises WrongInput."""
+    living = {*subjects} - await erased_for_good(servers, subjects, erasure)
+    if living:
+        raise WrongInput(
+            f"nobody is deleted: no erasure with that id is known of {len(living)} of these subjects, or the subject"
+            " began anew after it; give subjects and id as segue erase told them"
+        )
 
 
 async def _expect_inactive(servers: Servers, channel: str, subjects: Sequence[str]) -> None:

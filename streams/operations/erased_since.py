@@ -1,5 +1,6 @@
 """Whether a profile was erased since an instant in the past: then nothing is told of the time before."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from rules.engine.persons.packed import Identity
@@ -36,15 +37,36 @@ async def erasures_of(servers: Servers, partition: int, subjects: Sequence[str])
     return [_erased(subject, blob) for subject, blob in zip(subjects, blobs, strict=True)]
 
 
+async def erased_for_good(servers: Servers, subjects: Sequence[str], erasure: str) -> set[str]:
+    """Return which of these subjects an erasure forgot, and of which nothing is known since. Raises as `erasure_of`.
+
+    `erasure`: `source id` of its event.
+    """
+    parts: defaultdict[int, list[str]] = defaultdict(list)
+    for subject in subjects:
+        parts[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    found: set[str] = set()
+    for partition, here in parts.items():
+        async with servers.stored(partition) as store:
+            _, blobs = await read_together(store, partition, here)
+        for subject, blob in zip(here, blobs, strict=True):
+            person = None if blob is None else _profile(subject, blob).person
+            if person is not None and person.erased is not None and not person.parts:
+                found |= {subject} if f"{person.erased.source} {person.erased.id}" == erasure else set()
+    return found
+
+
 def erased_by(profile: Profile) -> Identity | None:
     """Return the erasure that stands for a profile as it is at hand."""
     return None if profile.person is None else profile.person.erased
 
 
 def _erased(subject: str, blob: bytes | None) -> Identity | None:
-    if blob is None:
-        return None
+    return None if blob is None else erased_by(_profile(subject, blob))
+
+
+def _profile(subject: str, blob: bytes) -> Profile:
     try:
-        return erased_by(unpack(subject, blob))
+        return unpack(subject, blob)
     except ValueError:
         raise OtherState from None

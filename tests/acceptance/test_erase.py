@@ -221,13 +221,20 @@ async def test_a_silent_subject_is_deleted_at_the_platform_by_the_command_that_e
             assert refused.status in (1, 2), said
             assert said in refused.err
             assert alias not in refused.err
-        living = "hcp:living-1"
-        await asyncio.to_thread(known, segue, living)
-        mistyped = [living if each == alias else each for each in command[1:]]
-        refused = await asyncio.to_thread(partial(segue, *mistyped, **settings))
-        assert refused.status == 1
-        assert "email is active for 1 of these subjects, so nobody is deleted" in refused.err
-        assert living not in refused.err
+        other = "hcp:deleted-3"
+        await asyncio.to_thread(segue.done, "send", "-", stdin=event(other, "portal.login", 1))
+        await asyncio.to_thread(segue.done, "erase", other, "--yes")
+        living = "hcp:living-1"  # known, and not active on the channel
+        agreed = event(living, "consent.granted", 1, channel="email", purpose="news")
+        await asyncio.to_thread(segue.done, "send", "-", stdin=agreed)
+        for wrongly in (living, other, "hcp:never-heard-of"):
+            mistyped = [wrongly if each == alias else each for each in command[1:]]
+            refused = await asyncio.to_thread(partial(segue, *mistyped, "--delete", alias, **settings))
+            assert (refused.status, refused.err) == (
+                1,
+                "nobody is deleted: no erasure with that id is known of 1 of these subjects, or the subject began anew"
+                " after it; give subjects and id as segue erase told them\n",
+            )
         own = await asyncio.to_thread(partial(segue, *command[1:], **{**settings, "SEGUE_DELIVER_SHAPE": "standard"}))
         assert (own.status, "has no request that deletes a person" in own.err) == (2, True)
 

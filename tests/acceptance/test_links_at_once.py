@@ -2,11 +2,13 @@
 
 import json
 import random
+import signal
+import subprocess
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -45,6 +47,9 @@ LATER: Final = [
     },
 ]
 """Everybody is in these segments by the facts and the instant alone, so the order of partitions decides nothing."""
+EVENTS_PER_CUT: Final = 400
+FLOWING: Final = 40
+"""Records that wait when a catalogue is applied; a good third of them are links."""
 Standing = dict[str, set[str]]
 
 
@@ -53,6 +58,7 @@ class World:
     """A deployment with a worker, and all lines that were sent to it."""
 
     segue: Quick
+    worker: "subprocess.Popen[str]"
     folder: Path
     catalogue: Path
     """The catalogue that was applied last."""
@@ -143,8 +149,8 @@ def world(kafka: KafkaServer, valkey: ValkeyServer, tmp_path_factory: pytest.Tem
         made.done("topics")
         catalogue = write_catalogue(folder / "first", FIRST)
         made.done("apply", catalogue)
-        stack.enter_context(made.started("worker", "--log-level", "warning"))
-        yield World(made, folder, catalogue)
+        worker = stack.enter_context(made.started("worker", "--log-level", "warning"))
+        yield World(made, worker, folder, catalogue)
 
 
 def test_opposite_links_of_two_stewards_make_rings_which_the_runbook_opens(world: World) -> None:
@@ -198,10 +204,12 @@ def test_of_a_link_and_an_unlink_at_once_the_later_by_its_own_time_stands(world:
 def test_links_and_events_that_flow_while_catalogues_are_applied_give_what_all_of_them_say(world: World) -> None:
     rng = random.Random(7)
     subjects = [f"{kind}:flow-{number}" for kind in ("hcp", "crm", "app") for number in range(20)]
-    over = threading.Event()
+    places = threading.Semaphore(0)
+    """So many more events may be sent: the naive evaluator is slow."""
 
     def flow(to: IO[str]) -> None:
-        while not over.wait(0.004):
+        for _ in range(len(LATER) * EVENTS_PER_CUT):
+            places.acquire()
             subject, drawn = rng.choice(subjects), rng.random()
             what = "portal.login" if drawn < 0.35 else "portal.visit"
             if drawn > 0.9:
@@ -210,20 +218,33 @@ def test_links_and_events_that_flow_while_catalogues_are_applied_give_what_all_o
                 what = rng.choice([each for each in subjects if each != subject])
             to.write(json.dumps(world.line(subject, what)) + "\n")
             to.flush()
+            time.sleep(0.004)
 
     with world.segue.fed("send", "-") as to:
         flowing = threading.Thread(target=flow, args=[to])
         flowing.start()
         for number, files in enumerate(LATER):
-            time.sleep(1)
+            places.release(EVENTS_PER_CUT)
             world.catalogue = write_catalogue(world.folder / f"later-{number}", files)
-            world.segue.done("apply", world.catalogue)
-        over.set()
+            with stopped(world.worker):  # so links are there before the cut, and what they bring comes after it
+                wait_for(lambda: world.segue.done("lag", "--json").json["lag_records"] > FLOWING)
+                world.segue.done("apply", world.catalogue, "--no-fill")
+            world.segue.done("fill")
         flowing.join()
     world.settle()
     assert crossed(*(world.dumped(partition) for partition in range(PARTITIONS)))
     assert world.standing() == world.judged()
     assert equal(world.segue)
+
+
+@contextmanager
+def stopped(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Let a process stand still meanwhile."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def crossed(*partitions: Sequence[dict[str, Any]]) -> int:
