@@ -164,10 +164,11 @@ class Settings(KafkaSettings, RedisSettings, ErasureSettings):
     log_format: LogFormat = "auto"
     """json: one object a line; human: lines to read; auto: human where standard error is a terminal, else json."""
     fill_records_per_s_max: Annotated[int, Field(ge=1)] = 5_000
-    """Filling history in writes at most so many records a second, over all partitions: about a fifth of what one worker
-    applies."""
-    fill_lag_records_max: Annotated[int, Field(ge=1)] = 20_000
-    """Filling a partition's history in waits while the partition is behind by more records than this."""
+    """Filling history in writes at most so many records a second, over all partitions. A history of several events
+    counts as several."""
+    fill_lag_records_max: Annotated[int, Field(ge=1)] = 2_000
+    """Filling a partition's history in waits while the partition is behind by more records than this: live events wait
+    behind them. Where nothing changes, a partition says only every 2 s how far it is."""
     fill_memory_bytes_max: Annotated[int, Field(ge=1)] = 256 << 20
     """Events that filling history in holds in memory at a time. A partition that has more is read again, for the next
     range of subjects."""

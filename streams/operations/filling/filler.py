@@ -47,8 +47,9 @@ PATIENCE_MS: Final = 60_000
 """How long a filler asks again while Kafka is away: a broker restarts in less."""
 GROUP_BYTES_MAX: Final = 4 << 20
 """The size of the records that are on their way together."""
-COUNTED_BYTES: Final = 4_096
-"""A history larger than this counts as several records against the pace."""
+COUNTED_BYTES: Final = 512
+"""Of each so many bytes a history counts as one more record against the pace: what takes a worker time is the events in
+it."""
 SEARCH_MS: Final = 60_000
 """Where the offset of a cut is not known, the search begins so long before the record in `segue.fills` about it. Both
 are of one transaction, but brokers' clocks may differ."""

@@ -12,7 +12,7 @@ from streams.clock import Clock
 
 GROUP_MS = 50
 """Records are written in groups of so much time's worth."""
-LOOK_MS = 500
+LOOK_MS = 200
 """How often the lag is looked at while records are written or held back."""
 STANDS_STILL_MS = 15_000
 """After so long without progress of a partition nobody works on it. A worker publishes its progress every 2 s, and the
