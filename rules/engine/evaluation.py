@@ -17,6 +17,7 @@ from rules.engine.persons.taking_over import Taken
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan
+from rules.engine.sleeping import awake
 from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
 
@@ -46,7 +47,7 @@ class Evaluation:
         Segments that sleep are left out: their entry rules do not hold. But a stay in one of them may be taken over.
         """
         self.taken = {name: stay for name, stay in taken.stays.items() if stay.member}
-        mask = all_of(self.plan) & ~self.profile.asleep_mask
+        mask = awake(self.profile, self.plan, all_of(self.plan))
         for name in self.taken:
             mask |= self.plan.wake_bits.get(name, 0)
         return self.run(mask)

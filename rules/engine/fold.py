@@ -31,7 +31,7 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
             moved = fold.memory.fold_setting(state, trait, setting, arrival, r_ms)
             if moved is not state:
                 states[fold.state_key] = moved
-                enter_mask |= fold.enter_mask
+                enter_mask |= fold.entering(profile)
                 exit_mask |= fold.exit_mask
     if event.type in CONSENT_EVENTS and profile.fold_consent(event):
         mask |= plan.consent_mask
@@ -42,17 +42,9 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         if moved is not state:
             states[fold.state_key] = moved
             if not memory.inert(moved):
-                enter_mask |= fold.enter_mask
+                enter_mask |= fold.entering(profile)
                 exit_mask |= fold.exit_mask
-                if fold.needed_mask & profile.asleep_mask:
-                    _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
-    # most events move little, and a mask of thousands of bits is not free
-    if enter_mask:
-        with_exit = profile.members_mask & plan.with_exit_mask
-        mask |= enter_mask & (~with_exit | profile.rearming_mask) if with_exit else enter_mask
-    if exit_mask:
-        mask |= exit_mask & (profile.members_mask | profile.blocked_mask)
-    return mask
+    return mask | _of_rules(profile, plan, enter_mask, exit_mask)
 
 
 def moved_by_states(profile: Profile, plan: Plan, states: Iterable[tuple[Fold, State]]) -> int:
@@ -64,45 +56,34 @@ def moved_by_states(profile: Profile, plan: Plan, states: Iterable[tuple[Fold, S
         profile.states[fold.state_key] = state
         if state is not None and fold.memory.inert(state):
             continue
-        enter_mask |= fold.enter_mask
+        enter_mask |= fold.entering(profile)
         exit_mask |= fold.exit_mask
-        if fold.needed_mask & profile.asleep_mask:
-            _awaken(profile, plan, fold.needed_mask & profile.asleep_mask)
+    return _of_rules(profile, plan, enter_mask, exit_mask)
+
+
+def _of_rules(profile: Profile, plan: Plan, enter_mask: int, exit_mask: int) -> int:
+    """Return which segments entry rules and exit rules can move that look at what moved."""
+    # most events move little, and a mask of thousands of bits is not free
+    if not exit_mask and not enter_mask & plan.with_exit_mask:
+        return enter_mask
+    if profile.mask_cut != plan.ordinal:
+        find_masks(profile, plan)
     with_exit = profile.members_mask & plan.with_exit_mask
-    mask = enter_mask & (~with_exit | profile.rearming_mask) if with_exit else enter_mask
-    return mask | (exit_mask & (profile.members_mask | profile.blocked_mask))
+    if with_exit:
+        enter_mask &= ~with_exit | profile.rearming_mask
+    return enter_mask | (exit_mask & (profile.members_mask | profile.blocked_mask))
 
 
 def find_masks(profile: Profile, plan: Plan) -> None:
     """Find which segments a profile is in; each other segment may be blocked by its exit rule until it is visited."""
-    members = rearming = awake = needed = 0
-    bit_of, needed_masks = plan.wake_bits.get, plan.needed_masks
+    members = rearming = 0
     for name, stay in profile.stays.items():
-        bit = bit_of(name, 0)
-        awake |= bit
         if stay.member:
+            bit = plan.wake_bits.get(name, 0)
             members |= bit
             if stay.disarmed:
                 rearming |= bit
-    for name in profile.wakes:
-        if name not in profile.stays:
-            awake |= bit_of(name, 0)
-    asleep = profile.asleep_mask = plan.needing_mask & ~awake
-    for key in profile.states.keys() & needed_masks.keys():
-        if not plan.states[key].inert(profile.states[key]):
-            needed |= needed_masks[key]
-    _awaken(profile, plan, needed & asleep)
     profile.members_mask = members
     profile.rearming_mask = rearming
     profile.blocked_mask = plan.exits_mask & ~members
     profile.mask_cut = plan.ordinal
-
-
-def _awaken(profile: Profile, plan: Plan, mask: int) -> None:
-    """Wake the segments of a mask whose needed states are no longer inert."""
-    states, conditions, needs = profile.states, plan.states, plan.needs
-    while mask:
-        lowest = mask & -mask
-        mask ^= lowest
-        if not any(conditions[key].inert(states.get(key)) for key in needs[lowest.bit_length() - 1]):
-            profile.asleep_mask &= ~lowest

@@ -15,6 +15,7 @@ from functools import reduce
 from typing import Final, NamedTuple, TypeVar
 
 from rules.conditions.memory import Memory
+from rules.engine.profile import Profile
 from rules.ground.event import Event, Value
 
 Asked = TypeVar("Asked")
@@ -28,9 +29,30 @@ class Fold:
     state_key: str
     memory: Memory
     enter_mask: int
+    """By entry rules that need no other state (`rules.engine.sleeping`), and the activations."""
     exit_mask: int
-    needed_mask: int
-    """Segments whose entry rule is false for ever while this state is inert."""
+    elsewhere: Mapping[str, int]
+    """By key of another state: the segments whose entry rules need that one, too."""
+    named: Mapping[str, int]
+    """By id: the bits of these segments."""
+
+    def entering(self, profile: Profile) -> int:
+        """Return which segments the state can move by their entry rules.
+
+        Left out are segments of which the profile has nothing, neither the other state nor a stay nor a wake: they
+        sleep. Nearly always these are all, and it is seen at a glance.
+        """
+        mask, elsewhere = self.enter_mask, self.elsewhere
+        if elsewhere:
+            keys, names = elsewhere.keys(), self.named.keys()
+            if not keys.isdisjoint(profile.states.keys()):
+                for key in keys & profile.states.keys():
+                    mask |= elsewhere[key]
+            for known in (profile.stays.keys(), profile.wakes.keys()):
+                if not names.isdisjoint(known):
+                    for name in names & known:
+                        mask |= self.named[name]
+        return mask
 
 
 class Bounded(NamedTuple):

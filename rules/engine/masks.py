@@ -26,7 +26,9 @@ class Masks:
         self.exit_masks: defaultdict[str, int] = defaultdict(int)
         self.traits: defaultdict[str, int] = defaultdict(int)
         self.dependents: defaultdict[str, int] = defaultdict(int)
-        self.needs: dict[int, tuple[str, ...]] = {}
+        self.needs: dict[int, tuple[str, tuple[str, ...]]] = {}
+        """By position, the segments whose entry rules need states: id, and the keys of these states."""
+        self.needing = 0
         self.needed: defaultdict[str, int] = defaultdict(int)
         self.known_since = 0
         self.consent = 0
@@ -37,7 +39,8 @@ class Masks:
             self._add_version(plan)
             needed = tuple(_needed(plan.enter))
             if needed:
-                self.needs[plan.position] = needed
+                self.needs[plan.position] = plan.id, needed
+                self.needing |= 1 << plan.position
                 for key in needed:
                     self.needed[key] |= 1 << plan.position
             return
@@ -107,9 +110,35 @@ class Masks:
         """Return the folds by the event types, or traits, that they want to see."""
         found: defaultdict[str, list[Fold]] = defaultdict(list)
         for key, memory in self.states.items():
-            for name in names(memory):
-                found[name].append(Fold(key, memory, self.enter_masks[key], self.exit_masks[key], self.needed[key]))
+            wanted = names(memory)
+            if wanted:
+                fold = self._fold(key, memory)
+                for name in wanted:
+                    found[name].append(fold)
         return {name: tuple(folds) for name, folds in found.items()}
+
+    def _fold(self, key: str, memory: Memory) -> Fold:
+        """Make the fold of a state. The segments that need another one, too, are told apart by its key."""
+        enter_mask = self.enter_masks[key]
+        elsewhere: defaultdict[str, int] = defaultdict(int)
+        named: dict[str, int] = {}
+        for position in positions(enter_mask & self.needing):
+            segment, needed = self.needs[position]
+            other = next((each for each in needed if each != key), None)
+            if other is not None:
+                bit = 1 << position
+                enter_mask ^= bit
+                elsewhere[other] |= bit
+                named[segment] = bit
+        return Fold(key, memory, enter_mask, self.exit_masks[key], dict(elsewhere), named)
+
+
+def positions(mask: int) -> Iterator[int]:
+    """Walk the positions of a mask, the lowest first."""
+    while mask:
+        lowest = mask & -mask
+        mask ^= lowest
+        yield lowest.bit_length() - 1
 
 
 def _needed(node: Node) -> Iterator[str]:

@@ -79,7 +79,7 @@ class OwnRecords:
         else:
             profiles.bring_up(profile, r_ms, at.items)
         mask = take_in(profile, current, facts, cuts, r_ms)
-        profile.mask_cut = -1  # what sleeps is to be found again
+        profile.mask_cut = -1  # what its exit rules may block is to be found again
         if profile.evaluated_ms == NEVER and FIRST_CUT in current.fills:
             profile.evaluated_ms, mask = r_ms - 1, all_of(current)
         if profile.evaluated_ms != NEVER:

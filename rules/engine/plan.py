@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.logic import leaves
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
-from rules.conditions.view import View
+from rules.conditions.view import State, View
 from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
 from rules.engine.affiliations.memories import TIES, LatestMemory, ToldMemory
 from rules.engine.affiliations.ties import AFFILIATIONS
@@ -21,6 +22,14 @@ from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
 from rules.ground.instants import FOREVER
 from rules.language.reaches import Reaches
+
+
+class Needed(NamedTuple):
+    """The states that must not be inert for the entry rule of a segment to hold."""
+
+    segment: str
+    states: tuple[tuple[str, Callable[[State], bool]], ...]
+    """By state key: `Memory.inert`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Plan:
     """Segments whose every version has an exit rule: while in, their entry rule is not asked."""
     exits_mask: int
     """Segments of which any version has an exit rule."""
-    needs: Mapping[int, tuple[str, ...]]
+    needs: Mapping[int, Needed]
     """By position: the states that must not be inert for the entry rule to hold."""
     needed_masks: Mapping[str, int]
     """By state key: the segments that need it."""
@@ -196,9 +205,12 @@ def make_plan(
         consent_mask=masks.consent,
         with_exit_mask=_mask(segments, pilots, lambda versions: all(each.exit is not None for each in versions)),
         exits_mask=_mask(segments, pilots, lambda versions: any(each.exit is not None for each in versions)),
-        needs=masks.needs,
+        needs={
+            position: Needed(segment, tuple((key, masks.states[key].inert) for key in keys))
+            for position, (segment, keys) in masks.needs.items()
+        },
         needed_masks=dict(masks.needed),
-        needing_mask=sum(1 << position for position in masks.needs),
+        needing_mask=masks.needing,
         fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,
         foreign=foreign,

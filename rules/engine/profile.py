@@ -37,7 +37,6 @@ class Profile:
         "_traits",
         "activations",
         "arrivals",
-        "asleep_mask",
         "blocked_mask",
         "born_cut",
         "born_ms",
@@ -90,15 +89,13 @@ class Profile:
         self.pruned_day = r_ms // MS_PER_DAY
         """Day up to which its states were pruned, at least; not packed."""
         self.mask_cut = -1
-        """Ordinal of the plan by whose positions the masks below are; they are not packed."""
+        """Ordinal of the plan by whose positions the masks below are; they are not packed. Another: not found yet."""
         self.members_mask = 0
         """Segments it is in."""
         self.blocked_mask = 0
         """Segments that its exit rule may keep it out of. Perhaps too many, never too few."""
         self.rearming_mask = 0
         """Segments it is in, disarmed since an earlier stay: their entry rule is asked too. Never too few."""
-        self.asleep_mask = 0
-        """Segments it was never in, whose entry rule stays false while a state is inert. Perhaps too few."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
         self.activations: dict[str, Standing] = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rules.conditions.view import Mark, Register, State
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import Evaluation
-from rules.engine.fold import find_masks, fold_event
+from rules.engine.fold import fold_event
 from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
 from rules.engine.persons.joining import rejoin
@@ -15,14 +15,13 @@ from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile
 from rules.engine.seen import Seen
 from rules.engine.segment_plan import SegmentPlan
+from rules.engine.sleeping import awake
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 
 
 def wake(profile: Profile, plan: Plan, t_ms: int, generation: str) -> list[AnyChange]:
     """Evaluate at a wake: all of the profile whose wake is due at t_ms."""
-    if profile.mask_cut != plan.ordinal:
-        find_masks(profile, plan)
     return Evaluation(profile, plan, t_ms, generation).run(due(profile, plan, t_ms))
 
 
@@ -38,7 +37,6 @@ def apply_event(
     if profile is None:
         profile = Profile(event.subject, plan.ordinal, event.time_ms, r_ms)
         profile.mask_cut = plan.ordinal
-        profile.asleep_mask = plan.needing_mask
         mask = plan.fresh_mask
     else:
         mask = 0
@@ -49,12 +47,9 @@ def apply_event(
     elif event.time_ms < profile.known_since_ms:
         profile.known_since_ms = event.time_ms
         mask |= plan.known_since_mask
-    if profile.mask_cut != plan.ordinal:
-        find_masks(profile, plan)
-        if profile.evaluated_ms == NEVER:  # history began it: all of it is to be judged
-            mask = all_of(plan)
-    mask |= fold_event(profile, plan, event, r_ms)
-    mask &= ~profile.asleep_mask
+    if profile.evaluated_ms == NEVER:  # history began it: all of it is to be judged
+        mask = all_of(plan)
+    mask = awake(profile, plan, mask | fold_event(profile, plan, event, r_ms))
     if profile.wake_ms <= r_ms + 1:
         # due a millisecond later: a change at r_ms itself, at a cut or by the event before, left it something to decide
         mask |= due(profile, plan, r_ms + 1)
@@ -118,13 +113,12 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
         return []
     if profile.is_to_be_judged:
         mask = all_of(plan)
-    find_masks(profile, plan)
     evaluation = Evaluation(profile, plan, plan.t_ms, generation)
     # every profile is evaluated; but only what the cut or the fill is about, or what is due, can move
     mask |= due(profile, plan, plan.t_ms + 1)
     if not plan.ends_fill:
-        return evaluation.run_cut((mask | plan.cut_mask) & ~profile.asleep_mask)
-    return evaluation.run((mask | plan.fill_mask) & ~profile.asleep_mask, backfill=True)
+        return evaluation.run_cut(awake(profile, plan, mask | plan.cut_mask))
+    return evaluation.run(awake(profile, plan, mask | plan.fill_mask), backfill=True)
 
 
 def _segments_of(profile: Profile, plan: Plan, mask: int) -> Iterator[SegmentPlan]:

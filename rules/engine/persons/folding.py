@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rules.conditions.consent import CONSENT_EVENTS, join_consents
 from rules.conditions.view import Register
-from rules.engine.fold import find_masks, moved_by_states
+from rules.engine.fold import moved_by_states
 from rules.engine.folds import NO_FOLDS, Fold
 from rules.engine.persons.joining import joined_state
 from rules.engine.persons.part import Part, Way, remember
@@ -46,8 +46,6 @@ def fold_fact(
     part.reach(event.time_ms)
     profile.known_since_ms = min(profile.known_since_ms, event.time_ms)
     profile.latest_ms = max(profile.latest_ms, event.time_ms)
-    if profile.mask_cut != plan.ordinal:
-        find_masks(profile, plan)
     moved = _fold(part, plan, event, profile.arrivals, r_ms)
     if known:
         for key, memory in ((fold.state_key, fold.memory) for fold in moved):

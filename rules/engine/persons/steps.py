@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import MERGED, Evaluation
-from rules.engine.fold import find_masks
 from rules.engine.outcome import Item, Mark
 from rules.engine.persons.effects import Effect
 from rules.engine.persons.joining import arrived, joined_part, later, rejoin
@@ -17,6 +16,7 @@ from rules.engine.persons.person import Person, identity_of
 from rules.engine.persons.taking_over import Taken, take_exits
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile
+from rules.engine.sleeping import awake
 from rules.engine.step import due
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
@@ -52,17 +52,17 @@ def evaluate(profile: Profile, plan: Plan, at: At, generation: str, taken: Taken
     evaluation = Evaluation(profile, plan, at.r_ms, generation, at.events)
     if not profile.is_known:
         return evaluation.leave(MERGED)
-    find_masks(profile, plan)
+    profile.mask_cut = -1
     if taken is not None:
         return evaluation.take_over(taken)
-    return evaluation.run(all_of(plan) & ~profile.asleep_mask)
+    return evaluation.run(awake(profile, plan, all_of(plan)))
 
 
 def evaluate_fact(profile: Profile, plan: Plan, at: At, generation: str, mask: int) -> list[AnyChange]:
     """Evaluate a profile that took a fact in, which can move what a mask says."""
     if profile.evaluated_ms == NEVER:  # history began it: all of it is to be judged
         mask = all_of(plan)
-    mask = (mask & ~profile.asleep_mask) | due(profile, plan, at.r_ms + 1)
+    mask = awake(profile, plan, mask) | due(profile, plan, at.r_ms + 1)
     if not mask:
         profile.evaluated_ms = at.r_ms
         return []
