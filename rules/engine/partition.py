@@ -138,7 +138,8 @@ class Partition:
         if event is not None:
             if not own:
                 return Applied("redelivery", event, items)
-            if event.type in self.plan.tells:
+            current = self._cuts.current
+            if current is not None and event.type in current.tells:
                 at = self._related.apply_telling(event, known, r_ms, items)
                 return self._applied("event", event, at, event.subject)
             self._profiles.apply_event(event, known, r_ms, items)

@@ -147,11 +147,12 @@ class Profiles:
         profile = self.by_subject.get(event.subject)
         queued_ms = FOREVER
         if profile is not None:
-            queued_ms = queue.stands_at(profile)
+            queued_ms = profile.wake_ms if profile.cut == current.ordinal else queue.stands_at(profile)
             self.bring_up(profile, r_ms, items)
         profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
         self.by_subject[event.subject] = profile
-        if queue.stands_at(profile) != queued_ms:  # else its entry is in the queue already
+        # it stands at its wake, for it is over every cut; at the same instant its entry is in the queue already
+        if profile.wake_ms != queued_ms:
             queue.enqueue(profile)
         self.slices.touched.add(event.subject)
         if self._history is not None:
@@ -166,7 +167,8 @@ class Profiles:
         """
         if self.slices.packing is not None:
             self.before_change(profile)
-        while profile.wake_ms < r_ms or self.cuts.next_of(profile) is not None:
+        current = self.cuts.current
+        while profile.wake_ms < r_ms or (current is not None and profile.cut != current.ordinal):
             self.fire(profile, items)
 
     def fire(self, profile: Profile, items: list[Item]) -> None:

@@ -18,19 +18,29 @@ from streams.records import Fetched
 OF_A_PROFILE: Final = EFFECT_TYPES | {HISTORY_TYPE}
 """The types of Segue's own records that move one profile, their subject."""
 
+KEYS_KNOWN_MAX: Final = 8_192
+"""Keys of one partition that are not checked again; some 200 bytes each."""
+
 
 def decoder_of(partition: int, partitions: int) -> Decode:
     """Return the decoder of one partition's records. It refuses an event whose key belongs to another partition.
 
     A profile lives in one partition: a history or an effect of a profile of another partition says nothing here.
     """
+    keys: dict[str, bytes] = {}  # of subjects that live here: their check costs more than one look
 
     def read(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
         found = decode(record.value, record.headers, dictionary, r_ms)
         if isinstance(found, Event):
-            code = check_envelope(found, record.key, partition, partitions)
-            if code is not None:
-                return Refusal(code)
+            key = record.key
+            if key is None or keys.get(found.subject) != key:
+                code = check_envelope(found, key, partition, partitions)
+                if code is not None:
+                    return Refusal(code)
+                if key is not None:
+                    if len(keys) >= KEYS_KNOWN_MAX:
+                        keys.clear()
+                    keys[found.subject] = key
         elif (
             isinstance(found, Own)
             and found.type in OF_A_PROFILE
