@@ -17,6 +17,7 @@ from streams.operations.filling.filler import Filled, Filler
 from streams.operations.filling.pace import Pace, Reached
 from streams.operations.filling.past import First, KafkaPast
 from streams.operations.filling.settling import Settling
+from streams.operations.filling.waits import OnWait, untold
 from streams.operations.owners import owner_of
 from streams.operations.servers import Servers, compiled_anyhow
 from streams.wire.fills import StoredFill, read_fills
@@ -29,8 +30,6 @@ counted from so long before the cut in the first partition."""
 
 OnShare: TypeAlias = Callable[[int, float], None]
 """Is called with (partition, share of its work done from 0 to 1)."""
-OnWait: TypeAlias = Callable[[int, bool], None]
-"""Is called with (partition, whether writing waits for its worker) when that changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ async def open_fills(servers: Servers, partition: int) -> list[StoredFill]:
     return [each for each in fills if not each.fill.filled]
 
 
-async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: OnWait = lambda *_: None) -> FillOutcome:
+async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: OnWait = untold) -> FillOutcome:
     """Fill in the history of every cut that has none yet; return what was done.
 
     Raises NoCatalogue, CatalogueUnusable, TopicMissing, WrongPartitionCount; Unreachable.

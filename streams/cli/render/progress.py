@@ -15,7 +15,8 @@ from rich.progress import (
 )
 
 from streams.cli.render.terminal import err
-from streams.operations.fill import OnShare, OnWait
+from streams.operations.fill import OnShare
+from streams.operations.filling.waits import OnWait
 from streams.operations.partitions import OnOffset
 from streams.operations.sizes import OnPartition
 

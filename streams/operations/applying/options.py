@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from rules.catalogue.applied import GitState
 from rules.language.problems import Source
 from streams.operations.approving.signed import Signed
-from streams.operations.fill import OnShare, OnWait
+from streams.operations.fill import OnShare
+from streams.operations.filling.waits import OnWait
 
 
 def _say_nothing(said: str) -> None:

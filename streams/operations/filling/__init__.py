@@ -2,5 +2,6 @@
 
 `past` reads a partition up to a cut, `selection` picks the events that count, `gathered` keeps them by subject within a
 limit of memory, `histories` makes records of them, `pace` holds these back for live events, and `filler` does all of
-that for one cut of one partition. `settling` waits for the workers before the fills are ended.
+that for one cut of one partition. `before_first` reads which links and erasures came before the first catalogue.
+`settling` waits for the workers before the fills are ended.
 """

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from streams.clock import Clock
+from streams.operations.filling.waits import OnWait, told_of_waiting, untold
 
 GROUP_MS = 50
 """Records are written in groups of so much time's worth."""
@@ -36,7 +37,7 @@ class Pace:
         lag_records_max: int,
         reached: Callable[[int], Awaitable[Reached]],
         clock: Clock,
-        on_wait: Callable[[int, bool], None] = lambda *_: None,
+        on_wait: OnWait = untold,
     ) -> None:
         """`reached` asks where a partition stands; `on_wait` is told when waiting for its worker begins and ends."""
         self.group = max(1, records_per_s_max * GROUP_MS // 1_000)
@@ -71,15 +72,12 @@ class Pace:
     async def _until_near(self, partition: int) -> None:
         """Wait while the partition is far behind and somebody works on it."""
         began_ms = self._clock.now_ms()
-        waits = False
-        while not await self._near(partition):
-            if not waits:
-                waits = True
-                self._on_wait(partition, True)
-            await self._clock.sleep(LOOK_MS)
-        if waits:
-            self._on_wait(partition, False)
-            self.waited_ms += self._clock.now_ms() - began_ms
+        with told_of_waiting(partition, self._on_wait) as sleeps:
+            while not await self._near(partition):
+                sleeps()
+                await self._clock.sleep(LOOK_MS)
+                self.waited_ms += self._clock.now_ms() - began_ms
+                began_ms = self._clock.now_ms()
 
     async def _near(self, partition: int) -> bool:
         reached = await self._reached(partition)

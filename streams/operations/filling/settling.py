@@ -24,6 +24,7 @@ from rules.engine.persons.pieces import PIECE
 from streams.clock import Clock
 from streams.operations.filling.pace import STANDS_STILL_MS
 from streams.operations.filling.past import Past
+from streams.operations.filling.waits import OnWait, told_of_waiting, untold
 from streams.records import Fetched
 
 LOOK_MS: Final = 100
@@ -43,7 +44,7 @@ class Settling:
         claimed: Callable[[int], Awaitable[bool]],
         past: Past,
         clock: Clock,
-        on_wait: Callable[[int, bool], None] = lambda *_: None,
+        on_wait: OnWait = untold,
     ) -> None:
         """`end` asks for the offset after a partition's last record; `published` up to where its changes are published.
 
@@ -85,23 +86,20 @@ class Settling:
 
     async def _until(self, partition: int, end: int) -> None:
         """Wait until a partition has come to an offset, or stands still."""
-        stood, since_ms, waits = -1, self._clock.now_ms(), False
-        while partition not in self.left_out:
-            published = await self._published(partition)
-            now_ms = self._clock.now_ms()
-            if published >= end:
-                break
-            if published != stood:
-                stood, since_ms = published, now_ms
-            if now_ms - since_ms >= STANDS_STILL_MS:
-                self.left_out.add(partition)
-                break
-            if not waits:
-                waits = True
-                self._on_wait(partition, True)
-            await self._clock.sleep(LOOK_MS)
-        if waits:
-            self._on_wait(partition, False)
+        stood, since_ms = -1, self._clock.now_ms()
+        with told_of_waiting(partition, self._on_wait) as sleeps:
+            while partition not in self.left_out:
+                published = await self._published(partition)
+                now_ms = self._clock.now_ms()
+                if published >= end:
+                    return
+                if published != stood:
+                    stood, since_ms = published, now_ms
+                if now_ms - since_ms >= STANDS_STILL_MS:
+                    self.left_out.add(partition)
+                    return
+                sleeps()
+                await self._clock.sleep(LOOK_MS)
 
     async def _history_between(self, start: Mapping[int, int], end: Mapping[int, int]) -> bool:
         """Tell whether an effect of a history stands between some offsets."""
