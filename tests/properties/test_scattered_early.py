@@ -17,7 +17,8 @@ from tests.properties.test_scattered_fills import CATALOGUES, END_MS, members_na
 from tests.transcripts.transcript import Files
 
 SEEDS = 6
-ERASED_SEEDS = 8
+ERASED_SEEDS = [*range(8), 145, 155]
+"""In the last two a fact comes through one erased subject to another, which must refuse it."""
 NAIVE_EVERY = 3
 TRIED_MAX = 40
 
@@ -72,7 +73,7 @@ def erased(seed: int, afterwards: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_erasures_before_the_first_catalogue_stand_and_what_comes_after_them_is_as_the_policy_says(
     afterwards: str,
 ) -> None:
-    for seed in range(ERASED_SEEDS):
+    for seed in ERASED_SEEDS:
         found, persons = erased(seed, afterwards)
         assert found == persons, f"seed {seed}"
 

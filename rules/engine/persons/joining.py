@@ -89,10 +89,9 @@ def later(part: Part, memories: Memories, after_ms: int) -> Part | None:
     """Return a part with its facts later than an instant only; None: there is none.
 
     Where the facts are not at hand, the smallest time of what is left is not known to the millisecond: it is that of
-    what is remembered, or the greatest.
+    what is remembered, or the greatest. So it may be later than a fact that is left, and all is looked through again
+    where the part comes to the next subject that was erased.
     """
-    if part.known_since_ms > after_ms:
-        return part
     if part.latest_ms <= after_ms:
         return None
     found = part.copy()
@@ -100,7 +99,8 @@ def later(part: Part, memories: Memories, after_ms: int) -> Part | None:
     found.consents = consents_later(part.consents, after_ms)
     states = {key: memories[key].later(state, after_ms) for key, state in part.states.items() if key in memories}
     found.states = {key: state for key, state in states.items() if state is not None}
-    found.known_since_ms = min((setting.time_ms for setting in found.traits.values()), default=part.latest_ms)
+    if part.known_since_ms <= after_ms:
+        found.known_since_ms = min((setting.time_ms for setting in found.traits.values()), default=part.latest_ms)
     if found.log is not None:
         found.log = [seen for seen in found.log if seen.event.time_ms > after_ms]
         found.known_since_ms = min(seen.event.time_ms for seen in found.log)
