@@ -85,15 +85,11 @@ class _FaultsTogether(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULT_RUNS):
             return "faults"
-        return next((file for file in STORIES if nodeid.startswith(file)), nodeid)
+        return nodeid
 
 
 FAULT_RUNS = ("tests/faults/test_faults.py", "tests/faults/test_mutations.py")
 """The suites whose tests use the results of fault runs."""
-
-
-STORIES = ("tests/acceptance/test_erasure_key.py",)
-"""Files whose tests follow on each other, so that one process takes them all."""
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

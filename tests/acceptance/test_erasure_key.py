@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.redis_content import everything_told
 from tests.servers import running_valkey, unique
 
 pytestmark = pytest.mark.servers
-OLD, NEW = "the-old-made-up-erasure-key-of-tests", "the-new-made-up-erasure-key-of-tests"
+OLD, NEW, OTHER = (f"the-{each}-made-up-erasure-key-of-tests" for each in ("old", "new", "other"))
 GONE, ALIAS, LATER = "hcp:erased-person", "hcp:erased-alias", "hcp:erased-later"
 FILES = {**SMALL, "policy.yaml": "erasure: {afterwards: begin_anew}\n"}
 TOLD = (
@@ -36,6 +36,10 @@ class World:
     segue: Segue
     valkey: ValkeyServer
     folder: Path
+    before: bytes = b""
+    """What the server held before GONE and ALIAS were erased."""
+    after: bytes = b""
+    """What it held after that."""
 
     def keys(self, *keys: str) -> None:
         """Give every process these keys, in a file."""
@@ -45,11 +49,21 @@ class World:
 
     def sent(self, *lines: str) -> None:
         """Send events to a worker that starts, applies, writes and ends."""
+        with self.working():
+            self.send(*lines)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let a worker run meanwhile."""
         with self.segue.started("worker") as worker:
-            self.segue.done("send", "-", stdin="".join(lines))
-            for _ in range(2):
-                wait_for(self._is_written)
+            yield
             assert stop(worker).status == 0
+
+    def send(self, *lines: str) -> None:
+        """Send events, and wait until they are applied and written."""
+        self.segue.done("send", "-", stdin="".join(lines))
+        for _ in range(2):
+            wait_for(self._is_written)
 
     def _is_written(self) -> bool:
         partitions = self.segue.done("lag", "--json").json["partitions"]
@@ -78,8 +92,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two subjects of one person and another person, who are in a segment."""
+def erased_world(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A person of two subjects who was erased under the old key, and two people who are in a segment."""
     folder = tmp_path_factory.mktemp("erasure-key")
     with ExitStack() as stack:
         valkey = stack.enter_context(running_valkey(appendonly=True))
@@ -93,8 +107,19 @@ def world(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         world.keys(OLD)
         made.done("topics")
         made.done("apply", write_catalogue(folder / "rules", FILES))
-        world.sent(*TOLD)
+        with world.working():
+            world.send(*TOLD)
+            world.before = world.told()
+            world.send(event(ALIAS, "privacy.erased", "forget"))
+            world.after = world.told()
         yield world
+
+
+@pytest.fixture
+def world(erased_world: World) -> World:
+    """The same, and every process has the old key and a new one before it, whatever a test did with them."""
+    erased_world.keys(NEW, OLD)
+    return erased_world
 
 
 def erased(segue: Segue, *subjects: str) -> bool:
@@ -104,12 +129,9 @@ def erased(segue: Segue, *subjects: str) -> bool:
 
 def test_what_stays_of_erased_people_names_nobody_and_refuses_them(world: World) -> None:
     segue = world.segue
-    before = world.told()
-    assert all(each.encode() in before for each in (GONE, ALIAS))
-    world.sent(event(ALIAS, "privacy.erased", "forget"))
-    after = world.told()
-    assert not [each for each in (GONE, ALIAS) if each.encode() in after]
-    assert b"hcp:living" in after
+    assert all(each.encode() in world.before for each in (GONE, ALIAS))
+    assert not [each for each in (GONE, ALIAS) if each.encode() in world.after]
+    assert b"hcp:living" in world.after
 
     # a worker that starts anew refuses what comes late, and every command finds them by their names
     world.sent(*TOLD)
@@ -138,14 +160,13 @@ def test_match_refuses_to_link_who_is_known_by_a_hash_alone(world: World) -> Non
         1,
         "pairs.csv, row 2: one of this pair was erased, and what is told of the other would be in nothing\n",
     )
-    file = world.segue.environment.pop("SEGUE_ERASURE_KEY_FILE")
+    del world.segue.environment["SEGUE_ERASURE_KEY_FILE"]
     assert "would take them for strangers" in world.segue(*asked).err
-    world.segue.environment["SEGUE_ERASURE_KEY_FILE"] = file
 
 
 def test_who_lacks_a_key_is_told_so_and_a_new_key_may_stand_before_it(world: World) -> None:
     segue = world.segue
-    for keys in ([NEW], []):
+    for keys in ([OTHER], []):
         world.keys(*keys)
         if not keys:
             del segue.environment["SEGUE_ERASURE_KEY_FILE"]
@@ -185,8 +206,9 @@ def test_names_that_stayed_for_want_of_a_key_go_with_the_next_apply(world: World
     assert GONE.encode() in world.told()
     assert "the name stays" in segue.done("privacy", GONE).out
     assert "SEGUE_ERASURE_KEY" in segue.done("doctor", "--no-write").out
-    world.keys(OLD)
-    segue.done("apply", world.folder / "more")
+    world.keys(NEW, OLD)
+    third = {**FILES, "segments/third.yaml": FILES["segments/visitors.yaml"].replace("visitors", "third")}
+    segue.done("apply", write_catalogue(world.folder / "third", third))
     world.sent(event("hcp:living", "portal.login", 9))
     assert not [each for each in (GONE, ALIAS) if each.encode() in world.told()]
     assert erased(segue, GONE, ALIAS)
