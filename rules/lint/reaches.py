@@ -42,7 +42,7 @@ def _odd(role: str, examples: set[str], used: Counter[str]) -> str:
         return ""
     others = sorted((examples | used.keys()) - {role}, key=lambda each: (-_likeness(role, each), each))
     if others and _likeness(role, others[0]) >= SLIP_RATIO and used[role] <= max(used[others[0]], 1):
-        return f"role {role!r} is nearly {others[0]!r}; is it the same"
+        return f"role {role!r} is nearly {others[0]!r}; is it the same?"
     if examples:
         return f"nobody is tied as {role!r}: the examples of {STARTED} name {', '.join(sorted(examples))}"
     return ""

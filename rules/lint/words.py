@@ -161,4 +161,4 @@ def check_spelling(catalogue: Catalogue) -> Iterator[Suspicion]:
         if one[0] == other[0] and SequenceMatcher(None, one[1], other[1]).ratio() >= SLIP_RATIO:
             rarer, usual = sorted((one, other), key=lambda name: len(found[name]))
             root, path = found[rarer][0]
-            yield Suspicion(root, path, "spelling", f"{rarer[0]} {rarer[1]!r} is nearly {usual[1]!r}; is it the same")
+            yield Suspicion(root, path, "spelling", f"{rarer[0]} {rarer[1]!r} is nearly {usual[1]!r}; is it the same?")

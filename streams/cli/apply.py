@@ -12,12 +12,12 @@ from rich.text import Text
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.differences import WAYS, WHATS, Difference, Way, What
+from rules.ground.words import count
 from streams.cli.arguments import Json, expect_said
 from streams.cli.render.lacks_table import lacks_table
 from streams.cli.render.progress import fill_progress, partition_progress
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import err, out, tell, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.apply import ApplyOutcome, put_into_force
 from streams.operations.applying.approved import NotApproved

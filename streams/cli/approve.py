@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from rules.ground.words import count
 from streams.cli.arguments import Json, expect_said
 from streams.cli.render.lacks_table import lacks_table
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import out, write_json
-from streams.cli.render.words import count
 from streams.clock import SystemClock
 from streams.exits import Exit
 from streams.operations.approving.approve import Asked, Signature, new_row, standing_of

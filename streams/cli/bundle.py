@@ -6,10 +6,10 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from rules.ground.words import count
 from streams.cli.arguments import Json, expect_file
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import err, out, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.clock import SystemClock
 from streams.operations.bundle.gather import Asked, default_name, gather

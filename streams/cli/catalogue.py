@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from rules.ground.words import count
 from streams.cli.arguments import Json
 from streams.cli.render.terminal import out, tell, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.without_key import SAID
 from streams.operations.written import expect_empty, stored, write_out

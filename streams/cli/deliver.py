@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
+from rules.ground.words import count
 from streams import logs
 from streams.cli.arguments import read_channel, read_subject
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.logs import LogLevel
 from streams.operations.delete_at import delete_at

@@ -6,11 +6,11 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from rules.ground.words import count
 from streams.cli.acls import read_role
 from streams.cli.arguments import Json
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import err, out, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.operations.doctor.checked import OUTCOMES, Checked, Examined, Outcome

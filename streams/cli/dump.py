@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from rules.ground.words import count
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.terminal import tell
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.dump import Dumped, write_catalogue
 from streams.operations.dump import dump as dump_partition

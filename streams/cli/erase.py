@@ -8,10 +8,10 @@ import orjson
 import typer
 
 from rules.ground.instants import format_instant
+from rules.ground.words import count
 from streams.cli.arguments import Json, Subjects, SubjectsFile, expect_said, read_subjects
 from streams.cli.render.sentences import write_command, write_sentence
 from streams.cli.render.terminal import tell, write_line
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.erase import Erased
 from streams.operations.erase import erase as erase_person
@@ -22,7 +22,8 @@ from streams.wire.erasures import names
 
 NAMED_MAX: Final = 20
 """Up to so many subjects stand in the command that is shown."""
-NO_WAY_BACK: Final = (
+NO_WAY_BACK: Final = "An erasure cannot be undone: read what is written above before you go on."
+NO_WAY_BACK_LINKED: Final = (
     "A wrong link and an erasure together cannot be undone: read the subjects through before you go on."
 )
 
@@ -63,7 +64,7 @@ async def _erase(
     if not as_json:
         for person in people:
             _show(person)
-    tell(NO_WAY_BACK)
+    tell(NO_WAY_BACK_LINKED if any(len(person.profiles) > 1 for person in people) else NO_WAY_BACK)
     if not yes:
         _ask(len(people))
     erased: list[str] = []
@@ -80,7 +81,8 @@ async def _erase(
 
 def _show(person: PersonFound) -> None:
     """Show the subjects of a person."""
-    write_sentence(f"{person.asked}: {count(len(person.profiles), 'subject')} of one person")
+    several = f"{count(len(person.profiles), 'subject')} of one person"
+    write_sentence(f"{person.asked}: {several if len(person.profiles) > 1 else 'one subject, linked to no other'}")
     for subject, profile in person.profiles.items():
         canonical = person.stands_for(subject)
         if profile is None:
@@ -129,7 +131,7 @@ def _tell(done: Erased) -> None:
 
 def _tell_what_to_ask(subjects: Sequence[str]) -> None:
     """Write the command that tells of all subjects: an erasure drops the links that held them together."""
-    write_sentence("when nothing is left on disk, of all subjects together:")
+    write_sentence(f"by when nothing is left on disk{', of all subjects together' if len(subjects) > 1 else ''}:")
     if len(subjects) <= NAMED_MAX:
         write_command(["segue", "privacy", *subjects], indent=2)
     else:

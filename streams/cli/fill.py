@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 from rules.ground.instants import format_instant
+from rules.ground.words import count
 from streams.cli.arguments import Json
 from streams.cli.render.progress import fill_progress
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.fill import FillOutcome
 from streams.operations.fill import fill as fill_cuts

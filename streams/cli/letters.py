@@ -7,12 +7,12 @@ import orjson
 import typer
 
 from rules.ground.instants import format_instant
+from rules.ground.words import count
 from streams.cli.arguments import Json, expect_file, read_channel, read_instant
 from streams.cli.render.progress import partition_progress, progress
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out, tell, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.cli.send import summary
 from streams.operations.errors import WrongRequest
@@ -146,7 +146,7 @@ async def _sent(servers: Servers, file: Path) -> Sent:
     with progress() as bars:
         task = bars.add_task("Sending (bytes)", total=file.stat().st_size, note="")
         return await resend_file(
-            servers, file, lambda read, events: bars.update(task, completed=read, note=f"{events:,} events")
+            servers, file, lambda read, events: bars.update(task, completed=read, note=count(events, "event"))
         )
 
 

@@ -7,13 +7,13 @@ from typing import Annotated, Final
 
 import typer
 
+from rules.ground.words import count
 from rules.language.validation import nearest
 from streams.cli.arguments import AlsoRestricted, Json, expect_said, read_subject
 from streams.cli.links_listed import Asked, list_links
 from streams.cli.render.links_view import consequences_json, write_consequences, write_subject
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.terminal import tell, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.operations.errors import UnknownSubject, WrongRequest
@@ -26,6 +26,8 @@ from streams.operations.servers import Servers
 ACTIONS: Final = ("take-back", "preview")
 DAYS: Final = 7
 """Days of the log that are searched for subjects that their own link erased, unless --days says otherwise."""
+LIMIT: Final = 100
+"""Links that --find and --erased show on a terminal or in a pipe, unless --limit says otherwise."""
 LISTS: Final = "--find, --of-more-than, --rings, --erased and --journeys"
 
 
@@ -53,6 +55,10 @@ def links(
     days: Annotated[
         int | None, typer.Option(min=1, metavar="N", help=f"With --erased: search N days of the log, {DAYS} without.")
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help=f"With --find or --erased: list N links, {LIMIT} without; --json: all."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take the link back without asking.")] = False,
     restricted: AlsoRestricted = False,
     as_json: Json = False,
@@ -70,9 +76,8 @@ def links(
     Example: segue links preview crm:0031 hcp:1234567893
     """
     expect_said("--find", find, "a part of a subject, like 0031")
-    if days is not None and not erased:
-        raise WrongRequest("--days goes with --erased")
-    asked = Asked(find, of_more_than, rings, erased, ended, days or DAYS)
+    _expect_list(find, days, limit, erased=erased)
+    asked = Asked(find, of_more_than, rings, erased, ended, days or DAYS, limit or (None if as_json else LIMIT))
     if asked.lists > 1:
         raise WrongRequest(f"give one of {LISTS}")
     if yes and (not words or words[0] != "take-back"):
@@ -115,6 +120,14 @@ def _tell_sent(found: Consequences) -> None:
     write_sentence("sent: identity.unlinked")
     if found.by_match:
         write_sentence("refuse the pair in its table, too: else the next `segue match --send` links it again")
+
+
+def _expect_list(find: str | None, days: int | None, limit: int | None, *, erased: bool) -> None:
+    """See that options of a list are given with that list."""
+    if days is not None and not erased:
+        raise WrongRequest("--days goes with --erased")
+    if limit is not None and not erased and find is None:
+        raise WrongRequest("--limit goes with --find and --erased")
 
 
 def _expect_count(action: str, subjects: list[str]) -> None:

@@ -26,6 +26,8 @@ class Asked(NamedTuple):
     journeys: bool
     days: int
     """Days of the log that are searched for subjects that their own link erased."""
+    limit: int | None
+    """Links that --find and --erased list at most; None: all."""
 
     @property
     def lists(self) -> int:
@@ -56,10 +58,10 @@ def list_links(asked: Asked, *, restricted: bool, as_json: bool) -> None:
     elif asked.of_more_than is not None or asked.rings:
         write_persons(_persons(asked, found), rings=asked.rings)
     elif asked.erased:
-        write_links(found.to_erased(), found, erased=True)
+        write_links(found.to_erased(), found, asked.limit, erased=True)
         write_vanished(read.vanished, read.since_ms)
     elif asked.find is not None:
-        write_links(found.with_part(asked.find), found)
+        write_links(found.with_part(asked.find), found, asked.limit)
     else:
         write_summary(found)
 
@@ -74,9 +76,13 @@ def _json(asked: Asked, read: Read) -> dict[str, object]:
     if asked.erased:
         vanished = [each.as_json() for each in read.vanished]
         since = format_instant(read.since_ms)
-        return {"links": [each.as_json() for each in found.to_erased()], "vanished": vanished, "since": since}
+        return {
+            "links": [each.as_json() for each in found.to_erased()[: asked.limit]],
+            "vanished": vanished,
+            "since": since,
+        }
     if asked.find is not None:
-        return {"links": [each.as_json() for each in found.with_part(asked.find)]}
+        return {"links": [each.as_json() for each in found.with_part(asked.find)[: asked.limit]]}
     odd = [{"kind": each.kind, "subject": each.subject, "count": each.count} for each in found.oddities()]
     return {"links": found.count, "persons": sum(1 for _ in found.persons()), "odd": odd}
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from rules.ground.words import count
 from streams.cli.arguments import AlsoRestricted, read_instant
 from streams.cli.render.progress import partition_progress
 from streams.cli.render.rows import STDOUT, Form, Rows, open_rows
 from streams.cli.render.terminal import tell, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.operations.errors import WrongRequest
 from streams.operations.member_columns import Column

@@ -10,6 +10,7 @@ import typer
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.replay import RefusedLine, Replay, Then
+from rules.ground.words import count
 from streams.cli.arguments import Folder, expect_file, read_instant
 from streams.cli.commands import PlainCommand
 from streams.cli.render.progress import progress
@@ -116,7 +117,7 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[Iterator[bytes]]:
             for number, line in enumerate(stream, start=1):
                 read += len(line)
                 if number % SHOWN_EVERY == 0:
-                    shown.update(task, completed=read, note=f"{number:,} lines")
+                    shown.update(task, completed=read, note=count(number, "line"))
                 yield line
 
         yield counted()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rules.ground.words import count
 from streams.cli.arguments import Json, expect_file
 from streams.cli.render.progress import progress
 from streams.cli.render.sentences import write_sentence
@@ -53,7 +54,7 @@ async def _send(servers: Servers, file: Path, rate: int | None) -> Sent:
             servers,
             line_batches(file),
             rate=rate,
-            on_batch=lambda read, events: bars.update(task, completed=read, note=f"{events:,} events"),
+            on_batch=lambda read, events: bars.update(task, completed=read, note=count(events, "event")),
             on_too_large=lambda number: tell(f"line {number}: too large"),
         )
 
@@ -61,11 +62,11 @@ async def _send(servers: Servers, file: Path, rate: int | None) -> Sent:
 def summary(sent: Sent) -> str:
     """Say what became of the lines."""
     rate = sent.sent / sent.seconds if sent.seconds else 0
-    parts = [f"{sent.sent:,} events sent in {sent.seconds:.1f} s ({rate:,.0f} a second)"]
+    parts = [f"{count(sent.sent, 'event')} sent in {sent.seconds:.1f} s ({rate:,.0f} a second)"]
     if sent.without_subject:
         parts.append(f"{sent.without_subject:,} of them without a readable subject: they will be dead-lettered")
     if sent.own:
-        parts.append(f"{sent.own:,} lines of types segue.* left out")
+        parts.append(f"{count(sent.own, 'line')} of types segue.* left out")
     if sent.too_large:
-        parts.append(f"{sent.too_large:,} lines too large, left out")
+        parts.append(f"{count(sent.too_large, 'line')} too large, left out")
     return "; ".join(parts)

@@ -3,6 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
+from rules.ground.words import count
 from streams.cli.arguments import AlsoRestricted, Json
 from streams.cli.render.progress import channel_progress
 from streams.cli.render.sentences import write_sentence
@@ -23,22 +24,21 @@ def sizes(restricted: AlsoRestricted = False, as_json: Json = False) -> None:
     Example: segue sizes
     """
 
-    async def count(servers: Servers) -> Sizes:
+    async def counting(servers: Servers) -> Sizes:
         with channel_progress() as on_partition:
             return await count_sizes(servers, on_partition, restricted=restricted)
 
-    counted = run(count)
+    counted = run(counting)
     if counted.note:
         tell(counted.note)
     if as_json:
         write_json(counted.as_json())
         return
     out.print(segment_table(counted))
-    memberships = "membership" if counted.memberships == 1 else "memberships"
-    said = f"{counted.memberships:,} {memberships} in {len(counted.segments)} segments"
+    said = f"{count(counted.memberships, 'membership')} in {count(len(counted.segments), 'segment')}"
     if counted.activations:
         out.print(activation_table(counted))
-        said += f"; {sum(each.active for each in counted.activations):,} active activations"
+        said += f"; {count(sum(each.active for each in counted.activations), 'active activation')}"
     write_sentence(f"{said}.")
 
 

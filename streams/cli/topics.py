@@ -3,10 +3,10 @@
 import typer
 from rich.text import Text
 
+from rules.ground.words import count
 from streams.cli.arguments import Json
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import err, out, write_json
-from streams.cli.render.words import count
 from streams.cli.running import run
 from streams.exits import Exit
 from streams.finding import Finding

@@ -14,7 +14,7 @@ from rules.explain.activations import ActivationExplanation, explain_activations
 from rules.explain.affiliations import Affiliation, explain_affiliations
 from rules.explain.persons import PersonExplanation, explain_person
 from rules.explain.segments import Explanation, explain, without_affiliations
-from rules.ground.instants import format_instant
+from rules.ground.instants import FOREVER, format_instant
 from rules.ground.partitioning import partition_of
 from streams.clock import SystemClock
 from streams.operations.as_it_was import profile_at
@@ -109,7 +109,7 @@ async def explain_profile(
     _expect(sight, named)
     asked = (profile, plan, moment.at_ms, servers.deployment.generation, name)
     person = explain_person(profile)
-    nothing = person is not None and person.in_nothing
+    nothing = moment.unheard or (person is not None and person.in_nothing)
     segments = explain(*asked) if not nothing and (named is None or named.segment) else []
     activations = explain_activations(*asked) if not nothing and (named is None or named.activation) else []
     seen = set(sight.shown("segment", (each.segment for each in segments)))
@@ -118,6 +118,8 @@ async def explain_profile(
     affiliations = explain_affiliations(profile)
     tied_to_it: Mapping[str, int] = {}
     if not sight.shows_affiliations:
+        if moment.unheard:
+            raise UnknownProfile(partition_of(subject.encode(), servers.deployment.partitions))
         sight.left_out["affiliation"] += len(affiliations)
         affiliations = ()
         segments = [_without_affiliations(each) for each in segments]
@@ -177,6 +179,8 @@ class _Moment:
     history: HistoryState | None = None
     past: bool = False
     """Whether it is an instant in the past."""
+    unheard: bool = False
+    """Whether no event of it was applied: people are tied to it, and that is all that is known."""
 
 
 async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:
@@ -189,7 +193,11 @@ async def _ahead(servers: Servers, subject: str, wanted_ms: int) -> _Moment:
         raise NoCutYet(partition)
     profile = engine.profiles.get(subject)
     if profile is None:
-        raise UnknownProfile(partition)
+        if not await tied_people(servers, subject):
+            raise UnknownProfile(partition)
+        at_ms = max(wanted_ms, plan.t_ms)
+        nobody = Profile(subject, plan.ordinal, FOREVER, plan.t_ms)
+        return _Moment(nobody, plan, at_ms, state.meta.clock_ms, state.meta.offset, (), unheard=True)
     # the newest cut may not have visited this profile yet: the next records bring it there
     at_ms = max(wanted_ms, profile.evaluated_ms, plan.t_ms)
     expected = changes_of(whole(engine.pass_time(at_ms + 1)).items)

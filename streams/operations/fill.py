@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.wanted import Wanted, wanted_history
+from rules.ground.words import count
 from streams.clock import SystemClock
 from streams.operations.filling.before_first import Early, read_early
 from streams.operations.filling.filler import Filled, Filler
@@ -52,8 +53,8 @@ class FillOutcome:
             return []
         profiles = sum(each.subjects for each in self.filled)
         events = sum(each.events for each in self.filled)
-        said = f"Its history is filled in: {events:,} events of {profiles:,} profiles, in {self.seconds:.1f} s."
-        return [said, *self.said_besides()]
+        said = f"{count(events, 'event')} of {count(profiles, 'profile')}"
+        return [f"Its history is filled in: {said}, in {self.seconds:.1f} s.", *self.said_besides()]
 
     def said_besides(self) -> list[str]:
         """Say which links came with it, and which partitions were not waited for."""

@@ -63,7 +63,7 @@ runpy.run_module("streams.cli", run_name="__main__")
 """
 """A worker that is killed when it has applied a record that sends an effect of a type, and before it sends it."""
 
-PAYER, LARGE = "payer:7", "payer:9"
+PAYER, LARGE, SILENT = "payer:7", "payer:9", "payer:silent"
 IN, OUT = (
     ["activated tell allowed", "entered covered entry_rule"],
     ["deactivated tell not_member", "exited covered entry_lost"],
@@ -119,6 +119,17 @@ def rebuilt(segue: Segue, told: Published) -> None:
             assert stop(worker).status == 0
 
 
+def explained_without_facts(segue: Segue, told: Published) -> None:
+    """See that `explain` knows an organisation of which only its people were told anything."""
+    told.send(FIRST, "affiliation.started", organisation=SILENT, role="nurse")
+    told.settled()
+    found = segue.done("explain", SILENT)
+    assert ("no facts" in found.out, found.out.splitlines()[-1]) == (True, "tied to it: 1 as nurse")
+    assert segue.done("explain", SILENT, "--json").json["tied_to_it"] == {"nurse": 1}
+    assert segue.done("explain", SILENT, "covered").out.endswith("\ntied to it: 1 as nurse\n")
+    assert segue("explain", "payer:nobody").status == 1
+
+
 def explained(segue: Segue) -> None:
     """See that `explain` and `history` name the organisation, the role, and since when."""
     said = " ".join(segue.done("explain", FIRST, "covered").out.split())
@@ -152,6 +163,7 @@ def tell_and_reach(segue: Segue, tmp_path: Path) -> None:
         told.send(LATE, "affiliation.started", **tie)
         assert told.published(2) == {LATE: IN}
         explained(segue)
+        explained_without_facts(segue, told)
         told.send(FIRST, "affiliation.ended", **tie)
         told.settled()
         told.send(PAYER, "formulary.changed", status="excluded")

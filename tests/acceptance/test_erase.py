@@ -83,6 +83,8 @@ def test_a_whole_person_is_erased_and_what_each_subject_left_is_told(segue: Segu
     # a producer goes on sending: nobody comes back
     segue.done("send", "-", stdin=event("hcp:crm-1", "portal.login", 3) + event("hcp:npi-1", "portal.login", 4))
     again = segue.done("erase", "hcp:npi-1", "--yes")
+    assert again.err == "An erasure cannot be undone: read what is written above before you go on.\n"
+    assert "hcp:npi-1: one subject, linked to no other\n" in again.out
     assert "it was in no segment" in again.out
     assert "1 subject" in again.out
     said = "channel email told of hcp:npi-1 earlier and had nothing to end now: ask its platform to delete hcp:npi-1"

@@ -257,6 +257,9 @@ def test_a_relink_to_the_same_end_moves_nothing_there(segue: Quick) -> None:
     before = effects(segue)
     segue.done("send", "-", stdin=link(alias, between))
     wait_for(lambda: canonical_of(segue, alias) == between)
+    listed = segue.done("links", "--find", "relinked", "--limit", 1).out
+    assert "and 1 more: --limit N lists more, --json lists all\n2 of " in listed
+    assert len(segue.done("links", "--find", "relinked", "--json").json["links"]) == 2
     last = link(alias, None)
     segue.done("send", "-", stdin=last)  # what this brings comes after all that the relink brings
     of_end = ("--subject", end, "--segment", "visitors", "--membership")
@@ -264,7 +267,12 @@ def test_a_relink_to_the_same_end_moves_nothing_there(segue: Quick) -> None:
     moves = [(each["change"], each["reason"]["events"]) for each in watched]
     assert moves == [("entered", [name_of(first)]), ("exited", [name_of(last)])]
     assert effects(segue) == before + 5  # withdrawn, facts, facts in the stead of these; then withdrawn twice
-    segue.done("links", "take-back", between, "--yes")
+    there = segue.done("links", "preview", alias, between).out
+    assert f"{between} is an alias: the links end at {end}, who gets the facts\n" in there
+    another = segue.done("links", "preview", between, OTHER)
+    assert another.out.startswith(f"{between} would stand for {OTHER}, and no longer for {end}\n")
+    back = segue.done("links", "take-back", between, "--yes").out
+    assert back.startswith(f"{between} would stand for itself again, and no longer for {end}, judged by ")
 
 
 @pytest.mark.servers
@@ -325,6 +333,7 @@ MISTAKES: Final[list[tuple[tuple[object, ...], int, str]]] = [
     (("--rings", "--erased"), 2, f"give one of {LISTS}"),
     (("--find", " "), 2, "--find takes a part of a subject, like 0031"),
     ((BOB, "--yes"), 2, "--yes goes with take-back"),
+    (("--rings", "--limit", 3), 2, "--limit goes with --find and --erased"),
 ]
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.pilots import lacks_before
 from rules.catalogue.segment import Status
+from rules.ground.words import count
 from rules.lint.footprint import SizeReport
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
@@ -26,7 +27,7 @@ def show_summary(checked: CheckedCatalogue) -> None:
     channels = Counter(each.channel for each in catalogue.approved_activations.values())
     if channels:
         counts = ", ".join(f"{channel} {count}" for channel, count in sorted(channels.items()))
-        write_sentence(f"{channels.total()} approved activations by channel: {counts}.")
+        write_sentence(f"{count(channels.total(), 'approved activation')} by channel: {counts}.")
     lacking = lacks_before(catalogue)
     if lacking:
         write_sentence(
@@ -34,7 +35,8 @@ def show_summary(checked: CheckedCatalogue) -> None:
         )
     declared = catalogue.dictionary
     write_sentence(
-        f"{len(declared.traits)} traits, {len(declared.events)} event types; catalogue {catalogue.hash[:12]}."
+        f"{count(len(declared.traits), 'trait')}, {count(len(declared.events), 'event type')};"
+        f" catalogue {catalogue.hash[:12]}."
     )
     _show_size(checked.size)
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import orjson
 
 from rules.ground.instants import format_instant
+from rules.ground.words import count
 from streams.cli.render.change_line import change_line
 from streams.cli.render.sentences import write_sentence
-from streams.cli.render.words import count
 from streams.operations.links.consequences import Consequences
 from streams.operations.links.graph import SUBJECTS_MAX, Linked, Links, Person
 from streams.operations.links.journeys import Journey
@@ -94,11 +94,13 @@ def write_persons(persons: Sequence[Person], *, rings: bool) -> None:
     write_sentence(count(len(persons), *noun))
 
 
-def write_links(listed: Sequence[Linked], links: Links, *, erased: bool = False) -> None:
-    """List links, and say how many of all these are. `erased`: they lead to erased subjects."""
-    for each in listed:
+def write_links(listed: Sequence[Linked], links: Links, most: int | None, *, erased: bool = False) -> None:
+    """List `most` links (None: all), and say how many of all these are. `erased`: they lead to erased subjects."""
+    for each in listed[:most]:
         since = f", erased; {each.event}" if erased else f" {_since(each)}"
         write_sentence(f"{each.subject} → {each.canonical}{since}")
+    if most is not None and len(listed) > most:
+        write_sentence(f"and {len(listed) - most:,} more: --limit N lists more, --json lists all")
     write_sentence(f"{len(listed):,} of {count(links.count, 'link')}")
 
 
@@ -113,10 +115,13 @@ def write_journeys(journeys: Sequence[Journey]) -> None:
 def write_consequences(found: Consequences) -> None:
     """Say what an event would change."""
     event = found.event
+    no_longer = "" if found.stands_for is None else f", and no longer for {found.stands_for}"
     if event.canonical is None:
-        write_sentence(f"{event.subject} would stand for itself again, judged by what was told of it")
+        write_sentence(f"{event.subject} would stand for itself again{no_longer}, judged by what was told of it")
     else:
-        write_sentence(f"{event.subject} would stand for {event.canonical}")
+        write_sentence(f"{event.subject} would stand for {event.canonical}{no_longer}")
+        if found.end not in (None, event.canonical):
+            write_sentence(f"{event.canonical} is an alias: the links end at {found.end}, who gets the facts")
     for each in found.warnings:
         write_sentence(f"warning: {each}")
     for journey in found.journeys:
@@ -132,6 +137,8 @@ def consequences_json(found: Consequences) -> dict[str, Any]:
     return {
         "subject": found.event.subject,
         "canonical": found.event.canonical,
+        "stands_for": found.stands_for,
+        "end": found.end,
         "warnings": list(found.warnings),
         "journeys": [each.as_json() for each in found.journeys],
         "changes": [orjson.loads(each.value) for each in found.changes],

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rules.ground.words import count
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import row, table
 from streams.cli.render.terminal import out
-from streams.cli.render.words import count
 from streams.operations.matching.blocking import BLOCK_MAX
 from streams.operations.matching.files import Linked, Made
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from rules.ground.instants import format_instant
+from rules.ground.words import count
 from rules.preview.blind import Blind
 from rules.preview.interactions import Interaction
 from rules.preview.people import Moved
-from streams.cli.render.words import count
 from streams.operations.preview import Preview
 from streams.operations.preview_json import part_rows, parts_left_out
 from streams.operations.preview_name import DIGITS

@@ -1,10 +1,10 @@
 """What is held of a person: a table for each subject, and sentences."""
 
 from rules.ground.instants import MS_PER_DAY, format_instant
+from rules.ground.words import count
 from streams.cli.render.sentences import write_sentence
 from streams.cli.render.tables import keep_whole, row, table
 from streams.cli.render.terminal import out
-from streams.cli.render.words import count
 from streams.operations.privacy import Place, Privacy, SubjectHeld
 
 

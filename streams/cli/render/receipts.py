@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from rules.ground.words import count
 from streams.cli.render.sentences import write_sentence
-from streams.cli.render.words import count
 from streams.operations.receipts import ChannelAnswers, ErasureAnswers, all_settled
 from streams.wire.erasures import DeletionReceipt
 

@@ -1,5 +1,6 @@
 """The catalogue in force as the doctor looks at it: it is there, it loads here, its assignment key is known here."""
 
+from rules.ground.words import count
 from streams.operations.definitions import expect_key
 from streams.operations.doctor.checked import Checked
 from streams.operations.errors import AssignmentKeyWrong, CatalogueUnusable, NoCatalogue, TopicMissing
@@ -18,10 +19,9 @@ async def check_catalogue(servers: Servers) -> list[Checked]:
         return [Checked("catalogue", name, "advice", "there is none, so nobody is in any segment", "run `segue apply`")]
     except CatalogueUnusable as wrong:
         return [Checked("catalogue", name, "wrong", "it does not load here", str(wrong))]
-    said = f"it is {catalogue.hash[:12]}: {len(catalogue.approved)} segments,"
-    found = [
-        Checked("catalogue", name, "right", f"{said} {len(catalogue.approved_activations)} activations are approved")
-    ]
+    segments, activations = len(catalogue.approved), len(catalogue.approved_activations)
+    said = f"{count(segments, 'segment')} and {count(activations, 'activation')} approved"
+    found = [Checked("catalogue", name, "right", f"it is {catalogue.hash[:12]}: {said}")]
     try:
         expect_key(catalogue)
     except AssignmentKeyWrong as wrong:

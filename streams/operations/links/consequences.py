@@ -47,6 +47,10 @@ class Consequences:
     """How many restricted definitions were left out, as a sentence; "": none."""
     by_match: bool = False
     """Whether `segue match` made the link that the subject has now: its table still says so."""
+    stands_for: str | None = None
+    """For whom the subject stands now; None: for itself."""
+    end: str | None = None
+    """Where the links of the canonical subject end: who the person is; None: a link is taken back."""
 
 
 async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool = False) -> Consequences:
@@ -86,6 +90,8 @@ async def consequences(servers: Servers, event: LinkEvent, *, restricted: bool =
         tuple(warnings),
         sight.note,
         links.by_subject[event.subject].event.startswith(f"{MATCH} "),
+        links.canonical(event.subject),
+        end,
     )
 
 

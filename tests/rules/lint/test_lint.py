@@ -372,7 +372,7 @@ def test_a_purpose_spelt_twice_is_reported_at_the_rarer_one() -> None:
     [found] = [each for each in linted(files) if each.code == "spelling"]
     assert (found.file, found.message) == (
         "segments/c.yaml",
-        "purpose 'promotionnal' is nearly 'promotional'; is it the same",
+        "purpose 'promotionnal' is nearly 'promotional'; is it the same?",
     )
 
 

@@ -45,7 +45,7 @@ def test_what_is_told_and_nobody_reads_is_reported_once_where_it_is_told() -> No
 @pytest.mark.parametrize(
     ("examples", "message"),
     [
-        (("prescribor",), "role 'prescriber' is nearly 'prescribor'; is it the same"),
+        (("prescribor",), "role 'prescriber' is nearly 'prescribor'; is it the same?"),
         (
             ("pharmacist", "employee"),
             "nobody is tied as 'prescriber': the examples of affiliation.started name employee, pharmacist",
@@ -59,7 +59,7 @@ def test_a_role_that_is_no_example_is_reported(examples: tuple[str, ...], messag
 def test_a_role_that_rules_spell_another_way_is_reported() -> None:
     rule = {"event": "affiliation.started", "where": {"role": {"in": ["prescribers", "employee"]}}}
     assert found({"all": [READS, rule]}) == [
-        ("reach-role", "role 'prescriber' is nearly 'prescribers'; is it the same")
+        ("reach-role", "role 'prescriber' is nearly 'prescribers'; is it the same?")
     ]
 
 
