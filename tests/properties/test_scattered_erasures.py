@@ -11,11 +11,13 @@ from tests.properties.scattered import FILES, history, scatter
 from tests.properties.test_same import HOURS
 
 SEEDS = 24
+FOUND = 96
+"""A block with a link that comes again after its end was erased by a later erasure than the one that it was told."""
 BLOCK = 6
 END_MS = HOURS.start + 10_000_000
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+@pytest.mark.parametrize("first", [*range(0, SEEDS, BLOCK), FOUND])
 def test_links_and_erasures_that_cross_leave_both_sides_of_one_mind(first: int) -> None:
     for seed in range(first, first + BLOCK):
         rng = random.Random(seed)

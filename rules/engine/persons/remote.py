@@ -285,7 +285,9 @@ class Remote(Sending):
         person.aliases.discard(received.via)
         self._drop(profile, received, dropped, at)
         if person.canonical == received.via:  # left alone: what it has came later than the erasure
-            self._bring(profile, received.via, (), brought_by(profile, host.plan_of(profile), at.r_ms), at)
+            brought = brought_by(profile, host.plan_of(profile), at.r_ms)
+            link = None if person.link is None else person.link.identity  # it may be erased again meanwhile
+            self._bring(profile, received.via, (), brought, at, link=link)
 
 
 def _all_of(held: Held) -> Dropped:
