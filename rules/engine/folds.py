@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple, TypeVar
 
 from rules.conditions.memory import Memory
@@ -35,6 +36,11 @@ class Fold:
     """By key of another state: the segments whose entry rules need that one, too."""
     named: Mapping[str, int]
     """By id: the bits of these segments."""
+
+    @property
+    def moves_mask(self) -> int:
+        """The segments and activations whose rules look at the state, those that may sleep among them."""
+        return reduce(or_, self.elsewhere.values(), self.enter_mask | self.exit_mask)
 
     def entering(self, profile: Profile) -> int:
         """Return which segments the state can move by their entry rules.

@@ -155,7 +155,7 @@ def _moved(profile: Profile | Part, fold: Fold, state: Any) -> int:
     if state is profile.states.get(fold.state_key):
         return 0
     profile.states[fold.state_key] = state
-    return fold.enter_mask | fold.exit_mask
+    return fold.moves_mask
 
 
 def _own_fact(profile: Profile | Part, plan: Plan, event: Event) -> int:

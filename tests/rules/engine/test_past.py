@@ -424,6 +424,17 @@ def test_a_profile_that_lives_already_joins_what_the_first_fill_brings() -> None
     assert log.engine.profiles["hcp:1"].known_since_ms == T - 3 * DAY
 
 
+@pytest.mark.parametrize("brought", ["viewed", "opened"])
+def test_history_brings_the_last_of_several_facts_that_an_entry_rule_needs(brought: str) -> None:
+    both = catalogue({"all": [{"event": "viewed", "within": "30d"}, {"event": "opened", "within": "30d"}]})
+    log = Log(both)
+    log.cut(T, both)
+    live = "opened" if brought == "viewed" else "viewed"
+    log.feed(T + 1, event(live, T + 1, "live"))
+    log.feed(T + DAY, history([event(brought, T - DAY, "old")]))
+    assert log.tick(T + 2 * DAY) == ["hcp:1 entered 2026-03-11"]
+
+
 def test_who_comes_after_the_first_fill_is_judged_by_the_next_evaluation() -> None:
     log = Log(TWICE)
     log.cut(T, TWICE)
