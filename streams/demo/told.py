@@ -8,6 +8,7 @@ from rich.text import Text
 from rules.explain.activations import ActivationExplanation
 from rules.explain.segments import Explanation, Leaf
 from rules.explain.sentences import FOR_GOOD
+from rules.ground.event import sent_id
 from rules.ground.instants import format_instant
 from streams.demo.figures import ToldChange
 from streams.demo.words import short
@@ -67,7 +68,7 @@ def _leaf(leaf: Leaf, rule: str) -> Text:
     if leaf.until_ms is not None:
         line.append(f"  until {_when(leaf.until_ms)}", "dim")
     if leaf.evidence:
-        line.append(f"  [{', '.join(f'{source} {id_}' for _, source, id_ in leaf.evidence[-2:])}]", "dim")
+        line.append(f"  [{', '.join(f'{source} {sent_id(id_)}' for _, source, id_ in leaf.evidence[-2:])}]", "dim")
     return line
 
 

@@ -132,7 +132,8 @@ async def read_early(
 
 
 def _link_or_erasure(record: Fetched, dictionary: Dictionary, r_ms: int) -> Event | None:
-    texts = [record.value or b"", *(value for _, value in record.headers)]
+    # Kafka's headers may be null, which our type does not say
+    texts = [text or b"" for text in (record.value, *(value for _, value in record.headers))]
     if not any(name in text for name in _NAMES for text in texts):
         return None
     found = decode(record.value, record.headers, dictionary, r_ms)

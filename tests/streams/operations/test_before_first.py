@@ -1,14 +1,21 @@
 """Who was erased before the first catalogue, under which names; and which links stand."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+from aiokafka.structs import ConsumerRecord
 
 from rules.engine.persons.packed import Identity, Link
 from rules.ground.partitioning import partition_of
-from streams.operations.filling.before_first import Early, Told, early_of
-from streams.operations.filling.past import Place
+from streams.operations.erase import event_of
+from streams.operations.filling.before_first import Early, Told, early_of, read_early
+from streams.operations.filling.past import First, Past, Place, Stretch
+from tests.properties.batches import now
+from tests.streams.world import catalogue
 
 A, B, C, D = "hcp:a", "hcp:b", "hcp:c", "hcp:d"
 ERASED = "erased"
+DICTIONARY = catalogue("all|enter: {everyone: true}").dictionary
 
 
 def read(*told: tuple[str, str, int], since: int = 99, begins_anew: bool = False) -> Early:
@@ -97,3 +104,20 @@ def test_each_subject_gets_its_events_with_their_own_identity_in_its_own_partiti
     assert b'"canonical":"hcp:d"' in linked
     assert b"1970-01-01T00:00:00.005Z" in linked
     assert b"identity.unlinked" in unlinked
+
+
+class OneErasure(Past):
+    """A log of one record, which has a header without a value."""
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Stretch]:
+        value = event_of(A, Identity(9, "/s", "e"), None)
+        record = ConsumerRecord("in", partition, 0, 9, 1, A.encode(), value, 0, 0, 0, (("trace", None),))
+        yield Stretch([record], end)
+
+    async def first(self, partition: int, t_ms: int) -> First | None:
+        raise AssertionError
+
+
+def test_headers_of_any_producer_may_be_null() -> None:
+    found = now(read_early(OneErasure(), {0: (0, 1)}, {0: 1}, DICTIONARY, begins_anew=False))
+    assert found.erased == {A: Identity(9, "/s", "e")}
