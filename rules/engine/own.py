@@ -8,7 +8,7 @@ from rules.engine.decode import Own
 from rules.engine.outcome import AppliedKind, Need, NeedCatalogue, NeedProfiles
 from rules.engine.past import FIRST_CUT, History, begin, begin_again, facts_of, read_filled, read_history, take_in
 from rules.engine.persons.effects import EFFECT_TYPES
-from rules.engine.persons.host import Persons
+from rules.engine.persons.host import Persons, Telling
 from rules.engine.persons.steps import At, settle
 from rules.engine.plan import all_of
 from rules.engine.profile import NEVER, Profile
@@ -21,11 +21,12 @@ from rules.ground.event import Event
 class OwnRecords:
     """Applies records of Segue's own. Effects that can be read are applied elsewhere (`rules.engine.related`)."""
 
-    def __init__(self, profiles: Profiles, persons: Persons) -> None:
+    def __init__(self, profiles: Profiles, persons: Persons, telling: Telling) -> None:
         self.catalogues: Final[dict[str, Catalogue]] = {}
         """By hash: the catalogues that were given."""
         self._profiles: Final = profiles
         self._persons: Final = persons
+        self._telling: Final = telling
 
     def need_of(self, own: Own, subject: str) -> Need | None:
         """Return what a record lacks. `subject`: that of the profile it is about; "": it is about none."""
@@ -68,12 +69,23 @@ class OwnRecords:
         if current is None or not cuts or (profile is None and FIRST_CUT not in cuts):
             return
         facts = [*facts_of(history, current.catalogue.dictionary, r_ms)]
+        telling = self._telling
+        ties, latest = telling.ties(profile), telling.latest(profile)
         if profile is not None and profile.person is not None:
             self._recall(profile, facts, cuts, at)
-            return
+        elif profile is not None or facts:
+            profile = self._remember(profile, facts, history, cuts, at)
+        if profile is not None and FIRST_CUT in cuts:
+            # before the first cut no organisation was told of a tie, and nobody was told what it was told
+            telling.tied(profile, ties, at)
+            telling.moved(profile, latest, at)
+
+    def _remember(
+        self, profile: Profile | None, facts: list[Event], history: History, cuts: Mapping[int, Set[str]], at: At
+    ) -> Profile:
+        """Take history in for a subject that met no link. `profile`: None where it is not known yet."""
+        r_ms, profiles, current = at.r_ms, self._profiles, self._profiles.plan
         if profile is None:
-            if not facts:
-                return
             profile = begin(history.subject, current, facts, history.cut_ms)
             profiles.by_subject[history.subject] = profile
         else:
@@ -85,6 +97,7 @@ class OwnRecords:
         if profile.evaluated_ms != NEVER:
             look_again(profile, current, mask, r_ms)
         profiles.moved(profile)
+        return profile
 
     def _recall(self, profile: Profile, facts: list[Event], cuts: Mapping[int, Set[str]], at: At) -> None:
         """Take history in for a subject that met a link: as facts of its own."""

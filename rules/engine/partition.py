@@ -83,7 +83,7 @@ class Partition:
         self.last_ms = last_ms
         self._profiles: Final = Profiles(generation, digest=digest, horizon=horizon, history=history, active=active)
         self._related: Final = Related(self._profiles)
-        self._own: Final = OwnRecords(self._profiles, self._related.persons)
+        self._own: Final = OwnRecords(self._profiles, self._related.persons, self._related.telling)
         self._wakes: Final = Wakes(self._profiles, portion)
         self._queue: Final = self._profiles.queue
         self._cuts: Final = self._profiles.cuts

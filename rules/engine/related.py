@@ -29,7 +29,7 @@ class Related:
     def __init__(self, profiles: Profiles) -> None:
         self._profiles: Final = profiles
         telling, persons = self._at_hand() if profiles.logs else self._by_effects()
-        self._telling: Final = telling
+        self.telling: Final = telling
         self.persons: Final = persons
         self._apply: Final[Mapping[str, Callable[[Event, At], None]]] = {
             "fact": self.persons.fact,
@@ -58,18 +58,18 @@ class Related:
     def apply_telling(self, event: Event, known: int, r_ms: int, items: list[Item]) -> At:
         """Apply an event that ties its subject to an organisation, or may reach those that are tied to its subject."""
         at = At(r_ms, (event.name,), items)
-        before = self._telling.ties(self._profiles.profile(event.subject))
+        before = self.telling.ties(self._profiles.profile(event.subject))
         self._profiles.apply_event(event, known, r_ms, items)
         profile = self._profiles.by_subject[event.subject]
-        self._telling.took(event, profile, at)
-        self._telling.tied(profile, before, at)
+        self.telling.took(event, profile, at)
+        self.telling.tied(profile, before, at)
         return at
 
     def receive(self, received: Received, r_ms: int, items: list[Item]) -> At:
         """Apply an effect of another profile."""
         at = At(r_ms, (received.event,), items)
         if self._profiles.cuts.current is not None:
-            place = self._telling if received.type in TELLING_TYPES else self.persons
+            place = self.telling if received.type in TELLING_TYPES else self.persons
             try:
                 place.receive(received, at)
             except Unreadable:
@@ -80,7 +80,7 @@ class Related:
         """Return the page of ties that an effect lacks, where profiles live in a store."""
         if self._profiles.queue.horizon is None:
             return None
-        names = self._telling.needs(received)
+        names = self.telling.needs(received)
         return next((NeedProfiles((name,)) for name in names if self._profiles.lacks(name)), None)
 
     def seal(self, at: At, subject: str, offset: int) -> list[Effect]:
