@@ -188,3 +188,42 @@ def test_the_fill_of_the_first_catalogue_makes_the_persons_that_the_log_tells_of
         assert equal(segue)
     assert standing(changes(segue)) == wanted
     assert f"stands for {CHAINED[2]}" in segue.done("explain", CHAINED[1]).out
+
+
+REACHING = {
+    "dictionary.yaml": """
+events:
+  plan.changed: {reaches: {roles: [prescriber], as: plan.told}}
+  plan.told: {data: {organisation: {type: string}}}
+""",
+    "segments/told.yaml": HEAD.format("told", "{event: plan.told, count: {at_least: 2}}"),
+}
+
+
+def test_the_fill_of_the_first_catalogue_ties_people_to_organisations_and_tells_them_the_latest(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    segue = deployment(unique("ties"), kafka.bootstrap, valkey.redis_url, PARTITIONS)
+    segue.done("topics")
+    tied, untied, alias, end = PARTED
+    affiliation = {"organisation": "payer:1", "role": "prescriber"}
+    lines = [
+        *(event(each, "affiliation.started", f"t-{each}", **affiliation) for each in (tied, untied, alias)),
+        event(untied, "affiliation.ended", "u", **affiliation),
+        event("payer:1", "plan.changed", "p1"),
+        event(alias, "identity.linked", "l1", canonical=end),
+    ]
+    segue.done("send", "-", stdin="".join(lines))
+    first = write_catalogue(tmp_path / "first", REACHING)
+    with segue.started("worker", "--log-level", "warning"):
+        wait_for(lambda: segue.done("lag", "--json").json["lag_records"] == 0)  # the worker is there
+        segue.done("apply", first)
+        lines.append(event("payer:1", "plan.changed", "p2"))
+        segue.done("send", "-", stdin=lines[-1])
+        (tmp_path / "sent.ndjson").write_text("".join(lines))
+        replayed = segue.done("replay", first, tmp_path / "sent.ndjson").out
+        wanted = standing([json.loads(each) for each in replayed.splitlines()])
+        assert wanted == {"told": {tied, end}}
+        wait_for(lambda: counted(segue) == {"told": 2})
+        assert equal(segue)
+    assert standing(changes(segue)) == wanted
