@@ -46,6 +46,8 @@ class FillOutcome:
 
     links_before: int = 0
     """Subjects that stand for another by links from before the first catalogue, which were told again."""
+    spared: tuple[str, ...] = ()
+    """Subjects whose erasure came before the first catalogue and was not told again: it would erase others, too."""
 
     def said(self) -> list[str]:
         """In a few sentences, for people."""
@@ -57,14 +59,22 @@ class FillOutcome:
         return [f"Its history is filled in: {said}, in {self.seconds:.1f} s.", *self.said_besides()]
 
     def said_besides(self) -> list[str]:
-        """Say which links came with it, and which partitions were not waited for."""
-        return [*self._said_of_links(), *self._said_of_waiting()]
+        """Say which links came with it, whom to erase, and which partitions were not waited for."""
+        return [*self._said_of_links(), *self._said_of_spared(), *self._said_of_waiting()]
 
     def _said_of_links(self) -> list[str]:
         if not self.links_before:
             return []
         subjects = "1 subject stands" if self.links_before == 1 else f"{self.links_before:,} subjects stand"
         return [f"{subjects} for another by links from before the first catalogue."]
+
+    def _said_of_spared(self) -> list[str]:
+        if not self.spared:
+            return []
+        return [
+            f"Erased before the first catalogue, and linked since with somebody who was not: {', '.join(self.spared)}."
+            " These erasures were not told again: they would erase both. Take wrong links back, then use `segue erase`."
+        ]
 
     def _said_of_waiting(self) -> list[str]:
         if not self.not_waited_for:
@@ -84,6 +94,7 @@ class FillOutcome:
             "waited_seconds": round(self.waited_seconds, 3),
             "not_waited_for": list(self.not_waited_for),
             "links_before": self.links_before,
+            "spared": list(self.spared),
         }
 
 
@@ -196,6 +207,7 @@ async def fill(servers: Servers, on_share: OnShare = lambda *_: None, on_wait: O
         (pace.waited_ms + settling.waited_ms) / 1_000,
         tuple(sorted(settling.left_out)),
         early.aliases,
+        tuple(sorted(early.spared)),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rules.engine.event_time import record_time
 from rules.engine.persons.remote import Remote
-from rules.ground.instants import parse_instant
+from rules.ground.instants import format_instant, parse_instant
 from streams.operations.filling.before_first import Early
 from tests.properties.scattered import FILES, history, persons_of
 from tests.properties.scattered_fills import Scattered, home_of
@@ -76,6 +76,35 @@ def test_erasures_before_the_first_catalogue_stand_and_what_comes_after_them_is_
     for seed in ERASED_SEEDS:
         found, persons = erased(seed, afterwards)
         assert found == persons, f"seed {seed}"
+
+
+LINKED_SINCE: list[tuple[str, str, dict[str, str]]] = [
+    ("hcp:1", "privacy.erased", {}),
+    ("crm:5", "a", {"color": "red"}),
+    ("crm:5", "identity.linked", {"canonical": "hcp:1"}),
+    ("crm:5", "identity.unlinked", {}),
+]
+
+
+def test_nobody_is_erased_who_was_linked_with_an_erased_subject_before_the_fill() -> None:
+    lines: list[bytes | str] = [
+        json.dumps(
+            {
+                "specversion": "1.0",
+                "id": f"e{index}",
+                "source": "/s",
+                "type": type_,
+                "subject": subject,
+                "time": format_instant(END_MS - 1_000_000 + index),
+                "recordedtime": format_instant(END_MS - 1_000_000 + index),
+                "data": data,
+            }
+        ).encode()
+        for index, (subject, type_, data) in enumerate(LINKED_SINCE)
+    ]
+    script = [*lines[:2], "calm", "cut", "calm", lines[2], "calm", "fill 0", "calm", lines[3]]
+    _, found = end_of(0, (), script, [FILES])
+    assert found["crm:5"]["members"] >= {"liked"}
 
 
 def too_early(seed: int) -> list[str]:

@@ -13,8 +13,12 @@ redeliveries.
 
 What came after the first catalogue the engine has applied, but without the links: an erasure reached one subject of a
 person, and not the others. So links and erasures are read up to the end of the log.
+
+An erasure that is told again goes on along the links that came after the first catalogue. If it would reach somebody
+whom no erasure of the log reaches, it is not told: that subject is *spared*, and a person decides.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -63,6 +67,8 @@ class Early:
 
     erased_at: dict[str, Place] = field(default_factory=dict)
     """By subject: the record of that erasure."""
+    spared: frozenset[str] = frozenset()
+    """Erased subjects whose erasure is not told again: it would erase somebody linked with them since."""
 
     @property
     def aliases(self) -> int:
@@ -77,8 +83,13 @@ class Early:
         return self.begins_anew and time_ms > erasure.time_ms and place > self.erased_at[subject]
 
     def erasures(self, topic: str, partitions: int) -> Iterator[OutRecord]:
-        """Make the erasure of each subject, as a record of the input; those that workers have applied are left out."""
+        """Make the erasure of each subject, as a record of the input; those that workers have applied are left out.
+
+        So are those of `spared`.
+        """
         for subject, erasure in sorted(self.erased.items() - self.applied.items()):
+            if subject in self.spared:
+                continue
             yield _record(topic, partitions, subject, event_of(subject, erasure, None))
 
     def link_events(self, topic: str, partitions: int) -> Iterator[OutRecord]:
@@ -173,7 +184,28 @@ def early_of(told: Sequence[Told], *, begins_anew: bool = False) -> Early:
     early.links = {
         subject: each.said for subject, each in standing.items() if each.early and isinstance(each.said, Link)
     }
+    early.spared = _linked_since(told, early.erased) & early.erased.keys() - early.applied.keys()
     return early
+
+
+def _linked_since(told: Sequence[Told], erased: Mapping[str, Identity]) -> frozenset[str]:
+    """Return who is linked with a subject that is not erased, by links that came after the first catalogue."""
+    latest: dict[str, Link] = {}
+    for each in told:
+        if isinstance(each.said, Link) and not each.early:
+            latest[each.subject] = max(each.said, latest.get(each.subject, each.said), key=lambda link: link.identity)
+    linked: defaultdict[str, set[str]] = defaultdict(set)
+    for subject, link in latest.items():
+        if link.canonical is not None:
+            linked[subject].add(link.canonical)
+            linked[link.canonical].add(subject)
+    found = {subject for subject in linked if subject not in erased}
+    waiting = [*found]
+    while waiting:
+        new = linked[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return frozenset(found)
 
 
 def _canonical(told: Told) -> str | None:

@@ -91,6 +91,22 @@ def test_a_link_event_since_the_first_catalogue_is_not_told_again() -> None:
     assert erased((A, B, 1), (A, "", 3), (B, ERASED, 9)) == {B}
 
 
+@pytest.mark.parametrize("link", [(B, A, 20), (A, B, 20)])
+def test_an_erasure_is_not_told_again_where_it_would_erase_somebody_linked_since(link: tuple[str, str, int]) -> None:
+    early = read((A, ERASED, 9), (C, ERASED, 9), link, since=2)
+    assert ({*early.erased}, {*early.spared}) == ({A, C}, {A})
+    assert [record.key for record in early.erasures("in", 4)] == [C.encode()]
+    # not where the link was taken back, where it is as old as the erasure, or where both are erased
+    assert not read((A, ERASED, 9), link, (link[0], "", 21), since=1).spared
+    assert not read((A, ERASED, 9), (B, A, 8), since=1).spared
+    assert not read((A, ERASED, 9), (B, ERASED, 9), link, since=2).spared
+
+
+def test_what_is_spared_is_found_along_all_links_since() -> None:
+    early = read((A, ERASED, 9), (C, ERASED, 9), (A, C, 20), (B, C, 21), since=2, begins_anew=True)
+    assert early.spared == {A, C}
+
+
 def test_each_subject_gets_its_events_with_their_own_identity_in_its_own_partition() -> None:
     early = read((A, B, 1), (B, ERASED, 9), (C, D, 5), (D, "", 6))
     assert early.erased == dict.fromkeys((A, B), Identity(9, "/s", "e1"))
