@@ -130,6 +130,15 @@ def explained_without_facts(segue: Segue, told: Published) -> None:
     assert segue("explain", "payer:nobody").status == 1
 
 
+def filled_in(segue: Segue, told: Published, folder: Path) -> None:
+    """See that a condition that comes in later knows what was told before."""
+    enter = "{event: plan.formulary_changed, where: {organisation: {equals: 'payer:7'}}, count: {at_least: 2}}"
+    twice = f"segment: told-twice\nversion: 1\nstatus: approved\nenter: {enter}\n"
+    segue.done("apply", write_catalogue(folder, {**FILES, "segments/told-twice.yaml": twice}))
+    entered = ["entered told-twice entry_rule"]
+    assert told.published(3) == {SECOND: entered, THIRD: entered, LATE: entered}
+
+
 def explained(segue: Segue) -> None:
     """See that `explain` and `history` name the organisation, the role, and since when."""
     said = " ".join(segue.done("explain", FIRST, "covered").out.split())
@@ -176,6 +185,7 @@ def tell_and_reach(segue: Segue, tmp_path: Path) -> None:
         segue.done("send", "-", stdin=changed + event(OTHER, "portal.login", "other"))
         expected = {**dict.fromkeys(MANY, IN), OTHER: ["entered visitors entry_rule"]}
         assert told.published(2 * len(MANY) + 1) == expected
+        filled_in(segue, told, tmp_path / "later")
         told.verified()
         assert segue.done("explain", LARGE, "--json").json["tied_to_it"] == {"prescriber": len(MANY)}
         assert stop(worker).status == 0

@@ -2,14 +2,22 @@
 
 What a worker refused when it came is refused here, too: a wrong key, a wrong partition, a bad time. The dictionary is
 the one in force now, because it is the one by which a worker reads the history.
+
+A worker keeps what an organisation told a subject as an effect in the subject's partition, `segue.reached`. It is an
+event of that subject like any other, with the id that the engine knows it by.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
-from rules.engine.decode import check_envelope, decode, is_binary
+from rules.engine.affiliations.telling import told_as_sent
+from rules.engine.decode import Own, check_envelope, decode, decode_again, is_binary
+from rules.engine.persons.contribution import read_fact
+from rules.engine.persons.effects import REACHED_TYPE
+from rules.engine.persons.received import Unreadable, read_effect, reading
+from rules.engine.refusal import Refusal
 from rules.engine.wanted import Wanted
 from rules.ground.event import Event
 from rules.language.dictionary import NO_FACTS, Dictionary
@@ -41,7 +49,10 @@ class Selection:
 
     def text_of(self, record: Fetched, r_ms: int) -> bytes | None:
         """Return an event that is wanted as structured JSON; None: the record is none. `r_ms`: its instant R."""
-        found = decode(record.value, record.headers, self._dictionary, r_ms)
+        found: Event | Own | Refusal | None = decode(record.value, record.headers, self._dictionary, r_ms)
+        told = self._told(found) if isinstance(found, Own) else None
+        if told is not None:
+            found = decode_again(told, self._dictionary, r_ms)
         if not isinstance(found, Event) or not self._wanted.takes(found):
             return None
         if found.type in NO_FACTS:
@@ -50,7 +61,19 @@ class Selection:
             return None
         if check_envelope(found, record.key, self._partition, self._partitions) is not None:
             return None
-        return structured(record.value, record.headers)
+        return structured(record.value, record.headers) if told is None else orjson.dumps(told)
+
+    def _told(self, own: Own) -> dict[str, Any] | None:
+        """Return what an organisation told as a CloudEvent; None: the record tells nothing of a wanted type."""
+        effect = read_effect(own) if own.type == REACHED_TYPE else None
+        if effect is None:
+            return None
+        try:
+            with reading():
+                fact = read_fact(effect.data["fact"], effect.subject)
+                return told_as_sent(fact, self._dictionary) if fact.type in self._dictionary.events else None
+        except Unreadable:
+            return None
 
 
 def structured(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bytes:
