@@ -151,19 +151,54 @@ def _link_or_erasure(record: Fetched, dictionary: Dictionary, r_ms: int) -> Even
     return found if isinstance(found, Event) and found.type in NO_FACTS else None
 
 
+class _Standing:
+    """The links that stand while links and erasures are read in order."""
+
+    def __init__(self) -> None:
+        self.told: Final[dict[str, Told]] = {}
+        """By subject: its link event that stands."""
+        self._aliases: Final[defaultdict[str, set[str]]] = defaultdict(set)
+        """By subject: those whose link event names it."""
+
+    def stand(self, told: Told) -> bool:
+        """Let a link event stand, and return True, unless a later one of its subject does."""
+        known = self.told.get(told.subject)
+        if known is not None and known.said[:3] >= told.said[:3]:
+            return False
+        self.drop(told.subject)
+        self.told[told.subject] = told
+        canonical = _canonical(told)
+        if canonical is not None:
+            self._aliases[canonical].add(told.subject)
+        return True
+
+    def drop(self, subject: str) -> str | None:
+        """Drop the link event of a subject; return for whom the subject stood."""
+        told = self.told.pop(subject, None)
+        canonical = None if told is None else _canonical(told)
+        if canonical is not None:
+            self._aliases[canonical].discard(subject)
+        return canonical
+
+    def aliases(self, subject: str) -> set[str]:
+        """Return who stands for a subject."""
+        return self._aliases.get(subject, set())
+
+
 def early_of(told: Sequence[Told], *, begins_anew: bool = False) -> Early:
     """Say who is erased and which links stand, from all of them in order (docs/language.md, Erasure)."""
-    early, standing = Early(begins_anew), dict[str, Told]()
+    early, standing = Early(begins_anew), _Standing()
 
     def erase(subject: str, erasure: Identity, place: Place) -> None:
-        if subject in early.erased and early.erased[subject] >= erasure:
-            return
-        early.erased[subject], early.erased_at[subject] = erasure, place
-        before = standing.pop(subject, None)
-        canonical = None if before is None else _canonical(before)
-        aliases = sorted(alias for alias, each in standing.items() if _canonical(each) == subject)
-        for other in ([] if canonical is None else [canonical]) + aliases:
-            erase(other, erasure, place)
+        waiting = [subject]
+        while waiting:
+            other = waiting.pop()
+            if other in early.erased and early.erased[other] >= erasure:
+                continue
+            early.erased[other], early.erased_at[other] = erasure, place
+            canonical = standing.drop(other)
+            waiting += standing.aliases(other)
+            waiting += [] if canonical is None else [canonical]
 
     for each in told:
         subject, said = each.subject, each.said
@@ -175,14 +210,12 @@ def early_of(told: Sequence[Told], *, begins_anew: bool = False) -> Early:
         refused = early.erased.get(subject)
         if refused is not None and (not begins_anew or said.time_ms <= refused.time_ms):
             continue
-        known = standing.get(subject)
-        if known is None or known.said[:3] < said.identity:
-            standing[subject] = each
+        if standing.stand(each):
             erasure = None if said.canonical is None else early.erased.get(said.canonical)
             if erasure is not None and said.identity <= erasure:
                 erase(subject, erasure, each.place)
     early.links = {
-        subject: each.said for subject, each in standing.items() if each.early and isinstance(each.said, Link)
+        subject: each.said for subject, each in standing.told.items() if each.early and isinstance(each.said, Link)
     }
     early.spared = _linked_since(told, early.erased) & early.erased.keys() - early.applied.keys()
     return early

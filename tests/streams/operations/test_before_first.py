@@ -18,7 +18,7 @@ ERASED = "erased"
 DICTIONARY = catalogue("all|enter: {everyone: true}").dictionary
 
 
-def read(*told: tuple[str, str, int], since: int = 99, begins_anew: bool = False) -> Early:
+def read(*told: tuple[str, str, int], since: int = 9_999, begins_anew: bool = False) -> Early:
     """Read link events (alias, canonical, time), unlinks (alias, "", time) and erasures (subject, "erased", time).
 
     `since`: how many of them came before the first catalogue.
@@ -100,6 +100,11 @@ def test_an_erasure_is_not_told_again_where_it_would_erase_somebody_linked_since
     assert not read((A, ERASED, 9), link, (link[0], "", 21), since=1).spared
     assert not read((A, ERASED, 9), (B, A, 8), since=1).spared
     assert not read((A, ERASED, 9), (B, ERASED, 9), link, since=2).spared
+
+
+def test_a_chain_of_links_of_any_length_is_erased_as_a_whole() -> None:
+    chain = [(f"hcp:{n}", f"hcp:{n + 1}", n) for n in range(3_000)]
+    assert len(erased(*chain, ("hcp:0", ERASED, 9_999))) == 3_001
 
 
 def test_what_is_spared_is_found_along_all_links_since() -> None:
