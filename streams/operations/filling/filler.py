@@ -234,8 +234,7 @@ class Filler:
     async def _write(self, work: _Work, gathered: Gathered) -> None:
         """Append the histories of the subjects gathered; see (2)."""
         written = 0
-        for records in self._groups(work, gathered):
-            counted = sum(1 + len(record.value or b"") // COUNTED_BYTES for record in records)
+        for records, counted in self._groups(work, gathered):
             await self._pace.turn(work.partition, counted)
             await self._append(records)
             written += len(records)
@@ -247,10 +246,11 @@ class Filler:
             events=work.done.events + gathered.events,
         )
 
-    def _groups(self, work: _Work, gathered: Gathered) -> Iterator[list[OutRecord]]:
+    def _groups(self, work: _Work, gathered: Gathered) -> Iterator[tuple[list[OutRecord], int]]:
+        """Walk the records in groups to be written together, each with how much it counts against the pace."""
         assert work.done.cut_ms is not None or not gathered.texts
         group: list[OutRecord] = []
-        size = 0
+        counted = 0
         for key, texts in gathered.texts.items():
             for record in histories(
                 self._wire,
@@ -262,12 +262,12 @@ class Filler:
                 self._record_bytes_max,
             ):
                 group.append(record)
-                size += len(record.value or b"")
-                if len(group) >= self._pace.group or size >= GROUP_BYTES_MAX:
-                    yield group
-                    group, size = [], 0
+                counted += 1 + len(record.value or b"") // COUNTED_BYTES
+                if counted >= min(self._pace.group, GROUP_BYTES_MAX // COUNTED_BYTES):
+                    yield group, counted
+                    group, counted = [], 0
         if group:
-            yield group
+            yield group, counted
 
     async def _append(self, records: Sequence[OutRecord]) -> None:
         patience = Patience(self._clock, until_ms=self._clock.now_ms() + PATIENCE_MS)
