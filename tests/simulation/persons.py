@@ -49,6 +49,8 @@ ANEW_SEEDS = (1, 3)
 """Of five seeds: those in which the erased begin anew."""
 SMALL = 900
 """Bytes of an effect in some runs: most contributions come in pieces there."""
+RECORDS_MAX = 5_000
+"""No partition of a run has so many records: 200 to 700 are usual."""
 SUBJECTS = ("hcp:1", "hcp:2", "hcp:3", "crm:4", "crm:5", "crm:6")
 """Few, so that links meet: chains, rings, two aliases of one. They live in both partitions."""
 assert {partition_of(each.encode(), PARTITIONS) for each in SUBJECTS} == set(range(PARTITIONS))
@@ -236,10 +238,9 @@ class PersonsRun(Run):
             await process.kill()
 
     def settled(self) -> bool:
-        return super().settled() and all(
-            self.world.broker.watermarks(EVENTS, partition)[1] == self._stable(partition)
-            for partition in range(PARTITIONS)
-        )
+        ends = [self.world.broker.watermarks(EVENTS, partition)[1] for partition in range(PARTITIONS)]
+        assert max(ends) < RECORDS_MAX, "effects go round for ever"
+        return super().settled() and ends == [self._stable(partition) for partition in range(PARTITIONS)]
 
     def _stable(self, partition: int) -> int:
         return self.world.broker.fetch(EVENTS, partition, 0)[1]
