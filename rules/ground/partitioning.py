@@ -3,6 +3,8 @@
 librdkafka's default partitioner (CRC32) puts most keys elsewhere; a producer on it must be set to `murmur2_random`.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -33,3 +35,11 @@ def murmur2(key: bytes) -> int:
 def partition_of(key: bytes, partitions: int) -> int:
     """Find the partition of a key: `toPositive(murmur2(key)) % partitions`."""
     return (murmur2(key) & _31_BITS) % partitions
+
+
+def by_partition(subjects: Iterable[str], partitions: int) -> dict[int, list[str]]:
+    """Part subjects by the partition of their records, in the order given."""
+    parted: defaultdict[int, list[str]] = defaultdict(list)
+    for subject in subjects:
+        parted[partition_of(subject.encode(), partitions)].append(subject)
+    return dict(parted)

@@ -1,11 +1,10 @@
 """Whether a profile was erased since an instant in the past: then nothing is told of the time before."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from rules.engine.persons.packed import Identity
 from rules.engine.profile import Profile, unpack
-from rules.ground.partitioning import partition_of
+from rules.ground.partitioning import by_partition, partition_of
 from streams.operations.errors import NoState, OtherState, WrongInput
 from streams.operations.profile_state import read_together
 from streams.operations.servers import Servers
@@ -42,11 +41,9 @@ async def erased_for_good(servers: Servers, subjects: Sequence[str], erasure: st
 
     `erasure`: `source id` of its event.
     """
-    parts: defaultdict[int, list[str]] = defaultdict(list)
-    for subject in subjects:
-        parts[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    parted = by_partition(subjects, servers.deployment.partitions)
     found: set[str] = set()
-    for partition, here in parts.items():
+    for partition, here in parted.items():
         async with servers.stored(partition) as store:
             _, blobs = await read_together(store, partition, here)
         for subject, blob in zip(here, blobs, strict=True):

@@ -4,14 +4,13 @@ Each subject's state is read from its own partition, as the worker there wrote i
 be missing.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from rules.engine.persons.packed import Identity
 from rules.engine.profile import unpack
-from rules.ground.partitioning import partition_of
+from rules.ground.partitioning import by_partition
 from streams.operations.errors import NoState, OtherState
 from streams.operations.profile_state import read_together
 from streams.operations.servers import Servers
@@ -76,9 +75,7 @@ async def linked_subjects(servers: Servers, subject: str) -> LinkedSubjects:
 
 async def _read(servers: Servers, subjects: Iterable[str]) -> list[LinkedSubject]:
     """Read subjects, a partition after the other."""
-    parted: defaultdict[int, list[str]] = defaultdict(list)
-    for subject in subjects:
-        parted[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    parted = by_partition(subjects, servers.deployment.partitions)
     found = []
     for partition, some in sorted(parted.items()):
         try:

@@ -5,13 +5,12 @@ three links takes three rounds; a ring ends where it began, because each subject
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rules.engine.profile import Profile, unpack
-from rules.ground.partitioning import partition_of
+from rules.ground.partitioning import by_partition
 from streams.operations.errors import OtherState, WrongInput
 from streams.operations.profile_state import read_together
 from streams.operations.servers import AT_ONCE, Servers
@@ -97,9 +96,7 @@ def _tied(profile: Profile | None) -> list[str]:
 
 async def _blobs(servers: Servers, subjects: Collection[str]) -> dict[str, bytes | None]:
     """Read what is stored of subjects: one request for each partition, a few partitions at the same time."""
-    parted: defaultdict[int, list[str]] = defaultdict(list)
-    for subject in subjects:
-        parted[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    parted = by_partition(subjects, servers.deployment.partitions)
     few = asyncio.Semaphore(AT_ONCE)
 
     async def one(partition: int, some: Sequence[str]) -> dict[str, bytes | None]:
@@ -115,9 +112,7 @@ async def _blobs(servers: Servers, subjects: Collection[str]) -> dict[str, bytes
 
 async def named_in_redis(servers: Servers, subjects: Collection[str]) -> set[str]:
     """Return those of whom a profile stands in Redis under its name. Raises Unreachable."""
-    parted: defaultdict[int, list[str]] = defaultdict(list)
-    for subject in subjects:
-        parted[partition_of(subject.encode(), servers.deployment.partitions)].append(subject)
+    parted = by_partition(subjects, servers.deployment.partitions)
     found: set[str] = set()
     for partition, some in parted.items():
         async with servers.stored(partition) as store:

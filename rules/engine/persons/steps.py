@@ -15,7 +15,7 @@ from rules.engine.persons.part import OWN, Part, Way, recognises
 from rules.engine.persons.person import Person, identity_of
 from rules.engine.persons.taking_over import Taken, take_exits
 from rules.engine.plan import Plan, all_of
-from rules.engine.profile import NEVER, Profile
+from rules.engine.profile import Profile
 from rules.engine.sleeping import awake
 from rules.engine.step import due
 from rules.ground.event import Event
@@ -60,8 +60,6 @@ def evaluate(profile: Profile, plan: Plan, at: At, generation: str, taken: Taken
 
 def evaluate_fact(profile: Profile, plan: Plan, at: At, generation: str, mask: int) -> list[AnyChange]:
     """Evaluate a profile that took a fact in, which can move what a mask says."""
-    if profile.evaluated_ms == NEVER:  # history began it: all of it is to be judged
-        mask = all_of(plan)
     mask = awake(profile, plan, mask) | due(profile, plan, at.r_ms + 1)
     if not mask:
         profile.evaluated_ms = at.r_ms

@@ -1,13 +1,12 @@
 """Reading links out of the profiles in Redis: of one subject with its person, or of all."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from rules.engine.layout import decode
 from rules.engine.persons.journeys import Moved
 from rules.engine.persons.packed import PackedPerson
-from rules.ground.partitioning import partition_of
+from rules.ground.partitioning import by_partition, partition_of
 from streams.errors import Fenced, Gap, Unanswered
 from streams.operations.errors import NoState, OtherState
 from streams.operations.links.graph import Linked, Links
@@ -36,7 +35,7 @@ async def read_all(servers: Servers, on_read: OnRead = lambda _: None, also: Col
             after, subjects = await _page(store, partition, cursor)
             await look(partition, store, subjects, found)
             cursor = after or None
-        named = sorted(each for each in by_partition[partition] if each not in found)
+        named = sorted(each for each in parted.get(partition, ()) if each not in found)
         for begin in range(0, len(named), SCAN):
             await look(partition, store, named[begin : begin + SCAN], found)
         return list(found.values())
@@ -49,10 +48,7 @@ async def read_all(servers: Servers, on_read: OnRead = lambda _: None, also: Col
                 found[subject] = linked
         on_read(len(subjects))
 
-    by_partition: defaultdict[int, set[str]] = defaultdict(set)
-    for each in also:
-        by_partition[partition_of(each.encode(), servers.deployment.partitions)].add(each)
-
+    parted = by_partition({*also}, servers.deployment.partitions)
     return Links(linked for partition in await servers.in_each(one) for linked in partition)
 
 

@@ -2,8 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -24,6 +23,7 @@ from streams.intake.decoding import decoder_of
 from streams.operations.filling.selection import Selection
 from streams.settings import Deployment
 from streams.wire.maker import RecordMaker
+from tests.streams.world import Read
 from tests.transcripts.implementations import compiled
 
 R: Final = parse_instant("2026-03-02")
@@ -66,24 +66,12 @@ AFTER: Final = catalogue(
 )
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """A record as the log gives it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    timestamp_type: int = 1
-
-
 class World:
     """A partition, the records that it was given, and its changes as (subject, segment, whether by backfill)."""
 
     def __init__(self) -> None:
         self.engine = Partition("g1", decoder_of(0, 1), clock_ms=-1)
-        self.log: list[Fetched] = []
+        self.log: list[Read] = []
         self.changes: list[tuple[str, str, bool]] = []
         self.maker = RecordMaker(Deployment(generation="g1", partitions=1), "n")
 
@@ -93,7 +81,7 @@ class World:
         while waiting:
             key, value = waiting.popleft()
             r_ms = R + 1_000 * len(self.log)
-            self.log.append(Fetched(len(self.log), r_ms, key, value))
+            self.log.append(Read(len(self.log), r_ms, key, value))
             applied = whole(self.engine.feed(Record(len(self.log) - 1, r_ms, key, value)))
             for change in changes_of(applied.items):
                 assert isinstance(change, Change)
@@ -124,10 +112,10 @@ class World:
         return ids
 
 
-def reached(effect: Effect) -> Fetched:
+def reached(effect: Effect) -> Read:
     """Make the record of an effect."""
     [sealed] = seal([effect], "g1", "org:1", 1, R)
-    return Fetched(1, R, b"hcp:1", sealed.value)
+    return Read(1, R, b"hcp:1", sealed.value)
 
 
 def told(**data: Any) -> Event:
@@ -151,7 +139,7 @@ def effect_of(fact: Any) -> Effect:
     return Effect("hcp:1", REACHED_TYPE, {"way": ["org:1"], "event": "/s e", "fact": fact})
 
 
-def selected(record: Fetched) -> bytes | None:
+def selected(record: Read) -> bytes | None:
     return Selection(wanted_history(BEFORE, AFTER, R), AFTER.dictionary, 0, 1).text_of(record, R)
 
 
@@ -215,4 +203,4 @@ def test_what_says_nothing_to_a_worker_or_is_not_wanted_is_in_no_history() -> No
     assert len(pieces) > 1
     for piece in pieces:
         assert isinstance(decode(piece.value, (), EMPTY_DICTIONARY, R), Own)
-        assert selected(Fetched(1, R, b"hcp:1", piece.value)) is None
+        assert selected(Read(1, R, b"hcp:1", piece.value)) is None

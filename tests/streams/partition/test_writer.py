@@ -35,7 +35,8 @@ async def test_a_slice_that_is_packed_in_portions_is_the_state_at_its_boundary(
     assert world.out() == world.expected()
 
 
-async def test_the_partitions_of_a_worker_begin_their_slices_at_different_times() -> None:
+async def four_partitions() -> tuple[World, Worker, list[float]]:
+    """Start a worker of four partitions; return also the instants at which it begins slices, as they come."""
     world = await World(4).create()
     began: list[float] = []
     worker = await Worker(world, on_point=lambda name: began.append(world.clock.ms) if name == "slice" else None).start(
@@ -43,11 +44,21 @@ async def test_the_partitions_of_a_worker_begin_their_slices_at_different_times(
     )
     for partition in range(4):
         world.cut(catalogue(VISITORS), partition)
-    for n in range(100):
-        world.advance(50)
+    return world, worker, began
+
+
+async def send_and_wait(world: World, worker: Worker, step_ms: int, times: int) -> None:
+    """Send an event to each partition after each step, and wait until it is applied."""
+    for n in range(times):
+        world.advance(step_ms)
         for partition in range(4):
             world.send(f"hcp:{n % 20}", partition=partition)
         await world.until(lambda: all(worker.applied(one) >= world.end(one) for one in range(4)))
+
+
+async def test_the_partitions_of_a_worker_begin_their_slices_at_different_times() -> None:
+    world, worker, began = await four_partitions()
+    await send_and_wait(world, worker, 50, 100)
     assert len(began) > 8
     # no instant has the slices of more than two of them
     assert max(began.count(instant) for instant in began) <= 2
@@ -55,24 +66,10 @@ async def test_the_partitions_of_a_worker_begin_their_slices_at_different_times(
 
 
 async def test_they_keep_their_times_over_a_pause_and_when_all_begin_late() -> None:
-    world = await World(4).create()
-    began: list[float] = []
-    worker = await Worker(world, on_point=lambda name: began.append(world.clock.ms) if name == "slice" else None).start(
-        0, 1, 2, 3
-    )
-    for partition in range(4):
-        world.cut(catalogue(VISITORS), partition)
-
-    async def send_and_wait(step_ms: int, times: int) -> None:
-        for n in range(times):
-            world.advance(step_ms)
-            for partition in range(4):
-                world.send(f"hcp:{n % 20}", partition=partition)
-            await world.until(lambda: all(worker.applied(one) >= world.end(one) for one in range(4)))
-
+    world, worker, began = await four_partitions()
     # each of these comes after a whole interval, so every partition begins a slice with it
-    await send_and_wait(3_700, 3)
+    await send_and_wait(world, worker, 3_700, 3)
     began.clear()
-    await send_and_wait(50, 100)
+    await send_and_wait(world, worker, 50, 100)
     assert max(began.count(instant) for instant in began) <= 2
     await worker.release()
