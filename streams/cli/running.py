@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from streams.cli.render.terminal import tell
 from streams.operations.servers import Servers, serving, silence_libraries
 from streams.operations.settings import misspelt, read_settings
 from streams.settings import Deployment, Settings
@@ -15,6 +14,8 @@ T = TypeVar("T")
 def settings() -> tuple[Deployment, Settings]:
     """Read the settings from the environment, warning of variables that look like settings and are none."""
     for variable in misspelt():
+        from streams.cli.render.terminal import tell  # here, for start-up time: it brings Rich
+
         tell(f"warning: {variable}")
     return read_settings()
 

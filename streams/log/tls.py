@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from streams.secret import Secret, SecretUnreadable
 
 
@@ -37,6 +35,8 @@ class Tls:
 
     def expired(self) -> bool:
         """Tell whether our own certificate has expired. False where that cannot be told."""
+        from cryptography import x509  # here, for start-up time: it is asked only after a refusal
+
         try:
             found = x509.load_pem_x509_certificate(b"" if self.certfile is None else self.certfile.read_bytes())
         except (OSError, ValueError):

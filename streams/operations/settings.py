@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings
 from rules.catalogue.assignment_key import SETTING_NAME
 from rules.language.validation import closest
 from streams.delivery.settings import DeliverySettings
-from streams.delivery.shapes import shape_of
 from streams.operations.errors import WrongRequest
 from streams.operations.plain import plain
 from streams.secret import SecretUnreadable
@@ -116,6 +115,8 @@ def _check_tokens(settings: Settings) -> None:
 
 def read_delivery_settings() -> DeliverySettings:
     """Read SEGUE_DELIVER_* and see that the shape has its credentials; raises WrongRequest, never with a value."""
+    from streams.delivery.shapes import shape_of  # here, for start-up time: every command reads settings, one delivers
+
     found = _read(DeliverySettings)
     if not found.url:
         raise WrongRequest("SEGUE_DELIVER_URL is not set: where to deliver, https://…")

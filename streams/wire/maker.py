@@ -57,7 +57,6 @@ from rules.ground.partitioning import partition_of
 from streams.records import Fetched, OutRecord
 from streams.settings import Deployment
 from streams.wire.names import channel_topics, restricted_topics
-from streams.wire.payloads import CatalogueInForce, DeadLetterPointer, Resumed
 
 DEAD_LETTER_BYTES_MAX: Final = 900_000
 """Key, value and headers of a dead letter together; a larger record becomes a pointer. Below the limits of producers
@@ -151,11 +150,14 @@ class RecordMaker:
         key, value, headers = record.key, record.value, tuple(record.headers)
         size = len(key or b"") + len(value or b"") + _size_of(headers)
         if size > DEAD_LETTER_BYTES_MAX:
-            pointer = DeadLetterPointer(
-                topic=self._events, partition=partition, offset=record.offset, value_bytes=len(value or b"")
-            )
+            pointer = {
+                "topic": self._events,
+                "partition": partition,
+                "offset": record.offset,
+                "value_bytes": len(value or b""),
+            }
             key = key if key is not None and len(key) <= KEY_KEPT_BYTES_MAX else None
-            value, headers = orjson.dumps(pointer.model_dump()), ()
+            value, headers = orjson.dumps(pointer), ()
             origin = (*origin, ("segue_pointer", b"true"))
         elif key is None and value is None:
             value = _NOTHING
@@ -167,11 +169,11 @@ class RecordMaker:
 
     def catalogue(self, partition: int, hash_: str) -> OutRecord:
         """Make the record that puts the catalogue of that hash in force: a cut."""
-        return self._own_record(partition, "segue.catalogue", CatalogueInForce(catalogue=hash_).model_dump())
+        return self._own_record(partition, "segue.catalogue", {"catalogue": hash_})
 
     def resume(self, partition: int, by: str, note: str) -> OutRecord:
         """Make the record that lets a held partition go on: refused records before it are pardoned."""
-        return self._own_record(partition, RESUME_TYPE, Resumed(by=by, note=note).model_dump())
+        return self._own_record(partition, RESUME_TYPE, {"by": by, "note": note})
 
     def history(
         self, partition: int, subject: str, cut_ms: int, events: Sequence[bytes], traits: Sequence[str] = ()

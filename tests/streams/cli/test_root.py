@@ -1,5 +1,6 @@
 """The root of the command line: what it knows without its commands, and how each error ends one."""
 
+import gc
 import inspect
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from streams.cli.commands import COMMANDS, Command
+from streams.cli.commands import COMMANDS, Command, uncollected
 from streams.cli.main import STATUSES, status_of
 from streams.exits import Exit
 from streams.operations import errors
@@ -25,6 +26,9 @@ SLOW = (
 )
 
 
+NOT_OF_A_WORKER = ("rich", "cryptography.x509", "streams.wire.payloads", "streams.delivery.shapes", "streams.demo")
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each.name)
 def test_the_help_line_of_a_command_is_the_first_line_of_its_docstring(command: Command) -> None:
     module, _, function = command.target.partition(":")
@@ -37,6 +41,20 @@ def test_the_root_imports_nothing_that_only_a_command_needs() -> None:
     code = "import sys, streams.cli.main; print(*(name for name in sys.argv[1:] if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code, *SLOW], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_worker_imports_nothing_that_only_others_need() -> None:
+    code = "import sys, streams.cli.main, streams.cli.worker; print(*(n for n in sys.argv[1:] if n in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, *NOT_OF_A_WORKER], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_nothing_is_collected_while_a_command_is_imported() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
 
 
 def test_every_error_of_an_operation_has_one_exit_status() -> None:

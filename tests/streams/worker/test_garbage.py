@@ -48,6 +48,15 @@ def test_nothing_is_collected_whole_while_profiles_grow_in_number(full_collectio
     assert gc.get_freeze_count() == 0
 
 
+def test_nothing_is_collected_whole_before_partitions_are_assigned_again(full_collections: list[int]) -> None:
+    with Garbage(ManualClock()) as garbage:
+        for assignments in (0, 1, 1):
+            garbage.look(assignments)
+        assert full_collections == []
+        garbage.look(2)
+        assert len(full_collections) == 1
+
+
 @pytest.mark.parametrize("occasion", ["a rebalance", "a day"])
 def test_a_cycle_that_was_set_aside_is_found_in_the_end(occasion: str) -> None:
     clock = ManualClock()
