@@ -42,7 +42,7 @@ class Command:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep Python's collector away from what is made within: modules, classes and functions live as long as the process.
+    """Keep Python's collector away from what is made within: modules and classes live as long as the process.
 
     It would look at all of them again and again as they become more: a tenth of the time that a worker's imports take.
     """

@@ -3,9 +3,9 @@
 A worker's memory is mostly profiles, each of hundreds of objects, and reference counts free all of them. A full
 collection looks at every object: 0.2 to 0.3 s with 20,000 profiles in memory, again and again while their number grows,
 and no event is applied meanwhile. `Garbage` lets young objects be collected as usual and sets older ones aside
-(`gc.freeze`). A cycle that died after it was set aside is found once a day, or once partitions are assigned again: then
-the profiles are gone, and a full collection costs 0.1 s. The first assignment needs none: nothing was applied before it,
-and a worker that comes back after a crash has no time to lose.
+(`gc.freeze`). A cycle that died after it was set aside is found once a day, or once partitions are assigned again: the
+profiles are gone then, and a full collection costs 0.1 s. The first assignment needs none: nothing was applied before
+it, and a worker that comes back after a crash has no time to lose.
 """
 
 import gc
