@@ -42,7 +42,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from rules.conditions.view import Consents, Grant, Register, State, Withdrawal
+from rules.conditions.view import Consents, Grant, Register, Withdrawal
 from rules.engine.persons.packed import HeldBack, PackedPerson
 from rules.engine.stay import Standing, Stay
 
@@ -65,7 +65,7 @@ class Packed(Struct, array_like=True, gc=False):
     evaluated_ms: int
     traits: Raw
     consents: Raw
-    states: dict[str, State]
+    states: dict[str, Raw]
     stays: dict[str, Stay]
     wakes: dict[str, int]
     seen: dict[int, int]

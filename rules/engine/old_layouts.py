@@ -14,7 +14,7 @@ Layout 2 had one more instant, after known_since, that nothing read. Every lengt
 then; now all absences of the same events share one (`take_former`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Final
 
 import orjson
@@ -62,7 +62,7 @@ def rewritten(blob: bytes) -> bytes:
     return encode(packed)
 
 
-def take_former(states: dict[str, State], memories: Mapping[str, Memory]) -> None:
+def take_former(states: MutableMapping[str, State], memories: Mapping[str, Memory]) -> None:
     """Put states that stand under a former key under the key of today, in place. `memories`: of the profile's plan."""
     taken, left = {}, set()
     for key, memory in memories.items():
@@ -73,4 +73,4 @@ def take_former(states: dict[str, State], memories: Mapping[str, Memory]) -> Non
             left.update(former)
     for each in left - memories.keys():
         del states[each]
-    states |= taken
+    states.update(taken)

@@ -15,6 +15,7 @@ from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
 from rules.engine.persons.part import OWN, Part, Way, remember, still_seen
 from rules.engine.persons.person import Person, unpack_person
+from rules.engine.states import States
 from rules.engine.stay import Standing, Stay
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
@@ -26,8 +27,8 @@ NEVER: Final = -FOREVER
 class Profile:
     """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it.
 
-    Traits and consents are unpacked when somebody reads them for the first time: few events do. As long as nothing
-    changes, what is packed of them is written again as it is.
+    Traits, consents and states are unpacked when somebody reads them for the first time: an event reads few. As long as
+    nothing changes, what is packed of them is written again as it is.
     """
 
     __slots__ = (
@@ -80,7 +81,7 @@ class Profile:
         self._packed_traits: Raw | None = None
         """The traits as they are packed; None: they changed since."""
         self._packed_consents: Raw | None = None
-        self.states: dict[str, State] = {}
+        self.states: States = States()
         self.stays: dict[str, Stay] = {}
         self.wakes: dict[str, int] = {}
         """By segment, or activation (its `wake`): the next instant at which it can change with no event."""
@@ -214,9 +215,11 @@ class Profile:
             self._packed_traits = self._packed_consents = None
         return person
 
-    def know(self, traits: dict[str, Register], consents: Consents, states: dict[str, State]) -> None:
+    def know(self, traits: dict[str, Register], consents: Consents, states: Mapping[str, State]) -> None:
         """Know what its parts bring together."""
-        self._traits, self._consents, self.states = traits, consents, states
+        self._traits, self._consents = traits, consents
+        if states is not self.states:
+            self.states.replace(states)
         self._packed_traits = self._packed_consents = None
 
     def take(self, packed: layout.Packed) -> None:
@@ -226,7 +229,7 @@ class Profile:
         self.arrivals, self.sequence = packed.arrivals, packed.sequence
         self._traits = self._consents = None
         self._packed_traits, self._packed_consents = packed.traits, packed.consents
-        self.states, self.stays, self.wakes = packed.states, packed.stays, packed.wakes
+        self.states, self.stays, self.wakes = States(packed.states), packed.stays, packed.wakes
         if packed.wakes:
             self.wake_ms = min(packed.wakes.values())
         if packed.held_back:
@@ -245,7 +248,7 @@ class Profile:
         if day == self.pruned_day:
             return
         self.pruned_day = day
-        self.states = pruned(self.states, memories, t_ms)
+        self.states.replace(pruned(self.states, memories, t_ms))
         if self.person is not None:
             for part in self.person.parts.values():
                 part.states = pruned(part.states, memories, t_ms)
@@ -270,7 +273,7 @@ class Profile:
                 self.evaluated_ms,
                 self._packed_traits,
                 self._packed_consents,
-                self.states if person is None else {},
+                self.states.pack() if person is None else {},
                 self.stays,
                 self.wakes,
                 self.seen,

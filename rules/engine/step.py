@@ -94,7 +94,7 @@ def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[
     """
     person = profile.person
     if person is None:
-        profile.states = _carried(profile, plan, history)
+        profile.states.replace(_carried(profile, plan, history))
         mask = release(profile, plan) if profile.held_back else 0
     else:
         mask = 0

@@ -165,7 +165,7 @@ class World:
             self.known.sort(key=lambda one: one.event.identity)
         for memory in self.memories:
             state = facts.states.get(memory.state_key)
-            moved = state
+            moved, before = state, orjson.dumps(state)
             if event.type in memory.types:
                 moved = memory.fold(moved, event, arrival, r_ms)
             for trait, value in event.sets:
@@ -173,6 +173,7 @@ class World:
                     setting = Register(event.time_ms, event.source, event.id, value)
                     moved = memory.fold_setting(moved, trait, setting, arrival, r_ms)
             assert new or moved is state, "a redelivery moved the state"
+            assert orjson.dumps(state) == before, "the state that was folded is another now"
             alone = isinstance(self.node, Condition) and memory is self.node.memory
             if moved is not state and alone and memory.inert(moved):
                 self.facts.states[memory.state_key] = moved
@@ -184,7 +185,9 @@ class World:
         """Prune every state at R."""
         for memory in self.memories:
             state = self.facts.states.get(memory.state_key)
+            before = orjson.dumps(state)
             self.facts.states[memory.state_key] = memory.prune(state, START + r_offset)
+            assert orjson.dumps(state) == before, "the state that was pruned is another now"
 
     def mark_now(self) -> Mark:
         """Return the mark that a change now would get."""
