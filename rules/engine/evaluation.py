@@ -82,7 +82,7 @@ class Evaluation:
         Then every activation.
         """
         if self.plan.only_segments:
-            self._visit_all(mask & ~self.plan.activations_mask, at_cut=True)
+            self._visit_all(self._without_waiting(mask) & ~self.plan.activations_mask, at_cut=True)
         else:
             for each in self.plan.visits:
                 if isinstance(each, Gone):
@@ -94,6 +94,21 @@ class Evaluation:
         if self.plan.activations_mask or self.plan.activations_before.by_id:
             self._decide(self.plan.activations_mask, at_cut=True)
         return self._end()
+
+    def _without_waiting(self, mask: int) -> int:
+        """Visit the segments that wait for history from this cut on, all at once; return the mask of the others.
+
+        The profile was never in, and they have no verdict for it: each visit would set the wake that the plan knows.
+        """
+        plan, profile = self.plan, self.profile
+        if not plan.waiting or mask & plan.waiting_mask != plan.waiting_mask:
+            return mask
+        was_known = profile.born_ms < plan.t_ms and not profile.lacking
+        if not was_known or not plan.waiting.keys().isdisjoint(profile.stays):
+            return mask
+        profile.blocked_mask &= ~plan.waiting_mask
+        profile.wakes.update(plan.waiting)
+        return mask ^ plan.waiting_mask
 
     def _visit_all(self, mask: int, *, at_cut: bool = False, backfill: bool = False) -> int:
         """Visit the segments of a mask and those that their changes move; return the mask of the activations moved.

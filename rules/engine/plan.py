@@ -16,7 +16,16 @@ from rules.engine.affiliations.ties import AFFILIATIONS
 from rules.engine.doubts import Doubted, Doubts
 from rules.engine.folds import Fold, TypeFolds, type_folds
 from rules.engine.masks import Masks
-from rules.engine.pending import Fills, Introduction, Introductions, first_by_text, historic, introduce, text_name
+from rules.engine.pending import (
+    Fills,
+    Introduction,
+    Introductions,
+    Pending,
+    first_by_text,
+    historic,
+    introduce,
+    text_name,
+)
 from rules.engine.pilots import Crossing, Governing, Piloted, crossing, piloted
 from rules.engine.profile import Profile
 from rules.engine.segment_plan import Gone, SegmentPlan, gone_from, segment_plan
@@ -107,6 +116,11 @@ class Plan:
     """Event types that may tell something to others: affiliations, and the types that reach somebody."""
     reaching: Mapping[str, Reaches]
     """By event type: whom it reaches, if it is told of an organisation."""
+    waiting: Mapping[str, int]
+    """By id of each segment whose entry rule waits for history from this cut on, whoever the profile is (`_waiting`):
+    the instant at which a profile that was never in looks again."""
+    waiting_mask: int
+    """These segments."""
     cut_mask: int
     """Segments that the cut may move although nothing of them is due: those that it changed. All of them, where the
     catalogue reads the same state in another way."""
@@ -173,6 +187,7 @@ def make_plan(
     wake_bits = {plan.id: 1 << plan.position for plan in segments}
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
     foreign = _foreign(masks.states, numbers or {})
+    waiting = {} if old is None or ends_fill else _waiting(segments, pilots, ordinal, t_ms)
     return Plan(
         ordinal=ordinal,
         t_ms=t_ms,
@@ -221,6 +236,8 @@ def make_plan(
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
         tells=AFFILIATIONS | reaching.keys(),
         reaching=reaching,
+        waiting=waiting,
+        waiting_mask=sum(wake_bits[name] for name in waiting),
         cut_mask=_cut_mask(segments, before, catalogue),
     )
 
@@ -337,6 +354,25 @@ def _fresh_mask(segments: Iterable[SegmentPlan], pilots: Mapping[int, Piloted], 
     return _mask(
         segments, pilots, lambda versions: any(each.enter.verdict(view) != (False, FOREVER) for each in versions)
     )
+
+
+def _waiting(segments: Iterable[SegmentPlan], pilots: Mapping[int, Piloted], ordinal: int, t_ms: int) -> dict[str, int]:
+    """Return the segments that have no verdict for any profile from before the cut, and when to look at them again.
+
+    That is so for profiles that were never in. Their entry rule is one condition, all of whose guards came in at this
+    very cut, and they admit everybody.
+    """
+    found = {}
+    for plan in segments:
+        rule = plan.enter
+        open_to_all = plan.audience is None and plan.parent is None and plan.markets is None
+        if not isinstance(rule, Pending) or not open_to_all or plan.position in pilots:
+            continue
+        if all((guard.cut, guard.since_ms) == (ordinal, t_ms) for guard in rule.guards):
+            verdict, next_ms = rule.verdict(View(t_ms, Profile("", ordinal - 1, t_ms - 1, t_ms - 1)))
+            if verdict is None and next_ms < FOREVER:
+                found[plan.id] = next_ms
+    return found
 
 
 def _historic_of(segment: Segment) -> Iterator[Condition]:
