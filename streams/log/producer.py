@@ -1,12 +1,13 @@
 """Kafka producers that keep to the protocol (docs/protocol.md, publishing); `ring` uses the transactional ones.
 
-This module changes or avoids four things in aiokafka 0.14. The first three could lose or repeat changes:
+This module and `sender` change or avoid five things in aiokafka 0.14. The first three could lose or repeat changes:
 
 - aiokafka commits although the broker refused a batch. Here every delivery is awaited before the commit.
 - aiokafka repeats an EndTxn that was not answered, and tells nobody. Here EndTxn is sent once; without an answer the
   producer is done.
 - aiokafka flushes without a deadline when it is stopped. Here a producer ends within a deadline and flushes nothing.
 - aiokafka makes a future and a task switch for each record. Here whole batches are built, one or a few a partition.
+- aiokafka sends from a task of its own. Here the task that publishes sends.
 
 There is no compression: a worker writes hundreds of changes a second, not megabytes. Under a heavy load
 (`tests/benchmarks/bench_ring.py`: 500 KB a transaction) a quarter of the time goes into the socket: look here first.
@@ -15,16 +16,17 @@ There is no compression: a worker writes hundreds of changes a second, not megab
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
-from aiokafka.producer.sender import Sender
+from aiokafka.structs import TopicPartition
 
 from streams.errors import RecordTooLarge, StampedEarly
 from streams.log.connection import KafkaConnection
 from streams.log.refusals import not_reachable
+from streams.log.sender import TransactionSender
 from streams.records import LOG_APPEND_TIME, OutRecord
 
 FAILING = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
@@ -57,33 +59,14 @@ class Tuning:
 class _Batch:
     """Records of one partition that are sent together. `places`: their indexes in the transaction's sequence."""
 
-    topic: str
-    partition: int
     builder: Any
     places: list[int]
     stamp_min_ms: int = 0
     """The latest `stamp_min_ms` of its records."""
 
 
-class EndUnanswered(errors.ProducerFenced):  # type: ignore[misc]  # aiokafka has no types
-    """EndTxn was not answered, or was answered with "ask again". As a ProducerFenced, it ends aiokafka's sender."""
-
-
-class _Sender(Sender):  # type: ignore[misc]
-    """aiokafka's sender; it sends EndTxn once a transaction."""
-
-    ended = False
-    """Whether EndTxn has been sent in this transaction."""
-
-    async def _do_txn_commit(self, commit_result: Any) -> None:
-        if self.ended:
-            raise EndUnanswered
-        self.ended = True
-        await super()._do_txn_commit(commit_result)
-
-
 class Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """aiokafka's producer with that sender, and with an end within a deadline."""
+    """aiokafka's producer with an end within a deadline. With a transactional id its sender has no task."""
 
     _closed: bool
 
@@ -100,14 +83,15 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         )
         self._connection = connection
         self._tuning = tuning
-        self._sender = _Sender(
-            self.client,
-            acks=-1,
-            txn_manager=self._txn_manager,
-            message_accumulator=self._message_accumulator,
-            retry_backoff_ms=100,
-            request_timeout_ms=tuning.request_timeout_ms,
-        )
+        if transactional_id is not None:
+            self._sender = TransactionSender(
+                self.client,
+                acks=-1,
+                txn_manager=self._txn_manager,
+                message_accumulator=self._message_accumulator,
+                retry_backoff_ms=100,
+                request_timeout_ms=tuning.request_timeout_ms,
+            )
 
     async def open(self) -> None:
         """Start, and initialise the producer id. Raises NotReachable; the producer is closed then."""
@@ -125,49 +109,67 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
         Raises RecordTooLarge (nothing was sent), StampedEarly (the transaction stays open), and FAILING.
         """
-        batches = self._batches(records)
+        waves = self._waves(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
-            self._sender.ended = False
-            await self.begin_transaction()
-            deliveries = []
-            # aiokafka holds a partition's second batch until the first is on its way: all first batches go before it
-            for batch in batches:
-                delivery = await self.send_batch(batch.builder, batch.topic, partition=batch.partition)
-                delivery.add_done_callback(_seen)
-                deliveries.append((delivery, batch))
+            await self._know_topics(waves)
+            self._sender.begin()
             offsets = [-1] * len(records)
-            for delivery, batch in deliveries:
-                sent = await delivery
-                base = sent.offset
-                if batch.stamp_min_ms and sent.timestamp_type == LOG_APPEND_TIME:
-                    _check_stamp(batch, sent.timestamp)
-                if base >= 0:
-                    for n, place in enumerate(batch.places):
-                        offsets[place] = base + n
-            await self.commit_transaction()
+            for wave in waves:
+                answers = await self.deliver({where: batch.builder for where, batch in wave.items()})
+                for where, batch in wave.items():
+                    sent = answers[where]
+                    if batch.stamp_min_ms and sent.timestamp_type == LOG_APPEND_TIME:
+                        _check_stamp(where, batch, sent.timestamp)
+                    if sent.offset >= 0:
+                        for n, place in enumerate(batch.places):
+                            offsets[place] = sent.offset + n
+            await self.commit()
             return offsets
+
+    async def deliver(self, builders: Mapping[TopicPartition, Any]) -> dict[TopicPartition, Any]:
+        """Send one batch to each partition; return what the brokers answered. Raises FAILING: one was refused, too."""
+        answers: dict[TopicPartition, Any] = await self._sender.deliver(builders)
+        return answers
+
+    async def commit(self) -> None:
+        """Commit the transaction, and wait for the answer. Raises FAILING."""
+        await self._sender.end(commit=True)
 
     async def take_back(self, record: OutRecord) -> int | None:
         """Send one record in a transaction and take it back: no reader of committed records ever sees it.
 
         Returns the broker's instant, in epoch ms, where the topic has LogAppendTime. Raises FAILING.
         """
+        [wave] = self._waves([record])
+        [(where, batch)] = wave.items()
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
-            await self.begin_transaction()
+            await self._know_topics([wave])
+            self._sender.begin()
             try:
-                delivery = await self.send(record.topic, record.value, record.key, partition=record.partition)
-                sent = await delivery
+                sent = (await self.deliver({where: batch.builder}))[where]
             finally:
-                await self.abort_transaction()
+                await self._sender.end(commit=False)
         return int(sent.timestamp) if sent.timestamp_type == LOG_APPEND_TIME else None
 
-    def _batches(self, records: Sequence[OutRecord]) -> list[_Batch]:
-        """Pack the records into batches: first the first batch of each partition, then the second ones, and so on."""
+    async def _know_topics(self, waves: Sequence[Mapping[TopicPartition, _Batch]]) -> None:
+        """Have the client learn of topics that are new to it. Raises FAILING, as where there is no such partition."""
+        known: dict[str, set[int]] = {}
+        for topic, partition in waves[0] if waves else ():
+            if topic not in known:
+                known[topic] = await self.client._wait_on_metadata(topic)  # noqa: SLF001
+            if partition not in known[topic]:
+                raise errors.UnknownTopicOrPartitionError(topic)
+
+    def _waves(self, records: Sequence[OutRecord]) -> list[dict[TopicPartition, _Batch]]:
+        """Pack the records into batches: in the first wave the first batch of each partition, then the second ones.
+
+        A partition's batches go one after the other, so that they keep their order.
+        """
         now_ms = int(time.time() * 1000)
         open_: dict[tuple[str, int], tuple[int, _Batch]] = {}
-        waves: list[list[_Batch]] = [[]]
+        waves: list[dict[TopicPartition, _Batch]] = []
         for place, record in enumerate(records):
-            where = (record.topic, record.partition)
+            where = TopicPartition(record.topic, record.partition)
             wave, batch = open_.get(where) or (-1, None)
             headers = list(record.headers)
             added: Any = None
@@ -175,18 +177,18 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
                 added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
             if batch is None or added is None:
                 # a batch takes its first record, whatever its size
-                wave, batch = wave + 1, _Batch(record.topic, record.partition, self.create_batch(), [])
+                wave, batch = wave + 1, _Batch(self.create_batch(), [])
                 added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
                 if wave == len(waves):
-                    waves.append([])
-                waves[wave].append(batch)
+                    waves.append({})
+                waves[wave][where] = batch
                 open_[where] = wave, batch
             if added.size > self._tuning.record_bytes_max:
                 raise RecordTooLarge(record.topic)
             batch.places.append(place)
             if record.stamp_min_ms > batch.stamp_min_ms:
                 batch.stamp_min_ms = record.stamp_min_ms
-        return [batch for wave in waves for batch in wave]
+        return waves
 
     async def end(self) -> None:
         """Close within the deadline. Sends nothing any more: no flush, no commit, no abort."""
@@ -267,9 +269,9 @@ def _size_bytes(record: OutRecord) -> int:
     return size + sum(len(name) + len(value) + 10 for name, value in record.headers)
 
 
-def _check_stamp(batch: _Batch, stamp_ms: int) -> None:
+def _check_stamp(where: TopicPartition, batch: _Batch, stamp_ms: int) -> None:
     if stamp_ms < batch.stamp_min_ms:
-        raise StampedEarly(batch.topic, batch.partition, batch.stamp_min_ms - stamp_ms)
+        raise StampedEarly(where.topic, where.partition, batch.stamp_min_ms - stamp_ms)
 
 
 def _seen(delivery: asyncio.Future[Any]) -> None:

@@ -19,7 +19,6 @@
 Each is put over the product from outside; see `worker`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -67,20 +66,21 @@ def _fencing() -> list[Patch]:
 
 
 def _deliveries() -> list[Patch]:
-    from streams.log.producer import Producer
+    from aiokafka import errors
+    from aiokafka.structs import RecordMetadata
 
-    async def publish(self: Any, records: Any) -> list[int]:
-        batches = self._batches(records)
-        async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
-            self._sender.ended = False
-            await self.begin_transaction()
-            for batch in batches:
-                delivery = await self.send_batch(batch.builder, batch.topic, partition=batch.partition)
-                delivery.add_done_callback(lambda future: future.cancelled() or future.exception())
-            await self.commit_transaction()
-            return [-1] * len(records)
+    from streams.log.sender import TransactionSender
 
-    return [(Producer, "publish", publish)]
+    deliver = TransactionSender.deliver
+
+    async def swallowed(self: Any, builders: Any) -> Any:
+        """Go on although a batch was refused."""
+        try:
+            return await deliver(self, builders)
+        except errors.KafkaError:
+            return {where: RecordMetadata(*where, where, -1, -1, 0, None) for where in builders}
+
+    return [(TransactionSender, "deliver", swallowed)]
 
 
 def _apart() -> list[Patch]:

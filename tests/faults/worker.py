@@ -7,11 +7,11 @@ from outside, so that no setting can switch a safety off by accident. Without th
     SEGUE_TEST_MUTATION=token          see `mutations`
 
 Points: those of streams.partition.points; `claim.<step>`, after that step of a claim; and of the ring and the store
-`opened` (the first delivery of a transaction is on its way), `delivered` (all deliveries answered, EndTxn not sent),
-`committed` (EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent). Of persons: `linked` (a link event
-is about to be applied), `receiving` and `received` (a contribution is about to be applied, and is); and with `effect.`
-or `merged.` before `opened`, `delivered` and `committed` these count only transactions that hold an effect, or the
-change of somebody who leaves or enters for a link.
+`opened` (partitions are added to a transaction, their deliveries not sent), `delivered` (all deliveries answered,
+EndTxn not sent), `committed` (EndTxn answered), `exec` (a checkpoint stands in MULTI, EXEC not sent). Of persons:
+`linked` (a link event is about to be applied), `receiving` and `received` (a contribution is about to be applied, and
+is); and with `effect.` or `merged.` before `opened`, `delivered` and `committed` these count only transactions that
+hold an effect, or the change of somebody who leaves or enters for a link.
 """
 
 import os
@@ -51,6 +51,7 @@ def install(hook: Callable[[str], None]) -> None:
     """Put a hook over every point of a worker."""
     from rules.engine.persons.remote import Remote
     from streams.log.producer import Producer
+    from streams.log.sender import TransactionSender
     from streams.partition import runner
     from streams.partition.claim import Hooks, claim
     from streams.store.exchanges import Exchanges
@@ -67,7 +68,7 @@ def install(hook: Callable[[str], None]) -> None:
 
         return await claim(partition, log, ring, store, deployment, replace(hooks, on_step=on_step))
 
-    publish, send_batch, commit = Producer.publish, Producer.send_batch, Producer.commit_transaction
+    publish, add_partitions, commit = Producer.publish, TransactionSender._add_partitions, Producer.commit  # noqa: SLF001
     write, link, receive = Exchanges.commit, Remote.link, Remote.receive
     holds: list[str] = []
     """What the transaction under way holds; a worker publishes one at a time."""
@@ -80,16 +81,14 @@ def install(hook: Callable[[str], None]) -> None:
         holds[:] = [kind for kind, mark in HOLDS.items() if any(mark in (one.value or b"") for one in records)]
         return await publish(self, records)
 
-    async def hooked_send(self: Any, *arguments: Any, **named: Any) -> Any:
-        delivery = await send_batch(self, *arguments, **named)
+    async def hooked_add(self: Any) -> None:
+        await add_partitions(self)
         reached("opened")
-        return delivery
 
-    async def hooked_commit(self: Any) -> Any:
+    async def hooked_commit(self: Any) -> None:
         reached("delivered")
-        answer = await commit(self)
+        await commit(self)
         reached("committed")
-        return answer
 
     def hooked_link(self: Any, *arguments: Any) -> None:
         hook("linked")
@@ -108,8 +107,8 @@ def install(hook: Callable[[str], None]) -> None:
         (main, "Worker", Worker),
         (runner, "claim", hooked_claim),
         (Producer, "publish", hooked_publish),
-        (Producer, "send_batch", hooked_send),
-        (Producer, "commit_transaction", hooked_commit),
+        (TransactionSender, "_add_partitions", hooked_add),
+        (Producer, "commit", hooked_commit),
         (Exchanges, "commit", hooked_write),
         (Remote, "link", hooked_link),
         (Remote, "receive", hooked_receive),

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import TopicPartition
 
 from streams.embedded import KafkaServer
 from streams.errors import Doubt, HeldUp, NotReachable
@@ -101,23 +102,38 @@ async def test_more_than_a_batch_goes_in_several_and_in_order(world: KafkaWorld)
 
 
 async def test_a_fence_between_two_batches_of_a_transaction_is_a_doubt(world: KafkaWorld) -> None:
+    log = world.log(Tuning(batch_bytes_max=2_000))
+    ring = await log.open_ring(1)
+    [producer] = ring._producers.values()  # noqa: SLF001
+    deliver = producer.deliver
+
+    async def fenced_after(builders: Mapping[TopicPartition, object]) -> dict[TopicPartition, object]:
+        answers = await deliver(builders)
+        await log.fence(ring.ids[0])
+        return answers
+
+    producer.deliver = fenced_after  # type: ignore[method-assign]
+    with pytest.raises(Doubt, match="ProducerFenced"):
+        await ring.transaction([rec(world.plain, "x" * 1_500), rec(world.plain, "y" * 1_500)])
+    await ring.close()
+    assert await log.read_to_end(world.plain, 0) == []
+
+
+async def test_a_transaction_makes_three_requests(world: KafkaWorld) -> None:
     log = world.log()
     ring = await log.open_ring(1)
     [producer] = ring._producers.values()  # noqa: SLF001
-    send_batch = producer.send_batch
+    await ring.transaction([rec(world.plain, "1")])
+    send, sent = producer.client.send, []
 
-    async def fenced_send(*arguments: object, **named: object) -> object:
-        await log.fence(ring.ids[0])
-        delivery = await send_batch(*arguments, **named)
-        # its sender learns of the fence before the next batch
-        await asyncio.wait([delivery])
-        return delivery
+    async def noting(node: int, request: object, **rest: object) -> object:
+        sent.append(type(request).__name__)
+        return await send(node, request, **rest)
 
-    producer.send_batch = fenced_send
-    with pytest.raises(Doubt, match="IllegalOperation"):
-        await ring.transaction([rec(world.plain, "1"), rec(world.other, "1")])
+    producer.client.send = noting
+    await ring.transaction([rec(topic, "1") for topic in (world.plain, world.other, world.compacted)])
     await ring.close()
-    assert await log.read_to_end(world.other, 0) == []
+    assert sent == ["AddPartitionsToTxnRequest", "ProduceRequest", "EndTxnRequest"]
 
 
 async def test_a_producer_that_died_of_a_fence_closes_within_its_deadline(world: KafkaWorld) -> None:
