@@ -15,6 +15,7 @@ from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator, create_conn
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
 from streams.errors import Refused
+from streams.log.answers import Answer, Answers
 from streams.log.refusals import hung_up, of_connection, of_file
 from streams.log.tls import TlsUnusable
 from streams.log.tokens import TokenUnavailable
@@ -119,14 +120,37 @@ class _TokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]
 
 
 class _Connection(AIOKafkaConnection):  # type: ignore[misc]
-    """aiokafka's connection with that authenticator."""
+    """aiokafka's connection with that authenticator, and with answers that are handed over as they come."""
+
+    async def connect(self) -> Any:
+        opened = await super().connect()
+        # every request so far was answered: none of its bytes is left in the reader
+        self._reader.feed_data = Answers(self).feed
+        return opened
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        sending = super().send(request, expect_response)
+        if not expect_response:
+            return sending
+        sending.close()  # it would wait for a future; this is the same with an Answer
+        number, sent, _ = self._requests.pop()
+        answer = Answer(loop=self._loop)
+        self._requests.append((number, sent, answer))
+        late = self._loop.call_later(self._request_timeout, answer.late)
+        answer.add_done_callback(lambda _: late.cancel())
+        return answer
 
     def authenticator_oauth(self) -> _TokenAuthenticator:
         return _TokenAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
 
 
-async def _connect(host: str, port: int, *, sasl_oauth_token_provider: Any = None, **options: Any) -> Any:
+async def _connect(host: str, port: int, **options: Any) -> Any:
     """Stand in for aiokafka's `create_conn`. What fails comes out as a KafkaError or an OSError, as there."""
+    # in a task: `answers.at_once` has none, and to connect takes one
+    return await asyncio.ensure_future(_connected(host, port, **options))
+
+
+async def _connected(host: str, port: int, *, sasl_oauth_token_provider: Any = None, **options: Any) -> Any:
     access = sasl_oauth_token_provider
     if not isinstance(access, Access):
         return await create_conn(host, port, sasl_oauth_token_provider=access, **options)

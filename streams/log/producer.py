@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaProducer, errors
 from aiokafka.structs import TopicPartition
 
 from streams.errors import RecordTooLarge, StampedEarly
+from streams.log.answers import at_once
 from streams.log.connection import KafkaConnection
 from streams.log.refusals import not_reachable
 from streams.log.sender import TransactionSender
@@ -112,19 +113,23 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         waves = self._waves(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
             await self._know_topics(waves)
-            self._sender.begin()
-            offsets = [-1] * len(records)
-            for wave in waves:
-                answers = await self.deliver({where: batch.builder for where, batch in wave.items()})
-                for where, batch in wave.items():
-                    sent = answers[where]
-                    if batch.stamp_min_ms and sent.timestamp_type == LOG_APPEND_TIME:
-                        _check_stamp(where, batch, sent.timestamp)
-                    if sent.offset >= 0:
-                        for n, place in enumerate(batch.places):
-                            offsets[place] = sent.offset + n
-            await self.commit()
-            return offsets
+            return await at_once(self._transact(waves, len(records)))
+
+    async def _transact(self, waves: Sequence[Mapping[TopicPartition, _Batch]], count: int) -> list[int]:
+        """Deliver the batches of `count` records, wave by wave, and commit; return the records' offsets."""
+        self._sender.begin()
+        offsets = [-1] * count
+        for wave in waves:
+            answers = await self.deliver({where: batch.builder for where, batch in wave.items()})
+            for where, batch in wave.items():
+                sent = answers[where]
+                if batch.stamp_min_ms and sent.timestamp_type == LOG_APPEND_TIME:
+                    _check_stamp(where, batch, sent.timestamp)
+                if sent.offset >= 0:
+                    for n, place in enumerate(batch.places):
+                        offsets[place] = sent.offset + n
+        await self.commit()
+        return offsets
 
     async def deliver(self, builders: Mapping[TopicPartition, Any]) -> dict[TopicPartition, Any]:
         """Send one batch to each partition; return what the brokers answered. Raises FAILING: one was refused, too."""

@@ -16,6 +16,8 @@ from aiokafka.producer.sender import EndTxnHandler, Sender, SendProduceReqHandle
 from aiokafka.producer.transaction_manager import TransactionResult
 from aiokafka.structs import RecordMetadata, TopicPartition
 
+from streams.log.answers import at_once
+
 
 class EndUnanswered(errors.KafkaError):  # type: ignore[misc]  # aiokafka has no types
     """EndTxn was not answered, or was answered with "ask again"."""
@@ -84,7 +86,7 @@ class TransactionSender(Sender):  # type: ignore[misc]
         if len(sending) == 1:
             await sending[0]  # without a task of its own
         elif sending:
-            await asyncio.gather(*sending)
+            await asyncio.gather(*(at_once(each) for each in sending))
 
     async def _coordinator(self) -> int:
         node: int = await self._find_coordinator(CoordinationType.TRANSACTION, self._txn_manager.transactional_id)

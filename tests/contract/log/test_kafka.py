@@ -109,7 +109,7 @@ async def test_a_fence_between_two_batches_of_a_transaction_is_a_doubt(world: Ka
 
     async def fenced_after(builders: Mapping[TopicPartition, object]) -> dict[TopicPartition, object]:
         answers = await deliver(builders)
-        await log.fence(ring.ids[0])
+        await asyncio.ensure_future(log.fence(ring.ids[0]))
         return answers
 
     producer.deliver = fenced_after  # type: ignore[method-assign]

@@ -212,7 +212,7 @@ def _wrap_client(producer: Producer, act: Callable[[], Awaitable[None]] | None, 
             return await send(node, request, **rest)
         producer.ends_sent += 1
         if act is not None:
-            await act()
+            await asyncio.ensure_future(act())  # a transaction runs in no task of its own (streams/log/answers.py)
         answer = await send(node, request, **rest)
         if lose:
             raise KafkaError("reply lost")
