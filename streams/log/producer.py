@@ -174,7 +174,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         open_: dict[tuple[str, int], tuple[int, _Batch]] = {}
         waves: list[dict[TopicPartition, _Batch]] = []
         for place, record in enumerate(records):
-            where = TopicPartition(record.topic, record.partition)
+            where = record.topic, record.partition
             wave, batch = open_.get(where) or (-1, None)
             headers = list(record.headers)
             added: Any = None
@@ -186,7 +186,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
                 added = batch.builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
                 if wave == len(waves):
                     waves.append({})
-                waves[wave][where] = batch
+                waves[wave][TopicPartition(*where)] = batch
                 open_[where] = wave, batch
             if added.size > self._tuning.record_bytes_max:
                 raise RecordTooLarge(record.topic)

@@ -299,7 +299,9 @@ class TestPace:
         bench.wire.open.set()
         bench.submit(0, 12, "b")
         await settled()
-        await bench.time.move(5)
+        await bench.time.move(14)
+        assert bench.progress(0) == [11]
+        await bench.time.move(1)
         assert bench.progress(0) == [11, 12]
 
 
