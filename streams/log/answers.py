@@ -6,14 +6,11 @@ the socket's own callback hands the answer over (`Answers`), and what is run by 
 """
 
 import asyncio
-import logging
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-
-log = logging.getLogger(__name__)
+from aiokafka.conn import AIOKafkaConnection
 
 T = TypeVar("T")
 LENGTH_BYTES: Final = 4
@@ -35,9 +32,11 @@ class Answer(asyncio.Future[Any]):
 class Answers:
     """Cuts what a connection receives into answers, and hands each to the connection at once."""
 
-    def __init__(self, connection: AIOKafkaConnection) -> None:
+    def __init__(self, connection: AIOKafkaConnection, reader: asyncio.StreamReader) -> None:
+        """`reader`: what the connection's task reads; from now on it gets no bytes."""
         # weak: a connection that nobody holds any more closes itself
         self._connection = weakref.ref(connection)
+        self._reader = reader
         self._received = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -59,8 +58,8 @@ class Answers:
             _, _, waiting = connection._requests[0]  # noqa: SLF001
             connection._handle_frame(answer)  # noqa: SLF001
         except Exception as error:
-            log.exception("an answer of a broker cannot be read")
-            connection.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
+            # the task that reads ends of it, tells it, and closes the connection
+            self._reader.set_exception(error)
             self._received.clear()
             return
         if isinstance(waiting, Answer) and waiting.on_answer is not None:

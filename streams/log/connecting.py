@@ -125,7 +125,7 @@ class _Connection(AIOKafkaConnection):  # type: ignore[misc]
     async def connect(self) -> Any:
         opened = await super().connect()
         # every request so far was answered: none of its bytes is left in the reader
-        self._reader.feed_data = Answers(self).feed
+        self._reader.feed_data = Answers(self, self._reader).feed
         return opened
 
     def send(self, request: Any, expect_response: bool = True) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from itertools import groupby
 
 import pytest
 from aiokafka import errors
@@ -119,7 +120,7 @@ async def test_a_fence_between_two_batches_of_a_transaction_is_a_doubt(world: Ka
     assert await log.read_to_end(world.plain, 0) == []
 
 
-async def test_a_transaction_makes_three_requests(world: KafkaWorld) -> None:
+async def test_a_transaction_makes_three_kinds_of_requests_one_after_the_other(world: KafkaWorld) -> None:
     log = world.log()
     ring = await log.open_ring(1)
     [producer] = ring._producers.values()  # noqa: SLF001
@@ -133,7 +134,9 @@ async def test_a_transaction_makes_three_requests(world: KafkaWorld) -> None:
     producer.client.send = noting
     await ring.transaction([rec(topic, "1") for topic in (world.plain, world.other, world.compacted)])
     await ring.close()
-    assert sent == ["AddPartitionsToTxnRequest", "ProduceRequest", "EndTxnRequest"]
+    # the first may be repeated while the broker still writes the markers of the transaction before
+    kinds = [name for name, _ in groupby(sent)]
+    assert kinds == ["AddPartitionsToTxnRequest", "ProduceRequest", "EndTxnRequest"]
 
 
 async def test_a_producer_that_died_of_a_fence_closes_within_its_deadline(world: KafkaWorld) -> None:

@@ -13,7 +13,7 @@ class Connection:
 
     def __init__(self) -> None:
         self._requests: deque[tuple[int, object, asyncio.Future[bytes]]] = deque()
-        self.closed: list[BaseException | None] = []
+        self.reader = asyncio.StreamReader()
 
     def ask(self) -> Answer:
         answer = Answer()
@@ -22,9 +22,6 @@ class Connection:
 
     def _handle_frame(self, frame: bytes) -> None:
         self._requests.popleft()[2].set_result(frame)
-
-    def close(self, reason: object = None, exc: BaseException | None = None) -> None:
-        self.closed.append(exc)
 
 
 def framed(answer: bytes) -> bytes:
@@ -35,22 +32,23 @@ def framed(answer: bytes) -> bytes:
 async def test_answers_are_the_same_however_the_bytes_come(size: int) -> None:
     connection = Connection()
     waiting = [connection.ask() for _ in range(3)]
-    answers = Answers(connection)
+    answers = Answers(connection, connection.reader)
     data = b"".join(map(framed, (b"one", b"", b"three" * 20)))
     for begin in range(0, len(data), size):
         answers.feed(data[begin : begin + size])
     assert [await each for each in waiting] == [b"one", b"", b"three" * 20]
 
 
-async def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
+async def test_bytes_that_nobody_asked_for_end_the_task_that_reads() -> None:
     connection = Connection()
-    Answers(connection).feed(framed(b"one") + framed(b"two"))
-    assert len(connection.closed) == 1
+    Answers(connection, connection.reader).feed(framed(b"one") + framed(b"two"))
+    with pytest.raises(IndexError):
+        await connection.reader.readexactly(4)
 
 
 async def test_what_waits_goes_on_before_the_loop_turns() -> None:
     connection = Connection()
-    answers = Answers(connection)
+    answers = Answers(connection, connection.reader)
     got: list[bytes] = []
 
     async def ask_twice() -> str:
@@ -82,7 +80,7 @@ async def test_other_futures_and_errors_pass_through() -> None:
 
 async def test_nothing_goes_on_after_it_was_cancelled() -> None:
     connection = Connection()
-    answers = Answers(connection)
+    answers = Answers(connection, connection.reader)
     went_on: list[bytes] = []
     ended: list[bool] = []
 
