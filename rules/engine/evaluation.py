@@ -12,6 +12,7 @@ from typing import Final
 from rules.conditions.view import Mark, View
 from rules.engine.activations.decide import deactivate_all, decide
 from rules.engine.change import AnyChange, Reason, membership_change
+from rules.engine.first_wake import find_first, set_wake, set_wakes
 from rules.engine.membership import NEW_EVIDENCE_AFTER, admits, deciding_leaves, judge, view_of_enter
 from rules.engine.persons.taking_over import Taken
 from rules.engine.plan import Plan, all_of
@@ -63,6 +64,7 @@ class Evaluation:
             stay.member, stay.entry_mark = False, None
         self.changes += deactivate_all(self.plan, profile, self.t_ms, self.generation, self.events, kind)
         profile.wakes.clear()
+        profile.wake_ms = FOREVER
         profile.mask_cut = -1
         return self._end()
 
@@ -107,7 +109,9 @@ class Evaluation:
         if not was_known or not plan.waiting.keys().isdisjoint(profile.stays):
             return mask
         profile.blocked_mask &= ~plan.waiting_mask
-        profile.wakes.update(plan.waiting)
+        set_wakes(profile, plan.waiting)
+        profile.first_mask |= plan.waiting_mask
+        profile.second_mask |= plan.waiting_mask
         return mask ^ plan.waiting_mask
 
     def _visit_all(self, mask: int, *, at_cut: bool = False, backfill: bool = False) -> int:
@@ -139,10 +143,8 @@ class Evaluation:
                         mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
                         continue
                 profile.blocked_mask &= ~lowest
-                if next_ms < FOREVER:
-                    wakes[plan.id] = next_ms
-                elif plan.id in wakes:
-                    del wakes[plan.id]
+                if next_ms < FOREVER or plan.id in wakes:
+                    set_wake(profile, plan.id, next_ms)
             else:
                 mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
         return mask
@@ -169,7 +171,6 @@ class Evaluation:
 
         `at_cut`: the cut changed the segment. `backfill`: who enters does so because history was filled in.
         """
-        wakes = self.profile.wakes
         moved = 0
         if plan.id in self.taken and self._take_over(plan, self.taken[plan.id]):
             kind, next_ms, rearms = None, self._peek(plan), False
@@ -185,10 +186,7 @@ class Evaluation:
             next_ms = self._peek(plan)
         if not self.profile.members_mask >> plan.position & 1:
             self.profile.blocked_mask |= 1 << plan.position
-        if next_ms < FOREVER:
-            wakes[plan.id] = next_ms
-        elif plan.id in wakes:
-            del wakes[plan.id]
+        set_wake(self.profile, plan.id, next_ms)
         return moved
 
     def _take_over(self, plan: SegmentPlan, theirs: Stay) -> bool:
@@ -256,7 +254,7 @@ class Evaluation:
 
     def _retire(self, gone: Gone | SegmentPlan) -> None:
         stay = self.profile.stays.get(gone.id)
-        self.profile.wakes.pop(gone.id, None)
+        set_wake(self.profile, gone.id, FOREVER)
         if stay is not None and stay.member:
             governed = gone.governing(self.profile) if isinstance(gone, Gone) and gone.governing is not None else gone
             self._change(governed, False, Reason("retired", (), self.events))
@@ -288,5 +286,5 @@ class Evaluation:
     def _end(self) -> list[AnyChange]:
         profile = self.profile
         profile.evaluated_ms = self.t_ms
-        profile.wake_ms = min(profile.wakes.values(), default=FOREVER)
+        find_first(profile)
         return self.changes

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rules.conditions.view import Mark, Register, State
 from rules.engine.change import AnyChange
 from rules.engine.evaluation import Evaluation
+from rules.engine.first_wake import find_first, set_wake
 from rules.engine.fold import fold_event
 from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
@@ -73,15 +74,12 @@ def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
             kind, next_ms, rearms = judge(segment, profile, due_ms, mark)
             if kind is not None or rearms:
                 next_ms = due_ms
-            if next_ms < FOREVER:
-                wakes[segment.id] = next_ms
-            else:
-                wakes.pop(segment.id, None)
+            set_wake(profile, segment.id, next_ms)
     if mask & plan.activations_mask:
         for each in plan.activations.by_id.values():
             if mask & each.bit:
-                wakes[each.wake] = min(due_ms, wakes.get(each.wake, FOREVER))
-    profile.wake_ms = min(wakes.values(), default=FOREVER)
+                set_wake(profile, each.wake, min(due_ms, wakes.get(each.wake, FOREVER)))
+    find_first(profile)
 
 
 def bring_over(profile: Profile, plan: Plan, generation: str, history: Iterable[Seen] | None) -> list[AnyChange]:

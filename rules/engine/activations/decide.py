@@ -4,14 +4,15 @@ It looks at the activations that something moved and at all that share a group w
 come out in the order in which they are published: first every activation that ends, by id, then every one that begins.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from rules.conditions.view import View
 from rules.engine.activations.change import ActivationChange, ActivationReason, activation_change
-from rules.engine.activations.plan import ActivationPlan, Told
+from rules.engine.activations.plan import ActivationPlan, Activations, Told
 from rules.engine.activations.refusals import EXCLUSIVE, ContactRefusal, first_refusal
 from rules.engine.activations.slots import journey_with_slot
+from rules.engine.first_wake import set_wake
 from rules.engine.plan import Plan
 from rules.engine.profile import Profile
 from rules.ground.instants import FOREVER
@@ -43,7 +44,8 @@ def look(plan: Plan, profile: Profile, view: View, mask: int, before: Mapping[st
 
     `before`: the definitions under which the profile's active ones became so.
     """
-    return _look(list(_chosen(plan.activations.governing(profile), mask)), profile, view, before)
+    here = plan.activations.governing(profile)
+    return _look([here[name] for name in sorted(plan.activations.chosen(mask))], profile, view, before)
 
 
 def _look(
@@ -65,12 +67,25 @@ def _look(
     return [_with_slot(each, slots) for each in looked]
 
 
-def _chosen(activations: Mapping[str, ActivationPlan], mask: int) -> Iterator[ActivationPlan]:
-    wanted = 0
-    for each in activations.values():
-        if mask & each.bit:
-            wanted |= each.group_mask
-    return (each for each in activations.values() if wanted & each.bit)
+def _named(activations: Activations, profile: Profile) -> set[str]:
+    """Return the ids of the activations that may be active or become so, by what the profile is in: perhaps too many.
+
+    A catalogue has many activations, and a profile is in few segments that they ask for.
+    """
+    found = {name for name, standing in profile.activations.items() if standing.active}
+    found |= activations.asking_none
+    stays, asking = profile.stays, activations.asking
+    for segment in stays.keys() & asking.keys():
+        if stays[segment].member:
+            found |= asking[segment]
+    return found
+
+
+def _sleep(activations: Activations, profile: Profile, names: Set[str]) -> None:
+    """Look at some activations no more before something moves them."""
+    for wake in profile.wakes.keys() & activations.of_wake.keys():
+        if activations.of_wake[wake] in names:
+            set_wake(profile, wake, FOREVER)
 
 
 def _may_move(each: ActivationPlan, profile: Profile) -> bool:
@@ -110,12 +125,11 @@ def decide(
     here = plan.activations.governing(profile)
     before = (plan.activations_before if at_cut else plan.activations).told(profile)
     remembers = plan.activations.takes or (at_cut and plan.activations_before.takes)
-    chosen: list[ActivationPlan] = []
-    for activation in _chosen(here, mask):
-        if _may_move(activation, profile):
-            chosen.append(activation)
-        else:
-            profile.wakes.pop(activation.wake, None)
+    names = plan.activations.chosen(mask)
+    chosen = [
+        here[name] for name in sorted(names & _named(plan.activations, profile)) if _may_move(here[name], profile)
+    ]
+    _sleep(plan.activations, profile, names.difference(each.id for each in chosen))
     looked = _look(chosen, profile, view, before)
     moves = _ended_by_cut(plan, profile, here, before) if at_cut else []
     ended = {move.told.id for move in moves}
@@ -125,10 +139,7 @@ def decide(
             moves.append(move)
         if remembers and each.refusal is None:
             profile.standing(each.plan.id).other = each.plan.other
-        if each.next_ms < FOREVER:
-            profile.wakes[each.plan.wake] = each.next_ms
-        else:
-            profile.wakes.pop(each.plan.wake, None)
+        set_wake(profile, each.plan.wake, each.next_ms)
     moves.sort(key=lambda move: (move.activated, move.told.id))
     return [_carry_out(move, profile, view.t_ms, generation, events) for move in moves]
 
@@ -160,7 +171,7 @@ def _ended_by_cut(
         if moved or name not in here or here[name].nothing:
             moves.append(Move(old if moved or now is None else now, False, RETIRED))
     for name in before.keys() - here.keys():
-        profile.wakes.pop(before[name].wake, None)
+        set_wake(profile, before[name].wake, FOREVER)
     return moves
 
 

@@ -1,5 +1,6 @@
 """An activation compiled for evaluation, and what can move it."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -91,6 +92,31 @@ class Activations:
     """By id, of pilots: whether the new version governs a profile."""
     pilot_traits: Mapping[str, str]
     """By id, of pilots by market: the trait that moves profiles between the versions."""
+    first_position: int
+    """The position of the first of their bits."""
+    mates: tuple[tuple[int, frozenset[str]], ...]
+    """By position among them: those that share a group with it, itself among them, as a mask of positions and as ids.
+    """
+    asking: Mapping[str, frozenset[str]]
+    """By segment: the ids of those that refuse without a membership in it, or in another one that they name."""
+    asking_none: frozenset[str]
+    """The ids of those that ask for no membership."""
+    of_wake: Mapping[str, str]
+    """By name of a wake: the id."""
+
+    def chosen(self, mask: int) -> frozenset[str]:
+        """Return the ids of the activations of a mask, and of all that share a group with one of them."""
+        found: frozenset[str] = frozenset()
+        known_mask = 0
+        rest = mask >> self.first_position
+        while rest:
+            lowest = rest & -rest
+            rest ^= lowest
+            mates_mask, mates = self.mates[lowest.bit_length() - 1]
+            if mates_mask & ~known_mask:  # mostly one group was moved, by several of its activations
+                known_mask |= mates_mask
+                found |= mates
+        return found
 
     def governing(self, profile: Profile) -> Mapping[str, ActivationPlan]:
         """Return the approved activations by id, each in the version that governs a profile."""
@@ -108,7 +134,7 @@ class Activations:
         return {**self.by_id, **told}
 
 
-NO_ACTIVATIONS: Final = Activations({}, {}, (), {}, {}, {})
+NO_ACTIVATIONS: Final = Activations({}, {}, (), {}, {}, {}, 0, (), {}, frozenset(), {})
 """What there is before the first catalogue."""
 
 
@@ -126,20 +152,37 @@ def compile_activations(catalogue: Catalogue, first_position: int) -> Activation
     by_id = {name: _compiled(catalogue.activations[name], catalogue, counters, bits[name], groups) for name in approved}
     pilots = {name: pilot for name in approved if (pilot := catalogue.activations[name].pilot) is not None}
     trait = catalogue.policy.market_trait
+    others = {
+        name: replace(_compiled(before[name], catalogue, counters, bits[name], groups), other=True)
+        if name in before
+        else _nothing(by_id[name])
+        for name in pilots
+    }
+    versions = (*by_id.values(), *others.values())
+    asking: defaultdict[str, set[str]] = defaultdict(set)
+    for version in versions:
+        for segment in version.wanted:
+            asking[segment].add(version.id)
     return Activations(
         by_id=by_id,
         dropped={
             name: _told(each, catalogue) for name, each in catalogue.activations.items() if each.status != "approved"
         },
         counters=tuple(counters.values()),
-        others={
-            name: replace(_compiled(before[name], catalogue, counters, bits[name], groups), other=True)
-            if name in before
-            else _nothing(by_id[name])
-            for name in pilots
-        },
+        others=others,
         takes={name: takes_of(pilot, catalogue.policy) for name, pilot in pilots.items()},
         pilot_traits={name: trait for name, pilot in pilots.items() if pilot.markets is not None and trait is not None},
+        first_position=first_position,
+        mates=tuple(
+            (
+                each.group_mask >> first_position,
+                frozenset(other.id for other in by_id.values() if other.bit & each.group_mask),
+            )
+            for each in by_id.values()
+        ),
+        asking={segment: frozenset(names) for segment, names in asking.items()},
+        asking_none=frozenset(each.id for each in versions if not each.wanted),
+        of_wake={each.wake: each.id for each in by_id.values()},
     )
 
 
