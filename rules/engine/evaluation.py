@@ -145,6 +145,8 @@ class Evaluation:
                 profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER or plan.id in wakes:
                     set_wake(profile, plan.id, next_ms)
+                    profile.first_mask |= lowest
+                    profile.second_mask |= lowest
             else:
                 mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
         return mask
@@ -184,8 +186,11 @@ class Evaluation:
         elif rearms:
             self.profile.stays[plan.id].disarmed = False
             next_ms = self._peek(plan)
-        if not self.profile.members_mask >> plan.position & 1:
-            self.profile.blocked_mask |= 1 << plan.position
+        profile, bit = self.profile, 1 << plan.position
+        if not profile.members_mask & bit:
+            profile.blocked_mask |= bit
+        profile.first_mask |= bit
+        profile.second_mask |= bit
         set_wake(self.profile, plan.id, next_ms)
         return moved
 

@@ -1,6 +1,6 @@
 """Fold an event into a profile, and tell which segments and activations that can move."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rules.conditions.consent import CONSENT_EVENTS
 from rules.conditions.view import Register, State
@@ -31,7 +31,9 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
             moved = fold.memory.fold_setting(state, trait, setting, arrival, r_ms)
             if moved is not state:
                 states[fold.state_key] = moved
-                enter_mask |= fold.entering(profile)
+                if state is None:
+                    _begin(profile, plan, fold.state_key)
+                enter_mask |= _entering(profile, plan, fold)
                 exit_mask |= fold.exit_mask
     if event.type in CONSENT_EVENTS and profile.fold_consent(event):
         mask |= plan.consent_mask
@@ -41,8 +43,10 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
         moved = memory.fold(state, event, arrival, r_ms)
         if moved is not state:
             states[fold.state_key] = moved
+            if state is None:
+                _begin(profile, plan, fold.state_key)
             if not memory.inert(moved):
-                enter_mask |= fold.entering(profile)
+                enter_mask |= _entering(profile, plan, fold)
                 exit_mask |= fold.exit_mask
     return mask | _of_rules(profile, plan, enter_mask, exit_mask)
 
@@ -54,11 +58,28 @@ def moved_by_states(profile: Profile, plan: Plan, states: Iterable[tuple[Fold, S
         if state == profile.states.get(fold.state_key):
             continue
         profile.states[fold.state_key] = state
+        _begin(profile, plan, fold.state_key)
         if state is not None and fold.memory.inert(state):
             continue
-        enter_mask |= fold.entering(profile)
+        enter_mask |= _entering(profile, plan, fold)
         exit_mask |= fold.exit_mask
     return _of_rules(profile, plan, enter_mask, exit_mask)
+
+
+def _begin(profile: Profile, plan: Plan, state_key: str) -> None:
+    """Note that a profile has a state."""
+    profile.first_mask |= plan.first_masks.get(state_key, 0)
+    if plan.second_masks:
+        profile.second_mask |= plan.second_masks.get(state_key, 0)
+
+
+def _entering(profile: Profile, plan: Plan, fold: Fold) -> int:
+    """Return which segments a state that moved can move by their entry rules."""
+    if not fold.enter_first_mask and not fold.enter_second_mask:
+        return fold.enter_mask
+    if profile.mask_cut != plan.ordinal:
+        find_masks(profile, plan)
+    return fold.entering(profile)
 
 
 def _of_rules(profile: Profile, plan: Plan, enter_mask: int, exit_mask: int) -> int:
@@ -75,15 +96,30 @@ def _of_rules(profile: Profile, plan: Plan, enter_mask: int, exit_mask: int) -> 
 
 
 def find_masks(profile: Profile, plan: Plan) -> None:
-    """Find which segments a profile is in; each other segment may be blocked by its exit rule until it is visited."""
-    members = rearming = 0
+    """Find the masks of a profile: which segments it is in, and of which it has something.
+
+    Each segment that it is not in may be blocked by its exit rule until it is visited.
+    """
+    bit_of = plan.wake_bits.get
+    members = rearming = known = 0
     for name, stay in profile.stays.items():
+        bit = bit_of(name, 0)
+        known |= bit
         if stay.member:
-            bit = plan.wake_bits.get(name, 0)
             members |= bit
             if stay.disarmed:
                 rearming |= bit
+    for name in profile.wakes:
+        known |= bit_of(name, 0)
     profile.members_mask = members
     profile.rearming_mask = rearming
     profile.blocked_mask = plan.exits_mask & ~members
+    profile.first_mask = _with_states(known, profile, plan.first_masks)
+    profile.second_mask = _with_states(known, profile, plan.second_masks)
     profile.mask_cut = plan.ordinal
+
+
+def _with_states(mask: int, profile: Profile, masks: Mapping[str, int]) -> int:
+    for key in profile.states.keys() & masks.keys():
+        mask |= masks[key]
+    return mask

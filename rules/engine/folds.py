@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
 from typing import Final, NamedTuple, TypeVar
 
 from rules.conditions.memory import Memory
@@ -25,40 +24,38 @@ Asked = TypeVar("Asked")
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules."""
+    """One shared state, and the segments that it can move: by their entry rules, and by their exit rules.
+
+    An entry rule may need several states (`rules.engine.masks`). It looks at the first of them, and where that is the
+    one that moved, at the second.
+    """
 
     state_key: str
     memory: Memory
     enter_mask: int
     """By entry rules that need no other state (`rules.engine.sleeping`), and the activations."""
     exit_mask: int
-    elsewhere: Mapping[str, int]
-    """By key of another state: the segments whose entry rules need that one, too."""
-    named: Mapping[str, int]
-    """By id: the bits of these segments."""
+    enter_first_mask: int
+    """By entry rules that need another state, which they name first."""
+    enter_second_mask: int
+    """By entry rules that name this state first of those that they need, and then another one."""
 
     @property
     def moves_mask(self) -> int:
         """The segments and activations whose rules look at the state, those that may sleep among them."""
-        return reduce(or_, self.elsewhere.values(), self.enter_mask | self.exit_mask)
+        return self.enter_mask | self.exit_mask | self.enter_first_mask | self.enter_second_mask
 
     def entering(self, profile: Profile) -> int:
         """Return which segments the state can move by their entry rules.
 
         Left out are segments of which the profile has nothing, neither the other state nor a stay nor a wake: they
-        sleep. Nearly always these are all, and it is seen at a glance.
+        sleep. The masks of the profile must have been found (`rules.engine.fold.find_masks`).
         """
-        mask, elsewhere = self.enter_mask, self.elsewhere
-        if elsewhere:
-            keys, names = elsewhere.keys(), self.named.keys()
-            if not keys.isdisjoint(profile.states.keys()):
-                for key in keys & profile.states.keys():
-                    mask |= elsewhere[key]
-            for known in (profile.stays.keys(), profile.wakes.keys()):
-                if not names.isdisjoint(known):
-                    for name in names & known:
-                        mask |= self.named[name]
-        return mask
+        return (
+            self.enter_mask
+            | (self.enter_first_mask & profile.first_mask)
+            | (self.enter_second_mask & profile.second_mask)
+        )
 
 
 class Bounded(NamedTuple):

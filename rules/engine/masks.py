@@ -37,7 +37,7 @@ class Masks:
         """Gather what moves a segment; `pilot`: its versions, where it is one."""
         if pilot is None:
             self._add_version(plan)
-            needed = tuple(_needed(plan.enter))
+            needed = tuple(dict.fromkeys(_needed(plan.enter)))
             if needed:
                 self.needs[plan.position] = plan.id, needed
                 self.needing |= 1 << plan.position
@@ -118,19 +118,33 @@ class Masks:
         return {name: tuple(folds) for name, folds in found.items()}
 
     def _fold(self, key: str, memory: Memory) -> Fold:
-        """Make the fold of a state. The segments that need another one, too, are told apart by its key."""
-        enter_mask = self.enter_masks[key]
-        elsewhere: defaultdict[str, int] = defaultdict(int)
-        named: dict[str, int] = {}
-        for position in positions(enter_mask & self.needing):
-            segment, needed = self.needs[position]
-            other = next((each for each in needed if each != key), None)
-            if other is not None:
-                bit = 1 << position
-                enter_mask ^= bit
-                elsewhere[other] |= bit
-                named[segment] = bit
-        return Fold(key, memory, enter_mask, self.exit_masks[key], dict(elsewhere), named)
+        first_mask, second_mask = self._elsewhere(key)
+        enter_mask = self.enter_masks[key] & ~(first_mask | second_mask)
+        return Fold(key, memory, enter_mask, self.exit_masks[key], first_mask, second_mask)
+
+    def _elsewhere(self, key: str) -> tuple[int, int]:
+        """Return the segments that a state moves and that need another one: the first that they need, or the second."""
+        first_mask = second_mask = 0
+        for position in positions(self.enter_masks[key] & self.needing):
+            _, needed = self.needs[position]
+            if needed[0] != key:
+                first_mask |= 1 << position
+            elif len(needed) > 1:
+                second_mask |= 1 << position
+        return first_mask, second_mask
+
+    def needed_elsewhere(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return by state key the segments of `Fold.enter_first_mask` that need it first, and of the other second."""
+        first_mask = second_mask = 0
+        for key in self.states:
+            first, second = self._elsewhere(key)
+            first_mask |= first
+            second_mask |= second
+        found: tuple[defaultdict[str, int], defaultdict[str, int]] = defaultdict(int), defaultdict(int)
+        for place, mask in enumerate((first_mask, second_mask)):
+            for position in positions(mask):
+                found[place][self.needs[position][1][place]] |= 1 << position
+        return dict(found[0]), dict(found[1])
 
 
 def positions(mask: int) -> Iterator[int]:

@@ -94,6 +94,10 @@ class Plan:
     """By position: the states that must not be inert for the entry rule to hold."""
     needed_masks: Mapping[str, int]
     """By state key: the segments that need it."""
+    first_masks: Mapping[str, int]
+    """By state key: the segments that name it first of the states that they need, where another state moves them."""
+    second_masks: Mapping[str, int]
+    """By state key: the segments that name it second, where the first moves them."""
     needing_mask: int
     """Segments that need a state."""
     fresh_mask: int
@@ -188,6 +192,7 @@ def make_plan(
     wake_bits |= {each.wake: each.bit for each in activations.by_id.values()}
     foreign = _foreign(masks.states, numbers or {})
     waiting = {} if old is None or ends_fill else _waiting(segments, pilots, ordinal, t_ms)
+    first_masks, second_masks = masks.needed_elsewhere()
     return Plan(
         ordinal=ordinal,
         t_ms=t_ms,
@@ -225,6 +230,8 @@ def make_plan(
             for position, (segment, keys) in masks.needs.items()
         },
         needed_masks=dict(masks.needed),
+        first_masks=first_masks,
+        second_masks=second_masks,
         needing_mask=masks.needing,
         fresh_mask=_fresh_mask(segments, pilots, ordinal, t_ms),
         introductions=introductions,

@@ -43,6 +43,7 @@ class Profile:
         "born_ms",
         "cut",
         "evaluated_ms",
+        "first_mask",
         "held_back",
         "kind",
         "known_since_ms",
@@ -53,6 +54,7 @@ class Profile:
         "person",
         "pruned_day",
         "rearming_mask",
+        "second_mask",
         "seen",
         "sequence",
         "sequences",
@@ -97,6 +99,11 @@ class Profile:
         """Segments that its exit rule may keep it out of. Perhaps too many, never too few."""
         self.rearming_mask = 0
         """Segments it is in, disarmed since an earlier stay: their entry rule is asked too. Never too few."""
+        self.first_mask = 0
+        """Segments that it was in, has a wake for, or has the state for that their entry rule needs and names first
+        (`Plan.first_masks`). Perhaps too many, never too few."""
+        self.second_mask = 0
+        """The same with the state that it names second (`Plan.second_masks`)."""
         self.seen: dict[int, int] = {}
         """Identity → day of its record, in order of arrival."""
         self.activations: dict[str, Standing] = {}

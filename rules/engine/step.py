@@ -75,6 +75,8 @@ def look_again(profile: Profile, plan: Plan, mask: int, r_ms: int) -> None:
             if kind is not None or rearms:
                 next_ms = due_ms
             set_wake(profile, segment.id, next_ms)
+            profile.first_mask |= 1 << segment.position
+            profile.second_mask |= 1 << segment.position
     if mask & plan.activations_mask:
         for each in plan.activations.by_id.values():
             if mask & each.bit:

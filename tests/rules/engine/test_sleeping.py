@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from rules.engine import sleeping
+from rules.engine.fold import find_masks
 from rules.engine.membership import view_of_enter
 from rules.engine.partition import Partition
 from rules.engine.plan import Plan, all_of
@@ -62,14 +63,30 @@ def test_a_state_leaves_out_only_segments_that_sleep(partition: Partition) -> No
         found = 0
         for folds in plan.folds.values():
             for fold in {each.state_key: each for each in folds.general.always}.values():
-                whole = fold.enter_mask
-                for mask in fold.elsewhere.values():
-                    whole |= mask
+                whole = fold.enter_mask | fold.enter_first_mask | fold.enter_second_mask
                 entering = fold.entering(profile)
                 assert awake(profile, plan, entering) == awake(profile, plan, whole)
                 found += (whole ^ entering).bit_count()
         return found
 
     for profile in partition.profiles.values():
-        left_out += check(profile)
+        kept = check(profile) if profile.mask_cut == plan.ordinal else 0
+        find_masks(profile, plan)
+        found = check(profile)
+        assert kept <= found  # what was kept up to date may be too many, never too few
+        left_out += found
     assert left_out > len(partition.profiles)
+
+
+def test_masks_kept_by_events_hold_what_is_found_anew(partition: Partition) -> None:
+    plan, kept = partition.plan, 0
+    for profile in partition.profiles.values():
+        if profile.mask_cut != plan.ordinal:
+            continue
+        before = profile.first_mask, profile.second_mask, profile.members_mask
+        find_masks(profile, plan)
+        assert profile.first_mask & ~before[0] == 0
+        assert profile.second_mask & ~before[1] == 0
+        assert profile.members_mask == before[2]
+        kept += profile.first_mask.bit_count()
+    assert kept > len(partition.profiles)
