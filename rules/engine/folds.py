@@ -93,7 +93,8 @@ class TypeFolds(NamedTuple):
     def of(self, event: Event) -> tuple[Fold, ...]:
         """Return the folds that an event of the type must be shown to."""
         data = event.data
-        found = self.general.of(data)
+        general = self.general
+        found = general.of(data) if general.bounded else general.always
         for attribute, by_value in self.by_value:
             value = data.get(attribute)
             if value is not None and value in by_value:

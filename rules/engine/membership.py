@@ -50,9 +50,11 @@ def judge(plan: SegmentPlan, profile: Profile, t_ms: int, now_mark: Mark, *, at_
 
 
 def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at_cut: bool) -> Judgement:
-    holds, next_ms = _refused(plan, profile, t_ms)
-    if holds:
-        return Judgement("restricted", FOREVER)
+    next_ms = FOREVER
+    if plan.refuse:
+        holds, next_ms = _refused(plan, profile, t_ms)
+        if holds:
+            return Judgement("restricted", FOREVER)
     if plan.parent is not None and profile.member_since(plan.parent) is None:
         return Judgement("parent_left", FOREVER)
     if plan.markets is not None and profile.trait(plan.market_trait) not in plan.markets:
@@ -64,7 +66,8 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
         kind, leaves_when, node = "entry_lost", False, plan.enter
         view = view_of_enter(plan, profile, stay, t_ms)
     verdict, flip_ms = node.verdict(view)
-    next_ms = min(next_ms, flip_ms)
+    if flip_ms < next_ms:
+        next_ms = flip_ms
     if verdict is leaves_when:
         held_until_ms = stay.since_ms + plan.min_stay_ms
         if t_ms >= held_until_ms or at_cut:
@@ -81,7 +84,7 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
         # let in while the segment did not forget, for a time: it is armed again as if the profile were out
         verdict, flip_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
         return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
-    return Judgement(None, next_ms)
+    return _new(Judgement, (None, next_ms, False))
 
 
 def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms: int, now_mark: Mark) -> Judgement:

@@ -147,8 +147,10 @@ class Profiles:
         profile = self.by_subject.get(event.subject)
         queued_ms = FOREVER
         if profile is not None:
-            queued_ms = profile.wake_ms if profile.cut == current.ordinal else queue.stands_at(profile)
-            self.bring_up(profile, r_ms, items)
+            here = profile.cut == current.ordinal
+            queued_ms = profile.wake_ms if here else queue.stands_at(profile)
+            if not here or queued_ms < r_ms or self.slices.packing is not None:
+                self.bring_up(profile, r_ms, items)
         profile, changes = apply_event(profile, current, event, known, r_ms, self.generation)
         self.by_subject[event.subject] = profile
         # it stands at its wake, for it is over every cut; at the same instant its entry is in the queue already
