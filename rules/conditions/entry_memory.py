@@ -172,7 +172,7 @@ class LatestMemory(WindowMemory):
             return state
         if self._dated and not self._window.admits(event.time_ms):
             return state
-        entry = entry_of(event, arrival)
+        entry = [event.time_ms, event.source, event.id, arrival]
         if self._value_of is not None:
             value = self._value_of(event)
             if value is None:

@@ -62,6 +62,8 @@ def _string(raw: Any) -> str:
 
 
 def _number(raw: Any) -> int | float:
+    if raw.__class__ is float and math.isfinite(raw):  # most are so
+        return raw
     if isinstance(raw, bool) or not isinstance(raw, _NUMBERS):
         raise WrongType("not a number")
     if isinstance(raw, int) and -INTEGER_MAX <= raw <= INTEGER_MAX:
