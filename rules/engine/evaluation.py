@@ -145,7 +145,8 @@ class Evaluation:
                     if verdict is True:
                         mask |= self.visit(plan, at_cut=at_cut and plan.changed, backfill=backfill)
                         continue
-                profile.blocked_mask &= ~lowest
+                if profile.blocked_mask:
+                    profile.blocked_mask &= ~lowest
                 if next_ms < FOREVER or plan.id in wakes:
                     set_wake(profile, plan.id, next_ms)
                     profile.first_mask |= lowest

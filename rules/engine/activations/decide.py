@@ -81,10 +81,11 @@ def _named(activations: Activations, profile: Profile) -> set[str]:
     return found
 
 
-def _sleep(activations: Activations, profile: Profile, names: Set[str]) -> None:
-    """Look at some activations no more before something moves them."""
+def _sleep(activations: Activations, profile: Profile, names: Set[str], chosen: Set[str]) -> None:
+    """Look no more at the activations of these names that were not chosen, before something moves them."""
     for wake in profile.wakes.keys() & activations.of_wake.keys():
-        if activations.of_wake[wake] in names:
+        name = activations.of_wake[wake]
+        if name in names and name not in chosen:
             set_wake(profile, wake, FOREVER)
 
 
@@ -129,7 +130,7 @@ def decide(
     chosen = [
         here[name] for name in sorted(names & _named(plan.activations, profile)) if _may_move(here[name], profile)
     ]
-    _sleep(plan.activations, profile, names.difference(each.id for each in chosen))
+    _sleep(plan.activations, profile, names, {each.id for each in chosen})
     looked = _look(chosen, profile, view, before)
     moves = _ended_by_cut(plan, profile, here, before) if at_cut else []
     ended = {move.told.id for move in moves}

@@ -115,7 +115,7 @@ class Activations:
             mates_mask, mates = self.mates[lowest.bit_length() - 1]
             if mates_mask & ~known_mask:  # mostly one group was moved, by several of its activations
                 known_mask |= mates_mask
-                found |= mates
+                found = found | mates if found else mates
         return found
 
     def governing(self, profile: Profile) -> Mapping[str, ActivationPlan]:
