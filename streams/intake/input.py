@@ -3,14 +3,12 @@
 Implementations: `streams.intake.transport.BatchConsumer` (Kafka, in Faust), and the models of tests and simulation.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streams.records import Batch
 
 
-@dataclass(frozen=True, slots=True)
-class InputOffsets:
+class InputOffsets(NamedTuple):
     """How far the consumer has read a partition, as last heard. None: not known."""
 
     next: int | None

@@ -49,6 +49,8 @@ class BatchConsumer(driver.Consumer):
     _thread: ConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._tps: dict[int, TP] = {}
+        """By partition: they are asked for several times a batch."""
         self._open: dict[TP, BatchQueue] = {}
         self._held: set[TP] = set()
         self._asked: frozenset[TP] = frozenset()
@@ -67,7 +69,10 @@ class BatchConsumer(driver.Consumer):
         return cast("Host", self.app)
 
     def _tp(self, partition: int) -> TP:
-        return TP(self._host.options.topic, partition)
+        found = self._tps.get(partition)
+        if found is None:
+            found = self._tps[partition] = TP(self._host.options.topic, partition)
+        return found
 
     async def open(self, partition: int, offset: int, queue: BatchQueue) -> None:
         """Seek a partition of this worker, and put its batches into the queue from there on.

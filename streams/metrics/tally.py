@@ -108,7 +108,10 @@ class Tally:
 
     def of(self, partition: int) -> PartitionTally:
         """Return the counts of a partition that is held."""
-        return self.partitions.setdefault(partition, PartitionTally())
+        found = self.partitions.get(partition)
+        if found is None:
+            found = self.partitions[partition] = PartitionTally()
+        return found
 
     def retire(self, partition: int) -> None:
         """Forget a partition that was let go."""
@@ -133,7 +136,11 @@ class Tally:
         if not silent:
             mine.timers_fired += wakes
         new = "replayed" if silent else "applied"
-        for type_, count in Counter(types).items():
+        # a chunk has a few records or 200: a Counter of its own would cost more than it counts
+        counts: dict[str, int] = {}
+        for type_ in types:
+            counts[type_] = counts.get(type_, 0) + 1
+        for type_, count in counts.items():
             mine.events[type_, new] += count
         for each in others:
             if each.kind == "event":

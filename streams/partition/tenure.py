@@ -347,7 +347,7 @@ class Tenure:
         if offsets.end is not None:
             status.heard_ms = -1 if offsets.heard_ms is None else offsets.heard_ms
             # at the end only markers are left, and they are no lag
-            at_end = self._ahead is None and self._inbox.at_end
+            at_end = self._ahead is None and not self._inbox and offsets.at_end
             status.end_offset = status.applied_offset if at_end else offsets.end
             if at_end:
                 status.caught_up_ms = status.heard_ms
