@@ -79,12 +79,16 @@ class StoreConnection:
     of the address: the last one may be away, or hang. Behind Sentinel every new connection asks for the primary first.
     """
 
-    def __init__(self, access: RedisConnection, *, timeout_ms: int) -> None:
-        """`timeout_ms`: for connecting, for each write, and (nine tenths of it at least) for each reply."""
+    def __init__(self, access: RedisConnection, *, timeout_ms: int, follows: bool = True) -> None:
+        """`timeout_ms`: for connecting, for each write, and (nine tenths of it at least) for each reply.
+
+        `follows`: whether it follows MOVED. Else the caller gets MOVED as a reply.
+        """
         self._access: Final = access
         self._seeds: list[Node] = list(access.nodes)
         """The next connection goes to the first of them, unless MOVED named another node."""
         self._timeout_s: Final = timeout_ms / 1000
+        self._follows: Final = follows
         self._node: Node | None = None
         """Of the connection that is open, or was last."""
         self._moved: Node | None = None
@@ -128,7 +132,7 @@ class StoreConnection:
         for _ in range(1 if continuing else 1 + MOVES_MAX):
             replies = await self._exchange(commands, continuing)
             moved = next((one for one in replies if isinstance(one, MovedError)), None)
-            if moved is None:
+            if moved is None or not self._follows:
                 break
             await self.close()
             if self._node is not None and not self._node.path:

@@ -22,6 +22,7 @@ from redis.exceptions import ResponseError
 from streams.errors import StoreBug, Unanswered
 from streams.store.connection import Argument, StoreConnection, pack
 from streams.store.keys import Keys
+from streams.store.shared_reads import SharedReads
 from streams.store.troubles import code_of
 
 _MULTI: Final = pack([b"MULTI"])
@@ -41,10 +42,19 @@ class Exchanges:
         """Send commands outside any transaction; return their replies."""
         return await self._checked(await self._connection.ask(pack(command) for command in commands))
 
-    async def read(self, commands: Iterable[bytes]) -> tuple[Sequence[bytes | None], list[Any]]:
-        """Exchange 1: return [token, erased] of `meta`, and the packed commands' replies from the same instant."""
-        replies = await self._connection.ask([_MULTI, self._read_stamp, *commands, _EXEC])
-        stamp, *found = _inside((await self._checked(replies))[-1])
+    async def read(
+        self, commands: Iterable[bytes], shared: SharedReads | None = None
+    ) -> tuple[Sequence[bytes | None], list[Any]]:
+        """Exchange 1: return [token, erased] of `meta`, and the packed commands' replies from the same instant.
+
+        With `shared` it goes over that connection, and may raise Elsewhere.
+        """
+        asked = [_MULTI, self._read_stamp, *commands, _EXEC]
+        if shared is None:
+            replies = await self._checked(await self._connection.ask(asked))
+        else:
+            replies = await shared.ask(asked)
+        stamp, *found = _inside(replies[-1])
         return stamp, found
 
     async def watch(self, question: Sequence[Argument]) -> Any:

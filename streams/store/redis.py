@@ -12,6 +12,7 @@ from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.exchanges import Exchanges
 from streams.store.keys import Keys, due, pack_erased, pack_meta, score, unpack_meta
 from streams.store.outcomes import judge_raise, judge_read, judge_write, present
+from streams.store.shared_reads import Elsewhere, SharedReads
 from streams.store.terms import Checkpoint, Meta, PartitionStore, Token
 
 COMMAND_ARGUMENTS_MAX: Final = 2_000
@@ -26,7 +27,9 @@ _DUE_SCRIPT: Final = files("streams.store").joinpath("due.lua").read_bytes()
 
 
 class RedisStore(PartitionStore):
-    """The state of one partition over one connection of its own, which opens at the first call."""
+    """The state of one partition over one connection of its own, which opens at the first call. Profiles are read over
+    another one if it is given, which partitions share.
+    """
 
     def __init__(
         self,
@@ -37,10 +40,15 @@ class RedisStore(PartitionStore):
         *,
         timeout_ms: int = 5_000,
         erasure_keys: ErasureKeys = NO_KEYS,
+        shared: SharedReads | None = None,
     ) -> None:
-        """Prepare a store. `prefix`, `partitions`: as in Deployment. `timeout_ms`: for each write and each reply."""
+        """Prepare a store. `prefix`, `partitions`: as in Deployment. `timeout_ms`: for each write and each reply.
+
+        `shared`: what profiles are read over, together with those of other partitions; None: its own connection.
+        """
         self._keys: Final = Keys(prefix, partition, partitions)
         self._erasure_keys: Final = erasure_keys
+        self._shared = shared
         self._exchanges: Final = Exchanges(StoreConnection(access, timeout_ms=timeout_ms), self._keys)
 
     async def read_meta(self) -> Meta | None:
@@ -196,9 +204,24 @@ class RedisStore(PartitionStore):
 
     async def _blobs(self, keys: Sequence[bytes], expect: Sequence[Token]) -> tuple[list[bytes | None], list[str]]:
         """Return the values of keys, and which erasure keys named a profile. Raises as `_read` does."""
-        (stored, erased), replies = await self._exchanges.read(pack(one) for one in _chunked([b"MGET"], keys, 1))
-        judge_read(_token(stored), expect)
+        reads = [pack(one) for one in _chunked([b"MGET"], keys, 1)]
+        found = None if self._shared is None else await self._over_shared(reads, self._shared, expect)
+        if found is None:
+            found = await self._exchanges.read(reads)
+            judge_read(_token(found[0][0]), expect)
+        (_, erased), replies = found
         return [blob for reply in replies for blob in reply], _fingerprints(erased)
+
+    async def _over_shared(
+        self, reads: Sequence[bytes], shared: SharedReads, expect: Sequence[Token]
+    ) -> tuple[Sequence[bytes | None], list[Any]] | None:
+        """Read over the shared connection. None: ask over our own, which decides what another token means."""
+        try:
+            found = await self._exchanges.read(reads, shared)
+        except Elsewhere:
+            self._shared = None
+            return None
+        return found if _token(found[0][0]) in expect else None
 
     def _set_meta(self, fields: Mapping[str, str]) -> bytes:
         return pack([b"HSET", self._keys.meta, *(part for field in fields.items() for part in field)])

@@ -43,6 +43,7 @@ from streams.store.erasure_keys import ErasureKeys
 from streams.store.pulse import RedisPulse
 from streams.store.redis import RedisStore
 from streams.store.server import check_server
+from streams.store.shared_reads import SharedReads
 from streams.store.terms import PartitionStore
 from streams.web import AddressRefused, serving
 from streams.wire.maker import RecordMaker
@@ -100,6 +101,7 @@ class Worker:
         self._deployment = deployment
         self._settings = settings
         self._redis = RedisConnection.of(settings)
+        self._reads = SharedReads(self._redis)
         self._erasure_keys = ErasureKeys.of(settings)
         self._clock: Clock = clock or SystemClock()
         self._connection: Final = connection or KafkaConnection.of(settings)
@@ -174,6 +176,7 @@ class Worker:
             partition,
             self._deployment.partitions,
             erasure_keys=self._erasure_keys,
+            shared=self._reads,
         )
 
     # -- life
@@ -263,6 +266,7 @@ class Worker:
         self.status.stopping = True
         end_ms = self._clock.now_ms() + self._settings.stop_deadline_ms + CLOSING_MS
         await self.holding.let_go_of_all(self._settings.stop_deadline_ms, CLOSING_MS / 3)
+        await self._reads.close()
         closing = {
             asyncio.ensure_future(each) for each in (self._sessions.close(), self._app.stop(), self._log.close())
         }

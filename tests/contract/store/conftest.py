@@ -16,6 +16,7 @@ from streams.store.access import RedisConnection
 from streams.store.erasure_keys import NO_KEYS, ErasureKeys
 from streams.store.keys import Keys, hash_tag, slot
 from streams.store.redis import RedisStore
+from streams.store.shared_reads import SharedReads
 from streams.store.terms import PartitionStore
 from tests.cluster import Cluster, running_cluster
 from tests.contract.store.proxy import Proxy
@@ -88,13 +89,16 @@ class MemoryBackend(Backend):
 
 
 class RealBackend(Backend):
-    """A real server behind a proxy. Its keys begin with a prefix of this backend's own."""
+    """A real server behind a proxy. Its keys begin with a prefix of this backend's own. As in a worker, its stores read
+    profiles over one connection.
+    """
 
     def __init__(self, proxy: Proxy, url: str) -> None:
         self.prefix = unique("test")
         self.proxy = proxy
         self.direct = redis.asyncio.Redis.from_url(url, protocol=2)
         self.opened: list[RedisStore] = []
+        self.reads = SharedReads(RedisConnection.at(proxy.url), timeout_ms=2_000)
 
     def store(self, partition: int = 0, erasure_keys: ErasureKeys = NO_KEYS) -> PartitionStore:
         store = RedisStore(
@@ -104,6 +108,7 @@ class RealBackend(Backend):
             PARTITIONS,
             timeout_ms=2_000,
             erasure_keys=erasure_keys,
+            shared=self.reads,
         )
         self.opened.append(store)
         return store
@@ -138,6 +143,7 @@ class RealBackend(Backend):
             await self.store(partition).drop()
         for store in self.opened:
             await store.close()
+        await self.reads.close()
         await self.direct.aclose()
 
 
