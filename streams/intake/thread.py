@@ -63,6 +63,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, consumer: Any, *, loop: asyncio.AbstractEventLoop, beacon: Any) -> None:
         super().__init__(consumer, loop=loop, thread_loop=loop, beacon=beacon)
 
+    async def on_start(self) -> None:
+        """Start the consumer; see Faust."""
+        await super().on_start()
+        _tell_at_once(self._ensure_consumer()._fetcher)  # noqa: SLF001
+
     async def serve(self) -> None:
         """Serve until it is stopped. A failure has been told by then: `start` or the application raises it."""
         try:
@@ -110,9 +115,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._consumer
         subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
         assignment = None if subscription is None else subscription.assignment
-        if assignment is None or TopicPartition(*tp) not in assignment.tps:
+        # a TP and a TopicPartition are equal, and None is told for what is not assigned
+        state = None if assignment is None else assignment.state_value(tp)
+        if state is None:
             return InputOffsets(None, None)
-        state = assignment.state_value(TopicPartition(*tp))
         position = state.position if state.has_valid_position else None
         return InputOffsets(position, state.highwater, state.timestamp)
 
@@ -138,3 +144,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Tell aiokafka that this consumer still polls, though no partition is open."""
         with self._ensure_consumer()._fetcher._subscriptions.fetch_context():  # noqa: SLF001
             pass
+
+
+def _tell_at_once(fetcher: Any) -> None:
+    """Let an answer wake who waits for records, at once.
+
+    In aiokafka the routine that sends fetches wakes him, two turns of the loop later, and a turn lasts as long as all
+    partitions compute. Then it looks what to fetch before anything was taken, and again afterwards. Woken at once, he
+    has taken the records when the routine goes on, and it sends the next fetch.
+    """
+    process = fetcher._proc_fetch_request  # noqa: SLF001
+
+    async def processed(assignment: Any, node_id: int, request: Any) -> bool:
+        found: bool = await process(assignment, node_id, request)
+        if found:
+            for waiter in list(fetcher._fetch_waiters):  # noqa: SLF001
+                fetcher._notify(waiter)  # noqa: SLF001
+        return found
+
+    fetcher._proc_fetch_request = processed  # noqa: SLF001
