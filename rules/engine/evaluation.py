@@ -195,7 +195,7 @@ class Evaluation:
             profile.blocked_mask |= bit
         profile.first_mask |= bit
         profile.second_mask |= bit
-        set_wake(self.profile, plan.id, next_ms)
+        set_wake(profile, plan.id, next_ms)
         return moved
 
     def _take_over(self, plan: SegmentPlan, theirs: Stay) -> bool:

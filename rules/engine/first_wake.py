@@ -26,7 +26,7 @@ def set_wake(profile: Profile, name: str, next_ms: int) -> None:
     if next_ms < FOREVER:
         wakes[name] = next_ms
     else:
-        del wakes[name]
+        wakes.pop(name, None)
     if next_ms < profile.wake_ms:
         profile.wake_ms = next_ms
     elif before_ms == profile.wake_ms:
@@ -34,7 +34,7 @@ def set_wake(profile: Profile, name: str, next_ms: int) -> None:
 
 
 def set_wakes(profile: Profile, wakes: Mapping[str, int]) -> None:
-    """Set many wakes at once, each of them before FOREVER. The contract is that of `set_wake`."""
+    """Set many wakes at once, each before FOREVER, after those that stand. The contract is that of `set_wake`."""
     profile.wakes.update(wakes)
     profile.wake_ms = _UNKNOWN_MS
 

@@ -13,7 +13,7 @@ from rules.conditions.memory import Memory
 from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
-from rules.engine.persons.part import OWN, Part, Way, remember, still_seen
+from rules.engine.persons.part import OWN, Part, Way, still_seen
 from rules.engine.persons.person import Person, unpack_person
 from rules.engine.states import States
 from rules.engine.stay import Standing, Stay
@@ -88,7 +88,7 @@ class Profile:
         self.wakes: dict[str, int] = {}
         """By segment, or activation (its `wake`): the next instant at which it can change with no event."""
         self.wake_ms = FOREVER
-        """The smallest of `wakes`."""
+        """The smallest of `wakes`; within an evaluation it may not be known (`rules.engine.first_wake`)."""
         self.pruned_day = r_ms // MS_PER_DAY
         """Day up to which its states were pruned, at least; not packed."""
         self.mask_cut = -1
@@ -203,10 +203,6 @@ class Profile:
         if moved:
             self._packed_consents = None
         return moved
-
-    def remember(self, identity: int, r_ms: int) -> None:
-        """Remember an event that it does not know , at the cost of the one that came longest ago."""
-        remember(self.seen, identity, r_ms)
 
     def linked(self) -> Person:
         """Return what it remembers of links and erasures; what it never met one, its facts become its first part."""

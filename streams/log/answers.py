@@ -7,7 +7,7 @@ the socket's own callback hands the answer over (`Answers`), and what is run by 
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 from aiokafka.conn import AIOKafkaConnection
@@ -20,8 +20,8 @@ LENGTH_BYTES: Final = 4
 class Answer(asyncio.Future[Any]):
     """The answer to one request. A task may await it, like any future."""
 
-    on_answer: Callable[[], None] | None = None
-    """Called as soon as the broker's answer stands, if it is set then."""
+    goes_on: "_AtOnce | None" = None
+    """What goes on as soon as the broker's answer stands, while it waits for it."""
 
     def late(self) -> None:
         """Fail with TimeoutError, if there is no answer yet."""
@@ -62,8 +62,8 @@ class Answers:
             self._reader.set_exception(error)
             self._received.clear()
             return
-        if isinstance(waiting, Answer) and waiting.on_answer is not None:
-            waiting.on_answer()
+        if isinstance(waiting, Answer) and waiting.goes_on is not None:
+            waiting.goes_on.go_on(waiting)
 
 
 class _AtOnce:
@@ -81,6 +81,9 @@ class _AtOnce:
             return  # cancelled a moment ago
         try:
             found = self._coroutine.send(None)
+            if not asyncio.isfuture(found):
+                self._coroutine.close()
+                raise RuntimeError(f"what runs at once waits for futures only, not for {type(found).__name__}")
         except StopIteration as returned:
             self.result.set_result(returned.value)
         except BaseException as error:
@@ -91,25 +94,34 @@ class _AtOnce:
     def _wait(self, waits_for: asyncio.Future[Any]) -> None:
         waits_for._asyncio_future_blocking = False  # noqa: SLF001 - as asyncio's tasks do: it was awaited, not yielded
         self._waits_for = waits_for
-        waits_for.add_done_callback(self._go_on)
+        waits_for.add_done_callback(self.go_on)
         if isinstance(waits_for, Answer):
-            waits_for.on_answer = lambda: self._go_on(waits_for)
+            waits_for.goes_on = self
 
-    def _go_on(self, waited: asyncio.Future[Any]) -> None:
-        # an answer tells twice: at once, and as every future does
+    def go_on(self, waited: asyncio.Future[Any]) -> None:
+        """Go on if it waits for this future. An answer tells twice: at once, and as every future does."""
         if waited is self._waits_for:
-            self._waits_for = None
+            self._wait_no_more()
             self._step()
+
+    def _wait_no_more(self) -> asyncio.Future[Any] | None:
+        waited, self._waits_for = self._waits_for, None
+        if isinstance(waited, Answer):
+            waited.goes_on = None  # else the two would hold each other
+        return waited
 
     def _end(self, result: asyncio.Future[Any]) -> None:
         if result.cancelled():
+            waited = self._wait_no_more()
             self._coroutine.close()
+            if waited is not None:
+                waited.cancel()  # nobody takes its result, or what it gathers
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
     """Run a coroutine that goes on in the very moment in which an Answer comes. Returns the future of its result.
 
-    It is no task: in it there is no `asyncio.timeout` and no `sleep(0)`, nor anything that takes long. Cancelling the
-    future ends it where it waits.
+    It is no task: in it there is no `asyncio.timeout` and no `sleep(0)` (RuntimeError), nor anything that takes long.
+    Cancelling the future ends it where it waits, in the loop's next turn, and cancels what it waits for.
     """
     return _AtOnce(coroutine).result

@@ -123,10 +123,11 @@ class _Connection(AIOKafkaConnection):  # type: ignore[misc]
     """aiokafka's connection with that authenticator, and with answers that are handed over as they come."""
 
     async def connect(self) -> Any:
-        opened = await super().connect()
-        # every request so far was answered: none of its bytes is left in the reader
-        self._reader.feed_data = Answers(self, self._reader).feed
-        return opened
+        reader, writer = await super().connect()
+        # every request so far was answered: none of its bytes is left in the reader. The connection may be closed by
+        # now, for a broker that hung up since; whoever sends will learn of it
+        reader.feed_data = Answers(self, reader).feed
+        return reader, writer
 
     def send(self, request: Any, expect_response: bool = True) -> Any:
         sending = super().send(request, expect_response)

@@ -18,7 +18,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.structs import TopicPartition
@@ -70,6 +70,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
     """aiokafka's producer with an end within a deadline. With a transactional id its sender has no task."""
 
     _closed: bool
+    _under_way: "asyncio.Future[list[int]] | None" = None
+    """The transaction that is being published."""
 
     def __init__(self, connection: KafkaConnection, tuning: Tuning, transactional_id: str | None) -> None:
         super().__init__(
@@ -108,12 +110,23 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
     async def publish(self, records: Sequence[OutRecord]) -> list[int]:
         """Publish records in one transaction and wait for its end; return their offsets, -1 where none is reported.
 
-        Raises RecordTooLarge (nothing was sent), StampedEarly (the transaction stays open), and FAILING.
+        Raises RecordTooLarge (nothing was sent), StampedEarly (the transaction stays open), and FAILING, as when it is
+        ended meanwhile.
         """
         waves = self._waves(records)
         async with asyncio.timeout(self._tuning.transaction_timeout_ms / 1000):
             await self._know_topics(waves)
-            return await at_once(self._transact(waves, len(records)))
+            if self._closed:
+                raise errors.ProducerClosed
+            self._under_way = at_once(self._transact(waves, len(records)))
+            try:
+                return await self._under_way
+            except asyncio.CancelledError:
+                if self._closed and not cast("asyncio.Task[Any]", asyncio.current_task()).cancelling():
+                    raise errors.ProducerClosed from None  # `end` cancelled the transaction, and nobody this task
+                raise
+            finally:
+                self._under_way = None
 
     async def _transact(self, waves: Sequence[Mapping[TopicPartition, _Batch]], count: int) -> list[int]:
         """Deliver the batches of `count` records, wave by wave, and commit; return the records' offsets."""
@@ -200,6 +213,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
         if self._closed:
             return
         self._closed = True
+        if self._under_way is not None:
+            self._under_way.cancel()
         sender = self._sender.sender_task
         half_s = self._tuning.close_timeout_ms / 2000
         if sender is not None:

@@ -64,9 +64,9 @@ class TransactionPace:
     ride_ms: int = 1_000
     """… and it rides along in a transaction of other partitions when the last progress is older than this."""
     linger_max_ms: int = 15
-    """A transaction that is not full begins so long after the last one as that one took, but no later than this. So an
-    idle worker waits 5 ms and a busy one 15: fewer transactions leave it, and the brokers, more time for each. One that
-    took longer (a broker or this process was busy) kept what came meanwhile waiting enough."""
+    """A transaction that is not full begins so long after the last one as that one took, but no later than this. So a
+    busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
+    that took longer (a broker or this process was busy) kept what came meanwhile waiting enough."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 

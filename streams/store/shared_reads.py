@@ -7,7 +7,7 @@ partition's read is an atomic exchange of its own all the same (`exchanges`), wi
 
 Nothing rests on which server answers: a token names one content for ever. So a read whose token is not the expected one
 is asked again over the partition's own connection, and only that answer is judged. In a cluster a partition that lives
-on another node reads over its own connection from then on.
+on another node reads over its own connection from then on. Partitions that share a round trip share its time-out, too.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class SharedReads:
         return await answer
 
     async def close(self) -> None:
-        """Close the connection. Who waits gets Unanswered."""
+        """Close the connection, once nobody asks any more: a round trip under way ends by its time-out."""
         await self._connection.close()
 
     async def _serve(self) -> None:

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.embedded import KafkaServer
 from streams.errors import Doubt, HeldUp, NotReachable
+from streams.log.answers import Answers
 from streams.log.client import KafkaLog
 from streams.log.connection import KafkaConnection
 from streams.log.producer import Tuning
@@ -137,6 +138,50 @@ async def test_a_transaction_makes_three_kinds_of_requests_one_after_the_other(w
     # the first may be repeated while the broker still writes the markers of the transaction before
     kinds = [name for name, _ in groupby(sent)]
     assert kinds == ["AddPartitionsToTxnRequest", "ProduceRequest", "EndTxnRequest"]
+
+
+async def test_answers_are_taken_in_the_sockets_callback(world: KafkaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    hand_over = Answers._hand_over  # noqa: SLF001
+
+    def counting(self: Answers, connection: object, answer: bytes) -> None:
+        taken.append(len(answer))
+        hand_over(self, connection, answer)
+
+    monkeypatch.setattr(Answers, "_hand_over", counting)
+    ring = await world.log().open_ring(1)
+    before = len(taken)
+    await ring.transaction([rec(world.plain, "1")])
+    assert len(taken) >= before + 3
+    [producer] = ring._producers.values()  # noqa: SLF001
+    for connection in producer.client._conns.values():  # noqa: SLF001
+        assert connection._reader._buffer == b""  # noqa: SLF001
+    await ring.close()
+
+
+async def test_a_ring_that_is_closed_sends_nothing_more_of_a_transaction_on_its_way(world: KafkaWorld) -> None:
+    log = world.log()
+    ring = await log.open_ring(1)
+    [producer] = ring._producers.values()  # noqa: SLF001
+    send, sent = producer.client.send, []
+    held, added = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def holding(node: object, request: object, **rest: object) -> object:
+        sent.append((type(request).__name__, producer._closed))  # noqa: SLF001
+        answer = await send(node, request, **rest)
+        added.set()
+        await held
+        return answer
+
+    producer.client.send = holding
+    publishing = asyncio.ensure_future(ring.transaction([rec(world.plain, "late")]))
+    await added.wait()
+    await ring.close()
+    with pytest.raises(Doubt):
+        await publishing
+    await asyncio.sleep(0.1)
+    assert [name.partition("Request")[0] for name, _ in sent] == ["AddPartitionsToTxn"]
+    assert not any(connection.connected() for connection in producer.client._conns.values())  # noqa: SLF001
 
 
 async def test_a_producer_that_died_of_a_fence_closes_within_its_deadline(world: KafkaWorld) -> None:

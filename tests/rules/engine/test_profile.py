@@ -9,7 +9,7 @@ from rules.conditions.view import Grant, Mark, Register
 from rules.engine.affiliations.memories import TIES
 from rules.engine.layout import LAYOUT
 from rules.engine.old_layouts import take_former
-from rules.engine.persons.part import SEEN_DAYS, recognises
+from rules.engine.persons.part import SEEN_DAYS, recognises, remember
 from rules.engine.plan import make_plan
 from rules.engine.profile import Profile, unpack
 from rules.engine.stay import Standing, Stay
@@ -103,7 +103,7 @@ def test_a_profile_without_wakes_is_due_never() -> None:
 def test_identities_that_are_known_no_more_are_not_packed() -> None:
     profile = Profile("hcp:1", 1, 0, 0)
     for day in (0, 0, 1, SEEN_DAYS + 1):
-        profile.remember(len(profile.seen), day * MS_PER_DAY)
+        remember(profile.seen, len(profile.seen), day * MS_PER_DAY)
     profile.evaluated_ms = (SEEN_DAYS + 1) * MS_PER_DAY
     assert unpack("hcp:1", profile.pack()).seen == {2: 1, 3: SEEN_DAYS + 1}
     known = [recognises(profile.seen, identity, profile.evaluated_ms) for identity in range(4)]

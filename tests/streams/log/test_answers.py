@@ -1,6 +1,8 @@
 """Answers of brokers are handed over as they come, and what waits for them goes on at once."""
 
 import asyncio
+import gc
+import weakref
 from collections import deque
 
 import pytest
@@ -19,6 +21,13 @@ class Connection:
         answer = Answer()
         self._requests.append((len(self._requests), None, answer))
         return answer
+
+    @property
+    def waiting(self) -> list[asyncio.Future[bytes]]:
+        return [waiting for _, _, waiting in self._requests]
+
+    def answered(self) -> None:
+        self._requests.clear()
 
     def _handle_frame(self, frame: bytes) -> None:
         self._requests.popleft()[2].set_result(frame)
@@ -96,3 +105,57 @@ async def test_nothing_goes_on_after_it_was_cancelled() -> None:
     assert went_on == []
     await asyncio.sleep(0)
     assert ended == [True]
+
+
+async def test_who_is_cancelled_cancels_what_it_waits_for_and_what_that_gathers() -> None:
+    connection = Connection()
+    answers = Answers(connection, connection.reader)
+    went_on: list[bytes] = []
+
+    async def ask() -> None:
+        went_on.append(await connection.ask())
+        went_on.append(await connection.ask())
+
+    async def ask_both() -> None:
+        await asyncio.gather(at_once(ask()), at_once(ask()))
+
+    result = at_once(ask_both())
+    await asyncio.sleep(0)
+    result.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert all(waiting.cancelled() for waiting in connection.waiting)
+    connection.answered()
+    connection.ask()
+    answers.feed(framed(b"one"))
+    assert went_on == []
+
+
+async def test_what_cannot_run_at_once_says_so() -> None:
+    async def give_way() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="futures only, not for NoneType"):
+        await at_once(give_way())
+
+
+async def test_what_ended_is_free_without_the_collector() -> None:
+    connection = Connection()
+    answers = Answers(connection, connection.reader)
+
+    async def ask() -> bytes:
+        answer: bytes = await connection.ask()
+        return answer
+
+    gc.collect()
+    gc.disable()
+    try:
+        result = at_once(ask())
+        asked = weakref.ref(connection.waiting[0])
+        answers.feed(framed(b"one"))
+        assert await result == b"one"
+        del result
+        await asyncio.sleep(0)
+        assert asked() is None
+    finally:
+        gc.enable()
