@@ -85,17 +85,23 @@ async def test_who_is_cancelled_takes_nothing_from_the_others() -> None:
     assert going.cancelled()
 
 
+async def sharing(url: str) -> tuple[SharedReads, list[RedisStore]]:
+    """Return every partition after the checkpoint FIRST, and what their reads share."""
+    reads, prefix = SharedReads(RedisConnection.at(url)), unique("test")
+    stores = [
+        RedisStore(RedisConnection.at(url), prefix, partition, PARTITIONS, shared=reads)
+        for partition in range(PARTITIONS)
+    ]
+    for store in stores:
+        await store.create(meta())
+        await store.write(FIRST)
+    return reads, stores
+
+
 @pytest.fixture
 async def stores(valkey: ValkeyServer) -> AsyncIterator[list[RedisStore]]:
     """Every partition after the checkpoint FIRST, with reads that are shared."""
-    reads, prefix = SharedReads(RedisConnection.at(valkey.redis_url)), unique("test")
-    found = [
-        RedisStore(RedisConnection.at(valkey.redis_url), prefix, partition, PARTITIONS, shared=reads)
-        for partition in range(PARTITIONS)
-    ]
-    for store in found:
-        await store.create(meta())
-        await store.write(FIRST)
+    reads, found = await sharing(valkey.redis_url)
     yield found
     for store in found:
         await store.drop()
@@ -134,14 +140,7 @@ async def test_a_connection_that_breaks_is_one_unanswered_read(stores: list[Redi
 
 @pytest.mark.servers
 async def test_in_a_cluster_a_partition_of_another_node_reads_over_its_own_connection(cluster: Cluster) -> None:
-    reads, prefix = SharedReads(RedisConnection.at(cluster.url)), unique("test")
-    stores = [
-        RedisStore(RedisConnection.at(cluster.url), prefix, partition, PARTITIONS, shared=reads)
-        for partition in range(PARTITIONS)
-    ]
-    for store in stores:
-        await store.create(meta())
-        await store.write(FIRST)
+    reads, stores = await sharing(cluster.url)
     for _ in range(2):
         found = await asyncio.gather(*(store.profiles(["hcp:1"], [Token(5, 1)]) for store in stores))
         assert found == [[FIRST.profiles["hcp:1"]]] * PARTITIONS
