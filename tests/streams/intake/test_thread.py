@@ -1,4 +1,4 @@
-"""A fetch's answer wakes who waits for records at once, in aiokafka's own fetcher."""
+"""A fetch's answer that brings records wakes who waits for them at once (a stand-in takes the place of the fetcher)."""
 
 import asyncio
 from typing import Any
