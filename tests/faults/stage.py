@@ -163,6 +163,11 @@ class Run:
         }
         return len(running) == self.names.partitions
 
+    async def stopped(self) -> bool:
+        """Tell whether an incident stopped a partition. Workers that stand still are not asked."""
+        told = [await worker.ask() for worker in self.alive if not worker.stands_still()]
+        return any(one["state"] == "stopped" for status in told if status for one in status["partitions"])
+
     async def ready(self, *workers: WorkerProcess) -> None:
         """Wait until these workers are ready and together hold every partition."""
 
