@@ -66,7 +66,12 @@ class TransactionPace:
     linger_max_ms: int = 15
     """A transaction that is not full begins so long after the last one as that one took, but no later than this. So a
     busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
-    that took longer (a broker or this process was busy) kept what came meanwhile waiting enough."""
+    that took longer (a broker or this process was busy) kept what came meanwhile waiting enough …"""
+    late_share: float = 0.1
+    """… unless the changes that wait are late already, from a backlog or on a busy machine: then by so much of how late
+    they are, which nobody notices, …"""
+    linger_late_max_ms: int = 150
+    """… but no longer than this. Each partition of each topic in a transaction costs the brokers about half a ms."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 
@@ -161,6 +166,10 @@ class Outgoing:
         """Whether a transaction should not wait for more: it is full, or somebody flushes."""
         weight = sum(queue.weight for queue in self._queues.values())
         return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
+
+    def late_ms(self, wall_ms: float) -> float:
+        """Return how old the oldest record is whose changes wait, by the records' clock; 0: none waits."""
+        return max((wall_ms - queue.slices[0].clock_ms for queue in self._queues.values() if queue.loud()), default=0)
 
     def quiet_due_ms(self) -> float | None:
         """When progress without changes is due (clock of `now_ms`); None: no partition has any."""

@@ -2,7 +2,8 @@
 
 The pace adapts: while a transaction is on its way, slices gather for the next one; and a transaction that is not full
 begins no sooner after the last one than that one took. So transactions take half of the time at most while little is
-going on, and they grow with the time that the brokers take. After a longer pause a change is published at once.
+going on, and they grow with the time that the brokers take. After a longer pause a change is published at once. Changes
+that are late already gather a little longer: there will be fewer transactions just where time is short.
 `outgoing` says what goes into each transaction.
 """
 
@@ -56,6 +57,8 @@ class Publisher:
         """… and when it ended."""
         self._over = False
         self._work = asyncio.Event()
+        self._hurry = asyncio.Event()
+        """Clear only while a transaction waits for more; whoever sets it ends that wait."""
         self._answered = asyncio.Condition()
 
     @property
@@ -85,6 +88,8 @@ class Publisher:
             return
         self._outgoing.queues[partition].add(slice_)
         self._work.set()
+        if not self._hurry.is_set() and self._outgoing.hurried():
+            self._hurry.set()
 
     def published(self, partition: int) -> Progress:
         """Return the last progress of the partition that was answered."""
@@ -101,6 +106,7 @@ class Publisher:
         upto = queue.upto
         queue.flushing += 1
         self._work.set()
+        self._hurry.set()
         try:
             async with self._answered:
                 await self._answered.wait_for(
@@ -144,12 +150,14 @@ class Publisher:
         if not self._over:
             self._over = True
             self._work.set()
+            self._hurry.set()
             self._on_doubt(error)
 
     async def close(self) -> None:
         """Stop after the transaction in hand. Queued slices are not published. The owner of the ring closes it."""
         self._over = True
         self._work.set()
+        self._hurry.set()
         async with self._answered:
             self._answered.notify_all()
             await self._answered.wait_for(lambda: not self._in_hand)
@@ -166,9 +174,15 @@ class Publisher:
         return False
 
     async def _linger(self) -> None:
-        rest_ms = self._ended_ms + min(self._took_ms, self._pace.linger_max_ms) - self._clock.now_ms()
+        """Wait for more, as long as the pace says, or until the transaction is full or somebody flushes."""
+        pace = self._pace
+        late_ms = min(self._outgoing.late_ms(self._clock.wall_ms()) * pace.late_share, pace.linger_late_max_ms)
+        linger_ms = max(min(self._took_ms, pace.linger_max_ms), late_ms)
+        rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
         if rest_ms > 0 and not self._outgoing.hurried():
-            await self._clock.sleep(rest_ms)
+            self._hurry.clear()
+            await self._clock.wait(self._hurry, rest_ms)
+            self._hurry.set()
 
     async def _until_work(self, now_ms: float) -> None:
         """Wait for a submit, or until quiet progress is due."""

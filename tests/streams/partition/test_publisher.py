@@ -112,10 +112,13 @@ class Bench:
             lambda progress: self.told.append((partition, progress.offset)),
         )
 
-    def submit(self, partition: int, upto: int, *values: str, changes: int | None = None) -> None:
+    def submit(
+        self, partition: int, upto: int, *values: str, changes: int | None = None, late_ms: float | None = None
+    ) -> None:
         records = [OutRecord("out", partition, b"k", value.encode()) for value in values]
         count = len(values) if changes is None else changes
-        self.publisher.submit(partition, PublishSlice(upto, records, upto, "c", f"d{upto}", count))
+        clock_ms = upto if late_ms is None else self.time.wall_ms() - int(late_ms)
+        self.publisher.submit(partition, PublishSlice(upto, records, clock_ms, "c", f"d{upto}", count))
 
     def out(self, partition: int) -> list[str]:
         self.broker.settle()
@@ -297,12 +300,63 @@ class TestPace:
         await settled()
         await bench.time.move(3_000)
         bench.wire.open.set()
-        bench.submit(0, 12, "b")
+        bench.submit(0, 12, "b", late_ms=0)
         await settled()
         await bench.time.move(14)
         assert bench.progress(0) == [11]
         await bench.time.move(1)
         assert bench.progress(0) == [11, 12]
+
+    async def test_changes_that_are_late_wait_a_tenth_of_that(self, bench: Bench) -> None:
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=200)
+        bench.submit(1, 12, "b", late_ms=400)
+        await bench.time.move(20)
+        bench.submit(1, 13, "c", late_ms=10_000)  # the oldest record counts, which is first
+        await bench.time.move(21)
+        assert (bench.progress(0), bench.progress(1)) == ([11], [])
+        await bench.time.move(4)
+        assert (bench.progress(0), bench.progress(1)) == ([11, 12], [13])
+        assert bench.out(1) == ["b", "c"]
+
+    async def test_but_no_longer_than_a_limit(self, bench: Bench) -> None:
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=1e9)
+        await bench.time.move(149)
+        assert bench.progress(0) == [11]
+        await bench.time.move(1)
+        assert bench.progress(0) == [11, 12]
+
+    async def test_and_late_changes_that_are_flushed_wait_no_more(self, bench: Bench) -> None:
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=1e9)
+        await settled()
+        assert bench.progress(0) == [11]
+        assert await asyncio.wait_for(bench.publisher.flush(0), 5)
+        assert bench.progress(0) == [11, 12]
+
+    async def test_nor_do_they_once_the_transaction_is_full(self) -> None:
+        bench = await Bench.make(TransactionPace(changes_max=2))
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=1e9)
+        await settled()
+        assert bench.progress(0) == [11]
+        bench.submit(1, 12, "c", late_ms=0)
+        await settled()
+        assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
+
+    async def test_nor_once_it_is_closed(self, bench: Bench) -> None:
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=1e9)
+        await settled()
+        await asyncio.wait_for(bench.publisher.close(), 5)
+        await asyncio.wait_for(bench.running, 5)
+        assert bench.progress(0) == [11]
 
 
 class TestDoubt:
