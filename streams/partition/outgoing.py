@@ -67,11 +67,11 @@ class TransactionPace:
     """A transaction that is not full begins so long after the last one as that one took, but no later than this. So a
     busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
     that took longer (a broker or this process was busy) kept what came meanwhile waiting enough …"""
-    late_share: float = 0.1
-    """… unless the changes that wait are late already, from a backlog or on a busy machine: then by so much of how late
-    they are, which nobody notices, …"""
-    linger_late_max_ms: int = 150
-    """… but no longer than this. Each partition of each topic in a transaction costs the brokers about half a ms."""
+    late_ms: int = 1_000
+    """… unless the changes that wait are older than this: the worker has a backlog, and nobody waits for a moment …"""
+    linger_late_ms: int = 100
+    """… then a transaction begins so long after the last one. There are fewer, just where time is short: each costs the
+    brokers about half a ms for every partition of every topic in it."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 

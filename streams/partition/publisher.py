@@ -3,7 +3,7 @@
 The pace adapts: while a transaction is on its way, slices gather for the next one; and a transaction that is not full
 begins no sooner after the last one than that one took. So transactions take half of the time at most while little is
 going on, and they grow with the time that the brokers take. After a longer pause a change is published at once. Changes
-that are late already gather a little longer: there will be fewer transactions just where time is short.
+of a backlog gather longer: there will be fewer transactions just where time is short.
 `outgoing` says what goes into each transaction.
 """
 
@@ -176,8 +176,8 @@ class Publisher:
     async def _linger(self) -> None:
         """Wait for more, as long as the pace says, or until the transaction is full or somebody flushes."""
         pace = self._pace
-        late_ms = min(self._outgoing.late_ms(self._clock.wall_ms()) * pace.late_share, pace.linger_late_max_ms)
-        linger_ms = max(min(self._took_ms, pace.linger_max_ms), late_ms)
+        late = self._outgoing.late_ms(self._clock.wall_ms()) > pace.late_ms
+        linger_ms = pace.linger_late_ms if late else min(self._took_ms, pace.linger_max_ms)
         rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
         if rest_ms > 0 and not self._outgoing.hurried():
             self._hurry.clear()
