@@ -17,7 +17,7 @@ from rules.conditions.shapes import is_name, is_row
 from rules.conditions.view import State, View
 from rules.conditions.window import Definition, Window
 from rules.ground.event import Event
-from rules.ground.instants import format_duration
+from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader, canonical_json
 from rules.language.validation import Duration, Maybe
@@ -46,6 +46,7 @@ class LatestMatch(Memory):
         self._match((matcher,))
         self._where = matcher.where
         self.reach_ms = reach_ms
+        self._shortest_ms = reach_ms
         self.former_keys = (state_key_of(canonical_json(["absent", matcher.key, reach_ms])),)
 
     def joined(self, other: Self) -> Self:
@@ -53,6 +54,7 @@ class LatestMatch(Memory):
         found = copy(self)
         found.former_keys = tuple(dict.fromkeys((*self.former_keys, *other.former_keys)))
         found.reach_ms = max(self.reach_ms, other.reach_ms)
+        found._shortest_ms = min(self._shortest_ms, other._shortest_ms)  # noqa: SLF001
         return found
 
     def united(self, former: Sequence[State]) -> State:
@@ -75,6 +77,10 @@ class LatestMatch(Memory):
         """The latest is later, or none is."""
         return state if state is not None and state[0] > after_ms else None
 
+    def stands_until(self, state: State) -> int:
+        """As long as no absence of any length is reached."""
+        return -FOREVER if state is None else int(state[0]) + self._shortest_ms
+
     def oldest_ms(self, t_ms: int) -> int:
         """As the longest window says."""
         return t_ms - self.reach_ms
@@ -96,6 +102,7 @@ class Absent(Condition):
     """Holds when the latest match, and the beginning of the observation, lie so long ago."""
 
     kind = "absent"
+    lasts = True
     looks_at_history = True
 
     def __init__(self, definition: Any, matcher: Matcher, within_ms: int, in_enter: bool) -> None:

@@ -78,6 +78,8 @@ class Condition(Node):
     """Whether a smaller `known_since_ms`, by a late event, can move its verdict."""
     mark: MarkKind | None = None
     """From which mark it counts in its rule (default marks included)."""
+    lasts: bool = False
+    """Whether a verdict stays as it is while its memory says so (`Memory.stands_until`)."""
     parts: tuple["Condition", ...] = ()
     """The conditions inside it that have memories of their own (a score's `when`)."""
 

@@ -10,7 +10,8 @@ from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, Latest
 from rules.conditions.matching import Matcher
 from rules.conditions.occurrences import ENTRIES_MAX
 from rules.conditions.view import State
-from rules.conditions.window import Window
+from rules.conditions.window import Window, rounded_up
+from rules.ground.instants import FOREVER
 from rules.language.problems import canonical_json
 
 
@@ -31,6 +32,15 @@ class LatestCountMemory(LatestMemory):
     def inert(self, state: State) -> bool:
         """Too few to reach the lower bound, which is part of the state's key: all conditions on this state have it."""
         return len(state) < self._least if state else self._least > 0
+
+    def stands_until(self, state: State) -> int:
+        """As long as enough events are in the window: of the latest, none that comes is older than the first."""
+        least, window = self._least, self._window
+        if not state or not least or len(state) < least:
+            return -FOREVER
+        if window.within_ms is None:
+            return FOREVER
+        return rounded_up(state[-least][0], window.bucket_ms) + window.within_ms
 
 
 class EarliestCountMemory(EarliestMemory):

@@ -81,6 +81,7 @@ class EventCount(OfMatcher):
         self.state_key = memory.state_key
         self._bucket_ms = window.bucket_ms
         self._beyond = max(least, most or 0) > ENTRIES_MAX - (most is not None)
+        self.lasts = window.older_ms is None and most is None and self.mark is None and not self._beyond
 
     def verdict(self, view: View) -> Verdict:
         """Count; the next flip is when the count falls to what decides."""

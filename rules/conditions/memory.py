@@ -106,6 +106,13 @@ class Memory(ABC):
             return self.state_key
         return state_key_of(f"{number} {self.state_text.removeprefix(f'{self.cut} ')}")
 
+    def stands_until(self, state: State) -> int:
+        """Return until when what a further event does to a state only prolongs each verdict on it that `lasts`.
+
+        Before that instant it neither changes such a verdict nor makes it end sooner. -FOREVER: it may do either now.
+        """
+        return -FOREVER
+
     def oldest_ms(self, t_ms: int) -> int:
         """Return the instant up to which events move no verdict at t_ms or later; -FOREVER: there is none."""
         return -FOREVER

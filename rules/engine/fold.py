@@ -45,9 +45,17 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
             states[fold.state_key] = moved
             if state is None:
                 _begin(profile, plan, fold.state_key)
-            if not memory.inert(moved):
-                enter_mask |= _entering(profile, plan, fold)
-                exit_mask |= fold.exit_mask
+            if memory.inert(moved):
+                continue
+            if fold.steady_mask and state is not None and memory.stands_until(state) > r_ms and not profile.lacking:
+                # each verdict stays, and ends no sooner: what was to be looked at is looked at in time
+                other_mask = ~fold.steady_mask
+                if fold.moves_mask & other_mask:
+                    enter_mask |= _entering(profile, plan, fold) & other_mask
+                    exit_mask |= fold.exit_mask & other_mask
+                continue
+            enter_mask |= _entering(profile, plan, fold)
+            exit_mask |= fold.exit_mask
     return mask | _of_rules(profile, plan, enter_mask, exit_mask)
 
 

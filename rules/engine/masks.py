@@ -30,6 +30,8 @@ class Masks:
         """By position, the segments whose entry rules need states: id, and the keys of these states."""
         self.needing = 0
         self.needed: defaultdict[str, int] = defaultdict(int)
+        self.unsteady: defaultdict[str, int] = defaultdict(int)
+        """By state key: what looks at the state otherwise than by a condition whose verdict lasts."""
         self.known_since = 0
         self.consent = 0
 
@@ -78,6 +80,7 @@ class Masks:
                 self.traits[each.market_trait] |= each.bit
             for cap in each.caps:
                 self.enter_masks[cap.counter.state_key] |= each.bit
+                self.unsteady[cap.counter.state_key] |= each.bit
             for node in each.nodes:
                 for leaf in node.conditions():
                     self._add_condition(leaf, each.bit, self.enter_masks)
@@ -90,11 +93,13 @@ class Masks:
         if known is not memory:
             self.states[memory.state_key] = known.joined(memory)
 
-    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int]) -> None:
+    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int], *, inside: bool = False) -> None:
         memory = condition.memory
         if memory is not None:
             self.keep(memory)
             masks[memory.state_key] |= bit
+            if not condition.lasts or inside:
+                self.unsteady[memory.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit
         for segment in condition.segments:
@@ -104,7 +109,7 @@ class Masks:
         if condition.reads_consent:
             self.consent |= bit
         for part in condition.parts:
-            self._add_condition(part, bit, masks)
+            self._add_condition(part, bit, masks, inside=True)
 
     def folds_by(self, names: Callable[[Memory], frozenset[str]]) -> dict[str, tuple[Fold, ...]]:
         """Return the folds by the event types, or traits, that they want to see."""
@@ -120,7 +125,8 @@ class Masks:
     def _fold(self, key: str, memory: Memory) -> Fold:
         first_mask, second_mask = self._elsewhere(key)
         enter_mask = self.enter_masks[key] & ~(first_mask | second_mask)
-        return Fold(key, memory, enter_mask, self.exit_masks[key], first_mask, second_mask)
+        steady_mask = (self.enter_masks[key] | self.exit_masks[key]) & ~self.unsteady[key]
+        return Fold(key, memory, enter_mask, self.exit_masks[key], first_mask, second_mask, steady_mask)
 
     def _elsewhere(self, key: str) -> tuple[int, int]:
         """Return the segments that a state moves and that need another one: the first that they need, or the second."""

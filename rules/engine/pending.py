@@ -87,7 +87,8 @@ class Pending(Condition):
         self.meant_always = inner.meant_always  # type: ignore[misc]
         self.definition, self.memory, self.state_key = inner.definition, inner.memory, inner.state_key
         self.traits, self.segments, self.reads_consent = inner.traits, inner.segments, inner.reads_consent
-        self.reads_known_since, self.mark, self.parts = inner.reads_known_since, inner.mark, inner.parts
+        self.reads_known_since, self.mark, self.lasts = inner.reads_known_since, inner.mark, inner.lasts
+        self.parts = inner.parts
 
     def verdict(self, view: View) -> Verdict:
         """No verdict until every guard is over; the next look is when the first of them ends by time."""
