@@ -21,12 +21,10 @@ from rules.engine.segment_plan import Gone, SegmentPlan
 from rules.engine.sleeping import awake
 from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
+from rules.ground.tuples import new
 
 MERGED: Final = "merged"
 """Why a subject leaves that stands for another now, and why the other has its stays."""
-
-_new: Final = tuple.__new__
-"""Half the cost of the named tuple's own constructor."""
 
 
 class Evaluation:
@@ -41,7 +39,7 @@ class Evaluation:
         self.generation = generation
         self.events = events
         self.changes: list[AnyChange] = []
-        self.now_mark = _new(Mark, (profile.latest_ms, profile.arrivals, plan.ordinal))
+        self.now_mark = new(Mark, (profile.latest_ms, profile.arrivals, plan.ordinal))
         self.taken: Mapping[str, Stay] = {}
         """By segment: the stays of a subject that became an alias, which the profile may take over."""
 

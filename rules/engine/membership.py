@@ -12,6 +12,7 @@ from rules.engine.profile import Profile
 from rules.engine.segment_plan import SegmentPlan
 from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
+from rules.ground.tuples import new
 
 NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})
 """Exits after which a segment that forgets asks for new evidence."""
@@ -34,8 +35,6 @@ class Judgement(NamedTuple):
 
 
 _NOTHING: Final = Judgement(None, FOREVER)
-_new: Final = tuple.__new__
-"""Half the cost of the named tuple's own constructor, on the path that every visit takes."""
 
 
 def judge(plan: SegmentPlan, profile: Profile, t_ms: int, now_mark: Mark, *, at_cut: bool = False) -> Judgement:
@@ -84,7 +83,7 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
         # let in while the segment did not forget, for a time: it is armed again as if the profile were out
         verdict, flip_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
         return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
-    return _new(Judgement, (None, next_ms, False))
+    return new(Judgement, (None, next_ms, False))
 
 
 def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms: int, now_mark: Mark) -> Judgement:
@@ -100,7 +99,7 @@ def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms
             return Judgement(None, again_ms)
     verdict, next_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
     if verdict is not True:
-        return _NOTHING if next_ms >= FOREVER else _new(Judgement, (None, next_ms, False))
+        return _NOTHING if next_ms >= FOREVER else new(Judgement, (None, next_ms, False))
     refused, next_ms = _refused(plan, profile, t_ms)
     if refused:
         return Judgement(None, next_ms)

@@ -35,15 +35,13 @@ from rules.engine.wakes import Wakes
 from rules.ground.digest import DIGEST_START, identity
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
+from rules.ground.tuples import new
 from rules.language.dictionary import NO_FACTS
 
 PUBLISHING_WAKES_MAX: Final = 1_000
 """Wakes that publish, and visits of a cut, that one record may pass (docs/protocol.md)."""
 BEGINNING_MS: Final = -FOREVER
 """The clock before the first record of a file."""
-
-_new: Final = tuple.__new__
-"""Half the cost of the named tuple's own constructor, on the path that every event takes."""
 
 
 class _UnderWay:
@@ -147,7 +145,7 @@ class Partition:
                 at = self._related.apply_telling(event, known, r_ms, items)
                 return self._applied("event", event, at, event.subject)
             self._profiles.apply_event(event, known, r_ms, items)
-            return _new(Applied, ("event", event, items, (), ()))
+            return new(Applied, ("event", event, items, (), ()))
         if received is not None and isinstance(decoded, Own):
             return self._applied("own", decoded, self._related.receive(received, r_ms, items), received.subject)
         if isinstance(decoded, Own):

@@ -239,7 +239,7 @@ class Hops:
         else:
             dropped.append((via, effect.origins))
         if dropped:
-            self._drop(profile, person, effect, dropped, now, to)
+            self._drop(profile, person, effect, dropped, now, to, asked=effect.origins is None)
 
     def _answered(self, profile: Profile, person: Person, effect: Effect, now: Now) -> None:
         """Drop what is held, or pass the answer on."""
@@ -257,12 +257,15 @@ class Hops:
         dropped: Sequence[Dropped],
         now: Now,
         to: str | None = None,
+        *,
+        asked: bool = False,
     ) -> None:
+        """Drop facts, and judge the end. `asked`: by the link event itself, which judges the end in any case."""
         self._host.bring_up(profile, now.r_ms)
         shown, had = person.shown(), person.parts.keys() | set()
         gone = self._drop_all(profile, person, dropped)
         if person.canonical is None:
-            if had - person.parts.keys():
+            if asked or had - person.parts.keys():
                 self._host.judge_person(profile, now)
         elif gone:
             self._show(profile, person, shown, gone, effect, now, to=to)

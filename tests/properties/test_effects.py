@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from rules.engine.partition import Partition
 from rules.engine.persons import remote
+from rules.engine.persons.part import OWN
+from rules.engine.profile import Profile
 from rules.engine.replay import Replay
 from tests.properties.delivering import Delivered
 from tests.properties.persons import linked_contact_scenes, linked_scenes
@@ -35,6 +37,8 @@ END_FOR = {"crm:4": "hcp:1", "crm:5": "hcp:3", "lab:2": "hcp:1"}
 """Who stands for another in the place of one that does not."""
 END_NOW = {"crm:4": "crm:5", "crm:5": "crm:5", "lab:2": "lab:2"}
 """For whom crm:4 stands, in a scene with one end."""
+LINK = b'"identity.'
+"""What stands in the line of a link event."""
 RECORDS_MAX = 2_000
 """More than a scene has, with its effects."""
 
@@ -80,12 +84,22 @@ def _to_one_end(line: bytes) -> bytes:
 
 
 def facts_of(partition: Partition) -> dict[str, Any]:
-    """Return what each known profile knows, without marks and arrivals."""
+    """Return what each known profile knows, without marks and arrivals.
+
+    The known-since of an erased subject that began anew is left out if an alias brings it facts: a worker keeps states,
+    and does not know the smallest time exactly (docs/language.md, Facts and an erasure).
+    """
     return {
-        subject: (profile.known_since_ms, profile.latest_ms, profile.traits, profile.consents)
+        subject: (_known_since(profile), profile.latest_ms, profile.traits, profile.consents)
         for subject, profile in partition.profiles.items()
         if profile.is_known
     }
+
+
+def _known_since(profile: Profile) -> int | None:
+    person = profile.person
+    brought = person is not None and person.erased is not None and any(way.via != OWN for way in person.parts)
+    return None if brought else profile.known_since_ms
 
 
 def by_profile(changes: Sequence[bytes]) -> dict[str, list[bytes]]:
@@ -93,6 +107,22 @@ def by_profile(changes: Sequence[bytes]) -> dict[str, list[bytes]]:
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for change in changes:
         found[json.loads(change)["profile"]].append(change)
+    return found
+
+
+def with_ties_of(whole: Sequence[bytes], delivered: Sequence[bytes], lines: Sequence[bytes]) -> list[bytes]:
+    """Return the delivered changes; a wake names the link event that absorbs it in the replay.
+
+    A link that moves nothing is not told to the end of a chain, so a wake that is due at that very millisecond stays a
+    wake (docs/language.md, Links in Kafka). Nothing but `reason.events` differs, and only if a link is named there.
+    """
+    links = {f"{event['source']} {event['id']}" for event in map(json.loads, (each for each in lines if LINK in each))}
+    told: dict[str, list[str]] = {one["id"]: one["reason"]["events"] for one in map(json.loads, whole)}
+    found = []
+    for change in delivered:
+        events = told.get(json.loads(change)["id"], [])
+        named = b'"events":%b' % json.dumps(events, separators=(",", ":")).encode()
+        found.append(change.replace(b'"events":[]', named, 1) if links.issuperset(events) else change)
     return found
 
 
@@ -111,7 +141,7 @@ def test_a_relink_to_the_same_end_moves_nothing_there_that_a_replay_does_not(sce
     tell(scene)
     whole, _ = engine(scene.files, scene.lines, [], scene.until, False)
     delivered = Delivered(scene.files, [], set()).deliver(scene.lines, scene.until)
-    assert by_profile(delivered) == by_profile(whole)
+    assert by_profile(with_ties_of(whole, delivered, scene.lines)) == by_profile(whole)
 
 
 @partial(checks, share=2)

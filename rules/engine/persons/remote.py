@@ -227,7 +227,7 @@ class Remote(Sending):
         else:
             dropped.append((via, origins))
         if dropped:
-            self._drop(profile, received, dropped, at, to)
+            self._drop(profile, received, dropped, at, to, by_link=origins is None)
 
     def _answered(self, profile: Profile, received: Received, at: At) -> None:
         """Take the answer to a withdrawal: what is held is dropped, or the answer is passed on."""
@@ -242,9 +242,20 @@ class Remote(Sending):
             self._answer(profile, profile.subject, to, person.canonical, received.way, at)
 
     def _drop(
-        self, profile: Profile, received: Received, dropped: Sequence[Dropped], at: At, to: str | None = None
+        self,
+        profile: Profile,
+        received: Received,
+        dropped: Sequence[Dropped],
+        at: At,
+        to: str | None = None,
+        *,
+        by_link: bool = False,
     ) -> None:
-        """Drop what came through aliases; the end of the links is evaluated without it. `to`: it comes that way."""
+        """Drop what came through aliases; the end of the links is evaluated without it. `to`: it comes that way.
+
+        `by_link`: a link event took its own subject away. Then the end is evaluated even if nothing came through that
+        subject, and a wake that is due at R is absorbed, as in a replay.
+        """
         person = profile.linked()
         self._touch(profile, at)
         latest = self._telling.latest(profile)
@@ -252,7 +263,8 @@ class Remote(Sending):
         gone = self._drop_all(profile, dropped, at)
         self._host.moved(profile)
         if person.canonical is None:
-            if had - person.parts.keys():
+            asked = by_link and not self._waits(profile, False, received, live=False)
+            if asked or had - person.parts.keys():
                 self._evaluate(profile, at)
                 self._telling.moved(profile, latest, at)
         elif gone:
