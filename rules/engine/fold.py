@@ -16,6 +16,9 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     A state that only an exit rule looks at moves no profile that is out, unless that rule may be what keeps it out. A
     state that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the
     value moves only the conditions that keep a history of settings: the others look at the value and the instant.
+
+    What an event only prolongs it does not move. Each verdict stays as it is, so nothing changes now; each ends no sooner,
+    so the next look (`Profile.wakes`) may be too early, and never too late: it finds nothing then, and sets the next one.
     """
     mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
@@ -47,15 +50,13 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 _begin(profile, plan, fold.state_key)
             if memory.inert(moved):
                 continue
-            if fold.steady_mask and state is not None and memory.stands_until(state) > r_ms and not profile.lacking:
-                # each verdict stays, and ends no sooner: what was to be looked at is looked at in time
-                other_mask = ~fold.steady_mask
-                if fold.moves_mask & other_mask:
-                    enter_mask |= _entering(profile, plan, fold) & other_mask
-                    exit_mask |= fold.exit_mask & other_mask
-                continue
-            enter_mask |= _entering(profile, plan, fold)
-            exit_mask |= fold.exit_mask
+            if fold.lasting and state is not None and memory.stands_until(state) > r_ms and not profile.lacking:
+                if fold.loose_mask:
+                    enter_mask |= _entering(profile, plan, fold) & fold.loose_mask
+                    exit_mask |= fold.exit_mask & fold.loose_mask
+            else:
+                enter_mask |= _entering(profile, plan, fold)
+                exit_mask |= fold.exit_mask
     return mask | _of_rules(profile, plan, enter_mask, exit_mask)
 
 

@@ -39,8 +39,10 @@ class Fold:
     """By entry rules that need another state, which they name first."""
     enter_second_mask: int
     """By entry rules that name this state first of those that they need, and then another one."""
-    steady_mask: int = 0
-    """Of all these, what looks at the state only by conditions whose verdicts last (`Memory.stands_until`)."""
+    lasting: bool = False
+    """Whether any of these looks at the state only by conditions whose verdicts last (`Memory.stands_until`) …"""
+    loose_mask: int = 0
+    """… and all others of these."""
 
     @property
     def moves_mask(self) -> int:

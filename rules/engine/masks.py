@@ -30,7 +30,7 @@ class Masks:
         """By position, the segments whose entry rules need states: id, and the keys of these states."""
         self.needing = 0
         self.needed: defaultdict[str, int] = defaultdict(int)
-        self.unsteady: defaultdict[str, int] = defaultdict(int)
+        self.loose: defaultdict[str, int] = defaultdict(int)
         """By state key: what looks at the state otherwise than by a condition whose verdict lasts."""
         self.known_since = 0
         self.consent = 0
@@ -80,7 +80,7 @@ class Masks:
                 self.traits[each.market_trait] |= each.bit
             for cap in each.caps:
                 self.enter_masks[cap.counter.state_key] |= each.bit
-                self.unsteady[cap.counter.state_key] |= each.bit
+                self.loose[cap.counter.state_key] |= each.bit
             for node in each.nodes:
                 for leaf in node.conditions():
                     self._add_condition(leaf, each.bit, self.enter_masks)
@@ -93,13 +93,15 @@ class Masks:
         if known is not memory:
             self.states[memory.state_key] = known.joined(memory)
 
-    def _add_condition(self, condition: Condition, bit: int, masks: defaultdict[str, int], *, inside: bool = False) -> None:
+    def _add_condition(
+        self, condition: Condition, bit: int, masks: defaultdict[str, int], *, inside: bool = False
+    ) -> None:
         memory = condition.memory
         if memory is not None:
             self.keep(memory)
             masks[memory.state_key] |= bit
             if not condition.lasts or inside:
-                self.unsteady[memory.state_key] |= bit
+                self.loose[memory.state_key] |= bit
         for trait in condition.traits:
             self.traits[trait] |= bit
         for segment in condition.segments:
@@ -125,8 +127,14 @@ class Masks:
     def _fold(self, key: str, memory: Memory) -> Fold:
         first_mask, second_mask = self._elsewhere(key)
         enter_mask = self.enter_masks[key] & ~(first_mask | second_mask)
-        steady_mask = (self.enter_masks[key] | self.exit_masks[key]) & ~self.unsteady[key]
-        return Fold(key, memory, enter_mask, self.exit_masks[key], first_mask, second_mask, steady_mask)
+        lasting_mask = self.lasting_mask(key)
+        loose_mask = (self.enter_masks[key] | self.exit_masks[key]) & ~lasting_mask
+        exit_mask = self.exit_masks[key]
+        return Fold(key, memory, enter_mask, exit_mask, first_mask, second_mask, bool(lasting_mask), loose_mask)
+
+    def lasting_mask(self, key: str) -> int:
+        """Return what looks at a state only by conditions whose verdicts last."""
+        return (self.enter_masks[key] | self.exit_masks[key]) & ~self.loose[key]
 
     def _elsewhere(self, key: str) -> tuple[int, int]:
         """Return the segments that a state moves and that need another one: the first that they need, or the second."""

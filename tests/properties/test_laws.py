@@ -9,6 +9,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from rules.engine.masks import Masks
 from rules.engine.partition import Partition
 from rules.engine.slice import Slice
 from streams.partition import wake_pages
@@ -16,11 +17,13 @@ from tests.naive.times import written
 from tests.properties.batches import Batched
 from tests.properties.catalogues import catalogues
 from tests.properties.histories import an_event, line
+from tests.properties.persons import linked_scenes
 from tests.properties.test_same import (
     HOURS,
     PATIENCE_S,
     Scene,
     checks,
+    contact_scenes,
     filled_contact_scenes,
     filled_scenes,
     scenes,
@@ -81,6 +84,18 @@ def test_a_slice_that_is_packed_in_portions_is_the_slice_that_is_packed_at_once(
     # the last slice may still be in the making
     assert len(at_once) - len(in_portions) in (0, 1)
     assert in_portions == at_once[: len(in_portions)]
+
+
+@checks
+@given(
+    scenes(HOURS, cuts=2) | filled_scenes(HOURS, cuts=2) | contact_scenes(HOURS, cuts=2) | linked_scenes(HOURS, cuts=2)
+)
+def test_looking_also_for_events_that_only_prolong_changes_nothing(scene: Scene) -> None:
+    tell(scene)
+    found = engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live)
+    with pytest.MonkeyPatch.context() as everything:
+        everything.setattr(Masks, "lasting_mask", lambda *_: 0)
+        assert engine(scene.files, scene.lines, scene.cuts, scene.until, scene.as_live) == found
 
 
 @checks

@@ -143,6 +143,8 @@ class World:
         self.entry_mark: Mark | None = None
         self.exit_mark: Mark | None = None
         self.entered_ms: int | None = None
+        self.prolonged = 0
+        """How many verdicts an event only prolonged."""
         self.catalogue = naive_catalogue(DICTIONARY, [])
 
     def learn(self, event: Event, r_offset: int, *, packed: bool = True) -> bool:
@@ -174,12 +176,29 @@ class World:
                     moved = memory.fold_setting(moved, trait, setting, arrival, r_ms)
             assert new or moved is state, "a redelivery moved the state"
             assert orjson.dumps(state) == before, "the state that was folded is another now"
+            if moved is not state and memory.stands_until(state) > r_ms:
+                self._check_prolonged(memory, moved, r_offset)
             alone = isinstance(self.node, Condition) and memory is self.node.memory
             if moved is not state and alone and memory.inert(moved):
                 self.facts.states[memory.state_key] = moved
                 assert self.verdict(r_offset) == (False, FOREVER - START), "inert, and yet it holds or will"
             facts.states[memory.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
         return new
+
+    def _check_prolonged(self, memory: Memory, moved: State, r_offset: int) -> None:
+        """Check that a moved state leaves each verdict that lasts as it is, and lets it end no sooner."""
+        key, view = memory.state_key, self.view(r_offset)
+        before = self.facts.states.get(key)
+        for one in self.conditions:
+            if one.lasts and one.memory is not None and one.memory.state_key == key:
+                self.facts.states[key] = before
+                holds, next_ms = one.verdict(view)
+                self.facts.states[key] = moved
+                holds_now, next_now_ms = one.verdict(view)
+                assert holds_now is holds, "it stands, and yet an event changed it"
+                assert next_now_ms >= next_ms, "it stands, and yet an event let it end sooner"
+                self.prolonged += 1
+        self.facts.states[key] = before
 
     def prune(self, r_offset: int) -> None:
         """Prune every state at R."""
