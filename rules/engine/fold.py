@@ -17,8 +17,9 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     state that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the
     value moves only the conditions that keep a history of settings: the others look at the value and the instant.
 
-    What an event only prolongs it does not move. Each verdict stays as it is, so nothing changes now; each ends no sooner,
-    so the next look (`Profile.wakes`) may be too early, and never too late: it finds nothing then, and sets the next one.
+    What an event only prolongs it does not move. Each verdict stays as it is, so nothing changes now. Each ends no
+    sooner, so the next look (`Profile.wakes`) may come too early, and never too late: then it finds nothing, and sets
+    the next one.
     """
     mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
