@@ -68,7 +68,7 @@ class TransactionPace:
     busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
     that took longer (a broker or this process was busy) kept what came meanwhile waiting enough …"""
     late_ms: int = 1_000
-    """… unless the changes that wait are older than this: the worker has a backlog, and nobody waits for a moment …"""
+    """… unless all changes that wait are older than this: the worker has a backlog, and nobody waits for a moment …"""
     linger_late_ms: int = 100
     """… then a transaction begins so long after the last one. There are fewer, just where time is short: each costs the
     brokers about half a ms for every partition of every topic in it."""
@@ -168,8 +168,8 @@ class Outgoing:
         return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
 
     def late_ms(self, wall_ms: float) -> float:
-        """Return how old the oldest record is whose changes wait, by the records' clock; 0: none waits."""
-        return max((wall_ms - queue.slices[0].clock_ms for queue in self._queues.values() if queue.loud()), default=0)
+        """Return how late the changes that wait are, by the records' clock: in the partition that is least late."""
+        return min((wall_ms - queue.slices[-1].clock_ms for queue in self._queues.values() if queue.loud()), default=0)
 
     def quiet_due_ms(self) -> float | None:
         """When progress without changes is due (clock of `now_ms`); None: no partition has any."""

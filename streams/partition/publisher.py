@@ -58,7 +58,9 @@ class Publisher:
         self._over = False
         self._work = asyncio.Event()
         self._hurry = asyncio.Event()
-        """Clear only while a transaction waits for more; whoever sets it ends that wait."""
+        """Clear only while a transaction waits for more; whoever sets it lets that wait be reckoned anew."""
+        self._late = False
+        """Whether that wait is the longer one, of a backlog: what comes then may be no backlog."""
         self._answered = asyncio.Condition()
 
     @property
@@ -88,7 +90,7 @@ class Publisher:
             return
         self._outgoing.queues[partition].add(slice_)
         self._work.set()
-        if not self._hurry.is_set() and self._outgoing.hurried():
+        if not self._hurry.is_set() and (self._late or self._outgoing.hurried()):
             self._hurry.set()
 
     def published(self, partition: int) -> Progress:
@@ -175,14 +177,15 @@ class Publisher:
 
     async def _linger(self) -> None:
         """Wait for more, as long as the pace says, or until the transaction is full or somebody flushes."""
-        pace = self._pace
-        late = self._outgoing.late_ms(self._clock.wall_ms()) > pace.late_ms
-        linger_ms = pace.linger_late_ms if late else min(self._took_ms, pace.linger_max_ms)
-        rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
-        if rest_ms > 0 and not self._outgoing.hurried():
+        while not self._over and not self._outgoing.hurried():
+            self._late = self._outgoing.late_ms(self._clock.wall_ms()) > self._pace.late_ms
+            linger_ms = self._pace.linger_late_ms if self._late else min(self._took_ms, self._pace.linger_max_ms)
+            rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
+            if rest_ms <= 0:
+                break
             self._hurry.clear()
             await self._clock.wait(self._hurry, rest_ms)
-            self._hurry.set()
+        self._hurry.set()
 
     async def _until_work(self, now_ms: float) -> None:
         """Wait for a submit, or until quiet progress is due."""

@@ -311,13 +311,23 @@ class TestPace:
     async def test_changes_of_a_backlog_wait_longer(self, bench: Bench, late_ms: float, waits_ms: int) -> None:
         bench.submit(0, 11, "a")
         await settled()
-        bench.submit(0, 12, "b", late_ms=0)
-        bench.submit(1, 12, "c", late_ms=late_ms)
+        bench.submit(0, 12, "b", late_ms=late_ms)
+        bench.submit(1, 12, "c", late_ms=late_ms + 500)
         await settled()
         if waits_ms:
             await bench.time.move(waits_ms - 1)
             assert (bench.progress(0), bench.progress(1)) == ([11], [])
         await bench.time.move(1)
+        assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
+
+    async def test_unless_another_partition_has_none(self, bench: Bench) -> None:
+        bench.submit(0, 11, "a")
+        await settled()
+        bench.submit(0, 12, "b", late_ms=1e9)
+        await settled()
+        assert bench.progress(0) == [11]
+        bench.submit(1, 12, "c", late_ms=10)
+        await settled()
         assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
 
     async def test_and_late_changes_that_are_flushed_wait_no_more(self, bench: Bench) -> None:
