@@ -11,7 +11,7 @@ from rules.engine.change import AnyChange
 from rules.engine.decode import Own, decode
 from rules.engine.event_time import record_time
 from rules.engine.outcome import changes_of, whole
-from rules.engine.partition import Partition
+from rules.engine.partition import BEGINNING_MS, Partition
 from rules.engine.past import FILLED_TYPE, HISTORY_TYPE
 from rules.engine.persons.effects import EFFECT_TYPES
 from rules.engine.record import CATALOGUE_TYPE, EMPTY_DICTIONARY, Decoded, Record
@@ -53,10 +53,13 @@ def decode_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
 
 
 def decode_live_line(record: Record, dictionary: Dictionary, r_ms: int) -> Decoded:
-    """As `decode_line`, but records of history and effects say what they say to a worker."""
+    """As `decode_line`, but records of history and effects say what they say to a worker.
+
+    Not before the first line with a time, though: nothing has an instant there, and a change would need one.
+    """
     decoded = decode(record.value, (), dictionary, r_ms)
     if isinstance(decoded, Own):
-        return decoded if decoded.type in _LIVE else Own(decoded.type, None)
+        return decoded if decoded.type in _LIVE and r_ms != BEGINNING_MS else Own(decoded.type, None)
     if record.timestamp_ms is None and (isinstance(decoded, Event) or _comes_after_bad_time(decoded)):
         return Refusal("bad_time")  # a recordedtime that cannot be read
     return decoded
@@ -139,7 +142,8 @@ class Replay:
 
     def _apply(self, record: Record, *, cuts: bool = False) -> Iterator[AnyChange | RefusedLine]:
         applied = whole(self.partition.feed(record))
-        if self._first and not cuts and _names(record.value or b"", ""):
+        began = self.partition.clock_ms != BEGINNING_MS
+        if self._first and began and not cuts and _names(record.value or b"", ""):
             self.partition.name_first_cut()
             self._first = ""
         yield from applied.changes

@@ -17,13 +17,11 @@ script that fails half-way would leave its first half as well.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from redis.exceptions import ResponseError
-
 from streams.errors import StoreBug, Unanswered
 from streams.store.connection import Argument, StoreConnection, pack
 from streams.store.keys import Keys
 from streams.store.shared_reads import SharedReads
-from streams.store.troubles import code_of
+from streams.store.troubles import code_of, first_error
 
 _MULTI: Final = pack([b"MULTI"])
 _EXEC: Final = pack([b"EXEC"])
@@ -89,16 +87,16 @@ class Exchanges:
         await self._connection.close()
 
     async def _checked(self, replies: list[Any]) -> list[Any]:
-        """Return the replies; raise the first error among them (EXECABORT comes after the error that caused it)."""
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise await self._connection.fault(reply)
+        """Return the replies; raise the first error among them."""
+        error = first_error(replies)
+        if error is not None:
+            raise await self._connection.fault(error)
         return replies
 
 
 def _inside(committed: Any) -> list[Any]:
     """Return the replies in EXEC's answer. An error among them is a bug: the other writes stand, this one does not."""
-    for reply in committed:
-        if isinstance(reply, ResponseError):
-            raise StoreBug(f"an error inside the atomic write: {code_of(reply)}")
+    error = first_error(committed)
+    if error is not None:
+        raise StoreBug(f"an error inside the atomic write: {code_of(error)}")
     return list(committed)

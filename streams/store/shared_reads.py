@@ -14,10 +14,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from redis.exceptions import MovedError, ResponseError
+from redis.exceptions import MovedError
 
 from streams.store.access import RedisConnection
 from streams.store.connection import StoreConnection
+from streams.store.troubles import first_error
 
 PARTS_MAX: Final = 16
 """Reads of a round trip. A read has 200 profiles at most while a backlog is applied: then so many are 2 MB."""
@@ -82,9 +83,7 @@ class SharedReads:
 
     async def _error_among(self, replies: Sequence[Any]) -> Exception | None:
         """Return the exception for the first error among replies; None: there is none."""
-        for reply in replies:
-            if isinstance(reply, MovedError):
-                return Elsewhere()
-            if isinstance(reply, ResponseError):
-                return await self._connection.fault(reply)
-        return None
+        error = first_error(replies)
+        if error is None:
+            return None
+        return Elsewhere() if isinstance(error, MovedError) else await self._connection.fault(error)

@@ -8,8 +8,8 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
@@ -35,6 +35,11 @@ class NoSuchPrimary(Exception):
 def code_of(error: RedisError) -> str:
     """Return the code of an error reply: READONLY, OOM, ERR …"""
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]
+
+
+def first_error(replies: Iterable[Any]) -> ResponseError | None:
+    """Return the first error among replies: EXECABORT comes after the error that caused it. None: there is none."""
+    return next((reply for reply in replies if isinstance(reply, ResponseError)), None)
 
 
 def lacks_right(error: BaseException) -> bool:

@@ -68,6 +68,12 @@ def test_a_dump_whose_folders_have_other_hashes_cuts_at_its_own_records() -> Non
     assert versions(lines, Then(T_MS, catalogue(2))) == [("hcp:a", 1), ("hcp:b", 2), ("hcp:c", 2)]
 
 
+def test_a_catalogue_without_an_instant_is_not_the_first_one() -> None:
+    lines = [line("a"), in_force(catalogue(8)), line("b"), line("c", LATER)]
+    then = Then(T_MS, catalogue(2))
+    assert versions([in_force(catalogue(7), "never"), *lines], then) == versions(lines, then)
+
+
 def test_a_later_cut_waits_while_lines_of_an_earlier_one_are_held() -> None:
     then = Then(T_MS, catalogue(2)), Then(T_MS + 1, catalogue(3))
     assert versions([line("a"), line("b", LATER)], *then) == [("hcp:a", 2), ("hcp:b", 3)]

@@ -1,11 +1,13 @@
 """Effects that say nothing, because a stranger wrote them: they are passed over, and stop nothing."""
 
 import json
+import random
 from typing import Any
 
 import pytest
 
 from tests.properties.delivering import Delivered
+from tests.properties.scattered import EVERY_RECORD, FILES, history
 from tests.rules.engine.persons.test_rings import ANEW
 
 GOOD_STAY = [True, 1, None, False, None, None, None]
@@ -59,3 +61,30 @@ def test_an_effect_that_says_nothing_stops_nothing(bad: bytes) -> None:
     assert worker.partition.profiles.keys() <= {"x:one"}
     assert worker.effects == []
     assert worker.marks["unreadable"] == 2
+
+
+def without_time(effect: bytes) -> bytes:
+    """Return an effect whose time cannot be read."""
+    return json.dumps({**json.loads(effect), "time": "never"}).encode()
+
+
+def test_an_effect_before_the_first_instant_says_nothing() -> None:
+    lines = history(random.Random(0))
+    whole = Delivered(FILES, [], EVERY_RECORD)
+    whole.deliver(lines, None)
+    early = [without_time(each) for each in whole.effects]
+    worker = Delivered(FILES, [], EVERY_RECORD)
+    assert early
+    assert worker.deliver(early, None) == []
+    assert worker.partition.profiles == {}
+    assert worker.marks["unreadable"] == len(early)
+    assert len(worker.deliver(lines, None)) == len(whole.changes)
+
+
+def test_an_effect_without_time_counts_at_the_clock() -> None:
+    timed, untimed = Delivered(ANEW, [], set()), Delivered(ANEW, [], set())
+    erased = effect("erased", erasure=[1_767_312_000_000, "/s", "z"])
+    timed.deliver([event("a", "e1"), erased], None)
+    untimed.deliver([event("a", "e1"), without_time(erased)], None)
+    assert untimed.changes == timed.changes
+    assert untimed.partition.profiles["x:one"].is_known is timed.partition.profiles["x:one"].is_known is False
