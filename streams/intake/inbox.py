@@ -40,6 +40,11 @@ class Inbox:
         """Whether a record waits."""
         return bool(self._batches)
 
+    @property
+    def many(self) -> bool:
+        """Whether so many records wait that the log is likely to hold more."""
+        return self._records >= RECORDS_LOW
+
     def put(self, batch: Batch) -> None:
         """Take a fetched batch; never empty."""
         self._batches.append(batch)

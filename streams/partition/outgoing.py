@@ -39,6 +39,8 @@ class PublishSlice:
     """What the records are, for the metrics."""
     refused: RefusedMemory | None = None
     """What the guard of bad input remembers at the boundary."""
+    behind: bool = False
+    """Whether many records of the partition still wait to be applied."""
 
     @property
     def weight(self) -> int:
@@ -67,11 +69,10 @@ class TransactionPace:
     """A transaction that is not full begins so long after the last one as that one took, but no later than this. So a
     busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
     that took longer (a broker or this process was busy) kept what came meanwhile waiting enough …"""
-    late_ms: int = 1_000
-    """… unless all changes that wait are older than this: the worker has a backlog, and nobody waits for a moment …"""
-    linger_late_ms: int = 100
-    """… then a transaction begins so long after the last one. There are fewer, just where time is short: each costs the
-    brokers about half a ms for every partition of every topic in it."""
+    linger_behind_ms: int = 100
+    """… unless every partition that has changes is behind its input. Nobody waits for a moment then, and a transaction
+    begins so long after the last one. There are fewer, just where time is short: each costs the brokers about half a ms
+    for every partition of every topic in it."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
 
@@ -167,9 +168,10 @@ class Outgoing:
         weight = sum(queue.weight for queue in self._queues.values())
         return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
 
-    def late_ms(self, wall_ms: float) -> float:
-        """Return how late the changes that wait are, by the records' clock: in the partition that is least late."""
-        return min((wall_ms - queue.slices[-1].clock_ms for queue in self._queues.values() if queue.loud()), default=0)
+    def behind(self) -> bool:
+        """Whether every partition whose changes wait is behind its input; with a single one that is not, none waits."""
+        loud = [queue for queue in self._queues.values() if queue.loud()]
+        return bool(loud) and all(queue.slices[-1].behind for queue in loud)
 
     def quiet_due_ms(self) -> float | None:
         """When progress without changes is due (clock of `now_ms`); None: no partition has any."""

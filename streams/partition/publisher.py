@@ -58,9 +58,10 @@ class Publisher:
         self._over = False
         self._work = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._hurry.set()
         """Clear only while a transaction waits for more; whoever sets it lets that wait be reckoned anew."""
-        self._late = False
-        """Whether that wait is the longer one, of a backlog: what comes then may be no backlog."""
+        self._behind = False
+        """Whether that wait is the longer one, of a backlog: what comes then may be of a partition that has none."""
         self._answered = asyncio.Condition()
 
     @property
@@ -90,7 +91,7 @@ class Publisher:
             return
         self._outgoing.queues[partition].add(slice_)
         self._work.set()
-        if not self._hurry.is_set() and (self._late or self._outgoing.hurried()):
+        if not self._hurry.is_set() and (self._behind or self._outgoing.hurried()):
             self._hurry.set()
 
     def published(self, partition: int) -> Progress:
@@ -178,8 +179,8 @@ class Publisher:
     async def _linger(self) -> None:
         """Wait for more, as long as the pace says, or until the transaction is full or somebody flushes."""
         while not self._over and not self._outgoing.hurried():
-            self._late = self._outgoing.late_ms(self._clock.wall_ms()) > self._pace.late_ms
-            linger_ms = self._pace.linger_late_ms if self._late else min(self._took_ms, self._pace.linger_max_ms)
+            self._behind = self._outgoing.behind()
+            linger_ms = self._pace.linger_behind_ms if self._behind else min(self._took_ms, self._pace.linger_max_ms)
             rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
             if rest_ms <= 0:
                 break

@@ -173,6 +173,11 @@ class Tenure:
             self._inbox.hold()
         return blocked or self._publisher.slow
 
+    def _behind(self) -> bool:
+        """Whether many records wait, and what is not published yet will not soon keep them waiting (`_blocked`)."""
+        unpublished = self._applier.engine.offset - self._published
+        return self._inbox.many and unpublished < self._limits.unpublished_records_max // 4
+
     async def _apply_chunk(self) -> None:
         applier, status = self._applier, self._status
         chunk = self._inbox.chunk(CHUNK, CHUNK_BYTES_MAX, self._clock.wall_ms())
@@ -223,6 +228,7 @@ class Tenure:
                     effect_bytes=output.effect_bytes,
                     notes=output.notes,
                     refused=self._bad_input.memory(engine.offset),
+                    behind=self._behind(),
                 ),
             )
             self._submitted = applier.boundary

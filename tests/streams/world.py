@@ -223,7 +223,7 @@ class Worker:
             "g1",
             PROGRESS,
             self._on_doubt,
-            TransactionPace(quiet_ms=5_000, linger_max_ms=0, linger_late_ms=0),
+            TransactionPace(quiet_ms=5_000, linger_max_ms=0, linger_behind_ms=0),
             world.clock,
         )
         self.publishing = asyncio.ensure_future(self.publisher.run())

@@ -9,8 +9,12 @@ import pytest
 
 from rules.engine import partition as engine
 from streams.errors import Unanswered
+from streams.intake.inbox import RECORDS_LOW
+from streams.partition.outgoing import PublishSlice
+from streams.partition.publisher import Publisher
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
+from streams.partition.tenure import CHUNK
 from streams.records import OutRecord
 from streams.store.terms import CHECKPOINT_BYTES_MAX, Checkpoint, Token
 from tests.models.log import Lost, Network
@@ -306,6 +310,30 @@ async def test_nothing_more_is_applied_while_a_transaction_is_slow() -> None:
     assert worker.applied() == before
     network.free.set()
     await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
+    await worker.release()
+
+
+@pytest.mark.parametrize(("limit", "ever"), [(50_000, True), (100, False)])
+async def test_a_slice_says_whether_many_records_still_wait(
+    monkeypatch: pytest.MonkeyPatch, limit: int, ever: bool
+) -> None:
+    """But not if what waits to be published will soon let nothing more be applied."""
+    submitted: list[tuple[int, bool]] = []
+    submit = Publisher.submit
+
+    def noted(self: Publisher, partition: int, slice_: PublishSlice) -> None:
+        submitted.append((slice_.upto_offset, slice_.behind))
+        submit(self, partition, slice_)
+
+    monkeypatch.setattr(Publisher, "submit", noted)
+    world = await world_with(FOREVER_IN)
+    traffic(world, people=2_500, rounds=1)
+    worker = await Worker(world, PartitionLimits(unpublished_records_max=limit), batch=3_000).start(0)
+    await world.until(lambda: world.out() == world.expected())
+    behind = {upto for upto, behind in submitted if behind}
+    assert bool(behind) is ever
+    assert all(world.end() - upto >= RECORDS_LOW - CHUNK for upto in behind)
+    assert not submitted[-1][1]
     await worker.release()
 
 
