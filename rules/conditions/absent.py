@@ -78,8 +78,8 @@ class LatestMatch(Memory):
         return state if state is not None and state[0] > after_ms else None
 
     def stands_until(self, state: State) -> int:
-        """As long as no absence of any length is reached."""
-        return -FOREVER if state is None else int(state[0]) + self._shortest_ms
+        """As long as the shortest of the absences is not reached."""
+        return -FOREVER if state is None else int(state[0]) + self._shortest_ms - self._shortest_ms // 2
 
     def oldest_ms(self, t_ms: int) -> int:
         """As the longest window says."""

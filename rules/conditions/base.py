@@ -79,7 +79,8 @@ class Condition(Node):
     mark: MarkKind | None = None
     """From which mark it counts in its rule (default marks included)."""
     lasts: bool = False
-    """Whether a verdict stays as it is while its memory says so (`Memory.stands_until`)."""
+    """Whether its memory may say that an event moves no verdict (`Memory.stands_until`): there is no upper bound that
+    an event could break, no later instant at which an event begins to count, and no mark, which memories know not."""
     parts: tuple["Condition", ...] = ()
     """The conditions inside it that have memories of their own (a score's `when`)."""
 

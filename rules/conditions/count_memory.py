@@ -34,13 +34,13 @@ class LatestCountMemory(LatestMemory):
         return len(state) < self._least if state else self._least > 0
 
     def stands_until(self, state: State) -> int:
-        """As long as enough events are in the window: of the latest, none that comes is older than the first."""
+        """As long as enough events are in the window: the last that is counted can only become a later one."""
         least, window = self._least, self._window
         if not state or not least or len(state) < least:
             return -FOREVER
         if window.within_ms is None:
             return FOREVER
-        return rounded_up(state[-least][0], window.bucket_ms) + window.within_ms
+        return rounded_up(state[-least][0], window.bucket_ms) + window.within_ms - window.within_ms // 2
 
 
 class EarliestCountMemory(EarliestMemory):

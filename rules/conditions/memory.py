@@ -107,9 +107,11 @@ class Memory(ABC):
         return state_key_of(f"{number} {self.state_text.removeprefix(f'{self.cut} ')}")
 
     def stands_until(self, state: State) -> int:
-        """Return until when what a further event does to a state only prolongs each verdict on it that `lasts`.
+        """Return an instant before which one more event, folded into this state, moves no verdict on it that `lasts`.
 
-        Before that instant it neither changes such a verdict nor makes it end sooner. -FOREVER: it may do either now.
+        It changes none, and lets none end sooner. The instant lies half a window before the first of them ends. So
+        where events come seldom each is looked at, which puts the next look off; where they come often, a look finds
+        nothing once in a window. -FOREVER: an event may move one now.
         """
         return -FOREVER
 

@@ -17,9 +17,8 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
     state that only an entry rule looks at moves no member of a segment with an exit rule. A setting that repeats the
     value moves only the conditions that keep a history of settings: the others look at the value and the instant.
 
-    What an event only prolongs it does not move. Each verdict stays as it is, so nothing changes now. Each ends no
-    sooner, so the next look (`Profile.wakes`) may come too early, and never too late: then it finds nothing, and sets
-    the next one.
+    What an event only prolongs it does not move: each verdict stays as it is, and ends no sooner. So nothing changes
+    now, and the next look (`Profile.wakes`) does not come too late. It may find nothing then, and sets the next one.
     """
     mask = enter_mask = exit_mask = 0
     states, arrival = profile.states, profile.arrivals
@@ -51,7 +50,8 @@ def fold_event(profile: Profile, plan: Plan, event: Event, r_ms: int) -> int:
                 _begin(profile, plan, fold.state_key)
             if memory.inert(moved):
                 continue
-            if fold.lasting and state is not None and memory.stands_until(state) > r_ms and not profile.lacking:
+            # the last look may have been one at R + 1 (Evaluation._peek), so what stood then must stand still
+            if fold.lasting and memory.stands_until(state) > r_ms + 1 and not profile.lacking:
                 if fold.loose_mask:
                     enter_mask |= _entering(profile, plan, fold) & fold.loose_mask
                     exit_mask |= fold.exit_mask & fold.loose_mask

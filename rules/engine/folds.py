@@ -39,10 +39,10 @@ class Fold:
     """By entry rules that need another state, which they name first."""
     enter_second_mask: int
     """By entry rules that name this state first of those that they need, and then another one."""
-    lasting: bool = False
-    """Whether any of these looks at the state only by conditions whose verdicts last (`Memory.stands_until`) …"""
-    loose_mask: int = 0
-    """… and all others of these."""
+    lasting: bool
+    """Whether any of all these looks at the state only by conditions whose verdicts last (`Memory.stands_until`)."""
+    loose_mask: int
+    """All these but those that do."""
 
     @property
     def moves_mask(self) -> int:

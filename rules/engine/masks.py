@@ -100,6 +100,7 @@ class Masks:
         if memory is not None:
             self.keep(memory)
             masks[memory.state_key] |= bit
+            # what has conditions inside it may look at them in a way of its own
             if not condition.lasts or inside:
                 self.loose[memory.state_key] |= bit
         for trait in condition.traits:

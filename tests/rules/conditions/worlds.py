@@ -176,8 +176,9 @@ class World:
                     moved = memory.fold_setting(moved, trait, setting, arrival, r_ms)
             assert new or moved is state, "a redelivery moved the state"
             assert orjson.dumps(state) == before, "the state that was folded is another now"
-            if moved is not state and memory.stands_until(state) > r_ms:
-                self._check_prolonged(memory, moved, r_offset)
+            for offset in (r_offset, r_offset + 1):
+                if moved is not state and memory.stands_until(state) > START + offset:
+                    self._check_prolonged(memory, moved, offset)
             alone = isinstance(self.node, Condition) and memory is self.node.memory
             if moved is not state and alone and memory.inert(moved):
                 self.facts.states[memory.state_key] = moved
@@ -185,9 +186,9 @@ class World:
             facts.states[memory.state_key] = orjson.loads(orjson.dumps(moved)) if packed else moved
         return new
 
-    def _check_prolonged(self, memory: Memory, moved: State, r_offset: int) -> None:
+    def _check_prolonged(self, memory: Memory, moved: State, offset: int) -> None:
         """Check that a moved state leaves each verdict that lasts as it is, and lets it end no sooner."""
-        key, view = memory.state_key, self.view(r_offset)
+        key, view = memory.state_key, self.view(offset)
         before = self.facts.states.get(key)
         for one in self.conditions:
             if one.lasts and one.memory is not None and one.memory.state_key == key:

@@ -17,7 +17,7 @@ ASKING = sorted(kind for kind in rules if kind in {"event", "last", "absent", "s
 
 def keys_shown(memories: list[Memory], kind: str, data: dict[str, Value]) -> list[str]:
     """Return the keys of the memories that an event is shown to."""
-    folds = [Fold(each.state_key, each, 0, 0, 0, 0) for each in memories if kind in each.types]
+    folds = [Fold(each.state_key, each, 0, 0, 0, 0, False, 0) for each in memories if kind in each.types]
     return [fold.state_key for fold in type_folds(kind, folds).of(event(0, kind=kind, data=data))]
 
 

@@ -17,8 +17,9 @@ from streams.intake.decoding import decoder_of
 from tests.benchmarks.bench_engine import START_MS, records_of
 from tests.benchmarks.load.catalogue import make_catalogue
 from tests.benchmarks.load.events import HISTORY_MS, Events
-from tests.transcripts.implementations import compiled
+from tests.transcripts.implementations import compiled, engine, naive
 
+MS_PER_HOUR = MS_PER_DAY // 24
 DICTIONARY = {"events": {"seen": {"data": {"topic": {"type": "string"}}}, "other": {}}, "traits": {}}
 
 
@@ -87,24 +88,30 @@ def test_an_event_that_prolongs_a_stay_looks_at_nothing_and_the_stay_ends_when_i
     assert life.happen(0) == ["entered s0 0 1"]
     assert life.looks == {"s0": 30}
     looks = len(evaluated)
-    for day in (3, 10, 29):
+    for day in (3, 10, 14):
         assert life.happen(day) == []
     assert len(evaluated) == looks
     assert life.looks == {"s0": 30}
     assert life.pass_until(30, 1) == []
     assert len(evaluated) == looks + 1
-    assert life.looks == {"s0": 59}
-    assert life.pass_until(59) == []
-    assert life.pass_until(59, 1) == ["exited s0 59 0"]
+    assert life.looks == {"s0": 44}
+    assert life.pass_until(44) == []
+    assert life.pass_until(44, 1) == ["exited s0 44 0"]
 
 
-def test_an_event_at_the_very_end_of_what_holds_is_looked_at(evaluated: list[int]) -> None:
+def test_who_stays_active_is_looked_at_once_in_a_window(evaluated: list[int]) -> None:
     life = Life({"enter": {"event": "seen", "within": "30d"}})
-    life.happen(0)
-    looks = len(evaluated)
-    assert life.happen(30) == []
-    assert len(evaluated) == looks + 1
-    assert life.looks == {"s0": 60}
+    for day in range(200):
+        life.happen(day)
+    assert len(evaluated) == 1 + 199 // 30
+
+
+def test_events_that_come_seldom_are_each_looked_at(evaluated: list[int]) -> None:
+    life = Life({"enter": {"event": "seen", "within": "7d"}})
+    for day in range(0, 100, 5):
+        life.happen(day)
+    assert len(evaluated) == 20
+    assert life.partition.wakes_total == 0
 
 
 def test_a_count_stands_only_with_as_many_events_as_it_asks_for(evaluated: list[int]) -> None:
@@ -112,10 +119,10 @@ def test_a_count_stands_only_with_as_many_events_as_it_asks_for(evaluated: list[
     assert life.happen(0) == []
     assert life.happen(10) == ["entered s0 10 1"]
     looks = len(evaluated)
-    assert life.happen(20) == []
-    assert life.happen(21, time_day=5) == []
+    assert life.happen(12) == []
+    assert life.happen(13, time_day=5) == []
     assert len(evaluated) == looks
-    assert life.pass_until(39, 86_400_000) == []
+    assert life.pass_until(40) == []
     assert life.pass_until(40, 1) == ["exited s0 40 0"]
 
 
@@ -123,16 +130,71 @@ def test_an_absence_that_is_far_off_is_put_off(evaluated: list[int]) -> None:
     life = Life({"enter": {"absent": "seen", "within": "30d"}}, {"enter": {"absent": "seen", "within": "7d"}})
     life.happen(0)
     looks = len(evaluated)
-    assert life.happen(6) == []
+    assert life.happen(3) == []
     assert len(evaluated) == looks
     assert life.looks == {"s0": 30, "s1": 7}
-    assert life.pass_until(13) == []
-    assert life.pass_until(13, 1) == ["entered s1 13 0"]
+    assert life.pass_until(10) == []
+    assert life.pass_until(10, 1) == ["entered s1 10 0"]
     looks = len(evaluated)
     assert life.happen(20) == ["exited s1 20 1"]
     assert len(evaluated) == looks + 1
     assert life.pass_until(50) == ["entered s1 27 0"]
     assert life.pass_until(50, 1) == ["entered s0 50 0"]
+
+
+A = {"event": "a", "within": "10h"}
+B = {"event": "b", "within": "1h"}
+R = START_MS + 10 * MS_PER_HOUR - 1
+"""A millisecond before the event at START leaves the window of A."""
+B_UNTIL_R = ("b", R, R - MS_PER_HOUR + 1)
+"""At R + 1 it is out of the window of B."""
+SAME_MS: dict[str, tuple[dict[str, Any], list[tuple[str, int, int]]]] = {
+    "an exit at R, and an entry due at R + 1": (
+        {"enter": {"all": [A, {"none": [B]}]}},
+        [("a", START_MS, START_MS), B_UNTIL_R, ("a", R, R)],
+    ),
+    "an entry at R, and an exit due at R + 1": (
+        {"enter": {"event": "c"}, "exit": {"all": [{**A, "since": "ever"}, {"none": [{**B, "since": "ever"}]}]}},
+        [("a", START_MS, START_MS), B_UNTIL_R, ("c", R, R), ("a", R, R)],
+    ),
+    "an absence": (
+        {"enter": {"none": [{"absent": "a", "within": "10h"}, B]}},
+        [("a", START_MS, START_MS), B_UNTIL_R, ("a", R, R)],
+    ),
+    "a window of a millisecond": (
+        {"enter": {"all": [{"event": "a", "within": "1ms"}, {"none": [B]}]}},
+        [("a", R, R), B_UNTIL_R, ("a", R, R + 1)],
+    ),
+    "an absence of a millisecond": (
+        {"enter": {"none": [{"absent": "a", "within": "1ms"}, B]}},
+        [("a", R, R), B_UNTIL_R, ("a", R, R + 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME_MS)
+def test_a_look_at_the_next_millisecond_does_not_hide_what_an_event_of_this_one_prolongs(name: str) -> None:
+    rule, told = SAME_MS[name]
+    segment = {"segment": "s", "version": 1, "status": "approved", **rule}
+    files = {"dictionary.yaml": {"events": {"a": {}, "b": {}, "c": {}}, "traits": {}}, "segments/s.yaml": segment}
+    lines = [
+        json.dumps(
+            {
+                "specversion": "1.0",
+                "id": str(number),
+                "source": "/s",
+                "type": kind,
+                "subject": "hcp:1",
+                "time": format_instant(time_ms),
+                "recordedtime": format_instant(r_ms),
+            }
+        ).encode()
+        for number, (kind, r_ms, time_ms) in enumerate(told)
+    ]
+    until = START_MS + 40 * MS_PER_HOUR
+    changes, _ = naive(files, lines, [], until, False)
+    assert any(format_instant(R + 1).encode() in one for one in changes)
+    assert engine(files, lines, [], until, False)[0] == changes
 
 
 @pytest.mark.parametrize(
