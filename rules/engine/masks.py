@@ -128,10 +128,8 @@ class Masks:
     def _fold(self, key: str, memory: Memory) -> Fold:
         first_mask, second_mask = self._elsewhere(key)
         enter_mask = self.enter_masks[key] & ~(first_mask | second_mask)
-        lasting_mask = self.lasting_mask(key)
-        loose_mask = (self.enter_masks[key] | self.exit_masks[key]) & ~lasting_mask
-        exit_mask = self.exit_masks[key]
-        return Fold(key, memory, enter_mask, exit_mask, first_mask, second_mask, bool(lasting_mask), loose_mask)
+        lasting = bool(self.lasting_mask(key))
+        return Fold(key, memory, enter_mask, self.exit_masks[key], first_mask, second_mask, lasting, self.loose[key])
 
     def lasting_mask(self, key: str) -> int:
         """Return what looks at a state only by conditions whose verdicts last."""

@@ -142,8 +142,7 @@ class Replay:
 
     def _apply(self, record: Record, *, cuts: bool = False) -> Iterator[AnyChange | RefusedLine]:
         applied = whole(self.partition.feed(record))
-        began = self.partition.clock_ms != BEGINNING_MS
-        if self._first and began and not cuts and _names(record.value or b"", ""):
+        if self._first and not cuts and self.partition.clock_ms != BEGINNING_MS and _names(record.value or b"", ""):
             self.partition.name_first_cut()
             self._first = ""
         yield from applied.changes

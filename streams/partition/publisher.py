@@ -108,8 +108,7 @@ class Publisher:
             return False
         upto = queue.upto
         queue.flushing += 1
-        self._work.set()
-        self._hurry.set()
+        self._look_again()
         try:
             async with self._answered:
                 await self._answered.wait_for(
@@ -152,18 +151,21 @@ class Publisher:
         """End the publisher: no transaction begins any more, and `on_doubt` is called, once."""
         if not self._over:
             self._over = True
-            self._work.set()
-            self._hurry.set()
+            self._look_again()
             self._on_doubt(error)
 
     async def close(self) -> None:
         """Stop after the transaction in hand. Queued slices are not published. The owner of the ring closes it."""
         self._over = True
-        self._work.set()
-        self._hurry.set()
+        self._look_again()
         async with self._answered:
             self._answered.notify_all()
             await self._answered.wait_for(lambda: not self._in_hand)
+
+    def _look_again(self) -> None:
+        """Let `run` look at once at what is due, also while a transaction waits for more."""
+        self._work.set()
+        self._hurry.set()
 
     async def _ready(self) -> bool:
         """Wait until something is due, and then as long as the pace says. False: the publisher is over."""

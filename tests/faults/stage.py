@@ -157,16 +157,17 @@ class Run:
         return [worker for worker in self.workers if worker.alive]
 
     async def _all_run(self) -> bool:
-        told = [await worker.ask() for worker in self.alive]
-        running = {
-            one["partition"] for status in told if status for one in status["partitions"] if one["state"] == "running"
-        }
+        running = {one["partition"] for one in await self._partitions() if one["state"] == "running"}
         return len(running) == self.names.partitions
 
     async def stopped(self) -> bool:
-        """Tell whether an incident stopped a partition. Workers that stand still are not asked."""
+        """Tell whether an incident stopped a partition."""
+        return any(one["state"] == "stopped" for one in await self._partitions())
+
+    async def _partitions(self) -> list[dict[str, Any]]:
+        """Return what workers say of their partitions. Those that stand still are not asked: they would not answer."""
         told = [await worker.ask() for worker in self.alive if not worker.stands_still()]
-        return any(one["state"] == "stopped" for status in told if status for one in status["partitions"])
+        return [one for status in told if status for one in status["partitions"]]
 
     async def ready(self, *workers: WorkerProcess) -> None:
         """Wait until these workers are ready and together hold every partition."""

@@ -148,7 +148,7 @@ async def zombies(context: Context, points: Sequence[str], mix: Mix = EVENT_MIX)
     # an open transaction must not time out before its owner wakes up
     settings: dict[str, object] = {"session_timeout_ms": 2_000, "transaction_timeout_ms": 60_000}
     async with deployment(context.servers, valkey, context.seed, mix=mix, settings=settings) as run:
-        patience_s = PATIENCE_S
+        stopped = False
         heir = run.worker(mutation=context.mutation)
         await run.ready(heir)
         await run.start_traffic()
@@ -164,7 +164,7 @@ async def zombies(context: Context, points: Sequence[str], mix: Mix = EVENT_MIX)
                     if not context.mutation:
                         raise Violated(f"an incident stopped a partition: {heir.said()} {one.said()}")
                     one.kill()
-                    patience_s = INCIDENT_S
+                    stopped = True
                     break
                 await asyncio.sleep(run.rng.uniform(0.5, 2.0))
                 one.send(signal.SIGCONT)
@@ -177,7 +177,7 @@ async def zombies(context: Context, points: Sequence[str], mix: Mix = EVENT_MIX)
                     one.send(signal.SIGTERM)
         await run.stop_traffic()
         run.notes["zombies"] = n + 1
-        counted = await run.finish(INCIDENT_S if await run.stopped() else patience_s)
+        counted = await run.finish(INCIDENT_S if stopped or await run.stopped() else PATIENCE_S)
         if mix.links:
             run.notes |= {"effects": counted.effects, "entered for a link": counted.merged}
             run.require("links", "entered for a link", "links in a rebalance")

@@ -143,8 +143,6 @@ class World:
         self.entry_mark: Mark | None = None
         self.exit_mark: Mark | None = None
         self.entered_ms: int | None = None
-        self.prolonged = 0
-        """How many verdicts an event only prolonged."""
         self.catalogue = naive_catalogue(DICTIONARY, [])
 
     def learn(self, event: Event, r_offset: int, *, packed: bool = True) -> bool:
@@ -198,7 +196,6 @@ class World:
                 holds_now, next_now_ms = one.verdict(view)
                 assert holds_now is holds, "it stands, and yet an event changed it"
                 assert next_now_ms >= next_ms, "it stands, and yet an event let it end sooner"
-                self.prolonged += 1
         self.facts.states[key] = before
 
     def prune(self, r_offset: int) -> None:

@@ -117,6 +117,14 @@ class Bench:
         count = len(values) if changes is None else changes
         self.publisher.submit(partition, PublishSlice(upto, records, upto, "c", f"d{upto}", count, behind=behind))
 
+    async def fall_behind(self) -> None:
+        """Publish a change, and let one of a backlog wait."""
+        self.submit(0, 11, "a")
+        await settled()
+        self.submit(0, 12, "b", behind=True)
+        await settled()
+        assert self.progress(0) == [11]
+
     def out(self, partition: int) -> list[str]:
         self.broker.settle()
         return [(record.value or b"").decode() for record in self.broker.fetch("out", partition, 0)[0]]
@@ -317,40 +325,25 @@ class TestPace:
         assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
 
     async def test_unless_another_partition_has_none(self, bench: Bench) -> None:
-        bench.submit(0, 11, "a")
-        await settled()
-        bench.submit(0, 12, "b", behind=True)
-        await settled()
-        assert bench.progress(0) == [11]
+        await bench.fall_behind()
         bench.submit(1, 12, "c")
         await settled()
         assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
 
-    async def test_and_late_changes_that_are_flushed_wait_no_more(self, bench: Bench) -> None:
-        bench.submit(0, 11, "a")
-        await settled()
-        bench.submit(0, 12, "b", behind=True)
-        await settled()
-        assert bench.progress(0) == [11]
+    async def test_and_a_backlog_that_is_flushed_waits_no_more(self, bench: Bench) -> None:
+        await bench.fall_behind()
         assert await asyncio.wait_for(bench.publisher.flush(0), 5)
         assert bench.progress(0) == [11, 12]
 
-    async def test_nor_do_they_once_the_transaction_is_full(self) -> None:
+    async def test_nor_does_it_once_the_transaction_is_full(self) -> None:
         bench = await Bench.make(TransactionPace(changes_max=2))
-        bench.submit(0, 11, "a")
-        await settled()
-        bench.submit(0, 12, "b", behind=True)
-        await settled()
-        assert bench.progress(0) == [11]
+        await bench.fall_behind()
         bench.submit(1, 12, "c")
         await settled()
         assert (bench.progress(0), bench.progress(1)) == ([11, 12], [12])
 
     async def test_nor_once_it_is_closed(self, bench: Bench) -> None:
-        bench.submit(0, 11, "a")
-        await settled()
-        bench.submit(0, 12, "b", behind=True)
-        await settled()
+        await bench.fall_behind()
         await asyncio.wait_for(bench.publisher.close(), 5)
         await asyncio.wait_for(bench.running, 5)
         assert bench.progress(0) == [11]
