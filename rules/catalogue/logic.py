@@ -10,6 +10,8 @@ n-th longest decides when to look again.
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Condition, Node, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.kinds import keywords, kind_of
@@ -19,6 +21,7 @@ from rules.language.problems import DefinitionReader
 from rules.language.value_test import FALSE, TRUE
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Group(Node):
     """Several parts, and how they decide together."""
 
@@ -60,6 +63,7 @@ def _cost(node: Node) -> int:
     return 0 if node.memory is None and not node.parts else 1
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class AllOf(Group):
     """Holds when every part does."""
 
@@ -71,6 +75,7 @@ class AllOf(Group):
         return _decided(self.asked, view, False)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class AnyOf(Group):
     """Holds when a part does."""
 
@@ -82,6 +87,7 @@ class AnyOf(Group):
         return _decided(self.asked, view, True)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class NoneOf(Group):
     """Holds when no part does."""
 
@@ -116,6 +122,7 @@ def _decided(parts: tuple[Node, ...], view: View, decisive: bool) -> Verdict:
     return (None if open_ else not decisive), all_ms
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class AtLeastOf(Group):
     """Holds when at least n of its parts do."""
 

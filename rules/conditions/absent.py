@@ -4,34 +4,29 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, Final, Self
 
+from mypy_extensions import mypyc_attr
+
+from rules.conditions.absent_keys import AbsentDefinition
 from rules.conditions.base import Completion, Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives, Counted, Range
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, compared_attributes, read_matcher
+from rules.conditions.matching import Matcher, compared_attributes, read_matcher
 from rules.conditions.memory import Memory, state_key_of
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.shapes import is_name, is_row
 from rules.conditions.view import State, View
-from rules.conditions.window import Definition, Window
+from rules.conditions.window import Window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration, Maybe
 from rules.language.value_test import FALSE, TRUE
 
 
-class AbsentDefinition(Definition):
-    """`absent: T, where: {…}, within: D`."""
-
-    absent: Any
-    where: Maybe[AttributeTests] = None
-    within: Duration
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class LatestMatch(Memory):
     """Remembers the latest match; a state is its [time, source, id].
 
@@ -63,7 +58,7 @@ class LatestMatch(Memory):
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the latest."""
-        if self._where is not None and not self._where(event):
+        if self._where is not None and not self._where.holds(event):
             return state
         if event.time_ms <= t_ms - self.reach_ms:
             return state
@@ -98,6 +93,7 @@ class LatestMatch(Memory):
         return ENTRY_BYTES
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Absent(Condition):
     """Holds when the latest match, and the beginning of the observation, lie so long ago."""
 
@@ -107,7 +103,7 @@ class Absent(Condition):
 
     def __init__(self, definition: Any, matcher: Matcher, within_ms: int, in_enter: bool) -> None:
         self.definition = definition
-        self.memory: LatestMatch = LatestMatch(matcher, within_ms)
+        self.memory = LatestMatch(matcher, within_ms)
         self.reads_known_since = in_enter
         self.state_key = self.memory.state_key
         self._matcher = matcher
@@ -119,7 +115,7 @@ class Absent(Condition):
         since_ms = view.observed_since_ms
         if since_ms is None:
             return FALSE
-        last = view.facts.states.get(self.state_key)
+        last = view.facts.state(self.state_key)
         if last is not None and last[0] > since_ms:
             since_ms = last[0]
         absent_ms = since_ms + self._within_ms
@@ -135,7 +131,7 @@ class Absent(Condition):
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Return the latest match, as long as it is in the window."""
-        last = view.facts.states.get(self.state_key)
+        last = view.facts.state(self.state_key)
         return [(last[0], last[1], last[2])] if last and last[0] > view.t_ms - self._within_ms else []
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
@@ -165,4 +161,4 @@ def read_absent(reader: DefinitionReader, context: RuleContext, nested: ReadRule
     return None if matcher is None else Absent(reader.value, matcher, keys.within, context.rule == "enter")
 
 
-KIND: Final = Kind("absent", Absent, read_absent, mentions_events("absent"), types_key="absent")
+KIND: Final[Kind] = Kind("absent", Absent, read_absent, mentions_events("absent"), types_key="absent")

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions import bucketed
+from rules.conditions.aggregate_keys import AggregateDefinition
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.entry_memory import BucketedMemory, ValueOf, WindowMemory
@@ -15,7 +18,7 @@ from rules.conditions.facts import Alternatives
 from rules.conditions.figures import FIGURES, Function
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_attribute, read_matcher
+from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.mention import as_mapping, as_names, mentions_events
 from rules.conditions.occurrences import VALUE, Entry, Slide, flip_after
 from rules.conditions.own_facts import variable_of
@@ -23,15 +26,14 @@ from rules.conditions.scene import Judge, Scene
 from rules.conditions.settings import VALUE_BYTES, plain
 from rules.conditions.shapes import IsValue, is_number, is_row, is_value, is_whole
 from rules.conditions.view import View
-from rules.conditions.window import Window, WindowKeys, read_window, rounded_up
+from rules.conditions.window import Window, read_window, rounded_up
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.ground.values import ValueType
 from rules.language.dictionary import Dictionary
 from rules.language.operands import read_test
-from rules.language.operators import OPERATORS, OperatorKeys, names_for
+from rules.language.operators import OPERATORS, names_for
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration, Maybe
 from rules.language.value_test import Test
 
 _CLASSES: Final[Mapping[ValueType, tuple[type, ...]]] = {
@@ -52,17 +54,6 @@ _SHAPES: Final[Mapping[ValueType, IsValue]] = {
     "datetime": is_whole,
     "list": lambda value: is_row(value) and is_value(value),
 }
-
-
-class AggregateDefinition(OperatorKeys, WindowKeys):
-    """`aggregate: F, of: ATTR, event: T, where: {…}, OP: v`, window, bucket; `older_than` is the window."""
-
-    aggregate: Function
-    of: str
-    event: Any
-    where: Maybe[AttributeTests] = None
-    bucket: Maybe[Duration] = None
-    older_than: Maybe[Duration] = None
 
 
 def value_of(attribute: str, kind: ValueType) -> ValueOf:
@@ -100,6 +91,7 @@ def memory_of(matcher: Matcher, attribute: str, kind: ValueType, function: Funct
     )
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Aggregate(OfMatcher):
     """Tests the figure at evaluation; no figure is remembered."""
 
@@ -244,4 +236,4 @@ def _read_test(reader: DefinitionReader, context: RuleContext, keys: AggregateDe
     return None if test is None else _Asked(matcher, of, kind, test)
 
 
-KIND: Final = Kind("aggregate", Aggregate, read_aggregate, mentions_events("event", ["of"]), types_key="event")
+KIND: Final[Kind] = Kind("aggregate", Aggregate, read_aggregate, mentions_events("event", ["of"]), types_key="event")

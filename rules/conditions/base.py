@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives
-from rules.conditions.memory import Memory
+from rules.conditions.memory import NO_NAMES, Memory
 from rules.conditions.scene import Compared, Judge, Scene, Word
 from rules.conditions.view import MarkKind, View
 from rules.language.dictionary import Dictionary
@@ -27,6 +29,7 @@ Completion: TypeAlias = tuple[int, MarkKind | None]
 """When a window is complete after a cut, and the mark that it counts from."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Node(ABC):
     """A compiled rule or a part of one: a condition (a leaf) or a group. See `rules.catalogue.logic` for groups."""
 
@@ -54,6 +57,7 @@ ReadRule: TypeAlias = Callable[[DefinitionReader, RuleContext], Node | None]
 them."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Condition(Node):
     """A compiled leaf. Subclasses are frozen after construction and hold no state of any profile."""
 
@@ -69,9 +73,9 @@ class Condition(Node):
     """What it remembers; None: it reads only what the profile keeps anyway."""
     state_key: str = ""
     """The key of its memory's state, where it is set: to look it up each time would cost."""
-    traits: frozenset[str] = frozenset()
+    traits: frozenset[str] = NO_NAMES
     """Traits whose settings can move its verdict."""
-    segments: frozenset[str] = frozenset()
+    segments: frozenset[str] = NO_NAMES
     """Segments whose membership changes can move its verdict."""
     reads_consent: bool = False
     reads_known_since: bool = False
@@ -101,7 +105,7 @@ class Condition(Node):
     def capped(self, view: View) -> bool:
         """Tell whether the limit of entries was hit for this profile: then the verdict is of the latest entries."""
         memory = self.memory
-        return memory is not None and memory.capped(view.facts.states.get(memory.state_key), view.mark(self.mark))
+        return memory is not None and memory.capped(view.facts.state(memory.state_key), view.mark(self.mark))
 
     # -- for cuts
 

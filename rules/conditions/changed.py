@@ -2,7 +2,10 @@
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import ReadRule, Verdict
+from rules.conditions.changed_keys import ChangedDefinition
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives, Range
 from rules.conditions.kind import Kind
@@ -10,27 +13,17 @@ from rules.conditions.mention import mentions_trait
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings, plain
 from rules.conditions.view import View
-from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.ground.values import ValueType
 from rules.language.operands import read_operand, said_value
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration
 from rules.language.value_test import FALSE
 
 ANY: Final = object()
 """An omitted side: any value but none."""
 
 
-class ChangedDefinition(Definition):
-    """`changed: N, from: v, to: v, within: D`."""
-
-    changed: str
-    from_: Any = None
-    to: Any = None
-    within: Duration
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Changed(OfSettings):
     """Holds when two consecutive settings, the later in the window, have different values, from and to as given."""
 
@@ -103,4 +96,4 @@ def _read_side(reader: DefinitionReader, side: str, kind: ValueType) -> Any:
     return None if reader.value[side] is None else plain(read_operand(reader.down(side), kind))
 
 
-KIND: Final = Kind("changed", Changed, read_changed, mentions_trait("changed"))
+KIND: Final[Kind] = Kind("changed", Changed, read_changed, mentions_trait("changed"))

@@ -1,24 +1,25 @@
 """The condition `consent`: what a profile said last about a channel and a purpose."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, get_args
+
+from mypy_extensions import mypyc_attr
 
 from rules.conditions.base import Condition, ReadRule, Verdict
+from rules.conditions.consent_keys import ConsentDefinition, ConsentState
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives, OneOf
 from rules.conditions.kind import Kind
 from rules.conditions.mention import Mention, WalkRule
 from rules.conditions.scene import Judge, Scene, Word
 from rules.conditions.view import Consents, Facts, Grant, View, Withdrawal
-from rules.conditions.window import Definition
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.dictionary import GRANTED, REPLIED, WITHDRAWN
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Name, Path
+from rules.language.validation import Path
 from rules.language.value_test import FALSE, TRUE
 
-ConsentState: TypeAlias = Literal["granted", "withdrawn", "unknown"]
 STATES: Final = frozenset(get_args(ConsentState))
 ALL: Final = "all"
 """As a channel or a purpose: every channel, every purpose."""
@@ -103,20 +104,7 @@ def consents_later(consents: Consents, after_ms: int) -> Consents:
     return found
 
 
-class ConsentSubject(Definition):
-    """The channel and the purpose."""
-
-    channel: Name
-    purpose: Name
-
-
-class ConsentDefinition(Definition):
-    """`consent: {channel: C, purpose: P}, is: granted`."""
-
-    consent: ConsentSubject
-    is_: ConsentState = "granted"
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Consent(Condition):
     """The latest consent event for the channel and the purpose decides; none: unknown.
 
@@ -199,4 +187,4 @@ def read_consent(reader: DefinitionReader, context: RuleContext, nested: ReadRul
     return Consent(reader.value, keys.consent.channel, keys.consent.purpose, keys.is_)
 
 
-KIND: Final = Kind("consent", Consent, read_consent, mentioned, refuses=True)
+KIND: Final[Kind] = Kind("consent", Consent, read_consent, mentioned, refuses=True)

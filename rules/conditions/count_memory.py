@@ -6,6 +6,8 @@ one more than the largest number for the rest. With `older_than` alone and no ma
 Where more than the limit is needed and the definition says `bucket`, what overflows is counted by bucket.
 """
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.entry_memory import BucketedMemory, EarliestMemory, LatestMemory, WindowMemory
 from rules.conditions.matching import Matcher
 from rules.conditions.occurrences import ENTRIES_MAX
@@ -15,6 +17,7 @@ from rules.ground.instants import FOREVER
 from rules.language.problems import canonical_json
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class LatestCountMemory(LatestMemory):
     """The latest matching events, as many as decide the count."""
 
@@ -43,6 +46,7 @@ class LatestCountMemory(LatestMemory):
         return rounded_up(state[-least][0], window.bucket_ms) + window.within_ms - window.within_ms // 2
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class EarliestCountMemory(EarliestMemory):
     """The earliest matching events, as many as decide the count: for `older_than` alone, without a mark."""
 
@@ -60,6 +64,7 @@ class EarliestCountMemory(EarliestMemory):
         return len(state) < self._least if state else self._least > 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class AllCountMemory(WindowMemory):
     """All matching events that the window may reach: for `older_than` with `within` or a mark."""
 
@@ -77,6 +82,7 @@ class AllCountMemory(WindowMemory):
         return len(state) < self._least if state else self._least > 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class BucketedCountMemory(BucketedMemory):
     """All matching events, by bucket where there are more than the limit."""
 

@@ -5,42 +5,31 @@ depends on the earlier fills, and a late one may come before all others, so all 
 """
 
 import math
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
+from rules.conditions.covered_keys import CoveredDefinition, Form
 from rules.conditions.entry_memory import ValueOf, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_attribute, read_matcher
+from rules.conditions.matching import Matcher, read_attribute, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.shapes import is_whole
 from rules.conditions.view import View
-from rules.conditions.window import SinceKeys, Window, read_window
+from rules.conditions.window import Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, MS_PER_DAY, format_duration
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration, Maybe
 from rules.language.value_test import FALSE
 
 LENGTH_BYTES: Final = 14
-
-Form = Literal["add", "merge", "until"]
-
-
-class CoveredDefinition(SinceKeys):
-    """`covered: T, where: {…}, days: ATTR, gap: D, overlap: add` or with `until: ATTR` instead of days; since."""
-
-    covered: Any
-    where: Maybe[AttributeTests] = None
-    days: Maybe[str] = None
-    until: Maybe[str] = None
-    gap: Maybe[Duration] = None
-    overlap: Maybe[Literal["add", "merge"]] = None
 
 
 def length_of(attribute: str) -> ValueOf:
@@ -70,6 +59,7 @@ def end_of(attribute: str) -> ValueOf:
     return end
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Covered(OfMatcher):
     """Holds until the end of the fills plus the gap."""
 
@@ -149,4 +139,6 @@ def read_covered(reader: DefinitionReader, context: RuleContext, nested: ReadRul
     return Covered(reader.value, matcher, form, attribute[0], keys.gap or 0, window)
 
 
-KIND: Final = Kind("covered", Covered, read_covered, mentions_events("covered", ["days", "until"]), types_key="covered")
+KIND: Final[Kind] = Kind(
+    "covered", Covered, read_covered, mentions_events("covered", ["days", "until"]), types_key="covered"
+)

@@ -2,36 +2,25 @@
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
+from rules.conditions.during_keys import DuringDefinition
 from rules.conditions.facts import UP, Alternatives, Range
 from rules.conditions.kind import Kind
 from rules.conditions.mention import no_mentions
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
-from rules.conditions.window import Definition
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Instant, Maybe
 from rules.language.value_test import FALSE
 
 _NOW: Final = ("now",)
 """The variable of facts that is the instant of the evaluation."""
 
 
-class Dates(Definition):
-    """From when (inclusive) until when (exclusive); either may be left out."""
-
-    from_: Maybe[Instant] = None
-    until: Maybe[Instant] = None
-
-
-class DuringDefinition(Definition):
-    """`during: {from: A, until: B}`."""
-
-    during: Dates
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class During(Condition):
     """Holds from one instant (inclusive) until another (exclusive)."""
 
@@ -77,4 +66,4 @@ def read_during(reader: DefinitionReader, context: RuleContext, nested: ReadRule
     return During(reader.value, dates.from_, dates.until)
 
 
-KIND: Final = Kind("during", During, read_during, no_mentions)
+KIND: Final[Kind] = Kind("during", During, read_during, no_mentions)

@@ -7,6 +7,8 @@ earliest few, or older ones by bucket. A condition reads them all in one way: `c
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions import bucketed
 from rules.conditions.bucketed import Values
 from rules.conditions.joining import all_of, arrived_entries, latest, merged, present
@@ -36,6 +38,7 @@ ValueOf: TypeAlias = Callable[[Event], Any]
 """Makes the fifth field of an event's entry; None: the event does not count."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class WindowMemory(Memory):
     """Keeps all that the window may reach: the latest ENTRIES_MAX by (time, source, id), and the witness."""
 
@@ -67,7 +70,7 @@ class WindowMemory(Memory):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the event's entry, if it matches and the dates admit it."""
         where = self._where
-        if where is not None and not where(event):
+        if where is not None and not where.holds(event):
             return state
         if self._dated and not self._window.admits(event.time_ms):
             return state
@@ -139,6 +142,7 @@ class WindowMemory(Memory):
         return (ENTRIES_MAX + 1) * self._entry_bytes
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class LatestMemory(WindowMemory):
     """Keeps the latest few, and the entries of the same time as the last of them."""
 
@@ -168,7 +172,7 @@ class LatestMemory(WindowMemory):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Keep the event's entry: as the base does, but with no calls between: most events come here."""
         where = self._where
-        if where is not None and not where(event):
+        if where is not None and not where.holds(event):
             return state
         if self._dated and not self._window.admits(event.time_ms):
             return state
@@ -189,6 +193,7 @@ class LatestMemory(WindowMemory):
         return self._wanted * self._entry_bytes
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class EarliestMemory(WindowMemory):
     """Keeps the earliest few."""
 
@@ -207,6 +212,7 @@ class EarliestMemory(WindowMemory):
         return self._wanted * self._entry_bytes
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class BucketedMemory(WindowMemory):
     """Keeps the latest ENTRIES_MAX one by one, and counts older ones by bucket."""
 

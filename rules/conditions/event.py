@@ -3,47 +3,28 @@
 How many events it remembers, and which, depends on its window and its numbers: `rules.conditions.count_memory`.
 """
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import Field
+from mypy_extensions import mypyc_attr
 
 from rules.conditions import bucketed
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.count_memory import AllCountMemory, BucketedCountMemory, EarliestCountMemory, LatestCountMemory
 from rules.conditions.entry_memory import WindowMemory
+from rules.conditions.event_keys import CountKeys, EventDefinition
 from rules.conditions.facts import UP, Alternatives, Range
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_matcher
+from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRIES_MAX, count_later, flip_after
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
-from rules.conditions.window import Definition, Window, WindowKeys, read_window, rounded_up
+from rules.conditions.window import Window, read_window, rounded_up
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Duration, Items, Maybe, Path
+from rules.language.validation import Path
 from rules.language.value_test import FALSE, TRUE
-
-Natural = Annotated[int, Field(ge=0)]
-
-
-class CountKeys(Definition):
-    """How many: several keys must all hold."""
-
-    at_least: Maybe[Natural] = None
-    at_most: Maybe[Natural] = None
-    exactly: Maybe[Natural] = None
-    between: Maybe[Annotated[Items[Natural], Field(min_length=2, max_length=2)]] = None
-
-
-class EventDefinition(WindowKeys):
-    """`event: T, where: {…}, count: {…}`, window, bucket."""
-
-    event: Any
-    where: Maybe[AttributeTests] = None
-    count: Maybe[CountKeys] = None
-    bucket: Maybe[Duration] = None
 
 
 def read_count(count: CountKeys | None, reader: DefinitionReader) -> tuple[int, int | None] | None:
@@ -67,6 +48,7 @@ def read_count(count: CountKeys | None, reader: DefinitionReader) -> tuple[int, 
     return least, most
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class EventCount(OfMatcher):
     """Counts matching events in a window that is bounded below only: the common case, made fast."""
 
@@ -85,7 +67,7 @@ class EventCount(OfMatcher):
 
     def verdict(self, view: View) -> Verdict:
         """Count; the next flip is when the count falls to what decides."""
-        entries = view.facts.states.get(self.state_key)
+        entries = view.facts.state(self.state_key)
         if not entries:
             return FALSE if self._least else TRUE
         mark = view.mark(self.mark) if self.mark is not None else None
@@ -110,7 +92,7 @@ class EventCount(OfMatcher):
 
     def capped(self, view: View) -> bool:
         """Tell whether the count asked for more than is remembered, and so much was there."""
-        return self._beyond and len(view.facts.states.get(self.state_key) or ()) >= ENTRIES_MAX
+        return self._beyond and len(view.facts.state(self.state_key) or ()) >= ENTRIES_MAX
 
     def facts(self, judge: Judge, holds: bool, scene: Scene) -> Alternatives:
         """Say between which bounds the count is."""
@@ -129,6 +111,7 @@ class EventCount(OfMatcher):
         return ("count",), f"only the latest {ENTRIES_MAX} events are remembered to be counted; 'bucket' lifts that"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class SlidingCount(EventCount):
     """Counts matching events that time lets into the window (`older_than`), or that are counted by bucket."""
 
@@ -154,7 +137,8 @@ class SlidingCount(EventCount):
     def capped(self, view: View) -> bool:
         """As its memory says."""
         memory = self.memory
-        return memory.capped(view.facts.states.get(memory.state_key), view.mark(self.mark))
+        assert memory is not None
+        return memory.capped(view.facts.state(memory.state_key), view.mark(self.mark))
 
 
 def said_count(least: int, most: int | None) -> str:
@@ -199,4 +183,4 @@ def _shape(window: Window, least: int, most: int | None) -> tuple[type[EventCoun
     return SlidingCount, BucketedCountMemory
 
 
-KIND: Final = Kind("event", EventCount, read_event, mentions_events("event"), types_key="event")
+KIND: Final[Kind] = Kind("event", EventCount, read_event, mentions_events("event"), types_key="event")

@@ -1,25 +1,22 @@
 """The condition `everyone`: always."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from rules.conditions.base import Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
+from rules.conditions.everyone_keys import EveryoneDefinition
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.kind import Kind
 from rules.conditions.mention import no_mentions
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.view import View
-from rules.conditions.window import Definition
 from rules.language.problems import DefinitionReader
 from rules.language.value_test import TRUE
 
 
-class EveryoneDefinition(Definition):
-    """`everyone: true`."""
-
-    everyone: Literal[True]
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Everyone(Condition):
     """Holds always."""
 
@@ -47,4 +44,4 @@ def read_everyone(reader: DefinitionReader, context: RuleContext, nested: ReadRu
     return None if reader.model(EveryoneDefinition) is None else Everyone(reader.value)
 
 
-KIND: Final = Kind("everyone", Everyone, read_everyone, no_mentions)
+KIND: Final[Kind] = Kind("everyone", Everyone, read_everyone, no_mentions)

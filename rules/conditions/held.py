@@ -3,29 +3,26 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives, Range
+from rules.conditions.held_keys import HeldDefinition
 from rules.conditions.kind import Kind
 from rules.conditions.mention import mentions_trait
 from rules.conditions.occurrences import Entries
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.settings import VALUE, OfSettings
-from rules.conditions.trait import TraitDefinition, compared_trait, read_trait_test, trait_keys
+from rules.conditions.trait import compared_trait, read_trait_test, trait_keys
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration
 from rules.language.value_test import Interval, Test
 
 
-class HeldDefinition(TraitDefinition):
-    """`trait: N, OPERATOR: operand, …, for: D`."""
-
-    for_: Duration
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Held(OfSettings):
     """Holds at t when it held throughout [t − D, t], and the profile was known at t − D.
 
@@ -108,4 +105,4 @@ def read_held(reader: DefinitionReader, context: RuleContext, nested: ReadRule) 
     return None if test is None else Held(reader.value, keys.trait, test, keys.for_)
 
 
-KIND: Final = Kind("trait", Held, read_held, mentions_trait("trait"), also="for")
+KIND: Final[Kind] = Kind("trait", Held, read_held, mentions_trait("trait"), also="for")

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Completion, Condition
 from rules.conditions.entry_memory import WindowMemory
 from rules.conditions.facts import Counted
@@ -17,6 +19,7 @@ from rules.language.dictionary import Dictionary
 from rules.language.problems import canonical_json
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class InWindow(Condition):
     """A condition on the events in a window."""
 
@@ -25,7 +28,7 @@ class InWindow(Condition):
     def __init__(self, definition: Any, memory: WindowMemory, window: Window, text: str) -> None:
         """`text` says it in plain English."""
         self.definition = definition
-        self.memory: WindowMemory = memory
+        self.memory = memory
         self.mark = window.mark
         self.window = window
         self._text = text
@@ -33,7 +36,8 @@ class InWindow(Condition):
     def counted(self, view: View) -> tuple[Entries, Entries]:
         """Return the units and the entries later than the mark, in order."""
         memory = self.memory
-        return memory.counted(view.facts.states.get(memory.state_key), view.mark(self.mark))
+        assert isinstance(memory, WindowMemory)
+        return memory.counted(view.facts.state(memory.state_key), view.mark(self.mark))
 
     def slide(self, entries: Entries) -> Slide:
         """Lay the window over units or entries."""
@@ -55,6 +59,7 @@ class InWindow(Condition):
         return evidence_of(slide.entries[first:end])
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class OfMatcher(InWindow):
     """A condition on the events in a window that one matcher takes."""
 

@@ -7,35 +7,29 @@ may exclude some of them.
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.entry_memory import LatestMemory, ValueOf, WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives, Range
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_attribute_tests, read_matcher
+from rules.conditions.last_keys import LastDefinition
+from rules.conditions.matching import Matcher, read_attribute_tests, read_matcher
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import VALUE, Entries, Entry, flip_after
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
 from rules.conditions.shapes import is_row, is_whole
 from rules.conditions.view import View
-from rules.conditions.window import Window, WindowKeys, read_window
+from rules.conditions.window import Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Maybe
 from rules.language.value_test import AT_EVERY_INSTANT, AT_NO_INSTANT, FALSE, Interval, Test
 
 INTERVAL_BYTES: Final = 32
-
-
-class LastDefinition(WindowKeys):
-    """`last: T, where: {…}, is: {ATTR: {OP: v}}`, window."""
-
-    last: Any
-    where: Maybe[AttributeTests] = None
-    is_: AttributeTests
 
 
 def satisfied_by(tests: dict[str, Test]) -> ValueOf:
@@ -83,6 +77,7 @@ def _is_interval(value: Any) -> bool:
     return is_whole(value) or (is_row(value) and len(value) == 2 and all(map(is_whole, value)))
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Last(OfMatcher):
     """Holds when the latest matching event in the window satisfies `is`; without one it does not."""
 
@@ -162,4 +157,4 @@ def read_last(reader: DefinitionReader, context: RuleContext, nested: ReadRule) 
     return Last(reader.value, matcher, tests, window)
 
 
-KIND: Final = Kind("last", Last, read_last, mentions_events("last"), types_key="last")
+KIND: Final[Kind] = Kind("last", Last, read_last, mentions_events("last"), types_key="last")

@@ -1,14 +1,15 @@
 """Which events a condition is about: their types, and what must hold of their attributes (`where`).
 
 Wherever a type stands, a list of types may; an attribute that a rule names must be declared with one type for all of
-them. The tests of a `where` are closures made once, for they run on every event of those types.
+them. The tests of a `where` are made once, for they run on every event of those types.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, final
 
 from rules.conditions.context import RuleContext
+from rules.conditions.matching_keys import TESTS_SHAPE
 from rules.conditions.scene import Compared
 from rules.ground.event import Event, Value
 from rules.ground.values import ValueType
@@ -16,14 +17,25 @@ from rules.language.dictionary import EVIDENCE, GRANTED, NO_FACTS, Dictionary
 from rules.language.operands import read_test
 from rules.language.operators import names_for, with_article
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import KeyShape
 from rules.language.value_test import Test
 
-TESTS_SHAPE: Final = "{ATTRIBUTE: {OPERATOR: …}}"
-AttributeTests = Annotated[dict[str, Any], KeyShape(TESTS_SHAPE)]
-"""The field of a definition for `where` and `is`: operators by attribute."""
 
-Where: TypeAlias = Callable[[Event], bool]
+@final
+class Where:
+    """The tests of a `where`: all must hold. An attribute that is not there has no value."""
+
+    __slots__ = ("_tests",)
+
+    def __init__(self, tests: Mapping[str, Test]) -> None:
+        self._tests = tuple(tests.items())
+
+    def holds(self, event: Event) -> bool:
+        """Tell whether all hold of an event, at its own time."""
+        data, time_ms = event.data, event.time_ms
+        for name, test in self._tests:  # noqa: SIM110 - a generator costs more than the tests
+            if not test.holds(data.get(name), time_ms):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Matcher:
 
     def matches(self, event: Event) -> bool:
         """Tell whether an event of any type is one of them."""
-        return event.type in self.types and (self.where is None or self.where(event))
+        return event.type in self.types and (self.where is None or self.where.holds(event))
 
 
 def read_matcher(types: DefinitionReader, where: DefinitionReader | None, context: RuleContext) -> Matcher | None:
@@ -64,7 +76,7 @@ def read_matcher(types: DefinitionReader, where: DefinitionReader | None, contex
     key = canonical_json([sorted(names), None if where is None else where.value])
     among = {attribute: test.among for attribute, test in tests.items() if test.among is not None}
     least = {attribute: test.least for attribute, test in tests.items() if test.least is not None}
-    return Matcher(names, frozenset(names), _closure(tests), among, least, key, text)
+    return Matcher(names, frozenset(names), Where(tests) if tests else None, among, least, key, text)
 
 
 def read_types(reader: DefinitionReader, context: RuleContext) -> tuple[str, ...] | None:
@@ -153,37 +165,3 @@ def compared_attributes(
     for key in ("where", "is"):
         for name, operators in (definition.get(key) or {}).items():
             yield Compared((key, name), name, data[name], operators)
-
-
-def _closure(tests: Mapping[str, Test]) -> Where | None:
-    """Make one closure of all tests; an attribute that is not there has no value."""
-    if not tests:
-        return None
-    if any(test.timed for test in tests.values()):
-        return _timed(tuple(tests.items()))
-    checks = tuple((name, test.check) for name, test in tests.items())
-    if len(checks) == 1:
-        [(attribute, check)] = checks
-
-        def one(event: Event) -> bool:
-            return check(event.data.get(attribute))
-
-        return one
-
-    def every(event: Event) -> bool:
-        get = event.data.get
-        for name, holds in checks:  # noqa: SIM110 - a generator costs more than the tests
-            if not holds(get(name)):
-                return False
-        return True
-
-    return every
-
-
-def _timed(tests: tuple[tuple[str, Test], ...]) -> Where:
-    """As `_closure`, where some test compares with the event's own time."""
-
-    def every(event: Event) -> bool:
-        return all(test.holds(event.data.get(name), event.time_ms) for name, test in tests)
-
-    return every

@@ -19,11 +19,14 @@ from copy import copy
 from hashlib import blake2b
 from typing import ClassVar, Final, Self
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.matching import Matcher
 from rules.conditions.view import PAST_ARRIVAL, Mark, Register, State
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER
 
+NO_NAMES: Final[frozenset[str]] = frozenset()
 STATE_KEY_BYTES: Final = 6
 """Two of 2,000 states get one key once in 10^8 catalogues; then the catalogue is refused (`rules.engine.masks`)."""
 
@@ -33,6 +36,7 @@ def state_key_of(text: str) -> str:
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=STATE_KEY_BYTES).digest()).decode()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Memory(ABC):
     """How one state is kept. Frozen after construction; holds no state of any profile."""
 
@@ -46,11 +50,11 @@ class Memory(ABC):
     """Ordinal of the cut at which its conditions came in without their history; 0: they never lacked any."""
     former_keys: tuple[str, ...] = ()
     """Keys under which profiles of older layouts hold states of this memory (`rules.engine.old_layouts`)."""
-    types: frozenset[str] = frozenset()
+    types: frozenset[str] = NO_NAMES
     """Event types that `fold` wants to see."""
     matchers: tuple[Matcher, ...] = ()
     """If there are any: an event that none of them matches leaves every state as it is."""
-    traits: frozenset[str] = frozenset()
+    traits: frozenset[str] = NO_NAMES
     """Traits whose settings `fold_setting` wants to see."""
 
     def take_name(self, state_text: str) -> None:

@@ -12,49 +12,28 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Completion, Condition, Node, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, UP, Alternatives
 from rules.conditions.figures import exact_sum
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, read_matcher
+from rules.conditions.matching import read_matcher
 from rules.conditions.mention import Mention, WalkRule, as_list, as_mapping, as_names, walk_events
 from rules.conditions.occurrences import evidence_of
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.score_keys import EventItem, ScoreDefinition, WhenItem
 from rules.conditions.score_points import Decaying, Points, ScoreMemory, bounds, copies, total
 from rules.conditions.view import State, View
-from rules.conditions.window import Definition, SinceKeys, read_window
+from rules.conditions.window import read_window
 from rules.ground.instants import FOREVER
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Duration, Maybe, Number, Path
+from rules.language.validation import Path
 
 NEAR_MS: Final = 8
 """Below this a bound is no gain over the exact instant."""
-
-
-class ScoreDefinition(Definition):
-    """`score: [item, …], at_least: n`."""
-
-    score: list[Any]
-    at_least: Number
-
-
-class EventItem(SinceKeys):
-    """`{event: T, where: {…}, points: P, half_life: D, bucket: D}`, since."""
-
-    event: Any
-    where: Maybe[AttributeTests] = None
-    points: Number
-    half_life: Maybe[Duration] = None
-    bucket: Maybe[Duration] = None
-
-
-class WhenItem(Definition):
-    """`{when: condition, points: P}`."""
-
-    when: Any
-    points: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +46,7 @@ class When:
     points: float | int
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Score(Condition):
     """Holds while the points reach the threshold; without a verdict while one of its conditions is."""
 
@@ -125,7 +105,7 @@ class Score(Condition):
 
     def _states(self, view: View) -> Iterator[tuple[Points, State]]:
         """Walk the items with their states; nothing while there is no state."""
-        state = None if self.memory is None else view.facts.states.get(self.memory.state_key)
+        state = None if self.memory is None else view.facts.state(self.memory.state_key)
         return zip(self._items, state or (), strict=False)
 
     def _falls_ms(self, fixed: list[float | int], decaying: list[Decaying], t_ms: int, before_ms: int) -> int:
@@ -264,4 +244,4 @@ def mentioned(raw: Mapping[str, Any], path: Path, nested: WalkRule) -> Iterator[
         yield from walk_events(as_mapping(item), inside, "event")
 
 
-KIND: Final = Kind("score", Score, read_score, mentioned)
+KIND: Final[Kind] = Kind("score", Score, read_score, mentioned)

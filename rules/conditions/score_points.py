@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions import bucketed
 from rules.conditions.entry_memory import BucketedMemory, WindowMemory
 from rules.conditions.figures import exact_sum
@@ -84,6 +86,7 @@ class Points:
         return f"{self.points} for {self.matcher.text}{self.window.describe()}{halved}"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class ScoreMemory(Memory):
     """The memories of all event items, side by side: a state is the list of theirs."""
 

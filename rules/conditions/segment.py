@@ -3,27 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives, Range
 from rules.conditions.kind import Kind
 from rules.conditions.mention import Mention, WalkRule
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.segment_keys import SegmentDefinition
 from rules.conditions.view import View
-from rules.conditions.window import Definition
 from rules.ground.instants import format_duration
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Duration, Id, Maybe, Path
+from rules.language.validation import Path
 from rules.language.value_test import FALSE, TRUE
 
 
-class SegmentDefinition(Definition):
-    """`segment: ID, for: D`."""
-
-    segment: Id
-    for_: Maybe[Duration] = None
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class InSegment(Condition):
     """Holds while the profile is a member, from so long after the present stay's entry on."""
 
@@ -67,4 +63,4 @@ def read_segment_condition(reader: DefinitionReader, context: RuleContext, neste
     return None if keys is None else InSegment(reader.value, keys.segment, keys.for_)
 
 
-KIND: Final = Kind("segment", InSegment, read_segment_condition, mentioned)
+KIND: Final[Kind] = Kind("segment", InSegment, read_segment_condition, mentioned)

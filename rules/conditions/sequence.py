@@ -11,60 +11,34 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.entry_memory import WindowMemory
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.in_window import InWindow
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, read_matcher
+from rules.conditions.matching import Matcher, read_matcher
 from rules.conditions.mention import Mention, WalkRule, as_list, as_names, walk_events
 from rules.conditions.occurrences import ENTRIES_MAX, VALUE, WALK_MAX, Entries, drop_until, remembered
 from rules.conditions.own_facts import nothing_yet, own
 from rules.conditions.scene import Judge, Scene
+from rules.conditions.sequence_keys import BareDefinition, NotDefinition, SequenceDefinition, StepDefinition
 from rules.conditions.sequence_search import NONE_MS, Search, Step
 from rules.conditions.shapes import is_whole
 from rules.conditions.view import State, View
-from rules.conditions.window import Definition, SinceKeys, Window, read_window
+from rules.conditions.window import Window, read_window
 from rules.ground.event import Event
 from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration
 from rules.language.problems import DefinitionReader, canonical_json
-from rules.language.validation import Duration, Maybe, Path
+from rules.language.validation import Path
 from rules.language.value_test import FALSE
 
 MASK_BYTES: Final = 4
 
 
-class SequenceDefinition(SinceKeys):
-    """`sequence: [S, {…, within: D}, {not: S, within: D}, {…, after: D}], within: D`, since."""
-
-    sequence: list[Any]
-    within: Duration
-
-
-class StepDefinition(Definition):
-    """`{event: T, where: {…}, within: D, after: D}`."""
-
-    event: Any
-    where: Maybe[AttributeTests] = None
-    within: Maybe[Duration] = None
-    after: Maybe[Duration] = None
-
-
-class BareDefinition(Definition):
-    """What a `not` names: `{event: T, where: {…}}`."""
-
-    event: Any
-    where: Maybe[AttributeTests] = None
-
-
-class NotDefinition(Definition):
-    """`{not: S, within: D}`."""
-
-    not_: Any
-    within: Duration
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class SequenceMemory(WindowMemory):
     """The events of the window that match a step, or what must not come; an entry's value says which."""
 
@@ -85,7 +59,7 @@ class SequenceMemory(WindowMemory):
         """Return which matchers the event satisfies; None: none."""
         mask = 0
         for bit, types, where in self._bits:
-            if event.type in types and (where is None or where(event)):
+            if event.type in types and (where is None or where.holds(event)):
                 mask |= bit
         return mask or None
 
@@ -105,6 +79,7 @@ def may_hold(entries: Entries, needed: int) -> bool:
     return found & needed == needed
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Sequence(InWindow):
     """Holds when some assignment of remembered events to the steps fits."""
 
@@ -281,4 +256,4 @@ def _mentioned_by_step(step: Any, path: Path) -> Iterator[Mention]:
             yield Mention("event", name, path)
 
 
-KIND: Final = Kind("sequence", Sequence, read_sequence, mentioned)
+KIND: Final[Kind] = Kind("sequence", Sequence, read_sequence, mentioned)

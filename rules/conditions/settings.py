@@ -12,6 +12,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Completion, Condition
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, drop_until, evidence_of, remembered
@@ -107,6 +109,7 @@ def _is_setting(rest: Any) -> bool:
     )
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class SettingsMemory(Memory):
     """Keeps the settings of a trait in the last `reach_ms`, and the one that stood when they began."""
 
@@ -154,6 +157,7 @@ class SettingsMemory(Memory):
         return (ENTRIES_MAX + 1) * (ENTRY_BYTES + VALUE_BYTES)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class OfSettings(Condition):
     """A condition on the settings of a trait in the last `reach_ms`."""
 
@@ -164,10 +168,10 @@ class OfSettings(Condition):
     def __init__(self, definition: Any, trait: str, reach_ms: int, text: str) -> None:
         """`text` says it in plain English."""
         self.definition = definition
-        self.memory: SettingsMemory = SettingsMemory(
-            self.kind, trait, reach_ms, one_a_millisecond=self.one_a_millisecond
-        )
-        self.traits = self.memory.traits
+        memory = SettingsMemory(self.kind, trait, reach_ms, one_a_millisecond=self.one_a_millisecond)
+        self.memory = memory
+        self.state_key = memory.state_key
+        self.traits = memory.traits
         self._trait = trait
         self._reach_ms = reach_ms
         self._text = text
@@ -175,7 +179,7 @@ class OfSettings(Condition):
 
     def history(self, view: View) -> Entries:
         """Return the settings remembered. One that only the register knows (set before this was kept) is the last."""
-        history = remembered(view.facts.states.get(self.memory.state_key) or [])
+        history = remembered(view.facts.state(self.state_key) or [])
         register = view.facts.traits.get(self._trait)
         if register is None or (history and [*register[:3]] <= history[-1][:3]):
             return history
@@ -192,7 +196,7 @@ class OfSettings(Condition):
 
         Before the first setting of all there is no value, and no setting is earlier than the profile's first event.
         """
-        if not history or not self.memory.cut:
+        if not history or self.memory is None or not self.memory.cut:
             return None
         first_ms: int = history[0][0]
         if first_ms <= view.facts.known_since_ms:

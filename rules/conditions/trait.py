@@ -4,26 +4,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import Alternatives
 from rules.conditions.kind import Kind
 from rules.conditions.mention import as_mapping, mentions_trait
 from rules.conditions.scene import Compared, Judge, Scene
+from rules.conditions.trait_keys import TraitDefinition
 from rules.conditions.view import View
 from rules.language.dictionary import Dictionary
 from rules.language.operands import read_test
-from rules.language.operators import OPERATORS, OperatorKeys, names_for
+from rules.language.operators import OPERATORS, names_for
 from rules.language.problems import DefinitionReader
 from rules.language.value_test import Test
 
 
-class TraitDefinition(OperatorKeys):
-    """`trait: N, OPERATOR: operand, …`."""
-
-    trait: str
-
-
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Trait(Condition):
     """Holds while the operators do of the trait's value; of a trait never set there is no value."""
 
@@ -92,4 +90,4 @@ def read_trait_test(reader: DefinitionReader, trait: str, context: RuleContext) 
     return read_test(reader, [key for key in reader.value if key in OPERATORS], declared.type, f"trait {trait!r}")
 
 
-KIND: Final = Kind("trait", Trait, read_trait, mentions_trait("trait"), refuses=True)
+KIND: Final[Kind] = Kind("trait", Trait, read_trait, mentions_trait("trait"), refuses=True)

@@ -7,53 +7,13 @@ of D for `within` and `older_than`; dates and marks compare the event's own time
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeAlias
-
-from pydantic import ConfigDict, PlainValidator
+from typing import Any
 
 from rules.conditions.context import RuleContext
 from rules.conditions.view import MarkKind
-from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant, parse_instant
+from rules.conditions.window_keys import SinceKeys, WindowKeys
+from rules.ground.instants import AHEAD_LIMIT_MS, FOREVER, format_duration, format_instant
 from rules.language.problems import DefinitionReader
-from rules.language.validation import Duration, Instant, Maybe, Strict
-
-SinceWord: TypeAlias = Literal["entry", "exit", "ever"]
-_SINCE_WORDS: Final = ("entry", "exit", "ever")
-
-
-def _since(value: Any) -> int | str:
-    if isinstance(value, str):
-        if value in _SINCE_WORDS:
-            return value
-        try:
-            return parse_instant(value)
-        except ValueError:
-            pass
-    raise ValueError("must be entry, exit, ever, or a date like 2027-01-31")
-
-
-class Definition(Strict):
-    """The base of the definitions of conditions: a field `for_` stands for the key `for`."""
-
-    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"))
-
-
-Since = Annotated[int | str, PlainValidator(_since)]
-"""A word, or UTC epoch ms."""
-
-
-class SinceKeys(Definition):
-    """The key that says from when on events count."""
-
-    since: Maybe[Since] = None
-
-
-class WindowKeys(SinceKeys):
-    """All keys of a window."""
-
-    within: Maybe[Duration] = None
-    older_than: Maybe[Duration] = None
-    until: Maybe[Instant] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,32 +60,30 @@ class DataPlan:
         """
         values: dict[str, Value] = {}
         bad_number: BadNumber | None = None
-        if data.__class__ is not dict:
-            data = self._of_no_object(data)
-        get = data.get
+        given: dict[str, Any] = data if isinstance(data, dict) else self._of_no_object(data)
         for name in self._strings:
-            raw = get(name)
-            if raw.__class__ is str:
+            raw = given.get(name)
+            if isinstance(raw, str):
                 if raw:
                     values[name] = raw
             elif raw is not None:
                 raise WrongType("not a string", name)
         for path, head, rest, coerce in self._others:
-            raw = get(head)
+            raw = given.get(head)
             for key in rest:
-                if raw.__class__ is dict:
+                if isinstance(raw, dict):
                     raw = raw.get(key)
                 elif raw is not None:
-                    raise WrongType(NO_OBJECT, _broken(data, path))
+                    raise WrongType(NO_OBJECT, _broken(given, path))
             if raw is not None and raw != "":
                 try:
                     values[path] = coerce(raw)
                 except (WrongType, BadNumber) as error:
                     bad_number = _bad_number(error, path, bad_number)
         if self._asks_more:
-            self._ask_more(data, values)
+            self._ask_more(given, values)
         if self._sets or bad_number is not None:
-            settings = self._settings(data, values, bad_number)
+            settings = self._settings(given, values, bad_number)
             return values, settings if self._facts else ()
         return values, ()
 

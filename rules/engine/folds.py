@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from rules.conditions.memory import Memory
 from rules.engine.profile import Profile
@@ -62,7 +62,8 @@ class Fold:
         )
 
 
-class Bounded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bounded:
     """Folds in the order of the least number that they ask of one attribute."""
 
     attribute: str
@@ -70,28 +71,30 @@ class Bounded(NamedTuple):
     folds: tuple[Fold, ...]
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Folds that an event meets together, apart from their bounds."""
 
     always: tuple[Fold, ...]
     bounded: tuple[Bounded, ...]
 
-    def of(self, data: Mapping[str, Value]) -> tuple[Fold, ...]:
+    def of(self, data: dict[str, Value]) -> tuple[Fold, ...]:
         """Return the folds that an event with this data must be shown to."""
         found = self.always
-        for attribute, bounds, folds in self.bounded:
-            value = data.get(attribute)
-            if value.__class__ is float or value.__class__ is int:
-                found += folds[: bisect_right(bounds, value)]
+        for each in self.bounded:
+            value = data.get(each.attribute)
+            if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+                found += each.folds[: bisect_right(each.bounds, value)]
         return found
 
 
-class TypeFolds(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TypeFolds:
     """The folds of one type of event."""
 
     general: Group
     """Those that name no values."""
-    by_value: tuple[tuple[str, Mapping[Value, Group]], ...]
+    by_value: tuple[tuple[str, dict[Value, Group]], ...]
     """By attribute and its value: those that only an event with that value must be shown to."""
 
     def of(self, event: Event) -> tuple[Fold, ...]:

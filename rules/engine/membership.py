@@ -3,7 +3,7 @@
 `judge` looks and changes nothing; `rules.engine.evaluation` carries out what it decided.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from rules.catalogue.logic import leaves
 from rules.conditions.base import Node
@@ -12,7 +12,6 @@ from rules.engine.profile import Profile
 from rules.engine.segment_plan import SegmentPlan
 from rules.engine.stay import Stay
 from rules.ground.instants import FOREVER
-from rules.ground.tuples import new
 
 NEW_EVIDENCE_AFTER: Final = frozenset({"exit_rule", "max_stay"})
 """Exits after which a segment that forgets asks for new evidence."""
@@ -21,20 +20,14 @@ LEAVES_OF: Final = {"entry_rule": ("enter", True), "exit_rule": ("exit", True), 
 """Which rule decided, and whether its leaves that hold or those that do not are the reason."""
 
 
-class Judgement(NamedTuple):
-    """What an evaluation decides about one segment.
+Judgement: TypeAlias = tuple[str | None, int, bool]
+"""What an evaluation decides about one segment: kind, next instant, whether entry is armed again.
 
-    `kind`: `entry_rule`, an exit reason, `audience` (at a cut, or under the other version of a pilot: the audience does
-    not admit), or None: stays as it is.
-    `next_ms`: the next instant at which to look again, were nothing changed now. `rearms`: entry is armed again.
-    """
+The kind: `entry_rule`, an exit reason, `audience` (at a cut, or under the other version of a pilot: the audience does
+not admit), or None: stays as it is. The instant: the next at which to look again, were nothing changed now.
+"""
 
-    kind: str | None
-    next_ms: int
-    rearms: bool = False
-
-
-_NOTHING: Final = Judgement(None, FOREVER)
+_NOTHING: Final[Judgement] = (None, FOREVER, False)
 
 
 def judge(plan: SegmentPlan, profile: Profile, t_ms: int, now_mark: Mark, *, at_cut: bool = False) -> Judgement:
@@ -53,11 +46,11 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
     if plan.refuse:
         holds, next_ms = _refused(plan, profile, t_ms)
         if holds:
-            return Judgement("restricted", FOREVER)
+            return ("restricted", FOREVER, False)
     if plan.parent is not None and profile.member_since(plan.parent) is None:
-        return Judgement("parent_left", FOREVER)
+        return ("parent_left", FOREVER, False)
     if plan.markets is not None and profile.trait(plan.market_trait) not in plan.markets:
-        return Judgement("market_left", FOREVER)
+        return ("market_left", FOREVER, False)
     if plan.exit is not None:
         kind, leaves_when, node = "exit_rule", True, plan.exit
         view = exit_view(t_ms, profile, stay.entry_mark, stay.since_ms)
@@ -70,44 +63,44 @@ def _judge_member(plan: SegmentPlan, profile: Profile, stay: Stay, t_ms: int, at
     if verdict is leaves_when:
         held_until_ms = stay.since_ms + plan.min_stay_ms
         if t_ms >= held_until_ms or at_cut:
-            return Judgement(kind, FOREVER)
+            return (kind, FOREVER, False)
         next_ms = min(next_ms, held_until_ms)
     if plan.max_stay_ms is not None:
         end_ms = stay.since_ms + plan.max_stay_ms
         if t_ms >= end_ms:
-            return Judgement("max_stay", FOREVER)
+            return ("max_stay", FOREVER, False)
         next_ms = min(next_ms, end_ms)
     if (at_cut or plan.audience_may_move) and plan.audience is not None and profile.kind != plan.audience:
-        return Judgement("audience", FOREVER)
+        return ("audience", FOREVER, False)
     if stay.disarmed and plan.forgets:
         # let in while the segment did not forget, for a time: it is armed again as if the profile were out
         verdict, flip_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
-        return Judgement(None, min(next_ms, flip_ms), rearms=verdict is False)
-    return new(Judgement, (None, next_ms, False))
+        return (None, min(next_ms, flip_ms), verdict is False)
+    return (None, next_ms, False)
 
 
 def _judge_outsider(plan: SegmentPlan, profile: Profile, stay: Stay | None, t_ms: int, now_mark: Mark) -> Judgement:
     if plan.forgets and stay is not None and stay.disarmed:
         # armed again by an evaluation at which enter does not hold, whatever parent, audience and market say
         verdict, next_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
-        return Judgement(None, next_ms, rearms=verdict is False)
+        return (None, next_ms, verdict is False)
     if not admits(plan, profile):
         return _NOTHING
     if stay is not None and stay.last_exit_ms is not None and plan.reenter_after_ms is not None:
         again_ms = min(stay.last_exit_ms + plan.reenter_after_ms, FOREVER)
         if t_ms < again_ms:
-            return Judgement(None, again_ms)
+            return (None, again_ms, False)
     verdict, next_ms = plan.enter.verdict(view_of_enter(plan, profile, stay, t_ms))
     if verdict is not True:
-        return _NOTHING if next_ms >= FOREVER else new(Judgement, (None, next_ms, False))
+        return _NOTHING if next_ms >= FOREVER else (None, next_ms, False)
     refused, next_ms = _refused(plan, profile, t_ms)
     if refused:
-        return Judgement(None, next_ms)
+        return (None, next_ms, False)
     if plan.exit is not None:
         verdict, next_ms = plan.exit.verdict(exit_view(t_ms, profile, now_mark, None))
         if verdict is not False:
-            return Judgement(None, next_ms)
-    return Judgement("entry_rule", FOREVER)
+            return (None, next_ms, False)
+    return ("entry_rule", FOREVER, False)
 
 
 def admits(plan: SegmentPlan, profile: Profile) -> bool:

@@ -18,6 +18,8 @@ from hashlib import blake2b
 from typing import Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.base import Completion, Condition, Node, Verdict
 from rules.conditions.facts import Alternatives
 from rules.conditions.scene import Compared, Judge, Scene, Word
@@ -75,6 +77,7 @@ class Guard:
         return view.t_ms if view.observed_since_ms is None else view.observed_since_ms
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Pending(Condition):
     """A leaf that has no verdict while any of its guards stands; afterwards it is the leaf itself."""
 
@@ -141,6 +144,7 @@ class Pending(Condition):
         return self.inner.beyond_memory()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Lacking(Pending):
     """A leaf of a rule as it judges a profile that lacks states: no verdict while a state of its own is among them."""
 

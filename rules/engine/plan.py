@@ -9,7 +9,7 @@ from rules.catalogue.logic import leaves
 from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
-from rules.conditions.view import State, View
+from rules.conditions.view import View
 from rules.engine.activations.plan import NO_ACTIVATIONS, Activations, compile_activations
 from rules.engine.affiliations.memories import TIES, LatestMemory, ToldMemory
 from rules.engine.affiliations.ties import AFFILIATIONS
@@ -37,8 +37,8 @@ class Needed(NamedTuple):
     """The states that must not be inert for the entry rule of a segment to hold."""
 
     segment: str
-    states: tuple[tuple[str, Callable[[State], bool]], ...]
-    """By state key: `Memory.inert`."""
+    states: tuple[tuple[str, Memory], ...]
+    """By state key: the memory, which tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Plan:
     catalogue: Catalogue
     segments: tuple[SegmentPlan, ...]
     """By position. Of a pilot: its own version."""
-    by_id: Mapping[str, SegmentPlan]
-    pilots: Mapping[int, Piloted]
+    by_id: dict[str, SegmentPlan]
+    pilots: dict[int, Piloted]
     """By position: the segments whose versions govern different profiles."""
-    crossings: Mapping[int, Crossing]
+    crossings: dict[int, Crossing]
     """By position: the segments that are pilots before the cut or after it."""
     gone: tuple[Gone, ...]
     rehomed: tuple[tuple[str, bool], ...]
@@ -62,25 +62,25 @@ class Plan:
     """Segments, and segments that are gone, in the order in which the visit of a cut looks at them."""
     only_segments: bool
     """Whether none is gone, and none a pilot before the cut or after it: `visits` are `segments`."""
-    folds: Mapping[str, TypeFolds]
+    folds: dict[str, TypeFolds]
     """By event type."""
-    setting_folds: Mapping[str, tuple[Fold, ...]]
+    setting_folds: dict[str, tuple[Fold, ...]]
     """By trait: memories of its settings."""
-    states: Mapping[str, Memory]
+    states: dict[str, Memory]
     """By state key: the memory that keeps it."""
     kept: str
     """Names these states, for facts that go to another partition: as `foreign` does, in order, with spaces between."""
     setting_states: tuple[str, ...]
     """The state keys of the memories of settings."""
-    trait_masks: Mapping[str, int]
-    dependents: Mapping[str, int]
+    trait_masks: dict[str, int]
+    dependents: dict[str, int]
     """By segment: the segments and activations that look at its membership."""
     activations: Activations
     activations_before: Activations
     """The approved activations of the plan before."""
     shared_before: Mapping[str, Memory]
     """By state key: the memories of the plan before that may have kept less than those of this plan do."""
-    wake_bits: Mapping[str, int]
+    wake_bits: dict[str, int]
     """By name of a wake: the bit of its segment or activation."""
     activations_mask: int
     """All activations."""
@@ -90,13 +90,13 @@ class Plan:
     """Segments whose every version has an exit rule: while in, their entry rule is not asked."""
     exits_mask: int
     """Segments of which any version has an exit rule."""
-    needs: Mapping[int, Needed]
+    needs: dict[int, Needed]
     """By position: the states that must not be inert for the entry rule to hold."""
-    needed_masks: Mapping[str, int]
+    needed_masks: dict[str, int]
     """By state key: the segments that need it."""
-    first_masks: Mapping[str, int]
+    first_masks: dict[str, int]
     """By state key: the segments that name it first of the states that they need, where another state moves them."""
-    second_masks: Mapping[str, int]
+    second_masks: dict[str, int]
     """By state key: the segments that name it second, where the first moves them."""
     needing_mask: int
     """Segments that need a state."""
@@ -226,7 +226,7 @@ def make_plan(
         with_exit_mask=_mask(segments, pilots, lambda versions: all(each.exit is not None for each in versions)),
         exits_mask=_mask(segments, pilots, lambda versions: any(each.exit is not None for each in versions)),
         needs={
-            position: Needed(segment, tuple((key, masks.states[key].inert) for key in keys))
+            position: Needed(segment, tuple((key, masks.states[key]) for key in keys))
             for position, (segment, keys) in masks.needs.items()
         },
         needed_masks=dict(masks.needed),
@@ -241,7 +241,7 @@ def make_plan(
         fills=fills,
         ends_fill=ends_fill,
         fill_mask=_fill_mask(masks, {} if old is None else old.fills, fills) if ends_fill else 0,
-        tells=AFFILIATIONS | reaching.keys(),
+        tells=frozenset({*AFFILIATIONS, *reaching}),
         reaching=reaching,
         waiting=waiting,
         waiting_mask=sum(wake_bits[name] for name in waiting),

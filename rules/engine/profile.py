@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from rules.conditions.consent import fold_consent
 from rules.conditions.memory import Memory
-from rules.conditions.view import Consents, Register, State
+from rules.conditions.view import Consents, Facts, Register, State
 from rules.engine import layout
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
 from rules.engine.persons.part import OWN, Part, Way, still_seen
@@ -24,7 +24,7 @@ NEVER: Final = -FOREVER
 """The last evaluation of a profile that a record of history began, until it is evaluated for the first time."""
 
 
-class Profile:
+class Profile(Facts):
     """The folded state of one subject. Mutable: the engine owns it; see `pack` for what outlives it.
 
     Traits, consents and states are unpacked when somebody reads them for the first time: an event reads few. As long as
@@ -158,6 +158,10 @@ class Profile:
             assert self._packed_consents is not None
             found = self._consents = layout.read_consents(self._packed_consents)
         return found
+
+    def state(self, key: str) -> State:
+        """Return a state; None: there is none."""
+        return self.states.get(key)
 
     def member_since(self, segment: str) -> int | None:
         """The present stay's entry; None while out."""

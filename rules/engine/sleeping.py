@@ -29,8 +29,8 @@ def awake(profile: Profile, plan: Plan, mask: int) -> int:
         asked ^= lowest
         segment, needed = needs[lowest.bit_length() - 1]
         if segment not in stays and segment not in wakes:
-            for key, inert in needed:
-                if inert(states.get(key)):
+            for key, memory in needed:
+                if memory.inert(states.get(key)):
                     mask ^= lowest
                     break
     return mask

@@ -192,7 +192,7 @@ def _not_fitting(asked: Asked) -> tuple[list[str], list[str], list[str]]:
 
 
 def _sent(cap: SendCap, view: View) -> int:
-    entries = view.facts.states.get(cap.counter.state_key) or ()
+    entries = view.facts.state(cap.counter.state_key) or ()
     return sum(entry[0] > view.t_ms - cap.within_ms for entry in entries)
 
 

@@ -1,8 +1,6 @@
 """An event: an immutable fact about one profile, decoded and typed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 Scalar = str | int | float | bool
 Value = Scalar | tuple[str, ...]
@@ -14,7 +12,7 @@ TOLD_MARK: Final = "\0as "
 So this fact is another than the organisation's for a person that knows both. It follows that one directly in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Event:
     """A decoded CloudEvent about one profile.
 
@@ -24,13 +22,34 @@ class Event:
     organisation tells, `id` also names the type (`told_id`).
     """
 
-    source: str
-    id: str
-    type: str
-    subject: str
-    time_ms: int
-    data: Mapping[str, Value]
-    sets: tuple[tuple[str, Value | None], ...] = ()
+    __slots__ = ("data", "id", "sets", "source", "subject", "time_ms", "type")
+
+    def __init__(
+        self,
+        source: str,
+        id: str,  # noqa: A002 - as in CloudEvents
+        type: str,  # noqa: A002
+        subject: str,
+        time_ms: int,
+        data: dict[str, Value],
+        sets: tuple[tuple[str, Value | None], ...] = (),
+    ) -> None:
+        self.source: Final = source
+        self.id: Final = id
+        self.type: Final = type
+        self.subject: Final = subject
+        self.time_ms: Final = time_ms
+        self.data: Final = data
+        self.sets: Final = sets
+
+    def _fields(self) -> tuple[object, ...]:
+        return self.source, self.id, self.type, self.subject, self.time_ms, self.data, self.sets
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Event) and self._fields() == other._fields()
+
+    def __repr__(self) -> str:
+        return f"Event{self._fields()!r}"
 
     @property
     def kind(self) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 MS_PER_DAY: Final = 86_400_000
-FOREVER: Final = 1 << 62
+FOREVER: Final = (1 << 62) - 1
 """An instant that never comes; 'no next flip'. Larger than every real instant plus every duration."""
 AHEAD_LIMIT_MS: Final = 300_000
 """How far an event's time may lie after the instant of its record : 5 min (docs/language.md, Time and identity)."""

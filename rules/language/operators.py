@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from pydantic import ConfigDict
-
-from rules.language.validation import Strict
 from rules.language.value_test import Check
 
 _SCALARS: Final = frozenset({"string", "number", "integer", "boolean", "datetime"})
@@ -60,21 +57,65 @@ def _between(operand: tuple[Any, Any]) -> Check:
     return lambda value: bool(low <= value <= high)
 
 
+def _equals(x: Any) -> Check:
+    return lambda v: bool(v == x)
+
+
+def _not_equals(x: Any) -> Check:
+    return lambda v: bool(v != x)
+
+
+def _exists(x: Any) -> Check:
+    return lambda v: x
+
+
+def _contains(x: Any) -> Check:
+    return lambda v: x in v
+
+
+def _starts_with(x: Any) -> Check:
+    return lambda v: bool(v.startswith(x))
+
+
+def _ends_with(x: Any) -> Check:
+    return lambda v: bool(v.endswith(x))
+
+
+def _above(x: Any) -> Check:
+    return lambda v: bool(v > x)
+
+
+def _at_least(x: Any) -> Check:
+    return lambda v: bool(v >= x)
+
+
+def _below(x: Any) -> Check:
+    return lambda v: bool(v < x)
+
+
+def _at_most(x: Any) -> Check:
+    return lambda v: bool(v <= x)
+
+
+def _in(xs: list[Any]) -> Check:
+    return frozenset(xs).__contains__
+
+
 OPERATORS: Final[Mapping[str, Operator]] = {
-    "equals": Operator(_SCALARS, "one", lambda x: lambda v: bool(v == x), among=lambda x: (x,)),
-    "not_equals": Operator(_SCALARS, "one", lambda x: lambda v: bool(v != x), _yes),
-    "in": Operator(_SCALARS, "many", lambda xs: frozenset(xs).__contains__, among=lambda xs: xs),
+    "equals": Operator(_SCALARS, "one", _equals, among=lambda x: (x,)),
+    "not_equals": Operator(_SCALARS, "one", _not_equals, _yes),
+    "in": Operator(_SCALARS, "many", _in, among=lambda xs: xs),
     "not_in": Operator(_SCALARS, "many", _outside, _yes),
-    "exists": Operator(_ALL, "flag", lambda x: lambda v: x, _not),
-    "contains": Operator(_STRING | _LIST, "element", lambda x: lambda v: x in v),
+    "exists": Operator(_ALL, "flag", _exists, _not),
+    "contains": Operator(_STRING | _LIST, "element", _contains),
     "contains_any": Operator(_LIST, "elements", _overlapping),
-    "starts_with": Operator(_STRING, "one", lambda x: lambda v: bool(v.startswith(x))),
-    "ends_with": Operator(_STRING, "one", lambda x: lambda v: bool(v.endswith(x))),
+    "starts_with": Operator(_STRING, "one", _starts_with),
+    "ends_with": Operator(_STRING, "one", _ends_with),
     "matches": Operator(_STRING, "pattern", lambda x: x[1]),
-    "above": Operator(_ORDERED, "one", lambda x: lambda v: bool(v > x), least=lambda x: x),
-    "at_least": Operator(_ORDERED, "one", lambda x: lambda v: bool(v >= x), least=lambda x: x),
-    "below": Operator(_ORDERED, "one", lambda x: lambda v: bool(v < x)),
-    "at_most": Operator(_ORDERED, "one", lambda x: lambda v: bool(v <= x)),
+    "above": Operator(_ORDERED, "one", _above, least=lambda x: x),
+    "at_least": Operator(_ORDERED, "one", _at_least, least=lambda x: x),
+    "below": Operator(_ORDERED, "one", _below),
+    "at_most": Operator(_ORDERED, "one", _at_most),
     "between": Operator(_ORDERED, "pair", _between, least=lambda pair: pair[0]),
     "older_than": Operator(_DATETIME, "length", None),
     "newer_than": Operator(_DATETIME, "length", None),
@@ -82,34 +123,6 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 """By name. The operand has the type of the value, except for `contains` on lists, `exists` and the durations."""
 
 RISING: Final = frozenset({"above", "at_least"})
-
-
-class OperatorKeys(Strict):
-    """The keys of all operators, for the models of definitions that take them beside their own."""
-
-    equals: Any = None
-    not_equals: Any = None
-    in_: Any = None
-    not_in: Any = None
-    exists: Any = None
-    contains: Any = None
-    contains_any: Any = None
-    starts_with: Any = None
-    ends_with: Any = None
-    matches: Any = None
-    above: Any = None
-    at_least: Any = None
-    below: Any = None
-    at_most: Any = None
-    between: Any = None
-    older_than: Any = None
-    newer_than: Any = None
-
-    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"))
-
-
-if {name.rstrip("_") for name in OperatorKeys.model_fields} != set(OPERATORS):
-    raise AssertionError("every operator needs its key")
 
 
 def names_for(kind: str) -> list[str]:

@@ -5,7 +5,7 @@ value* a test holds only where every operator of it does: `not_equals`, `not_in`
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER
@@ -20,6 +20,7 @@ TRUE: Final[tuple[bool | None, int]] = (True, FOREVER)
 FALSE: Final[tuple[bool | None, int]] = (False, FOREVER)
 
 
+@final
 class Test:
     """Several operators on one value of one declared type; all must hold.
 
@@ -27,7 +28,7 @@ class Test:
     """
 
     __test__ = False  # no test class of pytest's
-    __slots__ = ("_newer_ms", "_older_ms", "among", "check", "least", "rising", "text", "timed")
+    __slots__ = ("_checks", "_newer_ms", "_nothing", "_older_ms", "among", "least", "rising", "text", "timed")
 
     def __init__(
         self,
@@ -51,7 +52,23 @@ class Test:
         self.timed = older_ms is not None or newer_ms is not None
         self.text = text
         """In plain English: `equals hcp and not in [a, b]`."""
-        self.check: Callable[[Value | None], bool] = _joined(checks, nothing)
+        self._checks = checks
+        self._nothing = nothing
+
+    def check(self, value: Value | None) -> bool:
+        """Test the part that does not change with time.
+
+        A fact that kept another type from its arrival fails a test that cannot take it.
+        """
+        if value is None:
+            return self._nothing
+        try:
+            for check in self._checks:
+                if not check(value):
+                    return False
+        except (TypeError, AttributeError):
+            return False
+        return True
 
     def holds(self, value: Value | None, t_ms: int) -> bool:
         """Tell whether all operators hold of the value at t_ms; inside `where` that is the event's own time."""
@@ -80,29 +97,3 @@ class Test:
         low = -FOREVER if self._older_ms is None else value + self._older_ms
         high = FOREVER if self._newer_ms is None else value + self._newer_ms
         return (low, high) if low < high else AT_NO_INSTANT
-
-
-def _joined(checks: tuple[Check, ...], nothing: bool) -> Callable[[Value | None], bool]:
-    """Make one test of several. A fact that kept another type from its arrival fails a test that cannot take it."""
-    if len(checks) == 1:
-        check = checks[0]
-
-        def one(value: Value | None) -> bool:
-            if value is None:
-                return nothing
-            try:
-                return check(value)
-            except (TypeError, AttributeError):
-                return False
-
-        return one
-
-    def every(value: Value | None) -> bool:
-        if value is None:
-            return nothing
-        try:
-            return all(check(value) for check in checks)
-        except (TypeError, AttributeError):
-            return False
-
-    return every

@@ -10,9 +10,7 @@ seen to fail (docs/language.md, New evidence). Three shapes of rules are traps t
 A rule that says what it means is not reported: `since: exit` or `since: ever` on the evidence, or `reenter_after`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
 from rules.catalogue.catalogue import Catalogue
 from rules.catalogue.segment import Segment
@@ -23,7 +21,8 @@ from rules.conditions.event import EventCount
 from rules.conditions.facts import UP
 from rules.conditions.in_window import OfMatcher
 from rules.conditions.last import Last
-from rules.conditions.view import Consents, Register, State, View
+from rules.conditions.view import View
+from rules.engine.profile import Profile
 from rules.ground.instants import format_instant, parse_duration
 from rules.lint.alternatives import AlternativeLeaves, Asked, alternatives_of
 from rules.lint.reasoning import Reasoning, scene_of
@@ -147,7 +146,8 @@ class _Evidence:
 
 def _types(leaf: OfMatcher | Absent) -> frozenset[str]:
     """Return the event types that a leaf looks at."""
-    return frozenset(name for matcher in leaf.memory.matchers for name in matcher.names)
+    memory = leaf.memory
+    return frozenset() if memory is None else frozenset(name for matcher in memory.matchers for name in matcher.names)
 
 
 def _by_default(asked: Asked) -> bool:
@@ -173,23 +173,6 @@ def _waits(leaf: OfMatcher) -> bool:
     return isinstance(leaf, Last) and any("older_than" in tests for tests in leaf.definition["is"].values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Nothing:
-    """The facts of a profile without events."""
-
-    known_since_ms: int = 0
-    latest_ms: int = 0
-    arrivals: int = 0
-    born_cut: int = 0
-    traits: Mapping[str, Register] = field(default_factory=dict)
-    consents: Consents = field(default_factory=dict)
-    states: Mapping[str, State] = field(default_factory=dict)
-
-    def member_since(self, segment: str) -> int | None:
-        return None
-
-
 def _of_nothing(leaf: Condition) -> bool:
     """Tell whether a leaf on events holds where there are none."""
-    nothing: Any = _Nothing()
-    return leaf.verdict(View(0, nothing))[0] is True
+    return leaf.verdict(View(0, Profile("", 0, 0, 0)))[0] is True

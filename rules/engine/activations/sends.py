@@ -9,6 +9,8 @@ is ever pending.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from rules.catalogue.activation import Activation, CapOf
 from rules.catalogue.catalogue import Catalogue
 from rules.conditions.base import Verdict
@@ -26,6 +28,7 @@ from rules.language.value_test import FALSE
 OF_POLICY: Final[CapOf] = "channel"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class SendCounter(Memory):
     """The sends that share a value; `SendCap` asks it. `counters_of` makes it for all caps of a catalogue at once."""
 
@@ -86,7 +89,7 @@ class SendCap(NamedTuple):
 
     def reached(self, view: View) -> Verdict:
         """Tell whether the cap is reached, and until when with no further send."""
-        entries = view.facts.states.get(self.counter.state_key)
+        entries = view.facts.state(self.counter.state_key)
         if not entries or len(entries) < self.at_most or self.at_most > ENTRIES_MAX:
             return FALSE
         end_ms = entries[-self.at_most][0] + self.within_ms

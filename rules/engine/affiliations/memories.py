@@ -7,6 +7,8 @@ packed with all other states (`rules.engine.persons.joining`).
 from collections.abc import Iterable
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from rules.conditions.memory import Memory
 from rules.conditions.shapes import NAME, are_named, is_name, is_row, is_value
 from rules.conditions.view import State
@@ -23,6 +25,7 @@ FACT_BYTES: Final = 4_096
 """About what the data of a fact takes."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class TiesMemory(Memory):
     """State: [[organisation, role, time, source, id, whether it ties], …], by organisation and role."""
 
@@ -57,6 +60,7 @@ class TiesMemory(Memory):
         return TIES_MAX * ENTRY_BYTES
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class LatestMemory(Memory):
     """State: [time, source, id, data] of the latest fact of a type."""
 
@@ -90,6 +94,7 @@ class LatestMemory(Memory):
         return FACT_BYTES
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class ToldMemory(Memory):
     """State: [[time, source, id, organisation], …] of the latest facts of a type as which facts are told, in order."""
 

@@ -122,7 +122,7 @@ def add_facts(profile: Profile, via: str, brought: Brought, plan: Plan, r_ms: in
         part: Part | None = given
         if person.erased is not None:
             part = later(given, plan.states, person.erased.time_ms) if anew else None
-        if part is None or profile.subject in (origin, *part.between):
+        if part is None or profile.subject == origin or profile.subject in part.between:
             continue
         if kept is not None:
             note_target(part, plan, kept, r_ms)

@@ -15,7 +15,7 @@ from rules.conditions.kinds import DEFINED, KINDS
 from rules.conditions.view import View
 from rules.ground.instants import FOREVER
 from tests.naive.conditions import at_least_of
-from tests.rules.conditions.worlds import CONTEXT, Facts, compiled, refused
+from tests.rules.conditions.worlds import CONTEXT, KnownFacts, compiled, refused
 
 
 class Scripted(Node):
@@ -56,7 +56,7 @@ def groups(parts: tuple[Node, ...]) -> list[Group]:
 
 def view(t_ms: int) -> View:
     """An instant."""
-    return View(t_ms, Facts())
+    return View(t_ms, KnownFacts())
 
 
 @pytest.mark.parametrize("verdicts", [list(three) for three in product([True, False, None], repeat=3)])

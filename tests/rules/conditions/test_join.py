@@ -6,7 +6,7 @@ Facts are dealt to up to four subjects at random, some facts to several of them.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +22,7 @@ from rules.conditions.view import Register, State
 from rules.engine.activations.sends import SendCounter
 from rules.ground.event import Event
 from rules.language.dictionary import SENT
-from tests.rules.conditions.worlds import START, World, contexts, event, histories, placed, rules
+from tests.rules.conditions.worlds import START, World, altered, contexts, event, histories, placed, rules
 from tests.rules.conditions.worlds import memory as memory_of
 
 KINDS = [*sorted(rules.keys() - {"trait", "segment", "during"}), "sends"]
@@ -86,7 +86,7 @@ class Case:
 def placed_on(grid_ms: int, one: Event) -> Event:
     """Return an event at a multiple of the grid; events of different times keep different ids."""
     offset = one.time_ms - START
-    return replace(one, time_ms=START + offset // grid_ms * grid_ms, id=f"{one.id} {offset}")
+    return altered(one, time_ms=START + offset // grid_ms * grid_ms, id=f"{one.id} {offset}")
 
 
 def memories_of(draw: st.DrawFn, kind: str) -> list[Memory]:
@@ -105,7 +105,7 @@ def cases(draw: st.DrawFn, kind: str) -> Case:
     found = [one for _ in range(4) for one in draw(histories(fills=kind == "covered"))]
     events = [placed_on(grid_ms, one) for one in {(one.time_ms, one.id): one for one in found}.values()]
     if kind == "sends":
-        events = [replace(one, type=SENT, data={"channel": "x"}, sets=()) for one in events]
+        events = [altered(one, type=SENT, data={"channel": "x"}, sets=()) for one in events]
     facts = [(one, arrival) for arrival, one in enumerate(draw(st.permutations(events)), 1)]
     subjects = draw(st.integers(2, 4))
     deal = draw(st.randoms(use_true_random=False))

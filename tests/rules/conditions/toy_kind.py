@@ -10,14 +10,15 @@ from rules.conditions.base import Completion, Condition, ReadRule, Verdict
 from rules.conditions.context import RuleContext
 from rules.conditions.facts import ALWAYS, NEVER, Alternatives
 from rules.conditions.kind import Kind
-from rules.conditions.matching import AttributeTests, Matcher, compared_attributes, read_matcher
+from rules.conditions.matching import Matcher, compared_attributes, read_matcher
+from rules.conditions.matching_keys import AttributeTests
 from rules.conditions.memory import Memory
 from rules.conditions.mention import mentions_events
 from rules.conditions.occurrences import ENTRY_BYTES
 from rules.conditions.own_facts import own
 from rules.conditions.scene import Compared, Judge, Scene
 from rules.conditions.view import State, View
-from rules.conditions.window import Definition
+from rules.conditions.window_keys import Definition
 from rules.ground.event import Event
 from rules.ground.instants import FOREVER, format_duration
 from rules.language.dictionary import Dictionary
@@ -82,7 +83,7 @@ class First(Condition):
 
     def verdict(self, view: View) -> Verdict:
         """True until the first match is so long ago."""
-        match = view.facts.states.get(self.memory.state_key)
+        match = view.facts.state(self.memory.state_key)
         if match is None or view.t_ms >= match[0] + self._within_ms:
             return FALSE
         return True, match[0] + self._within_ms
@@ -93,7 +94,7 @@ class First(Condition):
 
     def evidence(self, view: View) -> list[tuple[int, str, str]]:
         """Return the first match."""
-        match = view.facts.states.get(self.memory.state_key)
+        match = view.facts.state(self.memory.state_key)
         return [] if match is None else [(match[0], match[1], match[2])]
 
     def completions(self, cut_ms: int) -> tuple[Completion, ...]:

@@ -4,7 +4,6 @@ Times are a few milliseconds after START, lengths a few milliseconds, so that ev
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -14,7 +13,7 @@ from rules.catalogue.logic import read_rule
 from rules.conditions.base import Condition, Node
 from rules.conditions.context import RuleContext
 from rules.conditions.memory import Memory
-from rules.conditions.view import Consents, Mark, Register, State, View
+from rules.conditions.view import Consents, Facts, Mark, Register, State, View
 from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, format_instant
 from rules.language.dictionary import Dictionary, read_dictionary
@@ -101,23 +100,43 @@ def event(
     sets: Mapping[str, Value | None] | None = None,
 ) -> Event:
     """Make an event so many milliseconds after START."""
-    return Event("/s", name, kind, "hcp:1", START + offset, data or {}, tuple((sets or {}).items()))
+    return Event("/s", name, kind, "hcp:1", START + offset, dict(data or {}), tuple((sets or {}).items()))
 
 
-@dataclass
-class Facts:
-    """What a condition may read of a profile; satisfies the protocol of the same name."""
+def altered(one: Event, **fields: Any) -> Event:
+    """Return an event with other fields."""
+    names = ("source", "id", "type", "subject", "time_ms", "data", "sets")
+    return Event(**{name: fields.get(name, getattr(one, name)) for name in names})
 
-    known_since_ms: int = 1 << 60
-    latest_ms: int = -(1 << 60)
-    arrivals: int = 0
-    born_cut: int = 0
-    born_ms: int = -(1 << 60)
-    traits: dict[str, Register] = field(default_factory=dict)
-    consents: Consents = field(default_factory=dict)
-    states: dict[str, State] = field(default_factory=dict)
-    members: dict[str, int] = field(default_factory=dict)
-    lacking: dict[str, int] | None = None
+
+class KnownFacts(Facts):
+    """What a condition may read of a profile, to be set at will."""
+
+    def __init__(self) -> None:
+        self.known_since_ms = 1 << 60
+        self.latest_ms = -(1 << 60)
+        self.arrivals = 0
+        self.born_cut = 0
+        self.born_ms = -(1 << 60)
+        self.lacking = None
+        self.states: dict[str, State] = {}
+        self.members: dict[str, int] = {}
+        self._traits: dict[str, Register] = {}
+        self._consents: Consents = {}
+
+    @property
+    def traits(self) -> dict[str, Register]:
+        """By name."""
+        return self._traits
+
+    @property
+    def consents(self) -> Consents:
+        """As a profile's."""
+        return self._consents
+
+    def state(self, key: str) -> State:
+        """A state; None: there is none."""
+        return self.states.get(key)
 
     def member_since(self, segment: str) -> int | None:
         """The present stay's entry."""
@@ -138,7 +157,7 @@ class World:
         self.conditions = [part for leaf in self.node.conditions() for part in (leaf, *leaf.parts)]
         memories = (part.memory for part in self.conditions if part.memory is not None)
         self.memories = list({memory.state_key: memory for memory in memories}.values())
-        self.facts = Facts()
+        self.facts = KnownFacts()
         self.known: list[naive.Known] = []
         self.entry_mark: Mark | None = None
         self.exit_mark: Mark | None = None

@@ -527,7 +527,9 @@ def test_decoding_agrees_with_the_naive_evaluators(fields: dict[str, Any], level
     expected: Event | Own | str
     try:
         seen = naive.event_of(value, naive.parse(value), Catalogue(traits, events, {}, {}, {}), R)
-        expected = Event(seen.source, seen.id, seen.type, seen.subject, seen.time, seen.data, tuple(seen.sets.items()))
+        expected = Event(
+            seen.source, seen.id, seen.type, seen.subject, seen.time, dict(seen.data), tuple(seen.sets.items())
+        )
     except naive.Refused as refused:
         expected = str(refused)
     except naive.Own:

@@ -13,7 +13,7 @@ from rules.engine.persons.part import SEEN_DAYS, recognises, remember
 from rules.engine.plan import make_plan
 from rules.engine.profile import Profile, unpack
 from rules.engine.stay import Standing, Stay
-from rules.ground.event import Event
+from rules.ground.event import Event, Value
 from rules.ground.instants import FOREVER, MS_PER_DAY
 from rules.language.dictionary import WITHDRAWN
 from tests.rules.catalogues import load, segment
@@ -85,7 +85,7 @@ def test_a_blob_of_each_layout_is_read_whole_and_packed_in_the_newest(blob: byte
 def test_traits_and_consents_that_change_are_packed_anew_and_others_as_they_were() -> None:
     profile = unpack("hcp:1", PACKED)
     profile.set_trait("role", Register(1_772_496_000_001, "/s", "e4", "lead"))
-    data = {"channel": "email", "purpose": "p"}
+    data: dict[str, Value] = {"channel": "email", "purpose": "p"}
     withdrawal = Event("/s", "e4", WITHDRAWN, "hcp:1", 1_772_496_000_001, data, ())
     assert profile.fold_consent(withdrawal)
     assert not profile.fold_consent(withdrawal)

@@ -23,6 +23,7 @@ from streams.intake.decoding import decoder_of
 from streams.operations.filling.selection import Selection
 from streams.settings import Deployment
 from streams.wire.maker import RecordMaker
+from tests.rules.conditions.worlds import altered
 from tests.streams.world import Read
 from tests.transcripts.implementations import compiled
 
@@ -188,7 +189,7 @@ def test_a_history_brings_the_very_fact_that_was_told(data: dict[str, Any]) -> N
     assert text is not None
     assert json.loads(text)["data"]["organisation"] == "org:1"
     again = decode_again(json.loads(text), AFTER.dictionary, R)
-    assert again == replace(fact, id=told_id("e", "told"))
+    assert again == altered(fact, id=told_id("e", "told"))
 
 
 def test_what_says_nothing_to_a_worker_or_is_not_wanted_is_in_no_history() -> None:
