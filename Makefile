@@ -10,6 +10,7 @@
 #   make simulate                   the same over models of Kafka and Redis, by seeds (SEEDS=10000, SEED=17)
 #   make model                      every interleaving of the protocol's steps, within bounds; needs rustc (MODEL=big)
 #   make bench                      Segue against the null engine (BENCH_ARGS); docs/operations/speed.md names the others
+#   make native                     the rules as machine code, 1.6 times as fast: a C compiler, one to three minutes
 #   make peers                      the packages of the peers in Python, in an environment of their own (.cache/peers)
 #   make lock                       newer versions into the lock files
 #   make clean                      remove what was made here (downloads shared by all checkouts stay)
@@ -49,7 +50,7 @@ COMPILE = $(LOCK) pyproject.toml requirements.in
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test quick check servers faults simulate model bench peers lock clean
+.PHONY: help setup native demo test quick check servers faults simulate model bench peers lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +73,9 @@ $(PREPARED): $(INSTALLED) streams/embedded/jgo.lock.toml
 	@touch $@
 
 setup: $(PREPARED)
+
+native: $(INSTALLED)
+	@$(BIN)/python deploy/native/build.py
 
 demo: $(PREPARED)
 	@$(BIN)/segue demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(DEMO_ARGS)

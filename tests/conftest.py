@@ -24,6 +24,9 @@ settings.register_profile(
 )
 settings.load_profile("patient")
 
+# tests read, and some of them alter, the source that Python runs; SEGUE_NATIVE=1 asks for the compiled engine
+os.environ.setdefault("SEGUE_NATIVE", "0")
+
 # workers and deliverers of tests run side by side: each takes a free port
 os.environ.setdefault("SEGUE_METRICS_PORT", "0")
 

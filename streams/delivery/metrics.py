@@ -36,7 +36,7 @@ class DeliveryMetrics:
         yield Reading(names.DELIVERY_RETRIES, (channel,), status.retries)
         yield Reading(names.DEPENDENCY_UP, ("kafka",), status.dependencies.up("kafka"))
         yield Reading(names.DEPENDENCY_UP, ("endpoint",), not status.waiting)
-        yield Reading(names.BUILD_INFO, (segue_version(), self._generation, ""), 1)
+        yield Reading(names.BUILD_INFO, (segue_version(), self._generation, "", ""), 1)
 
     def _lag_s(self) -> float | None:
         """Return the age of the oldest change that is not delivered; None: it is not known."""

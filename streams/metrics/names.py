@@ -286,9 +286,10 @@ BUILD_INFO: Final = Family(
     "segue_build_info",
     "info",
     "",
-    ("version", "generation", "catalogue"),
+    ("version", "generation", "catalogue", "rules"),
     "worker",
-    "Always 1: the version of Segue, the generation, and the hash of each catalogue in force, its first 12 digits.",
+    "Always 1: the version of Segue, the generation, the hash of each catalogue in force, its first 12 digits, and"
+    " whether a worker's rules are compiled or interpreted.",
     EACH,
 )
 PUBLISH_LATENCY_SECONDS: Final = Family(

@@ -10,6 +10,7 @@ from typing import Final, get_args
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.outcome import Mark
 from rules.engine.refusal import LETTER_CODES
+from streams import native
 from streams.clock import Clock
 from streams.metrics import names
 from streams.metrics.build import segue_version
@@ -80,7 +81,7 @@ class WorkerMetrics:
                 yield Reading(names.DEPENDENCY_UP, (name,), status.dependencies.up(name))
         in_force = sorted({each.catalogue[:CATALOGUE_DIGITS] for each in status.partitions.values() if each.catalogue})
         for catalogue in in_force or [""]:
-            yield Reading(names.BUILD_INFO, (segue_version(), status.generation, catalogue), 1)
+            yield Reading(names.BUILD_INFO, (segue_version(), status.generation, catalogue, native.engine()), 1)
         yield Reading(names.PUBLISH_LATENCY_SECONDS, (), tally.publish_latency)
         yield Reading(names.TRANSACTION_SECONDS, (), tally.transactions)
         yield Reading(names.CHECKPOINT_SECONDS, (), tally.checkpoints)

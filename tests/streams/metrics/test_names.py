@@ -37,7 +37,7 @@ def test_every_kind_is_shown_under_its_own_name() -> None:
     told = [
         Reading(names.EVENTS, ("3", "portal.login", "applied"), 7),
         Reading(names.INPUT_LAG_SECONDS, ("3",), 1.5),
-        Reading(names.BUILD_INFO, ("0.1.0", "g1", "abc"), 1),
+        Reading(names.BUILD_INFO, ("0.1.0", "g1", "abc", "compiled"), 1),
         Reading(names.APPLY_SECONDS, (), counted),
     ]
     source = registry(names.OF_WORKER, lambda: told)
@@ -46,7 +46,7 @@ def test_every_kind_is_shown_under_its_own_name() -> None:
         == 7
     )
     assert source.get_sample_value("segue_input_lag_seconds", {"partition": "3"}) == 1.5
-    info = {"version": "0.1.0", "generation": "g1", "catalogue": "abc"}
+    info = {"version": "0.1.0", "generation": "g1", "catalogue": "abc", "rules": "compiled"}
     assert source.get_sample_value("segue_build_info", info) == 1
     assert source.get_sample_value("segue_apply_seconds_bucket", {"le": "0.0025"}) == 0
     assert source.get_sample_value("segue_apply_seconds_bucket", {"le": "0.005"}) == 1
