@@ -15,6 +15,8 @@ ROOT: Final = Path(__file__).parents[1]
 """Where `rules` and `streams` stand."""
 VARIABLE: Final = "SEGUE_NATIVE"
 """0: let Python run the source; 1: end where the engine is not compiled; not set: whichever is there."""
+MODULES: Final = "rules/compiled.txt"
+"""Names the modules that are compiled, by their files."""
 NAMED: Final = "rules/engine/partition"
 """A module that is compiled, if any is."""
 
@@ -26,7 +28,7 @@ class NotCompiled(RuntimeError):
 def home_of(root: Path) -> Path:
     """Name the folder for the compiled engine of the source under `root`, for the Python that runs."""
     source = blake2b(digest_size=8)
-    for file in sorted((root / "rules").rglob("*.py")):
+    for file in [*sorted((root / "rules").rglob("*.py")), root / MODULES]:
         source.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return root / ".cache" / "native" / f"{source.hexdigest()}-{sysconfig.get_config_var('SOABI')}"
 
@@ -40,6 +42,7 @@ def use() -> None:
         found = home_of(ROOT)
     if found is not None and (found / f"{NAMED}{sysconfig.get_config_var('EXT_SUFFIX')}").is_file():
         sys.path.insert(0, str(found))
+        import rules  # noqa: F401 - all its modules are looked for where it was found
     elif wish == "1" and "rules" not in sys.modules and not is_built_in():
         raise NotCompiled(f"{VARIABLE}=1, but the rules of this source are not compiled for this Python: make native")
 

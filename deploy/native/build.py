@@ -1,7 +1,7 @@
 """Compile the rule engine (mypyc): `make native`, or for an image `python deploy/native/build.py --into FOLDER`.
 
-Needs a C compiler and mypy (requirements.lock). Copies `rules` into the folder and compiles the modules of modules.txt
-there: those on an event's way. The others stay Python, as models of pydantic and msgspec must. Takes some minutes.
+Needs a C compiler and mypy (requirements.lock). Copies `rules` into the folder, and compiles there the modules that
+rules/compiled.txt names: those on an event's way. Models of pydantic and msgspec must stay Python.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from streams import native  # noqa: E402 - this file is no package
@@ -51,7 +50,7 @@ def compiler() -> str | None:
 
 def build(into: Path) -> None:
     """Compile, and put `rules` into a folder. Raises CalledProcessError."""
-    modules = (HERE / "modules.txt").read_text().split()
+    modules = (ROOT / native.MODULES).read_text().split()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "rules", folder / "rules", ignore=shutil.ignore_patterns("__pycache__", "*.so"))

@@ -8,7 +8,7 @@ instant later than `view.t_ms` before which the verdict cannot change with no ne
 It may be too early (the engine looks again then and finds nothing), never too late.
 """
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias
@@ -30,7 +30,7 @@ Completion: TypeAlias = tuple[int, MarkKind | None]
 
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
-class Node(ABC):
+class Node(metaclass=ABCMeta):
     """A compiled rule or a part of one: a condition (a leaf) or a group. See `rules.catalogue.logic` for groups."""
 
     __slots__ = ()
@@ -73,6 +73,9 @@ class Condition(Node):
     """What it remembers; None: it reads only what the profile keeps anyway."""
     state_key: str = ""
     """The key of its memory's state, where it is set: to look it up each time would cost."""
+    text_name: str = ""
+    """What `rules.engine.pending.text_name` found; "": nobody asked yet. The partitions of a worker make the same cuts,
+    of the same catalogues, so each asks for the same names."""
     traits: frozenset[str] = NO_NAMES
     """Traits whose settings can move its verdict."""
     segments: frozenset[str] = NO_NAMES

@@ -12,7 +12,7 @@ is part of the text.
 A memory never judges. A condition reads its state at an instant and gives the verdict: `rules.conditions.base`.
 """
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from copy import copy
@@ -37,7 +37,7 @@ def state_key_of(text: str) -> str:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
-class Memory(ABC):
+class Memory(metaclass=ABCMeta):
     """How one state is kept. Frozen after construction; holds no state of any profile."""
 
     state_text: str

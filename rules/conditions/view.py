@@ -1,7 +1,9 @@
 """What a condition may read of a profile: its facts, as the rule of one segment sees them at one instant."""
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import Any, Final, Literal, TypeAlias, final
+
+from mypy_extensions import mypyc_attr
 
 from rules.conditions.kept import Consents, Grant, Mark, Register, Withdrawal
 
@@ -31,7 +33,8 @@ __all__ = [
 MarkKind: TypeAlias = Literal["entry", "exit"]
 
 
-class Facts(ABC):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Facts(metaclass=ABCMeta):
     """What a condition may read of a profile besides its own state."""
 
     known_since_ms: int

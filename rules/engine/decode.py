@@ -43,6 +43,8 @@ class Own:
 
 
 _CE: Final = "ce_"
+_BRACKET: Final = 0x5B
+"""`[`, as the byte that it is: bytes first take what is sought for a number, and raise within where it is none."""
 _is_subject: Final = re.compile(r"[^:|\x00-\x1f\x7f-\x9f]+:[^|\x00-\x1f\x7f-\x9f]+").fullmatch
 
 
@@ -52,7 +54,7 @@ def is_subject(value: Any) -> bool:
 
 
 def decode(
-    value: bytes | None, headers: Sequence[tuple[str, bytes]], dictionary: Dictionary, r_ms: int
+    value: bytes | None, headers: Sequence[tuple[str, bytes | None]], dictionary: Dictionary, r_ms: int
 ) -> Event | Own | Refusal:
     """Decode a record at its instant R: the event, typed; or a record of Segue's own; or why it is bad input.
 
@@ -103,7 +105,7 @@ def _load(text: bytes, outer_levels: int) -> Any:
         return value if depth + outer_levels <= DEPTH_MAX else REFUSALS["too_deep"]
     # an upper bound first: counting brackets is a hundred times cheaper than walking the value, and looking for one is
     # cheaper than counting
-    brackets = text.count(b"{") + (text.count(b"[") if b"[" in text else 0)
+    brackets = text.count(b"{") + (text.count(b"[") if _BRACKET in text else 0)
     if brackets + outer_levels > DEPTH_MAX and json_text.depth_of(value) + outer_levels > DEPTH_MAX:
         return REFUSALS["too_deep"]
     return value
@@ -126,7 +128,7 @@ def _own_beyond(value: bytes, code: Code) -> Own | Refusal:
     return REFUSALS[code]
 
 
-def is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
+def is_binary(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     """Tell whether headers say that a record is in CloudEvents' binary mode."""
     binary = False
     for name, raw in headers:
@@ -138,7 +140,7 @@ def is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
 
 
 def _decode_binary(
-    value: bytes | None, headers: Sequence[tuple[str, bytes]], dictionary: Dictionary, r_ms: int
+    value: bytes | None, headers: Sequence[tuple[str, bytes | None]], dictionary: Dictionary, r_ms: int
 ) -> Event | Own | Refusal:
     size = len(value or b"")
     event: dict[str, Any] = {}
@@ -204,8 +206,8 @@ def _event(event: dict[str, Any], dictionary: Dictionary, r_ms: int) -> Event | 
         values, sets = plan.take(data)
     except WrongType as error:
         return Refusal("wrong_type", _place(error.place))
-    except BadNumber as error:
-        return Refusal("bad_number", _place(error.place))
+    except BadNumber as bad:
+        return Refusal("bad_number", _place(bad.place))
     if plan.named:
         place = _names_nobody(subject, values, plan.named)
         if place is not None:

@@ -78,8 +78,10 @@ class DataPlan:
             if raw is not None and raw != "":
                 try:
                     values[path] = coerce(raw)
-                except (WrongType, BadNumber) as error:
-                    bad_number = _bad_number(error, path, bad_number)
+                except WrongType as wrong:
+                    raise WrongType(str(wrong), path) from None
+                except BadNumber as bad:
+                    bad_number = bad_number or BadNumber(str(bad), path)
         if self._asks_more:
             self._ask_more(given, values)
         if self._sets or bad_number is not None:
@@ -90,7 +92,7 @@ class DataPlan:
     def _ask_more(self, data: dict[str, Any], values: dict[str, Value]) -> None:
         """See that nothing required is missing; note the paths without a value: telling passes them on."""
         if not self._required <= values.keys():
-            raise WrongType("missing", min(self._required - values.keys()))
+            raise WrongType("missing", min(self._required.difference(values)))
         nulls = tuple(path for path in self._telling if _at(data, tuple(path.split(".")), path) in (None, ""))
         if nulls:
             values[NULLS] = nulls
@@ -116,21 +118,16 @@ class DataPlan:
             elif raw is not _ABSENT and coerce is not None:  # without a coercer: a bad number, found already
                 try:
                     settings.append((trait, coerce(raw)))
-                except (WrongType, BadNumber) as error:
-                    bad_number = _bad_number(error, path, bad_number)
+                except WrongType as wrong:
+                    raise WrongType(str(wrong), path) from None
+                except BadNumber as bad:
+                    bad_number = bad_number or BadNumber(str(bad), path)
         if bad_number is not None:
             raise bad_number
         return tuple(settings)
 
 
 _ABSENT: Final = object()
-
-
-def _bad_number(error: WrongType | BadNumber, path: str, before: BadNumber | None) -> BadNumber:
-    """Return the first bad number, with its place; a wrong type is raised with its own, for it comes first."""
-    if isinstance(error, WrongType):
-        raise WrongType(str(error), path) from None
-    return before or BadNumber(str(error), path)
 
 
 def _broken(data: dict[str, Any], path: str) -> str:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple, TypeAlias
-from weakref import WeakKeyDictionary
 
 from mypy_extensions import mypyc_attr
 
@@ -177,16 +176,11 @@ class Lacking(Pending):
 _NO_CUT: Final = 0
 
 
-_TEXT_NAMES: Final[WeakKeyDictionary[Condition, str]] = WeakKeyDictionary()
-"""By condition that was named before: the partitions of a worker make the same cuts, of the same catalogues."""
-
-
 def text_name(condition: Condition) -> str:
     """Name what a condition says: equal for equal YAML values, key order apart, that count from equal marks."""
-    name = _TEXT_NAMES.get(condition)
-    if name is None:
-        name = _TEXT_NAMES[condition] = _text_name(condition)
-    return name
+    if not condition.text_name:
+        condition.text_name = _text_name(condition)
+    return condition.text_name
 
 
 def _text_name(condition: Condition) -> str:

@@ -29,7 +29,9 @@ def read_test(reader: DefinitionReader, keys: Iterable[str], kind: ValueType, wh
     checks: list[Check] = []
     among: frozenset[Value] | None = None
     least: float | None = None
-    nothing, lengths, texts = True, {"older_than": None, "newer_than": None}, []
+    nothing = True
+    lengths: dict[str, int | None] = {"older_than": None, "newer_than": None}
+    texts: list[str] = []
     for key in keys:
         here = reader.down(key)
         operator = OPERATORS.get(key)

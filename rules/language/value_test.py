@@ -5,7 +5,7 @@ value* a test holds only where every operator of it does: `not_equals`, `not_in`
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
+from typing import Any, ClassVar, Final, TypeAlias, final
 
 from rules.ground.event import Value
 from rules.ground.instants import FOREVER
@@ -27,7 +27,7 @@ class Test:
     `check` tests the part that does not change with time, of a value or None; `timed` says whether that is not all.
     """
 
-    __test__ = False  # no test class of pytest's
+    __test__: ClassVar[bool] = False  # no test class of pytest's
     __slots__ = ("_checks", "_newer_ms", "_nothing", "_older_ms", "among", "least", "rising", "text", "timed")
 
     def __init__(
@@ -55,7 +55,7 @@ class Test:
         self._checks = checks
         self._nothing = nothing
 
-    def check(self, value: Value | None) -> bool:
+    def check(self, value: Any) -> bool:
         """Test the part that does not change with time.
 
         A fact that kept another type from its arrival fails a test that cannot take it.
@@ -70,14 +70,14 @@ class Test:
             return False
         return True
 
-    def holds(self, value: Value | None, t_ms: int) -> bool:
+    def holds(self, value: Any, t_ms: int) -> bool:
         """Tell whether all operators hold of the value at t_ms; inside `where` that is the event's own time."""
         if not self.timed:
             return self.check(value)
         low, high = self.interval(value)
         return low <= t_ms < high
 
-    def verdict(self, value: Value | None, t_ms: int) -> tuple[bool | None, int]:
+    def verdict(self, value: Any, t_ms: int) -> tuple[bool | None, int]:
         """Tell whether it holds at t_ms, and the exact next instant at which that changes."""
         if not self.timed:
             return TRUE if self.check(value) else FALSE
@@ -86,7 +86,7 @@ class Test:
             return False, low
         return (True, high) if t_ms < high else FALSE
 
-    def interval(self, value: Value | None) -> Interval:
+    def interval(self, value: Any) -> Interval:
         """Tell on which instants it holds of the value; AT_NO_INSTANT where there are none."""
         if not self.check(value):
             return AT_NO_INSTANT

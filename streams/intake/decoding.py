@@ -65,7 +65,7 @@ SOURCE_MAX: Final = 100
 """Characters of a source that are kept where refused records are counted."""
 
 
-def source_of(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> str:
+def source_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> str:
     """Return the `source` of a record that may be no event, cut to SOURCE_MAX; "": it has none that can be read."""
     source: Any = None
     if is_binary(headers):

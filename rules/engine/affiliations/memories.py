@@ -29,10 +29,9 @@ FACT_BYTES: Final = 4_096
 class TiesMemory(Memory):
     """State: [[organisation, role, time, source, id, whether it ties], …], by organisation and role."""
 
-    types = AFFILIATIONS
-
     def __init__(self) -> None:
         self.take_name("affiliations")
+        self.types = AFFILIATIONS
 
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Take an affiliation in."""
