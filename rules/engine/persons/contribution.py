@@ -141,7 +141,7 @@ def write_fact(event: Event) -> dict[str, Any]:
 def read_fact(value: Any, subject: str) -> Event:
     """Read a fact. Raises ValueError: it does not say what it must."""
     try:
-        data = {path: _value(each) for path, each in value["data"].items()}
+        data = {path: _value(each) for path, each in value["data"].items() if each is not None}
         sets = tuple((str(trait), _value(each)) for trait, each in value["sets"])
         texts = value["source"], value["id"], value["type"]
         if not all(each.__class__ is str for each in texts) or value["time"].__class__ is not int:
