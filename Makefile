@@ -120,6 +120,7 @@ lock: $(INSTALLED)
 	.cache/lock/bin/pip install --quiet uv==$(UV_VERSION)
 	$(COMPILE) --upgrade --extra embedded --extra dev --output-file requirements.lock
 	$(COMPILE) --constraints requirements.lock --output-file requirements-worker.lock
+	$(LOCK) --constraints requirements.lock deploy/native/requirements.in --output-file deploy/native/requirements.txt
 	$(LOCK) --upgrade $(PEERS).in --output-file $(PEERS).txt
 	$(BIN)/python -m streams.embedded lock
 

@@ -24,8 +24,15 @@ SETTINGS = {
     for model in (Deployment, Settings, DeliverySettings)
     for name in model.model_fields
 }
-NOT_SETTINGS = {"SEGUE_ASSIGNMENT_KEY_FILE", "SEGUE_ASSIGNMENT_KEY", "SEGUE_CACHE_DIR", "SEGUE_TEST_REDIS_URL"}
-"""Variables that are no fields of settings: a secret, where jars are kept, what the tests run against."""
+NOT_SETTINGS = {
+    "SEGUE_ASSIGNMENT_KEY_FILE",
+    "SEGUE_ASSIGNMENT_KEY",
+    "SEGUE_CACHE_DIR",
+    "SEGUE_NATIVE",
+    "SEGUE_TEST_REDIS_URL",
+}
+"""Variables that are no fields of settings: a secret, where jars are kept, whether compiled rules are run,
+what the tests run against."""
 
 
 def _text(name: str) -> str:

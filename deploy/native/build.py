@@ -49,7 +49,7 @@ def compiler() -> str | None:
 
 
 def build(into: Path) -> None:
-    """Compile, and put `rules` into a folder. Raises CalledProcessError."""
+    """Compile, and put `rules` into a folder. Raises SystemExit: the compiler refuses."""
     modules = (ROOT / native.MODULES).read_text().split()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -59,7 +59,17 @@ def build(into: Path) -> None:
         (folder / "setup.py").write_text(SETUP.format(modules=modules))
         command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
         environment = {**os.environ, "PYTHONPATH": "", "CFLAGS": os.environ.get("CFLAGS", "-g0 -w")}
-        subprocess.run(command, cwd=folder, env=environment, check=True)
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{done.stdout}\nThe rules could not be compiled: see above. Python runs them")
         shutil.rmtree(folder / "build")
         for made in ("setup.py", "mypy.ini"):
             (folder / made).unlink()
