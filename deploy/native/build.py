@@ -75,7 +75,12 @@ def build(into: Path) -> None:
             (folder / made).unlink()
         shutil.rmtree(folder / ".mypy_cache", ignore_errors=True)
         into.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, into, dirs_exist_ok=True)
+        if into.exists():
+            shutil.copytree(folder, into, dirs_exist_ok=True)
+        else:  # there is all of it, or nothing
+            half = into.with_name(f"{into.name}.{os.getpid()}")
+            shutil.copytree(folder, half)
+            half.rename(into)
 
 
 def main() -> int:

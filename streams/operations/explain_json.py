@@ -27,7 +27,7 @@ def explanation_json(explanation: ProfileExplanation) -> dict[str, Any]:
         "at": format_instant(explanation.at_ms),
         "applied_to": {"clock": format_instant(explanation.applied_ms), "offset": explanation.offset},
         "catalogue": explanation.catalogue.hash,
-        "known_since": None if explanation.known_since_ms == FOREVER else format_instant(explanation.known_since_ms),
+        "known_since": None if explanation.known_since_ms >= FOREVER else format_instant(explanation.known_since_ms),
         "evaluated_at": None if explanation.evaluated_ms == NEVER else format_instant(explanation.evaluated_ms),
         "traits": explanation.traits,
         "on_its_way": [_expected_json(each) for each in explanation.expected],

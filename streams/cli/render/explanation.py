@@ -60,7 +60,7 @@ def show_explanation(explanation: ProfileExplanation, *, whole: bool) -> None:
 
 def _show_profile(explanation: ProfileExplanation) -> None:
     known = explanation.known_since_ms
-    since = "no facts" if known == FOREVER else f"known since {format_instant(known)}"
+    since = "no facts" if known >= FOREVER else f"known since {format_instant(known)}"
     state = format_instant(explanation.applied_ms)
     told = f"  at {format_instant(explanation.at_ms)}  {since}, state as of {state}"
     write_sentence(Text.assemble((explanation.subject, "bold"), (told, "dim")))
