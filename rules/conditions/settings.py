@@ -17,7 +17,7 @@ from mypy_extensions import mypyc_attr
 from rules.conditions.base import Completion, Condition
 from rules.conditions.memory import Memory
 from rules.conditions.occurrences import ENTRIES_MAX, ENTRY_BYTES, Entries, Entry, drop_until, evidence_of, remembered
-from rules.conditions.shapes import are_named, is_value
+from rules.conditions.shapes import are_named, is_value, is_whole
 from rules.conditions.view import Mark, Register, State, View
 from rules.conditions.window import Window
 from rules.ground.event import Value
@@ -105,7 +105,9 @@ def known_by(entry: Entry) -> int:
 
 def _is_setting(rest: Any) -> bool:
     return (
-        len(rest) in (1, 2) and (rest[0] is None or is_value(rest[0])) and (len(rest) == 1 or rest[1] in (STOOD, PAST))
+        len(rest) in (1, 2)
+        and (rest[0] is None or is_value(rest[0]))
+        and (len(rest) == 1 or (is_whole(rest[1]) and rest[1] in (STOOD, PAST)))
     )
 
 

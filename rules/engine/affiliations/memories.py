@@ -104,7 +104,7 @@ class ToldMemory(Memory):
     def fold(self, state: State, event: Event, arrival: int, t_ms: int) -> State:
         """Take a fact in. One that nobody told, because a producer sent it, may name no organisation."""
         organisation = event.data.get(ORGANISATION)
-        if organisation is None:
+        if organisation.__class__ is not str:
             return state
         left = _latest_told([*_entries(state), [event.time_ms, event.source, event.id, organisation]])
         return state if left == state else left

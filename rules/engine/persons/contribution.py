@@ -11,6 +11,7 @@ import msgspec
 
 from rules.conditions.shapes import is_value
 from rules.engine import layout
+from rules.engine.affiliations.ties import AFFILIATIONS
 from rules.engine.decode import is_subject
 from rules.engine.persons.journeys import read_active
 from rules.engine.persons.lacking import name_for_others
@@ -21,6 +22,7 @@ from rules.engine.persons.taking_over import Taken, of_json
 from rules.engine.plan import Plan
 from rules.engine.profile import pruned
 from rules.ground.event import Event
+from rules.language.dictionary import GRANTED
 
 _SEEN: Final = 8
 _HELD_BACK: Final = 9
@@ -146,11 +148,19 @@ def read_fact(value: Any, subject: str) -> Event:
         texts = value["source"], value["id"], value["type"]
         if not all(each.__class__ is str for each in texts) or value["time"].__class__ is not int:
             raise ValueError("no fact")
-        if not _are_instants(value["time"]):
+        if not _are_instants(value["time"]) or not _is_read(value["type"], data):
             raise ValueError("no fact")
         return Event(*texts, subject, value["time"], data, sets)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("no fact") from error
+
+
+def _is_read(type_: str, data: Mapping[str, Any]) -> bool:
+    """Tell whether what the engine itself reads of a fact has the types that every decoded one has."""
+    if type_ in AFFILIATIONS:
+        return data.get("organisation").__class__ is data.get("role").__class__ is str
+    until = data.get("until", 0) if type_ == GRANTED else 0
+    return until.__class__ is int and _are_instants(until)
 
 
 def _value(value: Any) -> Any:

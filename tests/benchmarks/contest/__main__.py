@@ -29,7 +29,7 @@ from tests.benchmarks.contest.turn import Servers, Turns
 from tests.benchmarks.ending import end_in_order
 from tests.benchmarks.load.plan import make_plan, with_probes
 from tests.benchmarks.peers.engine import Engine, Ground
-from tests.benchmarks.peers.registry import ENGINES
+from tests.benchmarks.peers.registry import ENGINES, NULL
 from tests.benchmarks.peers.segue import Segue
 from tests.benchmarks.versions import tree_of
 from tests.servers import running_kafka, running_valkey, temporary_folder, unique
@@ -37,6 +37,7 @@ from tests.servers import running_kafka, running_valkey, temporary_folder, uniqu
 PARTITIONS = 8
 RESULTS = Path(__file__).parents[1] / "results"
 GATE_SEGMENTS = 60
+WARM_RATE = 2_000
 
 
 def say(text: str) -> None:
@@ -62,6 +63,9 @@ class Contest:
         """Measure every engine with a catalogue of so many segments. An engine that fails is out, with a note."""
         every = [self._turns(engine, segments, self._size) for engine in self._engines]
         entered = [turns for turns in every if self._goes_well(turns, self.begin)]
+        if self._size.warm_s:
+            size = replace(self._size, rate_s=self._size.warm_s)
+            self._goes_well(self._turns(NULL, segments, size), self.warm)
         for _ in range(self._size.rounds):
             entered = [turns for turns in entered if self._goes_well(turns, self.round)]
             # the next round goes the other way round
@@ -92,6 +96,13 @@ class Contest:
         turns.preload()
         turns.found.store_bytes = round((used_bytes(url) - before) / self._size.profiles)
         say(f"{engine.name}: 30 days preloaded, {turns.found.store_bytes} bytes a profile")
+
+    def warm(self, turns: Turns) -> None:
+        """Let the null engine publish for a while: a broker that just began takes twice the time for everything."""
+        turns.preload()
+        turns.drain()
+        turns.open_loop(WARM_RATE, "warm")
+        say(f"the broker is warm: {turns.found.opens['warm'][0].cpu_s['broker']} s of CPU")
 
     def gate(self, engine: Engine) -> str:
         """Let an engine pass the gate."""

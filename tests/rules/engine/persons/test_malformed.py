@@ -22,6 +22,12 @@ def effect(type_: str, **data: Any) -> bytes:
     return json.dumps({**event, "time": "2026-01-01T00:00:00Z", "data": told}).encode()
 
 
+def fact(type_: str, **data: Any) -> bytes:
+    """Write an effect that tells a fact with such data."""
+    told = {"source": "/s", "id": "f", "type": type_, "time": 1, "data": data, "sets": []}
+    return effect("fact", origin="x:other", fact=told)
+
+
 def event(type_: str, id_: str) -> bytes:
     """Write an event of x:one."""
     told = {"specversion": "1.0", "id": id_, "source": "/s", "type": type_, "subject": "x:one"}
@@ -46,6 +52,12 @@ def event(type_: str, id_: str) -> bytes:
             origin="x:other",
             fact={"source": "/s", "id": "f", "type": "a", "time": 1, "data": {}, "sets": [["color", {"a": 1}]]},
         ),
+        fact("consent.granted", channel="sms", purpose="p", until=1.5),
+        fact("consent.granted", channel="sms", purpose="p", until=True),
+        fact("consent.granted", channel="sms", purpose="p", until="2027"),
+        fact("affiliation.started", organisation="org:1", role=7),
+        fact("affiliation.started", organisation=["org:1"], role="r"),
+        fact("affiliation.ended", organisation="org:1"),
         effect("facts", **{**FACTS, "link": ["x", "y", "z"]}),
         effect("facts", **{**FACTS, "taken": {"liked": [True, 2**64 - 1, *GOOD_STAY[2:]]}}),
         effect("facts", **{**FACTS, "parts": [[*PART[:3], 1, 2**64 - 1, *PART[5:]]]}),
