@@ -18,7 +18,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from streams import native
 from streams.actions import told
 from streams.clock import Clock, SystemClock
 from streams.dependencies import DependencyWatch
@@ -190,8 +189,7 @@ class Worker:
         pages, port = self.status.pages(self._clock.wall_ms), self._settings.web_port
         try:
             async with serving(pages, self._settings.web_host, WORKER_WEB_PORT if port is None else port) as where:
-                extra = told("worker_listens", address=where)
-                log.info("the worker listens on %s, its rules are %s", where, native.engine(), extra=extra)
+                log.info("the worker listens on %s", where, extra=told("worker_listens", address=where))
                 async with self._telling.page(self._shared.input, lambda: self.holding.runners):
                     if self._telling.wrong:
                         self._fail(self._telling.wrong, Exit.WRONG_INPUT)
