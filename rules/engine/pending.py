@@ -90,7 +90,7 @@ class Pending(Condition):
         self.definition, self.memory, self.state_key = inner.definition, inner.memory, inner.state_key
         self.traits, self.segments, self.reads_consent = inner.traits, inner.segments, inner.reads_consent
         self.reads_known_since, self.mark, self.lasts = inner.reads_known_since, inner.mark, inner.lasts
-        self.parts = inner.parts
+        self.parts, self.text_name = inner.parts, inner.text_name
 
     def verdict(self, view: View) -> Verdict:
         """No verdict until every guard is over; the next look is when the first of them ends by time."""
