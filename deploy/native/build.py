@@ -28,7 +28,6 @@ warn_unused_ignores = False
 ignore_missing_imports = True
 """
 SETUP = """
-import os
 from mypyc.build import mypycify
 from setuptools import setup
 
