@@ -127,14 +127,19 @@ class _Before:
 def _matching(bits: list[int], masks: list[int]) -> bool:
     """Tell whether every bit can have a mask of its own that has it (augmenting paths)."""
     owner: dict[int, int] = {}
+    return len(bits) <= len(masks) and all(_place(bit, set(), owner, bits, masks) for bit in range(len(bits)))
 
-    def place(bit: int, tried: set[int]) -> bool:
-        for index, mask in enumerate(masks):
-            if mask & bits[bit] and index not in tried:
-                tried.add(index)
-                if index not in owner or place(owner[index], tried):
-                    owner[index] = bit
-                    return True
-        return False
 
-    return len(bits) <= len(masks) and all(place(bit, set()) for bit in range(len(bits)))
+def _place(bit: int, tried: set[int], owner: dict[int, int], bits: list[int], masks: list[int]) -> bool:
+    """Give a bit a mask, and the bit that had it another one. `owner`: by mask; `tried`: masks that were tried.
+
+    It is no function within `_matching`: one that calls itself is a cycle, the only one that an event would leave to
+    the garbage collector.
+    """
+    for index, mask in enumerate(masks):
+        if mask & bits[bit] and index not in tried:
+            tried.add(index)
+            if index not in owner or _place(owner[index], tried, owner, bits, masks):
+                owner[index] = bit
+                return True
+    return False

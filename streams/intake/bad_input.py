@@ -70,6 +70,8 @@ class BadInput:
                 _Block(each.records, Counter({(code, source): n for code, source, n in each.refused}))
                 for each in memory.blocks
             ] or [_Block()]
+        self.refused = self._total()
+        """How many of the newest records were refused."""
 
     def add(self, records: int, refused: Sequence[BadRecord]) -> None:
         """Count applied records; `refused` are those among them that were refused."""
@@ -77,22 +79,20 @@ class BadInput:
         if block.records >= self.limits.window // BLOCKS:
             block = _Block()
             self._blocks = [*self._blocks[1 - BLOCKS :], block]
+            self.refused = self._total()
         block.records += records
         for each in refused:
             if each.offset >= self.pardoned:
                 pair = (each.code, each.source)
                 known = pair in block.refused or len(block.refused) < PAIRS_MAX
                 block.refused[pair if known else (each.code, OTHERS)] += 1
+                self.refused += 1
 
     def pardon(self, before_offset: int) -> None:
         """Forget what was refused, and count no record that is refused before an offset."""
         self.pardoned = max(self.pardoned, before_offset)
         self._blocks = [_Block()]
-
-    @property
-    def refused(self) -> int:
-        """How many of the newest records were refused."""
-        return sum(block.refused.total() for block in self._blocks)
+        self.refused = 0
 
     @property
     def too_much(self) -> bool:
@@ -103,7 +103,7 @@ class BadInput:
     def memory(self, offset: int) -> RefusedMemory | None:
         """Return what a progress record at an offset is to remember; None: nothing."""
         pardoned = self.pardoned if self.pardoned > offset else 0
-        if not pardoned and not any(block.refused for block in self._blocks):
+        if not pardoned and not self.refused:
             return None
         blocks = tuple(
             RefusedBlock(block.records, tuple((code, source, n) for (code, source), n in sorted(block.refused.items())))
@@ -132,6 +132,9 @@ class BadInput:
             f"{self.refused:,} of the last {window:,} records were refused: {_told(self.reasons())},"
             f" from {_told(self.sources())}"
         )
+
+    def _total(self) -> int:
+        return sum(block.refused.total() for block in self._blocks)
 
     def _sums(self, place: int) -> dict[str, int]:
         sums: Counter[str] = Counter()

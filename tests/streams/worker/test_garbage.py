@@ -20,12 +20,12 @@ class Profile:
 
 @pytest.fixture
 def full_collections() -> Iterator[list[int]]:
-    """Collect the number of objects that each full collection looked at."""
+    """Collect the generation of each collection that looked at more than young objects."""
     found: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
-        if phase == "start" and info["generation"] == 2:
-            found.append(len(gc.get_objects()))
+        if phase == "start" and info["generation"] > 0:
+            found.append(info["generation"])
 
     gc.callbacks.append(note)
     yield found
@@ -42,8 +42,8 @@ def test_nothing_is_collected_whole_while_profiles_grow_in_number(full_collectio
             kept += [Profile() for _ in range(20_000)]
             garbage.look(1)
         assert full_collections == []
-        assert gc.get_count()[2] <= AGED_MAX + 30, "what 20,000 more of them brought, and what was not yet old"
-        assert len(gc.get_objects()) < len(kept), "what lived for a while is set aside"
+        assert gc.get_count()[1] < AGED_MAX, "what lived for a while is set aside"
+        assert len(gc.get_objects()) < len(kept)
     assert gc.get_threshold() == before != THRESHOLDS
     assert gc.get_freeze_count() == 0
 
@@ -54,7 +54,7 @@ def test_nothing_is_collected_whole_before_partitions_are_assigned_again(full_co
             garbage.look(assignments)
         assert full_collections == []
         garbage.look(2)
-        assert len(full_collections) == 1
+        assert full_collections == [2]
 
 
 @pytest.mark.parametrize("occasion", ["a rebalance", "a day"])
