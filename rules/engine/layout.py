@@ -30,8 +30,8 @@ Of a grant and a withdrawal an older version kept the time only; it is read as o
 Layout 4 ended with the sequences and had no `marked` in a stay. The state of a condition that came in at a cut without
 its history had the key of one that has all of it.
 
-Settings and consents stay packed (`Raw`) until somebody asks for them: few events do. A profile that was read and
-written in between takes them along as they are.
+Settings, consents, states and identities stay packed (`Raw`) until somebody asks for them: few events ask for settings,
+or for most of the states. What was read and did not change is written as it was.
 
 Layouts 2 to 4 are read too (`rules.engine.old_layouts`); what is written has always the newest layout, so a profile
 changes over when it is touched.
@@ -52,6 +52,16 @@ BEFORE: Final = 4
 """The layout before, of which all fields are read as they are."""
 
 
+FIXED_MAP_MAX: Final = 15
+"""MessagePack says in one byte how many entries a map has, if there are no more …"""
+MAP_16_MAX: Final = 0xFFFF
+"""… and in three, up to this number."""
+NO_ENTRIES: Final = Raw(b"\x80")
+"""A map without entries."""
+IDENTITY_BYTES: Final = 9 + 3
+"""Of a packed identity and its day, nearly always (`is_usual`)."""
+
+
 class Packed(Struct, array_like=True, gc=False):
     """The parts of a packed profile, as they are read and written at once."""
 
@@ -65,10 +75,10 @@ class Packed(Struct, array_like=True, gc=False):
     evaluated_ms: int
     traits: Raw
     consents: Raw
-    states: dict[str, Raw]
+    states: Raw
     stays: dict[str, Stay]
     wakes: dict[str, int]
-    seen: dict[int, int]
+    seen: Raw
     activations: dict[str, Standing]
     sequences: dict[str, int]
     born_after: int | None = None
@@ -82,6 +92,8 @@ Settings: TypeAlias = list[tuple[int, str, str, dict[str, Any]]]
 encode: Final = Encoder().encode
 _packed: Final = Decoder(Packed).decode
 _settings: Final = Decoder(Settings).decode
+_states: Final = Decoder(dict[str, Raw]).decode
+_identities: Final = Decoder(dict[int, int]).decode
 _consents: Final = Decoder(list[tuple[str, str, Grant | int | None, Withdrawal | int | None]]).decode
 
 
@@ -133,6 +145,36 @@ def read_consents(packed: Raw) -> Consents:
         )
         for channel, purpose, grant, withdrawal in _consents(packed)
     }
+
+
+def read_states(packed: Raw) -> dict[str, Raw]:
+    """Read states, each still packed."""
+    return _states(packed)
+
+
+def pack_identities(days: dict[int, int]) -> Raw:
+    """Pack identities and their days."""
+    return Raw(encode(days))
+
+
+def read_identities(packed: Raw) -> dict[int, int]:
+    """Read what `pack_identities` packed."""
+    return _identities(packed)
+
+
+def pack_entries(days: dict[int, int]) -> bytes:
+    """Pack identities and their days without what says how many there are (MAP_16_MAX at the most)."""
+    return encode(days)[1 if len(days) <= FIXED_MAP_MAX else 3 :]
+
+
+def as_map(count: int, entries: bytes) -> Raw:
+    """Return packed entries as `pack_identities` packs them; there are more than FIXED_MAP_MAX of them."""
+    return Raw(b"\xde" + count.to_bytes(2, "big") + entries)
+
+
+def is_usual(identity: int, day: int) -> bool:
+    """Tell whether an identity and its day are IDENTITY_BYTES long; MessagePack packs smaller numbers in fewer."""
+    return identity > 0xFFFF_FFFF and 0xFF < day <= 0xFFFF
 
 
 def unknown(layout: int) -> ValueError:

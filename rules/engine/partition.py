@@ -19,7 +19,6 @@ from rules.engine.decode import Own
 from rules.engine.outcome import Applied, AppliedKind, Item, Need, NeedProfiles, Passed
 from rules.engine.own import OwnRecords
 from rules.engine.past import read_history
-from rules.engine.persons.part import recognises
 from rules.engine.persons.received import read_effect
 from rules.engine.persons.steps import At
 from rules.engine.plan import Plan
@@ -118,8 +117,7 @@ class Partition:
             if event.type in NO_FACTS or (profile is not None and profile.person is not None):
                 return self._feed_personal(record, r_ms, event, known, items)
             if profile is not None:
-                # nearly all are unknown, and that is seen without a call
-                own = "" if known in profile.seen and recognises(profile.seen, known, r_ms) else event.subject
+                own = "" if profile.seen.recognises(known, r_ms) else event.subject
             elif self._queue.horizon is not None and event.subject not in self._profiles.absent:
                 return self._lack(record, decoded, items, NeedProfiles((event.subject,)))
             else:

@@ -12,8 +12,9 @@ from rules.conditions.consent import fold_consent
 from rules.conditions.memory import Memory
 from rules.conditions.view import Consents, Facts, Register, State
 from rules.engine import layout
+from rules.engine.identities import Identities
 from rules.engine.old_layouts import FIRST_BYTE, rewritten
-from rules.engine.persons.part import OWN, Part, Way, still_seen
+from rules.engine.persons.part import OWN, Part, Way
 from rules.engine.persons.person import Person, unpack_person
 from rules.engine.states import States
 from rules.engine.stay import Standing, Stay
@@ -104,8 +105,8 @@ class Profile(Facts):
         (`Plan.first_masks`). Perhaps too many, never too few."""
         self.second_mask = 0
         """The same with the state that it names second (`Plan.second_masks`)."""
-        self.seen: dict[int, int] = {}
-        """Identity → day of its record, in order of arrival."""
+        self.seen = Identities()
+        """The events that it took in."""
         self.activations: dict[str, Standing] = {}
         """By id, the activations that were ever active."""
         self.sequences: dict[str, int] = {}
@@ -218,7 +219,7 @@ class Profile(Facts):
             own.traits, own.consents, own.states = dict(self.traits), dict(self.consents), dict(self.states)
             own.seen, own.held_back = self.seen, self.held_back
             person.parts[Way(OWN, self.subject)] = own
-            self.seen, self.held_back = {}, None
+            self.seen, self.held_back = Identities(), None
             self._packed_traits = self._packed_consents = None
         return person
 
@@ -236,12 +237,12 @@ class Profile(Facts):
         self.arrivals, self.sequence = packed.arrivals, packed.sequence
         self._traits = self._consents = None
         self._packed_traits, self._packed_consents = packed.traits, packed.consents
-        self.states, self.stays, self.wakes = States(packed.states), packed.stays, packed.wakes
+        self.states, self.stays, self.wakes = States(layout.read_states(packed.states)), packed.stays, packed.wakes
         if packed.wakes:
             self.wake_ms = min(packed.wakes.values())
         if packed.held_back:
             self.held_back = layout.as_registers(packed.held_back)
-        self.seen, self.activations, self.sequences = packed.seen, packed.activations, packed.sequences
+        self.seen, self.activations, self.sequences = Identities(packed.seen), packed.activations, packed.sequences
         if packed.person is not None:
             self.person = unpack_person(self.subject, packed.person)
 
@@ -261,8 +262,7 @@ class Profile(Facts):
                 part.states = pruned(part.states, memories, t_ms)
 
     def pack(self) -> bytes:
-        """Write the profile as one blob. Forgets identities older than SEEN_DAYS before its last evaluation."""
-        self.seen = still_seen(self.seen, self.evaluated_ms)
+        """Write the profile as one blob. Forgets identities that are recognised no more at its last evaluation."""
         person = self.person
         if self._packed_traits is None:
             self._packed_traits = layout.pack_traits(self.traits if person is None else {})
@@ -280,10 +280,10 @@ class Profile(Facts):
                 self.evaluated_ms,
                 self._packed_traits,
                 self._packed_consents,
-                self.states.pack() if person is None else {},
+                self.states.pack() if person is None else layout.NO_ENTRIES,
                 self.stays,
                 self.wakes,
-                self.seen,
+                self.seen.pack(self.evaluated_ms),
                 self.activations,
                 self.sequences,
                 None if self.born_ms <= -FOREVER else self.born_ms - self.known_since_ms,

@@ -13,7 +13,6 @@ from rules.engine.outcome import Item, Need, NeedProfiles
 from rules.engine.persons.effects import Effect, seal
 from rules.engine.persons.host import Persons, Telling
 from rules.engine.persons.local import Local
-from rules.engine.persons.part import recognises
 from rules.engine.persons.received import Received, Unreadable
 from rules.engine.persons.remote import Remote
 from rules.engine.persons.steps import At, classify
@@ -98,7 +97,7 @@ class Related:
         known = identity(event.time_ms, event.source, event.id)
         profile = self._profiles.profile(event.subject)
         if profile is None or profile.person is None:
-            if profile is None or not recognises(profile.seen, known, at.r_ms):
+            if profile is None or not profile.seen.recognises(known, at.r_ms):
                 self._profiles.apply_event(event, known, at.r_ms, at.items)
             return
         kind = self.kind_of(profile, event, known, at.r_ms)

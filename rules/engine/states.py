@@ -4,33 +4,38 @@ A profile that is busy has hundreds of states, and an event moves two of them. S
 it is asked for, and what is packed of it is kept until another takes its place.
 """
 
-from collections.abc import Iterator, KeysView, Mapping, MutableMapping
-from typing import Final, overload
+from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMapping
+from typing import Final, final, overload
 
 from msgspec import Raw
 from msgspec.msgpack import Decoder, Encoder
 
 from rules.conditions.view import State
+from rules.engine import layout
 
 _encode: Final = Encoder().encode
 _decode: Final = Decoder().decode
 _CHANGED: Final = Raw()
 """Stands for a state that changed since it was packed."""
+MANY: Final = 24
+"""So many states are worth to be spliced; fewer are packed as quickly."""
 
 
 class States(MutableMapping[str, State]):
     """The states of one profile. A state itself is never mutated in place."""
 
-    __slots__ = ("_packed", "_read", "_stale")
+    __slots__ = ("_changed", "_packed", "_read", "_splicer")
 
     def __init__(self, packed: dict[str, Raw] | None = None) -> None:
-        """Begin with states as `pack` returned them; the mapping is taken over. None: begin without any."""
+        """Begin with states as `layout.read_states` returned them; it is taken over. None: begin without any."""
         self._packed: dict[str, Raw] = {} if packed is None else packed
         """Every key, in the order in which they came, with _CHANGED where there is nothing packed."""
         self._read: dict[str, State] = {}
         """Those that somebody asked for, and all that changed since they were packed."""
-        self._stale = False
-        """Whether any changed since they were packed."""
+        self._changed: dict[str, None] = {}
+        """Keys of those that changed since they were packed."""
+        self._splicer: Splicer | None = None
+        """What was packed last; None: nothing, or another set of states."""
 
     def __getitem__(self, key: str) -> State:
         if key in self._read:
@@ -56,11 +61,13 @@ class States(MutableMapping[str, State]):
     def __setitem__(self, key: str, state: State) -> None:
         self._read[key] = state
         self._packed[key] = _CHANGED
-        self._stale = True
+        self._changed[key] = None
 
     def __delitem__(self, key: str) -> None:
         del self._packed[key]
         self._read.pop(key, None)
+        self._changed.pop(key, None)
+        self._splicer = None
 
     def __contains__(self, key: object) -> bool:
         return key in self._packed
@@ -79,17 +86,92 @@ class States(MutableMapping[str, State]):
         """Hold other states from now on. One that is the very same stays packed as it is."""
         before, read = self._packed, self._read
         self._read = dict(states)
-        self._packed = {
-            key: before[key] if key in read and read[key] is state else _CHANGED for key, state in states.items()
-        }
-        self._stale = True
+        self._changed = {}
+        self._splicer = None
+        self._packed = {}
+        for key, state in states.items():
+            if key in read and read[key] is state and before[key] is not _CHANGED:
+                self._packed[key] = before[key]
+            else:
+                self._packed[key] = _CHANGED
+                self._changed[key] = None
 
-    def pack(self) -> dict[str, Raw]:
-        """Return every state packed (MessagePack). Do not change what is returned."""
-        packed = self._packed
-        if self._stale:
-            for key, one in packed.items():
-                if one is _CHANGED:
-                    packed[key] = Raw(_encode(self._read[key]))
-            self._stale = False
-        return packed
+    def pack(self) -> Raw:
+        """Pack them as a map from key to state (MessagePack)."""
+        packed, read = self._packed, self._read
+        changed = self._changed
+        self._changed = {}
+        for key in changed:
+            packed[key] = Raw(_encode(read[key]))
+        splicer = self._splicer
+        if splicer is None:
+            self._splicer = Splicer()
+            return Raw(_encode(packed))
+        return splicer.pack(packed, changed)
+
+
+@final
+class Splicer:
+    """Packs the states of a profile again and again: what did not change is copied in one piece.
+
+    A profile that is busy is packed at each checkpoint, with hundreds of states of which some changed, and each lies
+    anywhere in memory. What was packed is kept from the second time on: most profiles are packed once, and forgotten.
+    """
+
+    __slots__ = ("_entries", "_lengths", "_places")
+
+    def __init__(self) -> None:
+        self._entries = b""
+        """Keys and states as they were packed last, one after the other."""
+        self._lengths: list[int] = []
+        """Of each of them, in bytes; none: nothing was kept."""
+        self._places: dict[str, int] = {}
+        """Of each key, among them."""
+
+    def pack(self, packed: Mapping[str, Raw], changed: Iterable[str]) -> Raw:
+        """Pack them; those that `changed` did since the last call, or were not there, and no others did.
+
+        No key was taken out meanwhile.
+        """
+        if not MANY <= len(packed) <= layout.MAP_16_MAX:
+            return Raw(_encode(packed))
+        if self._lengths:
+            self._entries = self._spliced({self._place(key): _entry(key, packed[key]) for key in changed})
+        else:
+            self._keep(packed)
+        return layout.as_map(len(packed), self._entries)
+
+    def _keep(self, packed: Mapping[str, Raw]) -> None:
+        entries = []
+        for place, (key, state) in enumerate(packed.items()):
+            self._places[key] = place
+            entries.append(_entry(key, state))
+        self._lengths = [len(entry) for entry in entries]
+        self._entries = b"".join(entries)
+
+    def _place(self, key: str) -> int:
+        """Find the place of a key; a new one comes to the end."""
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = len(self._lengths)
+            self._lengths.append(0)
+        return place
+
+    def _spliced(self, changed: Mapping[int, bytes]) -> bytes:
+        """Return the entries with others at some places."""
+        before, lengths = self._entries, self._lengths
+        pieces: list[bytes] = []
+        at = kept = place = 0
+        for next_place in sorted(changed):
+            at += sum(lengths[place:next_place])
+            entry = changed[next_place]
+            pieces += (before[kept:at], entry)
+            at += lengths[next_place]
+            kept, place = at, next_place + 1
+            lengths[next_place] = len(entry)
+        pieces.append(before[kept:])
+        return b"".join(pieces)
+
+
+def _entry(key: str, state: Raw) -> bytes:
+    return _encode(key) + bytes(state)

@@ -11,7 +11,7 @@ from rules.engine.membership import judge
 from rules.engine.past import FIRST_CUT, release
 from rules.engine.persons.joining import rejoin
 from rules.engine.persons.lacking import filled
-from rules.engine.persons.part import Part, remember
+from rules.engine.persons.part import Part
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import NEVER, Profile
 from rules.engine.seen import Seen
@@ -41,7 +41,7 @@ def apply_event(
         mask = plan.fresh_mask
     else:
         mask = 0
-    remember(profile.seen, known, r_ms)
+    profile.seen.remember(known, r_ms)
     profile.arrivals += 1
     if event.time_ms > profile.latest_ms:
         profile.latest_ms = event.time_ms

@@ -96,7 +96,7 @@ def _origin(parts: Iterable[tuple[str, Part]], event: tuple[int, str, str], own:
     """Return the first subject that knows an event: one remembers it, or recognises it."""
     name = identity(*event)
     for origin, part in parts:
-        known = name in part.seen or _sets(part, event) or _consents(part, event)
+        known = name in part.seen.days or _sets(part, event) or _consents(part, event)
         if known or any(_remembers(state, event) for state in part.states.values()):
             return origin
     return own

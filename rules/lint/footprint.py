@@ -14,7 +14,7 @@ from rules.catalogue.segment import Segment
 from rules.conditions.base import Condition
 from rules.conditions.memory import Memory
 from rules.engine.activations.sends import caps_of, counters_of
-from rules.engine.persons.part import SEEN_MAX
+from rules.engine.identities import SEEN_MAX
 
 FIXED_BYTES: Final = 160
 """Layout, ordinals, the profile's instants and counters, and punctuation."""

@@ -73,7 +73,7 @@ def _times_of(part: Part) -> Iterator[int]:
     """Walk the instants and days that a part names beside its states."""
     yield from (setting.time_ms for setting in part.traits.values())
     yield from (told.time_ms for pair in part.consents.values() for told in pair if told is not None)
-    yield from part.seen.values()
+    yield from part.seen.days.values()
     yield from part.lacking.values()
 
 

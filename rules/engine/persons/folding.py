@@ -7,7 +7,7 @@ from rules.conditions.view import Register
 from rules.engine.fold import moved_by_states
 from rules.engine.folds import NO_FOLDS, Fold
 from rules.engine.persons.joining import joined_state
-from rules.engine.persons.part import Part, Way, remember
+from rules.engine.persons.part import Part, Way
 from rules.engine.plan import Plan, all_of
 from rules.engine.profile import Profile
 from rules.engine.seen import Seen
@@ -39,7 +39,7 @@ def fold_fact(
         profile.arrivals += 1
     if part.log is not None:
         part.log.append(Seen(event, profile.arrivals, r_ms))
-    remember(part.seen, name, r_ms)
+    part.seen.remember(name, r_ms)
     mask = all_of(plan) if begins or profile.is_to_be_judged else 0
     if event.time_ms < profile.known_since_ms:
         mask |= plan.known_since_mask

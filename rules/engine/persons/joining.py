@@ -65,7 +65,7 @@ def joined_part(parts: Sequence[Part], memories: Memories, t_ms: int) -> Part:
     found.awaited = joined_awaited(parts, found.lacking.keys())
     found.between = tuple(sorted({subject for part in parts for subject in part.between}))
     for part in parts:
-        found.seen |= part.seen
+        found.seen.join(part.seen)
     if any(part.log is not None for part in parts):
         found.log = []
         for part in parts:

@@ -56,7 +56,7 @@ class PackedPart(Struct, array_like=True, gc=False):
     traits: Raw
     consents: Raw
     states: dict[str, State]
-    seen: dict[int, int]
+    seen: Raw
     held_back: HeldBack | None = None
     lacking: dict[str, int] | None = None
     between: tuple[str, ...] = ()

@@ -4,23 +4,19 @@ Parts lie side by side, so that taking a link back is exact: what came through i
 evaluated is their join (`rules.engine.persons.joining`).
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from rules.conditions.consent import fold_consent
 from rules.conditions.view import Consents, Register, State
 from rules.engine import layout
+from rules.engine.identities import Identities
 from rules.engine.persons.packed import PackedPart
 from rules.engine.seen import Seen
 from rules.ground.event import Event
-from rules.ground.instants import FOREVER, MS_PER_DAY
+from rules.ground.instants import FOREVER
 
 OWN: Final = ""
 """Stands for the alias that brought a part, where the facts are the profile's own."""
-SEEN_MAX: Final = 512
-"""Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
-SEEN_DAYS: Final = 7
-"""Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
 
 
 class Way(NamedTuple):
@@ -32,31 +28,6 @@ class Way(NamedTuple):
     """The subject of which they were told."""
     anew: bool = False
     """Whether the policy said `begin_anew` when they came: an erased profile takes them then, if they are later."""
-
-
-def recognises(seen: Mapping[int, int], identity: int, r_ms: int) -> bool:
-    """Tell whether an event was seen before: not more than SEEN_DAYS before the day of its record.
-
-    What `pack` may have dropped is not known in memory either: a restart changes nothing.
-    """
-    day = seen.get(identity)
-    return day is not None and day >= r_ms // MS_PER_DAY - SEEN_DAYS
-
-
-def remember(seen: dict[int, int], identity: int, r_ms: int) -> None:
-    """Remember an event that is not recognised, at the cost of the one that came longest ago."""
-    seen.pop(identity, None)
-    if seen and len(seen) >= SEEN_MAX:
-        del seen[next(iter(seen))]
-    seen[identity] = r_ms // MS_PER_DAY
-
-
-def still_seen(seen: dict[int, int], t_ms: int) -> dict[int, int]:
-    """Return what is still recognised at an instant; the very same if nothing was forgotten."""
-    oldest = t_ms // MS_PER_DAY - SEEN_DAYS
-    if seen and next(iter(seen.values())) < oldest:
-        return {identity: day for identity, day in seen.items() if day >= oldest}
-    return seen
 
 
 class Part:
@@ -83,8 +54,8 @@ class Part:
         self.traits: dict[str, Register] = {}
         self.consents: Consents = {}
         self.states: dict[str, State] = {}
-        self.seen: dict[int, int] = {}
-        """Identity → day of its record, in order of arrival."""
+        self.seen = Identities()
+        """The events that it took in."""
         self.held_back: dict[int, dict[str, Register]] | None = None
         """As a profile's."""
         self.lacking: dict[str, int] = {}
@@ -101,7 +72,7 @@ class Part:
         found = Part()
         found.known_since_ms, found.latest_ms = self.known_since_ms, self.latest_ms
         found.traits, found.consents, found.states = dict(self.traits), dict(self.consents), dict(self.states)
-        found.seen = dict(self.seen)
+        found.seen = self.seen.copy()
         found.held_back = None if self.held_back is None else {cut: dict(one) for cut, one in self.held_back.items()}
         found.lacking = dict(self.lacking)
         found.awaited, found.between = self.awaited, self.between
@@ -127,7 +98,6 @@ class Part:
 
     def pack(self, way: Way, t_ms: int) -> PackedPart:
         """Write it as it is packed. Forgets identities that are not recognised any more at an instant."""
-        self.seen = still_seen(self.seen, t_ms)
         return PackedPart(
             *way,
             self.known_since_ms,
@@ -135,7 +105,7 @@ class Part:
             layout.pack_traits(self.traits),
             layout.pack_consents(self.consents),
             self.states,
-            self.seen,
+            self.seen.pack(t_ms),
             self.held_back,
             self.lacking or None,
             self.between,
@@ -148,7 +118,7 @@ def unpack_part(packed: PackedPart) -> tuple[Way, Part]:
     part = Part()
     part.known_since_ms, part.latest_ms = packed.known_since_ms, packed.latest_ms
     part.traits, part.consents = layout.read_traits(packed.traits), layout.read_consents(packed.consents)
-    part.states, part.seen = packed.states, packed.seen
+    part.states, part.seen = packed.states, Identities(packed.seen)
     if packed.held_back:
         part.held_back = layout.as_registers(packed.held_back)
     part.lacking = packed.lacking or {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from rules.engine.persons.packed import Held, Identity, Link, PackedPerson
-from rules.engine.persons.part import OWN, Part, Way, recognises, unpack_part
+from rules.engine.persons.part import OWN, Part, Way, unpack_part
 from rules.engine.persons.pieces import Waiting
 from rules.ground.digest import identity
 from rules.ground.event import Event
@@ -65,7 +65,7 @@ class Person:
 
     def knows(self, identity: int, r_ms: int) -> bool:
         """Tell whether a fact is known, under whatever subject it was told."""
-        return any(recognises(part.seen, identity, r_ms) for part in self.parts.values())
+        return any(part.seen.recognises(identity, r_ms) for part in self.parts.values())
 
     def knows_event(self, event: Event, r_ms: int) -> bool:
         """As `knows`, of an event."""

@@ -11,7 +11,7 @@ from rules.engine.persons.joining import arrived, joined_part, later, rejoin
 from rules.engine.persons.journeys import forget_gone
 from rules.engine.persons.lacking import note_target
 from rules.engine.persons.packed import Identity, Link
-from rules.engine.persons.part import OWN, Part, Way, recognises
+from rules.engine.persons.part import OWN, Part, Way
 from rules.engine.persons.person import Person, identity_of
 from rules.engine.persons.taking_over import Taken, take_exits
 from rules.engine.plan import Plan, all_of
@@ -188,11 +188,11 @@ def classify(profile: Profile | None, event: Event, name: int, r_ms: int, *, ane
     if person is not None and not person.takes(event.time_ms, anew):
         return "refused"
     own = None if person is None else person.own
-    if own is not None and recognises(own.seen, name, r_ms):
+    if own is not None and own.seen.recognises(name, r_ms):
         return "redelivery"
     if event.type not in NO_FACTS:
         return "fact"
-    if profile is not None and person is None and recognises(profile.seen, name, r_ms):
+    if profile is not None and person is None and profile.seen.recognises(name, r_ms):
         return "redelivery"
     return "redelivery" if person is not None and not is_later_link(person, event) else "link"
 

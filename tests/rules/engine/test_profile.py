@@ -7,9 +7,9 @@ from msgspec import msgpack
 
 from rules.conditions.view import Grant, Mark, Register
 from rules.engine.affiliations.memories import TIES
+from rules.engine.identities import SEEN_DAYS
 from rules.engine.layout import LAYOUT
 from rules.engine.old_layouts import take_former
-from rules.engine.persons.part import SEEN_DAYS, recognises, remember
 from rules.engine.plan import make_plan
 from rules.engine.profile import Profile, unpack
 from rules.engine.stay import Standing, Stay
@@ -77,7 +77,7 @@ def test_a_blob_of_each_layout_is_read_whole_and_packed_in_the_newest(blob: byte
     }
     assert isinstance(profile.stays["a"].entry_mark, Mark)
     assert (profile.wakes, profile.wake_ms) == ({"a": 1_772_496_000_005}, 1_772_496_000_005)
-    assert list(profile.seen.items()) == list(FIELDS[13].items())
+    assert list(profile.seen.days.items()) == list(FIELDS[13].items())
     assert (profile.activations, profile.sequences) == ({"x": Standing(active=True)}, {"email": 1})
     assert profile.pack() == PACKED
 
@@ -103,10 +103,10 @@ def test_a_profile_without_wakes_is_due_never() -> None:
 def test_identities_that_are_known_no_more_are_not_packed() -> None:
     profile = Profile("hcp:1", 1, 0, 0)
     for day in (0, 0, 1, SEEN_DAYS + 1):
-        remember(profile.seen, len(profile.seen), day * MS_PER_DAY)
+        profile.seen.remember(len(profile.seen.days), day * MS_PER_DAY)
     profile.evaluated_ms = (SEEN_DAYS + 1) * MS_PER_DAY
-    assert unpack("hcp:1", profile.pack()).seen == {2: 1, 3: SEEN_DAYS + 1}
-    known = [recognises(profile.seen, identity, profile.evaluated_ms) for identity in range(4)]
+    assert unpack("hcp:1", profile.pack()).seen.days == {2: 1, 3: SEEN_DAYS + 1}
+    known = [profile.seen.recognises(identity, profile.evaluated_ms) for identity in range(4)]
     assert known == [False, False, True, True]
 
 

@@ -10,9 +10,10 @@ from msgspec.msgpack import decode, encode
 
 from rules.conditions.view import State
 from rules.engine import layout
-from rules.engine.states import States
+from rules.engine.states import MANY, States
 
-KEYS = st.sampled_from(["a", "b", "c", "d"])
+NAMES = ["a", "b", "c", "d", *(f"state {n}" for n in range(2 * MANY))]
+KEYS = st.sampled_from(NAMES)
 STATES = (
     st.none()
     | st.integers(-(2**63), 2**63 - 1)
@@ -30,7 +31,7 @@ def holding(held: Mapping[str, State]) -> States:
 def read_back(states: States) -> States:
     """Return the states as a checkpoint brings them back."""
     packed = layout.decode(encode([layout.LAYOUT, *[0] * 7, [], [], states.pack(), {}, {}, {}, {}, {}]))
-    return States(packed.states)
+    return States(layout.read_states(packed.states))
 
 
 class StatesMachine(RuleBasedStateMachine):
@@ -64,9 +65,15 @@ class StatesMachine(RuleBasedStateMachine):
             with pytest.raises(KeyError):
                 self.states[key]
 
-    @rule()
-    def pack(self) -> None:
-        assert decode(encode(self.states.pack())) == self.wanted
+    @rule(first=st.integers(0, 30), states=st.lists(STATES, min_size=MANY, max_size=MANY))
+    def put_many(self, first: int, states: list[State]) -> None:
+        for key, state in zip(NAMES[first:], states, strict=False):
+            self.put(key, state)
+
+    @rule(times=st.integers(1, 3))
+    def pack(self, times: int) -> None:
+        for _ in range(times):
+            assert encode(self.states.pack()) == encode(self.wanted)
 
     @rule()
     def write_and_read(self) -> None:
@@ -81,7 +88,7 @@ class StatesMachine(RuleBasedStateMachine):
     def same_keys(self) -> None:
         assert list(self.states.keys()) == list(self.states) == list(self.wanted)
         assert len(self.states) == len(self.wanted)
-        assert all((key in self.states) == (key in self.wanted) for key in "abcd")
+        assert all((key in self.states) == (key in self.wanted) for key in NAMES)
 
 
 TestStates = StatesMachine.TestCase
@@ -93,21 +100,25 @@ def test_they_are_equal_to_the_mapping_that_they_hold(held: Mapping[str, State])
     assert read_back(holding(held)) == held
 
 
-def test_what_nobody_changed_is_not_packed_again() -> None:
-    states = read_back(holding({"a": [1], "b": [2], "c": [3]}))
-    before = dict(states.pack())
-    states["b"] = [2, 2]
-    assert states["c"] == [3]
-    after = states.pack()
-    assert after["a"] is before["a"]
-    assert after["c"] is before["c"]
-    assert after["b"] is not before["b"]
-    assert states.pack()["b"] is after["b"]
+@pytest.mark.parametrize("others", [0, 2 * MANY])
+def test_what_nobody_changed_is_not_packed_again(others: int) -> None:
+    states = read_back(holding({"a": [1], "b": [2], "c": [3]} | {f"state {n}": n for n in range(others)}))
+    wanted = dict(states)
+    for n in range(4):
+        read = states["a"]
+        assert isinstance(read, list)
+        read.append(n)  # nobody may do so: it would show
+        states["b"] = wanted["b"] = [n] * n
+        if n == 2:
+            states["new"] = wanted["new"] = "n"
+        assert decode(states.pack()) == wanted | {"a": [1]}
 
 
 def test_the_very_same_state_stays_packed_where_others_are_replaced() -> None:
     states = read_back(holding({"a": [1], "b": [2]}))
-    before = dict(states.pack())
-    states.replace({"a": states["a"], "b": [3]})
-    assert states.pack()["a"] is before["a"]
-    assert states == {"a": [1], "b": [3]}
+    states.pack()
+    read = states["a"]
+    assert isinstance(read, list)
+    read.append(9)
+    states.replace({"a": read, "b": [3]})
+    assert decode(states.pack()) == {"a": [1], "b": [3]}
