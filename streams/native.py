@@ -33,14 +33,19 @@ def home_of(root: Path) -> Path:
     return root / ".cache" / "native" / f"{source.hexdigest()}-{sysconfig.get_config_var('SOABI')}"
 
 
+def compiled_in() -> Path | None:
+    """Find the folder where the rules of this source are compiled, if SEGUE_NATIVE does not forbid it."""
+    if os.environ.get(VARIABLE) == "0" or not (ROOT / ".cache" / "native").is_dir():
+        return None
+    found = home_of(ROOT)
+    return found if (found / f"{NAMED}{sysconfig.get_config_var('EXT_SUFFIX')}").is_file() else None
+
+
 def use() -> None:
     """Have `rules` imported from where it is compiled, unless it was imported already. Raises NotCompiled."""
     wish = os.environ.get(VARIABLE, "")
-    if wish == "0" or "rules" in sys.modules or not (ROOT / ".cache" / "native").is_dir():
-        found = None
-    else:
-        found = home_of(ROOT)
-    if found is not None and (found / f"{NAMED}{sysconfig.get_config_var('EXT_SUFFIX')}").is_file():
+    found = None if "rules" in sys.modules else compiled_in()
+    if found is not None:
         sys.path.insert(0, str(found))
         import rules  # noqa: F401 - all its modules are looked for where it was found
     elif wish == "1" and "rules" not in sys.modules and not is_built_in():

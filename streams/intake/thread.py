@@ -20,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.actions import told
+from streams.intake.gathering import Gathering
 from streams.intake.hosting import Host
 from streams.intake.input import InputOffsets
 from streams.log import consumers
@@ -29,11 +30,8 @@ log = logging.getLogger(__name__)
 FETCH_WAIT_MS: Final = 25
 """How long the broker may hold back an empty answer. It must be short: aiokafka has one request in flight to a node,
 and records of partitions that are not in the request wait for its answer."""
-GATHER_MS: Final = 5
-"""How long the broker gathers records for an answer after an answer that brought few. Without it every arrival costs a
-fetch, and for its partition a read of profiles, a chunk and often a transaction …"""
 GATHER_BYTES: Final = 1 << 18
-"""… and with so many bytes those are cheap against the records themselves: the broker answers at once."""
+"""With so many bytes the broker gathers no longer: a fetch is cheap against the records themselves."""
 
 HEARTBEATS_A_SESSION: Final = 20
 """A worker learns by a heartbeat that the group gives its partitions anew. The first to learn it lets go, and waits for
@@ -62,6 +60,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def __init__(self, consumer: Any, *, loop: asyncio.AbstractEventLoop, beacon: Any) -> None:
         super().__init__(consumer, loop=loop, thread_loop=loop, beacon=beacon)
+        self._gathering = Gathering()
 
     async def on_start(self) -> None:
         """Start the consumer; see Faust."""
@@ -126,7 +125,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Say how the next fetch waits: for more records for a short while, or for the first record for longer."""
         fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001 - aiokafka fixes both for a consumer's life
         fetcher._fetch_min_bytes = GATHER_BYTES if gathering else 1  # noqa: SLF001
-        fetcher._fetch_max_wait_ms = GATHER_MS if gathering else FETCH_WAIT_MS  # noqa: SLF001
+        fetcher._fetch_max_wait_ms = self._gathering.wait_ms() if gathering else FETCH_WAIT_MS  # noqa: SLF001
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit group offsets. Only lag tools read them, so a failure is logged and forgotten."""

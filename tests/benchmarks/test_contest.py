@@ -155,8 +155,8 @@ def test_the_picture_is_whole_xml() -> None:
     assert len(drawn.findall("{*}polyline")) == 4
 
 
-def test_circumstances_name_date_machine_versions_and_commit() -> None:
-    assert set(described()) == {"date", "commit", "machine", "versions"}
+def test_circumstances_name_date_machine_versions_rules_and_commit() -> None:
+    assert set(described()) == {"date", "commit", "machine", "versions", "rules"}
 
 
 @pytest.mark.slow

