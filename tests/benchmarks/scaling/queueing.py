@@ -19,6 +19,7 @@ from itertools import accumulate
 from typing import Final
 
 from rules.ground.partitioning import partition_of
+from streams.partition.outgoing import TransactionPace
 from tests.benchmarks.scaling import parts
 
 CHUNK: Final = 200
@@ -38,7 +39,7 @@ class Setting:
     seconds: float = 20.0
     event_us: float = parts.WORKER_EVENT.value
     transaction_ms: float = parts.TRANSACTION_MS.value
-    linger_max_ms: float = 20.0
+    linger_max_ms: float = TransactionPace().linger_max_ms
     checkpoint_s: float = 1.0
     checkpoint_us_an_event: float = parts.WORKER_WRITE.value + 5 * parts.WORKER_WRITE_KB.value
     """Packing at a checkpoint, an event since the last one: a profile of 5 kB, written once an event."""
