@@ -106,7 +106,7 @@ model:
 	@$(foreach part,$(MODEL),tests/model/check.sh $(part) &&) true
 
 bench: $(PREPARED)
-	@$(BIN)/python deploy/native/build.py || echo "So Python runs the rules here: slower"
+	@[ "$$SEGUE_NATIVE" = 0 ] || $(BIN)/python deploy/native/build.py || echo "So Python runs the rules here: slower"
 	@$(BIN)/python -m tests.benchmarks.contest $(BENCH_ARGS)
 
 peers: $(PEERS_INSTALLED)

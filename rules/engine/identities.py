@@ -12,19 +12,19 @@ SEEN_MAX: Final = 512
 """Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
 """Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
-FEW: Final = 32
-"""So many are packed anew each time: it takes no longer than to know which of them are packed."""
+MANY: Final = 48
+"""So many are kept as they were packed; fewer are packed anew as quickly."""
 
 
 @final
 class Identities:
     """Identity → day of its record, in order of arrival. Mutable: one profile, or a part of one, owns it.
 
-    They are unpacked when somebody asks for them, and what is packed of them is kept while it stays the first of them:
-    a busy profile has hundreds, and between two checkpoints a few come to them.
+    Of a busy profile what was packed is kept while it stays the first of them: it has hundreds, and between two
+    checkpoints a few come to them.
     """
 
-    __slots__ = ("_days", "_gone", "_kept", "_packed")
+    __slots__ = ("_days", "_gone", "_kept", "_packed", "_packs")
 
     def __init__(self, packed: Raw | None = None) -> None:
         """Begin with what `pack` returned; None: with none."""
@@ -32,9 +32,11 @@ class Identities:
         self._packed: Raw | None = packed
         """All of them, while nobody asked for them yet."""
         self._kept = b""
-        """The first of them packed, each in as many bytes; without those at its beginning …"""
+        """The first of them packed, each in IDENTITY_BYTES; without those at its beginning …"""
         self._gone = 0
         """… that were forgotten since."""
+        self._packs = 0
+        """How often they were packed whole since they were read."""
 
     @property
     def days(self) -> dict[int, int]:
@@ -86,18 +88,23 @@ class Identities:
         """Pack them, as `layout.pack_identities` does. Forgets those that are recognised no more at an instant."""
         self.forget(t_ms)
         days = self._days
-        if not FEW <= len(days) <= layout.MAP_16_MAX:
-            return layout.pack_identities(days)
         kept = self._kept[self._gone * layout.IDENTITY_BYTES :]
-        count = len(days) - len(kept) // layout.IDENTITY_BYTES
-        newest = list(islice(reversed(days), count))
+        if not kept:
+            return self._pack_whole()
+        newest = list(islice(reversed(days), len(days) - len(kept) // layout.IDENTITY_BYTES))
         newest.reverse()
-        body = kept + layout.pack_entries({identity: days[identity] for identity in newest})
-        alike = len(body) == len(days) * layout.IDENTITY_BYTES
-        for identity in newest:
-            alike = alike and layout.is_usual(identity, days[identity])
-        self._keep(body if alike else b"")
+        new = {identity: days[identity] for identity in newest}
+        body = kept + layout.pack_entries(new)
+        self._keep(body if layout.are_usual(new) else b"")
         return layout.as_map(len(days), body)
+
+    def _pack_whole(self) -> Raw:
+        days = self._days
+        packed = layout.pack_identities(days)
+        self._packs += 1
+        busy = self._packs >= layout.OFTEN and MANY <= len(days) <= layout.MAP_16_MAX
+        self._keep(layout.entries_of(packed, len(days)) if busy and layout.are_usual(days) else b"")
+        return packed
 
     def _keep(self, packed: bytes) -> None:
         self._kept, self._gone = packed, 0

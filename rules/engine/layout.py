@@ -30,8 +30,9 @@ Of a grant and a withdrawal an older version kept the time only; it is read as o
 Layout 4 ended with the sequences and had no `marked` in a stay. The state of a condition that came in at a cut without
 its history had the key of one that has all of it.
 
-Settings, consents, states and identities stay packed (`Raw`) until somebody asks for them: few events ask for settings,
-or for most of the states. What was read and did not change is written as it was.
+Settings, consents and each state stay packed (`Raw`) until somebody asks for them: few events do. What nobody changed
+is written as it was. Of a busy profile all states are kept packed, and its identities (`rules.engine.states.Splicer`,
+`rules.engine.identities`).
 
 Layouts 2 to 4 are read too (`rules.engine.old_layouts`); what is written has always the newest layout, so a profile
 changes over when it is touched.
@@ -59,7 +60,10 @@ MAP_16_MAX: Final = 0xFFFF
 NO_ENTRIES: Final = Raw(b"\x80")
 """A map without entries."""
 IDENTITY_BYTES: Final = 9 + 3
-"""Of a packed identity and its day, nearly always (`is_usual`)."""
+"""Of a packed identity and its day, nearly always (`are_usual`)."""
+OFTEN: Final = 8
+"""A profile that was packed so often since it was read is busy: from then on what is packed of it is kept. To begin
+with that takes about as long as it saves in so many times."""
 
 
 class Packed(Struct, array_like=True, gc=False):
@@ -164,17 +168,25 @@ def read_identities(packed: Raw) -> dict[int, int]:
 
 def pack_entries(days: dict[int, int]) -> bytes:
     """Pack identities and their days without what says how many there are (MAP_16_MAX at the most)."""
-    return encode(days)[1 if len(days) <= FIXED_MAP_MAX else 3 :]
+    return entries_of(pack_identities(days), len(days))
+
+
+def entries_of(packed: Raw, count: int) -> bytes:
+    """Return the entries of a packed map without what says how many there are (MAP_16_MAX at the most)."""
+    return bytes(packed)[1 if count <= FIXED_MAP_MAX else 3 :]
 
 
 def as_map(count: int, entries: bytes) -> Raw:
-    """Return packed entries as `pack_identities` packs them; there are more than FIXED_MAP_MAX of them."""
+    """Return the map of packed entries; there are more than FIXED_MAP_MAX of them, and MAP_16_MAX at the most."""
     return Raw(b"\xde" + count.to_bytes(2, "big") + entries)
 
 
-def is_usual(identity: int, day: int) -> bool:
-    """Tell whether an identity and its day are IDENTITY_BYTES long; MessagePack packs smaller numbers in fewer."""
-    return identity > 0xFFFF_FFFF and 0xFF < day <= 0xFFFF
+def are_usual(days: dict[int, int]) -> bool:
+    """Tell whether each identity and its day take IDENTITY_BYTES: MessagePack packs a number as short as it can.
+
+    One identity in 2^32 is shorter; days are longer from 2149 on.
+    """
+    return not days or (min(days) > 0xFFFF_FFFF and min(days.values()) > 0xFF and max(days.values()) <= 0xFFFF)
 
 
 def unknown(layout: int) -> ValueError:

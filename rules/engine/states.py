@@ -4,7 +4,7 @@ A profile that is busy has hundreds of states, and an event moves two of them. S
 it is asked for, and what is packed of it is kept until another takes its place.
 """
 
-from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMapping
+from collections.abc import Iterator, KeysView, Mapping, MutableMapping
 from typing import Final, final, overload
 
 from msgspec import Raw
@@ -17,14 +17,14 @@ _encode: Final = Encoder().encode
 _decode: Final = Decoder().decode
 _CHANGED: Final = Raw()
 """Stands for a state that changed since it was packed."""
-MANY: Final = 24
-"""So many states are worth to be spliced; fewer are packed as quickly."""
+MANY: Final = 48
+"""So many states are spliced; fewer are packed at once as quickly."""
 
 
 class States(MutableMapping[str, State]):
     """The states of one profile. A state itself is never mutated in place."""
 
-    __slots__ = ("_changed", "_packed", "_read", "_splicer")
+    __slots__ = ("_changed", "_packed", "_packs", "_read", "_splicer")
 
     def __init__(self, packed: dict[str, Raw] | None = None) -> None:
         """Begin with states as `layout.read_states` returned them; it is taken over. None: begin without any."""
@@ -34,8 +34,10 @@ class States(MutableMapping[str, State]):
         """Those that somebody asked for, and all that changed since they were packed."""
         self._changed: dict[str, None] = {}
         """Keys of those that changed since they were packed."""
+        self._packs = 0
+        """How often they were packed since they were read, or since any was taken out."""
         self._splicer: Splicer | None = None
-        """What was packed last; None: nothing, or another set of states."""
+        """What was packed last; None: it was not kept."""
 
     def __getitem__(self, key: str) -> State:
         if key in self._read:
@@ -67,7 +69,7 @@ class States(MutableMapping[str, State]):
         del self._packed[key]
         self._read.pop(key, None)
         self._changed.pop(key, None)
-        self._splicer = None
+        self._splicer, self._packs = None, 0
 
     def __contains__(self, key: object) -> bool:
         return key in self._packed
@@ -87,7 +89,7 @@ class States(MutableMapping[str, State]):
         before, read = self._packed, self._read
         self._read = dict(states)
         self._changed = {}
-        self._splicer = None
+        self._splicer, self._packs = None, 0
         self._packed = {}
         for key, state in states.items():
             if key in read and read[key] is state and before[key] is not _CHANGED:
@@ -98,56 +100,44 @@ class States(MutableMapping[str, State]):
 
     def pack(self) -> Raw:
         """Pack them as a map from key to state (MessagePack)."""
-        packed, read = self._packed, self._read
-        changed = self._changed
-        self._changed = {}
+        packed, read, changed = self._packed, self._read, self._changed
         for key in changed:
             packed[key] = Raw(_encode(read[key]))
-        splicer = self._splicer
-        if splicer is None:
-            self._splicer = Splicer()
-            return Raw(_encode(packed))
-        return splicer.pack(packed, changed)
+        splicer, self._splicer = self._splicer, None  # should it fail, all are packed at once the next time
+        if splicer is not None and len(packed) <= layout.MAP_16_MAX:
+            splicer.splice({key: _entry(key, packed[key]) for key in changed})
+            whole = layout.as_map(len(packed), splicer.entries)
+        else:
+            self._packs += 1
+            splicer, whole = None, Raw(_encode(packed))
+            if self._packs >= layout.OFTEN and MANY <= len(packed) <= layout.MAP_16_MAX:
+                splicer = Splicer(packed, layout.entries_of(whole, len(packed)))
+        self._splicer, self._changed = splicer, {}
+        return whole
 
 
 @final
 class Splicer:
-    """Packs the states of a profile again and again: what did not change is copied in one piece.
+    """The states of a profile as they were packed last. What did not change since is copied in one piece.
 
     A profile that is busy is packed at each checkpoint, with hundreds of states of which some changed, and each lies
-    anywhere in memory. What was packed is kept from the second time on: most profiles are packed once, and forgotten.
+    anywhere in memory. To begin takes as long as packing several times: most profiles are packed once, and forgotten.
     """
 
-    __slots__ = ("_entries", "_lengths", "_places")
+    __slots__ = ("_lengths", "_places", "entries")
 
-    def __init__(self) -> None:
-        self._entries = b""
+    def __init__(self, packed: Mapping[str, Raw], entries: bytes) -> None:
+        """Begin with all states; `entries`: as they are packed, one after the other."""
+        self.entries = entries
         """Keys and states as they were packed last, one after the other."""
-        self._lengths: list[int] = []
-        """Of each of them, in bytes; none: nothing was kept."""
-        self._places: dict[str, int] = {}
+        self._lengths = [len(_encode(key)) + len(state) for key, state in packed.items()]
+        """Of each of them, in bytes."""
+        self._places = {key: place for place, key in enumerate(packed)}
         """Of each key, among them."""
 
-    def pack(self, packed: Mapping[str, Raw], changed: Iterable[str]) -> Raw:
-        """Pack them; those that `changed` did since the last call, or were not there, and no others did.
-
-        No key was taken out meanwhile.
-        """
-        if not MANY <= len(packed) <= layout.MAP_16_MAX:
-            return Raw(_encode(packed))
-        if self._lengths:
-            self._entries = self._spliced({self._place(key): _entry(key, packed[key]) for key in changed})
-        else:
-            self._keep(packed)
-        return layout.as_map(len(packed), self._entries)
-
-    def _keep(self, packed: Mapping[str, Raw]) -> None:
-        entries = []
-        for place, (key, state) in enumerate(packed.items()):
-            self._places[key] = place
-            entries.append(_entry(key, state))
-        self._lengths = [len(entry) for entry in entries]
-        self._entries = b"".join(entries)
+    def splice(self, changed: Mapping[str, bytes]) -> None:
+        """Take in entries that changed, or that are new: these come to the end, in the order in which they stand."""
+        self.entries = self._spliced({self._place(key): entry for key, entry in changed.items()})
 
     def _place(self, key: str) -> int:
         """Find the place of a key; a new one comes to the end."""
@@ -159,7 +149,7 @@ class Splicer:
 
     def _spliced(self, changed: Mapping[int, bytes]) -> bytes:
         """Return the entries with others at some places."""
-        before, lengths = self._entries, self._lengths
+        before, lengths = self.entries, self._lengths
         pieces: list[bytes] = []
         at = kept = place = 0
         for next_place in sorted(changed):

@@ -2,6 +2,7 @@
 
 A fetch of few records costs nearly as much as one of many: an answer, and for each partition in it a look for profiles
 and a chunk. A worker with time to spare takes records as they come; one without makes everyone wait for its fetches.
+Where something else keeps it from the processor (a limit, a full machine) it does not count as busy.
 """
 
 import time

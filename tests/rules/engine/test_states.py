@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.msgpack import decode, encode
 
 from rules.conditions.view import State
 from rules.engine import layout
+from rules.engine.layout import OFTEN
 from rules.engine.states import MANY, States
 
 NAMES = ["a", "b", "c", "d", *(f"state {n}" for n in range(2 * MANY))]
@@ -42,6 +43,12 @@ class StatesMachine(RuleBasedStateMachine):
         self.states = States()
         self.wanted: dict[str, State] = {}
 
+    @initialize(busy=st.booleans())
+    def begin(self, busy: bool) -> None:
+        if busy:
+            self.put_many(0, list(range(MANY)))
+            self.pack(OFTEN)
+
     @rule(key=KEYS, state=STATES)
     def put(self, key: str, state: State) -> None:
         self.states[key] = state
@@ -70,10 +77,16 @@ class StatesMachine(RuleBasedStateMachine):
         for key, state in zip(NAMES[first:], states, strict=False):
             self.put(key, state)
 
-    @rule(times=st.integers(1, 3))
+    @rule(times=st.sampled_from([1, 2, OFTEN + 1]))
     def pack(self, times: int) -> None:
         for _ in range(times):
             assert encode(self.states.pack()) == encode(self.wanted)
+
+    @rule(changes=st.lists(st.tuples(KEYS, STATES), min_size=2, max_size=9))
+    def change_and_pack(self, changes: list[tuple[str, State]]) -> None:
+        for key, state in changes:
+            self.put(key, state)
+            self.pack(1)
 
     @rule()
     def write_and_read(self) -> None:
@@ -104,12 +117,12 @@ def test_they_are_equal_to_the_mapping_that_they_hold(held: Mapping[str, State])
 def test_what_nobody_changed_is_not_packed_again(others: int) -> None:
     states = read_back(holding({"a": [1], "b": [2], "c": [3]} | {f"state {n}": n for n in range(others)}))
     wanted = dict(states)
-    for n in range(4):
+    for n in range(OFTEN + 3):
         read = states["a"]
         assert isinstance(read, list)
         read.append(n)  # nobody may do so: it would show
         states["b"] = wanted["b"] = [n] * n
-        if n == 2:
+        if n == OFTEN + 1:
             states["new"] = wanted["new"] = "n"
         assert decode(states.pack()) == wanted | {"a": [1]}
 
