@@ -12,8 +12,6 @@ SEEN_MAX: Final = 512
 """Event identities that a profile recognises: as many as a condition remembers (docs/language.md, Memory)."""
 SEEN_DAYS: Final = 7
 """Days for which a redelivery is recognised as such, if no more than SEEN_MAX other events came between."""
-MANY: Final = 48
-"""So many are kept as they were packed; fewer are packed anew as quickly."""
 
 
 @final
@@ -102,8 +100,8 @@ class Identities:
         days = self._days
         packed = layout.pack_identities(days)
         self._packs += 1
-        busy = self._packs >= layout.OFTEN and MANY <= len(days) <= layout.MAP_16_MAX
-        self._keep(layout.entries_of(packed, len(days)) if busy and layout.are_usual(days) else b"")
+        keeps = layout.is_worth_keeping(self._packs, len(days)) and layout.are_usual(days)
+        self._keep(layout.entries_of(packed, len(days)) if keeps else b"")
         return packed
 
     def _keep(self, packed: bytes) -> None:

@@ -64,6 +64,8 @@ IDENTITY_BYTES: Final = 9 + 3
 OFTEN: Final = 8
 """A profile that was packed so often since it was read is busy: from then on what is packed of it is kept. To begin
 with that takes about as long as it saves in so many times."""
+MANY: Final = 48
+"""So many entries are worth to be kept; fewer are packed anew as quickly."""
 
 
 class Packed(Struct, array_like=True, gc=False):
@@ -179,6 +181,11 @@ def entries_of(packed: Raw, count: int) -> bytes:
 def as_map(count: int, entries: bytes) -> Raw:
     """Return the map of packed entries; there are more than FIXED_MAP_MAX of them, and MAP_16_MAX at the most."""
     return Raw(b"\xde" + count.to_bytes(2, "big") + entries)
+
+
+def is_worth_keeping(packs: int, count: int) -> bool:
+    """Tell whether to keep so many entries as they are packed. `packs`: how often they were packed so far."""
+    return packs >= OFTEN and MANY <= count <= MAP_16_MAX
 
 
 def are_usual(days: dict[int, int]) -> bool:

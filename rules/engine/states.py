@@ -17,8 +17,6 @@ _encode: Final = Encoder().encode
 _decode: Final = Decoder().decode
 _CHANGED: Final = Raw()
 """Stands for a state that changed since it was packed."""
-MANY: Final = 48
-"""So many states are spliced; fewer are packed at once as quickly."""
 
 
 class States(MutableMapping[str, State]):
@@ -110,7 +108,7 @@ class States(MutableMapping[str, State]):
         else:
             self._packs += 1
             splicer, whole = None, Raw(_encode(packed))
-            if self._packs >= layout.OFTEN and MANY <= len(packed) <= layout.MAP_16_MAX:
+            if layout.is_worth_keeping(self._packs, len(packed)):
                 splicer = Splicer(packed, layout.entries_of(whole, len(packed)))
         self._splicer, self._changed = splicer, {}
         return whole

@@ -10,8 +10,8 @@ from msgspec.msgpack import decode, encode
 
 from rules.conditions.view import State
 from rules.engine import layout
-from rules.engine.layout import OFTEN
-from rules.engine.states import MANY, States
+from rules.engine.layout import MANY, OFTEN
+from rules.engine.states import States
 
 NAMES = ["a", "b", "c", "d", *(f"state {n}" for n in range(2 * MANY))]
 KEYS = st.sampled_from(NAMES)
