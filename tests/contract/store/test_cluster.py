@@ -135,6 +135,7 @@ def test_a_replica_of_a_cluster_may_be_named_in_the_url() -> None:
     assert server_findings(replica) == []
 
 
+@pytest.mark.servers
 async def test_a_node_of_a_cluster_that_is_named_alone_is_told(cluster: Cluster) -> None:
     alone = await check_server(RedisConnection.at(cluster.nodes[0].redis_url), "segue")
     assert any("names it alone" in found.what and not found.fatal for found in alone)
