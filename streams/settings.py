@@ -127,12 +127,13 @@ class Settings(KafkaSettings, RedisSettings, ErasureSettings):
     checkpoint_every_ms: Annotated[int, Field(ge=10)] = 1_000
     """The longest time between two slices of state that are written to Redis once they are published."""
     changes_per_transaction_max: Annotated[int, Field(ge=1)] = 1_000
-    """A single record that passes many wakes may exceed it."""
-    """A transaction takes no more output once it holds so many changes."""
+    """A transaction takes no more output once it holds so many changes. A single record that passes many wakes may
+    exceed it. While twenty times as many wait to be published, a worker applies nothing more."""
     unpublished_records_max: Annotated[int, Field(ge=100)] = 50_000
-    """With more records applied and not yet published or written, the input of a partition pauses."""
+    """With more records of a partition applied and not yet published or written, its input pauses."""
     profiles_cached_max: Annotated[int, Field(ge=0)] = 200_000
-    """How many clean profiles a worker keeps in memory, over all partitions."""
+    """How many profiles that are written a worker keeps in memory, over all its partitions. As many more may wait to be
+    written, 5,000 a partition at the least."""
     bad_input_share_max: Annotated[float, Field(gt=0, le=1)] = 0.05
     """With a larger share of refused records among the last `bad_input_window`, a partition is held; 1 holds none."""
     bad_input_window: Annotated[int, Field(ge=100)] = 10_000

@@ -343,6 +343,12 @@ class Partition:
         packing = self._profiles.slices.packing
         return None if packing is None else packing.left
 
+    @property
+    def in_slice(self) -> int:
+        """How many profiles a slice takes that was begun and is not whole, packed or still to be packed."""
+        packing = self._profiles.slices.packing
+        return 0 if packing is None else packing.left + len(packing.slice.profiles)
+
     def lacks(self, subject: str) -> bool:
         """Tell whether the profile is neither in memory nor known to be absent from the store."""
         return self._profiles.lacks(subject)

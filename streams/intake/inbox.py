@@ -88,11 +88,15 @@ class Inbox:
             self._held = True
             self._source.hold(self._partition)
 
-    def resume_if_low(self) -> None:
-        """Fetch again, if few records are left."""
-        if self._held and self._records < RECORDS_LOW:
-            self._held = False
-            self._source.resume(self._partition)
+    @property
+    def wants_more(self) -> bool:
+        """Whether nothing more is fetched, and few records are left."""
+        return self._held and self._records < RECORDS_LOW
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self._held = False
+        self._source.resume(self._partition)
 
     def clear(self) -> None:
         """Drop every record: the input was shut, or begins anew."""

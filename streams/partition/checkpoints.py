@@ -151,6 +151,11 @@ class Checkpoints:
         """Whether everything taken is written."""
         return self._in_flight is None and not self._ready and not self._waiting
 
+    @property
+    def unwritten(self) -> int:
+        """How many profiles the slices hold that are not written."""
+        return len(self._unwritten)
+
     def holds(self, subject: str) -> bool:
         """Tell whether a slice that is not written holds a subject."""
         return subject in self._unwritten

@@ -75,6 +75,9 @@ class TransactionPace:
     for every partition of every topic in it."""
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
+    waiting_max: int = 20
+    """So many full transactions may wait. With more, too much waits: a record may bring hundreds of changes, each waits
+    with its records, and until they are published the profiles that brought them stay in memory, too."""
 
 
 class PartitionQueue:
@@ -165,8 +168,14 @@ class Outgoing:
 
     def hurried(self) -> bool:
         """Whether a transaction should not wait for more: it is full, or somebody flushes."""
-        weight = sum(queue.weight for queue in self._queues.values())
-        return weight >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
+        return self._weight() >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
+
+    def too_much(self) -> bool:
+        """Whether so much waits that nobody should bring more."""
+        return self._weight() > self._pace.waiting_max * self._pace.changes_max
+
+    def _weight(self) -> int:
+        return sum(queue.weight for queue in self._queues.values())
 
     def behind(self) -> bool:
         """Whether every partition whose changes wait is behind its input; with a single one that is not, none waits."""

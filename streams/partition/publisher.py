@@ -78,6 +78,11 @@ class Publisher:
         """
         return bool(self._in_hand) and self._clock.now_ms() - self._began_ms > self._pace.slow_ms
 
+    @property
+    def congested(self) -> bool:
+        """Whether to apply no more records for now: a transaction is slow, or too much waits to be published."""
+        return self.slow or self._outgoing.too_much()
+
     def begin(self, claimed: Claimed, on_published: Callable[[Progress], None]) -> None:
         """Take a partition that was claimed with this publisher's ring. Call before its first `submit`.
 

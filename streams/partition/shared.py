@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from rules.catalogue.catalogue import Catalogue
 from rules.engine.change import AnyChange
@@ -42,6 +42,10 @@ class OutputRecords(Protocol):
         ...
 
 
+UNWRITTEN_MIN: Final = 5_000
+"""So many profiles of a partition may wait to be written, even where it keeps fewer that are."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionLimits:
     """The limits of one partition; `streams.settings.Settings` says what they are."""
@@ -49,8 +53,8 @@ class PartitionLimits:
     checkpoint_every_ms: int = 1_000
     unpublished_records_max: int = 50_000
     changes_per_transaction_max: int = 1_000
-    profiles_cached_max: int = 25_000
-    """How many clean profiles of the partition are kept in memory."""
+    profiles_cached_max: int = 200_000
+    """How many clean profiles are kept in memory, of all partitions that the worker holds: each has an equal share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,15 @@ class PartitionShared:
     """Counts for the metrics; None: nobody asks for them."""
     traced: bool = False
     """Whether spans are wanted."""
+    held: Callable[[], int] = lambda: 1
+    """Returns how many partitions the worker holds."""
+
+    @property
+    def kept_max(self) -> int:
+        """How many clean profiles a partition keeps in memory: its share of the worker's."""
+        return self.limits.profiles_cached_max // max(1, self.held())
+
+    @property
+    def unwritten_max(self) -> int:
+        """With how many profiles in memory that the store has not as they are a partition applies no more."""
+        return max(UNWRITTEN_MIN, self.kept_max)

@@ -39,8 +39,8 @@ PROBE_MS: Final = 1_000
 """How long an owner may go without comparing the token."""
 IDLE_MS: Final = 1_000
 """The longest wait for something to do."""
-SLOW_LOOK_MS: Final = 50
-"""How long to wait between two looks whether a slow transaction has been answered."""
+CONGESTED_LOOK_MS: Final = 50
+"""How long to wait between two looks whether the publisher is still congested."""
 
 
 class Tenure:
@@ -168,10 +168,13 @@ class Tenure:
         """Whether to apply no more now: a transaction is slow, or too much waits to be published or written."""
         behind = self._applier.engine.offset - self.checkpoints.written_offset
         unpublished = self._submitted.offset - self._published
-        blocked = max(behind, unpublished) > self._limits.unpublished_records_max
+        blocked = (
+            max(behind, unpublished) > self._limits.unpublished_records_max
+            or self._writer.unwritten > self._shared.unwritten_max
+        )
         if blocked:
             self._inbox.hold()
-        return blocked or self._publisher.slow
+        return blocked or self._publisher.congested
 
     def _behind(self) -> bool:
         """Whether many records wait, and what is not published yet will not soon keep them waiting (`_blocked`)."""
@@ -309,7 +312,7 @@ class Tenure:
         """Do what is due at this record boundary."""
         self._writer.pack(self._published)
         self._writer.write_if_ready()
-        self._applier.supplies.evict(self._limits.profiles_cached_max)
+        self._applier.supplies.evict(self._shared.kept_max)
         if self._notices.reopening:
             # the rest of a batch that is half applied is fetched again
             self._notices.reopening = False
@@ -318,8 +321,8 @@ class Tenure:
                 await self._hold_again()
             else:
                 await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
-        if not self._blocked():
-            self._inbox.resume_if_low()
+        if self._inbox.wants_more and not self._blocked():
+            self._inbox.resume()
         if not self._writing.busy and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
             await self.checkpoints.probe()
         self._tell()
@@ -364,8 +367,8 @@ class Tenure:
         """Do what only an owner with nothing to apply does. Returns how long it may wait, in ms."""
         now_ms = self._clock.now_ms()
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
-        if self._publisher.slow:
-            waits.append(SLOW_LOOK_MS)
+        if self._publisher.congested:
+            waits.append(CONGESTED_LOOK_MS)
         if self._writer.packing:
             waits.append(self._writer.portion_in_ms)
         elif self._writer.behind:

@@ -76,13 +76,22 @@ class Writer:
         """How long until the next portion is due."""
         return self._packed_ms + PORTION_EVERY_MS - self._clock.now_ms()
 
+    @property
+    def unwritten(self) -> int:
+        """How many profiles the store has not as they are. One that changed since a slice took it counts for each."""
+        return self._engine.touched + self._engine.in_slice + self._checkpoints.unwritten
+
     def applied(self, value_bytes: int) -> None:
         """Note the length of the values of a chunk that was applied."""
         self._applied_bytes += value_bytes
 
     def pack(self, published_offset: int) -> None:
         """Begin a slice when it is time, or when it would become too long; pack a portion of one when that is time."""
-        full = self._engine.offset - self._begun_offset >= SLICE_RECORDS_MAX or self._slice_bytes() >= SLICE_BYTES_MAX
+        full = (
+            self._engine.offset - self._begun_offset >= SLICE_RECORDS_MAX
+            or self._slice_bytes() >= SLICE_BYTES_MAX
+            or self._engine.touched >= self._touched_share
+        )
         if full or (self.due_in_ms <= 0 and not self.packing):
             self.begin_slice(published_offset)
         if self.packing and self.portion_in_ms <= 0:
@@ -114,7 +123,13 @@ class Writer:
     @property
     def touched_max(self) -> float:
         """With how many touched profiles a slice would become too long."""
-        return (SLICE_BYTES_MAX - self._applied_bytes) / self._checkpoints.profile_bytes
+        fitting = (SLICE_BYTES_MAX - self._applied_bytes) / self._checkpoints.profile_bytes
+        return min(fitting, self._touched_share)
+
+    @property
+    def _touched_share(self) -> int:
+        """With how many touched profiles a slice is begun: as many more may be touched while it is written."""
+        return self._shared.unwritten_max // 2
 
     def _slice_bytes(self) -> float:
         """Estimate the length of a slice taken now: the usual length of its profiles, and the records applied since."""

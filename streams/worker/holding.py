@@ -67,6 +67,11 @@ class Holding:
         self._held: dict[int, HeldPartition] = {}
 
     @property
+    def count(self) -> int:
+        """How many partitions are held."""
+        return len(self._held)
+
+    @property
     def runners(self) -> Mapping[int, PartitionRunner]:
         """The runner of each partition held."""
         return {partition: held.runner for partition, held in self._held.items()}

@@ -35,7 +35,7 @@ from streams.log.terms import Log, Ring
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
-from streams.partition.shared import PartitionLimits, PartitionShared
+from streams.partition.shared import UNWRITTEN_MIN, PartitionLimits, PartitionShared
 from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 from streams.store.access import RedisConnection
 from streams.store.erasure_check import check_erasure_keys
@@ -146,7 +146,8 @@ class Worker:
                 settings.bad_input_share_max, settings.bad_input_window, settings.bad_input_calm_ms
             ),
             catalogue=self._catalogues.get,
-            limits=self._limits(settings, deployment.partitions),
+            limits=self._limits(settings),
+            held=lambda: self.holding.count,
             on_point=on_point,
             tally=self._telling.tally,
             traced=self._telling.spans is not None,
@@ -161,12 +162,12 @@ class Worker:
         )
 
     @staticmethod
-    def _limits(settings: Settings, partitions: int) -> PartitionLimits:
+    def _limits(settings: Settings) -> PartitionLimits:
         return PartitionLimits(
             settings.checkpoint_every_ms,
             settings.unpublished_records_max,
             settings.changes_per_transaction_max,
-            settings.profiles_cached_max // partitions,
+            settings.profiles_cached_max,
         )
 
     def _redis_store(self, partition: int) -> PartitionStore:
@@ -327,7 +328,7 @@ class Worker:
             self._on_doubt,
             TransactionPace(
                 changes_max=settings.changes_per_transaction_max,
-                quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
+                quiet_records_max=min(UNWRITTEN_MIN // 2, max(1, settings.unpublished_records_max // 4)),
             ),
             self._clock,
             self._telling.tally,

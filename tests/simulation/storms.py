@@ -127,6 +127,7 @@ class Process:
             checkpoint_every_ms=rng.choice([10, 200, 1_000]),
             profiles_cached_max=rng.choice([0, 10, 1_000]),
             unpublished_records_max=rng.choice([100, 5_000]),
+            changes_per_transaction_max=rng.choice([1, 1_000]),
         )
         self.input = MemoryInput(world, rng.choice([1, 7, 100]))
         world.inputs.append(self.input)

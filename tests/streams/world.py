@@ -211,6 +211,9 @@ class Worker:
     batch: int = 1_000
     status: dict[int, PartitionStatus] = field(default_factory=dict)
     bad_input: BadInputLimits = field(default_factory=BadInputLimits)
+    pace: TransactionPace = field(
+        default_factory=lambda: TransactionPace(quiet_ms=5_000, linger_max_ms=0, linger_behind_ms=0)
+    )
 
     async def start(self, *partitions: int) -> "Worker":
         world = self.world
@@ -223,7 +226,7 @@ class Worker:
             "g1",
             PROGRESS,
             self._on_doubt,
-            TransactionPace(quiet_ms=5_000, linger_max_ms=0, linger_behind_ms=0),
+            self.pace,
             world.clock,
         )
         self.publishing = asyncio.ensure_future(self.publisher.run())
@@ -237,6 +240,7 @@ class Worker:
             world.catalogue,
             self.limits,
             self.on_point,
+            held=lambda: len(self.runners),
         )
         self.runners: dict[int, PartitionRunner] = {}
         self.tasks: dict[int, asyncio.Task[TenureEnd]] = {}

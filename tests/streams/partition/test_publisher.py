@@ -227,6 +227,21 @@ async def test_dead_letters_alone_count_too() -> None:
     assert bench.progress(0) == [11, 12, 13, 14]
 
 
+async def test_it_is_congested_while_more_waits_than_some_full_transactions() -> None:
+    bench = await Bench.make(TransactionPace(changes_max=4, waiting_max=3))
+    bench.wire.open.clear()
+    bench.submit(0, 11, "first")
+    await settled()
+    for partition in range(3):
+        bench.submit(partition, 12, *"abcd")
+    assert not bench.publisher.congested
+    bench.submit(2, 13, "e")
+    assert bench.publisher.congested
+    bench.wire.open.set()
+    await settled()
+    assert not bench.publisher.congested
+
+
 class TestQuietProgress:
     async def test_it_waits_two_seconds(self, bench: Bench) -> None:
         bench.submit(0, 20)

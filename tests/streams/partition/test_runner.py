@@ -8,9 +8,11 @@ from typing import TypeVar
 import pytest
 
 from rules.engine import partition as engine
+from rules.ground.partitioning import partition_of
 from streams.errors import Unanswered
 from streams.intake.inbox import RECORDS_LOW
-from streams.partition.outgoing import PublishSlice
+from streams.partition import shared
+from streams.partition.outgoing import PublishSlice, TransactionPace
 from streams.partition.publisher import Publisher
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
@@ -335,6 +337,64 @@ async def test_a_slice_says_whether_many_records_still_wait(
     assert all(world.end() - upto >= RECORDS_LOW - CHUNK for upto in behind)
     assert not submitted[-1][1]
     await worker.release()
+
+
+async def test_what_many_changes_bring_waits_in_the_log_and_not_in_memory() -> None:
+    """Forty records bring a change each, ten to a transaction; two transactions' worth may wait."""
+    world = await world_with(FOREVER_IN)
+    network = Stuck(world)
+    pace = TransactionPace(changes_max=10, slow_ms=10**9, linger_max_ms=0, linger_behind_ms=0, waiting_max=2)
+    worker = await Worker(world, pace=pace, batch=1).start(0)
+    await world.until(lambda: worker.applied() >= world.end())
+    network.free.clear()
+    traffic(world, people=60, rounds=1)
+    await world.pass_time(60_000)
+    # one transaction is on its way, and what is applied last may go beyond what may wait
+    assert 10 < worker.applied() <= 1 + 10 + 2 * 10 + 1 < world.end()
+    network.free.set()
+    await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
+    await worker.release()
+
+
+async def test_while_the_store_is_away_no_more_profiles_are_touched_than_memory_is_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared, "UNWRITTEN_MIN", 10)
+    world = await world_with(FOREVER_IN)
+    away = True
+
+    async def carry(partition: int, name: str, request: Request) -> object:
+        if away and name == "write":
+            raise Unanswered("away")
+        return request()
+
+    world.server.carry = carry
+    # slices are not taken by time here: without those that are taken sooner nobody would go on
+    worker = await Worker(world, PartitionLimits(10**9, profiles_cached_max=5), batch=1).start(0)
+    traffic(world, people=100, rounds=1)
+    await world.pass_time(120_000)
+    assert 10 <= worker.applied() <= 15
+    away = False
+    await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
+    await worker.release()
+    assert world.meta().offset == world.end()
+
+
+async def test_the_partitions_of_a_worker_share_what_it_keeps_in_memory() -> None:
+    world = await world_with(FOREVER_IN, partitions=2)
+    for n in range(100):
+        world.send(f"hcp:{n}", partition=partition_of(f"hcp:{n}".encode(), 2))
+    limits = PartitionLimits(100, profiles_cached_max=30)
+    one = await Worker(world, limits).start(0)
+    await world.until(lambda: one.status[0].written_offset == world.end())
+    assert one.status[0].profiles == 30
+    await one.release()
+    both = await Worker(world, limits).start(0, 1)
+    for n in range(100):
+        world.send(f"hcp:{n}", partition=partition_of(f"hcp:{n}".encode(), 2))
+    await world.until(lambda: all(both.status[p].written_offset == world.end(p) for p in (0, 1)))
+    assert [both.status[p].profiles for p in (0, 1)] == [15, 15]
+    await both.release()
 
 
 class Away(Network):
