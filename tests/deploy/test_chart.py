@@ -15,7 +15,7 @@ from streams.delivery.settings import DeliverySettings
 from streams.settings import Deployment, Settings
 from streams.worker.worker import CLOSING_MS
 from tests.deploy.rendering import check, helm, one, pods, refusal, render, run, variables
-from tests.deploy.values import CHART, ROOT, SCHEMA, comments, schema_text, set_by_chart, values
+from tests.deploy.values import CHART, ROOT, SCHEMA, comments, defaults, schema_text, set_by_chart, values
 
 MINIMAL: dict[str, Any] = {"kafka": {"bootstrapServers": "kafka:9092"}, "redis": {"url": "redis://valkey:6379/0"}}
 SECURED: dict[str, Any] = {
@@ -113,6 +113,14 @@ def test_the_settings_that_the_chart_sets_by_itself_exist() -> None:
     known |= {f"deliver_{name}" for name in DeliverySettings.model_fields}
     assert set_by_chart() - known == set()
     assert {"kafka_sasl_password_file", "redis_url", "group_instance_id"} <= set_by_chart()
+
+
+def test_what_a_worker_keeps_fits_into_the_memory_that_it_is_given() -> None:
+    """As many profiles may wait to be written as are kept, 9 kB each (docs/operations/scaling.md)."""
+    worker = defaults()["worker"]
+    [[number, unit]] = re.findall(r"^(\d+)(Gi|Mi)$", worker["resources"]["limits"]["memory"])
+    limit = int(number) << {"Gi": 30, "Mi": 20}[unit]
+    assert 110e6 + 2 * worker["profilesCachedMax"] * 9_000 < 0.9 * limit
 
 
 def test_rules_and_dashboards_are_those_of_deploy_and_no_copies() -> None:

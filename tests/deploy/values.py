@@ -166,6 +166,7 @@ def special() -> dict[str, Any]:
         "worker.replicas": at_least_1,
         "worker.sessionTimeoutMs": {"type": "integer", "minimum": 1000},
         "worker.stopDeadlineMs": {"type": "integer", "minimum": 100},
+        "worker.profilesCachedMax": {"type": "integer", "minimum": 0},
         "worker.maxUnavailable": {"anyOf": [at_least_1, {"type": "string", "pattern": "^[1-9][0-9]?%$"}]},
         "worker.podAnnotations": STRINGS,
         "worker.podLabels": STRINGS,

@@ -94,6 +94,7 @@
 - {name: SEGUE_SESSION_TIMEOUT_MS, value: {{ $v.worker.sessionTimeoutMs | quote }}}
 - {name: SEGUE_LEAVE_GROUP, value: {{ $v.worker.leaveGroup | quote }}}
 - {name: SEGUE_STOP_DEADLINE_MS, value: {{ $v.worker.stopDeadlineMs | quote }}}
+- {name: SEGUE_PROFILES_CACHED_MAX, value: {{ $v.worker.profilesCachedMax | int | quote }}}
 {{- range $name, $value := $v.settings }}
 - {name: SEGUE_{{ upper $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
