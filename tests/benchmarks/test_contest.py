@@ -132,6 +132,19 @@ def test_ratios_name_only_what_was_measured() -> None:
     assert not any("5,000" in what or "2,000 ÷ 50" in what for what in said)
 
 
+def test_what_is_wanted_against_a_peer_depends_on_its_kind() -> None:
+    peers = ["lua-best", "quix-best", "bytewax-best", "streams-best", "flink-best-alo"]
+    these = [found("segue", 50_000, 30), *(found(peer, 25_000, 30) for peer in peers)]
+    wanted = {what.split()[2].rstrip(","): wanted for what, _, wanted in ratios(these) if what.startswith("A ÷ ")}
+    assert wanted == {
+        "lua-best": "at least 4",
+        "quix-best": "at least 3",
+        "bytewax-best": "at least 3",
+        "streams-best": "per CPU-s at least 1",
+        "flink-best-alo": "per CPU-s at least 1",
+    }
+
+
 def test_an_earlier_version_is_compared_round_by_round() -> None:
     before, after = found("segue-before", 50_000, 30), found("segue", 40_000, 30)
     after.drains[0].cpu_s = {**after.drains[0].cpu_s, "engine": 1.2}

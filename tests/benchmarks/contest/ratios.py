@@ -10,6 +10,10 @@ SEGUE, TWO, LIMIT = "segue", "segue-two", "null"
 BEFORE = "segue-before"
 """The engine that is an earlier version of Segue."""
 P99_RATES = ("2,000", "5,000", "10,000")
+WANTED = {"lua": "at least 4", "streams": "per CPU-s at least 1", "flink": "per CPU-s at least 1"}
+"""Of A against a peer, by the word before the dash of its name …"""
+WANTED_OF_OTHERS = "at least 3"
+"""… and against every other one."""
 
 
 def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
@@ -44,7 +48,7 @@ def ratios(found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
                 yield (
                     f"A ÷ {peer.engine}{of}",
                     f"{drained(segue) / drained(peer):.1f}; per CPU-s {each[0] / each[1]:.1f}",
-                    "at least 3",
+                    WANTED.get(peer.engine.partition("-")[0], WANTED_OF_OTHERS),
                 )
         at = p99(segue, "2,000")
         if at:
