@@ -103,15 +103,13 @@ class PartitionQueue:
             raise ValueError(f"a slice up to {new.upto_offset} after one up to {self.upto}")
         self.upto = new.upto_offset
         self.weight += new.weight
-        if self.slices and not new.records:
-            # it brings only later progress: the slice before it takes that over
-            last = self.slices[-1]
-            new = replace(
-                new, records=last.records, changes=last.changes, effect_bytes=last.effect_bytes, notes=last.notes
-            )
-            self.slices.pop()
-        elif self.slices and not self.slices[-1].records:
-            self.slices.pop()
+        if self.slices and not (new.records and self.slices[-1].records):
+            # one of them brings only progress: both go as one
+            last = self.slices.pop()
+            if last.records:
+                new = replace(
+                    new, records=last.records, changes=last.changes, effect_bytes=last.effect_bytes, notes=last.notes
+                )
         self.slices.append(new)
 
     def loud(self) -> bool:
