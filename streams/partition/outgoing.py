@@ -66,9 +66,10 @@ class TransactionPace:
     ride_ms: int = 1_000
     """… and it rides along in a transaction of other partitions when the last progress is older than this."""
     linger_max_ms: int = 15
-    """A transaction that is not full begins so long after the last one as that one took, but no later than this. So a
-    busy worker waits longer than an idle one: fewer transactions leave it, and the brokers, more time for each. One
-    that took longer (a broker or this process was busy) kept what came meanwhile waiting enough …"""
+    """After a transaction for which several slices had gathered, one that is not full begins so long after it as it took,
+    but no later than this. So a busy worker waits longer than an idle one: fewer transactions leave it, and the brokers,
+    more time for each. One that took longer (a broker or this process was busy) kept what came meanwhile waiting
+    enough …"""
     linger_behind_ms: int = 100
     """… unless every partition that has changes is behind its input. Nobody waits for a moment then, and a transaction
     begins so long after the last one. There are fewer, just where time is short: each costs the brokers about half a ms

@@ -1,9 +1,9 @@
 """Publish the changes of a worker's partitions: one transaction at a time, each of several partitions.
 
-The pace adapts: while a transaction is on its way, slices gather for the next one; and a transaction that is not full
-begins no sooner after the last one than that one took. So transactions take half of the time at most while little is
-going on, and they grow with the time that the brokers take. After a longer pause a change is published at once. Changes
-of a backlog gather longer: there will be fewer transactions just where time is short.
+The pace adapts: while a transaction is on its way, slices gather for the next one; and after one for which several had
+gathered, one that is not full begins no sooner than that one took. So transactions take half of the time at most, and
+they grow with the time that the brokers take. Where changes come one by one, nothing would gather, and each is published
+at once. Changes of a backlog gather longer: there will be fewer transactions just where time is short.
 `outgoing` says what goes into each transaction.
 """
 
@@ -53,6 +53,8 @@ class Publisher:
         """When the transaction in hand began."""
         self._took_ms = 0.0
         """How long the last transaction took …"""
+        self._gathered = False
+        """… whether several slices with changes had gathered for it …"""
         self._ended_ms = -math.inf
         """… and when it ended."""
         self._over = False
@@ -187,13 +189,17 @@ class Publisher:
         """Wait for more, as long as the pace says, or until the transaction is full or somebody flushes."""
         while not self._over and not self._outgoing.hurried():
             self._behind = self._outgoing.behind()
-            linger_ms = self._pace.linger_behind_ms if self._behind else min(self._took_ms, self._pace.linger_max_ms)
-            rest_ms = self._ended_ms + linger_ms - self._clock.now_ms()
+            rest_ms = self._ended_ms + self._linger_ms() - self._clock.now_ms()
             if rest_ms <= 0:
                 break
             self._hurry.clear()
             await self._clock.wait(self._hurry, rest_ms)
         self._hurry.set()
+
+    def _linger_ms(self) -> float:
+        if self._behind:
+            return self._pace.linger_behind_ms
+        return min(self._took_ms, self._pace.linger_max_ms) if self._gathered else 0.0
 
     async def _until_work(self, now_ms: float) -> None:
         """Wait for a submit, or until quiet progress is due."""
@@ -212,7 +218,7 @@ class Publisher:
             answered = True
         finally:
             now_ms = self._ended_ms = self._clock.now_ms()
-            self._took_ms = now_ms - began_ms
+            self._took_ms, self._gathered = now_ms - began_ms, len(transaction.notes) > 1
             self._tell_span(transaction, answered=answered)
             self._in_hand = frozenset()
             for queue, progress in transaction.progress.values():

@@ -155,8 +155,9 @@ class Tenure:
             await self._hold_or_go_on()
             if self._ahead is None and self._inbox and not self._blocked():
                 await self._apply_chunk()
-                # give the other tasks a turn
-                await asyncio.sleep(0)
+                if self._inbox:
+                    # give the other tasks a turn; with nothing more to apply the wait below gives it
+                    await asyncio.sleep(0)
             await self._keep()
             if self._ahead is not None:
                 await self._clock.wait(notices.poke, 1 if self._ahead.waiting else await self._idle())

@@ -288,13 +288,20 @@ class TestQuietProgress:
 
 
 class TestPace:
-    async def test_a_transaction_that_is_not_full_waits_as_long_as_the_last_took(self, bench: Bench) -> None:
+    async def slow(self, bench: Bench, length_ms: float) -> None:
+        """Publish changes of two partitions in a transaction that takes so long."""
         bench.wire.open.clear()
         bench.submit(0, 11, "a")
+        bench.submit(1, 11, "a")
         await settled()
-        await bench.time.move(3)
-        bench.submit(0, 12, "b")
+        await bench.time.move(length_ms)
         bench.wire.open.set()
+        await settled()
+        assert (bench.progress(0), bench.progress(1)) == ([11], [11])
+
+    async def test_a_transaction_that_is_not_full_waits_as_long_as_the_last_took(self, bench: Bench) -> None:
+        await self.slow(bench, 3)
+        bench.submit(0, 12, "b")
         await settled()
         assert bench.progress(0) == [11]
         bench.submit(0, 13, "c")
@@ -302,6 +309,16 @@ class TestPace:
         assert bench.progress(0) == [11]
         await bench.time.move(1)
         assert bench.progress(0) == [11, 13]
+
+    async def test_but_not_where_the_last_one_had_gathered_nothing(self, bench: Bench) -> None:
+        bench.wire.open.clear()
+        bench.submit(0, 11, "a")
+        await settled()
+        await bench.time.move(3)
+        bench.submit(0, 12, "b")
+        bench.wire.open.set()
+        await settled()
+        assert bench.progress(0) == [11, 12]
 
     async def test_a_full_one_does_not_wait(self) -> None:
         bench = await Bench.make(TransactionPace(changes_max=2))
@@ -315,11 +332,7 @@ class TestPace:
         assert bench.progress(0) == [11, 12]
 
     async def test_it_never_waits_longer_than_its_limit(self, bench: Bench) -> None:
-        bench.wire.open.clear()
-        bench.submit(0, 11, "a")
-        await settled()
-        await bench.time.move(3_000)
-        bench.wire.open.set()
+        await self.slow(bench, 3_000)
         bench.submit(0, 12, "b")
         await settled()
         await bench.time.move(14)
