@@ -86,12 +86,13 @@ class Applier:
         return Boundary(self.engine.offset, self.engine.digest)
 
     async def chunk(
-        self, chunk: Sequence[Fetched], submit: Callable[[Output], None], changes_max: int, touched_max: float
+        self, chunk: Sequence[Fetched], submit: Callable[[Output], bool], changes_max: int, touched_max: float
     ) -> int:
         """Apply records, giving way to others now and then. Output goes to `submit`, at record boundaries.
 
         Stops after the record with which `touched_max` profiles are touched, because a slice must be taken then: a
-        record touches as many profiles as it passes wakes. Returns how many records were applied; at least one.
+        record touches as many profiles as it passes wakes. Stops too where `submit` says that too much waits to be
+        published: a record brings any number of changes. Returns how many records were applied; at least one.
         Raises Gap, Fenced, Incident (then the engine may stand within a record: drop it), or our bugs.
         """
         began_ms = self._clock.now_ms()
@@ -127,8 +128,10 @@ class Applier:
                 if applied.items or applied.effects or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)
                     if output.weight >= changes_max:
-                        submit(output)
+                        full = submit(output)
                         output = Output(traced=self._shared.traced)
+                        if full:
+                            break
                 else:
                     output.applied += 1  # nearly every record brings nothing
             if on_point is not None:

@@ -152,8 +152,13 @@ class Checkpoints:
         return self._in_flight is None and not self._ready and not self._waiting
 
     @property
+    def waits(self) -> bool:
+        """Whether a slice waits for its changes to be published."""
+        return bool(self._waiting)
+
+    @property
     def unwritten(self) -> int:
-        """How many profiles the slices hold that are not written."""
+        """How many profiles the slices hold that are not written; one that several hold counts once."""
         return len(self._unwritten)
 
     def holds(self, subject: str) -> bool:

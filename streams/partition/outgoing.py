@@ -66,10 +66,10 @@ class TransactionPace:
     ride_ms: int = 1_000
     """… and it rides along in a transaction of other partitions when the last progress is older than this."""
     linger_max_ms: int = 15
-    """After a transaction for which several slices had gathered, one that is not full begins so long after it as it took,
-    but no later than this. So a busy worker waits longer than an idle one: fewer transactions leave it, and the brokers,
-    more time for each. One that took longer (a broker or this process was busy) kept what came meanwhile waiting
-    enough …"""
+    """After a transaction for which several slices had gathered, one that is not full begins so long after it as it
+    took, but no later than this. So a busy worker waits longer than an idle one: fewer transactions leave it, and the
+    brokers, more time for each. One that took longer (a broker or this process was busy) kept what came meanwhile
+    waiting enough …"""
     linger_behind_ms: int = 100
     """… unless every partition that has changes is behind its input. Nobody waits for a moment then, and a transaction
     begins so long after the last one. There are fewer, just where time is short: each costs the brokers about half a ms
@@ -77,8 +77,8 @@ class TransactionPace:
     slow_ms: int = 1_000
     """A transaction that takes longer is slow: long against the usual few ms, short against its time-out."""
     waiting_max: int = 20
-    """So many full transactions may wait. With more, too much waits: a record may bring hundreds of changes, each waits
-    with its records, and until they are published the profiles that brought them stay in memory, too."""
+    """So many full transactions may wait. With more, who has more than a share of it brings no more: a record may bring
+    hundreds of changes, each waits with its records, and until they are published their profiles stay in memory."""
 
 
 class PartitionQueue:
@@ -96,6 +96,8 @@ class PartitionQueue:
         self.upto = claimed.published.offset
         """The `upto_offset` of the newest slice."""
         self.flushing = 0
+        self.wanted = False
+        """Progress without changes is wanted soon."""
         self.failed = False
         """A transaction that touched it was not answered."""
 
@@ -122,6 +124,7 @@ class PartitionQueue:
         return bool(self.slices) and (
             self.loud()
             or self.flushing > 0
+            or self.wanted
             or now_ms >= self.written_ms + pace.quiet_ms
             or self.upto - self.published.offset >= pace.quiet_records_max
         )
@@ -134,6 +137,8 @@ class Transaction:
     records: list[OutRecord] = field(default_factory=list)
     progress: dict[int, tuple[PartitionQueue, Progress]] = field(default_factory=dict)
     weight: int = 0
+    slices: int = 0
+    """How many of its slices hold records."""
     notes: list[tuple[int, Notes]] = field(default_factory=list)
     """Of its slices that hold records, with their partitions."""
 
@@ -169,9 +174,15 @@ class Outgoing:
         """Whether a transaction should not wait for more: it is full, or somebody flushes."""
         return self._weight() >= self._pace.changes_max or any(queue.flushing for queue in self._queues.values())
 
-    def too_much(self) -> bool:
-        """Whether so much waits that nobody should bring more."""
-        return self._weight() > self._pace.waiting_max * self._pace.changes_max
+    def too_much(self, partition: int) -> bool:
+        """Whether so much waits that a partition should bring no more: more than may, and more than its share of that.
+
+        A partition of which little waits goes on, whatever others bring. It would hardly find the moment at which they
+        have left it room.
+        """
+        queue = self._queues.get(partition)
+        may = self._pace.waiting_max * self._pace.changes_max
+        return queue is not None and queue.weight * len(self._queues) > may and self._weight() > may
 
     def _weight(self) -> int:
         return sum(queue.weight for queue in self._queues.values())
@@ -214,9 +225,11 @@ class Outgoing:
             queue.weight -= weight
             transaction.records.extend(taken.records)
             transaction.weight += weight
+            transaction.slices += bool(taken.records)
             if taken.notes is not None and taken.records:
                 transaction.notes.append((partition, taken.notes))
         if taken is not None:
+            queue.wanted = queue.wanted and bool(queue.slices)
             progress = Progress(
                 self._generation,
                 queue.epoch,

@@ -1,9 +1,9 @@
 """Publish the changes of a worker's partitions: one transaction at a time, each of several partitions.
 
 The pace adapts: while a transaction is on its way, slices gather for the next one; and after one for which several had
-gathered, one that is not full begins no sooner than that one took. So transactions take half of the time at most, and
-they grow with the time that the brokers take. Where changes come one by one, nothing would gather, and each is published
-at once. Changes of a backlog gather longer: there will be fewer transactions just where time is short.
+gathered, one that is not full begins no sooner than that one took. So they take half of the time at most, and grow with
+the time that the brokers take. Where changes come one by one, nothing would gather, and each is published at once.
+Changes of a backlog gather longer: there will be fewer transactions just where time is short.
 `outgoing` says what goes into each transaction.
 """
 
@@ -80,10 +80,16 @@ class Publisher:
         """
         return bool(self._in_hand) and self._clock.now_ms() - self._began_ms > self._pace.slow_ms
 
-    @property
-    def congested(self) -> bool:
-        """Whether to apply no more records for now: a transaction is slow, or too much waits to be published."""
-        return self.slow or self._outgoing.too_much()
+    def congested(self, partition: int) -> bool:
+        """Whether to apply no more of a partition for now: a transaction is slow, or too much waits to be published."""
+        return self.slow or self._outgoing.too_much(partition)
+
+    def hasten(self, partition: int) -> None:
+        """Publish soon what was submitted for a partition, also where it is only progress."""
+        queue = self._outgoing.queues.get(partition)
+        if queue is not None and queue.slices and not queue.wanted:
+            queue.wanted = True
+            self._work.set()
 
     def begin(self, claimed: Claimed, on_published: Callable[[Progress], None]) -> None:
         """Take a partition that was claimed with this publisher's ring. Call before its first `submit`.
@@ -218,7 +224,7 @@ class Publisher:
             answered = True
         finally:
             now_ms = self._ended_ms = self._clock.now_ms()
-            self._took_ms, self._gathered = now_ms - began_ms, len(transaction.notes) > 1
+            self._took_ms, self._gathered = now_ms - began_ms, transaction.slices > 1
             self._tell_span(transaction, answered=answered)
             self._in_hand = frozenset()
             for queue, progress in transaction.progress.values():

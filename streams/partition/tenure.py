@@ -169,18 +169,19 @@ class Tenure:
         """Whether to apply no more now: a transaction is slow, or too much waits to be published or written."""
         behind = self._applier.engine.offset - self.checkpoints.written_offset
         unpublished = self._submitted.offset - self._published
-        blocked = (
-            max(behind, unpublished) > self._limits.unpublished_records_max
-            or self._writer.unwritten > self._shared.unwritten_max
-        )
+        blocked = max(behind, unpublished) > self._limits.unpublished_records_max or self._writer.full
         if blocked:
             self._inbox.hold()
-        return blocked or self._publisher.congested
+        return blocked or self._publisher.congested(self._partition)
 
     def _behind(self) -> bool:
         """Whether many records wait, and what is not published yet will not soon keep them waiting (`_blocked`)."""
         unpublished = self._applier.engine.offset - self._published
-        return self._inbox.many and unpublished < self._limits.unpublished_records_max // 4
+        return (
+            self._inbox.many
+            and unpublished < self._limits.unpublished_records_max // 4
+            and not self._writer.needs_progress
+        )
 
     async def _apply_chunk(self) -> None:
         applier, status = self._applier, self._status
@@ -214,8 +215,8 @@ class Tenure:
         )
         self._writer.begin_slice(self._published)
 
-    def _submit(self, output: Output) -> None:
-        """Give output to the publisher, at a record boundary."""
+    def _submit(self, output: Output) -> bool:
+        """Give output to the publisher, at a record boundary. Returns whether to apply no more for now."""
         applier, status = self._applier, self._status
         engine = applier.engine
         self._bad_input.add(output.applied, output.refused)
@@ -241,6 +242,7 @@ class Tenure:
         if output.refused:
             status.dead_letters += len(output.refused)
             self._tell_refused()
+        return self._publisher.congested(self._partition)
 
     # -- holding: too many records were refused
 
@@ -313,6 +315,8 @@ class Tenure:
         """Do what is due at this record boundary."""
         self._writer.pack(self._published)
         self._writer.write_if_ready()
+        if self._writer.needs_progress:
+            self._publisher.hasten(self._partition)
         self._applier.supplies.evict(self._shared.kept_max)
         if self._notices.reopening:
             # the rest of a batch that is half applied is fetched again
@@ -322,10 +326,10 @@ class Tenure:
                 await self._hold_again()
             else:
                 await self._shared.input.open(self._partition, self._applier.engine.offset, self._inbox)
-        if self._inbox.wants_more and not self._blocked():
-            self._inbox.resume()
         if not self._writing.busy and self._clock.now_ms() - self.checkpoints.asked_ms >= PROBE_MS:
             await self.checkpoints.probe()
+        if self._inbox.wants_more and not self._blocked():
+            self._inbox.resume()
         self._tell()
 
     def _reap(self) -> None:
@@ -368,7 +372,7 @@ class Tenure:
         """Do what only an owner with nothing to apply does. Returns how long it may wait, in ms."""
         now_ms = self._clock.now_ms()
         waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
-        if self._publisher.congested:
+        if self._publisher.congested(self._partition):
             waits.append(CONGESTED_LOOK_MS)
         if self._writer.packing:
             waits.append(self._writer.portion_in_ms)

@@ -23,6 +23,8 @@ PORTION: Final = 20
 """How many profiles are packed at a time at the least: 1 ms, for a profile that was touched a second ago is in no cache
 of the processor any more (20 to 50 µs). An eighth of as many as were touched since the slice was begun are packed if
 that is more, so that a slice is whole long before the next one is as long."""
+PORTION_FULL: Final = 100
+"""… or so many while the partition stands because too much is unwritten."""
 PORTION_EVERY_MS: Final = 5
 """How long the other work of the worker has between two portions of a partition."""
 SPREAD: Final = 0.618
@@ -78,8 +80,28 @@ class Writer:
 
     @property
     def unwritten(self) -> int:
-        """How many profiles the store has not as they are. One that changed since a slice took it counts for each."""
-        return self._engine.touched + self._engine.in_slice + self._checkpoints.unwritten
+        """How many profiles the store has not as they are. One counts twice that is touched, and in a slice."""
+        return self._engine.touched + self._taken
+
+    @property
+    def full(self) -> bool:
+        """Whether to apply no more: too much is unwritten, and some of it will be written without another record.
+
+        Profiles may be touched without a record (`Partition.give_wakes`). No slice takes them before the next one.
+        """
+        if self.unwritten <= self._shared.unwritten_max:
+            return False
+        return self.behind or self.packing or not self._checkpoints.settled
+
+    @property
+    def needs_progress(self) -> bool:
+        """Whether much is unwritten, and a slice of it waits to be published."""
+        return self._checkpoints.waits and self.unwritten > self._shared.unwritten_max // 2
+
+    @property
+    def _taken(self) -> int:
+        """How many profiles slices took that are not written."""
+        return self._engine.in_slice + self._checkpoints.unwritten
 
     def applied(self, value_bytes: int) -> None:
         """Note the length of the values of a chunk that was applied."""
@@ -87,15 +109,13 @@ class Writer:
 
     def pack(self, published_offset: int) -> None:
         """Begin a slice when it is time, or when it would become too long; pack a portion of one when that is time."""
-        full = (
-            self._engine.offset - self._begun_offset >= SLICE_RECORDS_MAX
-            or self._slice_bytes() >= SLICE_BYTES_MAX
-            or self._engine.touched >= self._touched_share
-        )
-        if full or (self.due_in_ms <= 0 and not self.packing):
+        long = self._engine.offset - self._begun_offset >= SLICE_RECORDS_MAX or self._slice_bytes() >= SLICE_BYTES_MAX
+        half = self._engine.touched >= self._shared.unwritten_max // 2
+        if long or (not self.packing and (half or self.due_in_ms <= 0)):
             self.begin_slice(published_offset)
         if self.packing and self.portion_in_ms <= 0:
-            self._pack(max(PORTION, self._engine.touched // 8), published_offset)
+            portion = max(PORTION, self._engine.touched // 8, PORTION_FULL if self.full else 0)
+            self._pack(portion, published_offset)
 
     def begin_slice(self, published_offset: int) -> None:
         """Begin a slice now, if anything was applied since the last one. The one before it is packed whole first."""
@@ -122,14 +142,9 @@ class Writer:
 
     @property
     def touched_max(self) -> float:
-        """With how many touched profiles a slice would become too long."""
+        """With how many touched profiles a slice would become too long, or too much be unwritten."""
         fitting = (SLICE_BYTES_MAX - self._applied_bytes) / self._checkpoints.profile_bytes
-        return min(fitting, self._touched_share)
-
-    @property
-    def _touched_share(self) -> int:
-        """With how many touched profiles a slice is begun: as many more may be touched while it is written."""
-        return self._shared.unwritten_max // 2
+        return min(fitting, self._shared.unwritten_max - self._taken)
 
     def _slice_bytes(self) -> float:
         """Estimate the length of a slice taken now: the usual length of its profiles, and the records applied since."""

@@ -35,7 +35,7 @@ from streams.log.terms import Log, Ring
 from streams.partition.outgoing import TransactionPace
 from streams.partition.points import UNOBSERVED, OnPoint
 from streams.partition.publisher import Publisher
-from streams.partition.shared import UNWRITTEN_MIN, PartitionLimits, PartitionShared
+from streams.partition.shared import PartitionLimits, PartitionShared
 from streams.settings import WORKER_WEB_PORT, Deployment, Settings
 from streams.store.access import RedisConnection
 from streams.store.erasure_check import check_erasure_keys
@@ -328,7 +328,7 @@ class Worker:
             self._on_doubt,
             TransactionPace(
                 changes_max=settings.changes_per_transaction_max,
-                quiet_records_max=min(UNWRITTEN_MIN // 2, max(1, settings.unpublished_records_max // 4)),
+                quiet_records_max=min(10_000, max(1, settings.unpublished_records_max // 4)),
             ),
             self._clock,
             self._telling.tally,

@@ -72,13 +72,21 @@ class TyingRun(PersonsRun):
     loaded = (load(FILES),)
     by_facts = frozenset(BY_FACTS)
 
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._ties: list[tuple[str, dict[str, str]]] = []
+
     def tie(self) -> None:
         """Tie people to organisations, and untie some; a few ties come late, or twice."""
         for _ in range(self.rng.randrange(1, 14)):
             self.world.advance(self.rng.choice([0, 1, 50]))
-            kind = "affiliation.ended" if self.rng.random() < 0.2 else "affiliation.started"
-            data = {"organisation": self.rng.choice(PAYERS), "role": self.rng.choice(ROLES)}
-            self.tell(self.rng.choice(PEOPLE), kind, data, self.rng.choice([0, 0, 0, 3_000]))
+            if self._ties and self.rng.random() < 0.2:
+                kind, (person, data) = "affiliation.ended", self.rng.choice(self._ties)
+            else:
+                kind, person = "affiliation.started", self.rng.choice(PEOPLE)
+                data = {"organisation": self.rng.choice(PAYERS), "role": self.rng.choice(ROLES)}
+                self._ties.append((person, data))
+            self.tell(person, kind, data, self.rng.choice([0, 0, 0, 3_000]))
             self.came[kind] += 1
 
     def tell_all(self) -> None:
@@ -157,7 +165,16 @@ async def affiliations(seed: int) -> Counter[str]:
         run = TyingRun(seed)
         await run.begin()
         erasing = [run.gone] if seed % 3 == 2 else []
-        phases = (run.tie, run.tie, run.tell_all, run.tell_all, run.link_people, run.link_payers, *erasing)
+        phases = (
+            run.tie,
+            run.tie,
+            run.tell_all,
+            run.tell_all,
+            run.link_people,
+            run.link_payers,
+            run.link_payers,
+            *erasing,
+        )
         events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.nothing)
         for _ in range(14):
             run.weather()

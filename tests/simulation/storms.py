@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from unittest.mock import patch
 
 from rules.ground.partitioning import partition_of
 from streams.errors import Unanswered
 from streams.operations.filling.histories import histories
+from streams.partition import shared
 from streams.records import Stored
 from streams.settings import Deployment, Settings
 from streams.wire.maker import RecordMaker
@@ -45,6 +47,8 @@ HISTORIC = (b"i-visits", b"j-often")
 """The segments that nobody enters with `backfill` but at the end of a fill."""
 NAIVE_EVERY = 256
 """The naive evaluator judges the seeds that are a multiple of this, which are storms."""
+FEW, FEW_EVERY = 6, 3
+"""In one of so many seeds so few profiles may be unwritten, in memories that keep no more."""
 SHARES = {**TYPES, "unknown.type": 2}
 
 
@@ -121,13 +125,15 @@ class Process:
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world = world
+        every, cached, unpublished = rng.choice([10, 200, 1_000]), rng.choice([0, 10, 1_000]), rng.choice([100, 5_000])
         settings = Settings(
             ring_size=2,
             bad_input_share_max=1.0,
-            checkpoint_every_ms=rng.choice([10, 200, 1_000]),
-            profiles_cached_max=rng.choice([0, 10, 1_000]),
-            unpublished_records_max=rng.choice([100, 5_000]),
-            changes_per_transaction_max=rng.choice([1, 1_000]),
+            checkpoint_every_ms=every,
+            profiles_cached_max=cached,
+            unpublished_records_max=unpublished,
+            # not drawn: what is drawn after it would be another run
+            changes_per_transaction_max=1 if (cached, unpublished) == (0, 100) else 1_000,
         )
         self.input = MemoryInput(world, rng.choice([1, 7, 100]))
         world.inputs.append(self.input)
@@ -331,6 +337,11 @@ async def storm(seed: int) -> Counter[str]:
 
     Raises AssertionError when a law does not hold, or nothing moves any more.
     """
+    with patch.object(shared, "UNWRITTEN_MIN", FEW if seed % FEW_EVERY == 0 else shared.UNWRITTEN_MIN):
+        return await _storm(seed)
+
+
+async def _storm(seed: int) -> Counter[str]:
     run = await Run(seed).begin()
     events = (run.kill, run.rebalance, run.zombie, run.roll_back, run.cut, run.fill, run.nothing)
     came: Counter[str] = Counter()

@@ -17,7 +17,7 @@ from tests.simulation.seeds import fails_at_some_seed, quiet
 SEEDS: Final = 12
 STEPS_MIN, STEPS_MAX = 20, 300
 """Requests from the cause to what it brings: fewer, and little was tried; more, and something goes round."""
-TRIED_MAX: Final = 20
+TRIED_MAX: Final = 100
 """Seeds to try before a mutation counts as unnoticed."""
 CAME: Final = {
     *("affiliation.started", "affiliation.ended", "organisation linked", "organisation erased", "person erased"),

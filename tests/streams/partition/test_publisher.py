@@ -234,12 +234,25 @@ async def test_it_is_congested_while_more_waits_than_some_full_transactions() ->
     await settled()
     for partition in range(3):
         bench.submit(partition, 12, *"abcd")
-    assert not bench.publisher.congested
+    assert not any(bench.publisher.congested(partition) for partition in range(3))
     bench.submit(2, 13, "e")
-    assert bench.publisher.congested
+    # only of one does more wait than a third of what may
+    assert [bench.publisher.congested(partition) for partition in range(3)] == [False, False, True]
     bench.wire.open.set()
     await settled()
-    assert not bench.publisher.congested
+    assert not bench.publisher.congested(2)
+
+
+async def test_progress_that_is_wanted_soon_waits_for_nobody(bench: Bench) -> None:
+    bench.submit(0, 20)
+    bench.submit(1, 20)
+    await settled()
+    bench.publisher.hasten(0)
+    await settled()
+    assert (bench.progress(0), bench.progress(1)) == ([20], [])
+    bench.submit(0, 30)
+    await settled()
+    assert bench.progress(0) == [20], "it was wanted once"
 
 
 class TestQuietProgress:

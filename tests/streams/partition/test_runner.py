@@ -254,6 +254,32 @@ async def test_the_visits_of_a_cut_make_no_checkpoint_that_is_too_long(monkeypat
     assert world.meta().offset == world.end()
 
 
+class Slow(Network):
+    """A network on which an EndTxn takes its time."""
+
+    def __init__(self, world: World, length_ms: float) -> None:
+        super().__init__(world.broker)
+        self._clock, self._length_ms = world.clock, length_ms
+        world.network = self
+
+    async def call(self, name: str, request: Callable[[], T]) -> T:
+        if name == "end":
+            await self._clock.sleep(self._length_ms)
+        return await super().call(name, request)
+
+
+class Delayed:
+    """Carries requests to the store; a write takes its time."""
+
+    def __init__(self, world: World, length_ms: float) -> None:
+        self._clock, self._length_ms = world.clock, length_ms
+
+    async def __call__(self, partition: int, name: str, request: Request) -> object:
+        if name == "write":
+            await self._clock.sleep(self._length_ms)
+        return request()
+
+
 class Stuck(Network):
     """A network on which an EndTxn may have to wait."""
 
@@ -340,17 +366,17 @@ async def test_a_slice_says_whether_many_records_still_wait(
 
 
 async def test_what_many_changes_bring_waits_in_the_log_and_not_in_memory() -> None:
-    """Forty records bring a change each, ten to a transaction; two transactions' worth may wait."""
+    """Each record brings a change, ten go into a transaction, and two full transactions may wait."""
     world = await world_with(FOREVER_IN)
     network = Stuck(world)
     pace = TransactionPace(changes_max=10, slow_ms=10**9, linger_max_ms=0, linger_behind_ms=0, waiting_max=2)
-    worker = await Worker(world, pace=pace, batch=1).start(0)
+    worker = await Worker(world, PartitionLimits(changes_per_transaction_max=10), pace=pace).start(0)
     await world.until(lambda: worker.applied() >= world.end())
     network.free.clear()
     traffic(world, people=60, rounds=1)
     await world.pass_time(60_000)
-    # one transaction is on its way, and what is applied last may go beyond what may wait
-    assert 10 < worker.applied() <= 1 + 10 + 2 * 10 + 1 < world.end()
+    # one transaction is on its way, and half of a transaction is submitted at a time
+    assert 10 < worker.applied() <= 1 + 10 + 2 * 10 + 5 < world.end()
     network.free.set()
     await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
     await worker.release()
@@ -378,6 +404,66 @@ async def test_while_the_store_is_away_no_more_profiles_are_touched_than_memory_
     await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
     await worker.release()
     assert world.meta().offset == world.end()
+
+
+async def test_a_partition_of_which_little_waits_does_not_wait_for_one_of_which_much_does() -> None:
+    world = await world_with(*(f"s{n}|enter: {{everyone: true}}" for n in range(20)), partitions=2)
+    Slow(world, 30)
+    world.server.carry = Delayed(world, 20)
+    people = [[f"hcp:{n}" for n in range(800) if partition_of(f"hcp:{n}".encode(), 2) == p] for p in (0, 1)]
+    limits = PartitionLimits(changes_per_transaction_max=100)
+    worker = await Worker(world, limits, pace=TransactionPace(changes_max=100)).start(0, 1)
+    await world.until(lambda: all(worker.status[p].state == "running" for p in (0, 1)))
+    for subject in people[0]:
+        world.send(subject, partition=0)
+    behind, slowest_ms = world.end(0), 0.0
+    while worker.status[0].published_offset < behind:
+        at, sent_ms = world.send(people[1][0], partition=1), world.clock.ms
+        await world.until(lambda at=at: worker.applied(1) > at)  # type: ignore[misc]
+        slowest_ms = max(slowest_ms, world.clock.ms - sent_ms)
+        await world.pass_time(50)
+    assert slowest_ms <= 100
+    await worker.release()
+
+
+async def test_what_is_touched_without_a_record_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut at the end of the log: the visits of erased profiles are read, and no record comes that they belong to."""
+    monkeypatch.setattr(shared, "UNWRITTEN_MIN", 10)
+    world = await world_with(VISITORS)
+    for type_ in ("portal.login", "privacy.erased"):
+        for n in range(30):
+            world.send(f"hcp:{n}", type_)
+        world.advance(1_000)
+    limits = PartitionLimits(profiles_cached_max=0)
+    first = await Worker(world, limits).start(0)
+    await world.until(lambda: first.status[0].written_offset >= world.end() - 1)
+    await world.pass_time(20_000)
+    await first.release()
+    second = await Worker(world, limits).start(0)
+    world.cut(catalogue(VISITORS.replace("2", "3")))
+    await world.pass_time(5_000)
+    for _ in range(5):
+        world.send("hcp:new")
+    await world.until(lambda: second.applied() >= world.end(), 10_000)
+    await second.release()
+
+
+async def test_one_record_that_touches_more_than_may_be_unwritten_stands_no_longer_than_it_takes_to_write() -> None:
+    world = await world_with(VISITORS)
+    people = 6_000
+    for n in range(people):
+        world.send(f"hcp:{n}")
+    worker = await Worker(world, PartitionLimits(profiles_cached_max=0)).start(0)
+    await world.until(lambda: worker.status[0].written_offset >= world.end())
+    # a cut that changes nobody visits everybody
+    world.cut(catalogue(VISITORS.replace("2", "3")))
+    world.advance(10)
+    began_ms = world.clock.ms
+    for _ in range(people // 1_000 + 2):
+        world.send("hcp:1")
+    await world.until(lambda: worker.applied() >= world.end())
+    assert world.clock.ms - began_ms <= 600, "a portion of 100 each 5 ms, and no wait for quiet progress"
+    await worker.release()
 
 
 async def test_the_partitions_of_a_worker_share_what_it_keeps_in_memory() -> None:
