@@ -4,9 +4,9 @@
 
 Arrivals: the events of each millisecond, their subjects by Zipf's law, their partitions by murmur2. Service: a worker
 serves its partitions in turn, a chunk at a time, each event as long as the model says. Pauses: a transaction is
-answered after its time, and only then are its changes out; a checkpoint of a partition packs what was touched, while
-the worker does nothing else. Lateness is the time from an event's arrival to the answer of the transaction that follows
-it. Time is simulated and random numbers are seeded: the same arguments give the same result.
+answered after its time, and only then are its changes out; a checkpoint of a partition packs what was touched, in
+portions, and the worker does nothing else meanwhile. Lateness is the time from an event's arrival to the answer of the
+transaction that follows it. Time is simulated and random numbers are seeded: the same arguments give the same result.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from typing import Final
 
 from rules.ground.partitioning import partition_of
 from streams.partition.outgoing import TransactionPace
+from streams.partition.writer import PORTION, PORTION_EVERY_MS
 from tests.benchmarks.scaling import parts
 
 CHUNK: Final = 200
@@ -59,11 +60,15 @@ class Worker:
         self.order = deque(held)
         self.free_ms = 0.0
         self.since: dict[int, int] = dict.fromkeys(held, 0)
-        every_ms = setting.checkpoint_s * 1e3
+        self.every_ms = setting.checkpoint_s * 1e3
         self.slice_ms = {
-            partition: every_ms * ((n / len(held) if setting.spread_checkpoints else 0.0) + 1)
+            partition: self.every_ms * ((n / len(held) if setting.spread_checkpoints else 0.0) + 1)
             for n, partition in enumerate(held)
         }
+        self.unpacked: dict[int, int] = dict.fromkeys(held, 0)
+        """Of the slice that was begun."""
+        self.portion_ms: dict[int, float] = dict.fromkeys(held, 0.0)
+        """When the next portion of it may be packed."""
         self.open_ms = 0.0
         """When the next transaction may begin."""
         self.waiting: list[float] = []
@@ -73,33 +78,18 @@ class Worker:
     def run(self, until_ms: float) -> None:
         """Serve up to an instant."""
         while self.free_ms < until_ms:
-            if not self._checkpoint() and not self._serve():
+            if not self._serve():
                 self._publish(until_ms)
                 self.free_ms = until_ms
                 return
             self._publish(self.free_ms)
 
-    def _checkpoint(self) -> bool:
-        for partition, due_ms in self.slice_ms.items():
-            if due_ms <= self.free_ms:
-                self.free_ms += self.since[partition] * self.setting.checkpoint_us_an_event / 1e3
-                self.since[partition] = 0
-                self.slice_ms[partition] = max(due_ms, self.free_ms) + self.setting.checkpoint_s * 1e3
-                return True
-        return False
-
     def _serve(self) -> bool:
         for _ in range(len(self.order)):
             partition = self.order[0]
             self.order.rotate(-1)
-            queue = self.queues[partition]
-            if queue and queue[0] <= self.free_ms:
-                count = 0
-                while queue and queue[0] <= self.free_ms and count < CHUNK:
-                    self.waiting.append(queue.popleft())
-                    count += 1
-                self.since[partition] += count
-                self.free_ms += count * self.setting.event_us / 1e3
+            applied = self._apply(partition)
+            if self._pack(partition) or applied:
                 return True
         # nothing has arrived yet: go on with the next arrival
         ahead = [queue[0] for queue in self.queues.values() if queue]
@@ -107,6 +97,29 @@ class Worker:
             self.free_ms = min(ahead)
             return True
         return False
+
+    def _apply(self, partition: int) -> int:
+        """Apply a chunk of what has arrived; return how much that was."""
+        queue, count = self.queues[partition], 0
+        while queue and queue[0] <= self.free_ms and count < CHUNK:
+            self.waiting.append(queue.popleft())
+            count += 1
+        self.since[partition] += count
+        self.free_ms += count * self.setting.event_us / 1e3
+        return count
+
+    def _pack(self, partition: int) -> int:
+        """Begin a slice if it is time, and pack a portion of one if that is time; return how much that was."""
+        if self.slice_ms[partition] <= self.free_ms and not self.unpacked[partition]:
+            self.unpacked[partition], self.since[partition] = self.since[partition], 0
+            self.slice_ms[partition] += self.every_ms * ((self.free_ms - self.slice_ms[partition]) // self.every_ms + 1)
+        if self.portion_ms[partition] > self.free_ms:
+            return 0
+        count = min(self.unpacked[partition], max(PORTION, self.since[partition] // 8))
+        self.unpacked[partition] -= count
+        self.free_ms += count * self.setting.checkpoint_us_an_event / 1e3
+        self.portion_ms[partition] = self.free_ms + PORTION_EVERY_MS
+        return count
 
     def _publish(self, now_ms: float) -> None:
         """Begin a transaction when the last one is answered and has been waited for as long as it took."""
