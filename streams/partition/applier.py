@@ -108,10 +108,10 @@ class Applier:
         done = 0
         for done, found in enumerate(chunk):
             if not done % TURN_LOOK and done and self._clock.now_ms() > until_ms:
-                if self.silent is None:
-                    submit(output)
-                    output = Output(traced=self._shared.traced)
-                await asyncio.sleep(0)
+                brought, output = output, Output(traced=self._shared.traced)
+                if await self._turn(brought, submit):
+                    done -= 1  # this one was not applied
+                    break
                 until_ms = self._clock.now_ms() + TURN_MS
             if self.silent is not None and found.offset >= self.silent.offset:
                 self.end_silence(found.offset)
@@ -128,9 +128,9 @@ class Applier:
                 if applied.items or applied.effects or applied.kind == "refused":
                     output.add(self._partition, found, applied, self._shared.wire)
                     if output.weight >= changes_max:
-                        full = submit(output)
+                        congested = submit(output)
                         output = Output(traced=self._shared.traced)
-                        if full:
+                        if congested:
                             break
                 else:
                     output.applied += 1  # nearly every record brings nothing
@@ -144,6 +144,13 @@ class Applier:
         self._count(types, others, began_ms, silent=silent)
         self._look_at_effects(others)
         return done + 1
+
+    async def _turn(self, brought: Output, submit: Callable[[Output], bool]) -> bool:
+        """Submit what a chunk brought so far, and let the others run. Returns whether to apply no more for now."""
+        if self.silent is None and submit(brought):
+            return True
+        await asyncio.sleep(0)
+        return False
 
     def first_wake(self) -> tuple[int, bool]:
         """Return the first wake, FOREVER if none is due ever, and whether it is exact.

@@ -97,7 +97,7 @@ class PartitionQueue:
         """The `upto_offset` of the newest slice."""
         self.flushing = 0
         self.wanted = False
-        """Progress without changes is wanted soon."""
+        """Its progress is wanted soon, also without changes."""
         self.failed = False
         """A transaction that touched it was not answered."""
 
@@ -188,9 +188,10 @@ class Outgoing:
         return sum(queue.weight for queue in self._queues.values())
 
     def behind(self) -> bool:
-        """Whether every partition whose changes wait is behind its input; with a single one that is not, none waits."""
+        """Whether every partition whose changes wait is behind its input, and none is wanted soon: else none waits."""
         loud = [queue for queue in self._queues.values() if queue.loud()]
-        return bool(loud) and all(queue.slices[-1].behind for queue in loud)
+        wanted = any(queue.wanted for queue in self._queues.values())
+        return bool(loud) and not wanted and all(queue.slices[-1].behind for queue in loud)
 
     def quiet_due_ms(self) -> float | None:
         """When progress without changes is due (clock of `now_ms`); None: no partition has any."""

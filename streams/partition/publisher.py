@@ -1,9 +1,9 @@
 """Publish the changes of a worker's partitions: one transaction at a time, each of several partitions.
 
 The pace adapts: while a transaction is on its way, slices gather for the next one; and after one for which several had
-gathered, one that is not full begins no sooner than that one took. So they take half of the time at most, and grow with
-the time that the brokers take. Where changes come one by one, nothing would gather, and each is published at once.
-Changes of a backlog gather longer: there will be fewer transactions just where time is short.
+gathered, one that is not full begins no sooner after it than that one took. So these take half of the time at most, and
+grow with the time that the brokers take. Where changes come one by one, nothing would gather, and each is published at
+once. Changes of a backlog gather longer: there will be fewer transactions just where time is short.
 `outgoing` says what goes into each transaction.
 """
 
@@ -72,7 +72,7 @@ class Publisher:
         return self._over
 
     @property
-    def slow(self) -> bool:
+    def _slow(self) -> bool:
         """Whether the transaction in hand takes long. Then apply no more records for the next one.
 
         The slow one may be this process: on a busy processor, applying records would keep a transaction from being
@@ -82,14 +82,14 @@ class Publisher:
 
     def congested(self, partition: int) -> bool:
         """Whether to apply no more of a partition for now: a transaction is slow, or too much waits to be published."""
-        return self.slow or self._outgoing.too_much(partition)
+        return self._slow or self._outgoing.too_much(partition)
 
     def hasten(self, partition: int) -> None:
         """Publish soon what was submitted for a partition, also where it is only progress."""
         queue = self._outgoing.queues.get(partition)
         if queue is not None and queue.slices and not queue.wanted:
             queue.wanted = True
-            self._work.set()
+            self._look_again()
 
     def begin(self, claimed: Claimed, on_published: Callable[[Progress], None]) -> None:
         """Take a partition that was claimed with this publisher's ring. Call before its first `submit`.

@@ -43,12 +43,12 @@ class OutputRecords(Protocol):
 
 
 UNWRITTEN_MIN: Final = 5_000
-"""So many profiles of a partition may wait to be written, even where it keeps fewer that are."""
+"""So many profiles of a worker may wait to be written, even where it keeps fewer that are."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLimits:
-    """The limits of one partition; `streams.settings.Settings` says what they are."""
+    """The limits of each partition of a worker; `streams.settings.Settings` says what they are."""
 
     checkpoint_every_ms: int = 1_000
     unpublished_records_max: int = 50_000
@@ -85,5 +85,5 @@ class PartitionShared:
 
     @property
     def unwritten_max(self) -> int:
-        """With how many profiles in memory that the store has not as they are a partition applies no more."""
-        return max(UNWRITTEN_MIN, self.kept_max)
+        """With more profiles in memory that the store has not as they are, a partition applies nothing."""
+        return max(2, max(UNWRITTEN_MIN, self.limits.profiles_cached_max) // max(1, self.held()))

@@ -55,10 +55,16 @@ class StoreSupplies:
         """Let the other tasks of the worker run."""
         await asyncio.sleep(0)
 
-    async def complete_to(self, instant_ms: int) -> None:
-        """Give the engine every wake due before an instant."""
-        while not self._pages.complete_to(instant_ms):
-            await self._pages.widen(instant_ms)
+    async def find_first_due(self, before_ms: int) -> None:
+        """Give the engine wakes until it knows the first one, or that none is due before an instant.
+
+        Not all of them: after a cut every profile of the partition is due, and each that is read stays in memory.
+        """
+        while not self._pages.complete_to(before_ms):
+            due_ms = self._engine.next_due()
+            if due_ms is not None and self._pages.complete_to(due_ms):
+                break
+            await self._pages.widen(before_ms)
 
     # -- what the pages read
 

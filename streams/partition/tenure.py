@@ -156,7 +156,7 @@ class Tenure:
             if self._ahead is None and self._inbox and not self._blocked():
                 await self._apply_chunk()
                 if self._inbox:
-                    # give the other tasks a turn; with nothing more to apply the wait below gives it
+                    # give the other tasks a turn; with nothing more to apply a wait gives it
                     await asyncio.sleep(0)
             await self._keep()
             if self._ahead is not None:
@@ -371,7 +371,9 @@ class Tenure:
     async def _idle(self) -> float:
         """Do what only an owner with nothing to apply does. Returns how long it may wait, in ms."""
         now_ms = self._clock.now_ms()
-        waits = [IDLE_MS, self.checkpoints.asked_ms + PROBE_MS - now_ms]
+        waits: list[float] = [IDLE_MS]
+        if not self._writing.busy:
+            waits.append(self.checkpoints.asked_ms + PROBE_MS - now_ms)
         if self._publisher.congested(self._partition):
             waits.append(CONGESTED_LOOK_MS)
         if self._writer.packing:

@@ -34,7 +34,7 @@ class Ticker:
     async def look(self) -> float:
         """Append a tick if a wake is due by the wall clock; returns when to look again, in ms from now."""
         wall_ms = self._shared.clock.wall_ms()
-        await self._applier.supplies.complete_to(wall_ms)
+        await self._applier.supplies.find_first_due(wall_ms)
         due_ms = self._applier.engine.next_due()
         self._status.next_due_ms = -1 if due_ms is None else due_ms
         if due_ms is not None and not self._appending.busy and self._ticks.wanted(due_ms, wall_ms):

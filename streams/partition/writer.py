@@ -79,7 +79,7 @@ class Writer:
         return self._packed_ms + PORTION_EVERY_MS - self._clock.now_ms()
 
     @property
-    def unwritten(self) -> int:
+    def _unwritten(self) -> int:
         """How many profiles the store has not as they are. One counts twice that is touched, and in a slice."""
         return self._engine.touched + self._taken
 
@@ -89,14 +89,14 @@ class Writer:
 
         Profiles may be touched without a record (`Partition.give_wakes`). No slice takes them before the next one.
         """
-        if self.unwritten <= self._shared.unwritten_max:
+        if self._unwritten <= self._shared.unwritten_max:
             return False
         return self.behind or self.packing or not self._checkpoints.settled
 
     @property
     def needs_progress(self) -> bool:
         """Whether much is unwritten, and a slice of it waits to be published."""
-        return self._checkpoints.waits and self.unwritten > self._shared.unwritten_max // 2
+        return self._checkpoints.waits and self._unwritten > self._shared.unwritten_max // 2
 
     @property
     def _taken(self) -> int:
@@ -133,8 +133,8 @@ class Writer:
             self._pack(None, published_offset)
 
     def _pack(self, profiles_max: int | None, published_offset: int) -> None:
-        self._packed_ms = self._clock.now_ms()
         taken = self._applier.pack_slice(profiles_max)
+        self._packed_ms = self._clock.now_ms()
         if taken is not None:
             self._checkpoints.take(taken)
             self._checkpoints.published(published_offset)

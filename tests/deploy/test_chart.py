@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from streams.delivery.settings import DeliverySettings
+from streams.partition.shared import UNWRITTEN_MIN
 from streams.settings import Deployment, Settings
 from streams.worker.worker import CLOSING_MS
 from tests.deploy.rendering import check, helm, one, pods, refusal, render, run, variables
@@ -116,11 +117,12 @@ def test_the_settings_that_the_chart_sets_by_itself_exist() -> None:
 
 
 def test_what_a_worker_keeps_fits_into_the_memory_that_it_is_given() -> None:
-    """As many profiles may wait to be written as are kept, 9 kB each (docs/operations/scaling.md)."""
+    """As many profiles may wait to be written as are kept, 13 kB each (docs/operations/scaling.md)."""
     worker = defaults()["worker"]
     [[number, unit]] = re.findall(r"^(\d+)(Gi|Mi)$", worker["resources"]["limits"]["memory"])
     limit = int(number) << {"Gi": 30, "Mi": 20}[unit]
-    assert 110e6 + 2 * worker["profilesCachedMax"] * 9_000 < 0.9 * limit
+    kept = worker["profilesCachedMax"]
+    assert 110e6 + (kept + max(kept, UNWRITTEN_MIN)) * 13_000 < 0.9 * limit
 
 
 def test_rules_and_dashboards_are_those_of_deploy_and_no_copies() -> None:

@@ -121,5 +121,5 @@ class Segue(Engine):
         return {
             **environment_of(ground.name, ground.partitions, ground.bootstrap, ground.redis_url),
             "SEGUE_SESSION_TIMEOUT_MS": "6000",
-            "SEGUE_PROFILES_CACHED_MAX": str(max(500, ground.profiles // CACHED_SHARE)),
+            "SEGUE_PROFILES_CACHED_MAX": str(max(500, ground.profiles // CACHED_SHARE // self.workers)),
         }

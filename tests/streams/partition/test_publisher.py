@@ -376,6 +376,12 @@ class TestPace:
         assert await asyncio.wait_for(bench.publisher.flush(0), 5)
         assert bench.progress(0) == [11, 12]
 
+    async def test_nor_one_whose_progress_is_wanted_soon(self, bench: Bench) -> None:
+        await bench.fall_behind()
+        bench.publisher.hasten(0)
+        await settled()
+        assert bench.progress(0) == [11, 12]
+
     async def test_nor_does_it_once_the_transaction_is_full(self) -> None:
         bench = await Bench.make(TransactionPace(changes_max=2))
         await bench.fall_behind()

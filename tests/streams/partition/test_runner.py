@@ -11,12 +11,12 @@ from rules.engine import partition as engine
 from rules.ground.partitioning import partition_of
 from streams.errors import Unanswered
 from streams.intake.inbox import RECORDS_LOW
-from streams.partition import shared
+from streams.partition import applier, shared
 from streams.partition.outgoing import PublishSlice, TransactionPace
 from streams.partition.publisher import Publisher
 from streams.partition.runner import TenureEnd
 from streams.partition.shared import PartitionLimits
-from streams.partition.tenure import CHUNK
+from streams.partition.tenure import CHUNK, Tenure
 from streams.records import OutRecord
 from streams.store.terms import CHECKPOINT_BYTES_MAX, Checkpoint, Token
 from tests.models.log import Lost, Network
@@ -382,6 +382,23 @@ async def test_what_many_changes_bring_waits_in_the_log_and_not_in_memory() -> N
     await worker.release()
 
 
+async def test_nor_does_a_chunk_go_on_that_gave_the_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applier, "TURN_MS", -1)  # a turn every eight records
+    world = await world_with(FOREVER_IN)
+    network = Stuck(world)
+    pace = TransactionPace(changes_max=10, slow_ms=10**9, linger_max_ms=0, linger_behind_ms=0, waiting_max=2)
+    worker = await Worker(world, pace=pace).start(0)
+    await world.until(lambda: worker.applied() >= world.end())
+    network.free.clear()
+    traffic(world, people=120, rounds=1)
+    await world.pass_time(60_000)
+    assert 10 < worker.applied() <= 1 + 10 + 2 * 10 + 2 * 8 < world.end()
+    network.free.set()
+    await world.until(lambda: worker.applied() >= world.end() and world.out() == world.expected())
+    assert worker.status[0].events == world.end()
+    await worker.release()
+
+
 async def test_while_the_store_is_away_no_more_profiles_are_touched_than_memory_is_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -446,6 +463,60 @@ async def test_what_is_touched_without_a_record_holds_nothing_up(monkeypatch: py
         world.send("hcp:new")
     await world.until(lambda: second.applied() >= world.end(), 10_000)
     await second.release()
+
+
+async def test_a_cut_at_the_end_of_the_log_does_not_bring_every_profile_into_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The owner looks when the next wake is due: it is the first visit, and a page tells it."""
+    monkeypatch.setattr(shared, "UNWRITTEN_MIN", 600)
+    world = await world_with(VISITORS)
+    for n in range(5_000):
+        world.send(f"hcp:{n}")
+    worker = await Worker(world, PartitionLimits(10, profiles_cached_max=0)).start(0)
+    await world.until(lambda: worker.status[0].written_offset >= world.end())
+    most = 0
+
+    def note() -> bool:
+        nonlocal most
+        most = max(most, worker.status[0].profiles)
+        return worker.status[0].ticks >= 5 and worker.status[0].written_offset >= world.end()
+
+    world.cut(catalogue(VISITORS.replace("2", "3")))
+    await world.until(note)
+    assert 1_000 <= most < 3_000, "a record passes 1,000 visits, and one more page is read"
+    await worker.release()
+
+
+async def test_while_a_checkpoint_is_not_answered_nobody_looks_each_millisecond(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await world_with(VISITORS)
+    unanswered = asyncio.Event()
+
+    async def carry(partition: int, name: str, request: Request) -> object:
+        if name == "write":
+            await unanswered.wait()
+        return request()
+
+    world.server.carry = carry
+    worker = await Worker(world).start(0)
+    world.send("hcp:1")
+    await world.pass_time(5_000)
+    looks = 0
+    idle = Tenure._idle  # noqa: SLF001
+
+    async def counted(self: Tenure) -> float:
+        nonlocal looks
+        looks += 1
+        return await idle(self)
+
+    monkeypatch.setattr(Tenure, "_idle", counted)
+    await world.pass_time(10_000)
+    assert 10 <= looks <= 40
+    unanswered.set()
+    await world.until(lambda: worker.status[0].written_offset == world.end())
+    await worker.release()
 
 
 async def test_one_record_that_touches_more_than_may_be_unwritten_stands_no_longer_than_it_takes_to_write() -> None:
