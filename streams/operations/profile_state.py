@@ -1,7 +1,7 @@
 """One profile's state in Redis, and an engine that holds that profile alone.
 
 The profile and `meta` (which catalogues have taken effect, up to which offset) are read under one token, so both are of
-one moment. A checkpoint between the two reads moves the token: then both are read again.
+one moment. A checkpoint or a claim between the two reads moves the token: then both are read again.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.engine.partition import Partition
-from streams.errors import Gap, Unanswered
+from streams.errors import Fenced, Gap, Unanswered
 from streams.intake.decoding import decoder_of
 from streams.operations.errors import NoState, OtherState
 from streams.operations.servers import Servers
@@ -47,7 +47,7 @@ async def read_together(
             raise NoState(partition)
         try:
             return meta, await store.profiles(subjects, [meta.token])
-        except Gap:
+        except (Gap, Fenced):
             continue
     raise Unanswered("the state keeps moving")
 
