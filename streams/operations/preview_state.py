@@ -15,15 +15,13 @@ from rules.engine.profile import unpack
 from rules.engine.record import Decode
 from rules.preview.lookback import Starts
 from rules.preview.subjects import Range
-from streams.errors import Fenced, Gap, Unanswered
-from streams.operations.errors import NoState, OtherState, WrongInput
-from streams.operations.profile_state import read_profile
+from streams.errors import Unanswered
+from streams.operations.errors import OtherState, WrongInput
+from streams.operations.profile_state import ATTEMPTS, at_one_moment, meta_of, read_profile
 from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
 from streams.store.terms import Meta, Token
 
-ATTEMPTS: Final = 20
-"""Reads of one step: a checkpoint comes between two calls at most once a second."""
 SCAN: Final = 1_000
 READ: Final = 500
 T = TypeVar("T")
@@ -85,7 +83,7 @@ class _Reader:
 
     async def read(self, first: int) -> Resumed:
         """Read all profiles of the range. Raises _Moved."""
-        meta = await self._meta()
+        meta = await meta_of(self._store, self._partition)
         if meta.offset < first:
             raise WrongInput(
                 f"partition {self._partition}: its state stands at offset {meta.offset}, and its log begins at {first}:"
@@ -110,11 +108,11 @@ class _Reader:
         return Resumed(engine, Starts(meta.offset, later), catalogues, bool(meta.erased_by), later)
 
     async def _scanned(self, meta: Meta, cursor: int) -> tuple[int, list[str]]:
-        found, _ = await self._at_one_token(meta, lambda token: self._store.subjects(cursor, SCAN, [token]))
+        _, found = await self._under_the_same_cuts(meta, lambda token: self._store.subjects(cursor, SCAN, [token]))
         return found
 
     async def _give(self, engine: Partition, meta: Meta, subjects: list[str], later: dict[str, int]) -> None:
-        blobs, now = await self._at_one_token(meta, lambda token: self._store.profiles(subjects, [token]))
+        now, blobs = await self._under_the_same_cuts(meta, lambda token: self._store.profiles(subjects, [token]))
         for subject, blob in zip(subjects, blobs, strict=True):
             try:
                 engine.give_profile(subject, blob)
@@ -123,20 +121,12 @@ class _Reader:
             if now.offset > meta.offset:
                 later[subject] = now.offset
 
-    async def _at_one_token(self, first: Meta, read: Callable[[Token], Awaitable[T]]) -> tuple[T, Meta]:
+    async def _under_the_same_cuts(self, first: Meta, read: Callable[[Token], Awaitable[T]]) -> tuple[Meta, T]:
         """Read something under the token of a `meta`; return both. Raises _Moved where other cuts stand there."""
-        for _ in range(ATTEMPTS):
-            now = await self._meta()
+
+        async def checked(now: Meta) -> T:
             if [cut.ordinal for cut in now.cuts] != [cut.ordinal for cut in first.cuts]:
                 raise _Moved
-            try:
-                return await read(now.token), now
-            except (Gap, Fenced):
-                continue
-        raise Unanswered("the state keeps moving")
+            return await read(now.token)
 
-    async def _meta(self) -> Meta:
-        meta = await self._store.read_meta()
-        if meta is None:
-            raise NoState(self._partition)
-        return meta
+        return await at_one_moment(self._store, self._partition, checked)

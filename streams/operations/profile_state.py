@@ -4,9 +4,9 @@ The profile and `meta` (which catalogues have taken effect, up to which offset) 
 one moment. A checkpoint or a claim between the two reads moves the token: then both are read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from rules.engine.partition import Partition
 from streams.errors import Fenced, Gap, Unanswered
@@ -15,8 +15,10 @@ from streams.operations.errors import NoState, OtherState
 from streams.operations.servers import Servers
 from streams.store.terms import Meta, PartitionStore
 
+T = TypeVar("T")
+
 ATTEMPTS: Final = 20
-"""Reads of the same profiles: a checkpoint comes between two calls at most once a second."""
+"""Reads of the same: a checkpoint comes between two calls at most once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,29 @@ async def read_together(
     store: PartitionStore, partition: int, subjects: Sequence[str]
 ) -> tuple[Meta, list[bytes | None]]:
     """Read profiles and their partition's `meta` at one moment. Raises NoState, Unanswered."""
+    return await at_one_moment(store, partition, lambda meta: store.profiles(subjects, [meta.token]))
+
+
+async def at_one_moment(store: PartitionStore, partition: int, read: Callable[[Meta], Awaitable[T]]) -> tuple[Meta, T]:
+    """Read `meta`, and under its token something else; both again where a worker came between.
+
+    Raises NoState, Unanswered, and what `read` raises besides Gap and Fenced.
+    """
     for _ in range(ATTEMPTS):
-        meta = await store.read_meta()
-        if meta is None:
-            raise NoState(partition)
+        meta = await meta_of(store, partition)
         try:
-            return meta, await store.profiles(subjects, [meta.token])
+            return meta, await read(meta)
         except (Gap, Fenced):
             continue
     raise Unanswered("the state keeps moving")
+
+
+async def meta_of(store: PartitionStore, partition: int) -> Meta:
+    """Read a partition's `meta`. Raises NoState, Unanswered."""
+    meta = await store.read_meta()
+    if meta is None:
+        raise NoState(partition)
+    return meta
 
 
 async def engine_of(servers: Servers, state: ProfileState) -> Partition:

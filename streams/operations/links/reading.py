@@ -7,10 +7,9 @@ from rules.engine.layout import decode
 from rules.engine.persons.journeys import Moved
 from rules.engine.persons.packed import PackedPerson
 from rules.ground.partitioning import by_partition, partition_of
-from streams.errors import Fenced, Gap, Unanswered
-from streams.operations.errors import NoState, OtherState
+from streams.operations.errors import OtherState
 from streams.operations.links.graph import Linked, Links
-from streams.operations.profile_state import ATTEMPTS, read_profile, read_together
+from streams.operations.profile_state import at_one_moment, read_profile, read_together
 from streams.operations.servers import Servers
 from streams.store.redis import RedisStore
 
@@ -98,12 +97,5 @@ def linked_of(subject: str, blob: bytes | None) -> Linked | None:
 
 
 async def _page(store: RedisStore, partition: int, cursor: int) -> tuple[int, Sequence[str]]:
-    for _ in range(ATTEMPTS):
-        meta = await store.read_meta()
-        if meta is None:
-            raise NoState(partition)
-        try:
-            return await store.subjects(cursor, SCAN, [meta.token])
-        except (Gap, Fenced):
-            continue
-    raise Unanswered("the state keeps moving")
+    _, page = await at_one_moment(store, partition, lambda meta: store.subjects(cursor, SCAN, [meta.token]))
+    return page
